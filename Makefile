@@ -1,0 +1,51 @@
+# All that a person types. Every target makes .venv first where it is missing or out of date.
+# GNU make 3.81 (macOS) is enough.
+
+.DEFAULT_GOAL := help
+.PHONY: run test lab bench lint format lock clean help
+
+run: .venv/ready ## make the environment, render all notebooks on the embedded data
+	.venv/bin/workbench render --all
+
+test: lint ## lint, types, unit tests, doctests, notebooks
+	.venv/bin/pytest
+
+# The server's root is the repository, so that cards and figures are within reach; its first view is notebooks/.
+lab: .venv/ready ## open JupyterLab on this machine only
+	.venv/bin/jupyter-lab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks \
+		$(if $(filter 0,$(shell id -u)),--allow-root)
+
+bench: .venv/ready ## run the benchmarks one by one
+	@set -- benchmarks/bench_*.py; \
+	if [ ! -e "$$1" ]; then echo "There is no benchmark yet: benchmarks/ holds no bench_*.py."; exit 0; fi; \
+	for file in "$$@"; do echo "== $$file"; .venv/bin/python "$$file" || exit 1; done
+
+lint: .venv/ready ## style, format and types, changing nothing
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+format: .venv/ready ## rewrite the code in the house format
+	.venv/bin/ruff check --fix-only
+	.venv/bin/ruff format
+
+# Does not need .venv: a lock that cannot be installed must be repairable. Pins that still fit are kept;
+# `make lock UPGRADE=--upgrade` looks for newer ones. 3.12 is the oldest Python that the project runs on.
+lock: ## pin every package by version and hash in requirements.lock
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && python=$$(.ci/find-python) && \
+	"$$python" -m venv "$$folder" && "$$folder/bin/pip" install -qq --disable-pip-version-check uv && \
+	"$$folder/bin/uv" pip compile --quiet --universal --generate-hashes --python-version 3.12 \
+		--extra cpu --extra dev --custom-compile-command "make lock" $(UPGRADE) \
+		pyproject.toml --output-file requirements.lock
+
+clean: ## remove .venv, caches, downloads and everything rendered
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
+	rm -rf datasets/cache notebooks/rendered notebooks/.ipynb_checkpoints
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	[ ! -d figures ] || find figures -mindepth 1 -maxdepth 1 ! -name readme -exec rm -rf {} +
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.venv/ready: pyproject.toml requirements.lock .ci/venv .ci/find-python
+	@.ci/venv

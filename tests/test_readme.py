@@ -1,0 +1,241 @@
+"""Every promise in README.md is kept: its Python runs, its commands exist, its links lead somewhere.
+
+Blocks marked `python` run in the order of the page, in one session, on the embedded data. One that cannot
+says why in a comment on the line before it: `<!-- not run: needs your own log -->`. Blocks marked `console`
+hold commands; where some lines begin with `$`, the others are output.
+"""
+
+import copy
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import pytest
+from click.testing import CliRunner
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+
+LANGUAGES = {"python", "console", "text", "toml", "json", "html", "js"}
+# What a reader may be told to type that is not ours to check.
+NOT_OURS = {"cd", "conda", "git", "open", "xdg-open"}
+
+
+class Block(NamedTuple):
+    """A fenced block: its language, its text, the line its text begins at, and why it is not run (or "")."""
+
+    language: str
+    text: str
+    line: int
+    not_run: str
+
+
+def blocks(page: str) -> list[Block]:
+    fences = re.finditer(
+        r"^(?:<!-- not run: (?P<why>[^\n]+) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
+        page,
+        flags=re.MULTILINE | re.DOTALL,
+    )
+    return [Block(f["language"], f["text"], page.count("\n", 0, f.start("text")) + 1, f["why"] or "") for f in fences]
+
+
+def prose(page: str) -> str:
+    """Return the page without its code, where brackets and hashes mean other things."""
+    without_blocks = re.sub(r"^```.*?^```$", "", page, flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r"`[^`\n]+`", "", without_blocks)
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """Yield the words of each command in a console block, without prompts, remarks, output and variables."""
+    lines = text.replace("\\\n", " ").splitlines()
+    prompted = [line[1:] for line in lines if line.startswith("$")]
+    for line in prompted or lines:
+        for single in re.split(r"&&|;|\|", line):
+            words = shlex.split(single, comments=True)
+            while words and re.fullmatch(r"\w+=.*", words[0]):
+                words.pop(0)
+            if words:
+                yield words
+
+
+def make_targets(makefile: str) -> set[str]:
+    return set(re.findall(r"^([a-z]+):", makefile, flags=re.MULTILINE))
+
+
+def disarmed(command: click.Command) -> click.Command:
+    """Return a copy of a command line tool that reads its arguments, refuses bad ones, and does nothing."""
+    twin = copy.copy(command)
+    twin.callback = None
+    if isinstance(command, click.Group) and isinstance(twin, click.Group):
+        twin.commands = {name: disarmed(each) for name, each in command.commands.items()}
+    return twin
+
+
+def command_fault(tool: click.Command, words: list[str]) -> str:
+    """Say what the tool has against a command line, or ""."""
+    answer = CliRunner().invoke(disarmed(tool), words)
+    return answer.output if answer.exit_code else ""
+
+
+def links(page: str) -> list[str]:
+    """Return where links and pictures of the prose lead, in Markdown and in HTML."""
+    text = prose(page)
+    return re.findall(r"\]\(([^)\s]+)", text) + re.findall(r"""(?:src|href)=["']([^"']+)""", text)
+
+
+def anchors(page: str) -> set[str]:
+    """Return the names that headings get on GitHub."""
+    headings = re.findall(r"^#+ +(.+?) *#*$", prose(page), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def leads_nowhere(link: str, page: str, root: Path) -> bool:
+    if re.match(r"[a-z]+:", link):
+        return False
+    path, _, anchor = link.partition("#")
+    if not path:
+        return anchor not in anchors(page)
+    return not (root / path).exists()
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return README.read_text(encoding="utf-8")
+
+
+def test_every_block_says_what_it_is(page: str):
+    found = blocks(page)
+    assert {"python", "console"} <= {block.language for block in found}
+    assert page.count("\n```") == 2 * len(found), "a fence is indented, unclosed, or has more than one word"
+    assert [block for block in found if block.language not in LANGUAGES] == []
+
+
+def test_the_python_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    session = [block for block in blocks(page) if block.language == "python" and not block.not_run]
+    assert session, "README.md shows no Python that runs"
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "readme"}
+    for block in session:
+        # The empty lines in front give a traceback the line numbers of the page.
+        exec(compile("\n" * (block.line - 1) + block.text, str(README), "exec"), names)
+
+
+def test_little_is_left_out_of_the_run(page: str):
+    python = [block for block in blocks(page) if block.language == "python"]
+    assert sum(bool(block.not_run) for block in python) <= len(python) / 2
+
+
+def test_the_commands_exist(page: str):
+    from workbench.cli import main
+
+    targets = make_targets((ROOT / "Makefile").read_text())
+    typed = [words for block in blocks(page) if block.language == "console" for words in commands(block.text)]
+    assert ["make", "run"] in typed and ["make", "test"] in typed
+    for name, *words in typed:
+        line = shlex.join([name, *words])
+        if name == "make":
+            assert {word for word in words if "=" not in word} <= targets, line
+        elif Path(name).name == "workbench":
+            assert command_fault(main, words) == "", line
+        else:
+            assert name in NOT_OURS, f"{line}: say it with make or workbench, or add {name} to NOT_OURS"
+
+
+def test_the_links_lead_somewhere(page: str):
+    assert [link for link in links(page) if leads_nowhere(link, page, ROOT)] == []
+
+
+# The helpers, on texts small enough to check by eye.
+
+PAGE = """# One page: *short*
+
+![a picture](figures/readme/a.png) and [a link](LICENSE "title"), `not[a](link)` <img src="b.png">
+
+```python
+x[0](y)
+```
+
+<!-- not run: needs your own log -->
+```python
+# not a heading
+```
+"""
+
+
+def test_blocks_are_found_with_their_lines_and_reasons():
+    assert blocks(PAGE) == [
+        Block("python", "x[0](y)\n", 6, ""),
+        Block("python", "# not a heading\n", 11, "needs your own log"),
+    ]
+
+
+def test_links_are_found_in_prose_only():
+    assert links(PAGE) == ["figures/readme/a.png", "LICENSE", "b.png"]
+    assert anchors(PAGE) == {"one-page-short"}
+
+
+@pytest.mark.parametrize(
+    ("link", "nowhere"),
+    [
+        ("here.txt", False),
+        ("here.txt#part", False),
+        ("gone.txt", True),
+        ("#one-page-short", False),
+        ("#two", True),
+        ("https://example.org/x", False),
+    ],
+)
+def test_links_are_followed(link: str, nowhere: bool, tmp_path: Path):
+    (tmp_path / "here.txt").touch()
+    assert leads_nowhere(link, PAGE, tmp_path) is nowhere
+
+
+def test_commands_are_read_without_what_surrounds_them():
+    prompted = "$ cd here && make run   # a minute\nrendered: 2\n$ A=b .venv/bin/workbench render \\\n  x -p 'k v'\n"
+    assert list(commands(prompted)) == [
+        ["cd", "here"],
+        ["make", "run"],
+        [".venv/bin/workbench", "render", "x", "-p", "k v"],
+    ]
+    assert list(commands("# remark\nmake test\n")) == [["make", "test"]]
+
+
+def test_targets_are_read_from_a_makefile():
+    assert make_targets("X := 1\nrun: .venv/ready ## go\n\tcmd a: b\n.venv/ready: x\n") == {"run"}
+
+
+@click.group()
+def tool() -> None: ...
+
+
+@tool.command()
+@click.argument("name")
+@click.option("-p", "pairs", nargs=2, multiple=True)
+@click.option("--rows", type=int, required=True)
+@click.option("--all", "show_all", is_flag=True)
+def compare(**_) -> None:
+    raise AssertionError("a promise is checked, not run")
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("compare x --rows 5 --all -p a b -p c d", ""),
+        ("compare --help", ""),
+        ("--help", ""),
+        ("compare x --rows 5 --al", "No such option"),
+        ("compare x --rows", "requires an argument"),
+        ("compare x --rows five", "'five' is not a valid integer"),
+        ("compare x y --rows 5", "unexpected extra argument"),
+        ("compare --rows 5", "Missing argument"),
+        ("compare x", "Missing option"),
+        ("comprae x", "No such command"),
+    ],
+)
+def test_a_command_line_is_held_against_the_real_commands(line: str, fault: str):
+    found = command_fault(tool, shlex.split(line))
+    assert fault in found
+    assert bool(fault) == bool(found)

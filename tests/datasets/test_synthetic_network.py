@@ -1,0 +1,287 @@
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from workbench.datasets.schema import BY_NAME, check_measurements
+from workbench.datasets.synthetic_network import make_measurements, true_chance_worse
+from workbench.datasets.synthetic_network_world import make_world
+from workbench.errors import WorkbenchError
+
+ROWS = 60_000
+LISTED_TABLES = (["isp", "region"], ["country", "asn"], ["connection_type", "isp"], ["device"])
+MEASURED = ["rtt_ms", "downlink_mbps"]
+
+
+def with_hour(views: pd.DataFrame) -> pd.DataFrame:
+    at = views["measured_at"].dt
+    return views.assign(local_hour=(at.hour + at.minute / 60 + at.second / 3600 + views["utc_offset_h"]) % 24)
+
+
+@pytest.fixture(scope="module")
+def views() -> pd.DataFrame:
+    return with_hour(make_measurements(ROWS, seed=3))
+
+
+@pytest.fixture(scope="module")
+def null_views() -> pd.DataFrame:
+    return with_hour(make_measurements(ROWS, seed=3, planted=False))
+
+
+def in_planted_cell(views: pd.DataFrame) -> pd.Series:
+    world = make_world(3)
+    evening = views["local_hour"].ge(17)
+    slow = (views["os_family"].eq("iOS") & evening) | (views["os_family"].eq("Android") & ~evening)
+    return views["asn"].isin(world.asn[world.planted]) & slow
+
+
+def bytes_of(views: pd.DataFrame) -> bytes:
+    return pd.util.hash_pandas_object(views).to_numpy().tobytes()
+
+
+def test_same_seed_gives_the_same_bytes_and_another_seed_does_not():
+    first, again, other = (make_measurements(5_000, seed=seed) for seed in (1, 1, 2))
+    assert bytes_of(first) == bytes_of(again) != bytes_of(other)
+
+
+def test_the_frame_keeps_the_contract(views):
+    made = views.drop(columns="local_hour")  # the loader's to derive
+    checked = check_measurements(made, "synthetic")
+    assert len(checked) == ROWS
+    assert set(checked) == set(made)
+    for name in checked:
+        assert views[name].dtype == BY_NAME[name].dtype, name
+    assert views["asn"].str.fullmatch(r"\d+").all()
+    always = [*MEASURED, "user_id", "measured_at", "asn", "isp", "city", "os_family", "browser", "device"]
+    assert views[always].notna().all(axis=None)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 1_001])
+def test_the_number_of_rows_is_met_exactly(rows):
+    assert len(make_measurements(rows, seed=5)) == rows
+
+
+def test_networks_do_not_depend_on_the_number_of_rows():
+    few, many = make_measurements(2_000, seed=4), make_measurements(20_000, seed=4)
+    isp = many.drop_duplicates("asn").set_index("asn")["isp"]
+    assert 60 <= len(isp) <= 100
+    assert (isp.reindex(few["asn"]).to_numpy() == few["isp"].to_numpy()).all()
+
+
+def test_200_000_rows_take_less_than_10_s():
+    begin = time.perf_counter()
+    make_measurements(200_000)
+    assert time.perf_counter() - begin < 10
+
+
+def test_the_planted_switch_moves_measured_values_in_the_planted_cells_only(views, null_views):
+    context = [name for name in views if name not in MEASURED]
+    pd.testing.assert_frame_equal(views[context], null_views[context])
+    outside = ~in_planted_cell(views)
+    pd.testing.assert_frame_equal(views.loc[outside, MEASURED], null_views.loc[outside, MEASURED])
+    inside = ~outside
+    assert views.loc[inside, "downlink_mbps"].median() < null_views.loc[inside, "downlink_mbps"].median() / 3
+
+
+def test_netinfo_speaks_on_chromium_only_and_is_blunt(views):
+    netinfo = ["effective_type", "netinfo_rtt_ms", "netinfo_downlink_mbps"]
+    chromium = ~views["browser"].isin(["Safari", "Firefox"])
+    assert views.loc[chromium, netinfo].notna().all(axis=None)
+    assert views.loc[~chromium, [*netinfo, "connection_type", "save_data"]].isna().all(axis=None)
+    assert (views.loc[views["os_family"] == "iOS", "browser"] == "Safari").all()
+    told = views[chromium]
+    assert told["netinfo_downlink_mbps"].max() == 10
+    assert told["netinfo_rtt_ms"].max() <= 3000
+    assert (told["netinfo_rtt_ms"] % 25 == 0).all()
+    steps = told["netinfo_downlink_mbps"] / 0.025
+    assert np.allclose(steps, steps.round())
+
+
+def test_effective_type_follows_the_specification_and_is_mostly_4g(views):
+    told = views.dropna(subset=["effective_type"])
+    assert 0.77 <= (told["effective_type"] == "4g").mean() <= 0.86  # LinkedIn, TPAC 2021: 80 %
+    rtt, downlink = told["netinfo_rtt_ms"], told["netinfo_downlink_mbps"]
+    # The class comes from the estimate before rounding: half a step on either side is open.
+    surely_4g = (rtt + 12.5 < 270) & (downlink - 0.0125 >= 0.7)
+    surely_not_4g = (rtt - 12.5 >= 270) | (downlink + 0.0125 < 0.7)
+    assert (told.loc[surely_4g, "effective_type"] == "4g").all()
+    assert (told.loc[surely_not_4g, "effective_type"] != "4g").all()
+    assert set(told["effective_type"]) == {"slow-2g", "2g", "3g", "4g"}
+
+
+def test_connection_type_comes_from_chromium_on_android_and_chromeos(views):
+    told = views["connection_type"].notna()
+    expected = views["os_family"].isin(["Android", "ChromeOS"]) & (views["browser"] != "Firefox")
+    assert (told == expected).all()
+    assert set(views.loc[told, "connection_type"]) == {"wifi", "ethernet", "cellular"}
+    mobile = views["access_technology"].isin(["3g", "4g", "5g"])
+    assert (views.loc[told, "connection_type"].eq("cellular") == mobile[told]).all()
+
+
+def test_people_come_several_times_from_two_networks_most_in_the_evening(views):
+    counts = views.groupby("user_id").size()
+    assert 5 < counts.mean() < 7
+    assert counts.median() < counts.mean()  # skewed
+    assert views.groupby("user_id")["asn"].nunique().max() == 2
+    assert views.groupby("user_id")[["country", "city", "device", "browser"]].nunique().max().max() == 1
+    evening = views["local_hour"].between(17, 24, inclusive="left").mean()
+    assert 0.40 < evening < 0.60  # seven hours of 24 would be 0.29
+    span = views["measured_at"].max() - views["measured_at"].min()
+    assert pd.Timedelta(days=27.9) < span < pd.Timedelta(days=28)
+    assert views["measured_at"].is_monotonic_increasing
+
+
+def test_speeds_have_plausible_medians(views):
+    median = views[~in_planted_cell(views)].groupby("access_technology")[MEASURED].median()
+    assert median.loc[["fibre", "cable"], "downlink_mbps"].between(25, 90).all()
+    assert median.loc[["fibre", "cable", "dsl"], "rtt_ms"].between(25, 60).all()
+    assert 15 < median.loc["4g", "downlink_mbps"] < 40
+    assert 50 < median.loc["4g", "rtt_ms"] < 100
+    assert median.loc["3g", "downlink_mbps"] < 5
+
+
+@pytest.mark.parametrize("planted", [True, False])
+@pytest.mark.parametrize(("quantity", "sign"), [("rtt_ms", 1), ("downlink_mbps", -1)])
+def test_true_chances_are_those_of_the_frame(views, null_views, quantity, sign, planted):
+    frame = views if planted else null_views
+    thresholds = frame[quantity].quantile([0.02, 0.1, 0.3, 0.7, 0.95]).to_numpy()
+    chance = true_chance_worse(frame, quantity, thresholds, seed=3, planted=planted)
+    worse = sign * frame[quantity].to_numpy()[:, None] > sign * thresholds
+    cell, mobile = in_planted_cell(frame), frame["access_technology"].isin(["3g", "4g", "5g"])
+    strata = {
+        "all": cell | True,
+        "planted cells": cell,
+        "planted, iOS": cell & (frame["os_family"] == "iOS"),
+        "planted, Android": cell & (frame["os_family"] == "Android"),
+        "the same hours elsewhere": ~cell & (frame["local_hour"] >= 17),
+        "desktops": frame["device"] == "desktop",
+        "mobile": mobile,
+        "rural lines": frame["isp"].str.contains("Rural"),
+        "incumbents": frame["isp"].str.contains("Telecom"),
+        "saving data": frame["save_data"].fillna(False),
+        "NetInfo missing": frame["effective_type"].isna(),
+    }
+    for name, stratum in strata.items():
+        rows = stratum.to_numpy(dtype=bool)
+        # A user's views share a user effect: users, not views, are independent. Where an outcome never came
+        # its error cannot be seen, and the chances' own (of independent views) is the least. 220 looks: 4.5
+        # errors.
+        per_user = pd.DataFrame((worse - chance)[rows]).groupby(frame["user_id"].to_numpy()[rows]).sum()
+        variance = np.maximum((per_user**2).sum(axis=0), (chance * (1 - chance))[rows].sum(axis=0))
+        assert (per_user.sum(axis=0).abs() < 4.5 * np.sqrt(variance)).all(), name
+
+
+def test_chances_sharpen_within_the_planted_cells_only(views):
+    slow, else_ = (views.assign(local_hour=20.0, os_family=system) for system in ("iOS", "Android"))
+    late = [true_chance_worse(frame, "downlink_mbps", np.array([3.0]), seed=3)[:, 0] for frame in (slow, else_)]
+    world = make_world(3)
+    planted = views["asn"].isin(world.asn[world.planted]).to_numpy()
+    assert 0.2 < planted.mean() < 0.35
+    assert (late[0][planted] - late[1][planted]).min() > 0.4
+    assert (late[0][~planted] == late[1][~planted]).all()
+
+
+def test_chances_are_monotone_and_reach_both_ends(views):
+    thresholds = np.array([0.0, 0.001, 1, 10, 100, 1000, 1e9])
+    rtt = true_chance_worse(views.head(500), "rtt_ms", thresholds, seed=3)
+    downlink = true_chance_worse(views.head(500), "downlink_mbps", thresholds, seed=3)
+    assert rtt.shape == (500, 7)
+    assert (np.diff(rtt, axis=1) <= 0).all()
+    assert (np.diff(downlink, axis=1) >= 0).all()
+    assert np.allclose(rtt[:, [0, -1]], [1, 0])
+    assert np.allclose(downlink[:, [0, -1]], [0, 1])
+
+
+def test_chances_read_the_first_request_only(views):
+    few = views.tail(300)
+    known = few[["asn", "local_hour", "os_family"]]
+    lies = few.assign(rtt_ms=1.0, downlink_mbps=1.0, effective_type="2g", access_technology="3g", isp="x")
+    whole_hours = known.assign(local_hour=np.floor(known["local_hour"]))
+    first, *others = (
+        true_chance_worse(frame, "rtt_ms", np.array([50.0, 150.0]), seed=3) for frame in (few, known, lies, whole_hours)
+    )
+    for other in others:
+        np.testing.assert_array_equal(first, other)
+
+
+def net_of_renditions(rtt_ms: np.ndarray, downlink_mbps: np.ndarray) -> np.ndarray:
+    """Net (..., 3) of small, medium and large images: 12 a view, budget 1,000 ms, 100 points for 400 ms."""
+    kilobytes = 12 * np.array([5.5, 18.0, 51.6])
+    load_ms = 4 * rtt_ms[..., None] + 8 * kilobytes / downlink_mbps[..., None]
+    excess = np.clip(load_ms - 1000, 0, 2000)
+    return np.where(excess < 2000, [0, 42, 100], 0) - 100 / 400 * excess
+
+
+def true_best_renditions(views: pd.DataFrame, planted: bool) -> np.ndarray:
+    """Best rendition for each view: expected net over 25 x 25 quantiles of the true chances."""
+    shares = (np.arange(25) + 0.5) / 25
+    contexts = [views["asn"], views["os_family"], views["local_hour"] >= 17]
+    group = views.groupby(contexts, sort=False).ngroup().to_numpy()
+    distinct = views.iloc[np.unique(group, return_index=True)[1]]
+    quantiles = []
+    for quantity in MEASURED:
+        grid = np.geomspace(0.01, 10_000, 400)
+        chance = true_chance_worse(distinct, quantity, grid, seed=3, planted=planted)
+        below = 1 - chance if quantity == "rtt_ms" else chance
+        quantiles.append(np.array([np.exp(np.interp(shares, row, np.log(grid))) for row in below]))
+    rtt, downlink = quantiles
+    both = np.broadcast_arrays(rtt[:, :, None], downlink[:, None, :])
+    return net_of_renditions(*both).mean(axis=(1, 2)).argmax(axis=1)[group]
+
+
+def advantage_of_truth(views: pd.DataFrame, planted: bool) -> dict[str, float]:
+    """Net of the true chances minus that of each table, on users that no table has seen.
+
+    Each table answers with the rendition that did best in its group: as good as a table of distributions can
+    be.
+    """
+    net = pd.DataFrame(net_of_renditions(*(views[name].to_numpy() for name in MEASURED)))
+    seen = views["user_id"].str[-1].astype(int) < 6
+    truth = true_best_renditions(views, planted)
+    advantage = {}
+    for keys in [*LISTED_TABLES, ["simulated"]]:
+        group = views.groupby(keys, dropna=False).ngroup()
+        choice = net[seen].groupby(group[seen]).mean().idxmax(axis=1)
+        table = group.map(choice).fillna(net[seen].mean().idxmax()).astype(int).to_numpy()
+        rows = np.arange(len(views))
+        difference = net.to_numpy()[rows, truth] - net.to_numpy()[rows, table]
+        advantage["/".join(keys)] = difference[~seen].mean()
+    return advantage
+
+
+def test_the_planted_effect_is_worth_more_than_3_points_over_every_listed_table(views):
+    advantage = advantage_of_truth(views, planted=True)
+    assert min(advantage.values()) > 3, advantage
+
+
+def test_without_it_a_table_by_country_and_asn_knows_all_there_is():
+    # More rows: what a table loses here is the noise of its small networks.
+    views = with_hour(make_measurements(150_000, seed=3, planted=False))
+    advantage = advantage_of_truth(views, planted=False)
+    assert abs(advantage["country/asn"]) < 0.5, advantage
+
+
+def test_perfect_knowledge_has_more_than_5_points_of_headroom(views):
+    net = net_of_renditions(*(views[name].to_numpy() for name in MEASURED))
+    assert net.max(axis=1).mean() - net.mean(axis=0).max() > 5
+
+
+@pytest.mark.parametrize(("name", "value"), [("rows", 0), ("rows", 2.5), ("rows", True), ("seed", -1)])
+def test_bad_sizes_are_refused_in_one_sentence(name, value):
+    with pytest.raises(WorkbenchError, match=rf"^{name} must be a whole number from [01]; got {value}\.$"):
+        make_measurements(**{name: value})
+
+
+def test_a_context_that_the_world_does_not_know_is_refused(views):
+    few, edges = views.head(20), np.array([50.0])
+    with pytest.raises(WorkbenchError, match="quantity must be one of rtt_ms, downlink_mbps; got 'rtt'"):
+        true_chance_worse(few, "rtt", edges, seed=3)
+    with pytest.raises(WorkbenchError, match="with seed=3; 20 rows differ, first '1'"):
+        true_chance_worse(few.assign(asn="1"), "rtt_ms", edges, seed=3)
+    with pytest.raises(WorkbenchError, match="Ask with the seed that the views were made with"):
+        true_chance_worse(few, "rtt_ms", edges, seed=4)
+    with pytest.raises(WorkbenchError, match="needs column 'local_hour'"):
+        true_chance_worse(few.drop(columns="local_hour"), "rtt_ms", edges, seed=3)
+    with pytest.raises(WorkbenchError, match="needs 'os_family' in every row; 20 rows have none"):
+        true_chance_worse(few.assign(os_family=np.nan), "rtt_ms", edges, seed=3)

@@ -1,0 +1,109 @@
+"""Where a dataset's files come from: beside the card, the cache, a mirror, or upstream."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pooch
+import requests
+
+from workbench.datasets.cards import CHECKOUT, Card, SourceFile, card_folder
+from workbench.errors import WorkbenchError
+
+
+def fetch_file(card: Card, file: SourceFile, *, progress: bool = True) -> Path:
+    """Return a verified local file, fetching it where it is not here yet.
+
+    Looked for, in this order: beside the card, in the cache, in ``WORKBENCH_MIRROR`` (a folder or a URL, as
+    ``<card name>/<file name>``; a relative folder counts from the checkout), at the upstream URL.
+
+    Parameters
+    ----------
+    card : Card
+    file : SourceFile
+    progress : bool
+        Whether downloads draw a bar on stderr.
+
+    Returns
+    -------
+    Path
+        A file whose sha256 is the card's, where the card states one.
+
+    Raises
+    ------
+    WorkbenchError
+        Where the file is nowhere, its content differs from the card's sha256, or the download fails. Nothing is
+        left in the cache then.
+    """
+    beside = card.folder / file.name if card.folder else None
+    mirror = os.environ.get("WORKBENCH_MIRROR", "")
+    mirrored = None if _is_url(mirror) or not mirror else mirror_folder(mirror) / card.name / file.name
+    cached = cache_folder() / card.name / file.name
+    for path in (beside, cached, mirrored):
+        if path is not None and path.is_file():
+            _verify(path, file)
+            return path
+    url = f"{mirror.rstrip('/')}/{card.name}/{file.name}" if _is_url(mirror) else file.url
+    if not url:
+        raise WorkbenchError(
+            f"{card.name}: {file.name} has no public address. Put it beside the card, or set WORKBENCH_MIRROR to a "
+            f"folder that holds {card.name}/{file.name}."
+        )
+    return _download(url, file, cached, progress)
+
+
+def mirror_folder(mirror: str) -> Path:
+    """A mirror folder as an absolute path; a relative one counts from the checkout."""
+    return (CHECKOUT / Path(mirror).expanduser()).resolve()
+
+
+def cache_folder() -> Path:
+    """Folder of downloads: ``cache/`` beside the cards, or the user's cache where there are no cards."""
+    try:
+        return card_folder() / "cache"
+    except WorkbenchError:
+        return Path(pooch.os_cache("performance-workbench"))
+
+
+def _is_url(text: str) -> bool:
+    return text.startswith(("http://", "https://"))
+
+
+def _verify(path: Path, file: SourceFile) -> None:
+    if file.sha256 and pooch.file_hash(str(path)) != file.sha256:
+        raise WorkbenchError(
+            f"{path} is not the file that the card describes: its sha256 differs (expected {file.sha256[:12]}...). "
+            "Delete it, or correct the card."
+        )
+
+
+def _download(url: str, file: SourceFile, target: Path, progress: bool) -> Path:
+    known = f"sha256:{file.sha256}" if file.sha256 else None
+    downloader = pooch.HTTPDownloader(progressbar=progress, timeout=60)
+    pooch.get_logger().setLevel("WARNING")
+    try:
+        # pooch downloads beside the target, verifies, then moves: the file is visible only when it is whole.
+        return Path(pooch.retrieve(url, known, file.name, target.parent, downloader=downloader))
+    except requests.exceptions.RequestException as err:
+        raise WorkbenchError(
+            f"could not download {file.name} from {url}: {_reason(err)}. Try again, or set WORKBENCH_MIRROR to a "
+            "folder that holds it."
+        ) from err
+    except ValueError as err:
+        raise WorkbenchError(
+            f"{url} gave another file than the card describes: its sha256 differs (expected {file.sha256[:12]}...). "
+            "The download was cut or the source has changed; nothing was kept."
+        ) from err
+    except OSError as err:
+        raise WorkbenchError(
+            f"could not write {target}: {err.strerror or err}. Free the folder and try again."
+        ) from err
+
+
+def _reason(err: requests.exceptions.RequestException) -> str:
+    if err.response is not None:
+        return f"the server answered {err.response.status_code}"
+    if isinstance(err, requests.exceptions.Timeout):
+        return "no answer in time"
+    return "the server cannot be reached, or broke off"

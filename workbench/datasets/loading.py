@@ -1,0 +1,141 @@
+"""The ways in: a card's dataset, a person's own frame."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pandas as pd
+
+from workbench.datasets.cards import Card, find_card
+from workbench.datasets.download import fetch_file
+from workbench.datasets.readers import add_local_hour, drop_unmeasured, read_csv, to_canonical
+from workbench.datasets.schema import check_measurements
+from workbench.datasets.splits import sample_users
+from workbench.datasets.synthetic_network import make_measurements
+from workbench.errors import WorkbenchError
+
+
+def load(name_or_path: str | os.PathLike[str], *, rows: int | None = None, seed: int = 0) -> pd.DataFrame:
+    """Load a dataset by its card's name, or by the path of a card anywhere.
+
+    Files are fetched and verified where they are not here yet.
+
+    Parameters
+    ----------
+    name_or_path : str or path
+    rows : int, optional
+        About how many rows to keep, whole users drawn by ``seed``; a simulated set is generated at this size. All
+        rows by default.
+    seed : int
+        Seed of the draw.
+
+    Returns
+    -------
+    DataFrame
+        Canonical columns (``workbench.datasets.schema.COLUMNS``), one row a view; the card in ``attrs["card"]``,
+        counts of dropped rows in ``attrs["dropped"]``.
+
+    Raises
+    ------
+    WorkbenchError
+        Where there is no such card, a file cannot be had or read, or the rows break the contract.
+    """
+    if rows is not None and (isinstance(rows, bool) or not isinstance(rows, int) or rows < 1):
+        raise WorkbenchError(f"rows must be a whole number from 1; got {rows!r}.")
+    card = find_card(name_or_path)
+    if card.generator:
+        if rows is not None:
+            card = replace(card, generate={**card.generate, "rows": rows})
+        return _finish(make_measurements(**card.generate), card)
+    frame = _finish(*_read_files(card))
+    return frame if rows is None else sample_users(frame, rows, seed).reset_index(drop=True)
+
+
+def measurements(
+    df: pd.DataFrame,
+    *,
+    columns: Mapping[str, str] | None = None,
+    assume: Mapping[str, Sequence[float]] | None = None,
+    values: Mapping[str, Mapping[str, str]] | None = None,
+    known_by: str = "first_request",
+    name: str = "your data",
+    simulated: bool = False,
+    margin: float | None = None,
+) -> pd.DataFrame:
+    """Bring any DataFrame of measurements into canonical form, with the checks that cards get.
+
+    Parameters
+    ----------
+    df : DataFrame
+        One row a view or test.
+    columns : mapping, optional
+        Your column name to the canonical one.
+    assume : mapping, optional
+        Quantity that was not measured (``rtt_ms`` or ``downlink_mbps``) to (low, base, high).
+    values : mapping, optional
+        Canonical column to a mapping of your values to canonical ones.
+    known_by : str
+        What is known when the images are chosen (one of ``schema.LEVELS``).
+    name : str
+        What reports call it.
+    simulated : bool
+        Whether the rows are simulated; reports then say so.
+    margin : float, optional
+        Smallest difference in net worth having, in points.
+
+    Returns
+    -------
+    DataFrame
+        As from :func:`load`.
+
+    Raises
+    ------
+    WorkbenchError
+        With the column, the count and the first bad rows, where the frame breaks the contract.
+
+    Examples
+    --------
+    >>> views = measurements(
+    ...     pd.DataFrame({"RTT": [40.0, 900.0]}), columns={"RTT": "rtt_ms"}, assume={"downlink_mbps": (2, 10, 50)}
+    ... )
+    >>> list(views.columns), views.attrs["card"].assume["downlink_mbps"]
+    (['rtt_ms'], (2.0, 10.0, 50.0))
+    """
+    card = Card(
+        name=name,
+        title=name,
+        known_by=known_by,
+        simulated=simulated,
+        columns=dict(columns or {}),
+        values=dict(values or {}),
+        assume={quantity: tuple(map(float, low_to_high)) for quantity, low_to_high in (assume or {}).items()},
+        margin=margin,
+    )
+    return _finish(to_canonical(df, card), card)
+
+
+def _read_files(card: Card) -> tuple[pd.DataFrame, Card, int]:
+    frames, duplicates = [], 0
+    for file in card.files:
+        source = read_csv(fetch_file(card, file))
+        if card.drop_duplicates:
+            distinct = source.drop_duplicates()
+            duplicates += len(source) - len(distinct)
+            source = distinct
+        frames.append(to_canonical(source, card, file.constants))
+    if not frames:
+        raise WorkbenchError(f"{card.name}: the card names no file and no generator; add a [[files]] entry.")
+    return pd.concat(frames, ignore_index=True), card, duplicates
+
+
+def _finish(source: pd.DataFrame, card: Card, duplicates: int = 0) -> pd.DataFrame:
+    checked = check_measurements(source, card.name, card.context)
+    frame = add_local_hour(drop_unmeasured(checked))
+    if not len(frame):
+        raise WorkbenchError(f"{card.name}: expected measured rows; every row lacks its measurement.")
+    if "simulated" in frame and frame["simulated"].any():
+        card = replace(card, simulated=True)
+    frame.attrs.update(card=card, dropped={"duplicates": duplicates, "unmeasured": len(checked) - len(frame)})
+    return frame

@@ -1,0 +1,139 @@
+"""Context to numbers: a fitted encoding that can be written down as plain dictionaries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import GroupKFold
+from sklearn.preprocessing import TargetEncoder
+
+ONE_HOT_LEVELS = 20  # more levels than this are target-encoded
+FOLDS = 5
+MISSING = "(missing)"
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How each context column becomes numbers.
+
+    Parameters
+    ----------
+    numbers : tuple of str
+        Columns taken as they are; missing stays missing (XGBoost learns a direction for it).
+    levels : mapping
+        Column to the levels that get a column of their own, one-hot. An unseen level is all zeros.
+    means : mapping
+        Column and target (``"column|target"``) to the shrunken mean of the target, a level.
+    defaults : mapping
+        Target to its overall mean, which stands for unseen levels.
+    """
+
+    numbers: tuple[str, ...]
+    levels: Mapping[str, list[str]]
+    means: Mapping[str, Mapping[str, float]]
+    defaults: Mapping[str, float]
+
+    @property
+    def features(self) -> list[str]:
+        """Names of the encoded columns, in order: ``column``, ``column=level`` or ``column|target``."""
+        one_hot = [f"{name}={level}" for name, levels in self.levels.items() for level in levels]
+        return [*self.numbers, *one_hot, *self.means]
+
+    @property
+    def sources(self) -> list[str]:
+        """Context column behind each encoded column, in the order of ``features``."""
+        one_hot = [name for name, levels in self.levels.items() for _ in levels]
+        return [*self.numbers, *one_hot, *(key.split("|")[0] for key in self.means)]
+
+    def transform(self, context: pd.DataFrame) -> np.ndarray:
+        """Encode a context: float32, shape (rows, len(features)). Columns it lacks are missing."""
+        columns = [_number(context, name) for name in self.numbers]
+        for name, levels in self.levels.items():
+            text = _text(context, name)
+            columns += [(text == level).to_numpy(np.float32) for level in levels]
+        for key, means in self.means.items():
+            name, target = key.split("|")
+            columns.append(_text(context, name).map(means).fillna(self.defaults[target]).to_numpy(np.float32))
+        return np.column_stack(columns).astype(np.float32) if columns else np.empty((len(context), 0), np.float32)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionaries, lists and numbers; ``Encoding(**d)`` brings it back."""
+        return asdict(self)
+
+
+def fit_encoding(
+    context: pd.DataFrame, targets: Mapping[str, np.ndarray], users: np.ndarray, seed: int = 0
+) -> tuple[Encoding, np.ndarray]:
+    """Learn an encoding, and encode the rows it was learnt from without showing a row its own answer.
+
+    Columns with more than 20 levels are target-encoded (scikit-learn's empirical-Bayes ``TargetEncoder``) in folds
+    grouped by user: with ungrouped folds a user's other rows would tell the answer. Constant and all-missing
+    columns are left out.
+
+    Parameters
+    ----------
+    context : DataFrame, shape (rows, columns)
+    targets : mapping
+        Target name to numbers, shape (rows,).
+    users : ndarray of int, shape (rows,)
+    seed : int
+        Of the folds.
+
+    Returns
+    -------
+    encoding : Encoding
+        Fitted on all rows; for rows that it has not seen.
+    matrix : ndarray of float32, shape (rows, features)
+        The rows themselves, cross-fitted.
+    """
+    numbers, levels, coded = [], {}, []
+    for name in context:
+        known = context[name].dropna()
+        if known.nunique() + (len(known) < len(context)) < 2:
+            continue
+        if pd.api.types.is_numeric_dtype(context[name]) and not pd.api.types.is_bool_dtype(context[name]):
+            numbers.append(name)
+        elif known.nunique() > ONE_HOT_LEVELS:
+            coded.append(name)
+        else:
+            levels[name] = sorted(_text(context, name).unique())
+    means, crossed = _target_means(context, coded, targets, users, seed)
+    defaults = {target: float(np.mean(values)) for target, values in targets.items()}
+    encoding = Encoding(tuple(numbers), levels, means, defaults)
+    matrix = encoding.transform(context)
+    if coded:
+        matrix[:, -crossed.shape[1] :] = crossed
+    return encoding, matrix
+
+
+def _target_means(
+    context: pd.DataFrame, coded: list[str], targets: Mapping[str, np.ndarray], users: np.ndarray, seed: int
+) -> tuple[dict[str, dict[str, float]], np.ndarray]:
+    means: dict[str, dict[str, float]] = {}
+    crossed = []
+    if not coded:
+        return means, np.empty((len(context), 0))
+    folds = list(GroupKFold(FOLDS, shuffle=True, random_state=seed).split(context, groups=users))
+    text = pd.DataFrame({name: _text(context, name) for name in coded}).astype(object)
+    for target, values in targets.items():
+        encoder = TargetEncoder(target_type="continuous", cv=folds)
+        crossed.append(encoder.fit_transform(text, np.asarray(values, float)))
+        for name, known, fitted in zip(coded, encoder.categories_, encoder.encodings_, strict=True):
+            means[f"{name}|{target}"] = dict(zip(known, fitted.tolist(), strict=True))
+    return means, np.hstack(crossed)
+
+
+def _number(context: pd.DataFrame, name: str) -> np.ndarray:
+    if name not in context:
+        return np.full(len(context), np.nan, np.float32)
+    return context[name].to_numpy(np.float32, na_value=np.nan)
+
+
+def _text(context: pd.DataFrame, name: str) -> pd.Series:
+    if name not in context:
+        return pd.Series(MISSING, context.index)
+    return context[name].astype(object).where(context[name].notna(), MISSING).astype(str)

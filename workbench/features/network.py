@@ -1,0 +1,163 @@
+"""Counts of how often a network was worse than a threshold, by groups of context, coarse to fine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+SEPARATOR = "\x1f"
+# Shared by tables and model, so that both see the tail as finely as the middle: half of the grid at quantiles of
+# all rows, half at quantiles of the worst fifth, where nearly all waiting is.
+GRID_POINTS = 128
+WORST_SHARE = 0.2
+WORSE_IS_HIGH = {"rtt_ms": True, "downlink_mbps": False, "page_load_ms": True}
+
+
+def worse_than(values: np.ndarray, thresholds: np.ndarray, quantity: str) -> np.ndarray:
+    """Whether a value is worse than a threshold: RTT and load time strictly above, throughput strictly below.
+
+    Examples
+    --------
+    >>> worse_than(np.array([100.0]), np.array([50.0]), "rtt_ms").item()
+    True
+    """
+    return values > thresholds if WORSE_IS_HIGH[quantity] else values < thresholds
+
+
+def worst_fifth(values: np.ndarray, quantity: str) -> np.ndarray:
+    """Values of the worst fifth: those beyond the quantile."""
+    share = 1 - WORST_SHARE if WORSE_IS_HIGH[quantity] else WORST_SHARE
+    edge = np.quantile(values, share)
+    return values[values >= edge] if WORSE_IS_HIGH[quantity] else values[values <= edge]
+
+
+def threshold_grid(values: np.ndarray, quantity: str, points: int = GRID_POINTS) -> np.ndarray:
+    """Rising thresholds that cover a sample: half its quantiles, half those of its worst fifth; ends just outside."""
+    levels = np.linspace(0, 1, points // 2)
+    both = np.concatenate([np.quantile(values, levels), np.quantile(worst_fifth(values, quantity), levels)])
+    return np.unique(np.concatenate([both, [values.min() * (1 - 1e-6), values.max() * (1 + 1e-6)]]))
+
+
+def interpolate_chance(grid: np.ndarray, chance: np.ndarray, thresholds: np.ndarray, quantity: str) -> np.ndarray:
+    """Read chances known on a grid at other thresholds, linearly in the logarithm.
+
+    Parameters
+    ----------
+    grid : ndarray, shape (points,)
+        Rising thresholds.
+    chance : ndarray, shape (rows, points)
+        Chance of being worse than each.
+    thresholds : ndarray, shape (any,)
+        Where to read. Beyond the ends of the grid the chance is 0 or 1; infinite is certain.
+    quantity : str
+
+    Returns
+    -------
+    ndarray, shape (rows, any)
+    """
+    position = np.interp(np.log(thresholds), np.log(grid), np.arange(len(grid)))
+    left = np.minimum(position.astype(int), len(grid) - 2)
+    read = chance[:, left] + (position - left) * (chance[:, left + 1] - chance[:, left])
+    high = WORSE_IS_HIGH[quantity]
+    read[:, thresholds < grid[0]] = 1.0 if high else 0.0
+    read[:, thresholds > grid[-1]] = 0.0 if high else 1.0
+    return read
+
+
+@dataclass(frozen=True)
+class ChanceTable:
+    """Shares of rows worse than each threshold of a grid, by group.
+
+    ``shares[k]`` belongs to the first ``k`` keys; a group that was never seen answers as its parent does.
+
+    Parameters
+    ----------
+    quantity : str
+    keys : tuple of str
+        Context columns, coarse to fine.
+    grid : ndarray, shape (points,)
+    groups : tuple of mapping
+        One a level: group label to its row in ``counts``.
+    counts : tuple of ndarray, shape (groups of the level, points)
+        Rows worse than each threshold.
+    sizes : tuple of ndarray, shape (groups of the level,)
+    """
+
+    quantity: str
+    keys: tuple[str, ...]
+    grid: np.ndarray
+    groups: tuple[Mapping[str, int], ...]
+    counts: tuple[np.ndarray, ...]
+    sizes: tuple[np.ndarray, ...]
+
+    def shares(self, smoothing: float) -> np.ndarray:
+        """Smoothed shares of the finest groups and of all their ancestors: float, (rows of ``labels``, points).
+
+        Each level leans on its parent: ``(n F_group + s F_parent) / (n + s)``.
+        """
+        levels = [self.counts[0] / self.sizes[0][:, None]]
+        for k in range(1, len(self.groups)):
+            parents = [self.groups[k - 1][_parent(label)] for label in self.groups[k]]
+            prior = levels[-1][parents]
+            levels.append((self.counts[k] + smoothing * prior) / (self.sizes[k][:, None] + smoothing))
+        return np.vstack(levels)
+
+    def rows_for(self, context: pd.DataFrame) -> np.ndarray:
+        """Row of :meth:`shares` that answers for each view: its finest group that was seen in training."""
+        labels = group_labels(context, self.keys)
+        answer = np.zeros(len(context), int)
+        offset = 0
+        for known, label in zip(self.groups, labels, strict=True):
+            found = label.map(known)
+            answer = np.where(found.notna(), found.fillna(0).to_numpy(int) + offset, answer)
+            offset += len(known)
+        return answer
+
+
+def group_labels(context: pd.DataFrame, keys: tuple[str, ...]) -> list[pd.Series]:
+    """Label of each view's group at every level, from "everything" to all keys joined."""
+    label = pd.Series("", context.index)
+    labels = [label]
+    for key in keys:
+        label = label + SEPARATOR + context[key].astype(object).where(context[key].notna(), "").astype(str)
+        labels.append(label)
+    return labels
+
+
+def count_chances(frame: pd.DataFrame, keys: tuple[str, ...], quantity: str) -> ChanceTable:
+    """Count, by group and threshold, how many rows were worse.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Context columns and the measured quantity; rows without it do not count.
+    keys : tuple of str
+    quantity : str
+
+    Returns
+    -------
+    ChanceTable
+    """
+    frame = frame[frame[quantity].notna()]
+    values = frame[quantity].to_numpy(float)
+    grid = threshold_grid(values, quantity)
+    # How many thresholds lie strictly below (RTT) or at or below (throughput) the value: its cell in the histogram.
+    cell = np.searchsorted(grid, values, side="left" if WORSE_IS_HIGH[quantity] else "right")
+    groups, counts, sizes = [], [], []
+    for label in group_labels(frame, keys):
+        codes, known = pd.factorize(label)
+        cells = np.bincount(codes * (len(grid) + 1) + cell, minlength=len(known) * (len(grid) + 1))
+        histogram = cells.reshape(len(known), len(grid) + 1)
+        cumulated = histogram.cumsum(axis=1)[:, :-1]
+        size = histogram.sum(axis=1)
+        counts.append(size[:, None] - cumulated if WORSE_IS_HIGH[quantity] else cumulated)
+        sizes.append(size)
+        groups.append({name: i for i, name in enumerate(known)})
+    return ChanceTable(quantity, keys, grid, tuple(groups), tuple(counts), tuple(sizes))
+
+
+def _parent(label: str) -> str:
+    return label.rsplit(SEPARATOR, 1)[0]

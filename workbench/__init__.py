@@ -1,0 +1,40 @@
+"""Performance Workbench: is the model better than the rules, by how much, for whom, why, and is it worth it?
+
+Nothing heavy is imported here; each name is fetched when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOME = {
+    "WorkbenchError": "workbench.errors",
+    "ImageScenario": "workbench.delivery",
+    "load": "workbench.datasets",
+    "make_measurements": "workbench.datasets",
+    "measurements": "workbench.datasets",
+    "split_by_user": "workbench.datasets",
+    "NetworkQuality": "workbench.models",
+    "train_network_quality": "workbench.models",
+    "image_rules": "workbench.policies",
+    "needs": "workbench.policies",
+    "compare_images": "workbench.studies",
+    "study_images": "workbench.studies",
+    "shap_values": "workbench.explanation",
+}
+_AREAS = ("plotting",)
+
+__all__ = [*_HOME, *_AREAS]  # noqa: PLE0604 - names, fetched lazily
+
+
+def __getattr__(name: str) -> Any:
+    if name in _AREAS:
+        return import_module(f"workbench.{name}")
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'workbench' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

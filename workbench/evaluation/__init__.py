@@ -1,0 +1,1 @@
+"""Evaluation: what each policy would have brought about, and how sure that is."""

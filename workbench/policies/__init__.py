@@ -1,0 +1,5 @@
+"""Policies: from context to action. They decide; counting is done in features, learning in models."""
+
+from workbench.policies.images import EffectiveType, ImagePolicy, Lookup, OneRendition, TrueChance, image_rules, needs
+
+__all__ = ["EffectiveType", "ImagePolicy", "Lookup", "OneRendition", "TrueChance", "image_rules", "needs"]

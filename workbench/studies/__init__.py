@@ -1,0 +1,6 @@
+"""Studies: the only functions that walk the whole path, from a dataset to a finding."""
+
+from workbench.studies.comparison import Comparison, PolicyResult
+from workbench.studies.image_delivery import compare_images, study_images
+
+__all__ = ["Comparison", "PolicyResult", "compare_images", "study_images"]

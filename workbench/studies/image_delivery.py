@@ -1,0 +1,346 @@
+"""Image delivery, the whole path: data, split, model and rules, replay, evidence, recommendation."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workbench.datasets.loading import load
+from workbench.datasets.schema import BY_NAME, has_signal, known_context
+from workbench.datasets.splits import Split, split_by_user, users_of
+from workbench.delivery import ImageScenario
+from workbench.errors import WorkbenchError
+from workbench.evaluation.bootstrap import Interval, cluster_interval
+from workbench.evaluation.calibration import measure_calibration, reliability
+from workbench.evaluation.frontier import best_limit, image_frontier, quality_at_wait
+from workbench.evaluation.image_replay import (
+    PERFECT_KNOWLEDGE,
+    RenditionOutcomes,
+    decide,
+    perfect_knowledge,
+    policy_name,
+    realise,
+    rendition_outcomes,
+    saves_data,
+)
+from workbench.evaluation.image_summary import HEADROOM_BUDGETS_MS, headroom, summarise_images
+from workbench.evaluation.verdict import (
+    NET_MARGIN,
+    judge_difference,
+    judge_safety,
+    recommend,
+    slowest_fifth,
+    users_to_settle,
+)
+from workbench.models import NetworkQuality, train_network_quality
+from workbench.policies.images import (
+    Decider,
+    EffectiveType,
+    ImagePolicy,
+    OneRendition,
+    base_assumptions,
+    image_rules,
+    true_chance,
+)
+from workbench.studies.comparison import Comparison, ModelCost, PolicyResult
+from workbench.studies.provenance import trace_origin
+
+Policy = Callable[..., Any]
+Progress = Callable[[str], None]
+REFERENCE_SEES = "native_app"  # references may read whatever the source tells, whenever it is known
+ROWS_TIMED = 2_000
+
+
+@dataclass(frozen=True)
+class Views:
+    """The headline views of one part: what policies may see, and what each rendition would bring about."""
+
+    frame: pd.DataFrame
+    context: pd.DataFrame
+    outcomes: RenditionOutcomes
+    users: np.ndarray
+
+
+def study_images(
+    dataset: str | os.PathLike[str] | pd.DataFrame,
+    *,
+    rows: int | None = None,
+    seed: int = 0,
+    scenario: ImageScenario | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Walk the whole path on one dataset.
+
+    Parameters
+    ----------
+    dataset : str, path or DataFrame
+        A card's name, the path of a card, or a frame from ``load`` or ``measurements``.
+    rows : int, optional
+        About how many rows, whole users drawn by ``seed``.
+    seed : int
+        Of the draw, the split and the model.
+    scenario : ImageScenario, optional
+    progress : callable, optional
+        Told the name of each step as it begins.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    WorkbenchError
+        Where the data cannot be had or decided on.
+    """
+    started = time.perf_counter()
+    tell = progress or (lambda step: None)
+    tell("load")
+    views = dataset if isinstance(dataset, pd.DataFrame) else load(dataset, rows=rows, seed=seed)
+    split = split_by_user(views, seed=seed)
+    tell("train the model")
+    model = train_network_quality(split, seed=seed)
+    tell("fit the rules")
+    rules = image_rules(split)
+    result = compare_images(split, model, rules, scenario, progress=progress)
+    return replace(result, seconds=time.perf_counter() - started)
+
+
+def compare_images(
+    split: Split,
+    model: NetworkQuality,
+    rules: Iterable[Policy] | None = None,
+    scenario: ImageScenario | None = None,
+    *,
+    today: Policy | None = None,
+    margin: float | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Compare a trained model with rules, on the views without a signal.
+
+    Limits and the best rule are settled on ``choose``; ``test`` is read once, at the end.
+
+    Parameters
+    ----------
+    split : Split
+    model : NetworkQuality
+        Trained on ``split``; its ``known_by`` is what all policies may see.
+    rules : iterable of callables, optional
+        Default ``image_rules(split)``.
+    scenario : ImageScenario, optional
+    today : callable, optional
+        What is done now; default NetInfo's effective type where the data have it, else the middle rendition.
+    margin : float, optional
+        Smallest difference in net worth having; default the card's, else 1 point.
+    progress : callable, optional
+        Told the name of each step as it begins.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    WorkbenchError
+        Where no rule is available, no view is without a signal, or a policy peeks or answers wrongly.
+    """
+    started = time.perf_counter()
+    tell = progress or (lambda step: None)
+    scenario = scenario or ImageScenario()
+    margin = margin or split.card.margin or NET_MARGIN
+    rules = image_rules(split, known_by=model.known_by) if rules is None else tuple(rules)
+    choose, test = (_headline(part, split, model.known_by, scenario) for part in (split.choose, split.test))
+
+    tell("tune the limits")
+    why_not = {id(rule): _why_not(rule, choose, model.known_by) for rule in rules}
+    tuned = [_tune(rule, choose, scenario) for rule in rules if not why_not[id(rule)]]
+    if not tuned:
+        raise WorkbenchError(f"{split.card.name}: no rule is available on this data: {'; '.join(why_not.values())}.")
+    best_rule = max(tuned, key=lambda rule: _mean_net(rule, choose, scenario))
+    ours = _tune(ImagePolicy(model, assume=base_assumptions(split.card)), choose, scenario)
+    now = today or _today(split)
+    now = next((rule for rule in tuned if rule == now), now)
+
+    tell("replay on test")
+    slow = slowest_fifth(test.outcomes.load_ms[:, 0], test.users)
+    results = [_replay(rule, "rule", test, slow, scenario) for rule in tuned]
+    results += [PolicyResult(policy_name(rule), "rule", rule, why_not[id(rule)]) for rule in rules if why_not[id(rule)]]
+    results.append(_replay(ours, "model", test, slow, scenario))
+    truth = true_chance(split.card)
+    if truth is not None:
+        results.append(_replay(_tune(truth, choose, scenario), "reference", test, slow, scenario))
+    if not any(now is result.policy for result in results):
+        sees_all = replace(test, context=known_context(test.frame, REFERENCE_SEES, split.card.context))
+        results.append(replace(_replay(now, "reference", sees_all, slow, scenario), name=f"today: {policy_name(now)}"))
+    results.append(_replay_perfect_knowledge(test, slow, scenario))
+
+    tell("weigh the evidence")
+    of_model, of_rule, of_now = (next(r for r in results if r.policy is p) for p in (ours, best_rule, now))
+    difference = _interval(of_model, of_rule, test, split.seed)
+    rule_gain = _interval(of_rule, of_now, test, split.seed)
+    wait, wait_by_rule = (_column(result, "excess_wait_ms")[slow] for result in (of_model, of_rule))
+    safety = judge_safety(wait, wait_by_rule, test.users[slow], seed=split.seed)
+    word = judge_difference(difference, margin)
+    room = headroom(test.outcomes, test.context)
+    assert of_model.expected is not None
+    late, chance_late = test.outcomes.late[:, -1], of_model.expected.late[:, -1]
+    return Comparison(
+        decision="image",
+        split=split,
+        model=model,
+        results=tuple(results),
+        best_rule=best_rule,
+        today=now,
+        scenario=scenario,
+        known_by=model.known_by,
+        difference=difference,
+        rule_gain=rule_gain,
+        against_best_rule=_against(of_rule, results, test, split.seed),
+        margin=margin,
+        verdict=word,
+        safety=safety,
+        users_to_settle=users_to_settle(difference, margin),
+        headroom=room,
+        headroom_by_budget=_headroom_by_budget(test, scenario, split),
+        recommendation=recommend(
+            word,
+            safety,
+            difference=difference,
+            rule_gain=rule_gain,
+            headroom=room,
+            margin=margin,
+            rule=of_rule.name,
+            today=policy_name(now),
+        ),
+        signal_free_share=_signal_free_share(split, model.known_by),
+        test_users=len(np.unique(test.users)),
+        quality_at_rules_wait=_quality_at_rules_wait(of_model, of_rule),
+        cost=_model_cost(model, ours, test, scenario),
+        calibration=measure_calibration(late, chance_late),
+        reliability=reliability(late, chance_late),
+        provenance=trace_origin(split),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _headline(part: pd.DataFrame, split: Split, known_by: str, scenario: ImageScenario) -> Views:
+    context = known_context(part, known_by, split.card.context)
+    signal_free = ~has_signal(context)
+    frame = part[signal_free]
+    if not len(frame):
+        raise WorkbenchError(
+            f"{split.card.name}: every view shows a NetInfo value by {known_by}, so none is left to predict for. Take "
+            "an earlier known_by, such as first_request."
+        )
+    outcomes = rendition_outcomes(frame, scenario, base_assumptions(split.card))
+    return Views(frame, context[signal_free], outcomes, users_of(frame))
+
+
+def _why_not(rule: Policy, views: Views, known_by: str) -> str:
+    """Why a rule cannot be replayed on these views; empty where it can."""
+    for column in getattr(rule, "needs", ()):
+        if column not in views.context:
+            level = BY_NAME[column].level if column in BY_NAME else None
+            return f"{column} is known by {level}, not by {known_by}" if level else f"{column} is not context"
+        if views.context[column].isna().all():
+            return f"this data has no {column}"
+    return ""
+
+
+def _tune(policy: Policy, choose: Views, scenario: ImageScenario) -> Any:
+    """Give a policy that has a limit the one that serves best on ``choose``."""
+    if not isinstance(policy, Decider):
+        return policy
+    expected = policy.prospects(choose.context, scenario)
+    return replace(policy, limit=best_limit(expected, choose.outcomes, choose.context, scenario, choose.users))
+
+
+def _mean_net(policy: Policy, views: Views, scenario: ImageScenario) -> float:
+    action = decide(policy, views.context, scenario)
+    return float(realise(action, views.outcomes, scenario, views.frame.index)["net"].mean())
+
+
+def _replay(policy: Policy, kind: str, views: Views, slow: np.ndarray, scenario: ImageScenario) -> PolicyResult:
+    expected = frontier = None
+    if isinstance(policy, Decider):
+        # The same as decide(), without asking for the chances once more.
+        expected = policy.prospects(views.context, scenario)
+        frontier = image_frontier(expected, views.outcomes, views.context, scenario)
+        action = np.where(saves_data(views.context), 0, expected.best(scenario, policy.limit))
+    else:
+        action = decide(policy, views.context, scenario)
+    outcomes = realise(action, views.outcomes, scenario, views.frame.index)
+    return PolicyResult(
+        name=policy_name(policy),
+        kind=kind,
+        policy=policy,
+        figures=summarise_images(outcomes, slow, scenario),
+        outcomes=outcomes,
+        expected=expected,
+        frontier=frontier,
+        limit=getattr(policy, "limit", None),
+        kilobytes=getattr(policy, "kilobytes", None) or 0.0,
+    )
+
+
+def _replay_perfect_knowledge(views: Views, slow: np.ndarray, scenario: ImageScenario) -> PolicyResult:
+    action = perfect_knowledge(views.context, views.outcomes)
+    outcomes = realise(action, views.outcomes, scenario, views.frame.index)
+    figures = summarise_images(outcomes, slow, scenario)
+    return PolicyResult(PERFECT_KNOWLEDGE, "oracle", figures=figures, outcomes=outcomes)
+
+
+def _today(split: Split) -> Policy:
+    has_class = any("effective_type" in part and part["effective_type"].notna().any() for _, part in split.parts())
+    return EffectiveType() if has_class else OneRendition("medium")
+
+
+def _signal_free_share(split: Split, known_by: str) -> float:
+    signals = [has_signal(known_context(part, known_by, split.card.context)) for _, part in split.parts()]
+    return float(1 - pd.concat(signals).mean())
+
+
+def _headroom_by_budget(test: Views, scenario: ImageScenario, split: Split) -> dict[float, float]:
+    assume = base_assumptions(split.card)
+    budgets = sorted({*HEADROOM_BUDGETS_MS, float(scenario.budget_ms)})
+    return {
+        budget: headroom(rendition_outcomes(test.frame, scenario.with_budget(budget), assume), test.context)
+        for budget in budgets
+    }
+
+
+def _quality_at_rules_wait(model: PolicyResult, rule: PolicyResult) -> float | None:
+    """Points of quality that the model gains at the rule's own waiting, read from its frontier."""
+    if model.frontier is None or rule.figures is None:
+        return None
+    reached = quality_at_wait(model.frontier, rule.figures.excess_wait_ms)
+    return None if reached is None else reached - rule.figures.quality
+
+
+def _model_cost(model: NetworkQuality, policy: ImagePolicy, test: Views, scenario: ImageScenario) -> ModelCost:
+    sample = test.context.iloc[:ROWS_TIMED]
+    started = time.perf_counter()
+    policy(sample, scenario)
+    seconds = time.perf_counter() - started
+    fields = sorted({name for head in model.heads_.values() for name in head.encoding.sources})
+    return ModelCost(model.trees, model.kilobytes, 1e6 * seconds / len(sample), model.train_seconds_, tuple(fields))
+
+
+def _against(rule: PolicyResult, results: list[PolicyResult], test: Views, seed: int) -> dict[str, Interval]:
+    """Net of every other policy minus the best rule's; exploratory but for the model's."""
+    others = [result for result in results if result.outcomes is not None and result is not rule]
+    return {result.name: _interval(result, rule, test, seed) for result in others}
+
+
+def _interval(one: PolicyResult, other: PolicyResult, views: Views, seed: int) -> Interval:
+    return cluster_interval(_column(one, "net") - _column(other, "net"), views.users, seed=seed)
+
+
+def _column(result: PolicyResult, name: str) -> np.ndarray:
+    assert result.outcomes is not None
+    return result.outcomes[name].to_numpy()

@@ -173,5 +173,7 @@ def recommend(
         return Recommendation(USE_RULE, f"Use the {rule}. {how}")
     users = users_to_settle(difference, margin)
     return Recommendation(
-        COLLECT, f"Collect data of about {users:,} users: these cannot tell the model from the {rule}."
+        COLLECT,
+        f"Collect more data: these {difference.clusters:,} users cannot tell the model from the {rule}; about "
+        f"{users:,} would.",
     )

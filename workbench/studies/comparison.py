@@ -31,6 +31,8 @@ class PolicyResult:
         As it was replayed, its limit tuned; None for the oracle.
     reason : str
         Why it is not available; empty where it is.
+    sees : str
+        By when what it reads is known (one of ``schema.LEVELS``): later than the comparison's for some references.
     figures : ImageFigures or None
         On the headline views of test.
     outcomes : DataFrame or None
@@ -47,6 +49,7 @@ class PolicyResult:
     kind: str
     policy: Callable[..., Any] | None = None
     reason: str = ""
+    sees: str = ""
     figures: ImageFigures | None = None
     outcomes: pd.DataFrame | None = field(default=None, repr=False)
     expected: Prospects | None = field(default=None, repr=False)

@@ -176,7 +176,8 @@ def compare_images(
         results.append(_replay(_tune(truth, choose, scenario), "reference", test, slow, scenario))
     if not any(now is result.policy for result in results):
         sees_all = replace(test, context=known_context(test.frame, REFERENCE_SEES, split.card.context))
-        results.append(replace(_replay(now, "reference", sees_all, slow, scenario), name=f"today: {policy_name(now)}"))
+        replayed = _replay(now, "reference", sees_all, slow, scenario)
+        results.append(replace(replayed, name=f"today: {policy_name(now)}", sees=REFERENCE_SEES))
     results.append(_replay_perfect_knowledge(test, slow, scenario))
 
     tell("weigh the evidence")

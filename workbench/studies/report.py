@@ -9,12 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.evaluation.bootstrap import RESAMPLES, Interval
 from workbench.evaluation.image_summary import ImageFigures
-from workbench.evaluation.verdict import TEST_MODEL
 from workbench.studies.comparison import Comparison, PolicyResult
+from workbench.studies.sentences import OFFLINE, assumptions, finding_from_shap, findings, first_screen
 
-OFFLINE = "Offline replay is an estimate until an A/B test confirms it."
 DEFAULT_COLUMNS = ("large %", "late %", "extra wait", "slowest fifth", "MB per 1,000")
 COLOURS = {"better": "#009e73", "worse": "#d55e00", "equivalent": "#0072b2", "inconclusive": "#666666"}
 
@@ -73,52 +71,11 @@ def _policy_dict(policy: PolicyResult) -> dict[str, Any]:
         "kind": policy.kind,
         "available": policy.available,
         "reason": policy.reason or None,
+        "reads_later_columns": bool(policy.sees),
         **figures,
         "kilobytes": policy.kilobytes if policy.available else None,
         "limit": policy.limit if policy.available else None,
     }
-
-
-def assumptions(result: Comparison) -> list[str]:
-    """What the figures rest on, one sentence each."""
-    scenario, card, split = result.scenario, result.split.card, result.split
-    sentences = [
-        f"A view loads {scenario.images_per_view} images and should have them in {_seconds(scenario.budget_ms)}; "
-        f"{scenario.cancelling_wait_ms:g} ms of waiting beyond that cancel the gain of the largest image, and "
-        f"{_seconds(scenario.cap_ms)} beyond it the view is abandoned.",
-        f"Load time is {scenario.connection_rtts:g} round trips plus the bytes at the measured throughput.",
-        *_assumed_sentences(result),
-        f"Policies see what is known by {result.known_by}; the split is {split.how}, seed {split.seed}.",
-        f"{100 * result.signal_free_share:.0f} % of all views come without a NetInfo value at that point; no masking "
-        "and no history are used.",
-        f"Intervals are 95 %, from {RESAMPLES:,} paired resamples of {result.test_users:,} users. Only model against "
-        "best rule gets a verdict; all else is exploratory.",
-    ]
-    if {"rtt_ms", "downlink_mbps"} <= set(result.model.quantities):
-        sentences.append("Round-trip time and throughput are taken as independent given the context.")
-    if card.simulated:
-        sentences.insert(0, "SIMULATED: the rows come from a simulated world, not from people.")
-    if card.note:
-        sentences.append(f"About the data: {card.note}")
-    return [*sentences, OFFLINE]
-
-
-def _assumed_sentences(result: Comparison) -> list[str]:
-    units = {"rtt_ms": ("A round trip", "ms"), "downlink_mbps": ("Throughput", "Mbit/s")}
-    frame, scenario = result.split.train, result.scenario
-    sentences = []
-    for quantity, (low, base, high) in result.split.card.assume.items():
-        if quantity in frame or quantity not in units:
-            continue
-        what, unit = units[quantity]
-        sentences.append(f"{what} was not measured: {base:g} {unit} is assumed (low {low:g}, high {high:g}).")
-        if quantity == "rtt_ms" and scenario.connection_rtts * base >= scenario.budget_ms:
-            sentences.append("The assumed round trips alone take the whole budget.")
-    if "rtt_ms" in frame:
-        share = float((scenario.connection_rtts * frame["rtt_ms"] > scenario.budget_ms).mean())
-        if share >= 0.01:
-            sentences.append(f"In {100 * share:.0f} % of views the round trips alone are past the budget.")
-    return sentences
 
 
 def to_text(result: Comparison, *, every_column: bool = False) -> str:
@@ -143,47 +100,6 @@ def to_text(result: Comparison, *, every_column: bool = False) -> str:
             *(f"- {sentence}" for sentence in assumptions(result)),
         ]
     )
-
-
-def first_screen(result: Comparison) -> dict[str, str]:
-    """The sentences of the first screen, by what they tell."""
-    card = result.split.card
-    rule = result.of("best_rule")
-    source = "SIMULATED views" if card.simulated else "REAL measurements"
-    people = sum(part["user_id"].nunique() for _, part in result.split.parts() if "user_id" in part)
-    who = f"{people:,} users" if people else f"{sum(len(part) for _, part in result.split.parts()):,} views"
-    size = f"{rule.kilobytes:,.0f} kB" if rule.kilobytes else "no data, a line of code"
-    return {
-        "title": f"IMAGE DELIVERY - {card.name} - {source}, {who} - images should be there in "
-        f"{_seconds(result.scenario.budget_ms)}",
-        "recommendation": result.recommendation.text,
-        "difference": f"Model against best rule ({rule.name}): {_points(result.difference)} points "
-        f"(worth having from {result.margin:g}).",
-        "views": f"Views without a signal: {100 * result.signal_free_share:.0f} % of all; all figures are for them.",
-        "cost": f"Running the model: {result.cost.kilobytes:,.0f} kB, {result.cost.us_per_decision:,.0f} us a decision "
-        f"(in batches). The best rule: {size}.",
-        "safety": _safety_sentence(result),
-        "next": _next_step(result),
-    }
-
-
-def _next_step(result: Comparison) -> str:
-    if result.recommendation.action == TEST_MODEL:
-        return "run the A/B test."
-    if result.verdict == "inconclusive" and result.recommendation.action == "collect":
-        return f"measure until about {result.users_to_settle:,} users are in the test part."
-    return "no test needed."
-
-
-def _safety_sentence(result: Comparison) -> str:
-    added = result.safety.added_wait
-    wait = f"{added.estimate:+,.0f} ms a view ({added.low:+,.0f} to {added.high:+,.0f})"
-    words = {
-        "safe": f"the model does not make the slowest fifth of users wait longer: {wait}.",
-        "not_shown": f"it is not shown that the model spares the slowest fifth of users: {wait}.",
-        "harmful": f"HARMFUL: the model makes the slowest fifth of users wait longer: {wait}.",
-    }
-    return words[result.safety.word]
 
 
 def key_table(result: Comparison) -> pd.DataFrame:
@@ -247,7 +163,7 @@ def _mark(result: Comparison, policy: PolicyResult) -> str:
     if policy.policy is not None and policy.policy is result.today and not policy.name.startswith("today"):
         marks.append("today")
     if policy.kind == "reference":
-        marks.append("reference")
+        marks.append("reference, sees later columns" if policy.sees else "reference")
     return f" [{', '.join(marks)}]" if marks else ""
 
 
@@ -269,6 +185,28 @@ def to_html(result: Comparison) -> str:
         f'<p class="note">Next: {screen["next"]} {OFFLINE}</p>'
         "</section>"
     )
+
+
+def finding_html(result: Comparison, about: str) -> str:
+    """A heading that states a finding (see ``sentences.findings``)."""
+    return heading_html(findings(result)[about])
+
+
+def shap_finding_html(explanation: Any) -> str:
+    """A heading that names what drives the model."""
+    return heading_html(finding_from_shap(explanation))
+
+
+def heading_html(sentence: str) -> str:
+    """A sentence as a second-level heading."""
+    return f"<h2>{html.escape(sentence)}</h2>"
+
+
+def headroom_html(result: Comparison) -> str:
+    """What perfect knowledge gains over one rendition for all, by budget."""
+    points = {f"{budget / 1000:g} s": f"{net:.1f}" for budget, net in result.headroom_by_budget.items()}
+    index = pd.Index(["points to win"], name="budget")
+    return _html_table(pd.DataFrame([points], index=index))
 
 
 def policies_html(result: Comparison, *, every_column: bool = False) -> str:
@@ -323,11 +261,3 @@ def _align(table: pd.DataFrame) -> list[str]:
         + "".join(cell.rjust(width + 2) for cell, width in zip(row[1:], widths[1:], strict=True))
         for row in cells
     ]
-
-
-def _points(interval: Interval) -> str:
-    return f"{interval.estimate:+.1f} ({interval.low:+.1f} to {interval.high:+.1f})"
-
-
-def _seconds(milliseconds: float) -> str:
-    return f"{milliseconds / 1000:.1f} s" if milliseconds % 1000 == 0 else f"{milliseconds / 1000:g} s"

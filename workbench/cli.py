@@ -1,0 +1,160 @@
+"""The command line: it calls studies, datasets and export, and computes nothing itself."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from workbench.errors import WorkbenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+STUDY_STEPS = 6
+REAL_EXAMPLE = "workbench render image_delivery --dataset mobile_bandwidth"
+
+
+class Refusal(click.ClickException):
+    """A sentence on stderr, and exit code 2."""
+
+    exit_code = 2
+
+
+class Commands(click.Group):
+    """A group that says a WorkbenchError in one sentence and exits with 2, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except WorkbenchError as err:
+            raise Refusal(str(err)) from err
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="performance-workbench", prog_name="workbench")
+def main() -> None:
+    r"""Is the model better than the rules, by how much, for whom, why, and is it worth it?
+
+    \b
+    workbench datasets                                     what there is
+    workbench compare image --dataset mobile_bandwidth     the answer, as text
+    workbench render image_delivery                        the answer, as a proposal to share
+    """
+
+
+@main.command()
+def datasets() -> None:
+    """List the datasets, their licences and origins."""
+    from workbench.datasets import list_cards
+
+    for card in list_cards():
+        origin = "generated" if card.generator else "mirror only" if card.mirror_only else "downloads"
+        simulated = " SIMULATED" if card.simulated else ""
+        click.echo(f"{card.name}: {card.title}.\n    {card.kind}, {origin}, licence {card.licence}{simulated}")
+
+
+@main.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+def fetch(names: tuple[str, ...]) -> None:
+    """Download and verify the files of datasets.
+
+    NAME is a dataset's name, or the path of a card.
+    """
+    from workbench.datasets import fetch_file, find_card
+
+    cards = [find_card(name) for name in names]
+    for card in cards:
+        if card.generator:
+            click.echo(f"{card.name}: generated, nothing to fetch.")
+        for file in card.files:
+            click.echo(f"{card.name}: {fetch_file(card, file, progress=sys.stderr.isatty())}")
+
+
+@main.group(cls=Commands)
+def compare() -> None:
+    """Compare the model with the rules."""
+
+
+@compare.command("image")
+@click.option("--dataset", required=True, metavar="NAME_OR_CARD", help="A dataset's name, or the path of a card.")
+@click.option("--rows", type=int, help="About how many rows to take, whole users drawn by seed.  [default: all]")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the draw, the split and the model.")
+@click.option("--budget-ms", type=float, help="Time in which the images should be there.  [default: 1000]")
+@click.option("--cancelling-wait-ms", type=float, help="Wait that cancels the largest image's gain.  [default: 400]")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--all", "every_column", is_flag=True, help="Print every column of the table of policies.")
+def compare_image(
+    dataset: str, rows: int | None, seed: int, as_json: bool, every_column: bool, **scenario: Any
+) -> None:
+    """Which rendition of the images to send, by predicted network quality."""
+    if seed < 0:
+        raise WorkbenchError(f"seed must be a whole number from 0; got {seed}.")
+    from workbench.delivery import ImageScenario
+    from workbench.studies import study_images
+    from workbench.studies.report import to_text
+
+    chosen = ImageScenario(**{name: value for name, value in scenario.items() if value is not None})
+    with _progress(STUDY_STEPS) as tell:
+        result = study_images(dataset, rows=rows, seed=seed, scenario=chosen, progress=tell)
+    click.echo(json.dumps(result.to_dict(), indent=1) if as_json else to_text(result, every_column=every_column))
+
+
+@main.command()
+@click.argument("notebook", required=False)
+@click.option("--all", "everything", is_flag=True, help="Render every notebook, on its default data.")
+@click.option("--dataset", metavar="NAME_OR_CARD", help="Data to run it on.  [default: the notebook's own]")
+@click.option("-p", "pairs", nargs=2, multiple=True, metavar="KEY VALUE", help="Set a parameter of the notebook.")
+def render(notebook: str | None, everything: bool, dataset: str | None, pairs: tuple[tuple[str, str], ...]) -> None:
+    """Run a notebook and write it as one HTML file.
+
+    NOTEBOOK is a name, with or without its number; the file lands in notebooks/rendered/.
+    """
+    from workbench.datasets.cards import CHECKOUT
+    from workbench.export import declared_parameters, find_notebook, parse_parameters, render_notebook
+    from workbench.studies.provenance import code_commit
+
+    folder = CHECKOUT / "notebooks"
+    if everything == bool(notebook):
+        raise WorkbenchError("name one notebook, or take --all for every one of them.")
+    if everything and (dataset or pairs):
+        raise WorkbenchError("--all renders each notebook on its default data; name one notebook to set parameters.")
+    chosen = sorted(folder.glob("*.ipynb")) if everything else [find_notebook(str(notebook), folder)]
+    if dataset:
+        pairs = (("dataset", dataset), *pairs)
+    pages = []
+    for path in chosen:
+        parameters = parse_parameters(pairs, declared_parameters(path))
+        click.echo(f"{path.name} ...", err=True)
+        pages.append(render_notebook(path, parameters, folder=folder, output=folder / "rendered", commit=code_commit()))
+    click.echo("\n".join(f"Rendered: {_short(page)}" for page in pages))
+    if everything:
+        click.echo(f"The same on real data: {_short(Path(sys.prefix) / 'bin')}/{REAL_EXAMPLE}")
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+@contextmanager
+def _progress(steps: int) -> Iterator[Callable[[str], None] | None]:
+    """A bar on a terminal's stderr, one notch a step; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=steps, bar_format="{desc:<24}{bar:30} {elapsed}", leave=False) as bar:
+
+        def tell(step: str) -> None:
+            if bar.desc:
+                bar.update()
+            bar.set_description_str(step)
+
+        yield tell

@@ -1,0 +1,55 @@
+"""The bootstrap: against theory, against another library, and on outcomes swapped at random."""
+
+import numpy as np
+import pytest
+from scipy.stats import bootstrap
+
+from workbench.evaluation.bootstrap import bootstrap_means, cluster_interval
+from workbench.evaluation.verdict import judge_difference
+
+
+def test_one_row_a_user_agrees_with_scipy():
+    values = np.random.default_rng(0).gamma(2, 3, 400)
+    ours = cluster_interval(values, np.arange(400))
+    theirs = bootstrap((values,), np.mean, method="percentile", n_resamples=2000, rng=1).confidence_interval
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.06)
+    assert ours.estimate == pytest.approx(values.mean())
+
+
+def test_rows_of_one_user_do_not_count_twice():
+    values = np.random.default_rng(0).normal(size=200)
+    once = cluster_interval(values, np.arange(200))
+    copied = cluster_interval(np.repeat(values, 10), np.repeat(np.arange(200), 10))
+    assert copied.half_width == pytest.approx(once.half_width, rel=0.01)
+    assert cluster_interval(np.repeat(values, 10), np.arange(2000)).half_width < 0.5 * once.half_width
+
+
+def test_users_of_unequal_size_weigh_by_their_views():
+    # One user with 3 views of 1, one with 1 view of 5: the mean over views is 2, whoever is drawn.
+    means = bootstrap_means(np.array([1.0, 1, 1, 5]), np.array([7, 7, 7, 9]))
+    assert sorted(set(means)) == [1, 2, 5]
+
+
+def test_the_same_seed_gives_the_same_interval():
+    values, users = np.arange(50.0), np.arange(50) // 2
+    assert cluster_interval(values, users, seed=3) == cluster_interval(values, users, seed=3)
+    assert cluster_interval(values, users, seed=3) != cluster_interval(values, users, seed=4)
+
+
+def test_intervals_of_swapped_outcomes_exclude_zero_about_one_time_in_twenty():
+    """Two policies' outcomes swapped at random per user: the true difference is 0."""
+    rng = np.random.default_rng(11)
+    users = np.repeat(np.arange(800), rng.integers(1, 6, 800))
+    net = rng.gamma(0.5, 20, len(users)) * rng.choice([-1, 0, 1], len(users), p=[0.1, 0.7, 0.2])
+    swapped = net[:, None] * rng.choice([-1.0, 1.0], (800, 1000))[users]
+    means = bootstrap_means(swapped, users)
+    low, high = np.quantile(means, [0.025, 0.975], axis=0)
+    assert 0.03 <= np.mean((low > 0) | (high < 0)) <= 0.07
+    assert np.mean(low > 0) <= 0.05
+
+
+def test_a_large_true_difference_is_seen():
+    rng = np.random.default_rng(0)
+    interval = cluster_interval(rng.normal(3, 5, 3000), np.arange(3000) // 3)
+    assert interval.low < 3 < interval.high
+    assert judge_difference(interval, margin=1.0) == "better"

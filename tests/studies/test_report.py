@@ -1,0 +1,129 @@
+"""What people read: the first screen, the JSON, HTML that data cannot break."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from workbench.studies.report import policies_html, table_of, to_html, to_text
+from workbench.studies.sentences import assumptions, findings
+
+PROMISED = [
+    "dataset",
+    "decision",
+    "simulated",
+    "rows",
+    "split",
+    "known_by",
+    "signal_free_share",
+    "today",
+    "best_rule",
+    "policies",
+    "model_vs_best_rule",
+    "recommendation",
+    "headroom",
+    "model",
+    "assumptions",
+    "provenance",
+    "seconds",
+]
+PROMISED_OF_A_POLICY = [
+    "name",
+    "kind",
+    "available",
+    "reason",
+    "net",
+    "quality",
+    "large_share",
+    "excess_wait_ms",
+    "late_share",
+    "slowest_fifth_wait_ms",
+    "mb_per_1000",
+    "load_ms_p50",
+    "load_ms_p75",
+    "load_ms_p95",
+    "kilobytes",
+]
+
+
+@pytest.fixture(params=["planted", "null", "real"])
+def result(request):
+    return request.getfixturevalue(request.param)
+
+
+def test_json_holds_what_is_promised(result):
+    told = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+    assert set(PROMISED) <= set(told)
+    assert set(told["rows"]) == {"train", "tune", "choose", "test", "dropped"}
+    assert {"metric", "difference", "interval", "margin", "verdict", "safety", "users_to_settle"} <= set(
+        told["model_vs_best_rule"]
+    )
+    assert {"trees", "kilobytes", "us_per_decision", "train_seconds", "log_loss", "auc", "calibration"} <= set(
+        told["model"]
+    )
+    for policy in told["policies"]:
+        assert set(PROMISED_OF_A_POLICY) <= set(policy)
+        assert (policy["net"] is None) == (not policy["available"]) == (policy["reason"] is not None)
+    assert told["best_rule"] in [policy["name"] for policy in told["policies"] if policy["kind"] == "rule"]
+    assert told["today"] in [policy["name"] for policy in told["policies"]]
+
+
+def test_the_interval_holds_the_difference_of_the_nets(result):
+    told = result.to_dict()
+    nets = {policy["name"]: policy["net"] for policy in told["policies"]}
+    against = told["model_vs_best_rule"]
+    assert against["difference"] == pytest.approx(nets["model"] - nets[told["best_rule"]])
+    assert against["interval"][0] < against["difference"] < against["interval"][1]
+
+
+def test_the_first_screen_says_it_in_large_letters(result):
+    lines = to_text(result).splitlines()
+    card = result.split.card
+    assert lines[0].startswith(f"IMAGE DELIVERY - {card.name} - {'SIMULATED' if card.simulated else 'REAL'}")
+    assert lines[1] == f"RECOMMENDATION: {result.recommendation.text}   [{result.verdict.upper()}]"
+    assert "estimate until an A/B test confirms it" in to_text(result)
+    assert max(map(len, lines[:12])) < 180
+
+
+def test_the_default_table_has_five_columns_and_all_shows_the_rest(result):
+    assert list(table_of(result)) == ["large %", "late %", "extra wait", "slowest fifth", "MB per 1,000"]
+    assert {"net", "quality", "load p95"} <= set(table_of(result, every_column=True))
+
+
+def test_what_is_simulated_says_so_everywhere(planted, real):
+    for text in (to_text(planted), to_html(planted), assumptions(planted)[0]):
+        assert "SIMULATED" in text
+    assert "SIMULATED" not in to_text(real) + to_html(real)
+
+
+def test_what_was_assumed_is_said(real, planted):
+    assert "No round trip was measured: 115 ms is assumed (low 50, high 200)." in assumptions(real)
+    assert any("independent given the context" in sentence for sentence in assumptions(planted))
+    assert not any("independent given the context" in sentence for sentence in assumptions(real))
+
+
+def test_references_that_read_later_columns_are_marked(planted):
+    assert "today: NetInfo effective type [reference, sees later columns]" in table_of(planted).index
+
+
+def test_names_from_data_are_escaped(planted):
+    hostile = "<script>alert(1)</script>"
+    results = tuple(replace(r, name=hostile) if r.policy is planted.best_rule else r for r in planted.results)
+    split = replace(planted.split, card=replace(planted.split.card, name=hostile))
+    page = to_html(replace(planted, results=results, split=split))
+    page += policies_html(replace(planted, results=results, split=split))
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_headings_state_findings(result):
+    told = findings(result)
+    assert result.verdict in told["verdict"]
+    assert result.of("best_rule").name in told["rules"]
+    assert all(sentence[0].isupper() and not sentence.endswith(".") for sentence in told.values())
+
+
+def test_no_user_is_named(real):
+    users = set(real.split.test["user_id"].head(200))
+    said = to_html(real) + to_text(real) + json.dumps(real.to_dict())
+    assert not any(user in said for user in users)

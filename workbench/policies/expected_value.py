@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -55,6 +55,26 @@ class Prospects:
         """
         gain = scenario.ladder.quality * (1 - self.abandoned)
         return np.argmax(gain - limit * scenario.wait_price * self.excess_wait_ms, axis=1)
+
+
+@runtime_checkable
+class Decider(Protocol):
+    """A policy that weighs chances by expected value: its limit can be tuned, its expectations shown."""
+
+    @property
+    def limit(self) -> float:
+        """How dear waiting is to this policy, as a multiple of the declared price."""
+        ...
+
+    def prospects(self, context: pd.DataFrame, scenario: ImageScenario) -> Prospects:
+        """What it expects of each rendition."""
+        ...
+
+
+def decide_by_value(policy: Decider, context: pd.DataFrame, scenario: ImageScenario) -> np.ndarray:
+    """Name of the rendition with the largest expected value at the policy's limit, shape (rows,)."""
+    best = policy.prospects(context, scenario).best(scenario, policy.limit)
+    return np.asarray(scenario.ladder.names, dtype=object)[best]
 
 
 def image_prospects(

@@ -39,8 +39,8 @@ from workbench.evaluation.verdict import (
     users_to_settle,
 )
 from workbench.models import NetworkQuality, train_network_quality
+from workbench.policies.expected_value import Decider
 from workbench.policies.images import (
-    Decider,
     EffectiveType,
     ImagePolicy,
     OneRendition,

@@ -4,6 +4,9 @@
 .DEFAULT_GOAL := help
 .PHONY: run test lab bench lint format lock clean help
 
+# XGBoost's idle threads then sleep instead of spinning: on a busy machine that is seconds instead of minutes.
+export OMP_WAIT_POLICY = passive
+
 run: .venv/ready ## make the environment, render all notebooks on the embedded data
 	.venv/bin/workbench render --all
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path, PurePosixPath
+from numbers import Real
+from pathlib import Path
 from typing import Any
 
 from workbench.datasets.schema import BY_NAME, FLAG, LEVELS, MEASURED, NUMBER, TEXT, Column
@@ -14,7 +17,20 @@ from workbench.errors import WorkbenchError, did_you_mean
 
 KINDS = ("measurements",)
 READERS = ("csv",)
-GENERATORS = ("synthetic_network",)
+GENERATORS = {"synthetic_network": ("rows", "seed", "planted")}
+TEXTS = ("title", "kind", "citation", "licence", "note", "known_by", "reader", "generator")
+FLAGS = ("simulated", "mirror_only", "drop_duplicates")
+TABLES = ("generate", "columns", "constants", "values", "assume", "context")
+LISTS = ("files", "missing")
+SCALARS = (str, int, float, bool)
+KINDS_IN_WORDS = {
+    str: "text",
+    bool: "true or false",
+    dict: "a table",
+    list: "a list",
+    SCALARS: "one text, number, true or false",
+}
+SHA256 = re.compile("[0-9a-f]{64}")
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -28,11 +44,16 @@ class SourceFile:
     constants: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        path = PurePosixPath(self.name.replace("\\", "/"))
-        if not self.name or path.is_absolute() or len(path.parts) != 1 or ".." in path.parts or ":" in self.name:
+        if self.name in ("", ".", "..") or set(self.name) & set("/\\:\0"):
             raise WorkbenchError(
                 f"a file name in a card is a plain name, without folders or '..'; got {self.name!r}. "
                 "Put the file beside the card."
+            )
+        if self.url and not self.url.startswith(("http://", "https://")):
+            raise WorkbenchError(f"the url of {self.name} must start with http:// or https://; got {self.url!r}.")
+        if self.sha256 and not SHA256.fullmatch(self.sha256):
+            raise WorkbenchError(
+                f"the sha256 of {self.name} must be 64 digits of 0 to 9 and a to f; got {self.sha256!r}."
             )
 
 
@@ -107,20 +128,53 @@ class Card:
         _one_of(self.name, "known_by", self.known_by, LEVELS)
         _one_of(self.name, "reader", self.reader, READERS)
         if self.generator:
-            _one_of(self.name, "generator", self.generator, GENERATORS)
-        canonical = [*BY_NAME, *(column.name for column in self.context)]
-        for name in [*self.columns.values(), *self.constants, *self.values]:
-            _one_of(self.name, "canonical column", name, canonical)
-        for file in self.files:
-            for name in file.constants:
-                _one_of(self.name, "canonical column", name, canonical)
+            _one_of(self.name, "generator", self.generator, tuple(GENERATORS))
+            for key in self.generate:
+                _one_of(self.name, f"what {self.generator} takes", key, GENERATORS[self.generator])
+        self._check_columns()
         for quantity, values in self.assume.items():
             _one_of(self.name, "assumed quantity", quantity, MEASURED)
-            if len(values) != 3 or not 0 < values[0] <= values[1] <= values[2]:
-                raise WorkbenchError(
-                    f"{self.name}: what is assumed for {quantity} must be three rising numbers above 0 (low, base, "
-                    f"high); got {tuple(values)}."
-                )
+            if len(values) != 3 or not 0 < values[0] <= values[1] <= values[2] < math.inf:
+                raise _not_rising(self.name, quantity, tuple(values))
+        if self.margin is not None and not (_is_number(self.margin) and 0 < self.margin < math.inf):
+            raise WorkbenchError(f"{self.name}: margin must be a number above 0; got {self.margin!r}.")
+
+    def _check_columns(self) -> None:
+        own = [column.name for column in self.context]
+        for name in own:
+            if name in BY_NAME:
+                raise WorkbenchError(f"{self.name}: context column {name!r} is canonical; give yours its own name.")
+        constants = [*self.constants, *(name for file in self.files for name in file.constants)]
+        for name in [*self.columns.values(), *self.values, *constants]:
+            _one_of(self.name, "canonical column", name, [*BY_NAME, *own])
+        for name in constants:
+            if name in MEASURED:
+                raise WorkbenchError(f"{self.name}: {name} is measured, not constant; state it under assume.")
+
+
+def low_base_high(card: str, assume: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
+    """What is assumed, as numbers.
+
+    Raises
+    ------
+    WorkbenchError
+        Where an entry is not a list of numbers.
+    """
+    for quantity, values in assume.items():
+        if isinstance(values, str) or not isinstance(values, Iterable) or not all(map(_is_number, values)):
+            raise _not_rising(card, quantity, values)
+    return {quantity: tuple(map(float, values)) for quantity, values in assume.items()}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _not_rising(card: str, quantity: str, values: object) -> WorkbenchError:
+    return WorkbenchError(
+        f"{card}: what is assumed for {quantity} must be three rising numbers above 0 (low, base, high); "
+        f"got {values!r}."
+    )
 
 
 def _one_of(card: str, what: str, value: object, known: list[str] | tuple[str, ...]) -> None:
@@ -135,31 +189,57 @@ def read_card(path: Path) -> Card:
     Raises
     ------
     WorkbenchError
-        Where the file is not TOML, or holds a field, level or column that cards do not have.
+        Where the file is not TOML, or holds a field, level or column that cards do not have, or a field of another
+        type.
     """
     try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8"))
+        entries = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows editors put a mark in front
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
         raise WorkbenchError(f"{path.name} is not a card: expected TOML; {err}.") from err
     known = [f.name for f in fields(Card) if f.name not in ("name", "folder")]
     for key in entries:
         _one_of(path.stem, "a card's field", key, known)
-    try:
-        return Card(name=path.stem, folder=path.parent.resolve(), **_typed(entries, path.stem))
-    except (TypeError, ValueError, AttributeError) as err:
-        raise WorkbenchError(f"{path.name}: a field has the wrong type: {err}.") from err
+    return Card(name=path.stem, folder=path.parent.resolve(), **_typed(entries, path.stem))
 
 
 def _typed(entries: dict[str, Any], name: str) -> dict[str, Any]:
+    for keys, kind in ((TEXTS, str), (FLAGS, bool), (TABLES, dict), (LISTS, list)):
+        for key in keys:
+            _typed_as(name, key, entries.get(key, kind()), kind)
+    for column, values in entries.get("values", {}).items():
+        _typed_as(name, f"values.{column}", values, dict)
+    for column, value in entries.get("constants", {}).items():
+        _typed_as(name, f"constants.{column}", value, SCALARS)
     typed = dict(entries)
-    typed["files"] = tuple(SourceFile(**file) for file in entries.get("files", ()))
+    typed["files"] = tuple(_source_file(name, file) for file in entries.get("files", ()))
     typed["missing"] = tuple(map(str, entries.get("missing", ())))
-    typed["assume"] = {key: tuple(map(float, values)) for key, values in entries.get("assume", {}).items()}
+    typed["assume"] = low_base_high(name, entries.get("assume", {}))
     typed["context"] = tuple(_context_column(name, key, spec) for key, spec in entries.get("context", {}).items())
     return typed
 
 
+def _typed_as(card: str, what: str, value: object, kind: type | tuple[type, ...]) -> None:
+    if not isinstance(value, kind):
+        raise WorkbenchError(f"{card}: {what} must be {KINDS_IN_WORDS[kind]}; got {value!r}.")
+
+
+def _source_file(card: str, entry: dict[str, Any]) -> SourceFile:
+    _typed_as(card, "each of files", entry, dict)
+    for key in entry:
+        _one_of(card, "a file's field", key, [f.name for f in fields(SourceFile)])
+    for key in ("name", "url", "sha256"):
+        _typed_as(card, f"a file's {key}", entry.get(key, ""), str)
+    _typed_as(card, "a file's constants", entry.get("constants", {}), dict)
+    for column, value in entry.get("constants", {}).items():
+        _typed_as(card, f"constants.{column}", value, SCALARS)
+    try:
+        return SourceFile(**{"name": "", **entry})
+    except WorkbenchError as err:
+        raise WorkbenchError(f"{card}: {err}") from err
+
+
 def _context_column(card: str, name: str, spec: Mapping[str, str]) -> Column:
+    _typed_as(card, f"context.{name}", spec, dict)
     dtypes = {"text": TEXT, "number": NUMBER, "flag": FLAG}
     _one_of(card, f"type of context column {name}", spec.get("type"), tuple(dtypes))
     _one_of(card, f"level of context column {name}", spec.get("level"), LEVELS)

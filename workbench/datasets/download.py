@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from http import HTTPStatus
 from pathlib import Path
 
 import pooch
@@ -44,13 +45,18 @@ def fetch_file(card: Card, file: SourceFile, *, progress: bool = True) -> Path:
         if path is not None and path.is_file():
             _verify(path, file)
             return path
-    url = f"{mirror.rstrip('/')}/{card.name}/{file.name}" if _is_url(mirror) else file.url
-    if not url:
+    if _is_url(mirror):
+        try:
+            return _download(f"{mirror.rstrip('/')}/{card.name}/{file.name}", file, cached, progress)
+        except WorkbenchError as err:
+            if not (file.url and _is_not_found(err.__cause__)):
+                raise
+    if not file.url:
         raise WorkbenchError(
             f"{card.name}: {file.name} has no public address. Put it beside the card, or set WORKBENCH_MIRROR to a "
             f"folder that holds {card.name}/{file.name}."
         )
-    return _download(url, file, cached, progress)
+    return _download(file.url, file, cached, progress)
 
 
 def mirror_folder(mirror: str) -> Path:
@@ -64,6 +70,14 @@ def cache_folder() -> Path:
         return card_folder() / "cache"
     except WorkbenchError:
         return Path(pooch.os_cache("performance-workbench"))
+
+
+def _is_not_found(cause: BaseException | None) -> bool:
+    return (
+        isinstance(cause, requests.exceptions.HTTPError)
+        and cause.response is not None
+        and cause.response.status_code == HTTPStatus.NOT_FOUND
+    )
 
 
 def _is_url(text: str) -> bool:

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pandas as pd
 
-from workbench.datasets.cards import Card, find_card
+from workbench.datasets.cards import Card, find_card, low_base_high
 from workbench.datasets.download import fetch_file
 from workbench.datasets.readers import add_local_hour, drop_unmeasured, read_csv, to_canonical
 from workbench.datasets.schema import check_measurements
 from workbench.datasets.splits import sample_users
 from workbench.datasets.synthetic_network import make_measurements
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, check_whole
 
 
 def load(name_or_path: str | os.PathLike[str], *, rows: int | None = None, seed: int = 0) -> pd.DataFrame:
@@ -42,8 +42,9 @@ def load(name_or_path: str | os.PathLike[str], *, rows: int | None = None, seed:
     WorkbenchError
         Where there is no such card, a file cannot be had or read, or the rows break the contract.
     """
-    if rows is not None and (isinstance(rows, bool) or not isinstance(rows, int) or rows < 1):
-        raise WorkbenchError(f"rows must be a whole number from 1; got {rows!r}.")
+    if rows is not None:
+        check_whole("rows", rows, at_least=1)
+    check_whole("seed", seed, at_least=0)
     card = find_card(name_or_path)
     if card.generator:
         if rows is not None:
@@ -103,6 +104,8 @@ def measurements(
     >>> list(views.columns), views.attrs["card"].assume["downlink_mbps"]
     (['rtt_ms'], (2.0, 10.0, 50.0))
     """
+    if not isinstance(df, pd.DataFrame):
+        raise WorkbenchError(f"{name}: expected a pandas DataFrame; got {type(df).__name__}.")
     card = Card(
         name=name,
         title=name,
@@ -110,7 +113,7 @@ def measurements(
         simulated=simulated,
         columns=dict(columns or {}),
         values=dict(values or {}),
-        assume={quantity: tuple(map(float, low_to_high)) for quantity, low_to_high in (assume or {}).items()},
+        assume=low_base_high(name, assume or {}),
         margin=margin,
     )
     return _finish(to_canonical(df, card), card)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.cards import Card
-from workbench.datasets.schema import MEASURED
+from workbench.datasets.schema import MEASURED, as_text, refuse_repeated_columns
 from workbench.errors import WorkbenchError, did_you_mean
 
 
@@ -40,7 +40,7 @@ def to_canonical(source: pd.DataFrame, card: Card, constants: Mapping[str, str] 
     Raises
     ------
     WorkbenchError
-        Where a column that the card names is not in the source.
+        Where a column that the card names is not in the source, or two become one.
     """
     for name in card.columns:
         if name not in source:
@@ -53,11 +53,17 @@ def to_canonical(source: pd.DataFrame, card: Card, constants: Mapping[str, str] 
         frame = frame[list(card.columns.values())]
     if card.missing:
         frame = frame.mask(frame.isin(card.missing))
+    refuse_repeated_columns(frame, card.name)
     for name, values in card.values.items():
+        if name not in frame:
+            raise WorkbenchError(
+                f"{card.name}: values are mapped for {name!r}, which no column gives; got "
+                f"{', '.join(map(str, list(frame.columns)[:12]))}. Name its source under columns."
+            )
         frame[name] = frame[name].replace(dict(values))
     for name in ("os_major", "browser_major"):
         if name in frame and not pd.api.types.is_numeric_dtype(frame[name]):
-            frame[name] = frame[name].str.extract(r"^\s*(\d+)", expand=False)
+            frame[name] = as_text(frame[name]).str.extract(r"^\s*(\d+)", expand=False)
     return frame.assign(**{**card.constants, **(constants or {})})
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Number
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,8 @@ SIGNALS = ("effective_type", "netinfo_rtt_ms", "netinfo_downlink_mbps")
 TEXT, NUMBER, FLAG, TIME = "str", "float64", "boolean", "datetime64[us, UTC]"
 CELLULAR = ("2g", "3g", "4g", "5g")
 BAD_ROWS_SHOWN = 3
+FLAG_WORDS = {"true": True, "false": False, "1": True, "0": False, "on": True, "off": False}  # "on": Save-Data's own
+KINDS = {TEXT: "text", NUMBER: "numbers", FLAG: "true or false", TIME: "times (ISO 8601, as in 2026-01-31T18:00Z)"}
 
 
 @dataclass(frozen=True)
@@ -173,9 +176,7 @@ def check_measurements(frame: pd.DataFrame, name: str, extra: Sequence[Column] =
         With the column, the number of bad values, and the first of them.
     """
     columns = [column for column in (*COLUMNS, *extra) if column.name in frame]
-    if frame.columns.duplicated().any():
-        twice = sorted(set(frame.columns[frame.columns.duplicated()]))
-        raise WorkbenchError(f"{name}: each column may come once; {', '.join(map(repr, twice))} came more often.")
+    refuse_repeated_columns(frame, name)
     if not len(frame):
         raise WorkbenchError(f"{name}: expected at least one row; got an empty table.")
     if not any(column.name in MEASURED for column in columns):
@@ -184,41 +185,100 @@ def check_measurements(frame: pd.DataFrame, name: str, extra: Sequence[Column] =
             f"{', '.join(map(str, list(frame.columns)[:12]))}. Name yours with columns={{'<yours>': 'rtt_ms'}}."
         )
     contract = pa.DataFrameSchema({column.name: _pandera_column(column) for column in columns})
-    text = {column.name: _as_text(frame[column.name]) for column in columns if column.dtype == TEXT}
+    readers = {TEXT: as_text, FLAG: _as_flag, TIME: _as_time}
     try:
-        return contract.validate(frame[[column.name for column in columns]].assign(**text), lazy=True)
+        read = {column.name: readers[column.dtype](frame[column.name]) for column in columns if column.dtype in readers}
+        return contract.validate(frame[[column.name for column in columns]].assign(**read), lazy=True)
+    except WorkbenchError as err:
+        raise WorkbenchError(f"{name}: {err}") from err
     except pandera.errors.SchemaErrors as err:
-        raise WorkbenchError(_first_failure(err.failure_cases, name)) from err
+        kinds = {column.name: KINDS[column.dtype] for column in columns}
+        raise WorkbenchError(f"{name}: {_first_failure(err.failure_cases, frame.index, kinds)}") from err
 
 
-def _as_text(values: pd.Series) -> pd.Series:
-    """Text as it is, whole numbers without their ``.0`` (an ASN read beside missing values is a float)."""
-    if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
-        values = values.astype("Int64")
-    return values.astype(object).where(values.notna(), np.nan).map(str, na_action="ignore").astype(TEXT)
+def refuse_repeated_columns(frame: pd.DataFrame, name: str) -> None:
+    """Raise a WorkbenchError where a column name comes more than once."""
+    if frame.columns.duplicated().any():
+        twice = sorted(set(frame.columns[frame.columns.duplicated()]))
+        raise WorkbenchError(f"{name}: each column may come once; {', '.join(map(repr, twice))} came more often.")
+
+
+def as_text(values: pd.Series) -> pd.Series:
+    """Text as it is, whole numbers without their ``.0`` (an ASN read beside missing values is a float).
+
+    Examples
+    --------
+    >>> as_text(pd.Series([15169.0, None])).tolist()
+    ['15169', nan]
+    """
+    if values.dtype == TEXT:
+        return values
+    return values.astype(object).where(values.notna(), np.nan).map(_text, na_action="ignore").astype(TEXT)
+
+
+def _text(value: object) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _as_flag(values: pd.Series) -> pd.Series:
+    """Words for yes and no as such (every cell of a CSV file is text); other values as they are."""
+    if not (pd.api.types.is_object_dtype(values) or pd.api.types.is_string_dtype(values)):
+        return values
+    words = values.astype(object).where(values.notna(), None)
+    return words.map(lambda value: FLAG_WORDS.get(value.strip().lower(), value) if isinstance(value, str) else value)
+
+
+def _as_time(values: pd.Series) -> pd.Series:
+    """ISO 8601 texts as times; without an offset they are UTC.
+
+    All else is refused: day and month may be swapped, and a bare number tells neither its unit nor where it
+    counts from.
+    """
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return values
+    given = values.astype(object).where(values.notna(), None)
+    text = given.map(lambda value: None if isinstance(value, Number) else value)
+    times = pd.to_datetime(text, utc=True, format="ISO8601", errors="coerce")
+    refused = times.isna() & given.notna()
+    if refused.any():
+        raise WorkbenchError(_sentence(str(values.name), KINDS[TIME], given[refused]))
+    return times
 
 
 def _pandera_column(column: Column) -> pa.Column:
     checks = []
-    if column.name in MEASURED:
-        checks.append(pa.Check.gt(0, error="above 0 and finite"))
-        checks.append(pa.Check.lt(np.inf, error="above 0 and finite"))
-    elif column.low is not None:
-        high = np.inf if column.high is None else column.high
-        checks.append(pa.Check.in_range(column.low, high, error=f"from {column.low:g} to {high:g}"))
+    if column.dtype == NUMBER:
+        checks.append(_range_check(column))
     if column.allowed:
         checks.append(pa.Check.isin(column.allowed, error="one of " + ", ".join(column.allowed)))
     return pa.Column(column.dtype, checks, nullable=True, coerce=True)
 
 
-def _first_failure(cases: pd.DataFrame, name: str) -> str:
+def _range_check(column: Column) -> pa.Check:
+    low, high = -np.inf if column.low is None else column.low, np.inf if column.high is None else column.high
+    if column.name in MEASURED:
+        words = f"above {low:g} and finite"
+    elif column.high is not None:
+        words = f"from {low:g} to {high:g}"
+    else:
+        words = "finite" if column.low is None else f"{low:g} or above, and finite"
+    from_low = np.isfinite(low) and column.name not in MEASURED
+    return pa.Check.in_range(low, high, include_min=from_low, include_max=np.isfinite(high), error=words)
+
+
+def _first_failure(cases: pd.DataFrame, index: pd.Index, kinds: Mapping[str, str]) -> str:
     column = cases["column"].iloc[0]
     bad = cases[cases["column"] == column]
     bad = bad[bad["check"] == bad["check"].iloc[0]]
     expected = str(bad["check"].iloc[0])
     if expected.startswith(("coerce_dtype", "dtype")):
-        kinds = {TEXT: "text", NUMBER: "numbers", FLAG: "true or false", TIME: "times"}
-        expected = kinds.get(BY_NAME[column].dtype if column in BY_NAME else "", "its declared type")
-    shown = "; ".join(f"row {row.index}: {row.failure_case!r}" for row in bad.head(BAD_ROWS_SHOWN).itertuples())
+        expected = kinds[column]
+    place = {label: position for position, label in enumerate(index)}
+    bad = bad.sort_values("index", key=lambda labels: labels.map(place), kind="stable")
+    return _sentence(column, expected, bad.set_index("index")["failure_case"])
+
+
+def _sentence(column: str, expected: str, bad: pd.Series) -> str:
+    shown = "; ".join(f"row {label}: {value!r}" for label, value in bad.head(BAD_ROWS_SHOWN).items())
     count = f"{len(bad):,} values differ" if len(bad) > 1 else "1 value differs"
-    return f"{name}: column {column!r} must be {expected}; {count}, first {shown}."
+    return f"column {column!r} must be {expected}; {count}, first {shown}."

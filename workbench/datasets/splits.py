@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.cards import Card
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, check_whole
 
 TRAIN_SHARE, VALIDATION_SHARE = 0.6, 0.2
 SMALLEST_TUNE_USERS = 200
@@ -46,7 +46,7 @@ def users_of(frame: pd.DataFrame) -> np.ndarray:
         return np.arange(len(frame))
     codes = pd.factorize(frame["user_id"])[0]
     alone = codes < 0
-    return np.where(alone, codes.max(initial=-1) + 1 + np.cumsum(alone), codes)
+    return np.where(alone, codes.max(initial=-1) + np.cumsum(alone), codes)
 
 
 def split_by_user(frame: pd.DataFrame, seed: int = 0) -> Split:
@@ -67,7 +67,7 @@ def split_by_user(frame: pd.DataFrame, seed: int = 0) -> Split:
     Raises
     ------
     WorkbenchError
-        Where the frame carries no card, or holds fewer than 20 users.
+        Where the frame carries no card, holds fewer than 20 users, or the seed is negative.
     """
     card = frame.attrs.get("card")
     if not isinstance(card, Card):
@@ -75,6 +75,7 @@ def split_by_user(frame: pd.DataFrame, seed: int = 0) -> Split:
             "expected a frame from wb.load() or wb.measurements(), which carries its card; got a frame without one. "
             "Pass your DataFrame through wb.measurements(df)."
         )
+    check_whole("seed", seed, at_least=0)
     users = users_of(frame)
     order = np.random.default_rng(seed).permutation(np.unique(users))
     n = len(order)
@@ -105,10 +106,10 @@ def sample_users(frame: pd.DataFrame, rows: int, seed: int = 0) -> pd.DataFrame:
     Raises
     ------
     WorkbenchError
-        Where ``rows`` is below 1.
+        Where ``rows`` is not a whole number from 1, or ``seed`` not one from 0.
     """
-    if isinstance(rows, bool) or not isinstance(rows, (int, np.integer)) or rows < 1:
-        raise WorkbenchError(f"rows must be a whole number from 1; got {rows!r}.")
+    check_whole("rows", rows, at_least=1)
+    check_whole("seed", seed, at_least=0)
     users = users_of(frame)
     order = np.random.default_rng(seed).permutation(users.max() + 1)
     total = np.cumsum(np.bincount(users)[order])

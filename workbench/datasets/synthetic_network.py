@@ -25,7 +25,7 @@ from workbench.datasets.synthetic_network_world import (
     make_world,
     stream,
 )
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, check_whole
 
 
 def make_measurements(rows: int = 60_000, seed: int = 0, *, planted: bool = True) -> pd.DataFrame:
@@ -63,8 +63,8 @@ def make_measurements(rows: int = 60_000, seed: int = 0, *, planted: bool = True
     >>> bool(views.loc[views["browser"] == "Safari", "effective_type"].isna().all())
     True
     """
-    _check_whole("rows", rows, at_least=1)
-    _check_whole("seed", seed, at_least=0)
+    check_whole("rows", rows, at_least=1)
+    check_whole("seed", seed, at_least=0)
     world = make_world(seed)
     users = draw_users(rows, world, stream(seed, "users"))
     views = draw_views(rows, users, stream(seed, "views"))
@@ -112,7 +112,7 @@ def true_chance_worse(
     >>> true_chance_worse(views, "rtt_ms", np.array([50, 200]), seed=7).shape
     (5, 2)
     """
-    _check_whole("seed", seed, at_least=0)
+    check_whole("seed", seed, at_least=0)
     _check_context(context, quantity)
     world = make_world(seed)
     network = _network_of(context["asn"], world, seed)
@@ -231,8 +231,3 @@ def _check_context(context: pd.DataFrame, quantity: str) -> None:
             raise WorkbenchError(
                 f"The true chance needs {name!r} in every row; {missing:,} rows have none. Leave those out."
             )
-
-
-def _check_whole(name: str, value: int, at_least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < at_least:
-        raise WorkbenchError(f"{name} must be a whole number from {at_least}; got {value!r}.")

@@ -44,7 +44,13 @@ class Ladder:
                 "A ladder needs two or more renditions, each with bytes and SSIM; "
                 f"got {len(self.names)} names, {len(self.image_bytes)} sizes, {len(self.ssim)} SSIM values."
             )
-        if min(self.image_bytes) <= 0 or np.any(np.diff(self.image_bytes) <= 0) or np.any(np.diff(self.ssim) <= 0):
+        # Written so that NaN, which is neither above nor below anything, is refused too.
+        if not (
+            np.isfinite([*self.image_bytes, *self.ssim]).all()
+            and self.image_bytes[0] > 0
+            and np.all(np.diff(self.image_bytes) > 0)
+            and np.all(np.diff(self.ssim) > 0)
+        ):
             raise WorkbenchError(
                 "A ladder goes from the smallest to the largest rendition, with bytes above 0 and both bytes and "
                 f"SSIM increasing; got bytes {self.image_bytes} and SSIM {self.ssim}."
@@ -57,7 +63,7 @@ class Ladder:
         Linear in SSIM between the two ends.
         """
         ssim = np.asarray(self.ssim)
-        return 100 * (ssim - ssim[0]) / (ssim[-1] - ssim[0])
+        return 100 * ((ssim - ssim[0]) / (ssim[-1] - ssim[0]))
 
 
 def measure_ladder(photo: np.ndarray, widths: dict[str, int] = WIDTHS) -> Ladder:

@@ -85,6 +85,22 @@ class ImageScenario:
         """Bytes of all images of a view, shape (renditions,)."""
         return self.images_per_view * np.asarray(self.ladder.image_bytes)
 
+    def judge(self, load_ms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What load times are worth.
+
+        Parameters
+        ----------
+        load_ms : ndarray, shape (rows, renditions)
+
+        Returns
+        -------
+        excess_wait_ms, quality, net : ndarrays, shape (rows, renditions)
+            Wait beyond the budget, capped; points of quality, 0 where abandoned; quality minus the price of waiting.
+        """
+        excess = np.clip(load_ms - self.budget_ms, 0, self.cap_ms)
+        quality = np.where(excess >= self.cap_ms, 0.0, self.ladder.quality)
+        return excess, quality, quality - self.wait_price * excess
+
 
 def default_cap_ms(budget_ms: float) -> float:
     """Longest excess wait that counts: 2 s, or twice the budget where that is longer."""

@@ -58,15 +58,8 @@ def rendition_outcomes(frame: pd.DataFrame, scenario: ImageScenario, assume: Map
         _realised(frame, "downlink_mbps", assume)[:, None],
         scenario.connection_rtts,
     )
-    excess = np.clip(load - scenario.budget_ms, 0, scenario.cap_ms)
-    quality = np.where(excess >= scenario.cap_ms, 0.0, scenario.ladder.quality)
-    return RenditionOutcomes(
-        load_ms=load,
-        excess_wait_ms=excess,
-        late=load > scenario.budget_ms,
-        quality=quality,
-        net=quality - scenario.wait_price * excess,
-    )
+    excess, quality, net = scenario.judge(load)
+    return RenditionOutcomes(load, excess, load > scenario.budget_ms, quality, net)
 
 
 def _realised(frame: pd.DataFrame, quantity: str, assume: Mapping[str, float]) -> np.ndarray:

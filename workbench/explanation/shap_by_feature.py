@@ -60,7 +60,8 @@ def shap_values(
     shap.Explanation
         ``values`` (rows, features) in log-odds of the raw margin, ``base_values`` (rows,); together they add up to
         the margin. ``data`` holds numbers (a text feature's past mean of the log quantity, where it has one),
-        ``display_data`` the values as a reader knows them, ``output_names`` the question in words.
+        ``display_data`` the values as a reader knows them, ``output_names`` the question in words,
+        ``card`` the frame's card.
 
     Raises
     ------
@@ -83,7 +84,7 @@ def shap_values(
     for feature in features:
         numbers.append(_as_numbers(matrix, encoding.features, feature, edge)[which])
         shown.append(context[feature].to_numpy(object) if feature in context else np.full(len(frame), edge, object))
-    return shap.Explanation(
+    explanation = shap.Explanation(
         values=values[which],
         base_values=contributions[which, -1],
         data=np.column_stack(numbers),
@@ -91,6 +92,8 @@ def shap_values(
         feature_names=[READABLE.get(feature, feature) for feature in features],
         output_names=_in_words(quantity, edge),
     )
+    explanation.card = frame.attrs.get("card")
+    return explanation
 
 
 def late_edge(model: NetworkQuality, frame: pd.DataFrame, quantity: str, scenario: ImageScenario) -> float:

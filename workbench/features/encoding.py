@@ -47,7 +47,7 @@ class Encoding:
     def sources(self) -> list[str]:
         """Context column behind each encoded column, in the order of ``features``."""
         one_hot = [name for name, levels in self.levels.items() for _ in levels]
-        return [*self.numbers, *one_hot, *(key.split("|")[0] for key in self.means)]
+        return [*self.numbers, *one_hot, *(key.rsplit("|", 1)[0] for key in self.means)]
 
     def transform(self, context: pd.DataFrame) -> np.ndarray:
         """Encode a context: float32, shape (rows, len(features)). Columns it lacks are missing."""
@@ -56,7 +56,7 @@ class Encoding:
             text = _text(context, name)
             columns += [(text == level).to_numpy(np.float32) for level in levels]
         for key, means in self.means.items():
-            name, target = key.split("|")
+            name, target = key.rsplit("|", 1)
             columns.append(_text(context, name).map(means).fillna(self.defaults[target]).to_numpy(np.float32))
         return np.column_stack(columns).astype(np.float32) if columns else np.empty((len(context), 0), np.float32)
 

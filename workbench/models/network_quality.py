@@ -17,9 +17,9 @@ import pandas as pd
 import xgboost
 from sklearn.base import BaseEstimator
 
-from workbench.datasets.schema import Column, known_context, measured_quantities
+from workbench.datasets.schema import Column, context_columns, known_context, measured_quantities
 from workbench.datasets.splits import Split
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, check_whole, did_you_mean
 from workbench.features.encoding import Encoding
 from workbench.models.threshold_trees import Boosting, Head, check_device, fit_head
 
@@ -47,13 +47,17 @@ class NetworkQuality(BaseEstimator):
     ----------
     heads_ : dict of str to Head
         One a measured quantity, after ``fit``.
-    train_seconds_ : float
+    train_seconds_ : float or None
+        None where the model was loaded: a saved model must not depend on the clock.
 
     Notes
     -----
     Depth 4 with a minimal child weight of 50 was the best of the depths tried on mobile_bandwidth: shallow trees
     leave the tail of small groups alone.
     """
+
+    heads_: dict[str, Head]
+    train_seconds_: float | None
 
     def __init__(
         self,
@@ -88,7 +92,8 @@ class NetworkQuality(BaseEstimator):
         frame : DataFrame
             Canonical measurements; context is encoded inside.
         tune : DataFrame, optional
-            Other users, for early stopping and calibration. Without it, out-of-fold predictions serve.
+            Other users, for early stopping and calibration. Without it, or where it holds fewer than 10 users
+            with a quantity, out-of-fold predictions serve.
 
         Returns
         -------
@@ -98,9 +103,12 @@ class NetworkQuality(BaseEstimator):
         Raises
         ------
         WorkbenchError
-            Where nothing was measured, a quantity never varies, or ``device`` has no usable GPU.
+            Where nothing was measured, a quantity never varies or was measured by fewer than 10 users, ``without``
+            names a column that is no context, ``seed`` is negative, or ``device`` has no usable GPU.
         """
         check_device(self.device)
+        check_whole("seed", self.seed, at_least=0)
+        self._check_without()
         quantities = measured_quantities(frame)
         if not quantities:
             raise WorkbenchError("expected a measured column (rtt_ms, downlink_mbps or page_load_ms) with values.")
@@ -110,8 +118,7 @@ class NetworkQuality(BaseEstimator):
             rows = frame[frame[quantity].notna()]
             if rows[quantity].nunique() < 2:
                 raise WorkbenchError(f"{quantity} has one value in all rows: there is nothing to predict.")
-            stop = None if tune is None or not len(tune) else tune[tune[quantity].notna()]
-            self.heads_[quantity] = fit_head(rows, stop, quantity, self.context, self._boosting())
+            self.heads_[quantity] = fit_head(rows, tune, quantity, self.context, self._boosting())
         self.train_seconds_ = time.perf_counter() - started
         return self
 
@@ -122,7 +129,8 @@ class NetworkQuality(BaseEstimator):
 
     def context(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The part of a frame that the model looks at."""
-        return known_context(frame, self.known_by, self.extra).drop(columns=list(self.without), errors="ignore")
+        known = known_context(frame, self.known_by, self.extra)
+        return known.drop(columns=[name for name in self.without if name in known])
 
     def encode(self, frame: pd.DataFrame, quantity: str) -> tuple[np.ndarray, np.ndarray]:
         """Distinct encoded rows and, for each row of the frame, which of them it is.
@@ -153,15 +161,23 @@ class NetworkQuality(BaseEstimator):
         -------
         ndarray of float, shape (rows, thresholds)
             Monotone along thresholds.
+
+        Raises
+        ------
+        WorkbenchError
+            Where the model does not answer for the quantity, or a threshold is not above 0.
         """
+        asked = np.asarray(thresholds, float)
+        if asked.ndim != 1 or not (asked > 0).all():
+            raise WorkbenchError(f"thresholds of {quantity} must be a list of numbers above 0; got {thresholds!r}.")
         matrix, which = self.encode(context, quantity)
-        return self._head(quantity).chances(matrix, np.asarray(thresholds, float))[which]
+        return self._head(quantity).chances(matrix, asked)[which]
 
     @property
     def kilobytes(self) -> float:
         """Size of the saved model, kB."""
         heads = self._fitted_heads().values()
-        text = len(json.dumps(self._description()).encode())
+        text = len(self._text().encode())
         return (sum(len(head.booster.save_raw("ubj")) for head in heads) + text) / 1000
 
     @property
@@ -175,7 +191,7 @@ class NetworkQuality(BaseEstimator):
         folder.mkdir(parents=True, exist_ok=True)
         for quantity, head in self._fitted_heads().items():
             (folder / f"{quantity}.ubj").write_bytes(head.booster.save_raw("ubj"))
-        (folder / "model.json").write_text(json.dumps(self._description(), indent=1, sort_keys=True), encoding="utf-8")
+        (folder / "model.json").write_text(self._text(), encoding="utf-8")
         return folder
 
     @classmethod
@@ -194,11 +210,23 @@ class NetworkQuality(BaseEstimator):
                     f"{folder}: expected model format {FORMAT}; got {saved['format']}. Train it again."
                 )
             params = {**saved["params"], "without": tuple(saved["params"]["without"])}
-            model = cls(**{**params, "extra": tuple(Column(**column) for column in params["extra"])})
+            model = cls(**{**params, "extra": tuple(_read_column(column) for column in params["extra"])})
             model.heads_ = {name: _read_head(Path(folder), name, head) for name, head in saved["heads"].items()}
-        except (OSError, KeyError, TypeError, ValueError) as err:
+            model.train_seconds_ = None
+        except (OSError, KeyError, TypeError, ValueError, AttributeError) as err:
             raise WorkbenchError(f"{folder} holds no saved model: expected model.json and its .ubj files.") from err
         return model
+
+    def _check_without(self) -> None:
+        known = context_columns("never", self.extra)
+        for name in self.without:
+            if name not in known:
+                raise WorkbenchError(
+                    f"without must name context columns, such as ('asn',); got {name!r}.{did_you_mean(name, known)}"
+                )
+
+    def _text(self) -> str:
+        return json.dumps(self._description(), indent=1, sort_keys=True)
 
     def _description(self) -> dict[str, Any]:
         heads = {
@@ -258,6 +286,10 @@ def train_network_quality(split: Split, *, known_by: str | None = None, **parame
     """
     model = NetworkQuality(known_by=known_by or split.card.known_by, extra=split.card.context, **parameters)
     return model.fit(split.train, split.tune)
+
+
+def _read_column(saved: dict[str, Any]) -> Column:
+    return Column(**{**saved, "allowed": tuple(saved["allowed"])})
 
 
 def _read_head(folder: Path, quantity: str, saved: dict[str, Any]) -> Head:

@@ -20,6 +20,7 @@ from workbench.features.network import WORSE_IS_HIGH, worse_than, worst_fifth
 REPEATS, REPEATED_ROWS = 4, 500_000  # every row meets 4 thresholds, up to half a million rows in all
 ROWS_A_BATCH = 400_000
 WORST_TENTH = 0.1
+FEWEST_USERS = 2 * FOLDS  # folds within folds, each with users of its own
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,8 @@ def fit_head(
     rows : DataFrame
         Canonical measurements with the quantity in every row.
     stop : DataFrame or None
-        Other users, who end the training and calibrate; None: out-of-fold predictions serve, in folds by user.
+        Other users, who end the training and calibrate. Where it is None, or holds fewer than 10 users with the
+        quantity, out-of-fold predictions serve, in folds by user.
     quantity : str
     context_of : callable
         Cuts a frame down to what the model may see.
@@ -114,8 +116,17 @@ def fit_head(
     Returns
     -------
     Head
+
+    Raises
+    ------
+    WorkbenchError
+        Where ``rows`` holds fewer than 10 users.
     """
-    if stop is not None:
+    users = _count_users(rows)
+    if users < FEWEST_USERS:
+        raise WorkbenchError(f"{quantity}: a model needs at least {FEWEST_USERS} users who measured it; got {users}.")
+    stop = None if stop is None or quantity not in stop else stop[stop[quantity].notna()]
+    if stop is not None and _count_users(stop) >= FEWEST_USERS:
         head, margin, answer = _grow(rows, stop, quantity, context_of, boosting)
     else:
         folds = [
@@ -218,6 +229,10 @@ def _targets(values: np.ndarray, quantity: str) -> dict[str, np.ndarray]:
     high = WORSE_IS_HIGH[quantity]
     edge = np.quantile(values, 1 - WORST_TENTH if high else WORST_TENTH)
     return {"log": np.log(values), "tail": (values >= edge if high else values <= edge).astype(float)}
+
+
+def _count_users(rows: pd.DataFrame) -> int:
+    return len(np.unique(users_of(rows)))
 
 
 def _user_folds(rows: pd.DataFrame, seed: int) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:

@@ -70,7 +70,7 @@ class ModelCost:
     trees: int
     kilobytes: float
     us_per_decision: float
-    train_seconds: float
+    train_seconds: float | None
     fields: tuple[str, ...]
 
 

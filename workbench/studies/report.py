@@ -178,7 +178,7 @@ def to_html(result: Comparison) -> str:
     return (
         f'<section class="verdict {result.verdict}">'
         f"<p>{simulated}{screen['title']}</p>"
-        f'<p style="font-size:1.25em"><strong>{screen["recommendation"]}</strong> {badge}</p>'
+        f'<p style="font-size:1.25em">Recommendation: <strong>{screen["recommendation"]}</strong> {badge}</p>'
         f"{_html_table(key_table(result))}"
         f"<p><strong>{screen['difference']}</strong> {screen['safety'][:1].upper()}{screen['safety'][1:]}</p>"
         f'<p class="note">{screen["views"]} {screen["cost"]}</p>'

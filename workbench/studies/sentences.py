@@ -29,7 +29,7 @@ def first_screen(result: Comparison) -> dict[str, str]:
         "title": f"IMAGE DELIVERY - {card.name} - {source}, {who} - images should be there in "
         f"{_seconds(result.scenario.budget_ms)}",
         "recommendation": result.recommendation.text,
-        "difference": f"Model against best rule ({rule.name}): {_points(result.difference)} points "
+        "difference": f"Model against best rule ({rule.name}): {points(result.difference)} points "
         f"(worth having from {result.margin:g}).",
         "views": f"Views without a signal: {100 * result.signal_free_share:.0f} % of all; all figures are for them.",
         "cost": f"Running the model: {result.cost.kilobytes:,.0f} kB, {result.cost.us_per_decision:,.0f} us a decision "
@@ -71,7 +71,7 @@ def findings(result: Comparison) -> dict[str, str]:
         "frontier": "The model's frontier does not reach the rule's waiting"
         if gain is None
         else f"At the rule's waiting, the model sends {gain:+.1f} points of quality",
-        "verdict": f"Model against best rule: {_points(result.difference)} points, {result.verdict}",
+        "verdict": f"Model against best rule: {points(result.difference)} points, {result.verdict}",
         "headroom": f"Perfect knowledge would gain {result.headroom:.1f} points over one rendition for all: "
         + ("there is something to win" if result.headroom >= result.margin else "there is little to win"),
     }
@@ -157,7 +157,8 @@ def _assumed_sentences(result: Comparison) -> list[str]:
     return sentences
 
 
-def _points(interval: Interval) -> str:
+def points(interval: Interval) -> str:
+    """A difference and its interval: ``+0.2 (-0.4 to +0.8)``."""
     return f"{interval.estimate:+.1f} ({interval.low:+.1f} to {interval.high:+.1f})"
 
 

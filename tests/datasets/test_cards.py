@@ -1,0 +1,270 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from workbench.datasets.cards import CHECKOUT, Card, SourceFile, card_folder, find_card, list_cards, read_card
+from workbench.datasets.schema import Column
+from workbench.errors import WorkbenchError
+
+SHA = "0123456789abcdef" * 4
+
+
+@pytest.fixture
+def card_of(tmp_path: Path) -> Callable[[str], Path]:
+    def write(text: str) -> Path:
+        path = tmp_path / "mine.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_the_shipped_cards_parse_and_say_what_they_are():
+    cards = {card.name: card for card in list_cards()}
+    assert list(cards) == ["mobile_bandwidth", "synthetic_measurements", "synthetic_null"]
+    for card in cards.values():
+        assert card.title
+        assert card.licence
+        assert card.citation
+        assert card.folder == CHECKOUT / "datasets"
+    assert {name for name, card in cards.items() if card.simulated} == {"synthetic_measurements", "synthetic_null"}
+    assert [cards[name].generate["planted"] for name in ("synthetic_measurements", "synthetic_null")] == [True, False]
+
+
+def test_mobile_bandwidth_is_pinned_to_a_commit_and_assumes_chromiums_rtt():
+    card = find_card("mobile_bandwidth")
+    assert [file.name for file in card.files] == ["4G.csv", "5G.csv", "wifi4.csv", "wifi5.csv", "wifi6.csv"]
+    for file in card.files:
+        assert len(file.sha256) == 64
+        assert file.url.startswith(
+            "https://raw.githubusercontent.com/mobilebandwidth/mobilebandwidth.github.io/ac6aed5"
+        )
+        assert file.url.endswith(f"/{file.name}")
+    assert card.assume == {"rtt_ms": (50, 115, 200)}
+    assert card.known_by == "native_app"
+
+
+def test_every_field_of_a_card_is_read(card_of):
+    card = read_card(
+        card_of(f"""
+            title = "Ours"
+            citation = "us"
+            licence = "ours"
+            note = "beware"
+            simulated = true
+            known_by = "client_js"
+            mirror_only = true
+            missing = ["", "n/a", -1]
+            drop_duplicates = true
+            margin = 2
+            [assume]
+            rtt_ms = [50, 115, 200]
+            [constants]
+            country = "NA"
+            [columns]
+            down = "downlink_mbps"
+            tariff = "plan"
+            [values.plan]
+            A = "large"
+            [context.plan]
+            type = "text"
+            level = "client_js"
+            meaning = "what is paid for"
+            [[files]]
+            name = "a.csv"
+            url = "https://example.org/a.csv"
+            sha256 = "{SHA}"
+            constants = {{ access_technology = "5g" }}
+        """)
+    )
+    assert card == Card(
+        name="mine",
+        title="Ours",
+        citation="us",
+        licence="ours",
+        note="beware",
+        simulated=True,
+        known_by="client_js",
+        mirror_only=True,
+        missing=("", "n/a", "-1"),
+        drop_duplicates=True,
+        margin=2,
+        assume={"rtt_ms": (50.0, 115.0, 200.0)},
+        constants={"country": "NA"},
+        columns={"down": "downlink_mbps", "tariff": "plan"},
+        values={"plan": {"A": "large"}},
+        context=(Column("plan", "str", "client_js", "what is paid for"),),
+        files=(SourceFile("a.csv", "https://example.org/a.csv", SHA, {"access_technology": "5g"}),),
+        folder=card.folder,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("title = ", "mine.toml is not a card: expected TOML"),
+        ('titel = "x"', r"a card's field must be one of title, .*; got 'titel'\. Did you mean 'title'\?"),
+        ('name = "x"', "a card's field must be one of"),
+        ('folder = "/etc"', "a card's field must be one of"),
+        ("title = 5", "title must be text; got 5"),
+        ('kind = "traces"', "kind must be one of measurements; got 'traces'"),
+        ('reader = "xml"', "reader must be one of csv; got 'xml'"),
+        ('known_by = "javascript"', "known_by must be one of first_request, .*; got 'javascript'"),
+        ("known_by = 3", "known_by must be text; got 3"),
+        ('simulated = "yes"', "simulated must be true or false; got 'yes'"),
+        ('drop_duplicates = "no"', "drop_duplicates must be true or false; got 'no'"),
+        ("mirror_only = 1", "mirror_only must be true or false; got 1"),
+        ('missing = "NA"', "missing must be a list; got 'NA'"),
+        ('margin = "wide"', "margin must be a number above 0; got 'wide'"),
+        ("margin = -1", "margin must be a number above 0; got -1"),
+        ("margin = nan", "margin must be a number above 0; got nan"),
+        ('columns = "rtt_ms"', "columns must be a table; got 'rtt_ms'"),
+        ('columns = { RTT = "rtt" }', "canonical column must be one of .*; got 'rtt'. Did you mean 'rtt_ms'"),
+        ("columns = { RTT = 5 }", "canonical column must be one of .*; got 5"),
+        ("constants = 5", "constants must be a table; got 5"),
+        ('constants = { land = "DE" }', "canonical column must be one of .*; got 'land'"),
+        ('constants = { country = ["DE"] }', r"constants.country must be one text, number.*; got \['DE'\]"),
+        ("constants = { rtt_ms = 50 }", "rtt_ms is measured, not constant; state it under assume"),
+        ('values = { isp = "x" }', "values.isp must be a table; got 'x'"),
+        ('values = { ips = { a = "b" } }', "canonical column must be one of .*; got 'ips'. Did you mean 'isp'"),
+        ("assume = 5", "assume must be a table; got 5"),
+        ("assume = { rtt = [1, 2, 3] }", "assumed quantity must be one of rtt_ms, .*; got 'rtt'"),
+        ("assume = { rtt_ms = 50 }", "assumed for rtt_ms must be three rising numbers above 0 .*; got 50"),
+        ('assume = { rtt_ms = "123" }', "three rising numbers above 0 .*; got '123'"),
+        ("assume = { rtt_ms = [1, 2] }", "three rising numbers above 0"),
+        ("assume = { rtt_ms = [3, 2, 1] }", "three rising numbers above 0"),
+        ("assume = { rtt_ms = [0, 2, 3] }", "three rising numbers above 0"),
+        ("assume = { rtt_ms = [1, 2, inf] }", "three rising numbers above 0"),
+        ("assume = { rtt_ms = [1, nan, 3] }", "three rising numbers above 0"),
+        ('assume = { rtt_ms = [1, "2", 3] }', "three rising numbers above 0"),
+        ("context = { plan = 5 }", "context.plan must be a table; got 5"),
+        (
+            'context = { plan = { level = "never" } }',
+            "type of context column plan must be one of text, number, flag; got",
+        ),
+        (
+            'context = { plan = { type = "text" } }',
+            "level of context column plan must be one of first_request, .*; got",
+        ),
+        (
+            'context = { rtt_ms = { type = "number", level = "first_request" } }',
+            "'rtt_ms' is canonical; give yours its",
+        ),
+        (
+            'context = { user_id = { type = "text", level = "first_request" } }',
+            "'user_id' is canonical; give yours its",
+        ),
+        ('generator = "dice"', "generator must be one of synthetic_network; got 'dice'"),
+        (
+            'generator = "synthetic_network"\ngenerate = { row = 5 }',
+            "synthetic_network takes must be one of rows, seed",
+        ),
+        ("generate = 5", "generate must be a table; got 5"),
+        ('files = "a.csv"', "files must be a list; got 'a.csv'"),
+        ('files = ["a.csv"]', "each of files must be a table; got 'a.csv'"),
+        ("[[files]]\nname = 5", "a file's name must be text; got 5"),
+        ('[[files]]\nurl = "https://x.org"', "a file name in a card is a plain name, .*; got ''"),
+        ('[[files]]\nname = "a"\nsize = 5', "a file's field must be one of name, url, sha256, constants; got 'size'"),
+        ('[[files]]\nname = "a"\nurl = "ftp://x.org/a"', "url of a must start with http:// or https://; got 'ftp://"),
+        ('[[files]]\nname = "a"\nsha256 = "md5"', "sha256 of a must be 64 digits of 0 to 9 and a to f; got 'md5'"),
+        ('[[files]]\nname = "a"\nconstants = "x"', "a file's constants must be a table; got 'x'"),
+        ('[[files]]\nname = "a"\nconstants = { isp = ["x"] }', "constants.isp must be one text"),
+        ('[[files]]\nname = "a"\nconstants = { land = "x" }', "canonical column must be one of .*; got 'land'"),
+    ],
+)
+def test_a_bad_card_is_refused_in_one_sentence_that_names_what_was_expected(card_of, text, expected):
+    with pytest.raises(WorkbenchError, match=expected) as caught:
+        read_card(card_of(text))
+    message = str(caught.value)
+    assert message.startswith("mine")
+    assert "\n" not in message
+
+
+def test_a_card_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "mine.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(WorkbenchError, match=r"mine\.toml is not a card: expected TOML"):
+        read_card(tmp_path / "mine.toml")
+
+
+def test_a_card_from_a_windows_editor_is_read(card_of):
+    assert read_card(card_of('\ufefftitle = "Ours"\r\n')).title == "Ours"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "..",
+        "../a.csv",
+        "x/../../a.csv",
+        "sub/a.csv",
+        "/etc/passwd",
+        "..\\a.csv",
+        "sub\\a.csv",
+        "\\\\server\\share",
+        "C:\\a.csv",
+        "C:a.csv",
+        "a.csv/",
+        "a.csv:stream",
+        "./a.csv",
+    ],
+)
+def test_a_file_name_that_leads_elsewhere_is_refused(card_of, name):
+    with pytest.raises(WorkbenchError, match=r"a plain name, without folders or '\.\.'; got "):
+        read_card(card_of(f"[[files]]\nname = '{name}'"))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "..a.csv", "a..b.csv", "speed tests (2021).csv", ".hidden"])
+def test_a_plain_file_name_is_taken(card_of, name):
+    assert read_card(card_of(f"[[files]]\nname = '{name}'")).files[0].name == name
+
+
+def test_a_card_is_found_by_its_path_anywhere(card_of, monkeypatch, tmp_path):
+    path = card_of('title = "Ours"')
+    assert find_card(path).title == find_card(str(path)).title == "Ours"
+    monkeypatch.chdir(tmp_path)
+    found = find_card("mine.toml")
+    assert (found.name, found.folder) == ("mine", tmp_path.resolve())
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert find_card("~/mine.toml").title == "Ours"
+
+
+def test_a_path_without_a_card_is_refused(tmp_path):
+    with pytest.raises(WorkbenchError, match=r"no card at .*nothing\.toml: expected a TOML file"):
+        find_card(tmp_path / "nothing.toml")
+
+
+@pytest.mark.parametrize("name", ["mobile_bandwith", "Mobile_Bandwidth"])
+def test_an_unknown_name_is_answered_with_the_nearest(name):
+    with pytest.raises(WorkbenchError, match=r"mobile_bandwidth, synthetic_measurements, .* Did you mean 'mobile_band"):
+        find_card(name)
+
+
+@pytest.mark.parametrize("name", ["", "../datasets/mobile_bandwidth", "zzz", "mobile_bandwidth.csv/.."])
+def test_a_name_is_no_path(name):
+    with pytest.raises(WorkbenchError, match=r"^unknown dataset "):
+        find_card(name)
+
+
+def test_a_team_keeps_its_cards_in_a_folder_of_its_own(card_of, tmp_path, monkeypatch):
+    card_of('title = "Ours"')
+    monkeypatch.setenv("WORKBENCH_DATASETS", str(tmp_path))
+    assert card_folder() == tmp_path
+    assert [card.name for card in list_cards()] == ["mine"]
+    assert find_card("mine").title == "Ours"
+    with pytest.raises(WorkbenchError, match="unknown dataset 'mobile_bandwidth': expected one of mine,"):
+        find_card("mobile_bandwidth")
+
+
+def test_a_folder_of_cards_that_is_not_there_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_DATASETS", str(tmp_path / "gone"))
+    with pytest.raises(WorkbenchError, match=r"expected a folder at .*gone\. Set WORKBENCH_DATASETS"):
+        list_cards()
+
+
+def test_without_a_checkout_the_way_out_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("workbench.datasets.cards.CHECKOUT", tmp_path)
+    with pytest.raises(WorkbenchError, match="Set WORKBENCH_DATASETS to the folder of your cards, or give the path"):
+        find_card("mobile_bandwidth")

@@ -1,0 +1,224 @@
+import hashlib
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from workbench.datasets.cards import CHECKOUT, Card, SourceFile
+from workbench.datasets.download import cache_folder, fetch_file, mirror_folder
+from workbench.errors import WorkbenchError
+
+GOOD = b"rtt_ms\n40\n900\n"
+SHA = hashlib.sha256(GOOD).hexdigest()
+
+
+@dataclass
+class Upstream:
+    """A server on the loopback: what it answers under a path, and what it was asked."""
+
+    address: str
+    answers: dict[str, tuple[int, bytes, int]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def holds(self, path: str, body: bytes = GOOD, *, status: int = 200, promised: int | None = None) -> str:
+        self.answers[path] = status, body, len(body) if promised is None else promised
+        return self.address + path
+
+
+@pytest.fixture
+def upstream(monkeypatch) -> Iterator[Upstream]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            known.asked.append(self.path)
+            status, body, promised = known.answers.get(self.path, (404, b"no", 2))
+            self.send_response(status)
+            self.send_header("Content-Length", str(promised))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    known = Upstream(f"http://127.0.0.1:{server.server_port}")
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield known
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def cards(tmp_path: Path, monkeypatch) -> Path:
+    folder = tmp_path / "cards"
+    folder.mkdir()
+    monkeypatch.setenv("WORKBENCH_DATASETS", str(folder))
+    monkeypatch.delenv("WORKBENCH_MIRROR", raising=False)
+    return folder
+
+
+def card_of(file: SourceFile, folder: Path) -> Card:
+    return Card(name="ours", files=(file,), folder=folder)
+
+
+def in_cache() -> list[Path]:
+    return [path for path in cache_folder().rglob("*") if path.is_file()]
+
+
+def refusal(file: SourceFile, cards: Path) -> str:
+    with pytest.raises(WorkbenchError) as caught:
+        fetch_file(card_of(file, cards), file, progress=False)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("sha256", [SHA, ""])
+def test_a_good_file_is_fetched_once_into_the_cache(upstream, cards, sha256):
+    file = SourceFile("a.csv", upstream.holds("/a.csv"), sha256)
+    first = fetch_file(card_of(file, cards), file, progress=False)
+    assert first == cards / "cache" / "ours" / "a.csv"
+    assert first.read_bytes() == GOOD
+    assert in_cache() == [first]
+    assert fetch_file(card_of(file, cards), file, progress=False) == first
+    assert upstream.asked == ["/a.csv"]
+
+
+def test_another_content_is_refused_and_not_kept_and_the_next_try_can_succeed(upstream, cards):
+    file = SourceFile("a.csv", upstream.holds("/a.csv", b"something else"), SHA)
+    assert refusal(file, cards) == (
+        f"{file.url} gave another file than the card describes: its sha256 differs (expected {SHA[:12]}...). "
+        "The download was cut or the source has changed; nothing was kept."
+    )
+    assert in_cache() == []
+    upstream.holds("/a.csv")
+    assert fetch_file(card_of(file, cards), file, progress=False).read_bytes() == GOOD
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_what_the_server_answers_instead_is_told(upstream, cards, status):
+    file = SourceFile("a.csv", upstream.holds("/a.csv", status=status), SHA)
+    assert refusal(file, cards) == (
+        f"could not download a.csv from {file.url}: the server answered {status}. Try again, or set WORKBENCH_MIRROR "
+        "to a folder that holds it."
+    )
+    assert in_cache() == []
+    upstream.holds("/a.csv")
+    assert fetch_file(card_of(file, cards), file, progress=False).read_bytes() == GOOD
+
+
+@pytest.mark.parametrize("sha256", [SHA, ""])
+def test_half_a_file_is_refused_with_or_without_a_checksum(upstream, cards, sha256):
+    file = SourceFile("a.csv", upstream.holds("/a.csv", GOOD[:5], promised=len(GOOD)), sha256)
+    assert refusal(file, cards).startswith(
+        f"could not download a.csv from {file.url}: the server cannot be reached, or broke off. Try again"
+    )
+    assert in_cache() == []
+    upstream.holds("/a.csv")
+    assert fetch_file(card_of(file, cards), file, progress=False).read_bytes() == GOOD
+
+
+def test_a_server_that_is_not_there_is_told(cards):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    file = SourceFile("a.csv", f"http://127.0.0.1:{port}/a.csv", SHA)
+    assert "the server cannot be reached, or broke off" in refusal(file, cards)
+    assert in_cache() == []
+
+
+def test_a_cache_that_cannot_be_written_is_told(upstream, cards):
+    (cards / "cache").write_text("a file where the folder should be")
+    file = SourceFile("a.csv", upstream.holds("/a.csv"), SHA)
+    assert refusal(file, cards).startswith(f"could not write {cards / 'cache' / 'ours' / 'a.csv'}: ")
+
+
+def test_beside_the_card_comes_before_cache_mirror_and_upstream(upstream, cards, tmp_path, monkeypatch):
+    file = SourceFile("a.csv", upstream.holds("/a.csv", b"upstream"))
+    places = {
+        "beside": cards / "a.csv",
+        "cache": cards / "cache" / "ours" / "a.csv",
+        "mirror": tmp_path / "mirror" / "ours" / "a.csv",
+    }
+    for name, path in places.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    monkeypatch.setenv("WORKBENCH_MIRROR", str(tmp_path / "mirror"))
+    for name, path in places.items():
+        found = fetch_file(card_of(file, cards), file, progress=False)
+        assert (found, found.read_text()) == (path, name)
+        path.unlink()
+    assert upstream.asked == []
+    assert fetch_file(card_of(file, cards), file, progress=False).read_text() == "upstream"
+
+
+def test_a_relative_mirror_counts_from_the_checkout_wherever_one_stands(cards, tmp_path, monkeypatch):
+    (tmp_path / "mirror" / "ours").mkdir(parents=True)
+    (tmp_path / "mirror" / "ours" / "a.csv").write_bytes(GOOD)
+    relative = os.path.relpath(tmp_path / "mirror", CHECKOUT)
+    monkeypatch.setenv("WORKBENCH_MIRROR", relative)
+    monkeypatch.chdir(cards)
+    file = SourceFile("a.csv", "", SHA)
+    assert fetch_file(card_of(file, cards), file, progress=False) == tmp_path / "mirror" / "ours" / "a.csv"
+    assert mirror_folder(relative) == (tmp_path / "mirror").resolve()
+
+
+def test_a_mirror_at_an_address_is_asked_before_upstream_which_serves_what_it_lacks(upstream, cards, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_MIRROR", f"{upstream.address}/mirror/")
+    upstream.holds("/mirror/ours/a.csv", b"mirror")
+    files = [SourceFile(name, upstream.holds(f"/{name}", b"upstream")) for name in ("a.csv", "b.csv")]
+    found = [fetch_file(card_of(file, cards), file, progress=False).read_text() for file in files]
+    assert found == ["mirror", "upstream"]
+    assert upstream.asked == ["/mirror/ours/a.csv", "/mirror/ours/b.csv", "/b.csv"]
+
+
+def test_a_mirror_that_fails_otherwise_is_told_and_not_passed_over(upstream, cards, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_MIRROR", upstream.address)
+    upstream.holds("/ours/a.csv", status=503)
+    file = SourceFile("a.csv", upstream.holds("/a.csv"), SHA)
+    assert f"from {upstream.address}/ours/a.csv: the server answered 503" in refusal(file, cards)
+
+
+def test_a_file_without_an_address_says_where_to_put_it(cards, upstream, monkeypatch):
+    file = SourceFile("a.csv")
+    expected = (
+        "ours: a.csv has no public address. Put it beside the card, or set WORKBENCH_MIRROR to a folder that holds "
+        "ours/a.csv."
+    )
+    assert refusal(file, cards) == expected
+    monkeypatch.setenv("WORKBENCH_MIRROR", str(cards))  # a folder without it
+    assert refusal(file, cards) == expected
+
+
+@pytest.mark.parametrize("place", [("a.csv",), ("cache", "ours", "a.csv")])
+def test_a_local_file_with_another_content_is_named_and_left_alone(upstream, cards, place):
+    path = cards.joinpath(*place)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("edited")
+    file = SourceFile("a.csv", upstream.holds("/a.csv"), SHA)
+    assert refusal(file, cards) == (
+        f"{path} is not the file that the card describes: its sha256 differs (expected {SHA[:12]}...). "
+        "Delete it, or correct the card."
+    )
+    assert path.read_text() == "edited"
+
+
+def test_the_progress_bar_is_drawn_on_stderr_and_can_be_switched_off(upstream, cards, capfd):
+    drawn = {}
+    for name, progress in {"a.csv": True, "b.csv": False}.items():
+        file = SourceFile(name, upstream.holds(f"/{name}"), SHA)
+        fetch_file(card_of(file, cards), file, progress=progress)
+        drawn[name] = capfd.readouterr()
+    assert "100%" in drawn["a.csv"].err
+    assert drawn["b.csv"].err == ""
+    assert drawn["a.csv"].out == drawn["b.csv"].out == ""
+
+
+def test_without_cards_downloads_go_to_the_persons_own_cache(monkeypatch, cards, tmp_path):
+    monkeypatch.setenv("WORKBENCH_DATASETS", str(cards / "gone"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert "performance-workbench" in str(cache_folder())

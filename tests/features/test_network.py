@@ -1,0 +1,204 @@
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from workbench.features.network import (
+    ChanceTable,
+    count_chances,
+    group_labels,
+    interpolate_chance,
+    threshold_grid,
+    worse_than,
+    worst_fifth,
+)
+
+# Two countries, two providers, and values that meet at the ends: 10, 10, 20, 40 and 20, 40, 40, 40.
+VIEWS = pd.DataFrame(
+    {
+        "country": ["DE", "DE", "DE", "DE", "FR", "FR", "FR", "FR"],
+        "isp": ["a", "a", "b", None, "a", "a", "b", "b"],
+        "rtt_ms": [10.0, 20, 10, 40, 40, 40, 20, 40],
+    }
+).assign(downlink_mbps=lambda frame: frame["rtt_ms"])
+KEYS = ("country", "isp")
+
+
+def share_at(table: ChanceTable, threshold: float, smoothing: float, **view: str | None) -> float:
+    """The table's answer for one view at the point of its grid that lies nearest."""
+    point = np.abs(table.grid - threshold).argmin()
+    row = table.rows_for(pd.DataFrame([view]).astype("str"))
+    return table.shares(smoothing)[row[0], point]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "threshold", "everything", "germany", "german_a"),
+    [
+        # Round trips are worse strictly above.
+        ("rtt_ms", 9.99999, 8 / 8, 4 / 4, 2 / 2),
+        ("rtt_ms", 10, 6 / 8, 2 / 4, 1 / 2),
+        ("rtt_ms", 15, 6 / 8, 2 / 4, 1 / 2),
+        ("rtt_ms", 30, 4 / 8, 1 / 4, 0 / 2),
+        ("rtt_ms", 40, 0 / 8, 0 / 4, 0 / 2),
+        ("rtt_ms", 40.00004, 0 / 8, 0 / 4, 0 / 2),
+        # Throughput is worse strictly below.
+        ("downlink_mbps", 9.99999, 0 / 8, 0 / 4, 0 / 2),
+        ("downlink_mbps", 10, 0 / 8, 0 / 4, 0 / 2),
+        ("downlink_mbps", 15, 2 / 8, 2 / 4, 1 / 2),
+        ("downlink_mbps", 30, 4 / 8, 3 / 4, 2 / 2),
+        ("downlink_mbps", 40, 4 / 8, 3 / 4, 2 / 2),
+        ("downlink_mbps", 40.00004, 8 / 8, 4 / 4, 2 / 2),
+    ],
+)
+def test_shares_are_those_counted_by_hand(quantity, threshold, everything, germany, german_a):
+    table = count_chances(VIEWS, KEYS, quantity)
+    assert np.abs(table.grid - threshold).min() < (2 if threshold in (15, 30) else 1e-4)
+    assert share_at(table, threshold, 0, country="IT", isp="a") == everything
+    assert share_at(table, threshold, 0, country="DE", isp="zzz") == germany
+    assert share_at(table, threshold, 0, country="DE", isp="a") == german_a
+
+
+@pytest.mark.parametrize("quantity", ["rtt_ms", "downlink_mbps"])
+def test_every_share_is_the_one_that_counting_row_by_row_gives(quantity):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "country": rng.choice(["DE", "FR", "IT"], 500),
+            "isp": rng.choice(["a", "b", None], 500),
+            quantity: rng.lognormal(3, 1, 500).round(0) + 1,  # many ties
+        }
+    )
+    table = count_chances(frame, KEYS, quantity)
+    shares = table.shares(smoothing=0)
+    rows = table.rows_for(frame)
+    groups = frame.groupby(["country", "isp"], dropna=False)
+    assert groups.ngroups == 9
+    for _, group in groups:
+        row = rows[group.index[0]]
+        assert (rows[group.index] == row).all()
+        for threshold, share in zip(table.grid, shares[row], strict=True):
+            worse = [value > threshold if quantity == "rtt_ms" else value < threshold for value in group[quantity]]
+            assert share == sum(worse) / len(worse)
+
+
+def test_each_level_leans_on_its_parent_by_the_stated_formula():
+    # At 30 ms: everything 4/8; Germany 1/4; Germany, a 0/2. (n F + s F_parent) / (n + s) with s = 2:
+    germany = (4 * 1 / 4 + 2 * 4 / 8) / (4 + 2)
+    german_a = (2 * 0 / 2 + 2 * germany) / (2 + 2)
+    table = count_chances(VIEWS, KEYS, "rtt_ms")
+    assert share_at(table, 30, 2, country="IT", isp="a") == 4 / 8
+    assert share_at(table, 30, 2, country="DE", isp="zzz") == pytest.approx(germany) == pytest.approx(1 / 3)
+    assert share_at(table, 30, 2, country="DE", isp="a") == pytest.approx(german_a) == pytest.approx(1 / 6)
+
+
+def test_much_smoothing_makes_every_group_its_parent():
+    shares = count_chances(VIEWS, KEYS, "rtt_ms").shares(smoothing=1e12)
+    np.testing.assert_allclose(shares, np.broadcast_to(shares[0], shares.shape), atol=1e-9)
+
+
+def test_an_unseen_group_answers_as_its_parent_and_a_missing_value_is_a_group():
+    table = count_chances(VIEWS, KEYS, "rtt_ms")
+    context = pd.DataFrame({"country": ["DE", "DE", "DE", "FR", "IT", None], "isp": ["a", None, "c", None, "a", "a"]})
+    rows = table.rows_for(context.astype("str"))
+    sizes = np.concatenate(table.sizes)[rows].tolist()
+    # Germany a: 2; Germany without a provider: 1; Germany: 4; France had no missing provider: 4; else all: 8.
+    assert sizes == [2, 1, 4, 4, 8, 8]
+
+
+def test_rows_that_were_not_measured_do_not_count():
+    holes = pd.concat([VIEWS, VIEWS.assign(rtt_ms=np.nan, country="IT")], ignore_index=True)
+    whole, with_holes = count_chances(VIEWS, KEYS, "rtt_ms"), count_chances(holes, KEYS, "rtt_ms")
+    np.testing.assert_array_equal(whole.shares(1), with_holes.shares(1))
+    assert whole.groups == with_holes.groups
+
+
+def test_a_table_without_keys_knows_one_distribution():
+    table = count_chances(VIEWS, (), "rtt_ms")
+    assert table.shares(3).shape == (1, len(table.grid))
+    assert table.rows_for(VIEWS).tolist() == [0] * 8
+
+
+def test_the_order_and_index_of_rows_do_not_matter():
+    shuffled = VIEWS.sample(frac=1, random_state=1).set_index(np.zeros(8, int))
+    first, other = count_chances(VIEWS, KEYS, "rtt_ms"), count_chances(shuffled, KEYS, "rtt_ms")
+    np.testing.assert_array_equal(first.shares(1)[first.rows_for(VIEWS)], other.shares(1)[other.rows_for(VIEWS)])
+
+
+def test_neighbouring_keys_do_not_run_together():
+    labels = group_labels(pd.DataFrame({"a": ["x", "xy"], "b": ["yz", "z"]}), ("a", "b"))
+    assert [label.nunique() for label in labels] == [1, 2, 2]
+
+
+@pytest.mark.parametrize(("quantity", "direction"), [("rtt_ms", -1), ("page_load_ms", -1), ("downlink_mbps", 1)])
+def test_shares_run_one_way_along_the_grid_and_reach_both_ends(quantity, direction):
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"isp": rng.choice(list("abcdef"), 300), quantity: rng.lognormal(2, 1, 300)})
+    shares = count_chances(frame, ("isp",), quantity).shares(smoothing=5)
+    assert (direction * np.diff(shares, axis=1) >= -1e-12).all()
+    first, last = (1, 0) if direction < 0 else (0, 1)
+    np.testing.assert_allclose(shares[:, 0], first, atol=1e-12)
+    np.testing.assert_allclose(shares[:, -1], last, atol=1e-12)
+
+
+def test_worse_is_strict_both_ways():
+    values, threshold = np.array([9.0, 10.0, 11.0]), np.array(10.0)
+    assert worse_than(values, threshold, "rtt_ms").tolist() == [False, False, True]
+    assert worse_than(values, threshold, "page_load_ms").tolist() == [False, False, True]
+    assert worse_than(values, threshold, "downlink_mbps").tolist() == [True, False, False]
+
+
+def test_the_worst_fifth_is_the_slow_end():
+    values = np.arange(1.0, 101.0)
+    assert sorted(worst_fifth(values, "rtt_ms")) == list(range(81, 101))
+    assert sorted(worst_fifth(values, "downlink_mbps")) == list(range(1, 21))
+
+
+def test_the_grid_is_finer_in_the_worst_fifth_and_ends_just_outside():
+    values = np.random.default_rng(0).lognormal(3, 1, 5_000)
+    for quantity in ("rtt_ms", "downlink_mbps"):
+        grid = threshold_grid(values, quantity)
+        assert (np.diff(grid) > 0).all()
+        assert grid[0] < values.min() < values.max() < grid[-1]
+        assert 120 <= len(grid) <= 130
+        worst = worst_fifth(values, quantity)
+        inside = (grid >= worst.min()) & (grid <= worst.max())
+        assert 0.5 < inside.mean() < 0.7  # half of the points, and a fifth of the other half
+
+
+@pytest.mark.parametrize(
+    ("threshold", "rtt", "downlink"),
+    [
+        (1, 0.9, 0.1),
+        (math.sqrt(10), 0.7, 0.3),  # half-way in the logarithm
+        (10, 0.5, 0.5),
+        (10 * 10**0.25, 0.4, 0.6),
+        (100, 0.1, 0.9),
+        (0.999, 1, 0),  # beyond the ends of what was ever seen
+        (100.1, 0, 1),
+        (math.inf, 0, 1),
+    ],
+)
+def test_chances_are_read_between_and_beyond_the_points(threshold, rtt, downlink):
+    grid = np.array([1.0, 10, 100])
+    falling, rising = np.array([[0.9, 0.5, 0.1], [1, 1, 1]]), np.array([[0.1, 0.5, 0.9], [0, 0, 0]])
+    asked = np.array([threshold])
+    assert interpolate_chance(grid, falling, asked, "rtt_ms")[0, 0] == pytest.approx(rtt)
+    assert interpolate_chance(grid, rising, asked, "downlink_mbps")[0, 0] == pytest.approx(downlink)
+
+
+def test_reading_at_the_points_of_the_grid_gives_what_was_counted():
+    table = count_chances(VIEWS, KEYS, "downlink_mbps")
+    shares = table.shares(1)
+    np.testing.assert_allclose(interpolate_chance(table.grid, shares, table.grid, "downlink_mbps"), shares, atol=1e-12)
+
+
+@pytest.mark.parametrize(("quantity", "direction"), [("rtt_ms", -1), ("downlink_mbps", 1)])
+def test_chances_read_anywhere_run_one_way(quantity, direction):
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame({"isp": rng.choice(list("abc"), 200), quantity: rng.lognormal(2, 1, 200)})
+    table = count_chances(frame, ("isp",), quantity)
+    thresholds = np.concatenate([np.sort(rng.lognormal(2, 2, 500)), [np.inf]])
+    read = interpolate_chance(table.grid, table.shares(2), thresholds, quantity)
+    assert (direction * np.diff(read, axis=1) >= -1e-12).all()
+    assert ((read >= 0) & (read <= 1)).all()

@@ -1,0 +1,75 @@
+"""What the tests of pictures share: two small findings, and a way to ask whether their words can be read."""
+
+from itertools import combinations
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+import workbench as wb
+from workbench.studies import Comparison
+
+ROWS = 6000
+
+
+@pytest.fixture(autouse=True)
+def figures_closed():
+    assert plt.get_fignums() == []
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="session")
+def views():
+    return wb.load("synthetic_measurements", rows=ROWS)
+
+
+@pytest.fixture(scope="session")
+def planted(views) -> Comparison:
+    return wb.study_images(views)
+
+
+@pytest.fixture(scope="session")
+def real_views(mirror: Path):
+    return wb.load("mobile_bandwidth")
+
+
+@pytest.fixture(scope="session")
+def real(real_views) -> Comparison:
+    return wb.study_images(real_views)
+
+
+@pytest.fixture(scope="session")
+def faults_of():
+    return unreadable
+
+
+def unreadable(figure: Figure) -> list[str]:
+    """Say which words in a rendered figure lie on others, or beyond its edge."""
+    figure.canvas.draw()
+    boxes = {text: text.get_window_extent() for text in words_drawn(figure)}
+    cut = [
+        f"cut: {text.get_text()!r}"
+        for text, box in boxes.items()
+        if box.x0 < -1 or box.y0 < -1 or box.x1 > figure.bbox.x1 + 1 or box.y1 > figure.bbox.y1 + 1
+    ]
+    overlapping = [
+        f"{one.get_text()!r} on {other.get_text()!r}"
+        for one, other in combinations(boxes, 2)
+        if boxes[one].padded(-1).overlaps(boxes[other].padded(-1))
+    ]
+    return cut + overlapping
+
+
+def words_drawn(figure: Figure) -> list[Text]:
+    ticks = [(axis, tick) for ax in figure.axes for axis in (ax.xaxis, ax.yaxis) for tick in axis.get_major_ticks()]
+    labels = {label for _, tick in ticks for label in (tick.label1, tick.label2)}
+    beyond = set()
+    for axis, tick in ticks:
+        low, high = sorted(axis.get_view_interval())
+        if not low <= tick.get_loc() <= high:
+            beyond |= {tick.label1, tick.label2}
+    shown = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+    return [text for text in shown if text not in labels or text not in beyond]

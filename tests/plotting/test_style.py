@@ -1,0 +1,104 @@
+"""The house style stays where it is, colours can be told apart, and every picture carries its words."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import nbformat
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+from matplotlib.colors import to_hex, to_rgb
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+import workbench as wb
+from workbench import plotting
+from workbench.datasets.cards import Card
+from workbench.errors import WorkbenchError
+from workbench.export.execution import execute
+from workbench.export.page import notebook_to_html
+from workbench.plotting import style
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_importing_and_drawing_change_nothing_globally():
+    code = (
+        "import matplotlib as m, matplotlib.pyplot as p, pandas as pd; before = dict(m.rcParams)\n"
+        "import workbench as wb\n"
+        "views = wb.measurements(pd.DataFrame({'rtt_ms': range(1, 50)}))\n"
+        "wb.plotting.measured(views)\n"
+        "print([k for k in before if before[k] != m.rcParams[k]], p.isinteractive())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.strip() == "[] False"
+
+
+def test_the_style_holds_whatever_was_set_before():
+    with plt.rc_context({"font.size": 3, "axes.facecolor": "black"}), plotting.style_context():
+        assert plt.rcParams["font.size"] == 12
+        assert to_hex(plt.rcParams["axes.facecolor"]) == "#ffffff"
+
+
+def test_the_cycle_of_colours_is_the_palette():
+    with plotting.style_context():
+        assert tuple(to_hex(colour) for colour in plt.rcParams["axes.prop_cycle"].by_key()["color"]) == style.PALETTE
+
+
+def luminance(colour: str) -> float:
+    channels = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    return 0.2126 * channels[0] + 0.7152 * channels[1] + 0.0722 * channels[2]
+
+
+@pytest.mark.parametrize("colour", [*style.WORDS.values(), style.MUTED])
+def test_words_can_be_read_on_white(colour):
+    assert 1.05 / (luminance(colour) + 0.05) >= 4.5
+
+
+def test_a_picture_says_where_its_data_come_from():
+    ax = plt.figure().subplots()
+    plotting.label_source(ax, Card("ours"))
+    assert ax.get_title("right") == "ours"
+    plotting.label_source(ax, Card("world", simulated=True))
+    assert ax.get_title("right") == "SIMULATED: world"
+
+
+def test_a_frame_without_a_card_is_refused():
+    with pytest.raises(WorkbenchError, match=r"Pass your DataFrame through wb.measurements\(df\)"):
+        plotting.measured(pd.DataFrame({"rtt_ms": [1.0]}))
+
+
+def test_a_figure_of_several_pictures_says_all_of_them():
+    figure, axes = plt.subplots(2)
+    assert plotting.alt_text(figure) == ""
+    plotting.set_alt_text(axes[0], "First.")
+    plotting.set_alt_text(axes[1], "Second.")
+    assert plotting.alt_text(figure) == plotting.alt_text(axes[0]) == "First. Second."
+    plotting.set_alt_text(axes[0], "Once more.")
+    assert plotting.alt_text(figure) == "Once more. Second."
+
+
+def test_names_from_data_are_not_markup():
+    views = wb.measurements(pd.DataFrame({"rtt_ms": range(1, 61), "os_family": ["$x^2$", "a & <b>", "$"] * 20}))
+    ax = plotting.measured(views)
+    ax.figure.canvas.draw()
+    names = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert "$x^2$, 33 % of views" in names
+    assert not any(text.get_parse_math() for text in ax.get_legend().get_texts())
+
+
+def test_the_words_reach_the_page_as_alternative_text(tmp_path):
+    draw = (
+        "import pandas as pd, workbench as wb\n"
+        "views = wb.measurements(pd.DataFrame({'rtt_ms': range(1, 102)}), name='ours')\n"
+        "wb.plotting.measured(views)"
+    )
+    notebook = new_notebook(cells=[new_markdown_cell("# T\n\n## A heading"), new_code_cell(draw)])
+    nbformat.write(notebook, tmp_path / "n.ipynb")
+    executed = execute(tmp_path / "n.ipynb", tmp_path / "out.ipynb", {}, root=tmp_path)
+    page = BeautifulSoup(notebook_to_html(executed, name="n", provenance=""), "html.parser")
+    (image,) = page.find_all("img")
+    assert image["alt"] == "Distribution of measured round trip over 101 views; medians in ms: all views 51.0."
+    assert image["src"].startswith("data:image/png")
+    assert "Axes" not in page.main.get_text()

@@ -1,0 +1,105 @@
+"""The shipped notebooks: their form, and their pages, each rendered once for all checks."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from workbench.export import render_notebook
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+MOST_CODE_CELLS, MOST_LINES, MOST_FIGURES, NARROW_PX = 25, 8, 8, 390
+ON_REAL_DATA = ("01_image_delivery", "mobile_bandwidth")
+
+
+def code_cells(path):
+    return [cell for cell in json.loads(path.read_text("utf-8"))["cells"] if cell["cell_type"] == "code"]
+
+
+def source(cell):
+    return "".join(cell["source"])
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def notebook(request):
+    return request.param
+
+
+def test_there_are_notebooks():
+    assert [path.stem for path in NOTEBOOKS][:2] == ["00_explore", "01_image_delivery"]
+
+
+def test_git_holds_no_outputs(notebook):
+    assert all(not cell["outputs"] and cell["execution_count"] is None for cell in code_cells(notebook))
+
+
+def test_cells_are_few_and_short(notebook):
+    cells = code_cells(notebook)
+    assert len(cells) <= MOST_CODE_CELLS
+    assert max(len(source(cell).splitlines()) for cell in cells) <= MOST_LINES
+
+
+def test_a_proposal_defines_nothing_but_its_parameters(notebook):
+    if notebook.stem.startswith("00"):
+        pytest.skip("a person's own notebook may define a rule")
+    for cell in code_cells(notebook):
+        if "parameters" not in cell["metadata"].get("tags", []):
+            nodes = ast.walk(ast.parse(source(cell)))
+            assert not [n for n in nodes if isinstance(n, (ast.FunctionDef, ast.ClassDef, ast.Lambda))]
+
+
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory, mirror):
+    """Every notebook on its default data, and the proposal on real data: name to the page's path."""
+    output = tmp_path_factory.mktemp("rendered")
+    made = {path.stem: render_notebook(path, folder=path.parent, output=output) for path in NOTEBOOKS}
+    name, dataset = ON_REAL_DATA
+    path = ROOT / "notebooks" / f"{name}.ipynb"
+    made[f"{name}-{dataset}"] = render_notebook(path, {"dataset": dataset}, folder=path.parent, output=output)
+    return made
+
+
+PAGES = [path.stem for path in NOTEBOOKS] + ["-".join(ON_REAL_DATA)]
+
+
+@pytest.fixture(params=PAGES)
+def page(request, pages):
+    return pages[request.param]
+
+
+def test_a_page_has_few_figures_and_says_what_they_show(page):
+    alts = re.findall(r'<img[^>]*\balt="([^"]*)"', page.read_text("utf-8"))
+    assert 1 <= len(alts) <= MOST_FIGURES
+    assert all(len(alt) > 20 for alt in alts), alts
+    assert len(set(alts)) == len(alts)
+
+
+def test_what_is_simulated_says_so(page):
+    said = page.read_text("utf-8")
+    assert ("SIMULATED" in said) == ("mobile_bandwidth" not in page.stem)
+
+
+def test_a_proposal_begins_with_the_recommendation(page):
+    if page.stem.startswith("00"):
+        pytest.skip("the exploration has no first screen")
+    said = page.read_text("utf-8")
+    assert 0 < said.index('<section class="verdict') < said.index("The question")
+    assert "estimate until an A/B test confirms it" in said
+
+
+def test_pages_in_a_browser_without_a_network(page, browser):
+    context = browser.new_context(offline=True, viewport={"width": NARROW_PX, "height": 800})
+    opened = context.new_page()
+    trouble, asked = [], []
+    opened.on("console", lambda message: trouble.append(message.text))
+    opened.on("pageerror", lambda error: trouble.append(str(error)))
+    opened.on("request", lambda request: asked.append(request.url))
+    opened.goto(page.as_uri())
+    outside = [url for url in asked if not url.startswith(("file:", "data:"))]
+    assert (trouble, outside) == ([], [])
+    assert opened.evaluate("document.documentElement.scrollWidth") <= NARROW_PX
+    assert opened.evaluate("[...document.images].every(image => image.naturalWidth > 0)")
+    context.close()

@@ -1,0 +1,29 @@
+"""Pictures of data, findings and explanations. Each takes ``ax``, returns it, and shows nothing by itself.
+
+Nothing is set globally: the house style holds while a picture is drawn. Every picture names its dataset, says
+SIMULATED where it is, and carries an alternative text (``alt_text``) that notebooks and files take along.
+"""
+
+from workbench.plotting.explanation import bar, beeswarm, waterfall
+from workbench.plotting.network import known_context_shares, measured, netinfo_bluntness
+from workbench.plotting.outcomes import differences, frontier, headroom, reliability
+from workbench.plotting.saving import save_figure
+from workbench.plotting.style import alt_text, label_source, set_alt_text, style_context
+
+__all__ = [
+    "alt_text",
+    "bar",
+    "beeswarm",
+    "differences",
+    "frontier",
+    "headroom",
+    "known_context_shares",
+    "label_source",
+    "measured",
+    "netinfo_bluntness",
+    "reliability",
+    "save_figure",
+    "set_alt_text",
+    "style_context",
+    "waterfall",
+]

@@ -1,0 +1,155 @@
+"""The house style: colours, axes, the source of the data in the picture, its words for those who cannot see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
+
+from workbench.datasets.cards import Card
+from workbench.errors import WorkbenchError
+
+STYLE = Path(__file__).with_name("workbench.mplstyle")
+
+# Okabe & Ito (2008), without its yellow, which white paper swallows.
+BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
+ORANGE, SKY = "#e69f00", "#56b4e9"
+PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
+INK, MUTED, GREY, LINE = "#1f2328", "#59636e", "#8c959f", "#d5dae0"
+# The same hues, dark enough for words on white (contrast of 4.5 and more, WCAG 2.2, 1.4.3).
+WORDS = {BLUE: BLUE, VERMILLION: "#b84f00", GREEN: "#00795a", PURPLE: "#a1477b", GREY: MUTED, INK: INK}
+SIMULATED = {"facecolor": "#fff3cd", "edgecolor": "#d9b44a", "linewidth": 0.8, "boxstyle": "round,pad=0.3"}
+SHOWN_AS = ("image/png", "image/svg+xml", "image/jpeg")
+
+
+@contextmanager
+def style_context() -> Iterator[None]:
+    """Hold the house style while a block runs; also a decorator. Whatever was set before comes back afterwards.
+
+    Examples
+    --------
+    >>> before = plt.rcParams["font.size"]
+    >>> with style_context():
+    ...     plt.rcParams["font.size"]
+    12.0
+    >>> plt.rcParams["font.size"] == before
+    True
+    """
+    with plt.style.context(STYLE, after_reset=True):
+        yield
+        interactive = plt.isinteractive()
+    # The first picture of a notebook loads Jupyter's backend, which turns this on; leaving the style would turn it off
+    # again, and no later picture would be shown.
+    matplotlib.interactive(interactive)
+
+
+def axes_or_new(ax: Axes | None, height: float = 4.8) -> Axes:
+    """The axes given, else those of a new figure of the house's width and this height in inches."""
+    return ax if ax is not None else plt.subplots(figsize=(8, height))[1]
+
+
+def figure_of(ax: Axes) -> Figure:
+    """The figure that holds the axes, also through subfigures."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    return figure
+
+
+def card_of(frame: pd.DataFrame) -> Card:
+    """The card that a frame carries.
+
+    Raises
+    ------
+    WorkbenchError
+        Where it carries none: a picture could not say where its data come from.
+    """
+    card = frame.attrs.get("card")
+    if not isinstance(card, Card):
+        raise WorkbenchError(
+            "expected a frame from wb.load() or wb.measurements(), which carries its card; got a frame without one. "
+            "Pass your DataFrame through wb.measurements(df)."
+        )
+    return card
+
+
+def label_source(ax: Axes, card: Card) -> None:
+    """Write the dataset's name above the axes, on the right, and SIMULATED where its rows are simulated."""
+    if card.simulated:
+        ax.set_title(f"SIMULATED: {card.name}", loc="right", color="#5c4400", bbox=SIMULATED)
+    else:
+        ax.set_title(card.name, loc="right", color=MUTED)
+
+
+class _Words:
+    """Alternative text of a figure, handed to Jupyter with the image.
+
+    IPython asks an object for ``_repr_mimebundle_`` before it draws it. A bundle without data leaves the drawing to
+    Matplotlib's own formatter and adds metadata: ``image/png: {"alt": ...}`` in the notebook, which the export (and
+    nbconvert) writes as the image's alt.
+    """
+
+    def __init__(self) -> None:
+        self.sentences: dict[Axes, str] = {}
+
+    def __str__(self) -> str:
+        return " ".join(self.sentences.values())
+
+    def __call__(self, include: object = None, exclude: object = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        return {}, {kind: {"alt": str(self)} for kind in SHOWN_AS}
+
+
+def set_alt_text(ax: Axes, sentence: str) -> None:
+    """Attach one sentence to a picture: what it shows, with the numbers that matter.
+
+    Several pictures in one figure become several sentences. Jupyter takes them along with the image,
+    ``save_figure`` writes them into the file.
+    """
+    figure: Any = figure_of(ax)
+    if not isinstance(getattr(figure, "_repr_mimebundle_", None), _Words):
+        figure._repr_mimebundle_ = _Words()
+    figure._repr_mimebundle_.sentences[ax] = sentence
+
+
+def alt_text(picture: Axes | Figure) -> str:
+    """The alternative text of a picture or of a whole figure; empty where nobody wrote one."""
+    figure = figure_of(picture) if isinstance(picture, Axes) else picture
+    words = getattr(figure, "_repr_mimebundle_", None)
+    return str(words) if isinstance(words, _Words) else ""
+
+
+def note_below(ax: Axes, note: str) -> None:
+    """A small remark under the label of the x axis, which must be set already."""
+    ax.annotate(
+        note,
+        (0.5, 0),
+        (0, -5),
+        xycoords=ax.xaxis.label,
+        textcoords="offset points",
+        ha="center",
+        va="top",
+        color=MUTED,
+        fontsize=10,
+        linespacing=1.3,
+    )
+
+
+def log_axis(ax: Axes) -> None:
+    """A logarithmic x axis whose ticks are plain numbers; call it when all is drawn."""
+    ax.set_xscale("log")
+    low, high = ax.get_xlim()
+    ax.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5) if high < 1000 * low else (1,)))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    ax.xaxis.set_minor_locator(NullLocator())
+
+
+def percent() -> PercentFormatter:
+    """Shares in [0, 1] as percent."""
+    return PercentFormatter(1, decimals=0, symbol=" %")

@@ -30,7 +30,7 @@ from workbench.plotting.style import (
     style_context,
 )
 from workbench.studies.comparison import Comparison, PolicyResult
-from workbench.studies.sentences import points, findings, first_screen
+from workbench.studies.sentences import findings, first_screen, points
 
 # How each part in a comparison is drawn: shape and colour, so that neither has to carry it alone.
 PARTS: dict[str, dict[str, Any]] = {

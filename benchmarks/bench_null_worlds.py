@@ -1,7 +1,6 @@
 """How often does the workbench say "better" where nothing is planted? At most 2 of 20 null worlds may.
 
-Each world is drawn by another seed, and context tells nothing there that a table
-by network does not hold.
+Each world is drawn by another seed. Without history, context tells nothing there that a table by network does not hold.
 """
 
 import sys
@@ -17,7 +16,8 @@ def main() -> int:
     verdicts: Counter[str] = Counter()
     for seed in range(WORLDS):
         views = wb.measurements(wb.make_measurements(rows=ROWS, seed=seed, planted=False), name=f"null world {seed}")
-        result = wb.study_images(views, seed=seed)
+        split = wb.split_by_user(views, seed=seed, history=False)
+        result = wb.compare_images(split, wb.train_network_quality(split, seed=seed))
         verdicts[result.verdict] += 1
         d = result.difference
         print(f"world {seed:2}: {result.verdict:12} {d.estimate:+.2f} ({d.low:+.2f} to {d.high:+.2f})", flush=True)

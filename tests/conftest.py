@@ -31,6 +31,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("MPLBACKEND", None)
     Path(os.environ["MPLCONFIGDIR"], "matplotlibrc").write_text("backend: Agg\n")
     os.environ.pop("WORKBENCH_DATASETS", None)
+    # Idle threads of XGBoost sleep instead of spinning: on busy cores the spinning takes minutes.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def missing(what: str) -> NoReturn:

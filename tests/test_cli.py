@@ -28,7 +28,7 @@ def refusal(*arguments):
 
 
 def test_compare_prints_one_json_object():
-    done = workbench("compare", "image", "--dataset", "synthetic_measurements", "--rows", 4000, "--json")
+    done = workbench("compare", "image", "--dataset", "synthetic_measurements", "--rows", 4000, "--json", "--quick")
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
     assert told["dataset"] == "synthetic_measurements"
@@ -40,7 +40,8 @@ def test_options_reach_the_study():
     plain, dear = (
         json.loads(
             workbench(
-                *("compare", "image", "--dataset", "synthetic_null", "--rows", 4000, "--seed", 3, "--json"), *more
+                *("compare", "image", "--dataset", "synthetic_null", "--rows", 4000, "--seed", 3, "--json", "--quick"),
+                *more,
             ).stdout
         )
         for more in ([], ["--budget-ms", 1500, "--cancelling-wait-ms", 100])
@@ -51,15 +52,15 @@ def test_options_reach_the_study():
 
 
 def test_compare_prints_the_first_screen_and_all_prints_more():
-    few = workbench("compare", "image", "--dataset", "synthetic_null", "--rows", 4000)
-    every = workbench("compare", "image", "--dataset", "synthetic_null", "--rows", 4000, "--all")
+    few = workbench("compare", "image", "--dataset", "synthetic_null", "--rows", 4000, "--quick")
+    every = workbench("compare", "image", "--dataset", "synthetic_null", "--rows", 4000, "--all", "--quick")
     assert few.stdout.startswith("IMAGE DELIVERY - synthetic_null - SIMULATED")
     assert "load p95" not in few.stdout
     assert "load p95" in every.stdout
 
 
 def test_real_rows_are_whole_users(mirror):
-    done = workbench("compare", "image", "--dataset", "mobile_bandwidth", "--rows", 3000, "--json")
+    done = workbench("compare", "image", "--dataset", "mobile_bandwidth", "--rows", 3000, "--json", "--quick")
     rows = json.loads(done.stdout)["rows"]
     assert 2900 < sum(rows.values()) - rows["dropped"] <= 3000
 
@@ -138,6 +139,8 @@ def test_fetch_says_where_files_are(mirror):
 
 def test_help_reads_without_cut_sentences():
     said = workbench("--help").stdout
+    assert "\\b" not in said
+    assert "\n  workbench datasets      " in said
     assert said.count("...") == 1  # of the usage line; none cuts a sentence short
     assert all(command in said for command in ("datasets", "fetch", "compare", "render"))
 

@@ -76,6 +76,13 @@ def test_cpu_and_gpu_have_the_same_bound():
     assert len(bounds) == 1
 
 
+def test_parquet_is_tested_at_the_bound_that_its_extra_names():
+    of_dev = {each.name: each.specifier for each in declared({**project(), "dependencies": []}, "dev")}
+    assert {each.name: each.specifier for each in declared({**project(), "dependencies": []}, "parquet")}.items() <= (
+        of_dev.items()
+    )
+
+
 def test_the_name_map_holds_nothing_stale():
     assert CONDA_NAMES.keys() <= {each.name for each in declared(project(), "cpu", "gpu", "dev")}
 

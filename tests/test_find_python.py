@@ -1,6 +1,7 @@
 """`.ci/find-python` among interpreters that fail, lack modules or are too old, played by small scripts."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,8 +24,11 @@ def machine(tmp_path: Path):
 
     def find(*folders: str) -> subprocess.CompletedProcess[str]:
         path = os.pathsep.join(str(tmp_path / folder) for folder in folders)
+        script = tmp_path / ".ci" / "find-python"
+        script.parent.mkdir(exist_ok=True)
+        shutil.copy(FIND_PYTHON, script)  # what it fetches lands beside its own folder
         environment = {"PATH": path, "PYENV_ROOT": str(tmp_path / "pyenv"), "HOME": str(tmp_path)}
-        command = ["/bin/sh", str(FIND_PYTHON)]
+        command = ["/bin/sh", str(script)]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
     return put, find
@@ -68,6 +72,66 @@ def test_an_incomplete_python_is_named_with_what_it_lacks(machine):
     put, find = machine
     put("bin/python3", "echo 3.12 ensurepip,ssl /usr/bin/python3")
     assert "/usr/bin/python3 is 3.12 but lacks ensurepip,ssl" in find("bin").stderr
+
+
+# A Python too old for the project that makes environments; pip there brings a uv, which brings a Python.
+CARRIER = """
+case "$*" in
+-I*) echo "3.11 {lacks} $0" ;;
+"-m venv"*) eval "folder=\\${{$#}}"; /bin/mkdir -p "$folder/bin"; {pip} ;;
+esac
+"""
+PIP = """
+printf '%s\n' '#!/bin/sh' 'echo "$@" >{said}' '{install}' >"$folder/bin/python"
+/bin/chmod +x "$folder/bin/python"
+"""
+UV = """#!/bin/sh
+echo "$@" "bin=$UV_PYTHON_INSTALL_BIN" >{said}
+[ -z "{fails}" ] || {{ echo "warning: slow"; echo "error: {fails}"; exit 2; }} >&2
+/bin/mkdir -p "$UV_PYTHON_INSTALL_DIR/cpython-3.13.9/bin"
+/bin/cp {thirteen} "$UV_PYTHON_INSTALL_DIR/cpython-3.13.9/bin/python3.13"
+"""
+
+
+def put_carrier(put, tmp_path: Path, fails: str = "", lacks: str = "-") -> None:
+    thirteen = put("away/thirteen", 'echo "3.13 - $0"')
+    uv = put("away/uv", "")
+    uv.write_text(UV.format(said=tmp_path / "uv-said", fails=fails, thirteen=thirteen))
+    pip = PIP.format(said=tmp_path / "pip-said", install=f'/bin/cp {uv} "${{0%/*}}/uv"')
+    put("bin/python3.11", CARRIER.format(lacks=lacks, pip=pip))
+
+
+def test_where_there_is_none_uv_fetches_one_and_the_next_run_finds_it(machine, tmp_path: Path):
+    put, find = machine
+    put_carrier(put, tmp_path)
+    fetched = f"{tmp_path}/.python/cpython-3.13.9/bin/python3.13\n"
+    answer = find("bin")
+    assert (answer.returncode, answer.stdout) == (0, fetched), answer.stderr
+    assert answer.stderr == "No Python 3.12 to 3.14 found: uv fetches 3.13 into .python/ (about 30 MB)\n"
+    assert (tmp_path / "pip-said").read_text().split()[-3:] == ["install", "--quiet", "uv"]
+    assert (tmp_path / "uv-said").read_text() == "python install --no-progress 3.13 bin=0\n"
+    (tmp_path / "uv-said").unlink()
+    again = find("bin")
+    assert (again.stdout, again.stderr) == (fetched, "")
+    assert not (tmp_path / "uv-said").exists()
+
+
+def test_where_uv_fails_too_one_sentence_says_why_and_what_to_do(machine, tmp_path: Path):
+    put, find = machine
+    put_carrier(put, tmp_path, fails="no network")
+    answer = find("bin")
+    assert (answer.returncode, answer.stdout) == (2, "")
+    trying, sentence = answer.stderr.splitlines()
+    assert trying.startswith("No Python 3.12 to 3.14 found")
+    assert "and uv could not fetch one (error: no network): install Python 3.13 from python.org" in sentence
+
+
+def test_a_python_that_cannot_make_environments_does_not_carry_uv(machine, tmp_path: Path):
+    put, find = machine
+    put_carrier(put, tmp_path, lacks="ensurepip")
+    answer = find("bin")
+    assert (answer.returncode, answer.stderr.count("\n")) == (2, 1)
+    assert not (tmp_path / ".python").exists()
 
 
 def test_a_real_interpreter_understands_the_question(machine, tmp_path: Path):

@@ -14,6 +14,8 @@ _HOME = {
     "load": "workbench.datasets",
     "make_measurements": "workbench.datasets",
     "measurements": "workbench.datasets",
+    "Mask": "workbench.datasets",
+    "split_by_time": "workbench.datasets",
     "split_by_user": "workbench.datasets",
     "NetworkQuality": "workbench.models",
     "train_network_quality": "workbench.models",

@@ -16,7 +16,6 @@ from workbench.errors import WorkbenchError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-STUDY_STEPS = 6
 REAL_EXAMPLE = "workbench render image_delivery --dataset mobile_bandwidth"
 
 
@@ -40,13 +39,13 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="performance-workbench", prog_name="workbench")
 def main() -> None:
-    r"""Is the model better than the rules, by how much, for whom, why, and is it worth it?
+    """Is the model better than the rules, by how much, for whom, why, and is it worth it?
 
     \b
     workbench datasets                                     what there is
     workbench compare image --dataset mobile_bandwidth     the answer, as text
     workbench render image_delivery                        the answer, as a proposal to share
-    """
+    """  # noqa: D301 - \b is click's mark for lines to keep
 
 
 @main.command()
@@ -90,8 +89,9 @@ def compare() -> None:
 @click.option("--cancelling-wait-ms", type=float, help="Wait that cancels the largest image's gain.  [default: 400]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--all", "every_column", is_flag=True, help="Print every column of the table of policies.")
+@click.option("--quick", is_flag=True, help="Leave out the sensitivity rows, some twenty further studies.")
 def compare_image(
-    dataset: str, rows: int | None, seed: int, as_json: bool, every_column: bool, **scenario: Any
+    dataset: str, *, rows: int | None, seed: int, as_json: bool, every_column: bool, quick: bool, **scenario: Any
 ) -> None:
     """Which rendition of the images to send, by predicted network quality."""
     if seed < 0:
@@ -101,8 +101,8 @@ def compare_image(
     from workbench.studies.report import to_text
 
     chosen = ImageScenario(**{name: value for name, value in scenario.items() if value is not None})
-    with _progress(STUDY_STEPS) as tell:
-        result = study_images(dataset, rows=rows, seed=seed, scenario=chosen, progress=tell)
+    with _progress() as tell:
+        result = study_images(dataset, rows=rows, seed=seed, scenario=chosen, sensitivity=not quick, progress=tell)
     click.echo(json.dumps(result.to_dict(), indent=1) if as_json else to_text(result, every_column=every_column))
 
 
@@ -116,7 +116,7 @@ def render(notebook: str | None, everything: bool, dataset: str | None, pairs: t
 
     NOTEBOOK is a name, with or without its number; the file lands in notebooks/rendered/.
     """
-    from workbench.datasets.cards import CHECKOUT
+    from workbench.datasets.cards import CHECKOUT, find_card
     from workbench.export import declared_parameters, find_notebook, parse_parameters, render_notebook
     from workbench.studies.provenance import code_commit
 
@@ -127,6 +127,7 @@ def render(notebook: str | None, everything: bool, dataset: str | None, pairs: t
         raise WorkbenchError("--all renders each notebook on its default data; name one notebook to set parameters.")
     chosen = sorted(folder.glob("*.ipynb")) if everything else [find_notebook(str(notebook), folder)]
     if dataset:
+        find_card(dataset)  # a wrong name is said at once, before a kernel starts
         pairs = (("dataset", dataset), *pairs)
     pages = []
     for path in chosen:
@@ -143,18 +144,17 @@ def _short(path: Path) -> Path:
 
 
 @contextmanager
-def _progress(steps: int) -> Iterator[Callable[[str], None] | None]:
-    """A bar on a terminal's stderr, one notch a step; nothing elsewhere."""
+def _progress() -> Iterator[Callable[[str], None] | None]:
+    """The step at work and the time since the start, on a terminal's stderr; nothing elsewhere."""
     if not sys.stderr.isatty():
         yield None
         return
     from tqdm import tqdm
 
-    with tqdm(total=steps, bar_format="{desc:<24}{bar:30} {elapsed}", leave=False) as bar:
+    with tqdm(bar_format="{n} steps, {elapsed}: {desc}", leave=False) as bar:
 
         def tell(step: str) -> None:
-            if bar.desc:
-                bar.update()
+            bar.update()
             bar.set_description_str(step)
 
         yield tell

@@ -22,12 +22,21 @@ def card_of(tmp_path: Path) -> Callable[[str], Path]:
 
 def test_the_shipped_cards_parse_and_say_what_they_are():
     cards = {card.name: card for card in list_cards()}
-    assert list(cards) == ["mobile_bandwidth", "synthetic_measurements", "synthetic_null"]
+    assert list(cards) == [
+        "atlas_pings",
+        "mobile_bandwidth",
+        "ofcom_hours",
+        "ofcom_panel",
+        "synthetic_measurements",
+        "synthetic_null",
+    ]
     for card in cards.values():
         assert card.title
         assert card.licence
         assert card.citation
         assert card.folder == CHECKOUT / "datasets"
+        assert card.mirror_only == (bool(card.files) and not any(file.url for file in card.files))
+        assert all(len(file.sha256) == 64 for file in card.files)
     assert {name for name, card in cards.items() if card.simulated} == {"synthetic_measurements", "synthetic_null"}
     assert [cards[name].generate["planted"] for name in ("synthetic_measurements", "synthetic_null")] == [True, False]
 
@@ -56,6 +65,10 @@ def test_every_field_of_a_card_is_read(card_of):
             known_by = "client_js"
             mirror_only = true
             missing = ["", "n/a", -1]
+            reader = "csv"
+            separator = ";"
+            time_unit = "unix_ms"
+            require = ["rtt_ms"]
             drop_duplicates = true
             margin = 2
             [assume]
@@ -65,6 +78,13 @@ def test_every_field_of_a_card_is_read(card_of):
             [columns]
             down = "downlink_mbps"
             tariff = "plan"
+            RTT = "rtt_ms"
+            [scale]
+            rtt_ms = 1000
+            [lost]
+            received = [0, ""]
+            [skip]
+            sent = ["0"]
             [values.plan]
             A = "large"
             [context.plan]
@@ -76,6 +96,7 @@ def test_every_field_of_a_card_is_read(card_of):
             url = "https://example.org/a.csv"
             sha256 = "{SHA}"
             constants = {{ access_technology = "5g" }}
+            folder = "theirs"
         """)
     )
     assert card == Card(
@@ -92,10 +113,17 @@ def test_every_field_of_a_card_is_read(card_of):
         margin=2,
         assume={"rtt_ms": (50.0, 115.0, 200.0)},
         constants={"country": "NA"},
-        columns={"down": "downlink_mbps", "tariff": "plan"},
+        columns={"down": "downlink_mbps", "tariff": "plan", "RTT": "rtt_ms"},
+        reader="csv",
+        separator=";",
+        time_unit="unix_ms",
+        require=("rtt_ms",),
+        scale={"rtt_ms": 1000},
+        lost={"received": ("0", "")},
+        skip={"sent": ("0",)},
         values={"plan": {"A": "large"}},
         context=(Column("plan", "str", "client_js", "what is paid for"),),
-        files=(SourceFile("a.csv", "https://example.org/a.csv", SHA, {"access_technology": "5g"}),),
+        files=(SourceFile("a.csv", "https://example.org/a.csv", SHA, {"access_technology": "5g"}, "theirs"),),
         folder=card.folder,
     )
 
@@ -109,7 +137,23 @@ def test_every_field_of_a_card_is_read(card_of):
         ('folder = "/etc"', "a card's field must be one of"),
         ("title = 5", "title must be text; got 5"),
         ('kind = "traces"', "kind must be one of measurements; got 'traces'"),
-        ('reader = "xml"', "reader must be one of csv; got 'xml'"),
+        ('reader = "xml"', "reader must be one of csv, jsonl, parquet; got 'xml'"),
+        ('separator = "::"', "separator must be one character; got '::'"),
+        ("separator = 5", "separator must be text; got 5"),
+        ('time_unit = "minutes"', "time_unit must be one of unix_s, unix_ms; got 'minutes'"),
+        ('scale = "ms"', "scale must be a table; got 'ms'"),
+        ("scale = { rtt = 1000 }", "scaled column must be one of .*; got 'rtt'. Did you mean 'rtt_ms'"),
+        ("scale = { isp = 2 }", "scaled column must be one of .*; got 'isp'"),
+        ("scale = { rtt_ms = 0 }", "scale.rtt_ms must be a number above 0; got 0"),
+        ('scale = { rtt_ms = "s" }', "scale.rtt_ms must be a number above 0; got 's'"),
+        ("scale = { rtt_ms = inf }", "scale.rtt_ms must be a number above 0; got inf"),
+        ('lost = ["0"]', r"lost must be a table; got \['0'\]"),
+        ('lost = { rcvd = "0" }', "lost.rcvd must be a list; got '0'"),
+        ('lost = { rcvd = ["0"] }', "a lost probe is an infinite rtt_ms, which no column gives"),
+        ("skip = { sent = 0 }", "skip.sent must be a list; got 0"),
+        ('require = "rtt_ms"', "require must be a list; got 'rtt_ms'"),
+        ('require = ["downlink_mbps"]\ncolumns = { RTT = "rtt_ms" }', "quantity must be one of rtt_ms; got 'downlink"),
+        ('[[files]]\nname = "a"\nfolder = "../x"', r"a plain name, without folders or '\.\.'; got '\.\./x'"),
         ('known_by = "javascript"', "known_by must be one of first_request, .*; got 'javascript'"),
         ("known_by = 3", "known_by must be text; got 3"),
         ('simulated = "yes"', "simulated must be true or false; got 'yes'"),
@@ -165,7 +209,10 @@ def test_every_field_of_a_card_is_read(card_of):
         ('files = ["a.csv"]', "each of files must be a table; got 'a.csv'"),
         ("[[files]]\nname = 5", "a file's name must be text; got 5"),
         ('[[files]]\nurl = "https://x.org"', "a file name in a card is a plain name, .*; got ''"),
-        ('[[files]]\nname = "a"\nsize = 5', "a file's field must be one of name, url, sha256, constants; got 'size'"),
+        (
+            '[[files]]\nname = "a"\nsize = 5',
+            "a file's field must be one of name, url, sha256, constants, folder; got 'size'",
+        ),
         ('[[files]]\nname = "a"\nurl = "ftp://x.org/a"', "url of a must start with http:// or https://; got 'ftp://"),
         ('[[files]]\nname = "a"\nsha256 = "md5"', "sha256 of a must be 64 digits of 0 to 9 and a to f; got 'md5'"),
         ('[[files]]\nname = "a"\nconstants = "x"', "a file's constants must be a table; got 'x'"),
@@ -238,7 +285,7 @@ def test_a_path_without_a_card_is_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["mobile_bandwith", "Mobile_Bandwidth"])
 def test_an_unknown_name_is_answered_with_the_nearest(name):
-    with pytest.raises(WorkbenchError, match=r"mobile_bandwidth, synthetic_measurements, .* Did you mean 'mobile_band"):
+    with pytest.raises(WorkbenchError, match=r"mobile_bandwidth, ofcom_hours, .* Did you mean 'mobile_band"):
         find_card(name)
 
 

@@ -31,10 +31,14 @@ def refusal(**columns: object) -> str:
     return str(caught.value)
 
 
+RTT = "above 0, or infinite where the probe was lost"
+
+
 @pytest.mark.parametrize(
     ("column", "values", "sentence"),
     [
-        ("rtt_ms", [10, 0, -5], "above 0 and finite; 2 values differ, first row 1: 0.0; row 2: -5.0"),
+        ("rtt_ms", [10, 0, -5], f"{RTT}; 2 values differ, first row 1: 0.0; row 2: -5.0"),
+        ("rtt_ms", [10, np.inf, -np.inf], f"{RTT}; 1 value differs, first row 2: -inf"),
         ("downlink_mbps", [np.inf, 1, 0], "above 0 and finite; 2 values differ, first row 0: inf; row 2: 0.0"),
         ("page_load_ms", [1, 2, -np.inf], "above 0 and finite; 1 value differs, first row 2: -inf"),
         ("rtt_ms", ["1", "fast", "2"], "numbers; 1 value differs, first row 1: 'fast'"),
@@ -64,10 +68,10 @@ def test_a_bad_value_is_refused_with_column_count_and_rows(column, values, sente
 
 
 def test_only_the_first_three_bad_rows_are_shown_in_their_order_by_their_own_labels():
-    frame = pd.DataFrame({"rtt_ms": [1.0, -1, np.inf, -3, 0, 2]}, index=list("fedcba"))
+    frame = pd.DataFrame({"rtt_ms": [1.0, -1, -np.inf, -3, 0, 2]}, index=list("fedcba"))
     with pytest.raises(WorkbenchError) as caught:
         check_measurements(frame, "mine")
-    assert str(caught.value).endswith("; 4 values differ, first row e: -1.0; row d: inf; row c: -3.0.")
+    assert str(caught.value).endswith("; 4 values differ, first row e: -1.0; row d: -inf; row c: -3.0.")
 
 
 def test_a_bad_text_among_thousands_is_counted_in_full():

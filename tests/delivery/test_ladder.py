@@ -67,5 +67,5 @@ def test_a_ladder_that_does_not_rise_is_refused(names, sizes, ssim, words):
 
 def test_measuring_without_scikit_image_says_what_to_install(china, monkeypatch):
     monkeypatch.setitem(sys.modules, "skimage.metrics", None)
-    with pytest.raises(WorkbenchError, match=r"needs Pillow and scikit-image; .*performance-workbench\[dev\]"):
+    with pytest.raises(WorkbenchError, match=r"needs scikit-image; .*performance-workbench\[dev\]"):
         measure_ladder(china)

@@ -15,6 +15,13 @@ from workbench.evaluation.verdict import (
 )
 
 
+def test_few_users_settle_nothing():
+    """Rare losses that none of them met: the narrowest interval of a few users is no evidence."""
+    assert judge_difference(Interval(0.0, 0.0, 0.0, 99), margin=1.0) == "inconclusive"
+    assert judge_difference(Interval(5.0, 4.0, 6.0, 23), margin=1.0) == "inconclusive"
+    assert judge_difference(Interval(0.0, 0.0, 0.0, 100), margin=1.0) == "equivalent"
+
+
 @pytest.mark.parametrize(
     ("low", "high", "word"),
     [
@@ -78,7 +85,7 @@ NO_GAIN = Interval(0.1, -0.3, 0.5, 100)
     [
         (("better", HARMFUL, GAIN, 20), "use_rule", "wait longer"),
         (("better", SAFE, GAIN, 0.5), "little_to_win", "little to win"),
-        (("better", SAFE, GAIN, 20), "test_model", "A/B test the model against the table"),
+        (("better", SAFE, GAIN, 20), "test_model", "A/B test the model against table"),
         (("equivalent", SAFE, GAIN, 20), "use_rule", "as well, not better"),
         (("worse", SAFE, GAIN, 20), "use_rule", "does worse"),
         (("equivalent", SAFE, NO_GAIN, 20), "keep_today", "Keep today's medium"),
@@ -97,7 +104,10 @@ def test_recommendation(facts, action, says):
         margin=1.0,
         rule="table",
         today="medium",
+        all_users=500,
     )
     assert advice.action == action
     assert says in advice.text
+    if action == "collect":  # 100 users of test gave 0.5 +- 1.5; +- 0.5 takes nine times as many, of all five fifths
+        assert "these 500 users cannot tell the model from table; about 4,500 would" in advice.text
     assert ("A/B" in advice.text) == (action == "test_model")

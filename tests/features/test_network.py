@@ -175,7 +175,7 @@ def test_the_grid_is_finer_in_the_worst_fifth_and_ends_just_outside():
         (10 * 10**0.25, 0.4, 0.6),
         (100, 0.1, 0.9),
         (0.999, 1, 0),  # beyond the ends of what was ever seen
-        (100.1, 0, 1),
+        (100.1, 0.1, 1),  # the share of lost probes is worse than any threshold
         (math.inf, 0, 1),
     ],
 )

@@ -385,7 +385,7 @@ def test_its_size_is_that_of_its_files(quick, tmp_path):
 
 def test_the_model_file_holds_no_user_and_no_clock(quick, small, tmp_path):
     text = (quick.save(tmp_path) / "model.json").read_text()
-    assert set(json.loads(text)) == {"format", "params", "heads"}
+    assert set(json.loads(text)) == {"format", "params", "trained_on", "heads"}
     assert not any(f'"{user}"' in text for user in small["user_id"])
 
 

@@ -11,6 +11,19 @@ def planted():
 
 
 @pytest.fixture(scope="session")
+def strangers():
+    """Split by user and without history: what the world's true chances know, they know as well as the model can."""
+    split = wb.split_by_user(wb.load("synthetic_measurements"), history=False)
+    return wb.compare_images(split, wb.train_network_quality(split))
+
+
+@pytest.fixture(scope="session")
+def little():
+    """Small and quick, for tests of behaviour rather than of evidence."""
+    return wb.study_images("synthetic_measurements", rows=6000)
+
+
+@pytest.fixture(scope="session")
 def null():
     return wb.study_images("synthetic_null", rows=30_000)
 

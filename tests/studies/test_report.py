@@ -54,7 +54,7 @@ def result(request):
 def test_json_holds_what_is_promised(result):
     told = json.loads(json.dumps(result.to_dict(), allow_nan=False))
     assert set(PROMISED) <= set(told)
-    assert set(told["rows"]) == {"train", "tune", "choose", "test", "dropped"}
+    assert set(told["rows"]) == {"train", "tune", "choose", "test", "masked", "dropped"}
     assert {"metric", "difference", "interval", "margin", "verdict", "safety", "users_to_settle"} <= set(
         told["model_vs_best_rule"]
     )
@@ -81,6 +81,7 @@ def test_the_first_screen_says_it_in_large_letters(result):
     card = result.split.card
     assert lines[0].startswith(f"IMAGE DELIVERY - {card.name} - {'SIMULATED' if card.simulated else 'REAL'}")
     assert lines[1] == f"RECOMMENDATION: {result.recommendation.text}   [{result.verdict.upper()}]"
+    assert result.safety.word != "harmful"
     assert "estimate until an A/B test confirms it" in to_text(result)
     assert max(map(len, lines[:12])) < 180
 

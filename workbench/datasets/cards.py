@@ -12,16 +12,17 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from workbench.datasets.schema import BY_NAME, FLAG, LEVELS, MEASURED, NUMBER, TEXT, Column
+from workbench.datasets.schema import BY_NAME, COLUMNS, FLAG, LEVELS, LOSABLE, MEASURED, NUMBER, TEXT, Column
 from workbench.errors import WorkbenchError, did_you_mean
 
 KINDS = ("measurements",)
-READERS = ("csv",)
+READERS = ("csv", "jsonl", "parquet")
+TIME_UNITS = {"unix_s": "s", "unix_ms": "ms"}
 GENERATORS = {"synthetic_network": ("rows", "seed", "planted")}
-TEXTS = ("title", "kind", "citation", "licence", "note", "known_by", "reader", "generator")
-FLAGS = ("simulated", "mirror_only", "drop_duplicates")
-TABLES = ("generate", "columns", "constants", "values", "assume", "context")
-LISTS = ("files", "missing")
+TEXTS = ("title", "kind", "citation", "licence", "note", "known_by", "reader", "separator", "time_unit", "generator")
+FLAGS = ("simulated", "history", "mirror_only", "drop_duplicates")
+TABLES = ("generate", "columns", "constants", "values", "scale", "lost", "skip", "assume", "context")
+LISTS = ("files", "missing", "require")
 SCALARS = (str, int, float, bool)
 KINDS_IN_WORDS = {
     str: "text",
@@ -36,18 +37,22 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file of a dataset: its name, where it is published, its sha256, and columns that hold for all of it."""
+    """One file of a dataset: its name, where it is published, its sha256, and columns that hold for all of it.
+
+    ``folder`` is that of cache and mirror, where it is not the card's name: two cards may read files of one dataset.
+    """
 
     name: str
     url: str = ""
     sha256: str = ""
     constants: Mapping[str, str] = field(default_factory=dict)
+    folder: str = ""
 
     def __post_init__(self) -> None:
-        if self.name in ("", ".", "..") or set(self.name) & set("/\\:\0"):
+        if not _is_plain(self.name) or (self.folder and not _is_plain(self.folder)):
             raise WorkbenchError(
-                f"a file name in a card is a plain name, without folders or '..'; got {self.name!r}. "
-                "Put the file beside the card."
+                "a file name in a card is a plain name, without folders or '..'; got "
+                f"{(self.folder if _is_plain(self.name) else self.name)!r}. Put the file beside the card."
             )
         if self.url and not self.url.startswith(("http://", "https://")):
             raise WorkbenchError(f"the url of {self.name} must start with http:// or https://; got {self.url!r}.")
@@ -73,11 +78,17 @@ class Card:
         Whether the data come from a simulation; every figure then says SIMULATED.
     known_by : str
         Information set of comparisons on this data (one of ``schema.LEVELS``).
+    history : bool
+        Whether studies let views know what earlier views of their user measured.
     mirror_only : bool
         No public address: files come from beside the card, the cache or ``WORKBENCH_MIRROR``.
     files : tuple of SourceFile
-    reader, generator : str
-        How files are read, or what generates the rows.
+    reader : str
+        How files are read: ``csv``, ``jsonl``, ``parquet``; empty: by the ending of each file's name.
+    separator : str
+        What stands between the cells of a CSV file; empty: a comma, or a tab in ``.tsv``.
+    generator : str
+        What generates the rows, where no file holds them.
     generate : mapping
         Arguments of the generator: ``rows, seed, planted``.
     columns : mapping
@@ -85,9 +96,19 @@ class Card:
     constants : mapping
         Canonical column to a value that holds for every row.
     values : mapping
-        Canonical column to a mapping of source values to canonical ones.
+        Canonical column to a mapping of source values to canonical ones; an empty text means missing.
+    scale : mapping
+        Canonical column to a factor that brings the source's unit to the contract's (``rtt_ms = 1000`` for seconds).
+    time_unit : str
+        How ``measured_at`` is written where it is a number: ``unix_s`` or ``unix_ms``, since 1970; empty: ISO 8601.
     missing : tuple of str
         Values that mean "missing", in any column.
+    lost : mapping
+        Source column to the values that say that the probe was lost: ``rtt_ms`` is then infinite.
+    skip : mapping
+        Source column to the values that say that a row measured nothing (a probe that was never sent).
+    require : tuple of str
+        Measured quantities that every row must have; rows that lack one are dropped and counted. Empty: any one.
     drop_duplicates : bool
         Whether a row of a file that repeats another in every source column is a copy, not a second view.
     assume : mapping
@@ -108,15 +129,22 @@ class Card:
     note: str = ""
     simulated: bool = False
     known_by: str = "first_request"
+    history: bool = True
     mirror_only: bool = False
     files: tuple[SourceFile, ...] = ()
-    reader: str = "csv"
+    reader: str = ""
+    separator: str = ""
     generator: str = ""
     generate: Mapping[str, Any] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    scale: Mapping[str, float] = field(default_factory=dict)
+    time_unit: str = ""
     missing: tuple[str, ...] = ()
+    lost: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    skip: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    require: tuple[str, ...] = ()
     drop_duplicates: bool = False
     assume: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     context: tuple[Column, ...] = ()
@@ -126,12 +154,18 @@ class Card:
     def __post_init__(self) -> None:
         _one_of(self.name, "kind", self.kind, KINDS)
         _one_of(self.name, "known_by", self.known_by, LEVELS)
-        _one_of(self.name, "reader", self.reader, READERS)
+        if self.reader:
+            _one_of(self.name, "reader", self.reader, READERS)
+        if self.time_unit:
+            _one_of(self.name, "time_unit", self.time_unit, tuple(TIME_UNITS))
+        if len(self.separator) > 1:
+            raise WorkbenchError(f"{self.name}: separator must be one character; got {self.separator!r}.")
         if self.generator:
             _one_of(self.name, "generator", self.generator, tuple(GENERATORS))
             for key in self.generate:
                 _one_of(self.name, f"what {self.generator} takes", key, GENERATORS[self.generator])
         self._check_columns()
+        self._check_measured()
         for quantity, values in self.assume.items():
             _one_of(self.name, "assumed quantity", quantity, MEASURED)
             if len(values) != 3 or not 0 < values[0] <= values[1] <= values[2] < math.inf:
@@ -150,6 +184,23 @@ class Card:
         for name in constants:
             if name in MEASURED:
                 raise WorkbenchError(f"{self.name}: {name} is measured, not constant; state it under assume.")
+
+    def _check_measured(self) -> None:
+        for name in self.require:
+            _one_of(self.name, "required quantity", name, [q for q in MEASURED if q in self.columns.values()])
+        if self.lost and LOSABLE not in self.columns.values():
+            raise WorkbenchError(
+                f"{self.name}: a lost probe is an infinite {LOSABLE}, which no column gives. Name its source under "
+                "columns, or take skip."
+            )
+        for name, factor in self.scale.items():
+            _one_of(self.name, "scaled column", name, [column.name for column in COLUMNS if column.dtype == NUMBER])
+            if not (_is_number(factor) and 0 < factor < math.inf):
+                raise WorkbenchError(f"{self.name}: scale.{name} must be a number above 0; got {factor!r}.")
+
+
+def _is_plain(name: str) -> bool:
+    return name not in ("", ".", "..") and not set(name) & set("/\\:\0")
 
 
 def low_base_high(card: str, assume: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
@@ -210,9 +261,15 @@ def _typed(entries: dict[str, Any], name: str) -> dict[str, Any]:
         _typed_as(name, f"values.{column}", values, dict)
     for column, value in entries.get("constants", {}).items():
         _typed_as(name, f"constants.{column}", value, SCALARS)
+    for table in ("lost", "skip"):
+        for column, markers in entries.get(table, {}).items():
+            _typed_as(name, f"{table}.{column}", markers, list)
     typed = dict(entries)
     typed["files"] = tuple(_source_file(name, file) for file in entries.get("files", ()))
     typed["missing"] = tuple(map(str, entries.get("missing", ())))
+    typed["require"] = tuple(entries.get("require", ()))
+    for table in ("lost", "skip"):
+        typed[table] = {column: tuple(map(str, markers)) for column, markers in entries.get(table, {}).items()}
     typed["assume"] = low_base_high(name, entries.get("assume", {}))
     typed["context"] = tuple(_context_column(name, key, spec) for key, spec in entries.get("context", {}).items())
     return typed
@@ -227,7 +284,7 @@ def _source_file(card: str, entry: dict[str, Any]) -> SourceFile:
     _typed_as(card, "each of files", entry, dict)
     for key in entry:
         _one_of(card, "a file's field", key, [f.name for f in fields(SourceFile)])
-    for key in ("name", "url", "sha256"):
+    for key in ("name", "url", "sha256", "folder"):
         _typed_as(card, f"a file's {key}", entry.get(key, ""), str)
     _typed_as(card, "a file's constants", entry.get("constants", {}), dict)
     for column, value in entry.get("constants", {}).items():

@@ -17,7 +17,8 @@ def fetch_file(card: Card, file: SourceFile, *, progress: bool = True) -> Path:
     """Return a verified local file, fetching it where it is not here yet.
 
     Looked for, in this order: beside the card, in the cache, in ``WORKBENCH_MIRROR`` (a folder or a URL, as
-    ``<card name>/<file name>``; a relative folder counts from the checkout), at the upstream URL.
+    ``<card name>/<file name>``, or under the folder that the file names; a relative folder counts from the
+    checkout), at the upstream URL.
 
     Parameters
     ----------
@@ -38,23 +39,23 @@ def fetch_file(card: Card, file: SourceFile, *, progress: bool = True) -> Path:
         left in the cache then.
     """
     beside = card.folder / file.name if card.folder else None
-    mirror = os.environ.get("WORKBENCH_MIRROR", "")
-    mirrored = None if _is_url(mirror) or not mirror else mirror_folder(mirror) / card.name / file.name
-    cached = cache_folder() / card.name / file.name
+    mirror, folder = os.environ.get("WORKBENCH_MIRROR", ""), file.folder or card.name
+    mirrored = None if _is_url(mirror) or not mirror else mirror_folder(mirror) / folder / file.name
+    cached = cache_folder() / folder / file.name
     for path in (beside, cached, mirrored):
         if path is not None and path.is_file():
             _verify(path, file)
             return path
     if _is_url(mirror):
         try:
-            return _download(f"{mirror.rstrip('/')}/{card.name}/{file.name}", file, cached, progress)
+            return _download(f"{mirror.rstrip('/')}/{folder}/{file.name}", file, cached, progress)
         except WorkbenchError as err:
             if not (file.url and _is_not_found(err.__cause__)):
                 raise
     if not file.url:
         raise WorkbenchError(
             f"{card.name}: {file.name} has no public address. Put it beside the card, or set WORKBENCH_MIRROR to a "
-            f"folder that holds {card.name}/{file.name}."
+            f"folder that holds {folder}/{file.name}."
         )
     return _download(file.url, file, cached, progress)
 

@@ -10,8 +10,8 @@ import pandas as pd
 
 from workbench.datasets.cards import Card, find_card, low_base_high
 from workbench.datasets.download import fetch_file
-from workbench.datasets.readers import add_local_hour, drop_unmeasured, read_csv, to_canonical
-from workbench.datasets.schema import check_measurements
+from workbench.datasets.readers import add_local_hour, drop_unmeasured, read_source, to_canonical
+from workbench.datasets.schema import LOSABLE, check_measurements, count_lost, measured_quantities
 from workbench.datasets.splits import sample_users
 from workbench.datasets.synthetic_network import make_measurements
 from workbench.errors import WorkbenchError, check_whole
@@ -35,7 +35,7 @@ def load(name_or_path: str | os.PathLike[str], *, rows: int | None = None, seed:
     -------
     DataFrame
         Canonical columns (``workbench.datasets.schema.COLUMNS``), one row a view; the card in ``attrs["card"]``,
-        counts of dropped rows in ``attrs["dropped"]``.
+        counts of dropped rows in ``attrs["dropped"]`` and of lost probes, which stay, in ``attrs["lost"]``.
 
     Raises
     ------
@@ -122,11 +122,13 @@ def measurements(
 def _read_files(card: Card) -> tuple[pd.DataFrame, Card, int]:
     frames, duplicates = [], 0
     for file in card.files:
-        source = read_csv(fetch_file(card, file))
+        source = read_source(fetch_file(card, file), card)
         if card.drop_duplicates:
             distinct = source.drop_duplicates()
             duplicates += len(source) - len(distinct)
             source = distinct
+        if not len(source):
+            raise WorkbenchError(f"{card.name}: expected at least one row in {file.name}; it holds none.")
         frames.append(to_canonical(source, card, file.constants))
     if not frames:
         raise WorkbenchError(f"{card.name}: the card names no file and no generator; add a [[files]] entry.")
@@ -135,10 +137,13 @@ def _read_files(card: Card) -> tuple[pd.DataFrame, Card, int]:
 
 def _finish(source: pd.DataFrame, card: Card, duplicates: int = 0) -> pd.DataFrame:
     checked = check_measurements(source, card.name, card.context)
-    frame = add_local_hour(drop_unmeasured(checked))
+    frame = add_local_hour(drop_unmeasured(checked, card.require))
     if not len(frame):
         raise WorkbenchError(f"{card.name}: expected measured rows; every row lacks its measurement.")
+    if count_lost(frame) == len(frame) and measured_quantities(frame) == [LOSABLE]:
+        raise WorkbenchError(f"{card.name}: expected probes that came back; all {len(frame):,} were lost.")
     if "simulated" in frame and frame["simulated"].any():
         card = replace(card, simulated=True)
     frame.attrs.update(card=card, dropped={"duplicates": duplicates, "unmeasured": len(checked) - len(frame)})
+    frame.attrs["lost"] = count_lost(frame)
     return frame

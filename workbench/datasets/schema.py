@@ -16,8 +16,10 @@ from workbench.errors import WorkbenchError, did_you_mean
 # Who can know a column, in the order in which it becomes known.
 LEVELS = ("first_request", "after_accept_ch", "client_js", "native_app", "never")
 MEASURED = ("rtt_ms", "downlink_mbps", "page_load_ms")
+LOSABLE = "rtt_ms"  # infinite where the probe was lost: worse than any threshold
 # A visible value of one of these is a signal: the network is known, nothing need be predicted.
 SIGNALS = ("effective_type", "netinfo_rtt_ms", "netinfo_downlink_mbps")
+SIGNAL_AGE_S = 600.0  # an earlier measurement younger than this is a signal too
 TEXT, NUMBER, FLAG, TIME = "str", "float64", "boolean", "datetime64[us, UTC]"
 CELLULAR = ("2g", "3g", "4g", "5g")
 BAD_ROWS_SHOWN = 3
@@ -64,6 +66,10 @@ COLUMNS = (
     Column("browser_major", NUMBER, "first_request", "major version", 0),
     Column("save_data", FLAG, "first_request", "Save-Data request header"),
     Column("local_hour", NUMBER, "first_request", "hour of the day where the view is", 0, 23),
+    Column("last_rtt_ms", NUMBER, "first_request", "history: RTT of the user's last measured view", 0),
+    Column("last_downlink_mbps", NUMBER, "first_request", "history: throughput of the user's last measured view", 0),
+    Column("last_age_s", NUMBER, "first_request", "history: seconds since then", 0),
+    Column("earlier_views", NUMBER, "first_request", "history: measured views of the user before", 0),
     Column("device", TEXT, "after_accept_ch", "model, from Sec-CH-UA-Model or an app"),
     Column(
         "effective_type",
@@ -86,7 +92,7 @@ COLUMNS = (
     Column("measured_at", TIME, None, "UTC"),
     Column("utc_offset_h", NUMBER, None, "local time minus UTC", -12, 14),
     Column("simulated", FLAG, None, "drawn by a simulation"),
-    Column("rtt_ms", NUMBER, None, "measured round-trip time, ms", 0),
+    Column("rtt_ms", NUMBER, None, "measured round-trip time, ms; infinite where the probe was lost", 0),
     Column("downlink_mbps", NUMBER, None, "measured throughput, Mbit/s", 0),
     Column("page_load_ms", NUMBER, None, "measured load time of a page, ms", 0),
 )
@@ -144,13 +150,22 @@ def known_context(frame: pd.DataFrame, known_by: str, extra: Iterable[Column] = 
 
 
 def has_signal(context: pd.DataFrame) -> pd.Series:
-    """Whether the network's quality is visible already, a view (boolean, shape (rows,)): any NetInfo value."""
-    return context[[name for name in SIGNALS if name in context]].notna().any(axis=1)
+    """Whether the network's quality is visible already, a view (boolean, shape (rows,)).
+
+    Any NetInfo value is a signal, and so is a measurement of the same user younger than ten minutes.
+    """
+    signal = context[[name for name in SIGNALS if name in context]].notna().any(axis=1)
+    return signal | context["last_age_s"].lt(SIGNAL_AGE_S) if "last_age_s" in context else signal
 
 
 def measured_quantities(frame: pd.DataFrame) -> list[str]:
     """Measured columns that hold at least one value, in the order of ``MEASURED``."""
     return [name for name in MEASURED if name in frame and frame[name].notna().any()]
+
+
+def count_lost(frame: pd.DataFrame) -> int:
+    """How many views lost their probe: an infinite ``rtt_ms``."""
+    return int(np.isinf(frame[LOSABLE].to_numpy(float)).sum()) if LOSABLE in frame else 0
 
 
 def check_measurements(frame: pd.DataFrame, name: str, extra: Sequence[Column] = ()) -> pd.DataFrame:
@@ -256,14 +271,18 @@ def _pandera_column(column: Column) -> pa.Column:
 
 def _range_check(column: Column) -> pa.Check:
     low, high = -np.inf if column.low is None else column.low, np.inf if column.high is None else column.high
-    if column.name in MEASURED:
+    if column.name == LOSABLE:
+        words = f"above {low:g}, or infinite where the probe was lost"
+    elif column.name in MEASURED:
         words = f"above {low:g} and finite"
     elif column.high is not None:
         words = f"from {low:g} to {high:g}"
     else:
         words = "finite" if column.low is None else f"{low:g} or above, and finite"
     from_low = np.isfinite(low) and column.name not in MEASURED
-    return pa.Check.in_range(low, high, include_min=from_low, include_max=np.isfinite(high), error=words)
+    return pa.Check.in_range(
+        low, high, include_min=from_low, include_max=np.isfinite(high) or column.name == LOSABLE, error=words
+    )
 
 
 def _first_failure(cases: pd.DataFrame, index: pd.Index, kinds: Mapping[str, str]) -> str:

@@ -50,6 +50,30 @@ def make_measurements(rows: int = 60_000, seed: int = 0, *, planted: bool = True
         the rest ``float64``. ``access_technology`` is the user's line or radio, also where the view met
         congestion. NetInfo speaks of an earlier moment, and knows nothing of the planted effect.
 
+    Notes
+    -----
+    The parameters that decide most; ``synthetic_network_facts`` has all of them, with the sources in full.
+
+    =================================  =================================  ==================================
+    parameter                          value                              source
+    =================================  =================================  ==================================
+    throughput, fibre, cable, dsl      149.2, 270.6, 11.9 Mbps            Ofcom, Home Broadband, March 2023
+    throughput, 5g, 4g, 3g             53.3, 20.0, 3.7 Mbps               Ofcom, Mobile Matters 2024
+    slow views, 5g, 4g, 3g             1, 5, 22 % below 2 Mbps            Ofcom, Mobile Matters 2024
+    RTT, home, 4g, 3g                  66, 80, 209 ms                     Chromium, defaults of NetInfo
+    homes with fibre, dsl              42 %, 20 %                         OECD, broadband, end of 2023
+    mobile views on 5g, 4g, 3g         20, 78, 2 % (largest provider)     Ofcom, Mobile Matters 2024
+    phones on WiFi                     62.3 % of the views                Ofcom, Mobile Matters 2023
+    desktop systems                    Windows 72.7, macOS 16.4, ...      StatCounter, December 2023
+    browsers with NetInfo              Chromium's, not Safari, Firefox    MDN, browser-compat-data
+    effective types                    270, 1400, 2000 ms; 0.7 Mbps, ...  WICG, Network Information API
+    "4g" where there is a type         80 %                               LinkedIn, W3C TPAC 2021
+    NetInfo RTT to network RTT         1.75                               Chromium, defaults of NetInfo
+    countries' speed, users, phones    see the constants                  chosen
+    congestion, spreads of RTT         150 ms, 2.2 Mbps; 0.4 to 0.5       chosen
+    planted congestion                 0.65                               chosen
+    =================================  =================================  ==================================
+
     Raises
     ------
     WorkbenchError

@@ -1,17 +1,32 @@
 """The constants of the simulated network world and their sources: places, networks, machines, NetInfo.
 
-Sources, by the names that the comments use:
+Sources, by the names that the comments use. "Through" names the text in which a figure was read where the
+original was not at hand:
 
-- *NetInfo*: the Network Information API, WICG draft, https://wicg.github.io/netinfo/ : the table of effective
-  connection types, and the rounding to 25 ms and 25 kbps.
-- *Chromium*: ``net/nqe/network_quality_estimator_params.cc`` (its RTT limits are 2010, 1420 and 272 ms) and
-  ``third_party/blink/renderer/platform/network/network_state_notifier.cc`` (downlink is capped at 10 Mbps,
-  RTT at 3 s; newer versions round to 50 ms and 50 kbps, this world keeps the specification's 25).
-- *LinkedIn*: W3C Web Performance WG, minutes of TPAC 2021: effective type is "4g" for 80 % of the requests
-  that carry it, and absent on iOS.
-- *RFC 6996*: the AS numbers 64512 to 65534 are private, so that no real provider is meant.
-- *chosen*: set by hand, to the order of magnitude of public speed tests; no single published figure stands
-  behind it.
+- *WICG*: Network Information API, draft, https://wicg.github.io/netinfo/ : table of effective connection types
+  (also MDN, glossary, "Effective connection type"); ``rtt`` and ``downlink`` rounded to 25 ms and 25 kbps.
+- *Chromium*: ``net/nqe/network_quality_estimator_params.cc``, ``ObtainDefaultObservations``: HTTP and transport
+  round trip of a typical connection: Ethernet 90 and 33 ms, WiFi 116 and 66, 3G 273 and 209, 4G 137 and 80. Its
+  own limits of the types are 2010, 1420 and 272 ms, with none for throughput; this world keeps WICG's.
+  ``blink/renderer/platform/network/network_state_notifier.cc``: at most 3 s and 10 Mbps, rounded to 50 ms and
+  50 kbps against fingerprinting; this world keeps WICG's 25.
+- *MDN*: mdn/browser-compat-data, ``api/NetworkInformation.json``: which browser fills which attribute.
+- *LinkedIn*: Pasumarthy, Vijayanathan: Personalizing Performance. W3C Web Performance WG, minutes of TPAC 2021,
+  28 October: "80% of requests are marked as 4g"; nothing on iOS.
+- *Home 2023*: Ofcom, UK Home Broadband Performance (September 2023; measured in March 2023), averages of download
+  speed by technology (through techdigest.tv, lscprom.co.uk); *Panel 2023*: its published data by household, wave
+  2023 (the set ``ofcom_panel``), medians and standard deviations of the log, computed for this file.
+- *Mobile 2024*, *Mobile 2023*: Ofcom, Mobile Matters (Opensignal's measurements, October to March), press release
+  of 2024 and its chapters on download speed (through geekabit.co.uk) and time on WiFi (2023, through
+  ispreview.co.uk).
+- *OECD 2023*: OECD, Broadband statistics, end of 2023: fibre 42 % and DSL 20 % of the fixed subscriptions (through
+  computerweekly.com).
+- *StatCounter*: Global Stats: operating systems of desktops, December 2023 (through MUI's chart examples); iOS among
+  phones, United States and United Kingdom, 2022 (through neowin.net), Brazil 22 % and Indonesia 21 % in 2026.
+- *Save-Data*: DebugBear, How Many Websites Support The Save-Data Header?: 1.7 % of its own views, and 4 % of the
+  sessions of Tim Kadlec's site in 2019.
+- *tz*: the IANA time zone database. *RFC 6996*: the AS numbers 64512 to 65534 are private: no provider is meant.
+- *chosen*: set by hand; the comment says why. No published figure stands behind it.
 """
 
 from collections.abc import Iterable
@@ -21,10 +36,12 @@ import numpy as np
 
 DAYS = 28
 FIRST_DAY = "2025-02-03"  # a Monday; no country below changes its clocks in these 28 days
-VIEWS_LOG_MEAN, VIEWS_LOG_SPREAD = 1.2, 1.0  # views per user: lognormal, rounded up; about 6, skewed (chosen)
-EVENING_HOURS = (17, 24)
+# Views per user: lognormal, rounded up (chosen: about 6, skewed, so that users and not views are independent).
+VIEWS_LOG_MEAN, VIEWS_LOG_SPREAD = 1.2, 1.0
+EVENING_HOURS = (17, 24)  # chosen: long enough to hold half of the views, for the planted effect
 
-# Views per local hour, relative (chosen: a trough at night, a plateau by day, the peak after work).
+# Views per local hour, relative: the peak lies in Home 2023's peak time, 8 to 10 pm; the rest is chosen (a trough
+# at night, a plateau by day).
 HOUR_WEIGHTS = (2, 1, 1, 1, 1, 2, 4, 6, 7, 7, 7, 7, 8, 7, 7, 7, 8, 10, 12, 14, 15, 14, 11, 6)
 
 
@@ -39,12 +56,16 @@ class Country(NamedTuple):
     speed: float  # factor on every throughput of the country
 
 
-COUNTRIES = (  # the clock of the largest cities in February; shares and speed are chosen
+# Clocks: tz, the largest city in February. iOS: StatCounter for US, GB, BR; elsewhere chosen, in the order that it
+# has (Japan above one half, Germany and France between, India, Indonesia and Nigeria low). User and phone shares are
+# chosen: large markets large, phones ahead where fixed lines are few. Speed is chosen: GB = 1, because Ofcom's figures
+# are British; the others in the order of public speed tests, but far closer together, for a page is no speed test.
+COUNTRIES = (
     Country("US", -5.0, 0.20, 0.58, 0.58, 1.2),
     Country("IN", 5.5, 0.16, 0.80, 0.08, 0.7),
     Country("BR", -3.0, 0.11, 0.68, 0.22, 0.9),
     Country("DE", 1.0, 0.09, 0.58, 0.40, 1.0),
-    Country("GB", 0.0, 0.09, 0.60, 0.52, 1.0),
+    Country("GB", 0.0, 0.09, 0.60, 0.54, 1.0),
     Country("FR", 1.0, 0.08, 0.58, 0.38, 1.2),
     Country("JP", 9.0, 0.07, 0.60, 0.62, 1.2),
     Country("ID", 7.0, 0.06, 0.80, 0.12, 0.6),
@@ -67,19 +88,28 @@ class Technology(NamedTuple):
     rtt_spread: float
 
 
-TECHNOLOGIES = (  # chosen
+# Throughput: medians of fibre and cable from Home 2023 (149.2, 270.6); of dsl from Panel 2023 (ADSL2+, 11.9), as are
+# the three spreads. Mobile medians: the 2 MB file of Mobile 2024, 16 Mbit in 0.3, 0.8 and 4.3 s; mobile spreads are set
+# so that, congestion included, about 1, 5 and 22 % of the views lie below 2 Mbps, as in Mobile 2024.
+# RTT: Chromium's transport round trips for 4G and 3G; 5g is 2 ms below 4g (Mobile 2024: 16.3 to 21.4 ms against 18.3
+# to 23.7, by operator). A fixed line has its latency to servers in the UK (Panel 2023: 6.6, 14.2, 26.0) and what lies
+# beyond the router, chosen so that the home median is Chromium's 66 ms for WiFi. Spreads of RTT are chosen: Panel
+# 2023 has 0.2 to 0.5 for the line alone.
+BEYOND_ROUTER_MS = 52
+TECHNOLOGIES = (
     (
-        Technology("fibre", 60, 0.6, 32, 0.40),
-        Technology("cable", 38, 0.6, 38, 0.40),
-        Technology("dsl", 10, 0.6, 48, 0.40),
+        Technology("fibre", 149.2, 0.81, 6.6 + BEYOND_ROUTER_MS, 0.40),
+        Technology("cable", 270.6, 0.56, 14.2 + BEYOND_ROUTER_MS, 0.40),
+        Technology("dsl", 11.9, 0.71, 26.0 + BEYOND_ROUTER_MS, 0.40),
     ),
     (
-        Technology("5g", 60, 0.8, 45, 0.40),
-        Technology("4g", 26, 0.9, 62, 0.45),
-        Technology("3g", 3.5, 0.8, 130, 0.50),
+        Technology("5g", 53.3, 1.20, 78, 0.40),
+        Technology("4g", 20.0, 1.25, 80, 0.45),
+        Technology("3g", 3.7, 0.75, 209, 0.50),
     ),
 )
-# Beyond the access line (a full peering link or cell): it takes the place of what the technology would give.
+# Beyond the access line (a full peering link or cell): it takes the place of what the technology would give. Chosen:
+# too slow for a page of large images within a second, and slower than any line but 3g.
 CONGESTED = Technology("congested", 2.2, 0.40, 150, 0.40)
 
 
@@ -95,24 +125,31 @@ class Provider(NamedTuple):
     planted: bool = False
 
 
-PROVIDERS = (  # chosen; sizes fall as 1 / rank; the two "Telecom" are one isp with two ASNs
-    Provider(0, 1, "Telecom", (0.45, 0.20, 0.35), 0.02, 1.0),
-    Provider(0, 2, "Cable", (0.30, 0.65, 0.05), 0.02, 1.1, planted=True),
-    Provider(0, 3, "Net", (0.40, 0.30, 0.30), 0.03, 0.9),
+# Mobile technology shares: Mobile 2024: all operators (78 % 4G, 20 % 5G, 2 % 3G), Vodafone and O2, taken for every
+# country. Fixed ones: chosen by provider so that all homes together have OECD 2023's mix, the rest being cable. Speed,
+# congestion and sizes (1 / rank) are chosen: a slow rural network and a cheap mobile one (O2's 4G is at 0.64 of the
+# mean, Mobile 2023), so that tables by network have something to learn. The two "Telecom" are one isp, two ASNs.
+PROVIDERS = (
+    Provider(0, 1, "Telecom", (0.60, 0.28, 0.12), 0.02, 1.0),
+    Provider(0, 2, "Cable", (0.30, 0.68, 0.02), 0.02, 1.1, planted=True),
+    Provider(0, 3, "Net", (0.40, 0.45, 0.15), 0.03, 0.9),
     Provider(0, 4, "Rural", (0.02, 0.03, 0.95), 0.10, 0.3),
-    Provider(1, 1, "Telecom", (0.35, 0.60, 0.05), 0.03, 1.0),
-    Provider(1, 2, "Mobile", (0.30, 0.68, 0.02), 0.03, 1.1, planted=True),
-    Provider(1, 3, "Budget Mobile", (0.05, 0.70, 0.25), 0.10, 0.7),
+    Provider(1, 1, "Telecom", (0.20, 0.78, 0.02), 0.03, 1.0),
+    Provider(1, 2, "Mobile", (0.15, 0.83, 0.02), 0.03, 1.1, planted=True),
+    Provider(1, 3, "Budget Mobile", (0.21, 0.74, 0.05), 0.10, 0.7),
 )
 FIRST_ASN, LAST_ASN = 64512, 65534  # RFC 6996
-NETWORK_SIZE_JITTER = 0.15  # standard deviations of natural logs between networks (chosen)
-NETWORK_DOWNLINK_SPREAD, NETWORK_RTT_SPREAD = 0.20, 0.12
-USER_VARIANCE_SHARE = 0.5  # of the spread within a technology: the rest differs from view to view (chosen)
-HOME_CHANCE_EVENING_AND_DAY = (0.70, 0.45)  # that a phone's view goes over the fixed line (chosen)
+# Standard deviations of natural logs between networks (chosen: smaller than between technologies).
+NETWORK_SIZE_JITTER, NETWORK_DOWNLINK_SPREAD, NETWORK_RTT_SPREAD = 0.15, 0.20, 0.12
+# Of the spread within a technology; the rest differs from view to view (chosen: half, so that history helps).
+USER_VARIANCE_SHARE = 0.5
+# That a phone's view goes over the fixed line: together Mobile 2023's 62.3 % of the time on WiFi; that it is more in
+# the evening is chosen.
+HOME_CHANCE_EVENING_AND_DAY = (0.75, 0.50)
 
 # The planted effect: at the planted providers iOS meets congestion in the evening, Android at other hours.
 # No claim about the world: it is made so that no table without the hour and the system can hold it. With
-# 60,000 rows the true chances win about 9 points of net over the best lookup table of the image rules.
+# 60,000 rows the true chances win about 10 points of net over the best lookup table of the image rules.
 PLANTED_CONGESTION = 0.65
 PLANTED_EVENING_SYSTEM, PLANTED_DAY_SYSTEM = "iOS", "Android"
 
@@ -131,7 +168,9 @@ ANDROID_DEVICES = (
     *("23129RAA4G", "22101316G", "CPH2581", "CPH2387", "V2247", "V2322", "RMX3710", "RMX3834", "Pixel 6a"),
     *("Pixel 7", "Pixel 8", "moto g54 5G", "moto g14", "TECNO BG6", "Infinix X6525", "M2101K6G"),
 )
-SYSTEMS = (  # chosen; phones first
+# Phones first. Versions, browsers and devices are chosen, after what was sold and shipped by January 2025: nothing
+# in this world depends on them but which browser has NetInfo.
+SYSTEMS = (
     System("iOS", {18: 60, 17: 25, 16: 10, 15: 5}, {"Safari": 1}, {"iPhone": 92, "iPad": 8}),
     System(
         "Android",
@@ -145,24 +184,25 @@ SYSTEMS = (  # chosen; phones first
     System("ChromeOS", {131: 60, 132: 40}, {"Chrome": 1}, {"Chromebook": 1}),
 )
 PHONE_SYSTEMS = ("iOS", "Android")
-DESKTOP_WEIGHTS = (70.0, 20.0, 4.0, 6.0)  # Windows, macOS, Linux, ChromeOS (chosen)
-# The versions of January 2025.
+DESKTOP_WEIGHTS = (72.72, 16.38, 3.83, 2.42)  # Windows, macOS, Linux, ChromeOS: StatCounter
+# The versions of January 2025, by the vendors' release notes, from memory.
 NEWEST_MAJOR = {"Safari": 18, "Chrome": 132, "Samsung Internet": 27, "Edge": 132, "Firefox": 134}
-BROWSER_LAG = 0.6  # geometric chance that a browser lags no further behind the newest major version (chosen)
-LARGEST_BROWSER_LAG = 6
-CHROMIUM = ("Chrome", "Samsung Internet", "Edge")  # the browsers with NetInfo; Safari and Firefox have none
-CHROMEBOOK_ETHERNET_SHARE = 0.2  # of views at home (chosen)
-CONNECTION_TYPE_SYSTEMS = ("Android", "ChromeOS")  # where Chromium fills navigator.connection.type
-SAVE_DATA_SHARE = {"Android": 0.06}  # of users; Chromium elsewhere says no, others say nothing (chosen)
+# Geometric chance that a browser lags no further behind the newest major (chosen: most update within a month).
+BROWSER_LAG, LARGEST_BROWSER_LAG = 0.6, 6
+CHROMIUM = ("Chrome", "Samsung Internet", "Edge")  # the browsers with NetInfo; Safari and Firefox have none: MDN
+CONNECTION_TYPE_SYSTEMS = ("Android", "ChromeOS")  # where Chromium fills navigator.connection.type: MDN
+CHROMEBOOK_ETHERNET_SHARE = 0.2  # of views at home (chosen: some, that the value occurs)
+# Of users; Chromium elsewhere says no, others say nothing (chosen: all views together lie in Save-Data's 1.7 to 4 %).
+SAVE_DATA_SHARE = {"Android": 0.06}
 
-# NetInfo's estimate of an earlier moment. HTTP round trips hold server time, so they are longer than the
-# network's. The three are tuned to LinkedIn's 80 %.
-NETINFO_HTTP_RTT_FACTOR = 3.0
-NETINFO_RTT_NOISE, NETINFO_DOWNLINK_NOISE = 0.70, 0.70  # standard deviations of natural logs
-NETINFO_RTT_STEP_MS, NETINFO_RTT_CAP_MS = 25, 3000  # NetInfo; Chromium
-NETINFO_DOWNLINK_STEP_MBPS, NETINFO_DOWNLINK_CAP_MBPS = 0.025, 10.0  # NetInfo; Chromium
+# NetInfo's estimate of an earlier moment. HTTP round trips hold server time: 116 / 66 on WiFi and 137 / 80 on 4G
+# (Chromium). The noise (standard deviations of natural logs) is chosen so that LinkedIn's 80 % comes out.
+NETINFO_HTTP_RTT_FACTOR = 1.75
+NETINFO_RTT_NOISE, NETINFO_DOWNLINK_NOISE = 0.85, 0.70
+NETINFO_RTT_STEP_MS, NETINFO_RTT_CAP_MS = 25, 3000  # WICG; Chromium
+NETINFO_DOWNLINK_STEP_MBPS, NETINFO_DOWNLINK_CAP_MBPS = 0.025, 10.0  # WICG; Chromium
 EFFECTIVE_TYPES = ("slow-2g", "2g", "3g", "4g")
-EFFECTIVE_TYPE_RTT_MS = (2000, 1400, 270)  # NetInfo: at least this, or a downlink below that, is the type
+EFFECTIVE_TYPE_RTT_MS = (2000, 1400, 270)  # WICG: at least this, or a downlink below that, is the type
 EFFECTIVE_TYPE_DOWNLINK_MBPS = (0.05, 0.07, 0.7)
 
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import csv
 import functools
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
 import numpy as np
 
+from workbench.delivery.photo import WIDTHS, decode_photo, encode_photo
 from workbench.errors import WorkbenchError
 
 TABLE = "ladder.csv"
-WIDTHS = {"small": 160, "medium": 320, "large": 640}
-WEBP_QUALITY = 75  # the encoder's default, developers.google.com/speed/webp/docs/cwebp (-q)
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class Ladder:
         return 100 * ((ssim - ssim[0]) / (ssim[-1] - ssim[0]))
 
 
-def measure_ladder(photo: np.ndarray, widths: dict[str, int] = WIDTHS) -> Ladder:
+def measure_ladder(photo: np.ndarray, widths: Mapping[str, int] = WIDTHS) -> Ladder:
     """Encode a photograph at several widths and measure bytes and likeness.
 
     Each rendition is scaled down (Lanczos), encoded as WebP, decoded, scaled up to the photograph's size
@@ -76,7 +75,7 @@ def measure_ladder(photo: np.ndarray, widths: dict[str, int] = WIDTHS) -> Ladder
     Parameters
     ----------
     photo : ndarray of uint8, shape (height, width, 3)
-    widths : dict
+    widths : mapping
         Rendition name to width in pixels, smallest first.
 
     Returns
@@ -89,23 +88,15 @@ def measure_ladder(photo: np.ndarray, widths: dict[str, int] = WIDTHS) -> Ladder
         Where scikit-image is not installed (extra ``dev``).
     """
     try:
-        from PIL import Image
         from skimage.metrics import structural_similarity
     except ImportError as err:
         raise WorkbenchError(
-            "Measuring a ladder needs Pillow and scikit-image; install the extra: pip install "
-            "'performance-workbench[dev]'."
+            "Measuring a ladder needs scikit-image; install the extra: pip install 'performance-workbench[dev]'."
         ) from err
-    original = Image.fromarray(photo)
-    sizes, likeness = [], []
-    for width in widths.values():
-        height = round(original.height * width / original.width)
-        encoded = io.BytesIO()
-        original.resize((width, height), Image.Resampling.LANCZOS).save(encoded, "WEBP", quality=WEBP_QUALITY)
-        sizes.append(float(encoded.tell()))
-        shown = Image.open(encoded).convert("RGB").resize(original.size, Image.Resampling.LANCZOS)
-        likeness.append(float(structural_similarity(photo, np.asarray(shown), channel_axis=2)))
-    return Ladder(tuple(widths), tuple(sizes), tuple(likeness))
+    encoded = [encode_photo(photo, width) for width in widths.values()]
+    shown = [decode_photo(each, photo.shape[:2]) for each in encoded]
+    likeness = tuple(float(structural_similarity(photo, each, channel_axis=2)) for each in shown)
+    return Ladder(tuple(widths), tuple(float(len(each)) for each in encoded), likeness)
 
 
 @functools.cache

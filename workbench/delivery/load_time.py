@@ -35,6 +35,21 @@ def load_ms(view_bytes: ArrayLike, rtt_ms: ArrayLike, downlink_mbps: ArrayLike, 
     return connection_rtts * np.asarray(rtt_ms, float) + transfer
 
 
+def longest_rtt_ms(
+    view_bytes: ArrayLike, downlink_mbps: ArrayLike, within_ms: ArrayLike, connection_rtts: float
+) -> np.ndarray:
+    """Round trip above which the images are not there in time: the other inverse of :func:`load_ms`.
+
+    At or below 0 where the bytes alone take the time, so that "longer than this" is certain.
+
+    Examples
+    --------
+    >>> float(longest_rtt_ms(500_000, downlink_mbps=8, within_ms=700, connection_rtts=4))
+    50.0
+    """
+    return (np.asarray(within_ms, float) - load_ms(view_bytes, 0, downlink_mbps, 0)) / connection_rtts
+
+
 def slowest_downlink_mbps(
     view_bytes: ArrayLike, rtt_ms: ArrayLike, within_ms: ArrayLike, connection_rtts: float
 ) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workbench.datasets.schema import MEASURED, Column, known_context
+from workbench.datasets.schema import BY_NAME, MEASURED, Column, known_context
 from workbench.delivery import ImageScenario, load_ms
 from workbench.errors import WorkbenchError, did_you_mean
 
@@ -102,22 +102,31 @@ def decide(policy: Callable[..., Any], context: pd.DataFrame, scenario: ImageSce
         rendition a row.
     """
     name = policy_name(policy)
+    shown = context.reset_index(drop=True)  # a copy, and no way back to the rows it came from
     try:
-        answer = policy(context.copy(), scenario=scenario) if _takes_scenario(policy) else policy(context.copy())
+        answer = policy(shown, scenario=scenario) if _takes_scenario(policy) else policy(shown)
     except KeyError as err:
-        raise WorkbenchError(_explain_missing(name, err.args[0], context)) from err
+        measured = [column for column in MEASURED if column in str(err)]
+        if not measured and err.args[0] not in BY_NAME:
+            raise  # not a column: the rule's own mistake
+        raise WorkbenchError(_explain_missing(name, measured[0] if measured else err.args[0], context)) from err
     except AttributeError as err:
         if getattr(err, "name", None) in MEASURED:
             raise WorkbenchError(_explain_missing(name, err.name, context)) from err
         raise
     names = scenario.ladder.names
-    numbers = pd.Series(np.asarray(answer, dtype=object)).map({rendition: i for i, rendition in enumerate(names)})
+    if isinstance(answer, pd.Series) and len(answer) == len(context) and set(answer.index) == set(range(len(context))):
+        answer = answer.sort_index()  # a rule may sort or merge; its index still tells which row is meant
+    flat = np.asarray(answer, dtype=object)
+    if flat.ndim != 1:
+        raise WorkbenchError(f"{name}: expected one rendition for each of {len(context):,} views; got {answer!r}.")
+    numbers = pd.Series(flat).map({rendition: i for i, rendition in enumerate(names)})
     if len(numbers) != len(context):
         raise WorkbenchError(
             f"{name}: expected one rendition for each of {len(context):,} views; got {len(numbers):,}."
         )
     if numbers.isna().any():
-        strange = np.asarray(answer, dtype=object)[numbers.isna().to_numpy()][0]
+        strange = flat[numbers.isna().to_numpy()][0]
         raise WorkbenchError(
             f"{name}: expected one of {', '.join(names)} for every view; got {strange!r} in "
             f"{int(numbers.isna().sum()):,} of {len(numbers):,} views."

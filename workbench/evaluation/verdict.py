@@ -13,6 +13,7 @@ from workbench.evaluation.bootstrap import Interval, cluster_interval
 BETTER, WORSE, EQUIVALENT, INCONCLUSIVE = "better", "worse", "equivalent", "inconclusive"
 SAFE, NOT_SHOWN, HARMFUL = "safe", "not_shown", "harmful"
 NET_MARGIN = 1.0  # points
+FEWEST_USERS = 100
 SLOWEST_SHARE = 0.2
 TOLERATED_SHARE, TOLERATED_MS = 0.1, 1.0
 # Two-sided test at 5 % with 80 % power: (1.96 + 0.84)^2 (Cohen 1988, ch. 2).
@@ -22,7 +23,8 @@ POWER_FACTOR = (1.959964 + 0.841621) ** 2
 def judge_difference(difference: Interval, margin: float) -> str:
     """Judge a difference in net against the smallest difference worth having.
 
-    Inside the margin: equivalent. Else above 0: better; below 0: worse; else inconclusive. (Equivalence by an
+    Fewer than 100 users: inconclusive, whatever the interval, for it cannot know of rare losses that no one of them
+    met. Inside the margin: equivalent. Else above 0: better; below 0: worse; else inconclusive. (Equivalence by an
     interval inside the margin: Schuirmann 1987.)
 
     Examples
@@ -32,6 +34,8 @@ def judge_difference(difference: Interval, margin: float) -> str:
     >>> judge_difference(Interval(2.0, 0.8, 3.2, 500), margin=1.0)
     'better'
     """
+    if difference.clusters < FEWEST_USERS:
+        return INCONCLUSIVE
     if -margin < difference.low and difference.high < margin:
         return EQUIVALENT
     if difference.low > 0:
@@ -52,7 +56,7 @@ def users_to_settle(difference: Interval, margin: float) -> int:
     1600
     """
     distance = max(abs(difference.estimate), margin - abs(difference.estimate))
-    return math.ceil(difference.clusters * (difference.half_width / distance) ** 2)
+    return max(FEWEST_USERS, math.ceil(difference.clusters * (difference.half_width / distance) ** 2))
 
 
 def users_for_ab_test(difference: Interval, margin: float) -> int:
@@ -80,9 +84,11 @@ class Safety:
 def slowest_fifth(smallest_load_ms: np.ndarray, users: np.ndarray) -> np.ndarray:
     """Views of the fifth of users whose smallest rendition takes longest on average (boolean, shape (rows,)).
 
-    No policy enters, so the same people are looked at whatever is compared.
+    No policy enters, so the same people are looked at whatever is compared. A view whose probe was lost counts as the
+    longest load of all others, so that one lost probe does not outweigh all else.
     """
-    mean_load = pd.Series(smallest_load_ms).groupby(users).mean()
+    longest = smallest_load_ms[np.isfinite(smallest_load_ms)].max(initial=0.0)
+    mean_load = pd.Series(np.minimum(smallest_load_ms, longest)).groupby(users).mean()
     slowest = mean_load.nlargest(max(1, round(SLOWEST_SHARE * len(mean_load)))).index
     return np.isin(users, slowest)
 
@@ -126,6 +132,7 @@ def recommend(
     margin: float,
     rule: str,
     today: str,
+    all_users: int,
 ) -> Recommendation:
     """Say what to do next, in this order of precedence.
 
@@ -146,13 +153,15 @@ def recommend(
     margin : float
     rule, today : str
         Names for the text.
+    all_users : int
+        Users of all parts of the split, where ``difference`` counts those of test.
 
     Returns
     -------
     Recommendation
     """
     if safety.word == HARMFUL:
-        return Recommendation(USE_RULE, f"Use the {rule}. The model makes the slowest fifth wait longer.")
+        return Recommendation(USE_RULE, f"Use {rule}. The model makes the slowest fifth wait longer.")
     if headroom < margin:
         return Recommendation(
             LITTLE_TO_WIN, "There is little to win here: even perfect knowledge gains less than the margin."
@@ -161,19 +170,17 @@ def recommend(
         users = users_for_ab_test(difference, margin)
         return Recommendation(
             TEST_MODEL,
-            f"A/B test the model against the {rule}: at least {users:,} users (a lower bound). Stop if late images "
-            "rise.",
+            f"A/B test the model against {rule}: at least {users:,} users (a lower bound). Stop if late images rise.",
         )
     if word in (EQUIVALENT, WORSE):
         if rule != today and rule_gain.high < margin:
             return Recommendation(
-                KEEP_TODAY, f"Keep today's {today}: neither the model nor the {rule} gains enough over it."
+                KEEP_TODAY, f"Keep today's {today}: neither the model nor {rule} gains enough over it."
             )
         how = "The model does as well, not better." if word == EQUIVALENT else "The model does worse."
-        return Recommendation(USE_RULE, f"Use the {rule}. {how}")
-    users = users_to_settle(difference, margin)
+        return Recommendation(USE_RULE, f"Use {rule}. {how}")
+    users = round(users_to_settle(difference, margin) * all_users / difference.clusters)
     return Recommendation(
         COLLECT,
-        f"Collect more data: these {difference.clusters:,} users cannot tell the model from the {rule}; about "
-        f"{users:,} would.",
+        f"Collect more data: these {all_users:,} users cannot tell the model from {rule}; about {users:,} would.",
     )

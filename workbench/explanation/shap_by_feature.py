@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from workbench.delivery import ImageScenario, load_ms, slowest_downlink_mbps
+from workbench.delivery import ImageScenario, longest_rtt_ms, slowest_downlink_mbps
 from workbench.errors import WorkbenchError
 from workbench.models import NetworkQuality
 from workbench.policies.images import base_assumptions
@@ -113,8 +113,8 @@ def late_edge(model: NetworkQuality, frame: pd.DataFrame, quantity: str, scenari
             slowest_downlink_mbps(large, _usual(usual, "rtt_ms"), scenario.budget_ms, scenario.connection_rtts)
         )
     elif quantity == "rtt_ms":
-        transfer_ms = float(load_ms(large, 0, _usual(usual, "downlink_mbps"), scenario.connection_rtts))
-        edge = (scenario.budget_ms - transfer_ms) / scenario.connection_rtts
+        usual_mbps = _usual(usual, "downlink_mbps")
+        edge = float(longest_rtt_ms(large, usual_mbps, scenario.budget_ms, scenario.connection_rtts))
     else:
         edge = scenario.budget_ms
     if not 0 < edge < np.inf:

@@ -27,6 +27,11 @@ def worse_than(values: np.ndarray, thresholds: np.ndarray, quantity: str) -> np.
     return values > thresholds if WORSE_IS_HIGH[quantity] else values < thresholds
 
 
+def came_back(values: np.ndarray) -> np.ndarray:
+    """Values of a sample without lost probes, which are infinite."""
+    return values[np.isfinite(values)]
+
+
 def worst_fifth(values: np.ndarray, quantity: str) -> np.ndarray:
     """Values of the worst fifth: those beyond the quantile."""
     share = 1 - WORST_SHARE if WORSE_IS_HIGH[quantity] else WORST_SHARE
@@ -35,7 +40,11 @@ def worst_fifth(values: np.ndarray, quantity: str) -> np.ndarray:
 
 
 def threshold_grid(values: np.ndarray, quantity: str, points: int = GRID_POINTS) -> np.ndarray:
-    """Rising thresholds that cover a sample: half its quantiles, half those of its worst fifth; ends just outside."""
+    """Rising thresholds that cover a sample: half its quantiles, half those of its worst fifth; ends just outside.
+
+    Lost probes set no threshold: they are worse than all of them.
+    """
+    values = came_back(values)
     levels = np.linspace(0, 1, points // 2)
     both = np.concatenate([np.quantile(values, levels), np.quantile(worst_fifth(values, quantity), levels)])
     return np.unique(np.concatenate([both, [values.min() * (1 - 1e-6), values.max() * (1 + 1e-6)]]))
@@ -51,7 +60,8 @@ def interpolate_chance(grid: np.ndarray, chance: np.ndarray, thresholds: np.ndar
     chance : ndarray, shape (rows, points)
         Chance of being worse than each.
     thresholds : ndarray, shape (any,)
-        Where to read. Beyond the ends of the grid the chance is 0 or 1; infinite is certain.
+        Where to read. Infinite is certain; beyond the ends of the grid the chance is 0 or 1, but that an RTT is
+        worse than its largest threshold is the chance that the probe is lost.
     quantity : str
 
     Returns
@@ -63,7 +73,7 @@ def interpolate_chance(grid: np.ndarray, chance: np.ndarray, thresholds: np.ndar
     read = chance[:, left] + (position - left) * (chance[:, left + 1] - chance[:, left])
     high = WORSE_IS_HIGH[quantity]
     read[:, thresholds < grid[0]] = 1.0 if high else 0.0
-    read[:, thresholds > grid[-1]] = 0.0 if high else 1.0
+    read[:, np.isinf(thresholds) if high else thresholds > grid[-1]] = 0.0 if high else 1.0
     return read
 
 

@@ -6,6 +6,7 @@ different x cannot contradict each other, and any budget or ladder is asked with
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from dataclasses import asdict
@@ -49,6 +50,8 @@ class NetworkQuality(BaseEstimator):
         One a measured quantity, after ``fit``.
     train_seconds_ : float or None
         None where the model was loaded: a saved model must not depend on the clock.
+    trained_on_ : str
+        Hash of the rows it was fitted on; comparisons refuse a model from another split.
 
     Notes
     -----
@@ -58,6 +61,7 @@ class NetworkQuality(BaseEstimator):
 
     heads_: dict[str, Head]
     train_seconds_: float | None
+    trained_on_: str
 
     def __init__(
         self,
@@ -120,6 +124,7 @@ class NetworkQuality(BaseEstimator):
                 raise WorkbenchError(f"{quantity} has one value in all rows: there is nothing to predict.")
             self.heads_[quantity] = fit_head(rows, tune, quantity, self.context, self._boosting())
         self.train_seconds_ = time.perf_counter() - started
+        self.trained_on_ = rows_hash(frame)
         return self
 
     @property
@@ -211,6 +216,7 @@ class NetworkQuality(BaseEstimator):
                 )
             params = {**saved["params"], "without": tuple(saved["params"]["without"])}
             model = cls(**{**params, "extra": tuple(_read_column(column) for column in params["extra"])})
+            model.trained_on_ = saved["trained_on"]
             model.heads_ = {name: _read_head(Path(folder), name, head) for name, head in saved["heads"].items()}
             model.train_seconds_ = None
         except (OSError, KeyError, TypeError, ValueError, AttributeError) as err:
@@ -239,7 +245,7 @@ class NetworkQuality(BaseEstimator):
             for quantity, head in self._fitted_heads().items()
         }
         params = {**self.get_params(), "extra": [asdict(column) for column in self.extra]}
-        return {"format": FORMAT, "params": params, "heads": heads}
+        return {"format": FORMAT, "params": params, "trained_on": self.trained_on_, "heads": heads}
 
     def _boosting(self) -> Boosting:
         return Boosting(
@@ -290,6 +296,12 @@ def train_network_quality(split: Split, *, known_by: str | None = None, **parame
 
 def _read_column(saved: dict[str, Any]) -> Column:
     return Column(**{**saved, "allowed": tuple(saved["allowed"])})
+
+
+def rows_hash(frame: pd.DataFrame) -> str:
+    """Hash of a part's index and measured values: which rows it holds."""
+    rows = pd.util.hash_pandas_object(frame[measured_quantities(frame)], index=True)
+    return hashlib.sha256(rows.to_numpy().tobytes()).hexdigest()
 
 
 def _read_head(folder: Path, quantity: str, saved: dict[str, Any]) -> Head:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,10 +12,11 @@ import xgboost
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
+from workbench.datasets.history import HISTORY
 from workbench.datasets.splits import users_of
 from workbench.errors import WorkbenchError
 from workbench.features.encoding import FOLDS, Encoding, fit_encoding
-from workbench.features.network import WORSE_IS_HIGH, worse_than, worst_fifth
+from workbench.features.network import WORSE_IS_HIGH, came_back, worse_than, worst_fifth
 
 REPEATS, REPEATED_ROWS = 4, 500_000  # every row meets 4 thresholds, up to half a million rows in all
 ROWS_A_BATCH = 400_000
@@ -27,7 +28,8 @@ FEWEST_USERS = 2 * FOLDS  # folds within folds, each with users of its own
 class Head:
     """One fitted quantity: its encoding, its trees, and the Platt map on their margin.
 
-    ``levels`` are the training values at the 0th to 100th percentile, shape (101,): what "median" means later.
+    ``levels`` are the training values at the 0th to 100th percentile, shape (101,): what "median" means later. A lost
+    probe counts as the largest value that came back.
     """
 
     quantity: str
@@ -171,16 +173,20 @@ def _grow(
 ) -> tuple[Head, np.ndarray, np.ndarray]:
     """Fit encoding and trees; return the margins and answers of the rows that stopped the training."""
     values = rows[quantity].to_numpy(float)
+    sample = came_back(values)
     encoding, matrix = fit_encoding(context_of(rows), _targets(values, quantity), users_of(rows), boosting.seed)
-    asked, answer = ask(matrix, values, values, quantity, boosting.seed)
+    remembered = [i for i, source in enumerate(encoding.sources) if source in HISTORY]
+    asked, answer = ask(matrix, values, sample, quantity, boosting.seed, remembered=remembered)
     train = xgboost.QuantileDMatrix(asked, label=answer)
     monotone = [0] * matrix.shape[1] + [-1 if WORSE_IS_HIGH[quantity] else 1]
-    levels = np.quantile(values, np.linspace(0, 1, 101))
+    levels = np.quantile(np.minimum(values, sample.max()), np.linspace(0, 1, 101))
     if stop is None:
         booster = boosting.train(train, None, monotone)
         return Head(quantity, encoding, booster, 1.0, 0.0, levels), np.empty(0), np.empty(0)
     unseen = encoding.transform(context_of(stop))
-    stop_asked, stop_answer = ask(unseen, stop[quantity].to_numpy(float), values, quantity, boosting.seed + 1)
+    stop_asked, stop_answer = ask(
+        unseen, stop[quantity].to_numpy(float), sample, quantity, boosting.seed + 1, remembered=remembered
+    )
     stop_matrix = xgboost.QuantileDMatrix(stop_asked, label=stop_answer, ref=train)
     booster = boosting.train(train, stop_matrix, monotone)
     margin = booster.inplace_predict(stop_asked, predict_type="margin")
@@ -188,11 +194,18 @@ def _grow(
 
 
 def ask(
-    matrix: np.ndarray, values: np.ndarray, sample: np.ndarray, quantity: str, seed: int
+    matrix: np.ndarray,
+    values: np.ndarray,
+    sample: np.ndarray,
+    quantity: str,
+    seed: int,
+    *,
+    remembered: Sequence[int] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
     """Repeat each row with random thresholds: half from all of a sample, half from its worst fifth.
 
-    Each row meets 4 thresholds up to 125,000 rows, then ``max(1, 500,000 // rows)``.
+    Each row meets 4 thresholds up to 125,000 rows, then ``max(1, 500,000 // rows)``. Half of the repeats come without
+    history: the views that need a prediction most are those of people whom nobody remembers.
 
     Parameters
     ----------
@@ -200,9 +213,11 @@ def ask(
     values : ndarray, shape (rows,)
         What was measured.
     sample : ndarray, shape (any,)
-        Where thresholds are drawn from: the training values.
+        Where thresholds are drawn from: the training values, without lost probes.
     quantity : str
     seed : int
+    remembered : sequence of int
+        Columns of history.
 
     Returns
     -------
@@ -219,14 +234,18 @@ def ask(
     everywhere = rng.choice(sample, len(rows))
     tail = rng.choice(worst_fifth(sample, quantity), len(rows))
     x = np.where(turn % 2 == 0, everywhere, tail)
-    return np.column_stack([matrix[rows], np.log(x)]).astype(np.float32), worse_than(values[rows], x, quantity).astype(
-        float
-    )
+    asked = np.column_stack([matrix[rows], np.log(x)]).astype(np.float32)
+    asked[np.ix_(turn // 2 % 2 == 1, remembered)] = np.nan
+    return asked, worse_than(values[rows], x, quantity).astype(float)
 
 
 def _targets(values: np.ndarray, quantity: str) -> dict[str, np.ndarray]:
-    """What a level's past says of a quantity: its middle (mean of the log) and its tail (share in the worst tenth)."""
+    """What a level's past says of a quantity: its middle (mean of the log) and its tail (share in the worst tenth).
+
+    A lost probe counts as the largest value that came back.
+    """
     high = WORSE_IS_HIGH[quantity]
+    values = np.minimum(values, came_back(values).max())
     edge = np.quantile(values, 1 - WORST_TENTH if high else WORST_TENTH)
     return {"log": np.log(values), "tail": (values >= edge if high else values <= edge).astype(float)}
 

@@ -7,7 +7,10 @@ SIMULATED where it is, and carries an alternative text (``alt_text``) that noteb
 from workbench.plotting.explanation import bar, beeswarm, waterfall
 from workbench.plotting.network import known_context_shares, measured, netinfo_bluntness
 from workbench.plotting.outcomes import differences, frontier, headroom, reliability
+from workbench.plotting.photos import member_view
+from workbench.plotting.robustness import sensitivity
 from workbench.plotting.saving import save_figure
+from workbench.plotting.segments import who_gains
 from workbench.plotting.style import alt_text, label_source, set_alt_text, style_context
 
 __all__ = [
@@ -20,10 +23,13 @@ __all__ = [
     "known_context_shares",
     "label_source",
     "measured",
+    "member_view",
     "netinfo_bluntness",
     "reliability",
     "save_figure",
+    "sensitivity",
     "set_alt_text",
     "style_context",
     "waterfall",
+    "who_gains",
 ]

@@ -56,7 +56,8 @@ def measured(
     Parameters
     ----------
     frame : DataFrame
-        Canonical measurements that carry their card; rows without a value of the quantity are left out.
+        Canonical measurements that carry their card; rows without a value of the quantity, and lost probes, are left
+        out, and a note tells the share that was lost.
     quantity : str, optional
         One of ``schema.MEASURED``; default throughput where it was measured, else the first that was.
     by : str, optional
@@ -76,7 +77,7 @@ def measured(
         Where the frame carries no card, or lacks the quantity or the column.
     """
     card, quantity = card_of(frame), _quantity_of(frame, quantity)
-    frame = frame[frame[quantity].notna()]
+    frame, lost = _came_back(frame, quantity)
     groups = _groups_of(frame, by)
     values = frame[quantity]
     shares = groups.value_counts(normalize=True, dropna=False)
@@ -95,8 +96,19 @@ def measured(
     label_source(ax, card)
     each = ", ".join(f"{name} {median:,.1f}" for name, median in medians.items())
     views = int(groups.notna().sum())
-    set_alt_text(ax, f"Distribution of measured {what} over {views:,} views; medians in {unit}: {each}.")
+    if lost:
+        note_below(ax, f"left out: {lost}")
+    gone = f" Left out: {lost}." if lost else ""
+    set_alt_text(ax, f"Distribution of measured {what} over {views:,} views; medians in {unit}: {each}.{gone}")
     return ax
+
+
+def _came_back(frame: pd.DataFrame, quantity: str) -> tuple[pd.DataFrame, str]:
+    """Rows with a finite value, and the share of probes that were lost in words; empty where none was."""
+    frame = frame[frame[quantity].notna()]
+    lost = np.isinf(frame[quantity].to_numpy(float))
+    words = f"{_percent(float(lost.mean()))} of the views, whose probe was lost" if lost.any() else ""
+    return frame[~lost], words
 
 
 def _quantity_of(frame: pd.DataFrame, quantity: str | None) -> str:
@@ -241,7 +253,7 @@ def netinfo_bluntness(frame: pd.DataFrame, quantity: str | None = None, *, ax: A
             f"{card.name}: this data carries no NetInfo class (column effective_type), so there is nothing to show. "
             "measured() shows the quantity by another column."
         )
-    frame = frame[frame[quantity].notna()]
+    frame, lost = _came_back(frame, quantity)
     classes = _with_no_value(frame["effective_type"])
     crowd = pd.Series(users_of(frame), frame.index).groupby(classes).nunique()
     shown = [name for name in (*CLASSES, NO_VALUE) if crowd.get(name, 0) >= FEWEST_USERS]
@@ -271,7 +283,8 @@ def netinfo_bluntness(frame: pd.DataFrame, quantity: str | None = None, *, ax: A
     ax.grid(axis="y", visible=False)
     what, unit = QUANTITIES[quantity], UNITS[quantity]
     ax.set_xlabel(f"Measured {what}, {unit}, on a log scale")
-    note_below(ax, "box: middle half of the views, with the median; line: middle 90 %")
+    gone = f"left out: {lost}" if lost else ""
+    note_below(ax, "; ".join(filter(None, ["box: middle half of the views, with the median; line: middle 90 %", gone])))
     label_source(ax, card)
     each = "; ".join(
         f"{name} ({_percent(share)} of views) {np.quantile(found, 0.05):,.1f} to {np.quantile(found, 0.95):,.1f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
 
-from workbench.evaluation.bootstrap import Interval
+from workbench.plotting.intervals import draw_interval, draw_zero
 from workbench.plotting.labels import Mark, label_marks, merge_marks
 from workbench.plotting.style import (
     BLUE,
     GREEN,
     GREY,
     INK,
-    LINE,
     MUTED,
     PURPLE,
     VERMILLION,
@@ -30,7 +30,7 @@ from workbench.plotting.style import (
     style_context,
 )
 from workbench.studies.comparison import Comparison, PolicyResult
-from workbench.studies.sentences import findings, first_screen, points
+from workbench.studies.sentences import findings, first_screen
 
 # How each part in a comparison is drawn: shape and colour, so that neither has to carry it alone.
 PARTS: dict[str, dict[str, Any]] = {
@@ -44,6 +44,7 @@ PARTS: dict[str, dict[str, Any]] = {
 KEY_PARTS = ("model", "best rule")
 DASHES = (0, (4, 4))
 FEWEST_MARGINS_SHOWN = 3.0
+NAME_WIDTH = 36  # characters
 
 
 @style_context()
@@ -204,11 +205,15 @@ def differences(result: Comparison, *, ax: Axes | None = None) -> Axes:
     rows = sorted(others, key=lambda policy: result.against_best_rule[policy.name].estimate)
     ax = axes_or_new(ax, 2.1 + 0.42 * len(rows))
     edge = _edge(result)
-    ax.axvspan(-result.margin, result.margin, color=LINE, alpha=0.6, linewidth=0, zorder=0)
-    ax.axvline(0, color=MUTED, linewidth=1, zorder=1)
+    draw_zero(ax, result.margin)
     for y, policy in enumerate(rows):
-        _draw_interval(ax, y, result.against_best_rule[policy.name], edge, result.verdict * (policy.kind == "model"))
-    ax.set_yticks(range(len(rows)), [name_of(result, policy) for policy in rows])
+        interval = result.against_best_rule[policy.name]
+        if policy.kind == "model":
+            draw_interval(ax, y, interval, edge, colour=BLUE, strong=True, above=result.verdict)
+        else:
+            draw_interval(ax, y, interval, edge)
+    names = [textwrap.fill(name_of(result, policy), NAME_WIDTH) for policy in rows]
+    ax.set_yticks(range(len(rows)), names, linespacing=1.0)
     for tick, policy in zip(ax.get_yticklabels(), rows, strict=True):
         tick.set(color=BLUE, fontweight="bold") if policy.kind == "model" else tick.set(color=MUTED)
     ax.tick_params(axis="y", pad=16)
@@ -231,27 +236,6 @@ def _edge(result: Comparison) -> float:
     """Where the axis ends: the margin and the model's interval must be readable, whatever else there is."""
     model = result.difference
     return 1.25 * max(abs(model.low), abs(model.high), FEWEST_MARGINS_SHOWN * result.margin)
-
-
-def _draw_interval(ax: Axes, y: int, interval: Interval, edge: float, verdict: str) -> None:
-    """One row: the interval, or what of it the axis holds, and its numbers; ``verdict`` is empty but for the model."""
-    colour, weight = (BLUE, "bold") if verdict else (GREY, "normal")
-    bounds = np.array([interval.low, interval.high])
-    ax.plot(np.clip(bounds, -edge, edge), [y, y], color=colour, linewidth=3 if verdict else 1.6, zorder=3)
-    if abs(interval.estimate) <= edge:
-        ax.plot(interval.estimate, y, "o", color=colour, markersize=10 if verdict else 7, zorder=4)
-    for side, marker in ((-1, "<"), (1, ">")):
-        if (side * bounds > edge).any():
-            ax.plot(side * edge, y, marker, color=colour, markersize=8, clip_on=False, zorder=4)
-    style: dict[str, Any] = {
-        "color": WORDS[colour],
-        "fontsize": 11,
-        "fontweight": weight,
-        "textcoords": "offset points",
-    }
-    numbers = points(interval).replace("-", "\u2212")
-    ax.annotate(numbers, (1, y), (16, 0), xycoords=("axes fraction", "data"), va="center", **style)
-    ax.annotate(verdict, (interval.estimate, y), (0, 8), ha="center", va="bottom", **style)
 
 
 @style_context()

@@ -9,13 +9,13 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import pandas as pd
 
-from workbench.delivery import ImageScenario, slowest_downlink_mbps
+from workbench.delivery import ImageScenario, longest_rtt_ms, slowest_downlink_mbps
 from workbench.errors import WorkbenchError
 
 TIMES = 24  # how many load times P(load > t) is asked at, from the budget to budget + cap
 RTT_QUANTILES = 15
-GRID_POINTS = 96
-RTT_GRID_MS = np.geomspace(1, 10_000, 120)
+GRID_POINTS = 64
+RTT_GRID_MS = np.geomspace(1, 10_000, 64)
 ROWS_A_BATCH = 4_000
 
 
@@ -130,9 +130,10 @@ def _chance_load_beyond(
         return source.chance_worse(context, "downlink_mbps", slowest.ravel()).reshape(shape)
     if "rtt_ms" in source.quantities:
         downlink_mbps = _assumed(known, "downlink_mbps")
-        transfer_ms = 8 * scenario.view_bytes / (1000 * downlink_mbps)
-        longest = np.maximum(times[:, None] - transfer_ms, 1e-3) / scenario.connection_rtts
-        return source.chance_worse(context, "rtt_ms", longest.ravel()).reshape(shape)
+        longest = longest_rtt_ms(scenario.view_bytes, downlink_mbps, times[:, None], scenario.connection_rtts).ravel()
+        chance = np.ones((len(context), len(longest)))
+        chance[:, longest > 0] = source.chance_worse(context, "rtt_ms", longest[longest > 0])
+        return chance.reshape(shape)
     raise WorkbenchError(
         "image delivery is decided by rtt_ms or downlink_mbps; only "
         f"{', '.join(source.quantities)} was measured here, so images cannot be decided on this data."

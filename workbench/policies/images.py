@@ -5,8 +5,9 @@ A policy is a callable: context frame in, one rendition name a row out. Limits a
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -16,10 +17,25 @@ from workbench.datasets.cards import Card
 from workbench.datasets.schema import context_columns, known_context
 from workbench.datasets.splits import Split
 from workbench.datasets.synthetic_network import true_chance_worse
-from workbench.delivery import ImageScenario
+from workbench.delivery import ImageScenario, load_ms
 from workbench.policies.expected_value import ChanceSource, Prospects, decide_by_value, image_prospects
 from workbench.policies.lookup_tables import Lookup
 
+# ms, Mbit/s: net/nqe/network_quality_estimator_params.cc, "default" observations by connection type.
+CHROMIUM_DEFAULTS = {
+    "unknown": (115.0, 1.961),
+    "ethernet": (90.0, 1.456),
+    "wifi": (116.0, 2.658),
+    "bluetooth": (385.0, 0.476),
+    "2g": (1726.0, 0.074),
+    "3g": (273.0, 0.749),
+    "4g": (137.0, 1.708),
+    "5g": (137.0, 1.708),
+    "cellular": (137.0, 1.708),
+}
+# Lookup tables by keys from coarse to fine; finer groups lean on coarser ones.
+NETWORK_KEYS = ("country", "asn")
+TABLES = (("isp", "region"), NETWORK_KEYS, ("connection_type", "isp"), ("device",))
 AnyPolicy = TypeVar("AnyPolicy", bound=Callable[..., Any])
 
 
@@ -79,6 +95,99 @@ class EffectiveType:
         action = action.mask(signal.isin(self.medium_on), "medium").mask(signal.isin(self.large_on), "large")
         other = self.otherwise(context) if callable(self.otherwise) else self.otherwise
         return action.mask(signal.isna(), other)
+
+
+@needs("connection_type")
+@dataclass(frozen=True)
+class ConnectionDefaults:
+    """What Chromium assumes of an unmeasured connection of this type, taken as if it were measured.
+
+    HTTP round trip in ms and throughput in Mbit/s from ``net/nqe/network_quality_estimator_params.cc``; 5g, which
+    has no entry of its own there, counts as 4g, and so does "cellular", which says no more.
+    """
+
+    defaults: Mapping[str, tuple[float, float]] = field(default_factory=lambda: CHROMIUM_DEFAULTS)
+    name: str = "Chromium's defaults by connection type"
+
+    def __call__(self, context: pd.DataFrame, scenario: ImageScenario) -> np.ndarray:
+        link = context["connection_type"].astype(object).where(context["connection_type"].notna(), "unknown")
+        points = np.array([self.defaults[kind] for kind in link]).reshape(-1, 2)
+        return best_at(scenario, points[:, 0], points[:, 1])
+
+
+@needs("last_downlink_mbps")
+@dataclass(frozen=True)
+class ConnectionClass:
+    """Facebook's connection class of the last measured throughput: large from "excellent", medium from "good".
+
+    Edges of 150, 550 and 2,000 kbit/s from github.com/facebookarchive/network-connection-class.
+
+    Parameters
+    ----------
+    otherwise : str or callable
+        Rendition, or another policy, for views without an earlier measurement.
+    """
+
+    large_from_mbps: float = 2.0
+    medium_from_mbps: float = 0.55
+    otherwise: str | Callable[..., Any] = "medium"
+    name: str = "Facebook connection class"
+
+    def __call__(self, context: pd.DataFrame, scenario: ImageScenario) -> np.ndarray:
+        last = context["last_downlink_mbps"]
+        edges = [last.isna(), last >= self.large_from_mbps, last >= self.medium_from_mbps]
+        return np.select(edges, [_ask(self.otherwise, context, scenario), "large", "medium"], "small")
+
+
+@needs("last_age_s")
+@dataclass(frozen=True)
+class LastMeasurement:
+    """The person's last measurement, taken as if it were now, while it is young enough.
+
+    Parameters
+    ----------
+    max_age_s : float
+    otherwise : str or callable
+        Rendition, or another policy, for views without a young measurement.
+    assume : mapping
+        Base values of quantities that were not measured.
+    """
+
+    max_age_s: float = 86_400.0
+    otherwise: str | Callable[..., Any] = "medium"
+    assume: Mapping[str, float] = field(default_factory=dict)
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        other = self.label or (
+            self.otherwise if isinstance(self.otherwise, str) else getattr(self.otherwise, "name", "")
+        )
+        return f"last measurement up to {self.max_age_s / 3600:g} h, else {other}"
+
+    def __call__(self, context: pd.DataFrame, scenario: ImageScenario) -> np.ndarray:
+        last = [
+            context[column] if context[column].notna().any() else pd.Series(self.assume.get(quantity), context.index)
+            for column, quantity in (("last_rtt_ms", "rtt_ms"), ("last_downlink_mbps", "downlink_mbps"))
+        ]
+        young = context["last_age_s"].le(self.max_age_s) & last[0].notna() & last[1].notna()
+        known = best_at(scenario, last[0].fillna(1).to_numpy(float), last[1].fillna(1).to_numpy(float))
+        return np.where(young, known, _ask(self.otherwise, context, scenario))
+
+
+def best_at(scenario: ImageScenario, rtt_ms: np.ndarray, downlink_mbps: np.ndarray) -> np.ndarray:
+    """Name of the rendition with the largest net, were the network known to be this; shape (rows,)."""
+    load = load_ms(scenario.view_bytes, rtt_ms[:, None], downlink_mbps[:, None], scenario.connection_rtts)
+    net = scenario.judge(load)[2]
+    return np.asarray(scenario.ladder.names, dtype=object)[np.argmax(net, axis=1)]
+
+
+def _ask(otherwise: str | Callable[..., Any], context: pd.DataFrame, scenario: ImageScenario) -> Any:
+    if isinstance(otherwise, str):
+        return otherwise
+    takes_scenario = "scenario" in inspect.signature(otherwise).parameters
+    return np.asarray(otherwise(context, scenario=scenario) if takes_scenario else otherwise(context), dtype=object)
 
 
 @dataclass(frozen=True)
@@ -158,28 +267,28 @@ def image_rules(split: Split, *, known_by: str | None = None) -> tuple[Callable[
     Returns
     -------
     tuple of callables
-        See ``RECIPES`` at the foot of this module. A rule whose columns are not known on this data is there too;
-        comparisons print it as "not available".
+        What a team would write anyway, from the plainest on. A rule whose columns are not known on this data is there
+        too; comparisons print it as "not available".
     """
     known_by = known_by or split.card.known_by
-    known = set(context_columns(known_by))
-    rules: list[Callable[..., Any]] = []
-    for recipe in RECIPES:
-        if isinstance(recipe, Lookup) and set(recipe.keys) <= known:
-            table = replace(recipe, known_by=known_by, assume=base_assumptions(split.card))
-            rules.append(table.fit(split.train).smooth(split.choose))
-        else:
-            rules.append(recipe)
-    return tuple(rules)
+    assume = base_assumptions(split.card)
+    tables = [_fit_table(Lookup(keys, known_by=known_by, assume=assume), split) for keys in TABLES]
+    networks = tables[TABLES.index(NETWORK_KEYS)]
+    return (
+        OneRendition("small"),
+        OneRendition("medium"),
+        OneRendition("large"),
+        cast("Callable[..., Any]", EffectiveType()),
+        cast("Callable[..., Any]", ConnectionDefaults()),
+        cast("Callable[..., Any]", ConnectionClass()),
+        cast("Callable[..., Any]", LastMeasurement(assume=assume)),
+        cast("Callable[..., Any]", LastMeasurement(assume=assume, otherwise=networks)),
+        *tables,
+    )
 
 
-# What a team would write anyway, from the plainest on. Tables answer for any view; finer keys lean on coarser ones.
-RECIPES: tuple[Callable[..., Any], ...] = (
-    OneRendition("small"),
-    OneRendition("medium"),
-    OneRendition("large"),
-    cast("Callable[..., Any]", EffectiveType()),
-    Lookup(("isp", "region")),
-    Lookup(("country", "asn")),
-    Lookup(("connection_type", "isp")),
-)
+def _fit_table(table: Lookup, split: Split) -> Lookup:
+    """Fit and smooth, where its keys are context at all by then."""
+    if not set(table.keys) <= set(context_columns(table.known_by)):
+        return table
+    return table.fit(split.train).smooth(split.choose)

@@ -6,12 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from workbench.datasets.splits import Split
 from workbench.delivery import ImageScenario
+from workbench.errors import WorkbenchError
 from workbench.evaluation.bootstrap import Interval
 from workbench.evaluation.calibration import Calibration
+from workbench.evaluation.image_replay import policy_name
 from workbench.evaluation.image_summary import ImageFigures
 from workbench.evaluation.verdict import Recommendation, Safety
 from workbench.models import NetworkQuality
@@ -80,7 +83,9 @@ class Comparison:
 
     ``best_rule`` and ``today`` are policies (callables); ``results`` holds every policy's figures, on the headline
     views (those without a signal) of test. ``difference`` is model minus best rule in net, ``rule_gain`` best rule
-    minus today's, ``against_best_rule`` every other policy minus the best rule, by name.
+    minus today's, ``against_best_rule`` every other policy minus the best rule, by name. ``segments`` (see
+    ``image_segments``) is exploratory; ``slow`` and ``fast`` tell which headline views of test belong to the slowest
+    and the fastest fifth of users (boolean, shape (rows,)).
     """
 
     decision: str
@@ -107,8 +112,12 @@ class Comparison:
     cost: ModelCost
     calibration: Calibration
     reliability: pd.DataFrame = field(repr=False)
+    segments: pd.DataFrame = field(repr=False)
+    slow: np.ndarray = field(repr=False)
+    fast: np.ndarray = field(repr=False)
     provenance: Mapping[str, Any] = field(repr=False)
     seconds: float
+    sensitivity: pd.DataFrame | None = field(default=None, repr=False)
 
     @property
     def policies(self) -> tuple[PolicyResult, ...]:
@@ -116,12 +125,24 @@ class Comparison:
         return self.results
 
     def of(self, policy: Callable[..., Any] | str) -> PolicyResult:
-        """The result of a policy, or of ``"model"``, ``"best_rule"``, ``"today"``, ``"oracle"``."""
-        if isinstance(policy, str):
-            if policy in ("model", "oracle"):
-                return next(result for result in self.results if result.kind == policy)
-            policy = {"best_rule": self.best_rule, "today": self.today}[policy]
-        return next(result for result in self.results if result.policy is policy)
+        """The result of a policy, of its name, or of ``"model"``, ``"best_rule"``, ``"today"``, ``"oracle"``.
+
+        Raises
+        ------
+        WorkbenchError
+            Where no policy of this comparison is meant; it names those there are.
+        """
+        if policy in ("model", "oracle"):
+            return next(result for result in self.results if result.kind == policy)
+        wanted = {"best_rule": self.best_rule, "today": self.today}.get(policy, policy)  # type: ignore[arg-type]
+        name = wanted if isinstance(wanted, str) else policy_name(wanted)
+        same = [result for result in self.results if result.policy is wanted]
+        named = [result for result in self.results if result.name == name]
+        if same or named:
+            return (same or named)[0]
+        raise WorkbenchError(
+            f"no policy {name!r} in this comparison; there are {', '.join(result.name for result in self.results)}."
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """What ``--json`` prints: plain dictionaries, lists and numbers."""

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import os
 import time
+import timeit
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from workbench.datasets.loading import load
-from workbench.datasets.schema import BY_NAME, has_signal, known_context
-from workbench.datasets.splits import Split, split_by_user, users_of
+from workbench.datasets.schema import has_signal, known_context
+from workbench.datasets.splits import Split, users_of
 from workbench.delivery import ImageScenario
-from workbench.errors import WorkbenchError
 from workbench.evaluation.bootstrap import Interval, cluster_interval
 from workbench.evaluation.calibration import measure_calibration, reliability
-from workbench.evaluation.frontier import best_limit, image_frontier, quality_at_wait
+from workbench.evaluation.frontier import image_frontier, quality_at_wait
 from workbench.evaluation.image_replay import (
     PERFECT_KNOWLEDGE,
-    RenditionOutcomes,
     decide,
     perfect_knowledge,
     policy_name,
@@ -30,41 +28,35 @@ from workbench.evaluation.image_replay import (
     saves_data,
 )
 from workbench.evaluation.image_summary import HEADROOM_BUDGETS_MS, headroom, summarise_images
+from workbench.evaluation.segments import image_segments
 from workbench.evaluation.verdict import (
-    NET_MARGIN,
     judge_difference,
     judge_safety,
     recommend,
     slowest_fifth,
     users_to_settle,
 )
-from workbench.models import NetworkQuality, train_network_quality
+from workbench.models import NetworkQuality
 from workbench.policies.expected_value import Decider
-from workbench.policies.images import (
-    EffectiveType,
-    ImagePolicy,
-    OneRendition,
-    base_assumptions,
-    image_rules,
-    true_chance,
-)
+from workbench.policies.images import EffectiveType, ImagePolicy, OneRendition, base_assumptions, true_chance
 from workbench.studies.comparison import Comparison, ModelCost, PolicyResult
+from workbench.studies.image_plan import default_plan, prepare, train
+from workbench.studies.image_stage import (
+    Policy,
+    Stage,
+    Views,
+    check_decidable,
+    checked_margin,
+    settle,
+    tune,
+    why_not,
+)
 from workbench.studies.provenance import trace_origin
+from workbench.studies.sensitivity import image_sensitivity
 
-Policy = Callable[..., Any]
 Progress = Callable[[str], None]
 REFERENCE_SEES = "native_app"  # references may read whatever the source tells, whenever it is known
 ROWS_TIMED = 2_000
-
-
-@dataclass(frozen=True)
-class Views:
-    """The headline views of one part: what policies may see, and what each rendition would bring about."""
-
-    frame: pd.DataFrame
-    context: pd.DataFrame
-    outcomes: RenditionOutcomes
-    users: np.ndarray
 
 
 def study_images(
@@ -73,9 +65,12 @@ def study_images(
     rows: int | None = None,
     seed: int = 0,
     scenario: ImageScenario | None = None,
+    sensitivity: bool = False,
     progress: Progress | None = None,
 ) -> Comparison:
     """Walk the whole path on one dataset.
+
+    The split is by time where the data have users and times, else by user; the signal is masked where there is one.
 
     Parameters
     ----------
@@ -84,8 +79,10 @@ def study_images(
     rows : int, optional
         About how many rows, whole users drawn by ``seed``.
     seed : int
-        Of the draw, the split and the model.
+        Of the draw, the split, the mask and the model.
     scenario : ImageScenario, optional
+    sensitivity : bool
+        Whether to change one assumption at a time too (``result.sensitivity``): some twenty further studies.
     progress : callable, optional
         Told the name of each step as it begins.
 
@@ -102,12 +99,17 @@ def study_images(
     tell = progress or (lambda step: None)
     tell("load")
     views = dataset if isinstance(dataset, pd.DataFrame) else load(dataset, rows=rows, seed=seed)
-    split = split_by_user(views, seed=seed)
+    check_decidable(views)
+    plan = default_plan(views, scenario or ImageScenario(), seed)
+    split = prepare(views, plan)
     tell("train the model")
-    model = train_network_quality(split, seed=seed)
-    tell("fit the rules")
-    rules = image_rules(split)
-    result = compare_images(split, model, rules, scenario, progress=progress)
+    model = train(split, plan)
+    tell("settle on choose")
+    stage = settle(split, model, None, plan.scenario)
+    result = _read_test(stage, started=started, tell=tell)
+    if sensitivity:
+        table = image_sensitivity(views, plan, stage, margin=result.margin, progress=progress)
+        result = replace(result, sensitivity=table)
     return replace(result, seconds=time.perf_counter() - started)
 
 
@@ -151,33 +153,34 @@ def compare_images(
     """
     started = time.perf_counter()
     tell = progress or (lambda step: None)
-    scenario = scenario or ImageScenario()
-    margin = margin or split.card.margin or NET_MARGIN
-    rules = image_rules(split, known_by=model.known_by) if rules is None else tuple(rules)
-    choose, test = (_headline(part, split, model.known_by, scenario) for part in (split.choose, split.test))
+    tell("settle on choose")
+    stage = settle(split, model, rules, scenario)
+    return _read_test(stage, today=today, margin=margin, started=started, tell=tell)
 
-    tell("tune the limits")
-    why_not = {id(rule): _why_not(rule, choose, model.known_by) for rule in rules}
-    tuned = [_tune(rule, choose, scenario) for rule in rules if not why_not[id(rule)]]
-    if not tuned:
-        raise WorkbenchError(f"{split.card.name}: no rule is available on this data: {'; '.join(why_not.values())}.")
-    best_rule = max(tuned, key=lambda rule: _mean_net(rule, choose, scenario))
-    ours = _tune(ImagePolicy(model, assume=base_assumptions(split.card)), choose, scenario)
+
+def _read_test(
+    stage: Stage, *, started: float, tell: Progress, today: Policy | None = None, margin: float | None = None
+) -> Comparison:
+    """Replay every policy on test, and weigh the evidence."""
+    split, model, scenario = stage.split, stage.model, stage.scenario
+    margin = checked_margin(margin, split)
+    best_rule, ours = stage.best_rule, stage.ours
     now = today or _today(split)
-    now = next((rule for rule in tuned if rule == now), now)
+    now = next((rule for rule in stage.tuned if rule == now), now)
 
     tell("replay on test")
+    test = stage.test()
     slow = slowest_fifth(test.outcomes.load_ms[:, 0], test.users)
-    results = [_replay(rule, "rule", test, slow, scenario) for rule in tuned]
-    results += [PolicyResult(policy_name(rule), "rule", rule, why_not[id(rule)]) for rule in rules if why_not[id(rule)]]
+    results = [_replay(rule, "rule", test, slow, scenario) for rule in stage.tuned]
+    results += [
+        PolicyResult(policy_name(stage.rules[i]), "rule", stage.rules[i], why) for i, why in stage.why_not.items()
+    ]
     results.append(_replay(ours, "model", test, slow, scenario))
     truth = true_chance(split.card)
     if truth is not None:
-        results.append(_replay(_tune(truth, choose, scenario), "reference", test, slow, scenario))
+        results.append(_replay(tune(truth, stage.choose, scenario), "reference", test, slow, scenario))
     if not any(now is result.policy for result in results):
-        sees_all = replace(test, context=known_context(test.frame, REFERENCE_SEES, split.card.context))
-        replayed = _replay(now, "reference", sees_all, slow, scenario)
-        results.append(replace(replayed, name=f"today: {policy_name(now)}", sees=REFERENCE_SEES))
+        results.append(_replay_today(now, test, slow, stage))
     results.append(_replay_perfect_knowledge(test, slow, scenario))
 
     tell("weigh the evidence")
@@ -215,8 +218,9 @@ def compare_images(
             rule_gain=rule_gain,
             headroom=room,
             margin=margin,
-            rule=of_rule.name,
-            today=policy_name(now),
+            rule=f'"{of_rule.name}"',
+            today=f'"{policy_name(now)}"',
+            all_users=count_users(split),
         ),
         signal_free_share=_signal_free_share(split, model.known_by),
         test_users=len(np.unique(test.users)),
@@ -224,46 +228,12 @@ def compare_images(
         cost=_model_cost(model, ours, test, scenario),
         calibration=measure_calibration(late, chance_late),
         reliability=reliability(late, chance_late),
+        segments=_segments(of_model, of_rule, test, slow, split.seed),
+        slow=slow,
+        fast=slowest_fifth(-test.outcomes.load_ms[:, 0], test.users),
         provenance=trace_origin(split),
         seconds=time.perf_counter() - started,
     )
-
-
-def _headline(part: pd.DataFrame, split: Split, known_by: str, scenario: ImageScenario) -> Views:
-    context = known_context(part, known_by, split.card.context)
-    signal_free = ~has_signal(context)
-    frame = part[signal_free]
-    if not len(frame):
-        raise WorkbenchError(
-            f"{split.card.name}: every view shows a NetInfo value by {known_by}, so none is left to predict for. Take "
-            "an earlier known_by, such as first_request."
-        )
-    outcomes = rendition_outcomes(frame, scenario, base_assumptions(split.card))
-    return Views(frame, context[signal_free], outcomes, users_of(frame))
-
-
-def _why_not(rule: Policy, views: Views, known_by: str) -> str:
-    """Why a rule cannot be replayed on these views; empty where it can."""
-    for column in getattr(rule, "needs", ()):
-        if column not in views.context:
-            level = BY_NAME[column].level if column in BY_NAME else None
-            return f"{column} is known by {level}, not by {known_by}" if level else f"{column} is not context"
-        if views.context[column].isna().all():
-            return f"this data has no {column}"
-    return ""
-
-
-def _tune(policy: Policy, choose: Views, scenario: ImageScenario) -> Any:
-    """Give a policy that has a limit the one that serves best on ``choose``."""
-    if not isinstance(policy, Decider):
-        return policy
-    expected = policy.prospects(choose.context, scenario)
-    return replace(policy, limit=best_limit(expected, choose.outcomes, choose.context, scenario, choose.users))
-
-
-def _mean_net(policy: Policy, views: Views, scenario: ImageScenario) -> float:
-    action = decide(policy, views.context, scenario)
-    return float(realise(action, views.outcomes, scenario, views.frame.index)["net"].mean())
 
 
 def _replay(policy: Policy, kind: str, views: Views, slow: np.ndarray, scenario: ImageScenario) -> PolicyResult:
@@ -289,6 +259,16 @@ def _replay(policy: Policy, kind: str, views: Views, slow: np.ndarray, scenario:
     )
 
 
+def _replay_today(now: Policy, test: Views, slow: np.ndarray, stage: Stage) -> PolicyResult:
+    """What is done now may read columns that are known later than the comparison's; it is marked then."""
+    sees = ""
+    if why_not(now, test, stage.model.known_by):
+        sees = REFERENCE_SEES
+        test = replace(test, context=known_context(test.frame, sees, stage.split.card.context))
+    replayed = _replay(now, "reference", test, slow, stage.scenario)
+    return replace(replayed, name=f"today: {policy_name(now)}", sees=sees)
+
+
 def _replay_perfect_knowledge(views: Views, slow: np.ndarray, scenario: ImageScenario) -> PolicyResult:
     action = perfect_knowledge(views.context, views.outcomes)
     outcomes = realise(action, views.outcomes, scenario, views.frame.index)
@@ -304,6 +284,11 @@ def _today(split: Split) -> Policy:
 def _signal_free_share(split: Split, known_by: str) -> float:
     signals = [has_signal(known_context(part, known_by, split.card.context)) for _, part in split.parts()]
     return float(1 - pd.concat(signals).mean())
+
+
+def count_users(split: Split) -> int:
+    """Users of all parts, each once; views where there are no users."""
+    return len(np.unique(users_of(pd.concat([part for _, part in split.parts()]), split.cluster)))
 
 
 def _headroom_by_budget(test: Views, scenario: ImageScenario, split: Split) -> dict[float, float]:
@@ -325,9 +310,7 @@ def _quality_at_rules_wait(model: PolicyResult, rule: PolicyResult) -> float | N
 
 def _model_cost(model: NetworkQuality, policy: ImagePolicy, test: Views, scenario: ImageScenario) -> ModelCost:
     sample = test.context.iloc[:ROWS_TIMED]
-    started = time.perf_counter()
-    policy(sample, scenario)
-    seconds = time.perf_counter() - started
+    seconds = min(timeit.repeat(lambda: policy(sample, scenario), number=1, repeat=3))
     fields = sorted({name for head in model.heads_.values() for name in head.encoding.sources})
     return ModelCost(model.trees, model.kilobytes, 1e6 * seconds / len(sample), model.train_seconds_, tuple(fields))
 
@@ -340,6 +323,11 @@ def _against(rule: PolicyResult, results: list[PolicyResult], test: Views, seed:
 
 def _interval(one: PolicyResult, other: PolicyResult, views: Views, seed: int) -> Interval:
     return cluster_interval(_column(one, "net") - _column(other, "net"), views.users, seed=seed)
+
+
+def _segments(model: PolicyResult, rule: PolicyResult, test: Views, slow: np.ndarray, seed: int) -> pd.DataFrame:
+    net, wait = (_column(model, name) - _column(rule, name) for name in ("net", "excess_wait_ms"))
+    return image_segments(test.frame, net, test.users, added_wait_ms=wait, slow=slow, seed=seed)
 
 
 def _column(result: PolicyResult, name: str) -> np.ndarray:

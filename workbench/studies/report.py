@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 
+from workbench.datasets.schema import count_lost
 from workbench.evaluation.image_summary import ImageFigures
 from workbench.studies.comparison import Comparison, PolicyResult
-from workbench.studies.sentences import OFFLINE, assumptions, finding_from_shap, findings, first_screen
+from workbench.studies.sentences import (
+    OFFLINE,
+    assumptions,
+    finding_from_shap,
+    findings,
+    first_screen,
+    flips,
+    verdict_word,
+)
 
 DEFAULT_COLUMNS = ("large %", "late %", "extra wait", "slowest fifth", "MB per 1,000")
-COLOURS = {"better": "#009e73", "worse": "#d55e00", "equivalent": "#0072b2", "inconclusive": "#666666"}
+# Dark enough for white words (contrast of 4.5 and more).
+COLOURS = {"better": "#00795a", "worse": "#b84f00", "equivalent": "#0072b2", "inconclusive": "#59636e"}
 
 
 def to_dict(result: Comparison) -> dict[str, Any]:
@@ -23,8 +34,9 @@ def to_dict(result: Comparison) -> dict[str, Any]:
         "dataset": result.split.card.name,
         "decision": result.decision,
         "simulated": result.split.card.simulated,
+        "lost_probes": sum(count_lost(part) for _, part in result.split.parts()),
         "rows": {name: len(part) for name, part in result.split.parts()}
-        | {"dropped": sum(result.split.dropped.values())},
+        | {"masked": result.split.masked_rows, "dropped": sum(result.split.dropped.values())},
         "split": {"how": result.split.how, "seed": result.split.seed},
         "known_by": result.known_by,
         "signal_free_share": result.signal_free_share,
@@ -38,6 +50,9 @@ def to_dict(result: Comparison) -> dict[str, Any]:
             "margin": result.margin,
             "verdict": result.verdict,
             "safety": result.safety.word,
+            "added_wait_slowest_fifth_ms": result.safety.added_wait.estimate,
+            "added_wait_interval": [result.safety.added_wait.low, result.safety.added_wait.high],
+            "tolerated_wait_ms": result.safety.tolerance_ms,
             "users_to_settle": result.users_to_settle,
             "quality_at_rules_wait": result.quality_at_rules_wait,
         },
@@ -48,6 +63,8 @@ def to_dict(result: Comparison) -> dict[str, Any]:
         },
         "headroom": result.headroom,
         "headroom_by_budget": [{"budget_ms": budget, "net": net} for budget, net in result.headroom_by_budget.items()],
+        "sensitivity": _records(result.sensitivity),
+        "segments": _records(result.segments),
         "model": {
             "trees": result.cost.trees,
             "kilobytes": result.cost.kilobytes,
@@ -64,6 +81,13 @@ def to_dict(result: Comparison) -> dict[str, Any]:
     }
 
 
+def _records(table: pd.DataFrame | None) -> list[dict[str, Any]] | None:
+    """Rows of a table as dictionaries, missing numbers as None."""
+    if table is None:
+        return None
+    return table.astype(object).where(table.notna(), None).to_dict("records")
+
+
 def _policy_dict(policy: PolicyResult) -> dict[str, Any]:
     figures = asdict(policy.figures) if policy.figures else dict.fromkeys(ImageFigures.__dataclass_fields__)
     return {
@@ -72,7 +96,7 @@ def _policy_dict(policy: PolicyResult) -> dict[str, Any]:
         "available": policy.available,
         "reason": policy.reason or None,
         "reads_later_columns": bool(policy.sees),
-        **figures,
+        **{name: value if value is not None and math.isfinite(value) else None for name, value in figures.items()},
         "kilobytes": policy.kilobytes if policy.available else None,
         "limit": policy.limit if policy.available else None,
     }
@@ -85,7 +109,7 @@ def to_text(result: Comparison, *, every_column: bool = False) -> str:
     return "\n".join(
         [
             screen["title"],
-            f"RECOMMENDATION: {screen['recommendation']}   [{result.verdict.upper()}]",
+            f"RECOMMENDATION: {screen['recommendation']}   [{verdict_word(result)}]",
             *_align(key_table(result)),
             screen["difference"],
             screen["views"],
@@ -94,6 +118,7 @@ def to_text(result: Comparison, *, every_column: bool = False) -> str:
             f"Next: {screen['next']} {OFFLINE}",
             "",
             *_align(table),
+            *([flips(result)] if result.sensitivity is not None else []),
             *(f"not available: {policy.name}: {policy.reason}" for policy in result.results if policy.reason),
             "",
             "Assumptions",
@@ -172,7 +197,7 @@ def to_html(result: Comparison) -> str:
     screen = {key: html.escape(text) for key, text in first_screen(result).items()}
     badge = (
         f'<span class="badge" style="background:{COLOURS[result.verdict]};color:#fff;padding:.1em .6em;'
-        f'border-radius:.3em;font-weight:600">{result.verdict.upper()}</span>'
+        f'border-radius:.3em;font-weight:600">{verdict_word(result)}</span>'
     )
     simulated = '<strong class="simulated">SIMULATED</strong> ' if result.split.card.simulated else ""
     return (

@@ -8,13 +8,13 @@ import pandas as pd
 
 from workbench.datasets.schema import measured_quantities
 from workbench.evaluation.bootstrap import RESAMPLES, Interval
-from workbench.evaluation.verdict import COLLECT, TEST_MODEL
+from workbench.evaluation.verdict import HARMFUL, INCONCLUSIVE, NOT_SHOWN, TEST_MODEL
 from workbench.studies.comparison import Comparison
 
 OFFLINE = "Offline replay is an estimate until an A/B test confirms it."
+NO_SIGNAL = "This data carries no signal, so masking does not apply."
 QUANTITIES = {"rtt_ms": "round trip", "downlink_mbps": "throughput", "page_load_ms": "page load"}
 UNITS = {"rtt_ms": "ms", "downlink_mbps": "Mbit/s", "page_load_ms": "ms"}
-CALIBRATED_SLOPE, CALIBRATED_INTERCEPT = (0.8, 1.25), 0.25  # beyond these, headings call chances "off"
 
 
 def first_screen(result: Comparison) -> dict[str, str]:
@@ -40,48 +40,65 @@ def first_screen(result: Comparison) -> dict[str, str]:
 
 
 def _next_step(result: Comparison) -> str:
+    if result.safety.word == HARMFUL:
+        return "keep the model away from people until this is mended."
     if result.recommendation.action == TEST_MODEL:
         return "run the A/B test."
-    if result.recommendation.action == COLLECT:
-        return f"measure until about {result.users_to_settle:,} users are in the test part."
+    if result.verdict == INCONCLUSIVE:
+        return "measure more people, then compare again."
     return "no test needed."
 
 
 def _safety_sentence(result: Comparison) -> str:
-    added = result.safety.added_wait
-    wait = f"{added.estimate:+,.0f} ms a view ({added.low:+,.0f} to {added.high:+,.0f})"
-    words = {
-        "safe": f"the model does not make the slowest fifth of users wait longer: {wait}.",
-        "not_shown": f"it is not shown that the model spares the slowest fifth of users: {wait}.",
-        "harmful": f"HARMFUL: the model makes the slowest fifth of users wait longer: {wait}.",
-    }
-    return words[result.safety.word]
+    added, tolerance = result.safety.added_wait, result.safety.tolerance_ms
+    span = f"{added.low:+,.0f} to {added.high:+,.0f}"
+    wait = f"{added.estimate:+,.0f} ms a view ({span}; tolerated: {tolerance:,.0f})"
+    if result.safety.word == HARMFUL:
+        return f"HARMFUL: the model makes the slowest fifth of users wait longer: {wait}."
+    if result.safety.word == NOT_SHOWN:
+        return f"it is not shown that the slowest fifth of users wait no longer than tolerated: {wait}."
+    if added.high <= 0:
+        return f"the slowest fifth of users wait less with the model: {wait}."
+    return f"the slowest fifth of users wait no longer than tolerated: {wait}."
 
 
 def findings(result: Comparison) -> dict[str, str]:
     """One sentence for each heading of a proposal, by what it is about."""
     late = result.calibration.share
     rule = result.of("best_rule")
-    gain = result.quality_at_rules_wait
     return {
         "data": f"{_medians(result)}; the large images would be late in {100 * late:.0f} % of the views",
         "netinfo": _netinfo_finding(result),
         "model": _calibration_finding(result),
-        "rules": f"The best rule is the {rule.name}",
-        "frontier": "The model's frontier does not reach the rule's waiting"
-        if gain is None
-        else f"At the rule's waiting, the model sends {gain:+.1f} points of quality",
+        "rules": f'The best rule is "{rule.name}"',
+        "frontier": _frontier_finding(result.quality_at_rules_wait),
         "verdict": f"Model against best rule: {points(result.difference)} points, {result.verdict}",
         "headroom": f"Perfect knowledge would gain {result.headroom:.1f} points over one rendition for all: "
         + ("there is something to win" if result.headroom >= result.margin else "there is little to win"),
     }
 
 
+def verdict_word(result: Comparison) -> str:
+    """The verdict in large letters, with harm beside it where there is any."""
+    return result.verdict.upper() + (", BUT HARMFUL" if result.safety.word == HARMFUL else "")
+
+
+def _frontier_finding(gain: float | None) -> str:
+    if gain is None:
+        return "The model's frontier does not reach the rule's waiting"
+    if abs(gain) < 0.05:
+        return "At the rule's waiting, the model reaches the same quality"
+    return f"At the rule's waiting, the model {'gains' if gain > 0 else 'loses'} {abs(gain):.1f} points of quality"
+
+
 def finding_from_shap(explanation: Any) -> str:
     """Name the two features with the largest mean |SHAP|, the question itself aside."""
     strength = pd.Series(abs(explanation.values).mean(axis=0), index=explanation.feature_names)
-    first, second = strength.drop("the question itself").nlargest(2).index
-    return f"{first} says most about the network, then {second}"
+    names = list(strength.drop("the question itself").nlargest(2).index)
+    if not names:
+        return "Nothing that is known says anything about the network"
+    sentence = f"{names[0]} says most about the network" + (f", then {names[1]}" if len(names) > 1 else "")
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _medians(result: Comparison) -> str:
@@ -105,13 +122,12 @@ def _netinfo_finding(result: Comparison) -> str:
 
 
 def _calibration_finding(result: Comparison) -> str:
-    slope, intercept = result.calibration.slope, result.calibration.intercept
-    if slope is None or intercept is None:
-        return "Calibration cannot be judged: the large images are always, or never, late"
-    low, high = CALIBRATED_SLOPE
-    well = low <= slope <= high and abs(intercept) <= CALIBRATED_INTERCEPT
-    verb = "come true" if well else "are off"
-    return f"The model's chances {verb}: calibration slope {slope:.2f}, intercept {intercept:+.2f}"
+    bins = result.reliability
+    expected = float((bins["chance"] * bins["rows"]).sum() / bins["rows"].sum())
+    return (
+        f"The model expected the large images to be late in {100 * expected:.0f} % of the views; "
+        f"they were in {100 * result.calibration.share:.0f} %"
+    )
 
 
 def assumptions(result: Comparison) -> list[str]:
@@ -124,8 +140,9 @@ def assumptions(result: Comparison) -> list[str]:
         f"Load time is {scenario.connection_rtts:g} round trips plus the bytes at the measured throughput.",
         *_assumed_sentences(result),
         f"Policies see what is known by {result.known_by}; the split is {split.how}, seed {split.seed}.",
-        f"{100 * result.signal_free_share:.0f} % of all views come without a NetInfo value at that point; no masking "
-        "and no history are used.",
+        *_signal_sentences(result),
+        "Limits and the best rule were picked on other views: of limits that cannot be told apart there (one standard "
+        "error), the one nearest the declared price.",
         f"Intervals are 95 %, from {RESAMPLES:,} paired resamples of {result.test_users:,} users. Only model against "
         "best rule gets a verdict; all else is exploratory.",
     ]
@@ -136,6 +153,37 @@ def assumptions(result: Comparison) -> list[str]:
     if card.note:
         sentences.append(f"About the data: {card.note}")
     return [*sentences, OFFLINE]
+
+
+def _signal_sentences(result: Comparison) -> list[str]:
+    mask, train = result.split.mask, result.split.train
+    share = f"{100 * result.signal_free_share:.0f} %"
+    sentences = [f"{share} of all views come without a signal: no NetInfo value, no measurement younger than 600 s."]
+    if mask is None:
+        sentences.append("Nobody's signal was masked." if "last_age_s" in train else NO_SIGNAL)
+    else:
+        biased = ", slow ones more often" if mask.slow_biased else ""
+        first = " and from first views" if mask.first_views else ""
+        sentences.append(
+            f"The signal was taken from {100 * mask.users:.0f} % of the users{biased}{first}; nothing is learnt from "
+            "what masked users measured."
+        )
+    if "last_age_s" in train:
+        sentences.append("Views know what earlier views of their user measured, unless masked.")
+    return sentences
+
+
+def flips(result: Comparison) -> str:
+    """Which changed assumptions change the verdict word; empty where sensitivity was not asked for."""
+    if result.sensitivity is None:
+        return ""
+    changed = result.sensitivity.iloc[1:]
+    ran = changed[changed["verdict"] != ""]
+    flipped = ran[ran["verdict"] != result.verdict]
+    if flipped.empty:
+        return f"The verdict stays {result.verdict} under all {len(ran)} changed assumptions."
+    named = "; ".join(f"{row.group} {row.change}: {row.verdict}" for row in flipped.itertuples())
+    return f"The verdict changes under {len(flipped)} of {len(ran)} changed assumptions: {named}."
 
 
 def _assumed_sentences(result: Comparison) -> list[str]:

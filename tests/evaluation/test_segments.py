@@ -1,0 +1,154 @@
+"""Who gains, who loses: levels counted by hand, intervals by another road, nobody alone in a segment."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from workbench.evaluation.bootstrap import cluster_interval
+from workbench.evaluation.segments import COLUMNS, image_segments, typical_view
+
+N = 400
+
+
+def segments(views: pd.DataFrame, difference=None, users=None, **others) -> pd.DataFrame:
+    n = len(views)
+    given = {"added_wait_ms": np.zeros(n), "slow": np.zeros(n, bool)} | others
+    difference = np.arange(n, dtype=float) if difference is None else difference
+    return image_segments(views, difference, np.arange(n) if users is None else users, **given)
+
+
+def told(table: pd.DataFrame, dimension: str) -> dict[str, int]:
+    rows = table[table["dimension"] == dimension]
+    return dict(zip(rows["level"], rows["users"], strict=True))
+
+
+def countries(**counts: int) -> pd.DataFrame:
+    return pd.DataFrame({"country": np.repeat(list(counts), list(counts.values()))})
+
+
+def test_levels_under_20_users_are_merged():
+    assert told(segments(countries(IN=40, US=20, NA=19, BR=5)), "country") == {"IN": 40, "US": 20, "other": 24}
+
+
+def test_other_is_left_out_where_it_is_under_20_users_too():
+    assert told(segments(countries(IN=40, US=20, NA=19)), "country") == {"IN": 40, "US": 20}
+
+
+def test_eight_levels_stand_by_themselves_the_rest_is_other():
+    names = [f"C{i:02}" for i in range(12)]
+    table = segments(countries(**{name: 20 + i for i, name in enumerate(names)}))
+    levels = told(table, "country")
+    assert list(levels) == [*names[:3:-1], "other"]
+    assert levels["other"] == 20 + 21 + 22 + 23
+
+
+def test_users_are_counted_not_views():
+    table = segments(countries(IN=60, US=60), users=np.r_[np.arange(30).repeat(2), np.arange(100, 110).repeat(6)])
+    assert len(table) == 0, "US holds ten users, so India would stand alone"
+    table = segments(countries(IN=60, US=60), users=np.r_[np.arange(30).repeat(2), np.arange(20, 50).repeat(2)])
+    assert table[["users", "views"]].to_numpy().tolist() == [[30, 60], [30, 60]]
+
+
+def test_a_level_that_the_data_call_other_joins_the_rest():
+    assert told(segments(countries(other=30, IN=40, US=5)), "country") == {"IN": 40, "other": 35}
+
+
+def test_missing_values_are_a_level_and_empty_columns_none():
+    views = pd.DataFrame({"connection_type": ["wifi"] * 30 + [None] * 25, "country": [None] * 55})
+    table = segments(views)
+    assert told(table, "connection") == {"wifi": 30, "no value": 25}
+    assert set(table["dimension"]) == {"connection"}
+
+
+def test_the_network_is_the_provider_else_the_number():
+    views = pd.DataFrame({"asn": ["1"] * 30 + ["2"] * 30, "isp": ["Telia"] * 40 + ["Orange"] * 20})
+    assert told(segments(views), "network") == {"Telia": 40, "Orange": 20}
+    assert told(segments(views.assign(isp=None)), "network") == {"1": 30, "2": 30}
+
+
+def test_measured_remembered_slow_and_hours():
+    views = pd.DataFrame(
+        {
+            "effective_type": ["4g"] * 150 + [None] * 250,
+            "last_age_s": [np.nan] * 300 + [60.0] * 100,
+            "local_hour": np.repeat([23.0, 0.0, 5.0, 6.0, 17.0], 80),
+        }
+    )
+    table = segments(views, slow=np.arange(N) < 80)
+    assert told(table, "NetInfo") == {"measured": 150, "not measured": 250}
+    assert told(table, "history") == {"measured before": 100, "never before": 300}
+    assert told(table, "speed") == {"slowest fifth of users": 80, "all other users": 320}
+    hours = table[table["dimension"] == "local hour"]
+    assert list(zip(hours["level"], hours["users"], strict=True)) == [
+        ("00-05 h", 160),
+        ("06-11 h", 80),
+        ("12-17 h", 80),
+        ("18-23 h", 80),
+    ]
+
+
+def test_a_planted_gain_is_found_where_it_was_planted():
+    rng = np.random.default_rng(0)
+    views = pd.DataFrame({"os_family": rng.choice(["iOS", "Android", "Linux"], N)})
+    planted = views["os_family"].map({"iOS": 5.0, "Android": 0.0, "Linux": -5.0}).to_numpy()
+    table = segments(views, planted + rng.normal(0, 1, N)).set_index("level")
+    assert table.loc["iOS", "low"] > 4 and table.loc["Linux", "high"] < -4
+    assert table.loc["Android", "low"] < 0 < table.loc["Android", "high"]
+
+
+def test_intervals_are_those_of_each_segment_taken_alone():
+    """The same by another road: cut the segment out, resample its users."""
+    rng = np.random.default_rng(1)
+    views = pd.DataFrame({"device": rng.choice(["a", "b"], N), "country": rng.choice(["IN", "US", "BR"], N)})
+    users = rng.integers(0, 150, N)
+    net, wait = rng.normal(2, 8, (2, 150))[:, users] + rng.normal(0, 3, (2, N))
+    table = segments(views, net, users, added_wait_ms=wait)
+    assert list(table) == COLUMNS
+    for row in table.itertuples():
+        inside = (views[row.dimension] == row.level).to_numpy()
+        for values, found in (
+            (net, (row.difference, row.low, row.high)),
+            (wait, (row.added_wait_ms, row.added_wait_low, row.added_wait_high)),
+        ):
+            alone = cluster_interval(values[inside], users[inside], seed=7)
+            assert found[0] == pytest.approx(values[inside].mean())
+            assert found[1:] == pytest.approx((alone.low, alone.high), abs=0.2 * alone.half_width)
+        assert (row.users, row.views) == (len(set(users[inside])), inside.sum())
+
+
+def test_the_parts_of_a_dimension_add_up_to_the_whole():
+    rng = np.random.default_rng(2)
+    views, net = (
+        pd.DataFrame({"country": rng.choice(["IN", "US", "BR", "Fiji"], N, p=[0.5, 0.3, 0.1, 0.1])}),
+        rng.random(N),
+    )
+    table = segments(views, net)
+    assert (table["views"] @ table["difference"]) / N == pytest.approx(net.mean())
+    assert table["views"].sum() == N
+
+
+def test_order_of_rows_and_index_do_not_matter_and_the_seed_does():
+    rng = np.random.default_rng(3)
+    views = pd.DataFrame({"country": rng.choice(["IN", "US"], N)}, index=rng.permutation(N) // 2)
+    net, users = rng.normal(0, 1, N), rng.integers(0, 90, N)
+    table, turned = segments(views, net, users), segments(views[::-1], net[::-1], users[::-1])
+    pd.testing.assert_frame_equal(table, turned)
+    assert segments(views, net, users, seed=1)["low"].tolist() != table["low"].tolist()
+
+
+def test_no_verdict_word():
+    table = segments(countries(IN=40, US=20))
+    words = {"better", "worse", "equivalent", "inconclusive", "harmful", "safe"}
+    assert not words & {*table["level"], *table["dimension"], *table.columns}
+
+
+def test_the_typical_view_is_the_majoritys_and_its_time_the_median():
+    outcomes = pd.DataFrame({"rendition": [2, 2, 1, 0, 2], "load_ms": [100.0, 300, 500, 700, 9000]})
+    group = np.array([True, True, True, True, False])
+    view = typical_view(outcomes, group)
+    assert (view.rendition, view.share, view.load_ms) == (2, 0.5, 400)
+
+
+def test_a_tie_goes_to_the_smaller_rendition():
+    outcomes = pd.DataFrame({"rendition": [2, 1], "load_ms": [1.0, 3.0]})
+    assert typical_view(outcomes, np.array([True, True])).rendition == 1

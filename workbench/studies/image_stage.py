@@ -1,0 +1,196 @@
+"""What a comparison settles before it reads the test part: headline views, limits, the best rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workbench.datasets.schema import BY_NAME, has_signal, known_context, measured_quantities
+from workbench.datasets.splits import Split, users_of
+from workbench.delivery import ImageScenario
+from workbench.errors import WorkbenchError
+from workbench.evaluation.bootstrap import Interval, cluster_interval
+from workbench.evaluation.frontier import best_limit
+from workbench.evaluation.image_replay import RenditionOutcomes, decide, policy_name, realise, rendition_outcomes
+from workbench.evaluation.verdict import NET_MARGIN
+from workbench.models import NetworkQuality
+from workbench.models.network_quality import rows_hash
+from workbench.policies.expected_value import Decider
+from workbench.policies.images import ImagePolicy, base_assumptions, image_rules
+
+Policy = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Views:
+    """The headline views of one part: what policies may see, and what each rendition would bring about."""
+
+    frame: pd.DataFrame
+    context: pd.DataFrame
+    outcomes: RenditionOutcomes
+    users: np.ndarray
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Policies as ``choose`` settled them: limits tuned, the best rule picked; nothing of test has been read.
+
+    ``why_not`` tells by position in ``rules`` why a rule is not available.
+    """
+
+    split: Split
+    scenario: ImageScenario
+    model: NetworkQuality
+    rules: tuple[Policy, ...]
+    why_not: Mapping[int, str]
+    tuned: tuple[Policy, ...]
+    best_rule: Policy
+    ours: ImagePolicy
+    choose: Views
+
+    def test(self) -> Views:
+        """The headline views of test."""
+        return headline(self.split.test, self.split, self.model.known_by, self.scenario)
+
+
+def settle(
+    split: Split, model: NetworkQuality, rules: Iterable[Policy] | None = None, scenario: ImageScenario | None = None
+) -> Stage:
+    """Tune every limit and pick the best rule, on ``choose`` alone.
+
+    Raises
+    ------
+    WorkbenchError
+        Where no rule is available, no view is without a signal, or a policy peeks or answers wrongly.
+    """
+    scenario = scenario or ImageScenario()
+    check_decidable(split.train)
+    _check_same_split(split, model)
+    rules = image_rules(split, known_by=model.known_by) if rules is None else _checked_rules(rules, model)
+    choose = headline(split.choose, split, model.known_by, scenario)
+    reasons = [why_not(rule, choose, model.known_by) for rule in rules]
+    tuned = tuple(tune(rule, choose, scenario) for rule, reason in zip(rules, reasons, strict=True) if not reason)
+    if not tuned:
+        raise WorkbenchError(f"{split.card.name}: no rule is available on this data: {'; '.join(reasons)}.")
+    return Stage(
+        split=split,
+        scenario=scenario,
+        model=model,
+        rules=rules,
+        why_not={i: reason for i, reason in enumerate(reasons) if reason},
+        tuned=tuned,
+        best_rule=max(tuned, key=lambda rule: replay(rule, choose, scenario)["net"].mean()),
+        ours=tune(ImagePolicy(model, assume=base_assumptions(split.card)), choose, scenario),
+        choose=choose,
+    )
+
+
+def check_decidable(frame: Any) -> None:
+    """Refuse what images cannot be decided on.
+
+    Raises
+    ------
+    WorkbenchError
+        Where the frame is none, or measures neither RTT nor throughput.
+    """
+    if not isinstance(frame, pd.DataFrame):
+        raise WorkbenchError(f"expected a dataset's name, the path of a card, or a DataFrame; got {frame!r}.")
+    if not {"rtt_ms", "downlink_mbps"} & set(measured_quantities(frame)):
+        raise WorkbenchError(
+            "image delivery is decided by rtt_ms or downlink_mbps; neither was measured here, so images cannot be "
+            "decided on this data."
+        )
+
+
+def checked_margin(margin: float | None, split: Split) -> float:
+    """The margin given, else the card's, else 1 point.
+
+    Raises
+    ------
+    WorkbenchError
+        Where it is not above 0.
+    """
+    margin = next(m for m in (margin, split.card.margin, NET_MARGIN) if m is not None)
+    if not 0 < margin < np.inf:
+        raise WorkbenchError(f"margin must be a number of points above 0; got {margin!r}.")
+    return margin
+
+
+def _check_same_split(split: Split, model: NetworkQuality) -> None:
+    if model.trained_on_ != rows_hash(split.train):
+        raise WorkbenchError(
+            "the model was trained on other rows than this split's train part, perhaps on people of its test part. "
+            "Train it on this split: wb.train_network_quality(split)."
+        )
+
+
+def _checked_rules(rules: Iterable[Policy], model: NetworkQuality) -> tuple[Policy, ...]:
+    listed: tuple[Any, ...] = () if callable(rules) or isinstance(rules, str) else tuple(rules)
+    if not listed or not all(map(callable, listed)):
+        raise WorkbenchError(f"rules must be a list of callables, such as wb.image_rules(split); got {rules!r}.")
+    names = [policy_name(rule) for rule in listed]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise WorkbenchError(f"each rule needs a name of its own; {', '.join(map(repr, twice))} came more than once.")
+    for rule in listed:
+        known_by = getattr(rule, "known_by", model.known_by)
+        if known_by != model.known_by:
+            raise WorkbenchError(
+                f"{policy_name(rule)} was fitted on what is known by {known_by}, the model by {model.known_by}. "
+                "Fit both alike: wb.image_rules(split, known_by=model.known_by)."
+            )
+    return listed
+
+
+def headline(part: pd.DataFrame, split: Split, known_by: str, scenario: ImageScenario) -> Views:
+    """The views of a part that come without a signal.
+
+    Raises
+    ------
+    WorkbenchError
+        Where there is none.
+    """
+    context = known_context(part, known_by, split.card.context)
+    signal_free = ~has_signal(context)
+    frame = part[signal_free]
+    if not len(frame):
+        raise WorkbenchError(
+            f"{split.card.name}: every view shows a signal by {known_by}, so none is left to predict for. Take an "
+            "earlier known_by, such as first_request."
+        )
+    outcomes = rendition_outcomes(frame, scenario, base_assumptions(split.card))
+    return Views(frame, context[signal_free], outcomes, users_of(frame, split.cluster))
+
+
+def why_not(rule: Policy, views: Views, known_by: str) -> str:
+    """Why a rule cannot be replayed on these views; empty where it can."""
+    for column in getattr(rule, "needs", ()):
+        if column not in views.context:
+            level = BY_NAME[column].level if column in BY_NAME else None
+            return f"{column} is known by {level}, not by {known_by}" if level else f"{column} is not context"
+        if views.context[column].isna().all():
+            return f"these views have no {column}"
+    return ""
+
+
+def tune(policy: Policy, choose: Views, scenario: ImageScenario) -> Any:
+    """Give a policy that has a limit the one that serves best on ``choose``."""
+    if not isinstance(policy, Decider):
+        return policy
+    expected = policy.prospects(choose.context, scenario)
+    return replace(policy, limit=best_limit(expected, choose.outcomes, choose.context, scenario, choose.users))
+
+
+def replay(policy: Policy, views: Views, scenario: ImageScenario) -> pd.DataFrame:
+    """Outcomes of a policy on views, one row a view."""
+    action = decide(policy, views.context, scenario)
+    return realise(action, views.outcomes, scenario, views.frame.index)
+
+
+def net_difference(one: pd.DataFrame, other: pd.DataFrame, views: Views, seed: int) -> Interval:
+    """Net of one replay minus another's on the same views, users resampled."""
+    return cluster_interval(one["net"].to_numpy() - other["net"].to_numpy(), views.users, seed=seed)

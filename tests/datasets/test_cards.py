@@ -315,3 +315,18 @@ def test_without_a_checkout_the_way_out_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("workbench.datasets.cards.CHECKOUT", tmp_path)
     with pytest.raises(WorkbenchError, match="Set WORKBENCH_DATASETS to the folder of your cards, or give the path"):
         find_card("mobile_bandwidth")
+
+
+@pytest.mark.parametrize("name", ["...toml", "-x.toml", "a b.toml"])
+def test_a_card_whose_name_would_lead_elsewhere_is_refused(tmp_path, name):
+    (tmp_path / name).write_text("")
+    with pytest.raises(WorkbenchError, match="a card's file name must begin with a letter or digit"):
+        read_card(tmp_path / name)
+
+
+@pytest.mark.parametrize("entry", ['planted = "yes"', "rows = 1.5", "seed = -1"])
+def test_what_is_generated_is_checked(tmp_path, entry):
+    path = tmp_path / "world.toml"
+    path.write_text(f'generator = "synthetic_network"\n[generate]\n{entry}\n')
+    with pytest.raises(WorkbenchError, match=r"of \[generate\] must be"):
+        read_card(path)

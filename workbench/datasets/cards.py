@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.datasets.schema import BY_NAME, COLUMNS, FLAG, LEVELS, LOSABLE, MEASURED, NUMBER, TEXT, Column
-from workbench.errors import WorkbenchError, did_you_mean
+from workbench.errors import WorkbenchError, check_whole, did_you_mean
 
 KINDS = ("measurements",)
 READERS = ("csv", "jsonl", "parquet")
@@ -32,6 +32,7 @@ KINDS_IN_WORDS = {
     SCALARS: "one text, number, true or false",
 }
 SHA256 = re.compile("[0-9a-f]{64}")
+CARD_NAME = re.compile(r"\w[\w.-]*")
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -162,8 +163,7 @@ class Card:
             raise WorkbenchError(f"{self.name}: separator must be one character; got {self.separator!r}.")
         if self.generator:
             _one_of(self.name, "generator", self.generator, tuple(GENERATORS))
-            for key in self.generate:
-                _one_of(self.name, f"what {self.generator} takes", key, GENERATORS[self.generator])
+            self._check_generate()
         self._check_columns()
         self._check_measured()
         for quantity, values in self.assume.items():
@@ -172,6 +172,13 @@ class Card:
                 raise _not_rising(self.name, quantity, tuple(values))
         if self.margin is not None and not (_is_number(self.margin) and 0 < self.margin < math.inf):
             raise WorkbenchError(f"{self.name}: margin must be a number above 0; got {self.margin!r}.")
+
+    def _check_generate(self) -> None:
+        for key in self.generate:
+            _one_of(self.name, f"what {self.generator} takes", key, GENERATORS[self.generator])
+        for key in ("rows", "seed"):
+            check_whole(f"{self.name}: {key} of [generate]", self.generate.get(key, 1), at_least=0)
+        _typed_as(self.name, "planted of [generate]", self.generate.get("planted", True), bool)
 
     def _check_columns(self) -> None:
         own = [column.name for column in self.context]
@@ -243,6 +250,11 @@ def read_card(path: Path) -> Card:
         Where the file is not TOML, or holds a field, level or column that cards do not have, or a field of another
         type.
     """
+    if not CARD_NAME.fullmatch(path.stem):
+        raise WorkbenchError(
+            f"a card's file name must begin with a letter or digit and hold no more than letters, digits, '_', '-' and "
+            f"'.'; got {path.name!r}. Its downloads lie in a folder of that name."
+        )
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows editors put a mark in front
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:

@@ -234,6 +234,22 @@ def headroom_html(result: Comparison) -> str:
     return _html_table(pd.DataFrame([points], index=index))
 
 
+def segments_html(result: Comparison, most: int = 4) -> str:
+    """Model minus best rule by segment, the largest segments of each dimension; exploratory."""
+    largest = result.segments.sort_values("views", ascending=False, kind="stable").groupby("dimension").head(most)
+    rows = largest.sort_index()
+    table = pd.DataFrame(
+        {
+            "users": [f"{n:,}" for n in rows["users"]],
+            "model gains": [f"{d:+.1f}" for d in rows["difference"]],
+            "from": [f"{d:+.1f}" for d in rows["low"]],
+            "to": [f"{d:+.1f}" for d in rows["high"]],
+        },
+        index=pd.Index([f"{row.dimension}: {row.level}" for row in rows.itertuples()], name="segment"),
+    )
+    return _html_table(table)
+
+
 def policies_html(result: Comparison, *, every_column: bool = False) -> str:
     """The table of policies, and why a rule is not in it."""
     missing = "".join(

@@ -72,6 +72,7 @@ def findings(result: Comparison) -> dict[str, str]:
         "model": _calibration_finding(result),
         "rules": f'The best rule is "{rule.name}"',
         "frontier": _frontier_finding(result.quality_at_rules_wait),
+        "sensitivity": flips(result).split(":")[0].rstrip(".") or "No assumption was changed",
         "verdict": f"Model against best rule: {points(result.difference)} points, {result.verdict}",
         "headroom": f"Perfect knowledge would gain {result.headroom:.1f} points over one rendition for all: "
         + ("there is something to win" if result.headroom >= result.margin else "there is little to win"),

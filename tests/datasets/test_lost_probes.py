@@ -14,6 +14,7 @@ from workbench.errors import WorkbenchError
 from workbench.evaluation.verdict import slowest_fifth
 from workbench.features.network import count_chances, interpolate_chance, threshold_grid
 from workbench.models.threshold_trees import _targets, ask
+from workbench.studies.sentences import assumptions
 
 LOST = 0.2
 HUGE = np.array([1e4, 1e6, np.inf])
@@ -142,3 +143,8 @@ def test_pictures_leave_lost_probes_out_and_say_so(views):
     assert any(words in text.get_text() for text in ax.texts)
     assert np.isfinite(ax.get_xlim()).all()
     plt.close(ax.figure)
+
+
+def test_reports_say_what_became_of_lost_probes(study, views):
+    said = " ".join(assumptions(study))
+    assert f"({views.attrs['lost']:,}) the probe was lost: they count as abandoned" in said

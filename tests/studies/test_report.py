@@ -68,6 +68,17 @@ def test_json_holds_what_is_promised(result):
     assert told["today"] in [policy["name"] for policy in told["policies"]]
 
 
+def test_calibration_is_told_per_budget_and_rendition(result):
+    rows = result.to_dict()["model"]["calibration_by_budget"]
+    assert [(row["budget_ms"], row["rendition"]) for row in rows] == [
+        (budget, name) for budget in (500, 1000, 2000) for name in ("small", "medium", "large")
+    ]
+    base = next(row for row in rows if row["budget_ms"] == 1000 and row["rendition"] == "large")
+    assert (base["slope"], base["auc"]) == pytest.approx((result.calibration.slope, result.calibration.auc))
+    shares = [row["share"] for row in rows if row["rendition"] == "large"]
+    assert shares == sorted(shares, reverse=True)
+
+
 def test_the_interval_holds_the_difference_of_the_nets(result):
     told = result.to_dict()
     nets = {policy["name"]: policy["net"] for policy in told["policies"]}

@@ -83,7 +83,8 @@ class Comparison:
 
     ``best_rule`` and ``today`` are policies (callables); ``results`` holds every policy's figures, on the headline
     views (those without a signal) of test. ``difference`` is model minus best rule in net, ``rule_gain`` best rule
-    minus today's, ``against_best_rule`` every other policy minus the best rule, by name. ``segments`` (see
+    minus today's, ``against_best_rule`` every other policy minus the best rule, by name. ``calibration_by_budget``
+    judges the model's chances that each rendition is late, a row a budget and rendition. ``segments`` (see
     ``image_segments``) is exploratory; ``slow`` and ``fast`` tell which headline views of test belong to the slowest
     and the fastest fifth of users (boolean, shape (rows,)).
     """
@@ -111,6 +112,7 @@ class Comparison:
     quality_at_rules_wait: float | None
     cost: ModelCost
     calibration: Calibration
+    calibration_by_budget: pd.DataFrame = field(repr=False)
     reliability: pd.DataFrame = field(repr=False)
     segments: pd.DataFrame = field(repr=False)
     slow: np.ndarray = field(repr=False)

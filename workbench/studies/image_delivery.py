@@ -6,7 +6,7 @@ import os
 import time
 import timeit
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -57,6 +57,7 @@ from workbench.studies.sensitivity import image_sensitivity
 Progress = Callable[[str], None]
 REFERENCE_SEES = "native_app"  # references may read whatever the source tells, whenever it is known
 ROWS_TIMED = 2_000
+CALIBRATION_BUDGETS = (0.5, 1.0, 2.0)
 
 
 def study_images(
@@ -227,6 +228,7 @@ def _read_test(
         quality_at_rules_wait=_quality_at_rules_wait(of_model, of_rule),
         cost=_model_cost(model, ours, test, scenario),
         calibration=measure_calibration(late, chance_late),
+        calibration_by_budget=_calibration_by_budget(ours, test, scenario, split),
         reliability=reliability(late, chance_late),
         segments=_segments(of_model, of_rule, test, slow, split.seed),
         slow=slow,
@@ -298,6 +300,19 @@ def _headroom_by_budget(test: Views, scenario: ImageScenario, split: Split) -> d
         budget: headroom(rendition_outcomes(test.frame, scenario.with_budget(budget), assume), test.context)
         for budget in budgets
     }
+
+
+def _calibration_by_budget(ours: ImagePolicy, test: Views, scenario: ImageScenario, split: Split) -> pd.DataFrame:
+    """How good the model's chances are that each rendition is late, at half, once and twice the budget."""
+    rows = []
+    for factor in CALIBRATION_BUDGETS:
+        at = scenario.with_budget(factor * scenario.budget_ms)
+        late = rendition_outcomes(test.frame, at, base_assumptions(split.card)).late
+        chance = ours.prospects(test.context, at).late
+        for i, rendition in enumerate(at.ladder.names):
+            measured = measure_calibration(late[:, i], chance[:, i])
+            rows.append({"budget_ms": at.budget_ms, "rendition": rendition} | asdict(measured))
+    return pd.DataFrame(rows)
 
 
 def _quality_at_rules_wait(model: PolicyResult, rule: PolicyResult) -> float | None:

@@ -74,6 +74,7 @@ def to_dict(result: Comparison) -> dict[str, Any]:
             "log_loss": result.calibration.log_loss,
             "auc": result.calibration.auc,
             "calibration": {"slope": result.calibration.slope, "intercept": result.calibration.intercept},
+            "calibration_by_budget": _records(result.calibration_by_budget),
         },
         "assumptions": assumptions(result),
         "provenance": dict(result.provenance),

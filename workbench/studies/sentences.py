@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.datasets.schema import measured_quantities
+from workbench.datasets.schema import count_lost, measured_quantities
 from workbench.evaluation.bootstrap import RESAMPLES, Interval
 from workbench.evaluation.verdict import HARMFUL, INCONCLUSIVE, NOT_SHOWN, TEST_MODEL
 from workbench.studies.comparison import Comparison
@@ -142,6 +142,7 @@ def assumptions(result: Comparison) -> list[str]:
         *_assumed_sentences(result),
         f"Policies see what is known by {result.known_by}; the split is {split.how}, seed {split.seed}.",
         *_signal_sentences(result),
+        *_lost_sentence(result),
         "Limits and the best rule were picked on other views: of limits that cannot be told apart there (one standard "
         "error), the one nearest the declared price.",
         f"Intervals are 95 %, from {RESAMPLES:,} paired resamples of {result.test_users:,} users. Only model against "
@@ -172,6 +173,17 @@ def _signal_sentences(result: Comparison) -> list[str]:
     if "last_age_s" in train:
         sentences.append("Views know what earlier views of their user measured, unless masked.")
     return sentences
+
+
+def _lost_sentence(result: Comparison) -> list[str]:
+    views = sum(len(part) for _, part in result.split.parts())
+    lost = sum(count_lost(part) for _, part in result.split.parts())
+    if not lost:
+        return []
+    return [
+        f"In {100 * lost / views:.1f} % of the views ({lost:,}) the probe was lost: they count as abandoned whatever "
+        "is sent, for leaving them out would count survivors only."
+    ]
 
 
 def flips(result: Comparison) -> str:

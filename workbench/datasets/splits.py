@@ -85,7 +85,7 @@ def split_by_user(
     WorkbenchError
         Where the frame carries no card, holds fewer than 20 users, or the seed is negative.
     """
-    card = _card_of(frame)
+    card = card_of(frame)
     check_whole("seed", seed, at_least=0)
     frame, hidden = _prepare(frame, mask, history)
     users = users_of(frame, cluster)
@@ -141,7 +141,7 @@ def split_by_time(frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = Non
     WorkbenchError
         Where the frame carries no card, has no times, or all at one moment.
     """
-    card = _card_of(frame)
+    card = card_of(frame)
     check_whole("seed", seed, at_least=0)
     if not has_time(frame):
         raise WorkbenchError(
@@ -172,7 +172,14 @@ def split_by_time(frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = Non
     )
 
 
-def _card_of(frame: pd.DataFrame) -> Card:
+def card_of(frame: pd.DataFrame) -> Card:
+    """The card that a frame carries.
+
+    Raises
+    ------
+    WorkbenchError
+        Where it carries none.
+    """
     card = frame.attrs.get("card")
     if not isinstance(card, Card):
         raise WorkbenchError(

@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 
 from workbench.datasets.schema import COLUMNS, MEASURED, Column, measured_quantities
-from workbench.datasets.splits import FEWEST_USERS, users_of
+from workbench.datasets.splits import FEWEST_USERS, card_of, users_of
 from workbench.errors import WorkbenchError, did_you_mean
 from workbench.plotting.style import (
     BLUE,
@@ -24,7 +24,6 @@ from workbench.plotting.style import (
     VERMILLION,
     WORDS,
     axes_or_new,
-    card_of,
     figure_of,
     label_source,
     log_axis,

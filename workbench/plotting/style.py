@@ -9,13 +9,11 @@ from typing import Any
 
 import matplotlib
 import matplotlib.pyplot as plt
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
 
 from workbench.datasets.cards import Card
-from workbench.errors import WorkbenchError
 
 STYLE = Path(__file__).with_name("workbench.mplstyle")
 
@@ -61,23 +59,6 @@ def figure_of(ax: Axes) -> Figure:
     figure = ax.get_figure(root=True)
     assert figure is not None
     return figure
-
-
-def card_of(frame: pd.DataFrame) -> Card:
-    """The card that a frame carries.
-
-    Raises
-    ------
-    WorkbenchError
-        Where it carries none: a picture could not say where its data come from.
-    """
-    card = frame.attrs.get("card")
-    if not isinstance(card, Card):
-        raise WorkbenchError(
-            "expected a frame from wb.load() or wb.measurements(), which carries its card; got a frame without one. "
-            "Pass your DataFrame through wb.measurements(df)."
-        )
-    return card
 
 
 def label_source(ax: Axes, card: Card) -> None:

@@ -6,12 +6,10 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from workbench.datasets.cards import Card
 from workbench.datasets.history import Mask, has_time
 from workbench.datasets.schema import SIGNALS, context_columns
-from workbench.datasets.splits import Split, split_by_time, split_by_user
+from workbench.datasets.splits import Split, card_of, split_by_time, split_by_user
 from workbench.delivery import ImageScenario
-from workbench.errors import WorkbenchError
 from workbench.models import NetworkQuality, train_network_quality
 
 
@@ -49,7 +47,7 @@ class Plan:
 
 def default_plan(views: pd.DataFrame, scenario: ImageScenario, seed: int) -> Plan:
     """The headline's plan: by time where there is time, masked where there is a signal."""
-    card: Card = views.attrs["card"]
+    card = card_of(views)
     timed = has_time(views)
     return Plan(
         scenario=scenario,
@@ -69,9 +67,7 @@ def prepare(views: pd.DataFrame, plan: Plan) -> Split:
     WorkbenchError
         Where the frame carries no card, or cannot be split that way.
     """
-    card = views.attrs.get("card")
-    if not isinstance(card, Card):
-        raise WorkbenchError("expected a frame from wb.load() or wb.measurements(), which carries its card.")
+    card = card_of(views)
     place = {"low": 0, "base": 1, "high": 2}[plan.assume]
     assume = {quantity: (values[0], values[place], values[2]) for quantity, values in card.assume.items()}
     frame = views.drop(columns=[name for name in plan.without if name in views])

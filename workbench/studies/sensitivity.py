@@ -10,6 +10,7 @@ import pandas as pd
 
 from workbench.datasets.history import Mask, has_time
 from workbench.datasets.schema import LEVELS, context_columns
+from workbench.datasets.splits import card_of
 from workbench.errors import WorkbenchError
 from workbench.evaluation.image_replay import policy_name
 from workbench.evaluation.verdict import judge_difference
@@ -57,7 +58,7 @@ def changes(views: pd.DataFrame, plan: Plan) -> Iterator[Change]:
         The base case.
     """
     yield from _scenario_changes(plan)
-    card = views.attrs["card"]
+    card = card_of(views)
     for quantity, values in card.assume.items():
         if quantity not in views:
             for name, value in (("low", values[0]), ("high", values[2])):

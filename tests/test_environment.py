@@ -42,8 +42,14 @@ def declared(project: dict, *extras: str) -> list[Requirement]:
     return [Requirement(text) for text in texts]
 
 
+def by_pip(environment: dict) -> list[str]:
+    """Return what pip adds to conda's packages, in order; the last is the workbench itself."""
+    return next(each["pip"] for each in environment["dependencies"] if isinstance(each, dict))
+
+
 def conda_bounds(environment: dict) -> dict[str, SpecifierSet]:
-    requirements = [Requirement(text) for text in environment["dependencies"] if isinstance(text, str)]
+    texts = [text for text in environment["dependencies"] if isinstance(text, str)]
+    requirements = [Requirement(text) for text in [*texts, *by_pip(environment)[:-1]]]
     return {requirement.name: requirement.specifier for requirement in requirements}
 
 
@@ -89,7 +95,7 @@ def test_the_name_map_holds_nothing_stale():
 
 def test_conda_takes_the_package_itself_from_here_and_nothing_from_the_default_channel():
     assert environment()["channels"] == ["conda-forge", "nodefaults"]
-    assert {"pip": ["-e ."]} in environment()["dependencies"]
+    assert by_pip(environment())[-1] == "-e ."
 
 
 def test_the_lock_is_tied_to_no_host():

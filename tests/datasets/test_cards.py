@@ -24,11 +24,16 @@ def test_the_shipped_cards_parse_and_say_what_they_are():
     cards = {card.name: card for card in list_cards()}
     assert list(cards) == [
         "atlas_pings",
+        "eshop2008",
         "mobile_bandwidth",
+        "msnbc",
         "ofcom_hours",
         "ofcom_panel",
         "synthetic_measurements",
+        "synthetic_navigations",
+        "synthetic_navigations_null",
         "synthetic_null",
+        "wikispeedia",
     ]
     for card in cards.values():
         assert card.title
@@ -37,8 +42,13 @@ def test_the_shipped_cards_parse_and_say_what_they_are():
         assert card.folder == CHECKOUT / "datasets"
         assert card.mirror_only == (bool(card.files) and not any(file.url for file in card.files))
         assert all(len(file.sha256) == 64 for file in card.files)
-    assert {name for name, card in cards.items() if card.simulated} == {"synthetic_measurements", "synthetic_null"}
-    assert [cards[name].generate["planted"] for name in ("synthetic_measurements", "synthetic_null")] == [True, False]
+    planted = {name: card.generate["planted"] for name, card in cards.items() if card.simulated}
+    assert planted == {
+        "synthetic_measurements": True,
+        "synthetic_navigations": True,
+        "synthetic_navigations_null": False,
+        "synthetic_null": False,
+    }
 
 
 def test_mobile_bandwidth_is_pinned_to_a_commit_and_assumes_chromiums_rtt():
@@ -136,7 +146,7 @@ def test_every_field_of_a_card_is_read(card_of):
         ('name = "x"', "a card's field must be one of"),
         ('folder = "/etc"', "a card's field must be one of"),
         ("title = 5", "title must be text; got 5"),
-        ('kind = "traces"', "kind must be one of measurements; got 'traces'"),
+        ('kind = "traces"', "kind must be one of measurements, navigations; got 'traces'"),
         ('reader = "xml"', "reader must be one of csv, jsonl, parquet; got 'xml'"),
         ('separator = "::"', "separator must be one character; got '::'"),
         ("separator = 5", "separator must be text; got 5"),
@@ -211,7 +221,7 @@ def test_every_field_of_a_card_is_read(card_of):
         ('[[files]]\nurl = "https://x.org"', "a file name in a card is a plain name, .*; got ''"),
         (
             '[[files]]\nname = "a"\nsize = 5',
-            "a file's field must be one of name, url, sha256, constants, folder; got 'size'",
+            "a file's field must be one of name, url, sha256, constants, folder, links; got 'size'",
         ),
         ('[[files]]\nname = "a"\nurl = "ftp://x.org/a"', "url of a must start with http:// or https://; got 'ftp://"),
         ('[[files]]\nname = "a"\nsha256 = "md5"', "sha256 of a must be 64 digits of 0 to 9 and a to f; got 'md5'"),
@@ -285,7 +295,7 @@ def test_a_path_without_a_card_is_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["mobile_bandwith", "Mobile_Bandwidth"])
 def test_an_unknown_name_is_answered_with_the_nearest(name):
-    with pytest.raises(WorkbenchError, match=r"mobile_bandwidth, ofcom_hours, .* Did you mean 'mobile_band"):
+    with pytest.raises(WorkbenchError, match=r"mobile_bandwidth, msnbc, ofcom_hours, .* Did you mean 'mobile_band"):
         find_card(name)
 
 

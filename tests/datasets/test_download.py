@@ -1,4 +1,6 @@
+import errno
 import hashlib
+import io
 import os
 import socket
 from collections.abc import Iterator
@@ -135,6 +137,95 @@ def test_a_cache_that_cannot_be_written_is_told(upstream, cards):
     (cards / "cache").write_text("a file where the folder should be")
     file = SourceFile("a.csv", upstream.holds("/a.csv"), SHA)
     assert refusal(file, cards).startswith(f"could not write {cards / 'cache' / 'ours' / 'a.csv'}: ")
+
+
+def fails_with(number: int):
+    def fails(*args: object, **kwargs: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fails
+
+
+class FullAfterFourBytes(io.FileIO):
+    def write(self, data: bytes) -> None:
+        super().write(data[:4])
+        fails_with(errno.ENOSPC)()
+
+
+def copy_that_breaks_off(source: str, target: str, **kwargs: object) -> None:
+    Path(target).write_bytes(Path(source).read_bytes()[:4])
+    fails_with(errno.ENOSPC)()
+
+
+# What the system refuses, step by step; permission bits alone do not bind everybody (not root).
+FAULTS = {
+    "a folder on a read-only disk": {"os.makedirs": fails_with(errno.EROFS)},
+    "a folder that is not ours": {"os.makedirs": fails_with(errno.EACCES)},
+    "a folder on a full disk": {"os.makedirs": fails_with(errno.ENOSPC)},
+    "a file on a read-only disk": {"tempfile.NamedTemporaryFile": fails_with(errno.EROFS)},
+    "a file in a folder that is not ours": {"tempfile.NamedTemporaryFile": fails_with(errno.EACCES)},
+    "the first byte on a full disk": {"tempfile.NamedTemporaryFile": fails_with(errno.ENOSPC)},
+    "the fifth byte": {"pooch.downloaders.open": FullAfterFourBytes},
+    "the move": {"os.rename": fails_with(errno.EACCES), "shutil.copyfile": copy_that_breaks_off},
+}
+IN_WORDS = [os.strerror(number) for number in (errno.EROFS, errno.EACCES, errno.ENOSPC)]
+
+
+@pytest.mark.parametrize("sha256", [SHA, ""])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_read_only_or_full_cache_is_told_in_a_sentence_and_the_next_try_succeeds(
+    upstream, cards, monkeypatch, fault, sha256
+):
+    file = SourceFile("a.csv", upstream.holds("/a.csv"), sha256)
+    if not fault.startswith("a folder"):
+        (cards / "cache" / "ours").mkdir(parents=True)
+    with monkeypatch.context() as broken:
+        for name, refused in FAULTS[fault].items():
+            broken.setattr(name, refused, raising=False)
+        said = refusal(file, cards)
+    assert in_cache() == []
+    begin, end = f"could not write {cards / 'cache' / 'ours' / 'a.csv'}: ", "; nothing was kept. Make room there or "
+    assert said.startswith(begin)
+    assert said.removeprefix(begin).split(end)[0] in IN_WORDS
+    assert said.endswith("make the folder writable and try again, or put a.csv beside the card.")
+    assert fetch_file(card_of(file, cards), file, progress=False).read_bytes() == GOOD
+
+
+@pytest.mark.skipif(os.name != "posix" or os.getuid() == 0, reason="permission bits do not bind here")
+def test_a_folder_without_permission_is_told(upstream, cards):
+    folder = cards / "cache" / "ours"
+    folder.mkdir(parents=True)
+    folder.chmod(0o500)
+    file = SourceFile("a.csv", upstream.holds("/a.csv"), SHA)
+    assert "a.csv: Permission denied; nothing was kept." in refusal(file, cards)
+    folder.chmod(0o700)
+    assert fetch_file(card_of(file, cards), file, progress=False).read_bytes() == GOOD
+
+
+def test_a_download_that_is_interrupted_leaves_nothing_and_can_be_tried_again(upstream, cards, monkeypatch):
+    class Interrupted(io.FileIO):
+        def write(self, data: bytes) -> None:
+            super().write(data[:4])
+            raise KeyboardInterrupt
+
+    file = SourceFile("a.csv", upstream.holds("/a.csv"), "")
+    with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
+        broken.setattr("pooch.downloaders.open", Interrupted, raising=False)
+        fetch_file(card_of(file, cards), file, progress=False)
+    assert in_cache() == []
+    assert fetch_file(card_of(file, cards), file, progress=False).read_bytes() == GOOD
+
+
+@pytest.mark.parametrize("step", ["pooch.file_hash", "pathlib.Path.is_file"])
+def test_a_local_file_that_cannot_be_read_is_named(upstream, cards, monkeypatch, step):
+    (cards / "a.csv").write_bytes(GOOD)
+    file = SourceFile("a.csv", upstream.holds("/a.csv"), SHA)
+    with monkeypatch.context() as broken:
+        broken.setattr(step, fails_with(errno.EACCES))
+        said = refusal(file, cards)
+    assert said == f"could not read {cards / 'a.csv'}: Permission denied. Make it readable and try again."
+    assert fetch_file(card_of(file, cards), file, progress=False) == cards / "a.csv"
+    assert upstream.asked == []
 
 
 def test_beside_the_card_comes_before_cache_mirror_and_upstream(upstream, cards, tmp_path, monkeypatch):

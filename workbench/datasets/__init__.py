@@ -1,36 +1,52 @@
-"""Datasets: cards, files, canonical tables, splits, and the simulated world."""
+"""Datasets: cards, files, canonical tables, splits, and the simulated worlds."""
 
 from workbench.datasets.cards import Card, SourceFile, card_folder, find_card, list_cards, read_card
+from workbench.datasets.columns import LEVELS, Column
 from workbench.datasets.download import fetch_file
 from workbench.datasets.history import HISTORY, Mask, add_history, has_time
 from workbench.datasets.loading import load, measurements
-from workbench.datasets.schema import COLUMNS, LEVELS, MEASURED, Column, has_signal, known_context
+from workbench.datasets.navigation_history import add_navigation_history
+from workbench.datasets.navigation_loading import navigations
+from workbench.datasets.navigation_schema import NAVIGATION_COLUMNS, known_navigation_context
+from workbench.datasets.page_links import links_of
+from workbench.datasets.schema import COLUMNS, MEASURED, has_signal, known_context
+from workbench.datasets.sessions import dwell_s, has_dwell, share_of_session_ends
 from workbench.datasets.splits import Split, sample_users, split_by_time, split_by_user
 from workbench.datasets.synthetic_network import make_measurements
+from workbench.datasets.synthetic_site import make_navigations
 
 __all__ = [
     "COLUMNS",
     "HISTORY",
     "LEVELS",
     "MEASURED",
+    "NAVIGATION_COLUMNS",
     "Card",
     "Column",
     "Mask",
     "SourceFile",
     "Split",
     "add_history",
+    "add_navigation_history",
     "card_folder",
+    "dwell_s",
     "fetch_file",
     "find_card",
+    "has_dwell",
     "has_signal",
     "has_time",
     "known_context",
+    "known_navigation_context",
+    "links_of",
     "list_cards",
     "load",
     "make_measurements",
+    "make_navigations",
     "measurements",
+    "navigations",
     "read_card",
     "sample_users",
+    "share_of_session_ends",
     "split_by_time",
     "split_by_user",
 ]

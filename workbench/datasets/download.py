@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from http import HTTPStatus
 from pathlib import Path
@@ -35,16 +36,15 @@ def fetch_file(card: Card, file: SourceFile, *, progress: bool = True) -> Path:
     Raises
     ------
     WorkbenchError
-        Where the file is nowhere, its content differs from the card's sha256, or the download fails. Nothing is
-        left in the cache then.
+        Where the file is nowhere, cannot be read or written, its content differs from the card's sha256, or the
+        download fails. Nothing is left in the cache then.
     """
     beside = card.folder / file.name if card.folder else None
     mirror, folder = os.environ.get("WORKBENCH_MIRROR", ""), file.folder or card.name
     mirrored = None if _is_url(mirror) or not mirror else mirror_folder(mirror) / folder / file.name
     cached = cache_folder() / folder / file.name
     for path in (beside, cached, mirrored):
-        if path is not None and path.is_file():
-            _verify(path, file)
+        if path is not None and _is_verified(path, file):
             return path
     if _is_url(mirror):
         try:
@@ -85,12 +85,20 @@ def _is_url(text: str) -> bool:
     return text.startswith(("http://", "https://"))
 
 
-def _verify(path: Path, file: SourceFile) -> None:
-    if file.sha256 and pooch.file_hash(str(path)) != file.sha256:
+def _is_verified(path: Path, file: SourceFile) -> bool:
+    """Whether a file is there; one with another content than the card describes is refused."""
+    try:
+        if not path.is_file():
+            return False
+        differs = file.sha256 and pooch.file_hash(str(path)) != file.sha256
+    except OSError as err:
+        raise WorkbenchError(f"could not read {path}: {_told_by_system(err)}. Make it readable and try again.") from err
+    if differs:
         raise WorkbenchError(
             f"{path} is not the file that the card describes: its sha256 differs (expected {file.sha256[:12]}...). "
             "Delete it, or correct the card."
         )
+    return True
 
 
 def _download(url: str, file: SourceFile, target: Path, progress: bool) -> Path:
@@ -111,9 +119,19 @@ def _download(url: str, file: SourceFile, target: Path, progress: bool) -> Path:
             "The download was cut or the source has changed; nothing was kept."
         ) from err
     except OSError as err:
+        # A move that the system refuses becomes a copy, which may break off half-way.
+        with contextlib.suppress(OSError):
+            target.unlink(missing_ok=True)
         raise WorkbenchError(
-            f"could not write {target}: {err.strerror or err}. Free the folder and try again."
+            f"could not write {target}: {_told_by_system(err)}; nothing was kept. Make room there or make the folder "
+            f"writable and try again, or put {file.name} beside the card."
         ) from err
+
+
+def _told_by_system(err: OSError) -> str:
+    """What the system said, also where pooch has put it into words of its own."""
+    cause = err.__cause__
+    return err.strerror or (cause.strerror if isinstance(cause, OSError) else None) or str(err)
 
 
 def _reason(err: requests.exceptions.RequestException) -> str:

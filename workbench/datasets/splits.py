@@ -10,6 +10,8 @@ import pandas as pd
 
 from workbench.datasets.cards import Card
 from workbench.datasets.history import Mask, add_history, apply_mask, has_time
+from workbench.datasets.navigation_history import add_navigation_history
+from workbench.datasets.page_links import links_of
 from workbench.errors import WorkbenchError, check_whole
 
 TRAIN_SHARE, VALIDATION_SHARE = 0.6, 0.2
@@ -23,7 +25,9 @@ class Split:
 
     ``train`` fits models and rules; ``tune`` stops and calibrates the model (empty where it would hold under 200
     users: it then belongs to train, and out-of-fold predictions serve); ``choose`` picks the best rule, smoothing
-    and limits; ``test`` is read once. ``masked_rows`` were left out of ``train`` and ``tune``.
+    and limits; ``test`` is read once. ``masked_rows`` were left out of ``train`` and ``tune``. ``cluster`` is the
+    column of those who were split and are resampled: users, or sessions of navigations that know no users. ``links``
+    are a site's links between pages (``from_page, to_page``), where the source of navigations has them.
     """
 
     train: pd.DataFrame
@@ -37,6 +41,12 @@ class Split:
     cluster: str = "user_id"
     mask: Mask | None = None
     masked_rows: int = 0
+    links: pd.DataFrame | None = None
+
+    @property
+    def people(self) -> str:
+        """What those are called who were split and are resampled: users, sessions, ...; views where nobody is known."""
+        return f"{_word(self.cluster)}s" if self.cluster in self.test else "views"
 
     def parts(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """Name and frame of each part, in the order of use."""
@@ -61,20 +71,20 @@ def split_by_user(
 ) -> Split:
     """Split 60 / 20 / 20 of the users by seed; no user is on two sides.
 
-    Mask first, then history, then split. Validation is halved by user into ``tune`` and ``choose``. Rows without a
-    user count as users of their own.
+    Mask first, then history, then split. Validation is halved by user into ``tune`` and ``choose``. Measurements
+    without a user count as users of their own; where navigations know no users, their sessions are split.
 
     Parameters
     ----------
     frame : DataFrame
-        From ``load`` or ``measurements``.
+        From ``load``, ``measurements`` or ``navigations``.
     seed : int
     mask : Mask, optional
         Whom the signal is taken from; rows of masked users are left out of ``train`` and ``tune``.
     cluster : str
         Column that is kept whole: ``user_id``, or ``asn`` for claims about networks never seen.
     history : bool
-        Whether views know what earlier views of their user measured, where the data have users and times.
+        Whether views know what earlier views of their user measured, or where these led, where the data tell.
 
     Returns
     -------
@@ -87,14 +97,15 @@ def split_by_user(
     """
     card = card_of(frame)
     check_whole("seed", seed, at_least=0)
-    frame, hidden = _prepare(frame, mask, history)
+    cluster = _who(frame, card, cluster)
+    frame, hidden = _prepare(frame, card, mask, history)
     users = users_of(frame, cluster)
     order = np.random.default_rng(seed).permutation(np.unique(users))
     n = len(order)
     if n < FEWEST_USERS:
         raise WorkbenchError(
-            f"{card.name}: a split by user needs at least {FEWEST_USERS} users; got {n}. Take more rows, or map the "
-            "column that tells people apart to user_id."
+            f"{card.name}: a split by {_word(cluster)} needs at least {FEWEST_USERS} {_word(cluster)}s; got {n}. Take "
+            "more rows, or map the column that tells people apart to user_id."
         )
     ends = np.round(np.array([TRAIN_SHARE, TRAIN_SHARE + VALIDATION_SHARE / 2, TRAIN_SHARE + VALIDATION_SHARE]) * n)
     train, tune, choose, test = np.split(order, ends.astype(int))
@@ -107,30 +118,32 @@ def split_by_user(
         choose=frame[np.isin(users, choose)],
         test=frame[np.isin(users, test)],
         card=card,
-        how="by user" if cluster == "user_id" else f"by {cluster}",
+        how=f"by {_word(cluster)}",
         seed=seed,
         cluster=cluster,
         mask=mask,
         dropped=frame.attrs.get("dropped", {}),
+        links=links_of(frame),
     )
 
 
 def split_by_time(frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = None, history: bool = True) -> Split:
     """Split 60 / 20 / 20 by time: what comes first trains, what comes last tests. Users may return.
 
-    Mask first, then history, then split. Validation is halved by user into ``tune`` and ``choose``; a user of
-    ``test`` may have been seen before, as in life.
+    Mask first, then history, then split. Sessions of navigations are never cut: 60 / 20 / 20 are shares of sessions, in
+    the order of their starts (of the frame, where there are no times). Validation is halved by user (by session where
+    there are none) into ``tune`` and ``choose``; a user of ``test`` may have been seen before, as in life.
 
     Parameters
     ----------
     frame : DataFrame
-        From ``load`` or ``measurements``, with ``user_id`` and ``measured_at`` in every row.
+        From ``load`` or ``navigations``; or measurements with ``user_id`` and ``measured_at`` in every row.
     seed : int
         Of the halving.
     mask : Mask, optional
         Whom the signal is taken from; rows of masked users are left out of ``train`` and ``tune``.
     history : bool
-        Whether views know what earlier views of their user measured.
+        Whether views know what earlier views of their user measured, or where these led.
 
     Returns
     -------
@@ -139,21 +152,14 @@ def split_by_time(frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = Non
     Raises
     ------
     WorkbenchError
-        Where the frame carries no card, has no times, or all at one moment.
+        Where the frame carries no card, has no times, or all at one moment; or fewer than 20 sessions.
     """
     card = card_of(frame)
     check_whole("seed", seed, at_least=0)
-    if not has_time(frame):
-        raise WorkbenchError(
-            f"{card.name}: a split by time needs user_id and measured_at in every row. Take split_by_user instead."
-        )
-    frame, hidden = _prepare(frame, mask, history)
-    moment = frame["measured_at"]
-    first, second = moment.quantile([TRAIN_SHARE, TRAIN_SHARE + VALIDATION_SHARE])
-    early, late = (moment < first).to_numpy(), (moment >= second).to_numpy()
-    if not early.any() or (early | late).all():
-        raise WorkbenchError(f"{card.name}: a split by time needs views at different times; too many share one moment.")
-    users = users_of(frame)
+    early, late = _sessions_in_time(frame, card) if card.kind == "navigations" else _moments(frame, card)
+    cluster = _who(frame, card, "user_id")
+    frame, hidden = _prepare(frame, card, mask, history)
+    users = users_of(frame, cluster)
     between = np.unique(users[~early & ~late])
     half = np.random.default_rng(seed).permutation(between)[: len(between) // 2]
     tunes = ~early & ~late & np.isin(users, half)
@@ -165,11 +171,48 @@ def split_by_time(frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = Non
         choose=frame[~early & ~late & ~tunes],
         test=frame[late],
         card=card,
-        how="by time",
+        how="by time" if card.facts.time in frame else "by order",
         seed=seed,
+        cluster=cluster,
         mask=mask,
         dropped=frame.attrs.get("dropped", {}),
+        links=links_of(frame),
     )
+
+
+def _moments(frame: pd.DataFrame, card: Card) -> tuple[np.ndarray, np.ndarray]:
+    """Rows before the first 60 % of all measurements in time are over, and rows after the first 80 %."""
+    if not has_time(frame):
+        raise WorkbenchError(
+            f"{card.name}: a split by time needs user_id and measured_at in every row. Take split_by_user instead."
+        )
+    moment = frame["measured_at"]
+    first, second = moment.quantile([TRAIN_SHARE, TRAIN_SHARE + VALIDATION_SHARE])
+    early, late = (moment < first).to_numpy(), (moment >= second).to_numpy()
+    if not early.any() or (early | late).all():
+        raise WorkbenchError(f"{card.name}: a split by time needs views at different times; too many share one moment.")
+    return early, late
+
+
+def _sessions_in_time(frame: pd.DataFrame, card: Card) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the first 60 % of the sessions, and of the last 20 %; sessions are numbered in order of their starts."""
+    sessions, place = np.unique(frame["session_id"], return_inverse=True)
+    if len(sessions) < FEWEST_USERS:
+        raise WorkbenchError(
+            f"{card.name}: a split by time needs at least {FEWEST_USERS} sessions; got {len(sessions)}. Take more rows."
+        )
+    first, second = np.round(np.array([TRAIN_SHARE, TRAIN_SHARE + VALIDATION_SHARE]) * len(sessions))
+    return place < first, place >= second
+
+
+def _who(frame: pd.DataFrame, card: Card, cluster: str) -> str:
+    """The column of those who are split and resampled: sessions, where navigations know no users."""
+    without_users = cluster == "user_id" and "user_id" not in frame
+    return "session_id" if card.kind == "navigations" and without_users else cluster
+
+
+def _word(cluster: str) -> str:
+    return cluster.removesuffix("_id")
 
 
 def card_of(frame: pd.DataFrame) -> Card:
@@ -183,15 +226,19 @@ def card_of(frame: pd.DataFrame) -> Card:
     card = frame.attrs.get("card")
     if not isinstance(card, Card):
         raise WorkbenchError(
-            "expected a frame from wb.load() or wb.measurements(), which carries its card; got a frame without one. "
-            "Pass your DataFrame through wb.measurements(df)."
+            "expected a frame from wb.load(), which carries its card; got a frame without one. Pass your DataFrame "
+            "through wb.measurements(df) or wb.navigations(df)."
         )
     return card
 
 
-def _prepare(frame: pd.DataFrame, mask: Mask | None, history: bool) -> tuple[pd.DataFrame, np.ndarray]:
+def _prepare(frame: pd.DataFrame, card: Card, mask: Mask | None, history: bool) -> tuple[pd.DataFrame, np.ndarray]:
     """Mask, then history: the masked frame with its history, and the rows that nothing may be learnt from."""
     hidden = np.zeros(len(frame), bool)
+    if card.kind == "navigations":
+        if mask is not None:
+            raise WorkbenchError(f"{card.name}: a mask takes network signals from measurements; leave it out here.")
+        return (add_navigation_history(frame) if history and "user_id" in frame else frame), hidden
     if mask is not None:
         if "user_id" not in frame:
             raise WorkbenchError("a mask takes the signal from whole users; this data has no user_id.")
@@ -204,6 +251,8 @@ def _prepare(frame: pd.DataFrame, mask: Mask | None, history: bool) -> tuple[pd.
 def sample_users(frame: pd.DataFrame, rows: int, seed: int = 0) -> pd.DataFrame:
     """Draw whole users by seed until about this many rows are reached (at most, but at least one user).
 
+    Where there are no users, whole sessions; where there are none either, rows.
+
     Raises
     ------
     WorkbenchError
@@ -211,7 +260,7 @@ def sample_users(frame: pd.DataFrame, rows: int, seed: int = 0) -> pd.DataFrame:
     """
     check_whole("rows", rows, at_least=1)
     check_whole("seed", seed, at_least=0)
-    users = users_of(frame)
+    users = users_of(frame, "user_id" if "user_id" in frame or "session_id" not in frame else "session_id")
     order = np.random.default_rng(seed).permutation(users.max() + 1)
     total = np.cumsum(np.bincount(users)[order])
     drawn = order[: max(1, int(np.searchsorted(total, rows, side="right")))]

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.special import ndtr
 
 from workbench.datasets import synthetic_network_facts as facts
-from workbench.datasets.synthetic_network_people import draw_users, draw_views
+from workbench.datasets.synthetic_network_people import draw_lines_anew, draw_users, draw_views
 from workbench.datasets.synthetic_network_world import (
     CONGESTED,
     QUANTITIES,
@@ -38,17 +38,18 @@ def make_measurements(rows: int = 60_000, seed: int = 0, *, planted: bool = True
     seed : int
         Not negative; the same seed gives the same bytes.
     planted : bool
-        Whether two providers of each country have the planted effect: their iOS devices meet congestion in
-        the evening, their Android devices at all other hours. Without it only ``rtt_ms`` and
-        ``downlink_mbps`` differ.
+        Whether two providers of each country have the planted effect (their iOS devices meet congestion in the
+        evening, their Android devices at all other hours), and users have lines that last. Otherwise it is a null
+        world: the same users, networks and visits, but every view draws its line anew.
 
     Returns
     -------
     pandas.DataFrame
         One row a view, by time over 28 days, in canonical columns: text as ``str`` (missing: NaN),
         ``measured_at`` as ``datetime64[us, UTC]``, ``save_data`` and ``simulated`` as nullable ``boolean``,
-        the rest ``float64``. ``access_technology`` is the user's line or radio, also where the view met
-        congestion. NetInfo speaks of an earlier moment, and knows nothing of the planted effect.
+        the rest ``float64``. ``access_technology`` is the line or radio of the view, also where it met
+        congestion. NetInfo speaks of an earlier moment, and knows nothing of the planted effect; in a null world
+        that moment had a line of its own.
 
     Notes
     -----
@@ -91,9 +92,11 @@ def make_measurements(rows: int = 60_000, seed: int = 0, *, planted: bool = True
     check_whole("seed", seed, at_least=0)
     world = make_world(seed)
     users = draw_users(rows, world, stream(seed, "users"))
-    views = draw_views(rows, users, stream(seed, "views"))
+    views = earlier = draw_views(rows, users, stream(seed, "views"))
+    if not planted:
+        views, earlier = (draw_lines_anew(views, world, stream(seed, step)) for step in ("lines", "earlier lines"))
     measured = _measure(views, world, planted, stream(seed, "measured"))
-    netinfo = _net_info(views, world, stream(seed, "netinfo"))
+    netinfo = _net_info(earlier, world, stream(seed, "netinfo"))
     simulated = pd.Series(True, views.index, dtype="boolean")
     return _name_things(views, world).assign(**netinfo, **measured, simulated=simulated)
 

@@ -80,3 +80,10 @@ def draw_views(rows: int, users: pd.DataFrame, rng: np.random.Generator) -> pd.D
     for part in ("technology", *QUANTITIES):
         views[f"user_{part}"] = np.where(home, views[f"home_{part}"], views[f"mobile_{part}"])
     return views.sort_values(["second", "user"], kind="stable", ignore_index=True)
+
+
+def draw_lines_anew(views: pd.DataFrame, world: World, rng: np.random.Generator) -> pd.DataFrame:
+    """Give every view a technology and user effects of its own, from the distributions that users have theirs from."""
+    lines = {f"user_{quantity}": rng.normal(size=len(views)) for quantity in QUANTITIES}
+    technology = pick(rng, world.technology_shares, views["network"].to_numpy())
+    return views.assign(user_technology=technology, **lines)

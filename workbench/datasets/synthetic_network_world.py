@@ -9,8 +9,8 @@ from workbench.datasets import synthetic_network_facts as facts
 
 QUANTITIES = ("rtt_ms", "downlink_mbps")
 CONGESTED = 3  # the component after the three technologies of a network
-# One random stream a step, so that no step can move another: the planted switch changes measured values only.
-STREAMS = ("world", "users", "views", "measured", "netinfo")
+# One random stream a step, so that no step can move another: the planted switch moves no user and no visit.
+STREAMS = ("world", "users", "views", "measured", "netinfo", "lines", "earlier lines")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,161 @@
+"""Access logs of web servers (common and combined format): from lines to page views of people.
+
+What is no page view of a person is left out by named rules, each line by the first that fits (``RULES``).
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Iterator
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from workbench.datasets.readers import NOT_WHOLE, in_one_line
+from workbench.datasets.user_agents import read_user_agents
+from workbench.errors import WorkbenchError
+
+# Apache's "common" and "combined" formats (mod_log_config, Log Format); nginx's "combined" is the same. More fields may
+# follow, such as a request header: "%{Sec-Purpose}i".
+INSIDE = r'[^"\\]*(?:\\.[^"\\]*)*'  # of quotes; a backslash protects what follows
+LINE = (
+    r"^(?P<address>\S+) \S+ \S+ \[(?P<time>[^\]]{20,30})\] "
+    rf'"(?P<method>[^"\\\s]*) *(?P<target>{INSIDE})" (?P<status>\d{{3}}) (?P<size>\d+|-)'
+    rf'(?: "{INSIDE}" "(?P<agent>{INSIDE})"(?P<more>(?: (?:"{INSIDE}"|[^"\s]\S*))*))?\s*$'
+)
+TIME = "%d/%b/%Y:%H:%M:%S %z"
+# Browsers say so of requests ahead of a click: Sec-Purpose (Fetch standard), before it Purpose, X-Purpose and X-Moz.
+AHEAD = r"(?i)(?:^|[\s\"=:;,])(?:prefetch|prerender|preview)\b"
+STATIC = re.compile(
+    r"\.(?:css|js|mjs|map|json|xml|txt|ico|png|jpe?g|gif|webp|avif|svg|bmp|woff2?|ttf|otf|eot|mp4|webm|mp3|ogg|wav"
+    r"|pdf|zip|gz|wasm|webmanifest|rss|atom)$",
+    re.IGNORECASE,
+)
+RULES = {
+    "broken": "not a line of the format, or without a time that can be",
+    "not_get": "a method other than GET: nothing that could be fetched ahead",
+    "prefetch": "fetched ahead by the browser, says a field at the line's end (prefetch, prerender, preview)",
+    "redirect": "status 3xx, except 304 (unchanged, so it was viewed)",
+    "error": "status other than 2xx and 304",
+    "static": "the path ends as files do that are part of pages (STATIC)",
+    "bot": "the user agent is a program's, empty or '-' (user_agents)",
+}
+BLOCK_BYTES = 32_000_000
+BROKEN_SHOWN, BROKEN_LENGTH = 3, 80
+ADDRESSES = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:.]*")
+
+
+def read_access_log(path: Path) -> pd.DataFrame:
+    r"""Read an access log, gzipped or not, and keep the page views.
+
+    Paths lose their query and fragment (they hold search words and tokens), nothing else; they are not decoded. Bytes
+    that are no UTF-8 stand as ``\xff``.
+
+    Returns
+    -------
+    DataFrame
+        ``user_id`` (digest of address and user agent; :func:`number_visitors` makes numbers of them), ``viewed_at``
+        (UTC), ``page``, ``page_bytes`` (sent; missing for 304), and where the format has user agents ``device``
+        ("phone", "tablet", "desktop"), ``os_family``, ``browser``. ``attrs["dropped"]`` counts lines by rule,
+        ``attrs["broken_lines"]`` shows the first broken ones, escaped, without addresses.
+
+    Raises
+    ------
+    WorkbenchError
+        Where the file cannot be unpacked, or no line is a page view.
+    """
+    views, broken, dropped, read = [], [], dict.fromkeys(RULES, 0), 0
+    for lines in _blocks(path):
+        fields = lines.str.extract(LINE).assign(moment=_moments, page=_pages)
+        agents = read_user_agents(fields["agent"])
+        rule = _first_rule(fields, agents["bot"])
+        views.append(_kept_views(fields[rule == ""], agents))
+        broken += [_shown(line) for line in lines[rule == "broken"].head(BROKEN_SHOWN)]
+        dropped = {name: count + int((rule == name).sum()) for name, count in dropped.items()}
+        read += len(lines)
+    if not read:
+        raise WorkbenchError(f"{path.name}: expected an access log; it holds no line.")
+    if read == sum(dropped.values()):
+        counts = ", ".join(f"{count:,} {name}" for name, count in dropped.items() if count)
+        examples = f" First broken line: {broken[0]!r}." if broken else ""
+        raise WorkbenchError(
+            f"{path.name}: expected page views in common or combined log format; all {read:,} lines were left out: "
+            f"{counts}.{examples}"
+        )
+    frame = pd.concat(views, ignore_index=True).dropna(axis="columns", how="all")
+    frame.attrs.update(dropped=dropped, broken_lines=tuple(broken[:BROKEN_SHOWN]))
+    return frame
+
+
+def number_visitors(digests: pd.Series) -> pd.Series:
+    """Visitors by number, in order of appearance: a digest of an address can be undone by trying every address."""
+    codes = pd.factorize(digests)[0]
+    return "visitor " + pd.Series(codes + 1, digests.index).astype(str)
+
+
+def _blocks(path: Path) -> Iterator[pd.Series]:
+    """Lines that hold anything, as text (str), some hundred thousand at a time."""
+    try:
+        with (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rb") as file:
+            while block := file.readlines(BLOCK_BYTES):
+                text = b"".join(block).removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="backslashreplace")
+                lines = pd.Series(text.split("\n"), dtype="str").str.rstrip("\r")
+                yield lines[lines != ""]
+    except NOT_WHOLE as err:
+        raise WorkbenchError(f"{path.name} cannot be unpacked: {in_one_line(err)}.") from err
+
+
+def _moments(fields: pd.DataFrame) -> pd.Series:
+    return pd.to_datetime(fields["time"], format=TIME, utc=True, errors="coerce")
+
+
+def _pages(fields: pd.DataFrame) -> pd.Series:
+    """Paths without protocol, scheme, host, query and fragment; what is no path is missing."""
+    path = fields["target"]
+    for left_out in (r" HTTP/[0-9.]+$", r"^https?://[^/?#]*", r"[?#].*$"):
+        path = path.str.replace(left_out, "", regex=True)
+    return path.where(path.str.startswith("/", na=False))
+
+
+def _first_rule(fields: pd.DataFrame, bot: pd.Series) -> np.ndarray:
+    """Name of the first rule that fits each line (str, shape (rows,)); empty: none."""
+    unchanged = fields["status"].eq("304")
+    fits = {
+        "broken": fields["address"].isna() | fields["moment"].isna(),
+        "not_get": fields["method"].ne("GET") | fields["page"].isna(),
+        "prefetch": fields["more"].str.contains(AHEAD, regex=True, na=False),
+        "redirect": fields["status"].str.startswith("3", na=False) & ~unchanged,
+        "error": ~fields["status"].str.startswith("2", na=False) & ~unchanged,
+        "static": fields["page"].str.contains(STATIC, na=False),
+        "bot": bot & fields["agent"].notna(),
+    }
+    return np.select([fits[name] for name in RULES], list(RULES), "")
+
+
+def _kept_views(fields: pd.DataFrame, agents: pd.DataFrame) -> pd.DataFrame:
+    sent = fields["size"].where(fields["status"].ne("304"))
+    views = pd.DataFrame(
+        {
+            "user_id": _digests(fields["address"], fields["agent"].fillna("")),
+            "viewed_at": fields["moment"],
+            "page": fields["page"],
+            "page_bytes": pd.to_numeric(sent, errors="coerce").astype(float),
+        }
+    )
+    return views.join(agents[["device", "os_family", "browser"]])
+
+
+def _digests(address: pd.Series, agent: pd.Series) -> pd.Series:
+    codes, distinct = pd.factorize(address + "\0" + agent)
+    digests = np.array([blake2b(who.encode(), digest_size=16).hexdigest() for who in distinct], dtype=object)
+    return pd.Series(digests[codes], address.index, dtype="str")
+
+
+def _shown(line: str) -> str:
+    """A broken line as it may be shown: its first word and all addresses hidden, escaped, cut."""
+    first, space, rest = line.partition(" ")
+    hidden = ADDRESSES.sub("(address)", f"(visitor) {rest}" if space else first)
+    return hidden.encode("unicode_escape").decode("ascii")[:BROKEN_LENGTH]

@@ -1,0 +1,213 @@
+"""What a column of a table is, and how a frame is held against such columns: shared by all kinds of tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Number
+
+import numpy as np
+import pandas as pd
+import pandera.errors
+import pandera.pandas as pa
+
+from workbench.errors import WorkbenchError
+
+# Who can know a column, in the order in which it becomes known.
+LEVELS = ("first_request", "after_accept_ch", "client_js", "native_app", "never")
+TEXT, NUMBER, FLAG, TIME, CATEGORY = "str", "float64", "boolean", "datetime64[us, UTC]", "category"
+ANYTHING = "any"  # names of any type, which are soon replaced by numbers
+BAD_ROWS_SHOWN = 3
+FLAG_WORDS = {"true": True, "false": False, "1": True, "0": False, "on": True, "off": False}  # "on": Save-Data's own
+KINDS = {
+    TEXT: "text",
+    NUMBER: "numbers",
+    FLAG: "true or false",
+    TIME: "times (ISO 8601, as in 2026-01-31T18:00Z)",
+    CATEGORY: "text",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a contract.
+
+    Parameters
+    ----------
+    name : str
+    dtype : str
+        pandas dtype.
+    level : str or None
+        When a server or client can know it (one of ``LEVELS``); None: not context.
+    meaning : str
+    low, high : float or None
+        Range of numbers.
+    allowed : tuple of str
+        Closed list of values, empty where open.
+    above : bool
+        Whether ``low`` itself is too low.
+    infinite : str
+        When a number may be infinite, in words; empty: never.
+    complete : bool
+        Whether every row must have a value, where the table has the column.
+    """
+
+    name: str
+    dtype: str
+    level: str | None
+    meaning: str
+    low: float | None = None
+    high: float | None = None
+    allowed: tuple[str, ...] = ()
+    above: bool = False
+    infinite: str = ""
+    complete: bool = False
+
+
+def check_table(frame: pd.DataFrame, name: str, columns: Sequence[Column]) -> pd.DataFrame:
+    """Hold a frame against columns and give each its dtype.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Canonical column names; columns that are not listed are dropped.
+    name : str
+        What errors call the frame.
+    columns : sequence of Column
+        Those that the frame has, in the order in which they are wanted.
+
+    Returns
+    -------
+    DataFrame
+
+    Raises
+    ------
+    WorkbenchError
+        With the column, the number of bad values, and the first of them.
+    """
+    refuse_repeated_columns(frame, name)
+    contract = pa.DataFrameSchema({column.name: _pandera_column(column) for column in columns})
+    readers = {TEXT: as_text, FLAG: _as_flag, TIME: _as_time, CATEGORY: as_category}
+    try:
+        read = {column.name: readers[column.dtype](frame[column.name]) for column in columns if column.dtype in readers}
+        return contract.validate(frame[[column.name for column in columns]].assign(**read), lazy=True)
+    except WorkbenchError as err:
+        raise WorkbenchError(f"{name}: {err}") from err
+    except pandera.errors.SchemaErrors as err:
+        kinds = {column.name: KINDS.get(column.dtype, "names") for column in columns}
+        raise WorkbenchError(f"{name}: {_first_failure(err.failure_cases, frame.index, kinds)}") from err
+
+
+def refuse_repeated_columns(frame: pd.DataFrame, name: str) -> None:
+    """Raise a WorkbenchError where a column name comes more than once."""
+    if frame.columns.duplicated().any():
+        twice = sorted(set(frame.columns[frame.columns.duplicated()]))
+        raise WorkbenchError(f"{name}: each column may come once; {', '.join(map(repr, twice))} came more often.")
+
+
+def as_text(values: pd.Series) -> pd.Series:
+    """Text as it is, whole numbers without their ``.0`` (an ASN read beside missing values is a float).
+
+    Examples
+    --------
+    >>> as_text(pd.Series([15169.0, None])).tolist()
+    ['15169', nan]
+    """
+    if values.dtype == TEXT:
+        return values
+    return values.astype(object).where(values.notna(), np.nan).map(_text, na_action="ignore").astype(TEXT)
+
+
+def as_category(values: pd.Series) -> pd.Series:
+    """Few texts in many rows: categories are texts, sorted, and each occurs.
+
+    Examples
+    --------
+    >>> as_category(pd.Series(["b", "a", "b"])).cat.codes.tolist()
+    [1, 0, 1]
+    """
+    codes, found = pd.factorize(values)
+    names = as_text(pd.Series(found, name=values.name)).to_numpy(object)
+    texts = pd.Index(sorted(set(names)), dtype=TEXT)
+    place = np.append(texts.get_indexer(pd.Index(names, dtype=TEXT)), -1)
+    return pd.Series(pd.Categorical.from_codes(place[codes], texts), values.index, name=values.name)
+
+
+def _text(value: object) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _as_flag(values: pd.Series) -> pd.Series:
+    """Words for yes and no as such (every cell of a CSV file is text); other values as they are."""
+    if not (pd.api.types.is_object_dtype(values) or pd.api.types.is_string_dtype(values)):
+        return values
+    words = values.astype(object).where(values.notna(), None)
+    return words.map(lambda value: FLAG_WORDS.get(value.strip().lower(), value) if isinstance(value, str) else value)
+
+
+def _as_time(values: pd.Series) -> pd.Series:
+    """ISO 8601 texts as times; without an offset they are UTC.
+
+    All else is refused: day and month may be swapped, and a bare number tells neither its unit nor where it
+    counts from.
+    """
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return values
+    given = values.astype(object).where(values.notna(), None)
+    text = given.map(lambda value: None if isinstance(value, Number) else value)
+    times = pd.to_datetime(text, utc=True, format="ISO8601", errors="coerce")
+    refused = times.isna() & given.notna()
+    if refused.any():
+        raise WorkbenchError(bad_values(str(values.name), KINDS[TIME], given[refused]))
+    return times
+
+
+def _pandera_column(column: Column) -> pa.Column:
+    checks = []
+    if column.dtype == NUMBER:
+        checks.append(_range_check(column))
+    if column.allowed:
+        checks.append(pa.Check.isin(column.allowed, error="one of " + ", ".join(column.allowed)))
+    if column.dtype == ANYTHING:
+        return pa.Column(None, nullable=not column.complete)
+    return pa.Column(column.dtype, checks, nullable=not column.complete, coerce=True)
+
+
+def _range_check(column: Column) -> pa.Check:
+    low, high = -np.inf if column.low is None else column.low, np.inf if column.high is None else column.high
+    if column.infinite:
+        words = f"above {low:g}, or infinite {column.infinite}"
+    elif column.above:
+        words = f"above {low:g} and finite"
+    elif column.high is not None:
+        words = f"from {low:g} to {high:g}"
+    else:
+        words = "finite" if column.low is None else f"{low:g} or above, and finite"
+    return pa.Check.in_range(
+        low,
+        high,
+        include_min=bool(np.isfinite(low)) and not column.above,
+        include_max=bool(np.isfinite(high)) or bool(column.infinite),
+        error=words,
+    )
+
+
+def _first_failure(cases: pd.DataFrame, index: pd.Index, kinds: Mapping[str, str]) -> str:
+    column = cases["column"].iloc[0]
+    bad = cases[cases["column"] == column]
+    bad = bad[bad["check"] == bad["check"].iloc[0]]
+    expected = str(bad["check"].iloc[0])
+    if expected.startswith(("coerce_dtype", "dtype")):
+        expected = kinds[column]
+    if expected == "not_nullable":
+        expected = "there in every row"
+    place = {label: position for position, label in enumerate(index)}
+    bad = bad.sort_values("index", key=lambda labels: labels.map(place), kind="stable")
+    return bad_values(column, expected, bad.set_index("index")["failure_case"])
+
+
+def bad_values(column: str, expected: str, bad: pd.Series) -> str:
+    """Say what a column must be, how many values differ, and the first of them with their row labels."""
+    shown = "; ".join(f"row {label}: {value!r}" for label, value in bad.head(BAD_ROWS_SHOWN).items())
+    count = f"{len(bad):,} values differ" if len(bad) > 1 else "1 value differs"
+    return f"column {column!r} must be {expected}; {count}, first {shown}."

@@ -1,0 +1,154 @@
+"""Sessions of page views: where they begin, the order of their views, repeats, and how long a page is looked at."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from workbench.datasets.columns import bad_values
+from workbench.errors import WorkbenchError
+
+GAP_MIN = 30.0  # the customary silence that ends a session: Catledge & Pitkow 1995 (25.5 min), rounded up since
+DAY_US = 86_400_000_000
+
+
+def order_views(frame: pd.DataFrame, *, by_time: bool = True, gap_min: float = GAP_MIN) -> pd.DataFrame:
+    """Put views in order and number their sessions.
+
+    Sessions come in order of their first view, views of a session together. A session is what ``session_id`` names,
+    for each user; else what a user does until ``gap_min`` minutes pass without a view. Rows of one moment stay in
+    the order of ``position``, where the frame has one, then of the rows.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        With ``page``, and ``session_id`` of any type, or ``user_id`` and ``viewed_at``.
+    by_time : bool
+        False: the order of the rows (or ``position``) stands for time, also where there are times.
+    gap_min : float
+        Minutes of silence after which a user's next view begins a session.
+
+    Returns
+    -------
+    DataFrame
+        The same rows in order, index from 0; ``session_id`` int64 from 0, ``position`` int64 from 0 within each
+        session; a view without a user belongs to a user of its own session alone.
+
+    Raises
+    ------
+    WorkbenchError
+        Where times run backwards within a session whose order is given.
+    """
+    sessions = _given_sessions(frame) if "session_id" in frame else _sessions_by_silence(frame, gap_min)
+    row = np.arange(len(frame))
+    place = frame["position"].to_numpy(float) if "position" in frame else row
+    moment = _microseconds(frame) if by_time and "viewed_at" in frame else np.zeros(len(frame), np.int64)
+    start = np.full(sessions.max() + 1, np.iinfo(np.int64).max)
+    np.minimum.at(start, sessions, moment)
+    first_row = np.full(len(start), len(frame))
+    np.minimum.at(first_row, sessions, row)
+    rank = np.empty(len(start), np.int64)
+    rank[np.lexsort((first_row, start))] = np.arange(len(start))
+    order = np.lexsort((row, place, moment, rank[sessions]))
+    numbers = rank[sessions][order]
+    if "viewed_at" in frame and (not by_time or ("position" in frame and "session_id" in frame)):
+        given = order if not by_time else np.lexsort((row, place, rank[sessions]))
+        _refuse_backwards(frame.iloc[given], rank[sessions][given])
+    ordered = frame.iloc[order].reset_index(drop=True).assign(session_id=numbers, position=positions(numbers))
+    if "user_id" in ordered and ordered["user_id"].isna().any():
+        alone = "session " + ordered["session_id"].astype(str)
+        ordered["user_id"] = ordered["user_id"].where(ordered["user_id"].notna(), alone)
+    return ordered
+
+
+def _given_sessions(frame: pd.DataFrame) -> np.ndarray:
+    """Sessions as codes (rows,) in order of appearance; the same name at two users is two sessions."""
+    codes = pd.factorize(frame["session_id"])[0]
+    if "user_id" not in frame:
+        return codes
+    users = pd.factorize(frame["user_id"])[0] + 1
+    return pd.factorize(codes * (users.max() + 1) + users)[0]
+
+
+def _sessions_by_silence(frame: pd.DataFrame, gap_min: float) -> np.ndarray:
+    users = pd.factorize(frame["user_id"])[0]
+    alone = users < 0
+    users = np.where(alone, users.max(initial=-1) + np.cumsum(alone), users)
+    moment = _microseconds(frame)
+    order = np.lexsort((moment, users))
+    silent = np.diff(moment[order]) > gap_min * 60e6
+    begins = np.r_[True, silent | (np.diff(users[order]) != 0)]
+    sessions = np.empty(len(frame), np.int64)
+    sessions[order] = np.cumsum(begins) - 1
+    return sessions
+
+
+def _microseconds(frame: pd.DataFrame) -> np.ndarray:
+    return frame["viewed_at"].astype("datetime64[us, UTC]").astype("int64").to_numpy()
+
+
+def _refuse_backwards(frame: pd.DataFrame, sessions: np.ndarray) -> None:
+    moment = _microseconds(frame)
+    back = np.r_[False, (np.diff(moment) < 0) & (np.diff(sessions) == 0)]
+    if back.any():
+        times = frame["viewed_at"][back].astype(str)
+        raise WorkbenchError(bad_values("viewed_at", "in order within each session, as its rows are", times))
+
+
+def collapse_repeats(frame: pd.DataFrame) -> pd.DataFrame:
+    """Drop views of the page that the session is on already (a reload is no navigation); the first of a run stays.
+
+    Returns
+    -------
+    DataFrame
+        Index from 0, ``position`` counted anew; sessions keep their numbers, since their first view always stays.
+    """
+    page, sessions = frame["page"].cat.codes.to_numpy(), frame["session_id"].to_numpy()
+    kept = np.r_[True, (page[1:] != page[:-1]) | (sessions[1:] != sessions[:-1])]
+    if kept.all():
+        return frame
+    return frame[kept].reset_index(drop=True).assign(position=positions(sessions[kept]))
+
+
+def positions(sessions: np.ndarray) -> np.ndarray:
+    """Place of each view within its session, from 0 (int64, shape (rows,)); sessions lie together.
+
+    Examples
+    --------
+    >>> positions(np.array([0, 0, 0, 1, 2, 2])).tolist()
+    [0, 1, 2, 0, 0, 1]
+    """
+    row = np.arange(len(sessions))
+    begins = np.r_[True, sessions[1:] != sessions[:-1]]
+    return row - np.maximum.accumulate(np.where(begins, row, 0))
+
+
+def ends_session(frame: pd.DataFrame) -> np.ndarray:
+    """Whether each view is the last of its session (boolean, shape (rows,)); sessions lie together."""
+    sessions = frame["session_id"].to_numpy()
+    return np.r_[sessions[1:] != sessions[:-1], np.ones(min(len(sessions), 1), bool)]
+
+
+def share_of_session_ends(frame: pd.DataFrame) -> float:
+    """Share of views after which the session ends: no page can be fetched ahead for them."""
+    return float(ends_session(frame).mean())
+
+
+def has_dwell(frame: pd.DataFrame) -> bool:
+    """Whether times tell how long a page was looked at: they are finer than a day and differ within a session."""
+    if "viewed_at" not in frame or not len(frame):
+        return False
+    moment = _microseconds(frame)
+    return bool(((np.diff(moment) > 0) & ~ends_session(frame)[:-1]).any() and (moment % DAY_US != 0).any())
+
+
+def dwell_s(frame: pd.DataFrame) -> np.ndarray:
+    """Seconds from each view to the next of its session (float64, shape (rows,)).
+
+    NaN at a session's end, and everywhere where the source's times do not tell (:func:`has_dwell`). It becomes known
+    with the next view: of a view's context, only the dwell of views *before* it is part.
+    """
+    if not has_dwell(frame):
+        return np.full(len(frame), np.nan)
+    seconds = np.append(np.diff(_microseconds(frame)) / 1e6, np.nan)
+    return np.where(ends_session(frame), np.nan, seconds)

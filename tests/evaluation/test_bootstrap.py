@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from workbench.evaluation.bootstrap import bootstrap_means, cluster_interval
+from workbench.evaluation.bootstrap import bootstrap_means, cluster_interval, cluster_intervals
 from workbench.evaluation.verdict import judge_difference
 
 
@@ -22,6 +22,20 @@ def test_rows_of_one_user_do_not_count_twice():
     copied = cluster_interval(np.repeat(values, 10), np.repeat(np.arange(200), 10))
     assert copied.half_width == pytest.approx(once.half_width, rel=0.01)
     assert cluster_interval(np.repeat(values, 10), np.arange(2000)).half_width < 0.5 * once.half_width
+
+
+def test_columns_are_resampled_together_and_each_as_if_alone():
+    rng = np.random.default_rng(0)
+    users, values = np.arange(600) // 3, np.repeat(rng.normal(size=(200, 2)), 3, axis=0)
+    together = cluster_intervals(values, users, seed=4)
+    for one, column in zip(together, values.T, strict=True):
+        own = cluster_interval(column, users, seed=4)
+        assert (one.estimate, one.low, one.high) == pytest.approx((own.estimate, own.low, own.high))
+    both, fixed = cluster_intervals(np.column_stack([values[:, 0], np.full(600, 2.0)]), users)
+    assert (fixed.low, fixed.estimate, fixed.high) == (2, 2, 2)
+    assert both.clusters == 200
+    alone = cluster_intervals(values, np.arange(600))[0]
+    assert together[0].half_width == pytest.approx(np.sqrt(3) * alone.half_width, rel=0.1)
 
 
 def test_users_of_unequal_size_weigh_by_their_views():

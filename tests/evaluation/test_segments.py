@@ -77,7 +77,7 @@ def test_measured_remembered_slow_and_hours():
     table = segments(views, slow=np.arange(N) < 80)
     assert told(table, "NetInfo") == {"measured": 150, "not measured": 250}
     assert told(table, "history") == {"measured before": 100, "never before": 300}
-    assert told(table, "speed") == {"slowest fifth of users": 80, "all other users": 320}
+    assert told(table, "speed") == {"slowest fifth": 80, "all others": 320}
     hours = table[table["dimension"] == "local hour"]
     assert list(zip(hours["level"], hours["users"], strict=True)) == [
         ("00-05 h", 160),

@@ -95,19 +95,20 @@ NO_GAIN = Interval(0.1, -0.3, 0.5, 100)
 )
 def test_recommendation(facts, action, says):
     word, safety, gain, headroom = facts
-    advice = recommend(
-        word,
-        safety,
-        difference=Interval(0.5, -1.0, 2.0, 100),
-        rule_gain=gain,
-        headroom=headroom,
-        margin=1.0,
-        rule="table",
-        today="medium",
-        all_users=500,
-    )
+    told = {
+        "difference": Interval(0.5, -1.0, 2.0, 100),
+        "rule_gain": gain,
+        "headroom": headroom,
+        "margin": 1.0,
+        "rule": "table",
+        "today": "medium",
+        "all_users": 500,
+    }
+    advice = recommend(word, safety, **told)
     assert advice.action == action
     assert says in advice.text
     if action == "collect":  # 100 users of test gave 0.5 +- 1.5; +- 0.5 takes nine times as many, of all five fifths
         assert "these 500 users cannot tell the model from table; about 4,500 would" in advice.text
+    assert ("users" in advice.text) == (action in ("collect", "test_model"))
+    assert recommend(word, safety, **told, who="views").text == advice.text.replace("users", "views")
     assert ("A/B" in advice.text) == (action == "test_model")

@@ -74,6 +74,15 @@ def cluster_interval(
     >>> cluster_interval(np.ones(40), np.arange(40))
     Interval(estimate=1.0, low=1.0, high=1.0, clusters=40)
     """
+    (interval,) = cluster_intervals(values[:, None], clusters, resamples=resamples, seed=seed)
+    return interval
+
+
+def cluster_intervals(
+    values: np.ndarray, clusters: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0
+) -> list[Interval]:
+    """The same for each column of values, shape (rows, columns); all see the same resamples."""
     means = bootstrap_means(values, clusters, resamples=resamples, seed=seed)
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(float(np.mean(values)), float(low), float(high), len(np.unique(clusters)))
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    users, estimates = len(np.unique(clusters)), values.mean(axis=0)
+    return [Interval(float(estimates[i]), float(low[i]), float(high[i]), users) for i in range(len(estimates))]

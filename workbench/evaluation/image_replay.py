@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +12,7 @@ import pandas as pd
 from workbench.datasets.schema import BY_NAME, MEASURED, Column, known_context
 from workbench.delivery import ImageScenario, load_ms
 from workbench.errors import WorkbenchError, did_you_mean
-
-PERFECT_KNOWLEDGE = "perfect knowledge"
+from workbench.policies.calling import call_policy, policy_name
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ def decide(policy: Callable[..., Any], context: pd.DataFrame, scenario: ImageSce
     name = policy_name(policy)
     shown = context.reset_index(drop=True)  # a copy, and no way back to the rows it came from
     try:
-        answer = policy(shown, scenario=scenario) if _takes_scenario(policy) else policy(shown)
+        answer = call_policy(policy, shown, scenario)
     except KeyError as err:
         measured = [column for column in MEASURED if column in str(err)]
         if not measured and err.args[0] not in BY_NAME:
@@ -206,18 +204,6 @@ def realise(action: np.ndarray, outcomes: RenditionOutcomes, scenario: ImageScen
         },
         index=index,
     )
-
-
-def policy_name(policy: Callable[..., Any]) -> str:
-    """What tables call a policy: its ``name``, else the function's own."""
-    return str(getattr(policy, "name", None) or getattr(policy, "__name__", type(policy).__name__))
-
-
-def _takes_scenario(policy: Callable[..., Any]) -> bool:
-    try:
-        return "scenario" in inspect.signature(policy).parameters
-    except (TypeError, ValueError):
-        return False
 
 
 def _explain_missing(name: str, column: Any, context: pd.DataFrame) -> str:

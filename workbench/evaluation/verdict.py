@@ -133,6 +133,8 @@ def recommend(
     rule: str,
     today: str,
     all_users: int,
+    who: str = "users",
+    stop: str = "late images rise",
 ) -> Recommendation:
     """Say what to do next, in this order of precedence.
 
@@ -155,6 +157,10 @@ def recommend(
         Names for the text.
     all_users : int
         Users of all parts of the split, where ``difference`` counts those of test.
+    who : str
+        What they are called: users, or views where nobody is known.
+    stop : str
+        What would end an A/B test.
 
     Returns
     -------
@@ -170,7 +176,7 @@ def recommend(
         users = users_for_ab_test(difference, margin)
         return Recommendation(
             TEST_MODEL,
-            f"A/B test the model against {rule}: at least {users:,} users (a lower bound). Stop if late images rise.",
+            f"A/B test the model against {rule}: at least {users:,} {who} (a lower bound). Stop if {stop}.",
         )
     if word in (EQUIVALENT, WORSE):
         if rule != today and rule_gain.high < margin:
@@ -182,5 +188,5 @@ def recommend(
     users = round(users_to_settle(difference, margin) * all_users / difference.clusters)
     return Recommendation(
         COLLECT,
-        f"Collect more data: these {all_users:,} users cannot tell the model from {rule}; about {users:,} would.",
+        f"Collect more data: these {all_users:,} {who} cannot tell the model from {rule}; about {users:,} would.",
     )

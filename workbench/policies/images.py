@@ -5,10 +5,9 @@ A policy is a callable: context frame in, one rendition name a row out. Limits a
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ from workbench.datasets.schema import context_columns, known_context
 from workbench.datasets.splits import Split
 from workbench.datasets.synthetic_network import true_chance_worse
 from workbench.delivery import ImageScenario, load_ms
+from workbench.policies.calling import call_policy, needs
 from workbench.policies.expected_value import ChanceSource, Prospects, decide_by_value, image_prospects
 from workbench.policies.lookup_tables import Lookup
 
@@ -36,24 +36,6 @@ CHROMIUM_DEFAULTS = {
 # Lookup tables by keys from coarse to fine; finer groups lean on coarser ones.
 NETWORK_KEYS = ("country", "asn")
 TABLES = (("isp", "region"), NETWORK_KEYS, ("connection_type", "isp"), ("device",))
-AnyPolicy = TypeVar("AnyPolicy", bound=Callable[..., Any])
-
-
-def needs(*columns: str) -> Callable[[AnyPolicy], AnyPolicy]:
-    """Declare the context columns that a rule cannot do without; where they are not known, it is "not available".
-
-    Examples
-    --------
-    >>> @needs("os_family")
-    ... def ours(context):
-    ...     return context["os_family"].isin(["iOS"]).map({True: "large", False: "medium"})
-    """
-
-    def mark(policy: AnyPolicy) -> AnyPolicy:
-        policy.needs = columns  # type: ignore[attr-defined]
-        return policy
-
-    return mark
 
 
 @dataclass(frozen=True)
@@ -186,8 +168,7 @@ def best_at(scenario: ImageScenario, rtt_ms: np.ndarray, downlink_mbps: np.ndarr
 def _ask(otherwise: str | Callable[..., Any], context: pd.DataFrame, scenario: ImageScenario) -> Any:
     if isinstance(otherwise, str):
         return otherwise
-    takes_scenario = "scenario" in inspect.signature(otherwise).parameters
-    return np.asarray(otherwise(context, scenario=scenario) if takes_scenario else otherwise(context), dtype=object)
+    return np.asarray(call_policy(otherwise, context, scenario), dtype=object)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,100 @@
+"""The price of an unused prefetch, the assumptions, and what is refused."""
+
+import math
+from dataclasses import FrozenInstanceError
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from workbench.delivery import PrefetchScenario
+from workbench.delivery.prefetch_scenario import NETWORKS
+from workbench.errors import WorkbenchError
+
+NUMBERS = ["lifetime_s", "page_bytes", "dwell_s", "connection_rtts", "usd_per_gb", "usd_per_second"]
+
+
+def test_the_defaults_are_those_of_the_design():
+    scenario = PrefetchScenario()
+    assert (scenario.break_even, scenario.k, scenario.cache) == (0.15, 3, True)
+    assert (scenario.lifetime_s, scenario.lifetime_views) == (300, 5)
+    assert (scenario.usd_per_gb, scenario.usd_per_second) == (0.085, None)
+
+
+@pytest.mark.parametrize("break_even", [0.15, 0.3, 0.45, 0.6])
+def test_at_the_break_even_fetching_brings_what_it_costs(break_even):
+    price = PrefetchScenario(break_even=break_even).unused_price
+    assert break_even * 1 - (1 - break_even) * price == pytest.approx(0)
+
+
+@pytest.mark.parametrize(
+    ("break_even", "words"),
+    [
+        (0.15, "one hit is worth 5.7 unused prefetches"),
+        (0.5, "one hit is worth 1.0 unused prefetches"),
+        (0.6, "one hit is worth 0.7 unused prefetches"),
+    ],
+)
+def test_the_price_in_words(break_even, words):
+    assert PrefetchScenario().with_break_even(break_even).price_in_words == words
+
+
+def test_another_break_even_keeps_everything_else():
+    first = PrefetchScenario(k=2, lifetime_s=10, cache=False)
+    assert first.with_break_even(0.4) == PrefetchScenario(break_even=0.4, k=2, lifetime_s=10, cache=False)
+    assert first.break_even == 0.15
+
+
+@pytest.mark.parametrize("value", [0, 1, -0.1, 1.5, math.nan, "0.15", None, True])
+def test_a_break_even_that_is_no_chance_is_refused(value):
+    with pytest.raises(WorkbenchError) as caught:
+        PrefetchScenario(break_even=value)
+    assert str(caught.value).startswith(f"break_even must be a chance between 0 and 1, both excluded; got {value!r}.")
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("value", [0, -1, math.inf, math.nan, "1", True])
+def test_a_number_that_cannot_be_is_refused_by_name(name, value):
+    with pytest.raises(WorkbenchError) as caught:
+        PrefetchScenario(**{name: value})
+    assert str(caught.value) == f"{name} must be a number above 0; got {value!r}."
+
+
+@pytest.mark.parametrize("name", ["k", "lifetime_views"])
+@pytest.mark.parametrize("value", [0, 2.5, "3", True])
+def test_what_is_counted_is_a_whole_number(name, value):
+    with pytest.raises(WorkbenchError, match=f"{name} must be a whole number from 1; got"):
+        PrefetchScenario(**{name: value})
+
+
+def test_a_cache_is_there_or_not():
+    with pytest.raises(WorkbenchError, match="cache must be True or False; got 'off'"):
+        PrefetchScenario(cache="off")
+
+
+def test_every_class_of_network_needs_its_numbers():
+    with pytest.raises(WorkbenchError, match="slow-2g is missing"):
+        PrefetchScenario(networks={name: NETWORKS[name] for name in ("4g", "3g", "2g")})
+    with pytest.raises(WorkbenchError, match=r"networks\['3g'\] must be \(round trip in ms, Mbit/s\); got 1.6"):
+        PrefetchScenario(networks=NETWORKS | {"3g": 1.6})
+    with pytest.raises(WorkbenchError, match=r"each number of networks\['3g'\] must be a number above 0; got 0"):
+        PrefetchScenario(networks=NETWORKS | {"3g": (300, 0)})
+
+
+def test_an_unknown_network_is_the_fastest():
+    kinds = pd.Series(["3g", None, "5g", "4g"], dtype="str")
+    rtt_ms, downlink_mbps = PrefetchScenario().network(kinds)
+    assert rtt_ms.tolist() == [300, 170, 170, 170]
+    assert downlink_mbps.tolist() == [1.6, 9, 9, 9]
+
+
+def test_slower_classes_are_slower():
+    rtt_ms, downlink_mbps = np.array([NETWORKS[name] for name in ("4g", "3g", "2g", "slow-2g")]).T
+    assert (np.diff(rtt_ms) > 0).all()
+    assert (np.diff(downlink_mbps) < 0).all()
+
+
+def test_a_scenario_is_a_value():
+    assert hash(PrefetchScenario()) == hash(PrefetchScenario())
+    with pytest.raises(FrozenInstanceError):
+        PrefetchScenario().k = 5

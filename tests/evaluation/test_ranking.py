@@ -1,0 +1,100 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from workbench.evaluation.ranking import Ranking, judge_answer, judge_ranking, pair_chances
+
+
+@pytest.fixture
+def views() -> pd.DataFrame:
+    """Two sessions, a b c and c a: three navigations and two ends."""
+    return pd.DataFrame(
+        {
+            "view_id": [10, 11, 12, 20, 21],
+            "session_id": [0, 0, 0, 1, 1],
+            "page": pd.Categorical(list("abcca")),
+        }
+    )
+
+
+@pytest.fixture
+def top() -> pd.DataFrame:
+    """Right at once about view 10, right at rank 2 about 11, wrong about 20, and something about an end (21)."""
+    rows = [(10, "b", 1, 0.5), (11, "a", 1, 0.4), (11, "c", 2, 0.2), (20, "b", 1, 0.1), (21, "c", 1, 0.3)]
+    return pd.DataFrame(rows, columns=["view_id", "page", "rank", "chance"])
+
+
+class Fixed:
+    """A source that gives a known answer, and notes what it was asked."""
+
+    def __init__(self, answer: pd.DataFrame) -> None:
+        self.answer = answer
+
+    def next_pages(self, context: pd.DataFrame, k: int) -> pd.DataFrame:
+        self.asked = list(context["view_id"]), k
+        return self.answer
+
+
+def test_every_figure_by_hand(views, top):
+    brier = (0.5**2 + (0.4**2 + 0.8**2) + (0.1**2 + 1) + 0.3**2) / 5  # view 20's page was not named: chance 0
+    ranking = judge_answer(top, views)
+    assert ranking == Ranking(
+        views=5,
+        navigations=3,
+        pairs=5,
+        recall=pytest.approx(2 / 3),
+        top1=pytest.approx(1 / 3),
+        top3=pytest.approx(2 / 3),
+        mrr=pytest.approx((1 + 1 / 2) / 3),
+        brier=pytest.approx(brier),
+        ece=pytest.approx((0.5 + 0.4 + 0.8 + 0.1 + 0.3) / 5),
+    )
+
+
+def test_a_source_is_asked_for_ten_pages_of_what_it_may_see(views, top):
+    source = Fixed(top)
+    assert judge_ranking(source, views.drop(columns="page"), views) == judge_answer(top, views)
+    assert source.asked == ([10, 11, 12, 20, 21], 10)
+
+
+def test_what_was_clicked_stands_beside_its_chance(views, top):
+    clicked, chance = pair_chances(top, views)
+    assert clicked.tolist() == [True, False, True, False, False]
+    assert chance.tolist() == [0.5, 0.4, 0.2, 0.1, 0.3]
+
+
+@pytest.mark.parametrize("dtype", ["str", "category"])
+def test_pages_may_be_text_or_categories_of_another_vocabulary(views, top, dtype):
+    top.loc[len(top)] = [12, "elsewhere", 1, 0.1]
+    top["page"] = top["page"].astype(dtype)
+    clicked, _ = pair_chances(top, views.assign(page=views["page"].astype("str")))
+    assert clicked.tolist() == [True, False, True, False, False, False]
+
+
+def test_order_of_the_answer_does_not_matter(views, top):
+    ranking, turned = judge_answer(top, views), judge_answer(top.iloc[::-1], views)
+    assert (turned.recall, turned.top1, turned.mrr) == (ranking.recall, ranking.top1, ranking.mrr)
+    assert turned.brier == pytest.approx(ranking.brier)
+
+
+def test_nothing_named_and_nothing_to_name(views, top):
+    nothing = judge_answer(top.iloc[:0], views)
+    assert (nothing.recall, nothing.top1, nothing.mrr, nothing.brier, nothing.ece) == (0, 0, 0, 3 / 5, None)
+    ends = judge_answer(top, views.assign(session_id=np.arange(5)))
+    assert (ends.navigations, ends.recall, ends.top1, ends.top3, ends.mrr) == (0, None, None, None, None)
+
+
+def test_chances_that_hold_have_no_error():
+    rng = np.random.default_rng(0)
+    chance = rng.choice([0.1, 0.3, 0.6], 60_000)
+    page = np.where(rng.random(60_000) < chance, "b", "c")
+    views = pd.DataFrame(
+        {
+            "view_id": np.arange(120_000),
+            "session_id": np.repeat(np.arange(60_000), 2),
+            "page": pd.Categorical(np.ravel(np.column_stack([np.full(60_000, "a"), page]))),
+        }
+    )
+    top = pd.DataFrame({"view_id": views["view_id"][::2], "page": "b", "rank": 1, "chance": chance})
+    assert judge_answer(top, views).ece < 0.01
+    assert judge_answer(top.assign(chance=chance / 2), views).ece == pytest.approx(chance.mean() / 2, abs=0.01)

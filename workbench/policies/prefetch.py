@@ -1,0 +1,253 @@
+"""Prefetch policies: never, the libraries that sites use, counted transitions, the model, and a simulated site's truth.
+
+A policy is a callable: context frame in, a frame ``view_id, page, rank`` out, 0 to k rows a view. Those with a
+``limit`` and ``next_pages`` weigh chances; comparisons tune their limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from workbench.datasets.cards import Card
+from workbench.datasets.navigation_schema import navigation_context_columns
+from workbench.datasets.splits import Split
+from workbench.datasets.synthetic_site import true_next_chances
+from workbench.delivery import PrefetchScenario
+from workbench.errors import WorkbenchError
+from workbench.features.navigation import PageCounts, count_transitions, encode, next_codes
+from workbench.features.navigation_candidates import as_answer, rank_within
+from workbench.policies.prefetch_chances import Markov, NextPages, decide_by_chance, fetches_at, not_fitted, popular
+from workbench.policies.prefetch_habits import UsualNext
+
+__all__ = [
+    "GuessJs",
+    "Markov",
+    "Never",
+    "PrefetchPolicy",
+    "Quicklink",
+    "UsualNext",
+    "fetches_at",
+    "popular",
+    "prefetch_rules",
+    "true_next",
+]
+
+# Guess.js, github.com/guess-js/guess, packages/guess-webpack/src: utils.ts at commit 043043e (defaultPrefetchConfig);
+# an unknown class counts as 3g (runtime/guess.ts at commit 55edfe0, getEffectiveType).
+GUESS_JS_LIMITS = {"4g": 0.15, "3g": 0.30, "2g": 0.45, "slow-2g": 0.60}
+GUESS_JS_UNKNOWN = "3g"
+SLOW = (
+    "slow-2g",
+    "2g",
+)  # quicklink fetches nothing on these, nor with Save-Data (github.com/GoogleChromeLabs/quicklink)
+
+
+@dataclass(frozen=True)
+class Never:
+    """Fetch nothing: what most sites do."""
+
+    name: str = "never"
+    kind: str = "rule"
+
+    def __call__(self, context: pd.DataFrame) -> pd.DataFrame:
+        nothing = {"view_id": np.zeros(0, np.int64), "page": pd.array([], "str"), "rank": np.zeros(0, np.int64)}
+        return pd.DataFrame(nothing)
+
+
+@dataclass(frozen=True)
+class GuessJs:
+    """Guess.js: shares of what was opened next, and its own limit for each class of network.
+
+    As the library counts (``buildMap``, and ``normalize`` in packages/ga): the share among onward clicks, session ends
+    and reloads left out, nothing smoothed. Its limits are never tuned. It takes every page that reaches the limit;
+    here at most the scenario's ``k``.
+
+    Parameters
+    ----------
+    limits : mapping
+        Effective type to the share from which a page is fetched.
+    unknown : str
+        Class that stands for a missing one.
+    class_known : bool
+        Whether the effective type is known at all when the decision is taken; only the name depends on it.
+    counts : PageCounts, optional
+        After :meth:`fit`.
+    """
+
+    limits: Mapping[str, float] = field(default_factory=lambda: dict(GUESS_JS_LIMITS), hash=False)
+    unknown: str = GUESS_JS_UNKNOWN
+    class_known: bool = True
+    counts: PageCounts | None = field(default=None, compare=False, repr=False)
+    kind: str = "rule"
+    reads: str = "context"
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        return "Guess.js" if self.class_known else f"Guess.js (every network counts as {self.unknown})"
+
+    @property
+    def kilobytes(self) -> float:
+        """As of ``Markov``: the library ships its shares."""
+        return Markov(order=1, counts=self.counts).kilobytes
+
+    def fit(self, train: pd.DataFrame) -> Self:
+        """Count training views; returns a fitted copy."""
+        counts = PageCounts.fit(train)
+        codes = encode(train, counts.pages)
+        coming = next_codes(train, codes)
+        onward = (coming >= 0) & (coming != codes)
+        first = count_transitions(np.where(onward, codes, -1), coming, len(counts.pages))
+        return replace(self, counts=replace(counts, orders=(counts.orders[0], first, counts.orders[2])))
+
+    def __call__(self, context: pd.DataFrame, scenario: PrefetchScenario) -> pd.DataFrame:
+        if self.counts is None:
+            raise not_fitted(self.name)
+        first, codes = self.counts.orders[1], encode(context, self.counts.pages)
+        row, page, count = first.top(codes, scenario.k)
+        share = count / np.maximum(first.total_of(codes), 1)[row]
+        taken = share >= self._limit(context)[row]
+        top = as_answer(context, self.counts.pages, (row[taken], page[taken]), share[taken], scenario.k)
+        return top.drop(columns="chance")
+
+    def _limit(self, context: pd.DataFrame) -> np.ndarray:
+        unknown = self.limits[self.unknown]
+        if "effective_type" not in context:
+            return np.full(len(context), unknown)
+        return context["effective_type"].astype(object).map(self.limits).fillna(unknown).to_numpy(float)
+
+
+@dataclass(frozen=True)
+class Quicklink:
+    """quicklink: the links of the page, in their order, none on 2g or with Save-Data.
+
+    The library takes the links in the viewport, which no log tells: here the first ``k`` of the page stand for them.
+
+    Parameters
+    ----------
+    links : DataFrame, optional
+        ``from_page, to_page`` in the order of the page; without them the rule is not available.
+    """
+
+    links: pd.DataFrame | None = field(default=None, compare=False, repr=False)
+    name: str = "quicklink"
+    kind: str = "rule"
+    reads: str = "context"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What it cannot do without."""
+        return ("page links",) if self.links is None else ()
+
+    def __call__(self, context: pd.DataFrame, scenario: PrefetchScenario) -> pd.DataFrame:
+        if self.links is None:
+            raise WorkbenchError("quicklink needs the links of each page, as in Quicklink(split.links); got none.")
+        links = self.links[["from_page", "to_page"]].drop_duplicates()
+        links = links[links["from_page"] != links["to_page"]]
+        pages = pd.Index(pd.unique(links["from_page"]))
+        source = pages.get_indexer(links["from_page"])
+        order = np.argsort(source, kind="stable")
+        begin = np.searchsorted(source[order], np.arange(len(pages) + 1))
+        code = np.where(self._holds_back(context), -1, pages.get_indexer(context["page"].astype(object)))
+        size = np.minimum(np.append(np.diff(begin), 0)[code], scenario.k)
+        row = np.repeat(np.arange(len(context)), size)
+        rank = rank_within(row)
+        place = order[begin[code[row]] + rank - 1]
+        view_id = context["view_id"].to_numpy()[row]
+        return pd.DataFrame({"view_id": view_id, "page": links["to_page"].to_numpy()[place], "rank": rank})
+
+    def _holds_back(self, context: pd.DataFrame) -> np.ndarray:
+        held = np.zeros(len(context), bool)
+        if "effective_type" in context:
+            held |= context["effective_type"].isin(SLOW).to_numpy()
+        if "save_data" in context:
+            held |= context["save_data"].eq(True).fillna(False).to_numpy(bool)
+        return held
+
+
+@dataclass(frozen=True)
+class PrefetchPolicy:
+    """Any source of chances as a policy: the model, or the truth of a simulated site.
+
+    Parameters
+    ----------
+    source : object
+        With ``next_pages(context, k)``.
+    name : str
+    kind : str
+        ``"model"`` or ``"reference"``.
+    limit : float, optional
+        Chance from which a page is fetched; without one, the scenario's break-even.
+    """
+
+    source: NextPages
+    name: str = "model"
+    kind: str = "model"
+    limit: float | None = None
+
+    @property
+    def kilobytes(self) -> float | None:
+        """Size of the source where it has one, kB."""
+        return getattr(self.source, "kilobytes", None)
+
+    def next_pages(self, context: pd.DataFrame, k: int) -> pd.DataFrame:
+        """The likeliest next pages of each view: ``view_id, page, rank, chance``."""
+        return self.source.next_pages(context, k)
+
+    def __call__(self, context: pd.DataFrame, scenario: PrefetchScenario) -> pd.DataFrame:
+        return decide_by_chance(self.source, context, scenario, self.limit)
+
+
+@dataclass(frozen=True)
+class TrueNext:
+    """The true chances of a simulated site's next page, worked out from its law."""
+
+    generate: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def next_pages(self, context: pd.DataFrame, k: int) -> pd.DataFrame:
+        """The likeliest next pages of each view: ``view_id, page, rank, chance``."""
+        return true_next_chances(context, self.generate, k)
+
+
+def true_next(card: Card) -> PrefetchPolicy | None:
+    """The reference policy of a simulated card; None where nature does not tell."""
+    if card.generator != "synthetic_site":
+        return None
+    return PrefetchPolicy(TrueNext(card.generate), name="true chances", kind="reference")
+
+
+def prefetch_rules(split: Split, *, known_by: str | None = None) -> tuple[Callable[..., Any], ...]:
+    """The rules that a model must beat, fitted on a split's train part.
+
+    Parameters
+    ----------
+    split : Split
+        Transitions are counted on ``train`` and smoothed on ``choose``.
+    known_by : str, optional
+        Information set; default the card's. Where it does not hold the effective type, or the data do not, Guess.js
+        counts every view as 3g and says so.
+
+    Returns
+    -------
+    tuple of callables
+        What a team would write anyway, from the plainest on. A rule that lacks what it needs on this data is there
+        too; comparisons print it as "not available".
+    """
+    known_by = known_by or split.card.known_by
+    counts = PageCounts.fit(split.train)
+    second = Markov(order=2, counts=counts).smooth(split.choose)
+    known = "effective_type" in navigation_context_columns(known_by) and "effective_type" in split.train
+    return (
+        Never(),
+        replace(popular(), counts=counts),
+        Markov(order=1, counts=counts).smooth(split.choose),
+        second,
+        GuessJs(class_known=known and bool(split.train["effective_type"].notna().any())).fit(split.train),
+        Quicklink(split.links),
+        UsualNext(second).fit(split.train),
+    )

@@ -1,5 +1,6 @@
 """Models: numbers to probabilities, by XGBoost."""
 
 from workbench.models.network_quality import NetworkQuality, train_network_quality
+from workbench.models.next_page import NextPage, train_next_page
 
-__all__ = ["NetworkQuality", "train_network_quality"]
+__all__ = ["NetworkQuality", "NextPage", "train_network_quality", "train_next_page"]

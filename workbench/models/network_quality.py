@@ -7,24 +7,19 @@ different x cannot contradict each other, and any budget or ladder is asked with
 from __future__ import annotations
 
 import hashlib
-import json
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import xgboost
 from sklearn.base import BaseEstimator
 
 from workbench.datasets.schema import Column, context_columns, known_context, measured_quantities
 from workbench.datasets.splits import Split
 from workbench.errors import WorkbenchError, check_whole, did_you_mean
-from workbench.features.encoding import Encoding
+from workbench.models.network_quality_files import describe_model, read_model, write_model
 from workbench.models.threshold_trees import Boosting, Head, check_device, fit_head
-
-FORMAT = 1
 
 
 class NetworkQuality(BaseEstimator):
@@ -192,12 +187,7 @@ class NetworkQuality(BaseEstimator):
 
     def save(self, folder: str | Path) -> Path:
         """Write ``model.json`` and one UBJ file a head into a folder; same model, same bytes."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        for quantity, head in self._fitted_heads().items():
-            (folder / f"{quantity}.ubj").write_bytes(head.booster.save_raw("ubj"))
-        (folder / "model.json").write_text(self._text(), encoding="utf-8")
-        return folder
+        return write_model(folder, self._text(), self._fitted_heads())
 
     @classmethod
     def load(cls, folder: str | Path) -> NetworkQuality:
@@ -208,20 +198,7 @@ class NetworkQuality(BaseEstimator):
         WorkbenchError
             Where the folder holds no such model.
         """
-        try:
-            saved = json.loads((Path(folder) / "model.json").read_text(encoding="utf-8"))
-            if saved["format"] != FORMAT:
-                raise WorkbenchError(
-                    f"{folder}: expected model format {FORMAT}; got {saved['format']}. Train it again."
-                )
-            params = {**saved["params"], "without": tuple(saved["params"]["without"])}
-            model = cls(**{**params, "extra": tuple(_read_column(column) for column in params["extra"])})
-            model.trained_on_ = saved["trained_on"]
-            model.heads_ = {name: _read_head(Path(folder), name, head) for name, head in saved["heads"].items()}
-            model.train_seconds_ = None
-        except (OSError, KeyError, TypeError, ValueError, AttributeError) as err:
-            raise WorkbenchError(f"{folder} holds no saved model: expected model.json and its .ubj files.") from err
-        return model
+        return read_model(folder, cls)
 
     def _check_without(self) -> None:
         known = context_columns("never", self.extra)
@@ -232,20 +209,8 @@ class NetworkQuality(BaseEstimator):
                 )
 
     def _text(self) -> str:
-        return json.dumps(self._description(), indent=1, sort_keys=True)
-
-    def _description(self) -> dict[str, Any]:
-        heads = {
-            quantity: {
-                "encoding": head.encoding.to_dict(),
-                "slope": head.slope,
-                "intercept": head.intercept,
-                "levels": head.levels.tolist(),
-            }
-            for quantity, head in self._fitted_heads().items()
-        }
-        params = {**self.get_params(), "extra": [asdict(column) for column in self.extra]}
-        return {"format": FORMAT, "params": params, "trained_on": self.trained_on_, "heads": heads}
+        heads = self._fitted_heads()
+        return describe_model(self.get_params(), self.trained_on_, heads)
 
     def _boosting(self) -> Boosting:
         return Boosting(
@@ -294,18 +259,7 @@ def train_network_quality(split: Split, *, known_by: str | None = None, **parame
     return model.fit(split.train, split.tune)
 
 
-def _read_column(saved: dict[str, Any]) -> Column:
-    return Column(**{**saved, "allowed": tuple(saved["allowed"])})
-
-
 def rows_hash(frame: pd.DataFrame) -> str:
     """Hash of a part's index and measured values: which rows it holds."""
     rows = pd.util.hash_pandas_object(frame[measured_quantities(frame)], index=True)
     return hashlib.sha256(rows.to_numpy().tobytes()).hexdigest()
-
-
-def _read_head(folder: Path, quantity: str, saved: dict[str, Any]) -> Head:
-    booster = xgboost.Booster()
-    booster.load_model(bytearray((folder / f"{quantity}.ubj").read_bytes()))
-    encoding = Encoding(**{**saved["encoding"], "numbers": tuple(saved["encoding"]["numbers"])})
-    return Head(quantity, encoding, booster, saved["slope"], saved["intercept"], np.asarray(saved["levels"]))

@@ -11,19 +11,28 @@ from typing import Any
 _HOME = {
     "WorkbenchError": "workbench.errors",
     "ImageScenario": "workbench.delivery",
+    "PrefetchScenario": "workbench.delivery",
     "load": "workbench.datasets",
     "make_measurements": "workbench.datasets",
+    "make_navigations": "workbench.datasets",
     "measurements": "workbench.datasets",
+    "navigations": "workbench.datasets",
     "Mask": "workbench.datasets",
     "split_by_time": "workbench.datasets",
     "split_by_user": "workbench.datasets",
     "NetworkQuality": "workbench.models",
+    "NextPage": "workbench.models",
     "train_network_quality": "workbench.models",
+    "train_next_page": "workbench.models",
     "image_rules": "workbench.policies",
+    "prefetch_rules": "workbench.policies",
     "needs": "workbench.policies",
     "compare_images": "workbench.studies",
     "study_images": "workbench.studies",
+    "compare_prefetch": "workbench.studies",
+    "study_prefetch": "workbench.studies",
     "shap_values": "workbench.explanation",
+    "ImageExplorer": "workbench.widgets",
 }
 _AREAS = ("plotting",)
 

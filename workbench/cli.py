@@ -44,6 +44,7 @@ def main() -> None:
     \b
     workbench datasets                                     what there is
     workbench compare image --dataset mobile_bandwidth     the answer, as text
+    workbench compare prefetch --dataset eshop2008         the same for fetching pages ahead of the click
     workbench render image_delivery                        the answer, as a proposal to share
     """  # noqa: D301 - \b is click's mark for lines to keep
 
@@ -81,28 +82,73 @@ def compare() -> None:
     """Compare the model with the rules."""
 
 
+def _comparison(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that both comparisons take."""
+    options = (
+        click.option(
+            "--dataset", required=True, metavar="NAME_OR_CARD", help="A dataset's name, or the path of a card."
+        ),
+        click.option(
+            "--rows", type=int, help="About how many rows to take, whole users drawn by seed.  [default: all]"
+        ),
+        click.option("--seed", type=int, default=0, show_default=True, help="Of the draw, the split and the model."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
+        click.option("--all", "every_column", is_flag=True, help="Print every column of the table of policies."),
+        click.option("--quick", is_flag=True, help="Leave out the sensitivity rows, some twenty further studies."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @compare.command("image")
-@click.option("--dataset", required=True, metavar="NAME_OR_CARD", help="A dataset's name, or the path of a card.")
-@click.option("--rows", type=int, help="About how many rows to take, whole users drawn by seed.  [default: all]")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the draw, the split and the model.")
+@_comparison
 @click.option("--budget-ms", type=float, help="Time in which the images should be there.  [default: 1000]")
 @click.option("--cancelling-wait-ms", type=float, help="Wait that cancels the largest image's gain.  [default: 400]")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--all", "every_column", is_flag=True, help="Print every column of the table of policies.")
-@click.option("--quick", is_flag=True, help="Leave out the sensitivity rows, some twenty further studies.")
-def compare_image(
-    dataset: str, *, rows: int | None, seed: int, as_json: bool, every_column: bool, quick: bool, **scenario: Any
-) -> None:
+def compare_image(*, as_json: bool, every_column: bool, **asked: Any) -> None:
     """Which rendition of the images to send, by predicted network quality."""
-    if seed < 0:
-        raise WorkbenchError(f"seed must be a whole number from 0; got {seed}.")
     from workbench.delivery import ImageScenario
     from workbench.studies import study_images
+
+    scenario = _scenario(ImageScenario, asked, "budget_ms", "cancelling_wait_ms")
+    _study(study_images, scenario, asked, as_json=as_json, every_column=every_column)
+
+
+@compare.command("prefetch")
+@_comparison
+@click.option("--break-even", type=float, help="Chance from which fetching a page pays.  [default: 0.15]")
+@click.option("--k", type=int, help="Pages that one view may fetch.  [default: 3]")
+def compare_prefetch(*, as_json: bool, every_column: bool, **asked: Any) -> None:
+    """Which next pages to fetch ahead of the click, by predicted navigation."""
+    from workbench.delivery import PrefetchScenario
+    from workbench.studies import study_prefetch
+
+    scenario = _scenario(PrefetchScenario, asked, "break_even", "k")
+    _study(study_prefetch, scenario, asked, as_json=as_json, every_column=every_column)
+
+
+def _scenario(kind: Callable[..., Any], asked: dict[str, Any], *names: str) -> Any:
+    """The scenario asked for; what was not given keeps its default."""
+    return kind(**{name: asked[name] for name in names if asked[name] is not None})
+
+
+def _study(
+    study: Callable[..., Any], scenario: Any, asked: dict[str, Any], *, as_json: bool, every_column: bool
+) -> None:
+    """Run a study and print what it found."""
     from workbench.studies.report import to_text
 
-    chosen = ImageScenario(**{name: value for name, value in scenario.items() if value is not None})
+    if asked["seed"] < 0:
+        raise WorkbenchError(f"seed must be a whole number from 0; got {asked['seed']}.")
     with _progress() as tell:
-        result = study_images(dataset, rows=rows, seed=seed, scenario=chosen, sensitivity=not quick, progress=tell)
+        result = study(
+            asked["dataset"],
+            rows=asked["rows"],
+            seed=asked["seed"],
+            scenario=scenario,
+            sensitivity=not asked["quick"],
+            progress=tell,
+        )
     click.echo(json.dumps(result.to_dict(), indent=1) if as_json else to_text(result, every_column=every_column))
 
 

@@ -92,3 +92,6 @@ def test_readers_see_their_own_values(trained):
     explanation = wb.shap_values(model, split.choose.head(4))
     shown = explanation.display_data[:, explanation.feature_names.index("provider")]
     assert shown.tolist() == split.choose["isp"].head(4).tolist()
+    nobody = wb.shap_values(model, split.choose.head(1).assign(isp=pd.Series(None, dtype="str"), os_major=np.nan))
+    told = dict(zip(nobody.feature_names, nobody.display_data[0], strict=True))
+    assert (told["provider"], told["system version"]) == ("unknown", "unknown")

@@ -1,17 +1,15 @@
 """Pictures of findings: what is drawn is what the finding holds, and its words can be read."""
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pytest
 from matplotlib.colors import same_color
 from matplotlib.figure import Figure
 
 from workbench import plotting
-from workbench.plotting import outcomes
 from workbench.plotting.style import BLUE, GREY
 from workbench.studies import report
 
-PICTURES = [plotting.frontier, plotting.differences, plotting.headroom, plotting.reliability]
+PICTURES = [plotting.differences, plotting.headroom, plotting.reliability]
 each_picture = pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.__name__)
 each_finding = pytest.mark.parametrize("finding", ["planted", "real"])
 
@@ -49,43 +47,6 @@ def test_a_picture_goes_where_it_is_told_and_leaves_no_figure_behind(planted, pi
     assert plt.get_fignums() == []
     assert picture(planted).figure.number in plt.get_fignums()
     assert len(plt.get_fignums()) == 1
-
-
-@each_finding
-def test_the_frontier_draws_every_limit_and_marks_the_chosen_one(result):
-    ax = plotting.frontier(result)
-    lines = {line.get_label(): line for line in ax.lines}
-    marks = {tuple(line.get_xydata()[0]) for line in ax.lines if len(line.get_xdata()) == 1}
-    for policy in result.results:
-        if policy.frontier is not None:
-            drawn = lines[policy.name].get_xydata()
-            assert drawn == pytest.approx(policy.frontier[["excess_wait_ms", "quality"]].to_numpy())
-            (chosen,) = policy.frontier.index[policy.frontier["limit"] == policy.limit]
-            assert tuple(drawn[chosen]) in marks
-        if policy.available:
-            at = policy.outcomes[["excess_wait_ms", "quality"]].mean()
-            assert min(np.hypot(*(np.array(mark) - at.to_numpy())) for mark in marks) < 1e-6
-
-
-@each_finding
-def test_the_frontier_names_every_policy_once(result):
-    ax = plotting.frontier(result)
-    named = "\n".join(texts(ax)).split("\n")
-    policies = [outcomes.name_of(result, policy) for policy in result.results if policy.available]
-    assert sorted(policies) == sorted(name for name in named if name in policies)
-    assert sum(name.startswith("best rule") for name in named) == 1
-    assert any(name.startswith("today") or "and today" in name for name in named)
-    assert not any(policy.name in named for policy in result.results if not policy.available)
-    assert "better" in named
-
-
-@each_finding
-def test_on_the_dashed_line_net_is_that_of_the_best_rule(result):
-    ax = plotting.frontier(result)
-    (line,) = [line for line in ax.lines if line.get_linestyle() == "--"]
-    (x0, y0), (x1, y1) = line.get_xy1(), line.get_xy2()
-    nets = [y - result.scenario.wait_price * x for x, y in ((x0, y0), (x1, y1))]
-    assert nets == pytest.approx([result.of("best_rule").outcomes["net"].mean()] * 2)
 
 
 @each_finding
@@ -138,7 +99,7 @@ def test_only_the_model_is_judged(planted):
 def test_headroom_by_budget(result):
     ax = plotting.headroom(result)
     line = ax.lines[0]
-    assert dict(zip(1000 * line.get_xdata(), line.get_ydata(), strict=True)) == dict(result.headroom_by_budget)
+    assert dict(zip(1000 * line.get_xdata(), line.get_ydata(), strict=True)) == dict(result.image.headroom_by_budget)
     assert list(ax.lines[1].get_xydata()[0]) == [result.scenario.budget_ms / 1000, result.headroom]
     assert set(ax.lines[2].get_ydata()) == {result.margin}
     assert f"{result.headroom:.1f} at the budget of 1 s" in texts(ax)
@@ -157,4 +118,3 @@ def test_reliability_by_tenths(result):
 
 def test_the_words_of_a_picture_are_those_of_the_report(planted):
     assert report.first_screen(planted)["difference"] in plotting.alt_text(plotting.differences(planted))
-    assert report.findings(planted)["frontier"] in plotting.alt_text(plotting.frontier(planted))

@@ -30,6 +30,11 @@ def test_on_strangers_the_model_is_better_and_nobody_beats_the_true_chances(stra
     assert truth.figures.net == pytest.approx(net(strangers, "model") - gain["model"] + gain["true chances"])
 
 
+def test_the_null_world_is_studied_as_any_data_are(null):
+    assert (null.split.how, null.split.mask.users) == ("by time", 0.3)
+    assert null.split.test["last_rtt_ms"].notna().any()
+
+
 def test_on_the_null_world_the_model_is_not_better(null):
     assert null.verdict != "better"
     assert null.recommendation.action != "test_model"
@@ -106,7 +111,7 @@ def test_views_with_a_signal_are_left_out(little):
     assert 0.2 < carries.mean() < 0.9
     assert len(result.of("model").outcomes) == (~carries).sum()
     parts = pd.concat([shows(part) for _, part in little.split.parts()])
-    assert result.signal_free_share == pytest.approx(1 - parts.mean())
+    assert result.image.signal_free_share == pytest.approx(1 - parts.mean())
 
 
 def ours(context):
@@ -196,7 +201,7 @@ def test_page_loads_alone_cannot_decide_images():
 
 @pytest.mark.parametrize("margin", [0, -1.0])
 def test_a_margin_is_above_zero(little, margin):
-    with pytest.raises(wb.WorkbenchError, match="margin must be a number of points above 0"):
+    with pytest.raises(wb.WorkbenchError, match="margin must be a number above 0"):
         wb.compare_images(little.split, little.model, margin=margin)
 
 

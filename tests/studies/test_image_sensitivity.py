@@ -5,8 +5,8 @@ import pytest
 
 import workbench as wb
 from workbench.studies.image_plan import default_plan, prepare
-from workbench.studies.sensitivity import changes
-from workbench.studies.sentences import flips
+from workbench.studies.image_sensitivity import changes
+from workbench.studies.wording import flips
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +40,16 @@ def test_a_seed_row_is_the_study_with_that_seed(small, mirror):
     views = wb.load("mobile_bandwidth", rows=6000)
     row = small.sensitivity.set_index("change").loc["seed 1"]
     assert row["difference"] == pytest.approx(wb.study_images(views, seed=1).difference.estimate)
+
+
+def test_any_mix_of_technologies_lies_between_each_alone(small):
+    """The base case is the mean of the technologies, weighted by their views: so is any other mix."""
+    rows = small.sensitivity[small.sensitivity["group"] == "mix of technologies"]
+    test = small.split.test
+    views = test["access_technology"].value_counts()
+    alone = rows.set_index(rows["change"].str.removesuffix(" alone"))["difference"]
+    assert set(alone.index) == set(test["access_technology"])
+    assert (alone * views).sum() / views.sum() == pytest.approx(small.difference.estimate)
 
 
 def test_flips_are_said_in_words(small):
@@ -96,4 +106,4 @@ def test_a_change_that_cannot_be_run_says_why():
     )
     table = wb.study_images(views, sensitivity=True).sensitivity.set_index("change")
     assert np.isnan(table.loc["networks never seen", "difference"])
-    assert "at least 20 users; got 3" in table.loc["networks never seen", "note"]
+    assert "at least 20 asns; got 3" in table.loc["networks never seen", "note"]

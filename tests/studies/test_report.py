@@ -3,9 +3,13 @@
 import json
 from dataclasses import replace
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from workbench.studies.report import policies_html, table_of, to_html, to_text
+import workbench as wb
+from workbench.evaluation.bootstrap import Interval
+from workbench.studies.report import policies_html, segments_html, table_of, to_html, to_text
 from workbench.studies.sentences import assumptions, findings
 
 PROMISED = [
@@ -133,6 +137,40 @@ def test_headings_state_findings(result):
     assert result.verdict in told["verdict"]
     assert result.of("best_rule").name in told["rules"]
     assert all(sentence[0].isupper() and not sentence.endswith(".") for sentence in told.values())
+
+
+@pytest.fixture(scope="module")
+def nobody():
+    """Measurements of which nobody knows whose they are; 8 % were lost."""
+    rng = np.random.default_rng(0)
+    rtt = np.exp(rng.normal(4.5, 1, 3000))
+    rtt[::12] = np.inf
+    isp = rng.choice(["a", "b", "c"], 3000)
+    frame = pd.DataFrame({"rtt_ms": rtt, "downlink_mbps": np.exp(rng.normal(2, 1, 3000)), "isp": isp})
+    return wb.study_images(wb.measurements(frame, name="rows"))
+
+
+def test_where_nobody_is_known_views_are_counted_not_users(nobody, planted):
+    assert (nobody.split.people, planted.split.people) == ("views", "users")
+    said = to_text(nobody, every_column=True) + segments_html(nobody) + to_html(nobody)
+    assert "users" not in said
+    assert "paired resamples of 600 views" in said
+    assert "slowest fifth of views" in said
+    assert f"paired resamples of {planted.test_users:,} users" in to_text(planted)
+
+
+def test_what_never_arrives_is_no_number(nobody):
+    slowest = table_of(nobody, every_column=True)["load p95"]
+    assert set(slowest) == {"never"}
+    assert "inf" not in to_text(nobody, every_column=True)
+    assert table_of(nobody, every_column=True)["load p50"].str.endswith(" ms").all()
+
+
+def test_the_slowest_wait_less_only_where_they_do(nobody):
+    same = replace(nobody, safety=replace(nobody.safety, added_wait=Interval(0.0, 0.0, 0.0, 100), word="safe"))
+    less = replace(nobody, safety=replace(nobody.safety, added_wait=Interval(-9.0, -12.0, -6.0, 100), word="safe"))
+    assert "the slowest fifth of views wait no longer than tolerated" in to_text(same)
+    assert "the slowest fifth of views wait less with the model" in to_text(less)
 
 
 def test_no_user_is_named(real):

@@ -9,7 +9,8 @@ import pandas as pd
 
 from workbench.delivery import ImageScenario, longest_rtt_ms, slowest_downlink_mbps
 from workbench.errors import WorkbenchError
-from workbench.models import NetworkQuality
+from workbench.explanation.shap_next_page import explain_next_page
+from workbench.models import NetworkQuality, NextPage
 from workbench.policies.images import base_assumptions
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ READABLE = {
 
 
 def shap_values(
-    model: NetworkQuality,
+    model: NetworkQuality | NextPage,
     frame: pd.DataFrame,
     *,
     quantity: str | None = None,
@@ -45,14 +46,17 @@ def shap_values(
 ) -> shap.Explanation:
     """Explain one question: how likely is the network worse than the edge at which the large images are just late?
 
+    Of a next-page model the question is another: why is its first choice the likeliest next page
+    (:func:`workbench.explanation.shap_next_page.explain_next_page`)?
+
     Exact values from XGBoost (Lundberg et al. 2020, TreeSHAP), worked out once per distinct encoded row. Encoded
     columns are summed to their source feature, the threshold's share is one bar of its own.
 
     Parameters
     ----------
-    model : NetworkQuality
+    model : NetworkQuality or NextPage
     frame : DataFrame, shape (rows, columns)
-        Canonical measurements or context.
+        Canonical measurements or context; for a next-page model canonical navigations.
     quantity : str, optional
         Measured quantity asked about; default throughput where the model knows it, else RTT. The other one is taken
         at its median in training, or at its assumed value.
@@ -64,8 +68,8 @@ def shap_values(
     shap.Explanation
         ``values`` (rows, features) in log-odds of the raw margin, ``base_values`` (rows,); together they add up to
         the margin. ``data`` holds numbers (a text feature's past mean of the log quantity, where it has one),
-        ``display_data`` the values as a reader knows them, ``output_names`` the question in words,
-        ``card`` the frame's card.
+        ``display_data`` the values as a reader knows them ("unknown" where there is none), ``output_names`` the
+        question in words, ``card`` the frame's card.
 
     Raises
     ------
@@ -74,6 +78,10 @@ def shap_values(
     """
     import shap
 
+    if isinstance(model, NextPage):
+        if quantity is not None or scenario is not None:
+            raise WorkbenchError("a next-page model answers one question; leave quantity and scenario out.")
+        return explain_next_page(model, frame)
     quantity = quantity or ("downlink_mbps" if "downlink_mbps" in model.quantities else model.quantities[0])
     edge = late_edge(model, frame, quantity, scenario or ImageScenario())
     matrix, which = model.encode(frame, quantity)
@@ -87,7 +95,7 @@ def shap_values(
     numbers, shown = [], []
     for feature in features:
         numbers.append(_as_numbers(matrix, encoding.features, feature, edge)[which])
-        shown.append(context[feature].to_numpy(object) if feature in context else np.full(len(frame), edge, object))
+        shown.append(_as_read(context[feature]) if feature in context else np.full(len(frame), edge, object))
     explanation = shap.Explanation(
         values=values[which],
         base_values=contributions[which, -1],
@@ -157,6 +165,10 @@ def _as_numbers(matrix: np.ndarray, encoded: list[str], feature: str, edge: floa
         if name in encoded:
             return matrix[:, encoded.index(name)].astype(float)
     return np.full(len(matrix), edge if feature == THE_QUESTION else np.nan)
+
+
+def _as_read(values: pd.Series) -> np.ndarray:
+    return values.astype(object).where(values.notna(), "unknown").to_numpy(object)
 
 
 def _in_words(quantity: str, edge: float) -> str:

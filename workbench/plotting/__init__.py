@@ -5,13 +5,15 @@ SIMULATED where it is, and carries an alternative text (``alt_text``) that noteb
 """
 
 from workbench.plotting.explanation import bar, beeswarm, waterfall
+from workbench.plotting.navigation import main_flows, session
 from workbench.plotting.network import known_context_shares, measured, netinfo_bluntness
-from workbench.plotting.outcomes import differences, frontier, headroom, reliability
+from workbench.plotting.outcomes import differences, headroom, reliability
 from workbench.plotting.photos import member_view
 from workbench.plotting.robustness import sensitivity
 from workbench.plotting.saving import save_figure
 from workbench.plotting.segments import who_gains
 from workbench.plotting.style import alt_text, label_source, set_alt_text, style_context
+from workbench.plotting.tradeoff import frontier
 
 __all__ = [
     "alt_text",
@@ -22,12 +24,14 @@ __all__ = [
     "headroom",
     "known_context_shares",
     "label_source",
+    "main_flows",
     "measured",
     "member_view",
     "netinfo_bluntness",
     "reliability",
     "save_figure",
     "sensitivity",
+    "session",
     "set_alt_text",
     "style_context",
     "waterfall",

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from workbench.evaluation.bootstrap import Interval
 from workbench.plotting.style import GREY, INK, LINE, MUTED, WORDS
-from workbench.studies.sentences import points
+from workbench.studies.comparison import POINTS, Unit
 
 WIDE = 0.8  # quantile of the intervals' ends beyond which they are few
 
@@ -23,6 +23,7 @@ def draw_interval(
     interval: Interval,
     edge: float,
     *,
+    unit: Unit = POINTS,
     colour: str = GREY,
     strong: bool = False,
     above: str = "",
@@ -36,9 +37,11 @@ def draw_interval(
     y : float
         Where the row is.
     interval : Interval
-        In points.
+        In net.
     edge : float
-        Where the axis ends, on both sides.
+        Where the axis ends, on both sides, in the unit.
+    unit : Unit
+        How the net is told.
     colour : str
         One of the house's colours.
     strong : bool
@@ -48,17 +51,18 @@ def draw_interval(
     after : str
         Words behind the numbers.
     """
-    bounds = np.array([interval.low, interval.high])
+    bounds = unit.factor * np.array([interval.low, interval.high])
+    middle = unit.factor * interval.estimate
     ax.plot(np.clip(bounds, -edge, edge), [y, y], color=colour, linewidth=3 if strong else 1.6, zorder=3)
-    if abs(interval.estimate) <= edge:
-        ax.plot(interval.estimate, y, "o", color=colour, markersize=10 if strong else 7, zorder=4)
+    if abs(middle) <= edge:
+        ax.plot(middle, y, "o", color=colour, markersize=10 if strong else 7, zorder=4)
     for side, marker in ((-1, "<"), (1, ">")):
         if (side * bounds > edge).any():
             ax.plot(side * edge, y, marker, color=colour, markersize=8, clip_on=False, zorder=4)
-    write_right(ax, y, points(interval).replace("-", "\u2212") + after, colour=colour, strong=strong)
+    write_right(ax, y, unit.span(interval).replace("-", "\u2212") + after, colour=colour, strong=strong)
     if above:
         style = _words(colour, strong)
-        ax.annotate(above, (interval.estimate, y), (0, 8), ha="center", va="bottom", **style)
+        ax.annotate(above, (middle, y), (0, 8), ha="center", va="bottom", **style)
 
 
 def write_right(ax: Axes, y: float, words: str, *, colour: str = GREY, strong: bool = False) -> None:

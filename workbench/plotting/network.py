@@ -32,7 +32,7 @@ from workbench.plotting.style import (
     set_alt_text,
     style_context,
 )
-from workbench.studies.sentences import QUANTITIES, UNITS
+from workbench.studies.image_sentences import QUANTITIES, UNITS
 
 GROUPED_BY = ("connection_type", "effective_type", "os_family")
 MOST_GROUPS = 6

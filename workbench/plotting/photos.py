@@ -11,7 +11,7 @@ from workbench.delivery import photo_as_sent
 from workbench.errors import WorkbenchError
 from workbench.evaluation.segments import TypicalView, typical_view
 from workbench.evaluation.verdict import SLOWEST_SHARE
-from workbench.plotting.outcomes import PARTS, name_of, part_of
+from workbench.plotting.parts import PARTS, name_of, part_of
 from workbench.plotting.style import (
     MUTED,
     VERMILLION,
@@ -52,14 +52,14 @@ def member_view(result: Comparison, *, ax: Axes | None = None) -> Axes:
     WorkbenchError
         Where a fifth of the users is under 5, or no width is known for a rendition.
     """
-    fifth = round(SLOWEST_SHARE * result.test_users)
+    fifth, people = round(SLOWEST_SHARE * result.test_users), result.split.people
     if fifth < FEWEST_IN_A_FIFTH:
         raise WorkbenchError(
-            f"{result.split.card.name}: a fifth of the {result.test_users:,} users of test is under "
+            f"{result.split.card.name}: a fifth of the {result.test_users:,} {people} of test is under "
             f"{FEWEST_IN_A_FIFTH}, and nobody is to be recognised by what she gets; take more rows."
         )
     columns = _policies(result)
-    members = {"slowest fifth\nof users": result.slow, "fastest fifth\nof users": result.fast}
+    members = {f"slowest fifth\nof {people}": result.image.slow, f"fastest fifth\nof {people}": result.image.fast}
     names = result.scenario.ladder.names
     photos = {name: photo_as_sent(name)[DETAIL] for name in names}
     height = WIDTH * photos[names[0]].shape[0] / photos[names[0]].shape[1]

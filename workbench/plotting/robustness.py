@@ -22,7 +22,6 @@ from workbench.plotting.style import (
     style_context,
 )
 from workbench.studies.comparison import Comparison
-from workbench.studies.sentences import points
 
 BASE = "base"
 ROW_HEIGHT, ROOM_AROUND = 0.3, 1.7  # inches
@@ -40,13 +39,13 @@ def sensitivity(result: Comparison, *, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     result : Comparison
-        From ``study_images(..., sensitivity=True)``.
+        From ``study_images`` or ``study_prefetch``, with ``sensitivity=True``.
     ax : Axes, optional
 
     Returns
     -------
     Axes
-        x: points of net a view; one row a change, grouped by what it changes.
+        x: difference in net; one row a change, grouped by what it changes.
 
     Raises
     ------
@@ -57,26 +56,27 @@ def sensitivity(result: Comparison, *, ax: Axes | None = None) -> Axes:
     if changes is None:
         raise WorkbenchError(
             "this study did not change its assumptions, which takes a while: ask for it with "
-            "wb.study_images(..., sensitivity=True)."
+            "wb.study_images(..., sensitivity=True) or wb.study_prefetch likewise."
         )
     changes = changes[changes["group"] != BASE]
     rows = _rows(changes)
     ax = axes_or_new(ax, ROOM_AROUND + ROW_HEIGHT * (1 + len(rows)))
     base = result.difference
-    least = max(abs(base.low), abs(base.high), FEWEST_MARGINS_SHOWN * result.margin)
-    edge = edge_of(changes["low"], changes["high"], least)
-    draw_zero(ax, result.margin)
-    draw_interval(ax, 0, base, edge, colour=BLUE, strong=True, after=f"  {result.verdict}")
+    unit = result.unit
+    least = unit.factor * max(abs(base.low), abs(base.high), FEWEST_MARGINS_SHOWN * result.margin)
+    edge = edge_of(unit.factor * changes["low"].astype(float), unit.factor * changes["high"].astype(float), least)
+    draw_zero(ax, unit.factor * result.margin)
+    draw_interval(ax, 0, base, edge, unit=unit, colour=BLUE, strong=True, after=f"  {result.verdict}")
     for y, (_, change) in enumerate(rows, start=1):
         if change is not None:
-            _draw_change(ax, y, change, edge, result.verdict)
+            _draw_change(ax, y, change, edge, result)
     name_rows(ax, [("base case", True), *((name, change is None) for name, change in rows)])
     ax.get_yticklabels()[0].set_color(BLUE)
     point_ticks(ax, edge)
-    ax.set_xlabel("Net, model minus best rule, points a view")
+    ax.set_xlabel(f"Model minus best rule, {unit.per_view}")
     note_below(
         ax,
-        f"shaded: too small to matter (under {result.margin:g}); each row is a study of its own\n"
+        f"shaded: too small to matter (under {unit.factor * result.margin:g}); each row is a study of its own\n"
         "arrow and word: where the verdict would be another",
     )
     label_source(ax, result.split.card)
@@ -97,7 +97,7 @@ def _rows(changes: pd.DataFrame) -> list[tuple[str, pd.Series | None]]:
     return rows
 
 
-def _draw_change(ax: Axes, y: int, change: pd.Series, edge: float, verdict: str) -> None:
+def _draw_change(ax: Axes, y: int, change: pd.Series, edge: float, result: Comparison) -> None:
     if not np.isfinite(change["difference"]):
         words = textwrap.shorten(str(change["note"]), NOTE_WIDTH, placeholder=" ...")
         ax.text(
@@ -113,10 +113,10 @@ def _draw_change(ax: Axes, y: int, change: pd.Series, edge: float, verdict: str)
         )
         return
     interval = Interval(change["difference"], change["low"], change["high"], 0)
-    if change["verdict"] == verdict:
-        draw_interval(ax, y, interval, edge)
+    if change["verdict"] == result.verdict:
+        draw_interval(ax, y, interval, edge, unit=result.unit)
     else:
-        draw_interval(ax, y, interval, edge, colour=VERMILLION, after=f"  \u2192 {change['verdict']}")
+        draw_interval(ax, y, interval, edge, unit=result.unit, colour=VERMILLION, after=f"  \u2192 {change['verdict']}")
 
 
 def _changes_in_words(result: Comparison, changes: pd.DataFrame) -> str:
@@ -125,6 +125,7 @@ def _changes_in_words(result: Comparison, changes: pd.DataFrame) -> str:
     failed = len(changes) - len(tried)
     each = ", ".join(f"{row['group']}: {row['change']} ({row['verdict']})" for _, row in flips.iterrows())
     return (
-        f"Base case {points(result.difference)} points, {result.verdict}. Of {len(tried)} changed assumptions, "
+        f"Base case {result.unit.span(result.difference)} {result.unit.name}, {result.verdict}. "
+        f"Of {len(tried)} changed assumptions, "
         f"{len(flips)} flip the verdict{': ' * bool(each)}{each}.{f' {failed} could not be tried.' * bool(failed)}"
     )

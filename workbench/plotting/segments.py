@@ -16,8 +16,7 @@ from workbench.plotting.style import (
     set_alt_text,
     style_context,
 )
-from workbench.studies.comparison import Comparison
-from workbench.studies.sentences import points
+from workbench.studies.comparison import Comparison, Unit
 
 ROW_HEIGHT, ROOM_AROUND = 0.26, 1.5  # inches
 
@@ -39,7 +38,7 @@ def who_gains(result: Comparison, *, most: int = 4, ax: Axes | None = None) -> A
     Returns
     -------
     Axes
-        x: points of net a view; one row a level, under its dimension.
+        x: difference in net; one row a level, under its dimension.
 
     Raises
     ------
@@ -59,15 +58,16 @@ def who_gains(result: Comparison, *, most: int = 4, ax: Axes | None = None) -> A
         rows.append((str(dimension), None))
         rows += [(f"{level['level']} ({level['users']:,})", level) for _, level in levels.iterrows()]
     ax = axes_or_new(ax, ROOM_AROUND + ROW_HEIGHT * len(rows))
-    edge = edge_of(shown["low"], shown["high"], result.margin)
+    unit = result.unit
+    edge = edge_of(unit.factor * shown["low"], unit.factor * shown["high"], unit.factor * result.margin)
     draw_zero(ax)
     for y, (_, level) in enumerate(rows):
         if level is not None:
             interval = Interval(level["difference"], level["low"], level["high"], level["users"])
-            draw_interval(ax, y, interval, edge)
+            draw_interval(ax, y, interval, edge, unit=unit)
     name_rows(ax, [(name, level is None) for name, level in rows])
     point_ticks(ax, edge)
-    ax.set_xlabel("Net, model minus best rule, points a view")
+    ax.set_xlabel(f"Model minus best rule, {unit.per_view}")
     cut = "" if len(shown) == len(result.segments) else f"the {most} largest levels of each; "
     note_below(
         ax,
@@ -75,7 +75,7 @@ def who_gains(result: Comparison, *, most: int = 4, ax: Axes | None = None) -> A
         "exploratory: about 1 interval in 20 misses by chance alone",
     )
     label_source(ax, result.split.card)
-    set_alt_text(ax, _segments_in_words(result.segments))
+    set_alt_text(ax, _segments_in_words(result.segments, unit))
     return ax
 
 
@@ -85,12 +85,12 @@ def _largest(levels: pd.DataFrame, most: int) -> pd.DataFrame:
     return named[named["users"].rank(ascending=False, method="first") <= most]
 
 
-def _segments_in_words(segments: pd.DataFrame) -> str:
+def _segments_in_words(segments: pd.DataFrame, unit: Unit) -> str:
     worst, best = (segments.loc[pick] for pick in (segments["difference"].idxmin(), segments["difference"].idxmax()))
     least, most = (
         f"{row['dimension']}, {row['level']}: "
-        + points(Interval(row["difference"], row["low"], row["high"], row["users"]))
+        + unit.span(Interval(row["difference"], row["low"], row["high"], row["users"]))
         for row in (worst, best)
     )
     count = f"{len(segments)} segments, exploratory"
-    return f"Net of model minus best rule in {count}: least in {least}; most in {most} points."
+    return f"Net of model minus best rule in {count}: least in {least}; most in {most} {unit.name}."

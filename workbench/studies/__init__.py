@@ -2,5 +2,6 @@
 
 from workbench.studies.comparison import Comparison, PolicyResult
 from workbench.studies.image_delivery import compare_images, study_images
+from workbench.studies.prefetch import compare_prefetch, study_prefetch
 
-__all__ = ["Comparison", "PolicyResult", "compare_images", "study_images"]
+__all__ = ["Comparison", "PolicyResult", "compare_images", "compare_prefetch", "study_images", "study_prefetch"]

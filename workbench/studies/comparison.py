@@ -10,15 +10,12 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.splits import Split
-from workbench.delivery import ImageScenario
 from workbench.errors import WorkbenchError
 from workbench.evaluation.bootstrap import Interval
 from workbench.evaluation.calibration import Calibration
-from workbench.evaluation.image_replay import policy_name
-from workbench.evaluation.image_summary import ImageFigures
+from workbench.evaluation.ranking import Ranking
 from workbench.evaluation.verdict import Recommendation, Safety
-from workbench.models import NetworkQuality
-from workbench.policies.expected_value import Prospects
+from workbench.policies.calling import policy_name
 
 
 @dataclass(frozen=True)
@@ -36,12 +33,12 @@ class PolicyResult:
         Why it is not available; empty where it is.
     sees : str
         By when what it reads is known (one of ``schema.LEVELS``): later than the comparison's for some references.
-    figures : ImageFigures or None
-        On the headline views of test.
+    figures : ImageFigures, PrefetchFigures or None
+        On the views of test that are compared.
     outcomes : DataFrame or None
-        One row a headline view of test.
-    expected : Prospects or None
-        What it expected of each rendition, where it weighs chances.
+        One row a view of test that is compared.
+    expected : Prospects, DataFrame or None
+        What it expected of each rendition, or of the next pages, where it weighs chances.
     frontier : DataFrame or None
         Where the policy has a limit to move.
     limit : float or None
@@ -53,9 +50,9 @@ class PolicyResult:
     policy: Callable[..., Any] | None = None
     reason: str = ""
     sees: str = ""
-    figures: ImageFigures | None = None
+    figures: Any = None
     outcomes: pd.DataFrame | None = field(default=None, repr=False)
-    expected: Prospects | None = field(default=None, repr=False)
+    expected: Any = field(default=None, repr=False)
     frontier: pd.DataFrame | None = field(default=None, repr=False)
     limit: float | None = None
     kilobytes: float = 0.0
@@ -78,24 +75,81 @@ class ModelCost:
 
 
 @dataclass(frozen=True)
+class Unit:
+    """How a net is told to people: what it is called, its size beside the net of ``outcomes``, and its decimals."""
+
+    name: str
+    per_view: str
+    factor: float
+    digits: int
+
+    def amount(self, net: float) -> str:
+        """A net, without a sign where it has none: ``0.5``."""
+        return f"{self.factor * net:.{self.digits}f}"
+
+    def span(self, interval: Interval) -> str:
+        """A difference and its interval: ``+0.2 (-0.4 to +0.8)``."""
+        middle, low, high = (
+            f"{self.factor * net:+.{self.digits}f}" for net in (interval.estimate, interval.low, interval.high)
+        )
+        return f"{middle} ({low} to {high})"
+
+
+POINTS = Unit("points", "points a view", 1.0, 1)
+NET_HITS = Unit("net hits per 100 views", "net hits per 100 views", 100.0, 2)
+
+
+@dataclass(frozen=True)
+class ImageDetail:
+    """What only a comparison of image delivery has.
+
+    ``calibration_by_budget`` judges the model's chances that each rendition is late, a row a budget and rendition;
+    ``slow`` and ``fast`` tell which headline views of test belong to the slowest and the fastest fifth of users
+    (boolean, shape (rows,)).
+    """
+
+    signal_free_share: float
+    headroom_by_budget: Mapping[float, float]
+    quality_at_rules_wait: float | None
+    calibration_by_budget: pd.DataFrame = field(repr=False)
+    slow: np.ndarray = field(repr=False)
+    fast: np.ndarray = field(repr=False)
+
+
+@dataclass(frozen=True)
+class PrefetchDetail:
+    """What only a comparison of prefetching has.
+
+    ``ranking`` judges each policy that answers with chances, by name; ``hits_at`` holds hits per 100 views at given
+    numbers of unused prefetches a view, read from the frontiers (one row a policy, missing where a frontier does not
+    reach); ``end_share`` is the share of the views that end a session; ``session`` is a typical session, no person's,
+    with what rule and model fetch in it, one row a view.
+    """
+
+    ranking: Mapping[str, Ranking]
+    hits_at: pd.DataFrame = field(repr=False)
+    end_share: float
+    session: pd.DataFrame = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Model, rules, today and perfect knowledge on the same views.
 
-    ``best_rule`` and ``today`` are policies (callables); ``results`` holds every policy's figures, on the headline
-    views (those without a signal) of test. ``difference`` is model minus best rule in net, ``rule_gain`` best rule
-    minus today's, ``against_best_rule`` every other policy minus the best rule, by name. ``calibration_by_budget``
-    judges the model's chances that each rendition is late, a row a budget and rendition. ``segments`` (see
-    ``image_segments``) is exploratory; ``slow`` and ``fast`` tell which headline views of test belong to the slowest
-    and the fastest fifth of users (boolean, shape (rows,)).
+    ``best_rule`` and ``today`` are policies (callables); ``results`` holds every policy's figures, on the views of
+    test that are compared (of images, those without a signal). ``difference`` is model minus best rule in net,
+    ``rule_gain`` best rule minus today's, ``against_best_rule`` every other policy minus the best rule, by name.
+    ``segments`` is exploratory. What only one of the two decisions has is in ``detail``; ``unit`` is how its net is
+    told.
     """
 
     decision: str
     split: Split = field(repr=False)
-    model: NetworkQuality = field(repr=False)
+    model: Any = field(repr=False)
     results: tuple[PolicyResult, ...]
     best_rule: Callable[..., Any]
     today: Callable[..., Any]
-    scenario: ImageScenario
+    scenario: Any
     known_by: str
     difference: Interval
     rule_gain: Interval
@@ -105,21 +159,43 @@ class Comparison:
     safety: Safety
     users_to_settle: int
     headroom: float
-    headroom_by_budget: Mapping[float, float]
     recommendation: Recommendation
-    signal_free_share: float
     test_users: int
-    quality_at_rules_wait: float | None
     cost: ModelCost
     calibration: Calibration
-    calibration_by_budget: pd.DataFrame = field(repr=False)
+    detail: ImageDetail | PrefetchDetail = field(repr=False)
     reliability: pd.DataFrame = field(repr=False)
     segments: pd.DataFrame = field(repr=False)
-    slow: np.ndarray = field(repr=False)
-    fast: np.ndarray = field(repr=False)
     provenance: Mapping[str, Any] = field(repr=False)
     seconds: float
     sensitivity: pd.DataFrame | None = field(default=None, repr=False)
+    unit: Unit = POINTS
+
+    @property
+    def image(self) -> ImageDetail:
+        """What only a comparison of image delivery has.
+
+        Raises
+        ------
+        WorkbenchError
+            Where this compares prefetching.
+        """
+        if not isinstance(self.detail, ImageDetail):
+            raise WorkbenchError("expected a comparison of image delivery; this one compares prefetching.")
+        return self.detail
+
+    @property
+    def prefetch(self) -> PrefetchDetail:
+        """What only a comparison of prefetching has.
+
+        Raises
+        ------
+        WorkbenchError
+            Where this compares image delivery.
+        """
+        if not isinstance(self.detail, PrefetchDetail):
+            raise WorkbenchError("expected a comparison of prefetching; this one compares image delivery.")
+        return self.detail
 
     @property
     def policies(self) -> tuple[PolicyResult, ...]:

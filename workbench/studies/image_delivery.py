@@ -17,19 +17,12 @@ from workbench.datasets.splits import Split, users_of
 from workbench.delivery import ImageScenario
 from workbench.evaluation.bootstrap import Interval, cluster_interval
 from workbench.evaluation.calibration import measure_calibration, reliability
-from workbench.evaluation.frontier import image_frontier, quality_at_wait
-from workbench.evaluation.image_replay import (
-    PERFECT_KNOWLEDGE,
-    decide,
-    perfect_knowledge,
-    policy_name,
-    realise,
-    rendition_outcomes,
-    saves_data,
-)
-from workbench.evaluation.image_summary import HEADROOM_BUDGETS_MS, headroom, summarise_images
+from workbench.evaluation.frontier import quality_at_wait
+from workbench.evaluation.image_replay import rendition_outcomes
+from workbench.evaluation.image_summary import HEADROOM_BUDGETS_MS, headroom
 from workbench.evaluation.segments import image_segments
 from workbench.evaluation.verdict import (
+    NET_MARGIN,
     judge_difference,
     judge_safety,
     recommend,
@@ -37,25 +30,17 @@ from workbench.evaluation.verdict import (
     users_to_settle,
 )
 from workbench.models import NetworkQuality
-from workbench.policies.expected_value import Decider
-from workbench.policies.images import EffectiveType, ImagePolicy, OneRendition, base_assumptions, true_chance
-from workbench.studies.comparison import Comparison, ModelCost, PolicyResult
+from workbench.policies.calling import policy_name
+from workbench.policies.images import ImagePolicy, base_assumptions
+from workbench.studies.checks import checked_margin
+from workbench.studies.comparison import Comparison, ImageDetail, ModelCost, PolicyResult
 from workbench.studies.image_plan import default_plan, prepare, train
-from workbench.studies.image_stage import (
-    Policy,
-    Stage,
-    Views,
-    check_decidable,
-    checked_margin,
-    settle,
-    tune,
-    why_not,
-)
+from workbench.studies.image_results import replay_all, today_of
+from workbench.studies.image_sensitivity import change_assumptions
+from workbench.studies.image_stage import Policy, Stage, Views, check_decidable, settle
 from workbench.studies.provenance import trace_origin
-from workbench.studies.sensitivity import image_sensitivity
 
 Progress = Callable[[str], None]
-REFERENCE_SEES = "native_app"  # references may read whatever the source tells, whenever it is known
 ROWS_TIMED = 2_000
 CALIBRATION_BUDGETS = (0.5, 1.0, 2.0)
 
@@ -109,7 +94,7 @@ def study_images(
     stage = settle(split, model, None, plan.scenario)
     result = _read_test(stage, started=started, tell=tell)
     if sensitivity:
-        table = image_sensitivity(views, plan, stage, margin=result.margin, progress=progress)
+        table = change_assumptions(views, plan, stage, margin=result.margin, progress=progress)
         result = replace(result, sensitivity=table)
     return replace(result, seconds=time.perf_counter() - started)
 
@@ -164,25 +149,15 @@ def _read_test(
 ) -> Comparison:
     """Replay every policy on test, and weigh the evidence."""
     split, model, scenario = stage.split, stage.model, stage.scenario
-    margin = checked_margin(margin, split)
+    margin = checked_margin(margin, split.card.margin, NET_MARGIN)
     best_rule, ours = stage.best_rule, stage.ours
-    now = today or _today(split)
+    now = today or today_of(split)
     now = next((rule for rule in stage.tuned if rule == now), now)
 
     tell("replay on test")
     test = stage.test()
     slow = slowest_fifth(test.outcomes.load_ms[:, 0], test.users)
-    results = [_replay(rule, "rule", test, slow, scenario) for rule in stage.tuned]
-    results += [
-        PolicyResult(policy_name(stage.rules[i]), "rule", stage.rules[i], why) for i, why in stage.why_not.items()
-    ]
-    results.append(_replay(ours, "model", test, slow, scenario))
-    truth = true_chance(split.card)
-    if truth is not None:
-        results.append(_replay(tune(truth, stage.choose, scenario), "reference", test, slow, scenario))
-    if not any(now is result.policy for result in results):
-        results.append(_replay_today(now, test, slow, stage))
-    results.append(_replay_perfect_knowledge(test, slow, scenario))
+    results = replay_all(stage, now, test, slow)
 
     tell("weigh the evidence")
     of_model, of_rule, of_now = (next(r for r in results if r.policy is p) for p in (ours, best_rule, now))
@@ -211,7 +186,6 @@ def _read_test(
         safety=safety,
         users_to_settle=users_to_settle(difference, margin),
         headroom=room,
-        headroom_by_budget=_headroom_by_budget(test, scenario, split),
         recommendation=recommend(
             word,
             safety,
@@ -222,65 +196,24 @@ def _read_test(
             rule=f'"{of_rule.name}"',
             today=f'"{policy_name(now)}"',
             all_users=count_users(split),
+            who=split.people,
         ),
-        signal_free_share=_signal_free_share(split, model.known_by),
         test_users=len(np.unique(test.users)),
-        quality_at_rules_wait=_quality_at_rules_wait(of_model, of_rule),
         cost=_model_cost(model, ours, test, scenario),
         calibration=measure_calibration(late, chance_late),
-        calibration_by_budget=_calibration_by_budget(ours, test, scenario, split),
+        detail=ImageDetail(
+            signal_free_share=_signal_free_share(split, model.known_by),
+            headroom_by_budget=_headroom_by_budget(test, scenario, split),
+            quality_at_rules_wait=_quality_at_rules_wait(of_model, of_rule),
+            calibration_by_budget=_calibration_by_budget(ours, test, scenario, split),
+            slow=slow,
+            fast=slowest_fifth(-test.outcomes.load_ms[:, 0], test.users),
+        ),
         reliability=reliability(late, chance_late),
         segments=_segments(of_model, of_rule, test, slow, split.seed),
-        slow=slow,
-        fast=slowest_fifth(-test.outcomes.load_ms[:, 0], test.users),
         provenance=trace_origin(split),
         seconds=time.perf_counter() - started,
     )
-
-
-def _replay(policy: Policy, kind: str, views: Views, slow: np.ndarray, scenario: ImageScenario) -> PolicyResult:
-    expected = frontier = None
-    if isinstance(policy, Decider):
-        # The same as decide(), without asking for the chances once more.
-        expected = policy.prospects(views.context, scenario)
-        frontier = image_frontier(expected, views.outcomes, views.context, scenario)
-        action = np.where(saves_data(views.context), 0, expected.best(scenario, policy.limit))
-    else:
-        action = decide(policy, views.context, scenario)
-    outcomes = realise(action, views.outcomes, scenario, views.frame.index)
-    return PolicyResult(
-        name=policy_name(policy),
-        kind=kind,
-        policy=policy,
-        figures=summarise_images(outcomes, slow, scenario),
-        outcomes=outcomes,
-        expected=expected,
-        frontier=frontier,
-        limit=getattr(policy, "limit", None),
-        kilobytes=getattr(policy, "kilobytes", None) or 0.0,
-    )
-
-
-def _replay_today(now: Policy, test: Views, slow: np.ndarray, stage: Stage) -> PolicyResult:
-    """What is done now may read columns that are known later than the comparison's; it is marked then."""
-    sees = ""
-    if why_not(now, test, stage.model.known_by):
-        sees = REFERENCE_SEES
-        test = replace(test, context=known_context(test.frame, sees, stage.split.card.context))
-    replayed = _replay(now, "reference", test, slow, stage.scenario)
-    return replace(replayed, name=f"today: {policy_name(now)}", sees=sees)
-
-
-def _replay_perfect_knowledge(views: Views, slow: np.ndarray, scenario: ImageScenario) -> PolicyResult:
-    action = perfect_knowledge(views.context, views.outcomes)
-    outcomes = realise(action, views.outcomes, scenario, views.frame.index)
-    figures = summarise_images(outcomes, slow, scenario)
-    return PolicyResult(PERFECT_KNOWLEDGE, "oracle", figures=figures, outcomes=outcomes)
-
-
-def _today(split: Split) -> Policy:
-    has_class = any("effective_type" in part and part["effective_type"].notna().any() for _, part in split.parts())
-    return EffectiveType() if has_class else OneRendition("medium")
 
 
 def _signal_free_share(split: Split, known_by: str) -> float:

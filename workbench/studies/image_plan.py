@@ -53,9 +53,8 @@ def default_plan(views: pd.DataFrame, scenario: ImageScenario, seed: int) -> Pla
         scenario=scenario,
         seed=seed,
         split="time" if timed else "user",
-        mask=Mask(seed=seed) if (timed and card.history) or _shows_netinfo(views, card.known_by) else None,
+        mask=Mask(seed=seed) if timed or _shows_netinfo(views, card.known_by) else None,
         known_by=card.known_by,
-        history=card.history,
     )
 
 

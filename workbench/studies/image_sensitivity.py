@@ -1,50 +1,44 @@
-"""Sensitivity: what becomes of model minus best rule where one assumption changes."""
+"""Sensitivity of a finding about images: model minus best rule where one assumption changes."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from workbench.datasets.history import Mask, has_time
 from workbench.datasets.schema import LEVELS, context_columns
-from workbench.datasets.splits import card_of
+from workbench.datasets.splits import FEWEST_USERS, card_of
 from workbench.errors import WorkbenchError
-from workbench.evaluation.image_replay import policy_name
+from workbench.evaluation.bootstrap import cluster_interval
 from workbench.evaluation.verdict import judge_difference
 from workbench.models import NetworkQuality
+from workbench.policies.calling import policy_name
 from workbench.studies.image_plan import Plan, prepare, train
-from workbench.studies.image_stage import Stage, net_difference, replay, settle
+from workbench.studies.image_stage import Stage, replay, settle
+from workbench.studies.sensitivity import Row, one_at_a_time
 
 NETWORK = ("asn", "isp")
 USER_AGENT = ("os_family", "os_major", "browser", "browser_major", "device")
 MORE_SEEDS = 2
+TECHNOLOGY, MOST_TECHNOLOGIES = "access_technology", 8
 
 
 @dataclass(frozen=True)
 class Change:
-    """One row of the figure; ``refit`` where the change touches the data or the model, not the scenario alone."""
+    """One row of the figure.
+
+    ``refit`` where the change touches the data or the model, not the scenario alone; ``only`` names the access
+    technology whose views are counted, with policies as they are.
+    """
 
     group: str
     change: str
     plan: Plan
     refit: bool = True
-
-
-@dataclass(frozen=True)
-class Row:
-    """Model minus best rule under one change; missing numbers where it could not be run, and why in ``note``."""
-
-    group: str
-    change: str
-    difference: float
-    low: float
-    high: float
-    verdict: str
-    best_rule: str
-    note: str = ""
+    only: str = ""
 
 
 def changes(views: pd.DataFrame, plan: Plan) -> Iterator[Change]:
@@ -69,6 +63,7 @@ def changes(views: pd.DataFrame, plan: Plan) -> Iterator[Change]:
         if any(name in views and views[name].notna().any() for name in gained):
             yield Change("known by", level.replace("_", " "), replace(plan, known_by=level))
     yield from _split_changes(views, plan)
+    yield from _mix_changes(views, plan)
     for title, names in (("ASN and provider", NETWORK), ("user agent", USER_AGENT)):
         if any(name in views and views[name].nunique() > 1 for name in names):
             yield Change("without", title, replace(plan, without=names))
@@ -78,7 +73,7 @@ def changes(views: pd.DataFrame, plan: Plan) -> Iterator[Change]:
         yield Change("seed", f"seed {seed}", replace(plan, seed=seed))
 
 
-def image_sensitivity(
+def change_assumptions(
     views: pd.DataFrame, plan: Plan, base: Stage, *, margin: float, progress: Callable[[str], None] | None = None
 ) -> pd.DataFrame:
     """Change one assumption at a time; refit everything that the change touches.
@@ -97,18 +92,14 @@ def image_sensitivity(
     Returns
     -------
     DataFrame
-        One row a change, the base case first: the fields of :class:`Row`.
+        One row a change, the base case first: the fields of ``sensitivity.Row``.
     """
-    rows = [_judge("base", "base case", base, margin)]
-    for change in changes(views, plan):
-        if progress:
-            progress(f"{change.group}: {change.change}")
-        try:
-            stage = _settle(views, change, base)
-            rows.append(_judge(change.group, change.change, stage, margin))
-        except WorkbenchError as err:
-            rows.append(Row(change.group, change.change, math.nan, math.nan, math.nan, "", "", str(err)))
-    return pd.DataFrame([asdict(row) for row in rows])
+
+    def run(change: Change) -> Row:
+        stage = base if change.only else _settle(views, change, base)
+        return _judge(change.group, change.change, stage, margin, change.only)
+
+    return one_at_a_time(_judge("base", "base case", base, margin), changes(views, plan), run, progress)
 
 
 def _scenario_changes(plan: Plan) -> Iterator[Change]:
@@ -138,6 +129,18 @@ def _split_changes(views: pd.DataFrame, plan: Plan) -> Iterator[Change]:
         yield Change("masking", "slow users more often", replace(plan, mask=_slow(plan.mask)))
 
 
+def _mix_changes(views: pd.DataFrame, plan: Plan) -> Iterator[Change]:
+    """Each access technology of a real source alone: its mix of them need not be a country's.
+
+    With policies as they are, the difference under any mix of technologies is a mean of these rows, weighted by the
+    mix: it lies between the least and the largest.
+    """
+    real = not card_of(views).simulated
+    if real and TECHNOLOGY in views and 1 < views[TECHNOLOGY].nunique() <= MOST_TECHNOLOGIES:
+        for technology in sorted(views[TECHNOLOGY].dropna().unique()):
+            yield Change("mix of technologies", f"{technology} alone", plan, refit=False, only=technology)
+
+
 def _slow(mask: Mask) -> Mask:
     return replace(mask, slow_biased=True)
 
@@ -150,10 +153,15 @@ def _settle(views: pd.DataFrame, change: Change, base: Stage) -> Stage:
     return settle(split, model, None, change.plan.scenario)
 
 
-def _judge(group: str, change: str, stage: Stage, margin: float) -> Row:
+def _judge(group: str, change: str, stage: Stage, margin: float, only: str = "") -> Row:
     test = stage.test()
     ours, rule = (replay(policy, test, stage.scenario) for policy in (stage.ours, stage.best_rule))
-    difference = net_difference(ours, rule, test, stage.split.seed)
+    counted = (test.frame[TECHNOLOGY] == only).to_numpy() if only else np.ones(len(test.frame), bool)
+    if len(np.unique(test.users[counted])) < FEWEST_USERS:
+        raise WorkbenchError(f"under {FEWEST_USERS} {stage.split.people} on {only}.")
+    difference = cluster_interval(
+        (ours["net"] - rule["net"]).to_numpy()[counted], test.users[counted], seed=stage.split.seed
+    )
     word = judge_difference(difference, margin)
     name = policy_name(stage.best_rule)
     return Row(group, change, difference.estimate, difference.low, difference.high, word, name)

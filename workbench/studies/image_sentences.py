@@ -1,17 +1,13 @@
-"""The sentences of a finding: first screen, headings, assumptions. Numbers in, words out."""
+"""The sentences of a finding about images: first screen, headings, assumptions. Numbers in, words out."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import pandas as pd
-
 from workbench.datasets.schema import count_lost, measured_quantities
-from workbench.evaluation.bootstrap import RESAMPLES, Interval
-from workbench.evaluation.verdict import HARMFUL, INCONCLUSIVE, NOT_SHOWN, TEST_MODEL
+from workbench.evaluation.bootstrap import RESAMPLES
+from workbench.evaluation.verdict import HARMFUL, NOT_SHOWN
 from workbench.studies.comparison import Comparison
+from workbench.studies.wording import OFFLINE, cost_sentence, difference_sentence, flips, next_step, verdict_finding
 
-OFFLINE = "Offline replay is an estimate until an A/B test confirms it."
 NO_SIGNAL = "This data carries no signal, so masking does not apply."
 QUANTITIES = {"rtt_ms": "round trip", "downlink_mbps": "throughput", "page_load_ms": "page load"}
 UNITS = {"rtt_ms": "ms", "downlink_mbps": "Mbit/s", "page_load_ms": "ms"}
@@ -20,46 +16,34 @@ UNITS = {"rtt_ms": "ms", "downlink_mbps": "Mbit/s", "page_load_ms": "ms"}
 def first_screen(result: Comparison) -> dict[str, str]:
     """The sentences of the first screen, by what they tell."""
     card = result.split.card
-    rule = result.of("best_rule")
     source = "SIMULATED views" if card.simulated else "REAL measurements"
     people = sum(part["user_id"].nunique() for _, part in result.split.parts() if "user_id" in part)
     who = f"{people:,} users" if people else f"{sum(len(part) for _, part in result.split.parts()):,} views"
-    size = f"{rule.kilobytes:,.0f} kB" if rule.kilobytes else "no data, a line of code"
     return {
         "title": f"IMAGE DELIVERY - {card.name} - {source}, {who} - images should be there in "
         f"{_seconds(result.scenario.budget_ms)}",
         "recommendation": result.recommendation.text,
-        "difference": f"Model against best rule ({rule.name}): {points(result.difference)} points "
-        f"(worth having from {result.margin:g}).",
-        "views": f"Views without a signal: {100 * result.signal_free_share:.0f} % of all; all figures are for them.",
-        "cost": f"Running the model: {result.cost.kilobytes:,.0f} kB, {result.cost.us_per_decision:,.0f} us a decision "
-        f"(in batches). The best rule: {size}.",
+        "difference": difference_sentence(result),
+        "views": f"Views without a signal: {100 * result.image.signal_free_share:.0f} % of all; all figures are for "
+        "them.",
+        "cost": cost_sentence(result),
         "safety": _safety_sentence(result),
-        "next": _next_step(result),
+        "next": next_step(result),
     }
-
-
-def _next_step(result: Comparison) -> str:
-    if result.safety.word == HARMFUL:
-        return "keep the model away from people until this is mended."
-    if result.recommendation.action == TEST_MODEL:
-        return "run the A/B test."
-    if result.verdict == INCONCLUSIVE:
-        return "measure more people, then compare again."
-    return "no test needed."
 
 
 def _safety_sentence(result: Comparison) -> str:
     added, tolerance = result.safety.added_wait, result.safety.tolerance_ms
     span = f"{added.low:+,.0f} to {added.high:+,.0f}"
     wait = f"{added.estimate:+,.0f} ms a view ({span}; tolerated: {tolerance:,.0f})"
+    slowest = f"the slowest fifth of {result.split.people}"
     if result.safety.word == HARMFUL:
-        return f"HARMFUL: the model makes the slowest fifth of users wait longer: {wait}."
+        return f"HARMFUL: the model makes {slowest} wait longer: {wait}."
     if result.safety.word == NOT_SHOWN:
-        return f"it is not shown that the slowest fifth of users wait no longer than tolerated: {wait}."
-    if added.high <= 0:
-        return f"the slowest fifth of users wait less with the model: {wait}."
-    return f"the slowest fifth of users wait no longer than tolerated: {wait}."
+        return f"it is not shown that {slowest} wait no longer than tolerated: {wait}."
+    if added.high < 0:
+        return f"{slowest} wait less with the model: {wait}."
+    return f"{slowest} wait no longer than tolerated: {wait}."
 
 
 def findings(result: Comparison) -> dict[str, str]:
@@ -70,18 +54,14 @@ def findings(result: Comparison) -> dict[str, str]:
         "data": f"{_medians(result)}; the large images would be late in {100 * late:.0f} % of the views",
         "netinfo": _netinfo_finding(result),
         "model": _calibration_finding(result),
+        "calibration": _calibration_finding(result),
         "rules": f'The best rule is "{rule.name}"',
-        "frontier": _frontier_finding(result.quality_at_rules_wait),
+        "frontier": _frontier_finding(result.image.quality_at_rules_wait),
         "sensitivity": flips(result).split(":")[0].rstrip(".") or "No assumption was changed",
-        "verdict": f"Model against best rule: {points(result.difference)} points, {result.verdict}",
+        "verdict": verdict_finding(result),
         "headroom": f"Perfect knowledge would gain {result.headroom:.1f} points over one rendition for all: "
         + ("there is something to win" if result.headroom >= result.margin else "there is little to win"),
     }
-
-
-def verdict_word(result: Comparison) -> str:
-    """The verdict in large letters, with harm beside it where there is any."""
-    return result.verdict.upper() + (", BUT HARMFUL" if result.safety.word == HARMFUL else "")
 
 
 def _frontier_finding(gain: float | None) -> str:
@@ -90,16 +70,6 @@ def _frontier_finding(gain: float | None) -> str:
     if abs(gain) < 0.05:
         return "At the rule's waiting, the model reaches the same quality"
     return f"At the rule's waiting, the model {'gains' if gain > 0 else 'loses'} {abs(gain):.1f} points of quality"
-
-
-def finding_from_shap(explanation: Any) -> str:
-    """Name the two features with the largest mean |SHAP|, the question itself aside."""
-    strength = pd.Series(abs(explanation.values).mean(axis=0), index=explanation.feature_names)
-    names = list(strength.drop("the question itself").nlargest(2).index)
-    if not names:
-        return "Nothing that is known says anything about the network"
-    sentence = f"{names[0]} says most about the network" + (f", then {names[1]}" if len(names) > 1 else "")
-    return sentence[:1].upper() + sentence[1:]
 
 
 def _medians(result: Comparison) -> str:
@@ -145,8 +115,8 @@ def assumptions(result: Comparison) -> list[str]:
         *_lost_sentence(result),
         "Limits and the best rule were picked on other views: of limits that cannot be told apart there (one standard "
         "error), the one nearest the declared price.",
-        f"Intervals are 95 %, from {RESAMPLES:,} paired resamples of {result.test_users:,} users. Only model against "
-        "best rule gets a verdict; all else is exploratory.",
+        f"Intervals are 95 %, from {RESAMPLES:,} paired resamples of {result.test_users:,} {split.people}. Only model "
+        "against best rule gets a verdict; all else is exploratory.",
     ]
     if {"rtt_ms", "downlink_mbps"} <= set(result.model.quantities):
         sentences.append("Round-trip time and throughput are taken as independent given the context.")
@@ -159,7 +129,7 @@ def assumptions(result: Comparison) -> list[str]:
 
 def _signal_sentences(result: Comparison) -> list[str]:
     mask, train = result.split.mask, result.split.train
-    share = f"{100 * result.signal_free_share:.0f} %"
+    share = f"{100 * result.image.signal_free_share:.0f} %"
     sentences = [f"{share} of all views come without a signal: no NetInfo value, no measurement younger than 600 s."]
     if mask is None:
         sentences.append("Nobody's signal was masked." if "last_age_s" in train else NO_SIGNAL)
@@ -186,19 +156,6 @@ def _lost_sentence(result: Comparison) -> list[str]:
     ]
 
 
-def flips(result: Comparison) -> str:
-    """Which changed assumptions change the verdict word; empty where sensitivity was not asked for."""
-    if result.sensitivity is None:
-        return ""
-    changed = result.sensitivity.iloc[1:]
-    ran = changed[changed["verdict"] != ""]
-    flipped = ran[ran["verdict"] != result.verdict]
-    if flipped.empty:
-        return f"The verdict stays {result.verdict} under all {len(ran)} changed assumptions."
-    named = "; ".join(f"{row.group} {row.change}: {row.verdict}" for row in flipped.itertuples())
-    return f"The verdict changes under {len(flipped)} of {len(ran)} changed assumptions: {named}."
-
-
 def _assumed_sentences(result: Comparison) -> list[str]:
     frame, scenario = result.split.train, result.scenario
     sentences = []
@@ -216,11 +173,6 @@ def _assumed_sentences(result: Comparison) -> list[str]:
         if share >= 0.01:
             sentences.append(f"In {100 * share:.0f} % of views the round trips alone are past the budget.")
     return sentences
-
-
-def points(interval: Interval) -> str:
-    """A difference and its interval: ``+0.2 (-0.4 to +0.8)``."""
-    return f"{interval.estimate:+.1f} ({interval.low:+.1f} to {interval.high:+.1f})"
 
 
 def _seconds(milliseconds: float) -> str:

@@ -13,14 +13,13 @@ from workbench.datasets.schema import BY_NAME, has_signal, known_context, measur
 from workbench.datasets.splits import Split, users_of
 from workbench.delivery import ImageScenario
 from workbench.errors import WorkbenchError
-from workbench.evaluation.bootstrap import Interval, cluster_interval
 from workbench.evaluation.frontier import best_limit
-from workbench.evaluation.image_replay import RenditionOutcomes, decide, policy_name, realise, rendition_outcomes
-from workbench.evaluation.verdict import NET_MARGIN
+from workbench.evaluation.image_replay import RenditionOutcomes, decide, realise, rendition_outcomes
 from workbench.models import NetworkQuality
 from workbench.models.network_quality import rows_hash
 from workbench.policies.expected_value import Decider
 from workbench.policies.images import ImagePolicy, base_assumptions, image_rules
+from workbench.studies.checks import check_same_split, checked_rules
 
 Policy = Callable[..., Any]
 
@@ -69,8 +68,12 @@ def settle(
     """
     scenario = scenario or ImageScenario()
     check_decidable(split.train)
-    _check_same_split(split, model)
-    rules = image_rules(split, known_by=model.known_by) if rules is None else _checked_rules(rules, model)
+    check_same_split(split, model, rows_hash, "wb.train_network_quality(split)")
+    rules = (
+        image_rules(split, known_by=model.known_by)
+        if rules is None
+        else checked_rules(rules, model.known_by, "wb.image_rules")
+    )
     choose = headline(split.choose, split, model.known_by, scenario)
     reasons = [why_not(rule, choose, model.known_by) for rule in rules]
     tuned = tuple(tune(rule, choose, scenario) for rule, reason in zip(rules, reasons, strict=True) if not reason)
@@ -104,46 +107,6 @@ def check_decidable(frame: Any) -> None:
             "image delivery is decided by rtt_ms or downlink_mbps; neither was measured here, so images cannot be "
             "decided on this data."
         )
-
-
-def checked_margin(margin: float | None, split: Split) -> float:
-    """The margin given, else the card's, else 1 point.
-
-    Raises
-    ------
-    WorkbenchError
-        Where it is not above 0.
-    """
-    margin = next(m for m in (margin, split.card.margin, NET_MARGIN) if m is not None)
-    if not 0 < margin < np.inf:
-        raise WorkbenchError(f"margin must be a number of points above 0; got {margin!r}.")
-    return margin
-
-
-def _check_same_split(split: Split, model: NetworkQuality) -> None:
-    if model.trained_on_ != rows_hash(split.train):
-        raise WorkbenchError(
-            "the model was trained on other rows than this split's train part, perhaps on people of its test part. "
-            "Train it on this split: wb.train_network_quality(split)."
-        )
-
-
-def _checked_rules(rules: Iterable[Policy], model: NetworkQuality) -> tuple[Policy, ...]:
-    listed: tuple[Any, ...] = () if callable(rules) or isinstance(rules, str) else tuple(rules)
-    if not listed or not all(map(callable, listed)):
-        raise WorkbenchError(f"rules must be a list of callables, such as wb.image_rules(split); got {rules!r}.")
-    names = [policy_name(rule) for rule in listed]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise WorkbenchError(f"each rule needs a name of its own; {', '.join(map(repr, twice))} came more than once.")
-    for rule in listed:
-        known_by = getattr(rule, "known_by", model.known_by)
-        if known_by != model.known_by:
-            raise WorkbenchError(
-                f"{policy_name(rule)} was fitted on what is known by {known_by}, the model by {model.known_by}. "
-                "Fit both alike: wb.image_rules(split, known_by=model.known_by)."
-            )
-    return listed
 
 
 def headline(part: pd.DataFrame, split: Split, known_by: str, scenario: ImageScenario) -> Views:
@@ -189,8 +152,3 @@ def replay(policy: Policy, views: Views, scenario: ImageScenario) -> pd.DataFram
     """Outcomes of a policy on views, one row a view."""
     action = decide(policy, views.context, scenario)
     return realise(action, views.outcomes, scenario, views.frame.index)
-
-
-def net_difference(one: pd.DataFrame, other: pd.DataFrame, views: Views, seed: int) -> Interval:
-    """Net of one replay minus another's on the same views, users resampled."""
-    return cluster_interval(one["net"].to_numpy() - other["net"].to_numpy(), views.users, seed=seed)

@@ -10,39 +10,31 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.datasets.schema import count_lost
-from workbench.evaluation.image_summary import ImageFigures
+from workbench.studies import image_tables, prefetch_tables
 from workbench.studies.comparison import Comparison, PolicyResult
-from workbench.studies.sentences import (
-    OFFLINE,
-    assumptions,
-    finding_from_shap,
-    findings,
-    first_screen,
-    flips,
-    verdict_word,
-)
+from workbench.studies.sentences import assumptions, findings, first_screen
+from workbench.studies.wording import OFFLINE, finding_from_shap, flips, verdict_word
 
-DEFAULT_COLUMNS = ("large %", "late %", "extra wait", "slowest fifth", "MB per 1,000")
+TABLES = {"image": image_tables, "prefetch": prefetch_tables}
 # Dark enough for white words (contrast of 4.5 and more).
 COLOURS = {"better": "#00795a", "worse": "#b84f00", "equivalent": "#0072b2", "inconclusive": "#59636e"}
 
 
 def to_dict(result: Comparison) -> dict[str, Any]:
     """Everything that ``--json`` prints, field by field."""
+    tables = TABLES[result.decision]
     return {
         "dataset": result.split.card.name,
         "decision": result.decision,
         "simulated": result.split.card.simulated,
-        "lost_probes": sum(count_lost(part) for _, part in result.split.parts()),
         "rows": {name: len(part) for name, part in result.split.parts()}
         | {"masked": result.split.masked_rows, "dropped": sum(result.split.dropped.values())},
         "split": {"how": result.split.how, "seed": result.split.seed},
         "known_by": result.known_by,
-        "signal_free_share": result.signal_free_share,
+        **tables.about_data(result),
         "today": result.of("today").name,
         "best_rule": result.of("best_rule").name,
-        "policies": [_policy_dict(policy) for policy in result.results],
+        "policies": [_policy_dict(policy, tables.FIGURES) for policy in result.results],
         "model_vs_best_rule": {
             "metric": "net",
             "difference": result.difference.estimate,
@@ -54,7 +46,7 @@ def to_dict(result: Comparison) -> dict[str, Any]:
             "added_wait_interval": [result.safety.added_wait.low, result.safety.added_wait.high],
             "tolerated_wait_ms": result.safety.tolerance_ms,
             "users_to_settle": result.users_to_settle,
-            "quality_at_rules_wait": result.quality_at_rules_wait,
+            **tables.about_evidence(result),
         },
         "recommendation": result.recommendation.text,
         "policies_vs_best_rule": {
@@ -62,7 +54,7 @@ def to_dict(result: Comparison) -> dict[str, Any]:
             for name, other in result.against_best_rule.items()
         },
         "headroom": result.headroom,
-        "headroom_by_budget": [{"budget_ms": budget, "net": net} for budget, net in result.headroom_by_budget.items()],
+        **tables.about_frontier(result),
         "sensitivity": _records(result.sensitivity),
         "segments": _records(result.segments),
         "model": {
@@ -74,7 +66,7 @@ def to_dict(result: Comparison) -> dict[str, Any]:
             "log_loss": result.calibration.log_loss,
             "auc": result.calibration.auc,
             "calibration": {"slope": result.calibration.slope, "intercept": result.calibration.intercept},
-            "calibration_by_budget": _records(result.calibration_by_budget),
+            **tables.about_model(result),
         },
         "assumptions": assumptions(result),
         "provenance": dict(result.provenance),
@@ -89,15 +81,18 @@ def _records(table: pd.DataFrame | None) -> list[dict[str, Any]] | None:
     return table.astype(object).where(table.notna(), None).to_dict("records")
 
 
-def _policy_dict(policy: PolicyResult) -> dict[str, Any]:
-    figures = asdict(policy.figures) if policy.figures else dict.fromkeys(ImageFigures.__dataclass_fields__)
+def _policy_dict(policy: PolicyResult, names: Sequence[str]) -> dict[str, Any]:
+    figures = asdict(policy.figures) if policy.figures else dict.fromkeys(names)
     return {
         "name": policy.name,
         "kind": policy.kind,
         "available": policy.available,
         "reason": policy.reason or None,
         "reads_later_columns": bool(policy.sees),
-        **{name: value if value is not None and math.isfinite(value) else None for name, value in figures.items()},
+        **{
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in figures.items()
+        },
         "kilobytes": policy.kilobytes if policy.available else None,
         "limit": policy.limit if policy.available else None,
     }
@@ -130,51 +125,24 @@ def to_text(result: Comparison, *, every_column: bool = False) -> str:
 
 def key_table(result: Comparison) -> pd.DataFrame:
     """Today, best rule, model and perfect knowledge, in words of the person who decides; cells are text."""
-    columns = {}
-    for title, which in (
-        ("today", "today"),
-        ("best rule", "best_rule"),
-        ("model", "model"),
-        ("perfect knowledge", "oracle"),
-    ):
-        figures = result.of(which).figures
-        assert figures is not None
-        columns[title] = [
-            f"{1000 * figures.large_share:,.0f}",
-            f"{1000 * figures.late_share:,.0f}",
-            f"{figures.slowest_fifth_wait_ms:,.0f} ms",
-            f"{figures.mb_per_1000:,.0f} MB",
-        ]
-    index = pd.Index(["large images", "late", "wait, slowest fifth", "data sent"], name="of 1,000 views")
-    return pd.DataFrame(columns, index=index)
+    named = {"today": "today", "best rule": "best_rule", "model": "model", "perfect knowledge": "oracle"}
+    columns = {title: TABLES[result.decision].key_figures(result.of(which).figures) for title, which in named.items()}
+    return pd.DataFrame(columns).rename_axis("of 1,000 views")
 
 
 def table_of(result: Comparison, *, every_column: bool = False) -> pd.DataFrame:
     """All available policies, best net first; cells are text.
 
-    The default five columns are those of a decision; ``every_column`` adds net, quality and load times.
+    The default five columns are those of a decision; ``every_column`` adds the rest.
     """
     rows = []
     available = [policy for policy in result.results if policy.figures is not None]
-    for policy in sorted(available, key=lambda p: -p.figures.net if p.figures else 0.0):
-        figures = policy.figures
-        assert figures is not None
-        row = {
-            "policy": policy.name + _mark(result, policy),
-            "large %": f"{100 * figures.large_share:.1f}",
-            "late %": f"{100 * figures.late_share:.1f}",
-            "extra wait": f"{figures.excess_wait_ms:,.0f} ms",
-            "slowest fifth": f"{figures.slowest_fifth_wait_ms:,.0f} ms",
-            "MB per 1,000": f"{figures.mb_per_1000:,.0f}",
-        }
+    for policy in sorted(available, key=lambda p: -p.figures.net):
+        row = {"policy": policy.name + _mark(result, policy)}
+        row |= TABLES[result.decision].policy_row(policy, every_column=every_column)
         if every_column:
             row |= {
                 "kind": policy.kind,
-                "net": f"{figures.net:.2f}",
-                "quality": f"{figures.quality:.1f}",
-                "load p50": f"{figures.load_ms_p50:,.0f} ms",
-                "load p75": f"{figures.load_ms_p75:,.0f} ms",
-                "load p95": f"{figures.load_ms_p95:,.0f} ms",
                 "kB": f"{policy.kilobytes:,.0f}",
                 "limit": "" if policy.limit is None else f"{policy.limit:.2f}",
             }
@@ -230,21 +198,24 @@ def heading_html(sentence: str) -> str:
 
 def headroom_html(result: Comparison) -> str:
     """What perfect knowledge gains over one rendition for all, by budget."""
-    points = {f"{budget / 1000:g} s": f"{net:.1f}" for budget, net in result.headroom_by_budget.items()}
-    index = pd.Index(["points to win"], name="budget")
-    return _html_table(pd.DataFrame([points], index=index))
+    return _html_table(image_tables.headroom_table(result))
+
+
+def hits_html(result: Comparison) -> str:
+    """Hits per 100 views at given numbers of unused prefetches a view, by policy."""
+    return _html_table(prefetch_tables.hits_table(result))
 
 
 def segments_html(result: Comparison, most: int = 4) -> str:
     """Model minus best rule by segment, the largest segments of each dimension; exploratory."""
     largest = result.segments.sort_values("views", ascending=False, kind="stable").groupby("dimension").head(most)
-    rows = largest.sort_index()
+    rows, unit = largest.sort_index(), result.unit
     table = pd.DataFrame(
         {
-            "users": [f"{n:,}" for n in rows["users"]],
-            "model gains": [f"{d:+.1f}" for d in rows["difference"]],
-            "from": [f"{d:+.1f}" for d in rows["low"]],
-            "to": [f"{d:+.1f}" for d in rows["high"]],
+            result.split.people: [f"{n:,}" for n in rows["users"]],
+            "model gains": [f"{unit.factor * d:+.{unit.digits}f}" for d in rows["difference"]],
+            "from": [f"{unit.factor * d:+.{unit.digits}f}" for d in rows["low"]],
+            "to": [f"{unit.factor * d:+.{unit.digits}f}" for d in rows["high"]],
         },
         index=pd.Index([f"{row.dimension}: {row.level}" for row in rows.itertuples()], name="segment"),
     )

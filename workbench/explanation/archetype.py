@@ -1,0 +1,74 @@
+"""A view that stands for many: what the largest crowd has in common, and nobody in particular."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import is_float_dtype
+
+from workbench.datasets.splits import users_of
+from workbench.errors import WorkbenchError
+from workbench.models import NetworkQuality
+
+FEWEST_USERS = 20
+
+
+def common_context(model: NetworkQuality, frame: pd.DataFrame, *, users: int = FEWEST_USERS) -> pd.DataFrame:
+    """The most common context, as the model sees it: an example to explain that is no real person.
+
+    Starting from all users, the value that the most of them share is fixed, then among those the next one, as long as
+    at least ``users`` remain. What would single out fewer stays missing. Numbers are medians of those who remain, whole
+    ones rounded down; missing where half of the views or too many users have none.
+
+    Parameters
+    ----------
+    model : NetworkQuality
+    frame : DataFrame, shape (rows, columns)
+        Canonical measurements.
+    users : int
+        How many users, at least, share each value and are behind each median.
+
+    Returns
+    -------
+    DataFrame, shape (1, columns)
+        The model's context, with the frame's card; ``attrs["users"]`` is how many users it stands for.
+
+    Raises
+    ------
+    WorkbenchError
+        Where the frame has fewer users.
+    """
+    context, who = model.context(frame), users_of(frame)
+    if len(np.unique(who)) < users:
+        raise WorkbenchError(f"a common context stands for at least {users} users; got {len(np.unique(who))} in all.")
+    numbers = [name for name in context if is_float_dtype(context[name].dtype)]
+    left = {name: pd.factorize(context[name], use_na_sentinel=False)[0] for name in context if name not in numbers}
+    crowd = np.ones(len(context), bool)
+    while left:
+        shared = {name: _most_shared(codes, who, crowd) for name, codes in left.items()}
+        name = max(shared, key=lambda name: shared[name][1])
+        value, sharing = shared[name]
+        if sharing < users:
+            break
+        crowd &= left.pop(name) == value
+    common = context[crowd].iloc[[0]].reset_index(drop=True)
+    common = common.assign(**{name: common[name].mask([True]) for name in left})
+    common = common.assign(**{name: _middle(context.loc[crowd, name], who[crowd], users) for name in numbers})
+    common.attrs |= {"card": frame.attrs.get("card"), "users": len(np.unique(who[crowd]))}
+    return common
+
+
+def _most_shared(codes: np.ndarray, who: np.ndarray, crowd: np.ndarray) -> tuple[int, int]:
+    """The value that the most users of a crowd have, and how many they are."""
+    pairs = np.unique(np.column_stack([codes[crowd], who[crowd]]), axis=0)
+    count = np.bincount(pairs[:, 0])
+    return int(np.argmax(count)), int(count.max())
+
+
+def _middle(values: pd.Series, who: np.ndarray, users: int) -> float:
+    """Median of those that are there, if they are the most and of enough users."""
+    there = values.dropna()
+    if 2 * len(there) <= len(values) or len(np.unique(who[values.notna()])) < users:
+        return float("nan")
+    median = float(there.median())
+    return float(np.floor(median)) if (there % 1 == 0).all() else median

@@ -1,0 +1,103 @@
+"""A typical session, no person's, and what rule and model would have fetched in it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from workbench.datasets.navigation_schema import NAVIGATION_HISTORY, known_navigation_context
+from workbench.datasets.sessions import dwell_s, ends_session, has_dwell
+from workbench.datasets.splits import FEWEST_USERS, users_of
+from workbench.evaluation.prefetch_replay import trace_fetches
+from workbench.studies.prefetch_stage import PrefetchStage, PrefetchViews, answer_of
+
+LONGEST = 6  # views
+
+
+def replay_typical_session(stage: PrefetchStage) -> pd.DataFrame:
+    """Replay rule and model in a session put together from steps that many people took.
+
+    Returns
+    -------
+    DataFrame
+        One row a view: ``page``, ``at_s`` (seconds since the session began; NaN where no dwell is known), and for
+        ``rule`` and ``model`` each ``<who>_pages`` (what the view fetches, a list), ``<who>_hits`` (which of them are
+        opened in time, a list).
+    """
+    session = typical_session(stage.split.train, stage.split.cluster, seed=stage.split.seed)
+    context = known_navigation_context(session, stage.model.known_by, stage.split.card.context)
+    views = PrefetchViews(session, context, np.zeros(len(session), np.int64))
+    table = pd.DataFrame({"page": session["page"].astype(str), "at_s": _seconds(session)})
+    for who, policy in (("rule", stage.best_rule), ("model", stage.ours)):
+        fetched = trace_fetches(answer_of(policy, views, stage.scenario), session, stage.scenario)
+        hit = fetched[fetched["hit_view_id"] >= 0]
+        for what, rows in (("pages", fetched), ("hits", hit)):
+            lists = rows.groupby("view_id")["page"].agg(lambda pages: [str(page) for page in pages])
+            table[f"{who}_{what}"] = [lists.get(view, []) for view in session["view_id"]]
+    return table
+
+
+def typical_session(train: pd.DataFrame, cluster: str, *, seed: int = 0) -> pd.DataFrame:
+    """Draw a session from counts: a first page and steps that at least 20 users (or sessions) took each.
+
+    It is nobody's session. What is known beside the pages is what most views have; the person has no history.
+
+    Parameters
+    ----------
+    train : DataFrame
+        Canonical navigations.
+    cluster : str
+        Column that tells people apart.
+    seed : int
+
+    Returns
+    -------
+    DataFrame
+        Canonical navigations of one session, up to 6 views; shorter where no step was taken by so many.
+    """
+    rng = np.random.default_rng(seed)
+    page, people = train["page"].cat.codes.to_numpy(), users_of(train, cluster)
+    first = (train["position"] == 0).to_numpy()
+    goes_on = ~ends_session(train)[:-1]
+    steps = _crowded(page[:-1][goes_on], page[1:][goes_on], people[:-1][goes_on])
+    starts = _crowded(np.zeros(first.sum(), np.int64), page[first], people[first])
+    path: list[int] = []
+    options = starts
+    while len(path) < LONGEST and len(options := options[~options["to"].isin(path)]):
+        path.append(int(rng.choice(options["to"], p=options["times"] / options["times"].sum())))
+        options = steps[steps["from"] == path[-1]]
+    return _as_views(path or [int(pd.Series(page).mode()[0])], train)
+
+
+def _crowded(begin: np.ndarray, end: np.ndarray, people: np.ndarray) -> pd.DataFrame:
+    """Steps that enough people took: ``from, to, times``."""
+    steps = pd.DataFrame({"from": begin, "to": end, "who": people})
+    times = steps.groupby(["from", "to"]).size().rename("times")
+    crowd = steps.drop_duplicates().groupby(["from", "to"]).size()
+    return times[crowd >= FEWEST_USERS].reset_index()
+
+
+def _as_views(path: list[int], train: pd.DataFrame) -> pd.DataFrame:
+    """A path of page codes as canonical navigations, with the most common context."""
+    row = np.arange(len(path))
+    pages = train["page"].cat.categories
+    views = pd.DataFrame({"view_id": row, "session_id": 0, "position": row})
+    views["page"] = pd.Categorical.from_codes(path, categories=pages)
+    if "viewed_at" in train:
+        dwell = float(np.nanmedian(dwell_s(train))) if has_dwell(train) else 0.0
+        begin = train["viewed_at"].quantile(0.5, interpolation="nearest")
+        views["viewed_at"] = begin + pd.to_timedelta(row * round(dwell), unit="s")
+    history = [column.name for column in NAVIGATION_HISTORY]
+    for name in train.columns.difference([*views.columns, "user_id", "simulated", *history]):
+        common = train[name].mode()
+        views[name] = pd.Series(common.iloc[0] if len(common) else None, views.index).astype(train[name].dtype)
+    for name in train.columns.intersection(history):
+        empty = 0.0 if name in ("earlier_views", "here_before") else None
+        views[name] = pd.Series(empty, views.index).astype(train[name].dtype)
+    return views
+
+
+def _seconds(session: pd.DataFrame) -> np.ndarray:
+    if not has_dwell(session):
+        return np.full(len(session), np.nan)
+    return (session["viewed_at"] - session["viewed_at"].iloc[0]).dt.total_seconds().to_numpy()

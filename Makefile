@@ -2,7 +2,7 @@
 # GNU make 3.81 (macOS) is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: run test lab bench lint format lock clean help
+.PHONY: run test oldest lab bench lint format lock clean help
 
 # XGBoost's idle threads then sleep instead of spinning: on a busy machine that is seconds instead of minutes.
 export OMP_WAIT_POLICY = passive
@@ -12,6 +12,19 @@ run: .venv/ready ## make the environment, render all notebooks on the embedded d
 
 test: lint ## lint, types, unit tests, doctests, notebooks
 	.venv/bin/pytest
+
+# The bounds in pyproject.toml are what passed here. mypy reads the libraries of .venv, since NumPy's own types differ
+# from version to version. Without PYENV_VERSION a shim called python3.12 obeys .python-version, and fails.
+oldest: .venv/ready ## test with the oldest Python and packages that pyproject.toml allows
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	.venv/bin/python -m venv "$$folder/uv" && \
+	"$$folder/uv/bin/pip" install -qq --disable-pip-version-check uv && \
+	PYENV_VERSION=3.12 "$$folder/uv/bin/uv" venv --quiet --python 3.12 "$$folder/oldest" && \
+	"$$folder/uv/bin/uv" pip install --python "$$folder/oldest" --resolution lowest-direct \
+		--editable '.[cpu,parquet,dev]' && \
+	"$$folder/oldest/bin/ruff" check --no-cache && \
+	"$$folder/oldest/bin/mypy" --cache-dir "$$folder/types" --python-executable .venv/bin/python && \
+	"$$folder/oldest/bin/pytest" -p no:cacheprovider
 
 # The server's root is the repository, so that cards and figures are within reach; its first view is notebooks/.
 lab: .venv/ready ## open JupyterLab on this machine only

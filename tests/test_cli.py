@@ -85,6 +85,66 @@ def test_negative_budget_and_seed():
     assert "seed must be a whole number from 0" in refusal(*base, "--seed", -1)
 
 
+PREFETCH = ("compare", "prefetch", "--dataset", "synthetic_navigations", "--rows", 3000, "--quick")
+
+
+def test_compare_prefetch_prints_one_json_object():
+    done = workbench(*PREFETCH, "--seed", 2, "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert (told["decision"], told["dataset"], told["simulated"]) == ("prefetch", "synthetic_navigations", True)
+    assert told["split"]["seed"] == 2
+    assert 2000 < sum(told["rows"].values()) <= 4000
+    image = json.loads(
+        workbench("compare", "image", "--dataset", "synthetic_null", "--rows", 4000, "--json", "--quick").stdout
+    )
+    assert set(image) - set(told) <= {"signal_free_share", "lost_probes", "headroom_by_budget"}
+    assert set(told) - set(image) == {"session_end_share", "hits_per_100_at_unused"}
+    assert {"quality_at_rules_wait"} == set(image["model_vs_best_rule"]) - set(told["model_vs_best_rule"])
+
+
+def test_options_of_prefetch_reach_the_study():
+    told = json.loads(workbench(*PREFETCH, "--break-even", 0.4, "--k", 1, "--json").stdout)
+    assert told["model_vs_best_rule"]["break_even"] == 0.4
+    said = " ".join(told["assumptions"])
+    assert "one hit is worth 1.5 unused prefetches (a break-even of 0.4)" in said
+    assert "Up to 1 page is fetched a view" in said
+
+
+def test_compare_prefetch_prints_the_first_screen_and_all_prints_more():
+    few, every = workbench(*PREFETCH), workbench(*PREFETCH, "--all")
+    assert few.stdout.startswith("PREFETCH - synthetic_navigations - SIMULATED views, ")
+    assert "byte precision %" not in few.stdout
+    assert "byte precision %" in every.stdout
+    assert max(map(len, few.stdout.splitlines()[:12])) < 200
+
+
+def test_changed_assumptions_are_told_unless_quick_is_asked_for(monkeypatch):
+    from workbench.studies import prefetch_sensitivity
+
+    monkeypatch.setattr(prefetch_sensitivity, "changes", lambda views, plan: iter(()))
+    said = [workbench(*arguments).stdout for arguments in (PREFETCH, [a for a in PREFETCH if a != "--quick"])]
+    assert ["under all 0 changed assumptions" in text for text in said] == [False, True]
+
+
+@pytest.mark.parametrize("value", [0, 1, 1.5, -0.2, "nan"])
+def test_a_break_even_is_a_chance(value):
+    assert "break_even must be a chance between 0 and 1, both excluded" in refusal(*PREFETCH, "--break-even", value)
+
+
+@pytest.mark.parametrize("k", [0, -3])
+def test_k_is_a_number_of_pages(k):
+    assert "k must be a whole number from 1" in refusal(*PREFETCH, "--k", k)
+
+
+def test_each_decision_refuses_the_others_data(mirror):
+    said = refusal("compare", "prefetch", "--dataset", "mobile_bandwidth", "--rows", 2000)
+    assert "prefetching is decided on page views (kind navigations); this data holds none" in said
+    assert "images cannot be decided on this data" in refusal(
+        "compare", "image", "--dataset", "synthetic_navigations", "--rows", 500
+    )
+
+
 @pytest.fixture
 def card(tmp_path):
     """Write a card and its CSV file, both as given."""

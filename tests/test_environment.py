@@ -76,6 +76,12 @@ def test_conda_and_pip_want_the_same_python():
     assert conda_bounds(environment())["python"] == SpecifierSet(project()["requires-python"])
 
 
+def test_the_lock_and_the_bounds_are_tried_on_the_oldest_python():
+    named = re.findall(r"--python(?:-version)? (3\.\d+)|PYENV_VERSION=(3\.\d+)", (ROOT / "Makefile").read_text())
+    assert {f">={''.join(each)}" for each in named} == {project()["requires-python"]}
+    assert len(named) == 3
+
+
 def test_cpu_and_gpu_have_the_same_bound():
     """Otherwise the last of the two would speak for both in the comparison with conda."""
     bounds = {each.specifier for each in declared(project(), "cpu", "gpu") if each.name.startswith("xgboost")}

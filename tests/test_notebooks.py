@@ -12,6 +12,7 @@ from workbench.export import render_notebook
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MOST_CODE_CELLS, MOST_LINES, MOST_FIGURES, NARROW_PX = 25, 8, 8, 390
+EXPLORERS = {"00": 1, "01": 1}
 ON_REAL_DATA = ("01_image_delivery", "mobile_bandwidth")
 
 
@@ -102,4 +103,37 @@ def test_pages_in_a_browser_without_a_network(page, browser):
     assert (trouble, outside) == ([], [])
     assert opened.evaluate("document.documentElement.scrollWidth") <= NARROW_PX
     assert opened.evaluate("[...document.images].every(image => image.naturalWidth > 0)")
+    context.close()
+
+
+def test_explorers_move_in_a_page(page, browser):
+    context = browser.new_context(offline=True, viewport={"width": NARROW_PX, "height": 800})
+    opened = context.new_page()
+    trouble = []
+    opened.on("console", lambda message: trouble.append(message.text))
+    opened.on("pageerror", lambda error: trouble.append(str(error)))
+    opened.goto(page.as_uri())
+    explorers = opened.locator("[data-widget]")
+    assert explorers.count() == EXPLORERS.get(page.stem[:2], 0)
+    for explorer in explorers.all():
+        tiles = explorer.locator(".wb-tiles")
+        for control in explorer.locator("input").all():
+            before = tiles.inner_text(), explorer.locator(".wb-frontier").inner_html()
+            control.press("ArrowRight")
+            after = tiles.inner_text(), explorer.locator(".wb-frontier").inner_html()
+            assert before[0] != after[0]
+            assert before[1] != after[1]
+    assert trouble == []
+    assert opened.evaluate("document.documentElement.scrollWidth") <= NARROW_PX
+    context.close()
+
+
+def test_without_scripts_a_page_still_shows_verdict_figures_and_tables(page, browser):
+    context = browser.new_context(offline=True, java_script_enabled=False)
+    opened = context.new_page()
+    opened.goto(page.as_uri())
+    assert opened.locator("section.verdict").first.is_visible()
+    assert opened.locator("main figure img").first.is_visible()
+    assert opened.locator("main table").first.is_visible()
+    assert opened.get_by_text("An explorer with sliders stands here").count() == EXPLORERS.get(page.stem[:2], 0)
     context.close()

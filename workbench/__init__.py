@@ -33,6 +33,8 @@ _HOME = {
     "study_prefetch": "workbench.studies",
     "shap_values": "workbench.explanation",
     "ImageExplorer": "workbench.widgets",
+    "PrefetchExplorer": "workbench.widgets",
+    "DecisionInspector": "workbench.widgets",
 }
 _AREAS = ("plotting",)
 

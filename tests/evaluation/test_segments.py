@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from workbench.evaluation.bootstrap import cluster_interval
-from workbench.evaluation.segments import COLUMNS, image_segments, typical_view
+from workbench.evaluation.segments import COLUMNS, image_segments, prefetch_segments, typical_view
 
 N = 400
 
@@ -152,3 +152,64 @@ def test_the_typical_view_is_the_majoritys_and_its_time_the_median():
 def test_a_tie_goes_to_the_smaller_rendition():
     outcomes = pd.DataFrame({"rendition": [2, 1], "load_ms": [1.0, 3.0]})
     assert typical_view(outcomes, np.array([True, True])).rendition == 1
+
+
+# Page views
+
+
+def page_segments(views: pd.DataFrame, difference=None, users=None) -> pd.DataFrame:
+    n = len(views)
+    views = pd.DataFrame({"page": "home", "position": 0}, index=views.index).assign(**views)
+    difference = np.arange(n, dtype=float) if difference is None else difference
+    return prefetch_segments(views, difference, np.arange(n) if users is None else users)
+
+
+def test_of_page_views_there_are_no_waits():
+    table = page_segments(pd.DataFrame({"page": ["a"] * 30 + ["b"] * 30}))
+    assert list(table) == ["dimension", "level", "users", "views", "difference", "low", "high"]
+    assert told(table, "page") == {"a": 30, "b": 30}
+
+
+def test_rare_pages_are_merged():
+    views = pd.DataFrame({"page": pd.Categorical(["a"] * 40 + ["b"] * 30 + ["c"] * 19 + ["d"] * 5)})
+    assert told(page_segments(views), "page") == {"a": 40, "b": 30, "other": 24}
+
+
+def test_places_in_the_session():
+    views = pd.DataFrame({"position": np.repeat([0, 1, 2, 3, 5, 6, 40], 25)})
+    table = page_segments(views)
+    assert list(told(table, "place in the session").items()) == [
+        ("first view", 25),
+        ("2nd and 3rd", 50),
+        ("4th to 6th", 50),
+        ("7th and later", 50),
+    ]
+    first = table[table["level"] == "first view"].iloc[0]
+    assert first["difference"] == 12.0  # the mean of 0 to 24
+
+
+def test_who_came_before_has_more_views_behind_her_than_the_session():
+    views = pd.DataFrame({"position": [0, 0, 2, 2] * 25, "earlier_views": [0.0, 1.0, 2.0, 9.0] * 25})
+    assert told(page_segments(views), "user") == {"came before": 50, "first session": 50}
+    assert "user" not in set(page_segments(views.drop(columns="earlier_views"))["dimension"])
+
+
+def test_netinfo_and_device_as_far_as_known():
+    views = pd.DataFrame({"effective_type": ["4g"] * 30 + [None] * 30, "device": ["phone"] * 60, "country": None})
+    table = page_segments(views)
+    assert told(table, "NetInfo") == {"4g": 30, "no value": 30}
+    assert set(table["dimension"]) == {"NetInfo"}
+
+
+def test_intervals_of_page_views_resample_users():
+    """Twenty users a page; one that differs from view to view within users says nothing."""
+    rng = np.random.default_rng(0)
+    users = np.repeat(np.arange(60), 10)
+    views = pd.DataFrame({"page": np.where(users < 30, "a", "b")})
+    per_user = rng.normal(0, 1, 60)[users]
+    table = page_segments(views, per_user, users).set_index("level")
+    alone = cluster_interval(per_user[users < 30], users[users < 30], seed=5)
+    assert (table.loc["a", "low"], table.loc["a", "high"]) == pytest.approx(
+        (alone.low, alone.high), abs=0.2 * alone.half_width
+    )
+    assert table["users"].tolist() == [30, 30]

@@ -1,9 +1,11 @@
 import pytest
 
 from workbench.errors import WorkbenchError
-from workbench.export.checks import CONTENT_SECURITY_POLICY, check_page
+from workbench.export.checks import check_page
+from workbench.export.offline_widgets import page_script, policy_of, script_hash
 
-META = f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_SECURITY_POLICY}">'
+META = f'<meta http-equiv="Content-Security-Policy" content="{policy_of([])}">'
+OWN = page_script("image_explorer")
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 
 
@@ -20,6 +22,8 @@ def page(body: str = "", head: str = META) -> str:
         '<svg role="img" aria-label="A line"><use href="#g"/></svg><svg><title>Named</title></svg>',
         "<p>Warning: these are estimates. &lt;script&gt;alert(1)&lt;/script&gt; https://example.org</p>",
         '<details class="code"><summary>Code</summary><pre>x.py:3: UserWarning: quoted</pre></details>',
+        '<script type="application/json" id="a">{"users": 20, "name": "\\u003c/script>"}</script>',
+        "<p>Python 3.13.0, numpy 2.4.1; a user_id splits; version 1.2.3.4567 and 999.1.1.1</p>",
     ],
 )
 def test_a_sound_page_passes(body):
@@ -30,6 +34,18 @@ def test_a_sound_page_passes(body):
     ("body", "message"),
     [
         ("<script>alert(1)</script>", "holds a <script> element"),
+        ("<script type=module>alert(1)</script>", "holds a <script> element that is not the package's own"),
+        (f"<script type=module src='data:,1'>{OWN}</script>", "holds a <script> element that is not the package's own"),
+        (f"<script>{OWN}</script>", "holds a <script> element that is not the package's own"),
+        ("<p>x</p><script>alert(1)", "holds a <script> element that is not the package's own"),
+        ('<script type="application/json" id="a">{"n": "<b>"}</script>', "holds a '<' that is not escaped"),
+        ('<script type="application/json" id="a">x = 1</script>', "a widget's data is not JSON"),
+        (
+            '<script type="application/json" id="a">{"rows": [{"user_id": 7}]}</script>',
+            "data tells who somebody is: user_id",
+        ),
+        ("<table><tr><th>session_id</th></tr></table>", "table shows who somebody is: the column session_id"),
+        ("<p>seen from 10.1.22.3.</p>", r"an IP address is in the text: '10\.1\.22\.3'"),
         ("<SCRIPT src='data:,x'></SCRIPT>", "holds a <script> element"),
         ("<svg aria-label='x'><script>1</script></svg>", "holds a <script> element"),
         ('<iframe srcdoc="x"></iframe>', "holds a <iframe> element"),
@@ -92,3 +108,12 @@ def test_all_defects_are_listed_in_one_message():
     assert "<script>" in str(caught.value)
     assert "onclick" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_policy_names_the_scripts_that_stand_there_and_no_more():
+    script = f'<script type="module">{OWN}</script>'
+    named = META.replace(policy_of([]), policy_of([script_hash(OWN)]))
+    check_page(page(script, named))
+    for head, body in ((META, script), (named, "")):
+        with pytest.raises(WorkbenchError, match="Content-Security-Policy is missing"):
+            check_page(page(body, head))

@@ -119,6 +119,16 @@ def test_tables_scroll_in_a_named_box_and_words_stand_left():
     assert [cell.string for cell in page.select("thead th.words")] == [None, "policy"]
 
 
+def test_headings_are_listed_at_the_side_once_there_are_three():
+    cells = [new_markdown_cell(f"## Finding <em>{n}</em> & more") for n in range(3)]
+    page = page_of(new_markdown_cell("# T"), *cells)
+    links = page.nav.find_all("a")
+    assert [link.string for link in links] == [f"Finding {n} & more" for n in range(3)]
+    assert [page.find(id=link["href"][1:]).name for link in links] == ["h2"] * 3
+    check_page(str(page))
+    assert page_of(new_markdown_cell("# T"), *cells[:2]).nav is None
+
+
 def test_the_foot_says_where_the_page_comes_from():
     assert page_of(new_markdown_cell("# T")).find(class_="provenance").string == "here & now"
 

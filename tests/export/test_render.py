@@ -141,6 +141,16 @@ def test_a_failing_cell_is_one_paragraph_and_leaves_the_good_page(tmp_path, capf
     assert [path.name for path in out.iterdir()] == ["01_demo.html"]
 
 
+def test_a_heading_that_a_cell_writes_places_a_failure_too(tmp_path):
+    heading = "from IPython.display import HTML\nHTML('<h2>The model &amp; its <em>chances</em></h2><p>text</p>')"
+    own = "HTML('<h2>Later</h2>')\n1 / 0"
+    folder = write_notebook(tmp_path / "notebooks", "a", "# T", "## Before", heading, own, "HTML('<h2>Last</h2>')")
+    with pytest.raises(
+        WorkbenchError, match=r'^a failed in cell \[3\] under "The model & its chances": ZeroDivisionError'
+    ):
+        render_notebook("a", folder=folder, output=tmp_path)
+
+
 def test_a_warning_is_not_shipped(tmp_path):
     folder = write_notebook(tmp_path / "notebooks", "a", "# T", "import warnings\nwarnings.warn('old data')")
     with pytest.raises(WorkbenchError, match=r"wrote to standard error: .*UserWarning: old data"):

@@ -100,7 +100,7 @@ def test_links_are_candidates(split):
     unlinked = NextPage(**QUICK).fit(split.train, split.tune)
     assert "linked" in linked.names_
     assert "linked" not in unlinked.names_
-    assert len(linked.score(views)[0]) >= len(unlinked.score(views)[0])
+    assert len(linked.candidate_chances(views)[0]) >= len(unlinked.candidate_chances(views)[0])
 
 
 # What it answers.
@@ -123,7 +123,7 @@ def test_answers_are_sorted_ranked_and_sum_to_at_most_one(split, model):
 def test_chances_above_one_are_scaled_down(split, model):
     sure = clone(model).fit(split.train, split.tune)
     sure.platt_ = (1.0, 10.0)
-    row, _, chance = sure.score(split.test.head(100))
+    row, _, chance = sure.candidate_chances(split.test.head(100))
     np.testing.assert_allclose(np.bincount(row, chance), 1)
 
 
@@ -204,7 +204,7 @@ def test_a_tune_part_with_hardly_any_sessions_does_not_count(small, quick):
 def test_a_view_is_described_as_the_trees_see_it(quick, small):
     pairs = quick.describe(small)
     assert pairs.names == quick.names_
-    row, page, _ = quick.score(small)
+    row, page, _ = quick.candidate_chances(small)
     np.testing.assert_array_equal(pairs.row, row)
     np.testing.assert_array_equal(pairs.page, page)
 

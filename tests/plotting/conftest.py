@@ -1,9 +1,11 @@
-"""What the tests of pictures share: two small findings, and a way to ask whether their words can be read."""
+"""What the tests of pictures share: small findings, and a way to ask whether their words can be read."""
 
 from itertools import combinations
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -39,6 +41,21 @@ def real_views(mirror: Path):
 @pytest.fixture(scope="session")
 def real(real_views) -> Comparison:
     return wb.study_images(real_views)
+
+
+@pytest.fixture(scope="session")
+def site() -> Comparison:
+    """Prefetching on a simulated site, with users, times and page sizes."""
+    return wb.study_prefetch("synthetic_navigations", rows=ROWS)
+
+
+@pytest.fixture(scope="session")
+def letters() -> Comparison:
+    """Prefetching on little data of one's own: no users, no times, no context."""
+    rng = np.random.default_rng(0)
+    sessions = np.repeat(np.arange(250), rng.integers(2, 9, 250))
+    page = (np.cumsum(np.where(rng.random(len(sessions)) < 0.7, 1, 3)) % 6).astype(str)
+    return wb.study_prefetch(wb.navigations(pd.DataFrame({"session_id": sessions, "page": page}), name="letters"))
 
 
 @pytest.fixture(scope="session")

@@ -118,3 +118,44 @@ def test_reliability_by_tenths(result):
 
 def test_the_words_of_a_picture_are_those_of_the_report(planted):
     assert report.first_screen(planted)["difference"] in plotting.alt_text(plotting.differences(planted))
+
+
+# Prefetching
+
+each_site = pytest.mark.parametrize("finding", ["site", "letters"])
+each_shared = pytest.mark.parametrize("picture", [plotting.differences, plotting.reliability])
+
+
+@each_site
+@each_shared
+def test_of_prefetching_words_lie_apart_and_none_is_cut(result, picture, faults_of):
+    ax = picture(result)
+    assert faults_of(ax.figure) == []
+    assert any(digit.isdigit() for digit in plotting.alt_text(ax))
+
+
+@each_site
+def test_of_prefetching_differences_are_told_in_net_hits_per_100_views(result):
+    ax = plotting.differences(result)
+    assert ax.get_xlabel() == "Net minus that of the best rule, net hits per 100 views"
+    names = [label.get_text().replace("\n", " ") for label in ax.get_yticklabels()]
+    numbers = [float(text.split(" ")[0].replace("\u2212", "-")) for text in texts(ax) if text.endswith(")")]
+    estimates = sorted(100 * interval.estimate for interval in result.against_best_rule.values())
+    assert numbers == pytest.approx(estimates, abs=0.0051)
+    assert numbers[names.index("model")] == pytest.approx(100 * result.difference.estimate, abs=0.0051)
+    (band,) = ax.patches
+    assert band.get_width() == pytest.approx(2 * 100 * result.margin)
+    assert texts(ax).count(result.verdict) == 1
+
+
+@each_site
+def test_of_prefetching_reliability_is_of_the_pages_named(result):
+    ax = plotting.reliability(result)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == (
+        "Chance that the page is opened next",
+        "Share that was opened next",
+    )
+    asked = result.prefetch.ranking["model"]
+    table = result.reliability
+    assert table["rows"].sum() == asked.pairs
+    assert (table["share"] * table["rows"]).sum() == pytest.approx(asked.recall * asked.navigations)

@@ -111,3 +111,44 @@ def test_it_goes_where_it_is_told(result):
     ax = Figure().subplots()
     assert plotting.sensitivity(result, ax=ax) is ax
     assert plt.get_fignums() == []
+
+
+# Prefetching
+
+SITE_ROWS = [
+    ("base", "base case", 0.01, 0.004, 0.016, "better", "first-order Markov", ""),
+    ("break-even", "0.30", 0.02, 0.012, 0.028, "better", "never", ""),
+    ("break-even", "0.45", 0.001, -0.003, 0.004, "equivalent", "never", ""),
+    ("repeats", "kept", np.nan, np.nan, np.nan, "", "", "the frame came with its repeats collapsed"),
+    ("seed", "seed 1", -0.01, -0.02, -0.001, "worse", "first-order Markov", ""),
+]
+
+
+@pytest.fixture
+def of_a_site(site):
+    base = Interval(0.01, 0.004, 0.016, 400)
+    table = pd.DataFrame(SITE_ROWS, columns=CHANGES.columns)
+    return replace(site, difference=base, verdict="better", margin=0.005, sensitivity=table)
+
+
+def test_of_prefetching_words_lie_apart_and_none_is_cut(of_a_site, faults_of):
+    assert faults_of(plotting.sensitivity(of_a_site).figure) == []
+
+
+def test_of_prefetching_rows_are_in_net_hits_per_100_views(of_a_site):
+    ax = plotting.sensitivity(of_a_site)
+    assert labels(ax) == ["base case", "break-even", "0.30", "0.45", "repeats: kept", "seed: seed 1"]
+    words = [text.get_text() for text in ax.texts]
+    assert "+1.00 (+0.40 to +1.60)  better" in words
+    assert "+0.10 (\u22120.30 to +0.40)  \u2192 equivalent" in words
+    assert "the frame came with its repeats collapsed" in words
+    assert ax.get_xlabel() == "Model minus best rule, net hits per 100 views"
+    assert plotting.alt_text(ax) == (
+        "Base case +1.00 (+0.40 to +1.60) net hits per 100 views, better. Of 3 changed assumptions, 2 flip the "
+        "verdict: break-even: 0.45 (equivalent), seed: seed 1 (worse). 1 could not be tried."
+    )
+
+
+def test_a_study_of_prefetching_that_changed_nothing_says_how_to(site):
+    with pytest.raises(WorkbenchError, match=r"wb\.study_prefetch likewise"):
+        plotting.sensitivity(site)

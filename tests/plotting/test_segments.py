@@ -89,3 +89,20 @@ def test_segments_of_a_finding_belong_to_it(result):
     assert slow["added_wait_ms"] == pytest.approx(result.safety.added_wait.estimate)
     assert (result.segments["users"] >= 20).all()
     assert result.to_dict()["segments"][0]["dimension"] == result.segments["dimension"].iloc[0]
+
+
+# Prefetching
+
+
+def test_of_prefetching_words_lie_apart_and_none_is_cut(site, faults_of):
+    ax = plotting.who_gains(site)
+    assert faults_of(ax.figure) == []
+    assert ax.get_xlabel() == "Model minus best rule, net hits per 100 views"
+    assert {"device", "page", "place in the session"} <= {label.get_text() for label in ax.get_yticklabels()}
+
+
+def test_of_prefetching_segments_belong_to_their_finding(site):
+    place = site.segments[site.segments["dimension"] == "place in the session"]
+    assert place["views"].sum() == len(site.split.test)
+    assert np.average(place["difference"], weights=place["views"]) == pytest.approx(site.difference.estimate)
+    assert (site.segments["users"] >= 20).all()

@@ -9,7 +9,7 @@ import pytest
 
 import workbench as wb
 from workbench.evaluation.bootstrap import Interval
-from workbench.studies.report import policies_html, segments_html, table_of, to_html, to_text
+from workbench.studies.report import calibration_html, policies_html, segments_html, table_of, to_html, to_text
 from workbench.studies.sentences import assumptions, findings
 
 PROMISED = [
@@ -177,3 +177,12 @@ def test_no_user_is_named(real):
     users = set(real.split.test["user_id"].head(200))
     said = to_html(real) + to_text(real) + json.dumps(real.to_dict())
     assert not any(user in said for user in users)
+
+
+def test_calibration_is_told_for_each_budget_and_rendition(result):
+    told = calibration_html(result)
+    table = result.image.calibration_by_budget
+    assert told.count("<tr>") == len(table) + 1
+    first = table.iloc[0]
+    assert f"{first['budget_ms'] / 1000:g} s, {first['rendition']}" in told
+    assert f"{first['slope']:.2f}" in told

@@ -265,3 +265,18 @@ def sample_users(frame: pd.DataFrame, rows: int, seed: int = 0) -> pd.DataFrame:
     total = np.cumsum(np.bincount(users)[order])
     drawn = order[: max(1, int(np.searchsorted(total, rows, side="right")))]
     return frame[np.isin(users, drawn)]
+
+
+def check_page_views(card: Card) -> None:
+    """Refuse what prefetching cannot be decided on.
+
+    Raises
+    ------
+    WorkbenchError
+        Where the data are no page views.
+    """
+    if card.kind != "navigations":
+        raise WorkbenchError(
+            f"{card.name}: prefetching is decided on page views (kind navigations); this data holds none. Take "
+            "wb.study_images or workbench compare image for measurements."
+        )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
 from workbench.delivery import PrefetchScenario
 from workbench.evaluation.prefetch_answers import check_answer
-from workbench.evaluation.prefetch_cache import lay_out, settle
+from workbench.evaluation.prefetch_cache import Offers, lay_out, settle
 from workbench.evaluation.prefetch_sessions import read_visits
 
 LOWEST_LIMIT, HIGHEST_LIMIT, LIMITS = 0.01, 0.8, 25
@@ -46,22 +48,44 @@ def trace_frontier(
     DataFrame
         One row a limit, from the lowest: ``limit, hits_per_100, unused_per_view, net``, means over all views.
     """
-    visits = read_visits(views, scenario)
     limits = prefetch_limits(scenario) if limits is None else np.asarray(limits, float)
+    points = []
+    for limit, offers, fetched in _fetched_at(top, views, scenario, limits):
+        hits = np.count_nonzero((offers.hit_row >= 0) & fetched) / len(views)
+        unused = np.count_nonzero(fetched) / len(views) - hits
+        points.append((limit, 100 * hits, unused, hits - scenario.unused_price * unused))
+    return pd.DataFrame(points, columns=["limit", "hits_per_100", "unused_per_view", "net"])
+
+
+def count_by_view(
+    top: pd.DataFrame, views: pd.DataFrame, scenario: PrefetchScenario, limits: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The same replay, view by view.
+
+    Yields
+    ------
+    hits, unused : ndarray of int64, shape (views,)
+        For each limit: pages opened in time, and pages fetched for nothing.
+    """
+    for _, offers, fetched in _fetched_at(top, views, scenario, limits):
+        hit = offers.hit_row >= 0
+        hits, unused = (np.bincount(offers.row[fetched & which], minlength=len(views)) for which in (hit, ~hit))
+        yield hits, unused
+
+
+def _fetched_at(
+    top: pd.DataFrame, views: pd.DataFrame, scenario: PrefetchScenario, limits: np.ndarray
+) -> Iterator[tuple[float, Offers, np.ndarray]]:
+    """At each limit: the limit, the pages likely enough for any of them, and which of these are fetched."""
+    visits = read_visits(views, scenario)
     top = top[top["rank"] <= scenario.k]
     proposals = check_answer(top, views, scenario.k, "the source of chances")
     chance = top["chance"].to_numpy(float)[proposals.order]
     likely = chance >= limits.min(initial=1.0)
     chance = chance[likely]
     offers = lay_out(visits, proposals.row[likely], proposals.codes(visits.pages)[likely], scenario.cache)
-    hit = offers.hit_row >= 0
-    points = []
     for limit in limits:
-        fetched = settle(offers, chance >= limit)
-        hits = np.count_nonzero(hit & fetched) / len(visits)
-        unused = np.count_nonzero(fetched) / len(visits) - hits
-        points.append((limit, 100 * hits, unused, hits - scenario.unused_price * unused))
-    return pd.DataFrame(points, columns=["limit", "hits_per_100", "unused_per_view", "net"])
+        yield float(limit), offers, settle(offers, chance >= limit)
 
 
 def best_prefetch_limit(frontier: pd.DataFrame, scenario: PrefetchScenario) -> float:

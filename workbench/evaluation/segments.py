@@ -120,6 +120,23 @@ def prefetch_segments(views: pd.DataFrame, difference: np.ndarray, users: np.nda
     return pd.DataFrame(rows, columns=COLUMNS[: len(COLUMNS) - 3])
 
 
+def prefetch_segment_members(views: pd.DataFrame, users: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
+    """Which views are in which segment of :func:`prefetch_segments`.
+
+    Parameters
+    ----------
+    views : DataFrame
+        Canonical navigations.
+    users : ndarray of int, shape (rows,)
+
+    Returns
+    -------
+    dict of ndarray of bool, shape (rows,)
+        By (dimension, level), in the order of the table; none is under 20 users (or sessions).
+    """
+    return _members(_prefetch_dimensions(views), users)
+
+
 def _rows(dimensions: dict[str, pd.Series], values: np.ndarray, users: np.ndarray, seed: int) -> list[tuple[Any, ...]]:
     """One row a segment: dimension, level, users, views, then mean, low and high of each column of ``values``."""
     members = _members(dimensions, users)

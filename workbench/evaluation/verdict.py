@@ -14,6 +14,7 @@ BETTER, WORSE, EQUIVALENT, INCONCLUSIVE = "better", "worse", "equivalent", "inco
 SAFE, NOT_SHOWN, HARMFUL = "safe", "not_shown", "harmful"
 NET_MARGIN = 1.0  # points
 FEWEST_USERS = 100
+FEWEST_SLOW_USERS = 20
 SLOWEST_SHARE = 0.2
 TOLERATED_SHARE, TOLERATED_MS = 0.1, 1.0
 # Two-sided test at 5 % with 80 % power: (1.96 + 0.84)^2 (Cohen 1988, ch. 2).
@@ -97,11 +98,13 @@ def judge_safety(model_wait_ms: np.ndarray, rule_wait_ms: np.ndarray, users: np.
     """Compare excess waits of the slowest fifth; all arrays hold their views only, shape (rows,).
 
     Tolerance is a tenth of the rule's wait there, at least 1 ms. Harmful: the interval lies above it; safe: below
-    it; else not shown.
+    it; else, and where they are fewer than 20 users, not shown.
     """
     added = cluster_interval(model_wait_ms - rule_wait_ms, users, seed=seed)
     tolerance = max(TOLERATED_SHARE * float(np.mean(rule_wait_ms)), TOLERATED_MS)
     word = HARMFUL if added.low > tolerance else SAFE if added.high < tolerance else NOT_SHOWN
+    if added.clusters < FEWEST_SLOW_USERS:
+        word = NOT_SHOWN  # so few resamples alike that their interval says nothing
     return Safety(word, added, tolerance)
 
 

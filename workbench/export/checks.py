@@ -1,26 +1,29 @@
-"""What a finished page must not hold: a script, anything from outside, a figure without words, a warning.
+"""What a finished page must not hold: a strange script, anything from outside, who somebody is, a mute figure.
 
 The page's Content-Security-Policy makes the browser enforce most of this as well; the check is there so that
 such a page is never handed out in the first place.
 """
 
+import json
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 
 from workbench.errors import WorkbenchError
+from workbench.export.offline_widgets import known_hashes, policy_of, script_hash
 
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
-)
 MAX_BYTES = 5_000_000
 
 _Attributes = dict[str, str]
-_FORBIDDEN = ("script", "iframe", "frame", "frameset", "object", "embed", "applet", "base", "form", "portal")
+_FORBIDDEN = ("iframe", "frame", "frameset", "object", "embed", "applet", "base", "form", "portal")
 _VOID = ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr")
 _LOADS = ("src", "srcset", "href", "xlink:href", "poster", "background", "data", "ping", "imagesrcset")
 _STYLES = ("style", "fill", "stroke", "filter", "mask", "clip-path", "cursor")
 _LINKS = ("https://", "http://", "mailto:", "#")
 _NO_ALT = "No description has been provided for this image"  # what nbconvert writes where there is none
+# Columns that tell who somebody is, however they came into a table or into a widget's data.
+_PRIVATE = frozenset({"user_id", "session_id", "ip", "ip_address", "client_ip", "remote_addr"})
+_ADDRESS = re.compile(r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w.]*\w)")
 _CSS_ESCAPE = re.compile(r"\\([0-9a-fA-F]{1,6})\s?")
 _CSS_URL = re.compile(r"url\(\s*(\"[^\"]*\"|'[^']*'|[^)]*)\s*\)?", re.IGNORECASE)
 _WARNING = re.compile(r"\.py:\d+: \w*Warning: .*|Traceback \(most recent call last\).*")
@@ -37,9 +40,10 @@ def check_page(html: str) -> None:
     Raises
     ------
     WorkbenchError
-        If the page holds a script or an inline handler, refers to anything outside itself (ordinary links to
-        web pages are fine), has a figure without alternative text, holds standard error or a Python warning,
-        lacks the Content-Security-Policy, or is larger than 5 MB. The message lists what was found.
+        If the page holds a script other than the package's own or an inline handler, refers to anything outside
+        itself (ordinary links to web pages are fine), tells a user, a session or an IP address, has a figure without
+        alternative text, holds standard error or a Python warning, lacks the Content-Security-Policy that allows its
+        scripts and no others, or is larger than 5 MB. The message lists what was found.
     """
     reader = _PageReader()
     reader.feed(html)
@@ -60,15 +64,20 @@ class _PageReader(HTMLParser):
         self._open: list[tuple[str, str]] = []  # (tag, class) of the elements around the current place
         self._prose: list[str] = []
         self._stderr: list[str] = []
+        self._script: tuple[_Attributes, list[str]] | None = None
+        self._hashes: list[str] = []
         self._unnamed_svg: list[bool] = []
 
     def first_problems(self) -> list[str]:
         """Return the problems that only the whole page shows."""
         problems = []
-        policy = {"http-equiv": "Content-Security-Policy", "content": CONTENT_SECURITY_POLICY}
+        policy = {"http-equiv": "Content-Security-Policy", "content": policy_of(self._hashes)}
         # Right after <head>: the browser does not apply it to what stands before it.
         if [tag for tag, _ in self._first] != ["html", "head", "meta"] or self._first[2][1] != policy:
             problems.append("the Content-Security-Policy is missing from the start of its head")
+        address = _ADDRESS.search("".join(self._prose))
+        if address:
+            problems.append(f"an IP address is in the text: {_quote(address[0])}")
         if self._stderr:
             problems.append(f"a cell wrote to standard error: {_quote(' '.join(self._stderr))}")
         warning = _WARNING.search("".join(self._prose))
@@ -83,6 +92,8 @@ class _PageReader(HTMLParser):
         if tag not in _VOID:
             self._open.append((tag, attributes.get("class", "")))
         self.problems += _element_problems(tag, attributes)
+        if tag == "script":
+            self._script = (attributes, [])
         if tag == "svg":
             self._unnamed_svg.append(not _is_named(attributes))
         elif tag == "title" and self._unnamed_svg:
@@ -94,19 +105,57 @@ class _PageReader(HTMLParser):
             self.handle_endtag(tag)
 
     def handle_endtag(self, tag: str) -> None:
+        if tag == "script" and self._script is not None:
+            self._end_script(self._script[0], "".join(self._script[1]))
+            self._script = None
         if tag == "svg" and self._unnamed_svg and self._unnamed_svg.pop():
             self.problems.append("a drawing (svg) has no title or aria-label")
         if any(tag == open_tag for open_tag, _ in self._open):
             while self._open.pop()[0] != tag:
                 pass
 
+    def _end_script(self, attributes: _Attributes, text: str) -> None:
+        if attributes == {"type": "module"} and script_hash(text) in known_hashes():
+            self._hashes.append(script_hash(text))
+        elif attributes.keys() == {"type", "id"} and attributes["type"] == "application/json":
+            self.problems += _data_problems(text)
+        else:
+            self.problems.append("it holds a <script> element that is not the package's own")
+
+    def close(self) -> None:
+        super().close()
+        if self._script is not None:  # never closed, so its text is all that follows
+            self._end_script(self._script[0], "".join(self._script[1]) + "?")
+
     def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1][0] == "style":
+        if self._script is not None:
+            self._script[1].append(data)
+        elif self._open and self._open[-1][0] == "style":
             self.problems += [f"a style refers outside: {_quote(url)}" for url in _outside_in_css(data)]
         elif any("stderr" in css_class.split() for _, css_class in self._open):
             self._stderr += data.split()
         elif ("details", "code") not in self._open:
             self._prose.append(data)
+            if data.strip() in _PRIVATE and self._open and self._open[-1][0] == "th":
+                self.problems.append(f"a table shows who somebody is: the column {data.strip()}")
+
+
+def _data_problems(text: str) -> list[str]:
+    """A widget's state: JSON that cannot end its element, without a name of a person or of a visit."""
+    try:
+        state = json.loads(text)
+    except ValueError:
+        return ["a widget's data is not JSON"]
+    if "<" in text:
+        return ["a widget's data holds a '<' that is not escaped"]
+    return [f"a widget's data tells who somebody is: {name}" for name in sorted(_PRIVATE & set(_names_in(state)))]
+
+
+def _names_in(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from value
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _names_in(each)
 
 
 def _element_problems(tag: str, attributes: _Attributes) -> list[str]:

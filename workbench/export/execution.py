@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 import papermill
 import zmq
+from bs4 import BeautifulSoup
 from jupyter_client.kernelspec import NoSuchKernel
 from nbconvert.filters import strip_ansi
 from papermill.exceptions import PapermillExecutionError
@@ -126,12 +127,18 @@ def _failed_cell(err: PapermillExecutionError, notebook: Path, executed: Path) -
 def _heading_above(executed: Path, execution_count: int | None) -> str:
     heading = ""
     for cell in nbformat.read(str(executed), as_version=4).cells:
-        if cell.cell_type == "markdown":
-            found = re.findall(r"^#{1,6}\s+(.+?)\s*$", cell.source, flags=re.MULTILINE)
-            heading = found[-1] if found else heading
-        elif cell.get("execution_count") == execution_count:
+        if cell.cell_type == "code" and cell.get("execution_count") == execution_count:
             break
+        heading = ([heading, *_headings(cell)])[-1]
     return heading
+
+
+def _headings(cell: nbformat.NotebookNode) -> list[str]:
+    """Headings that a cell writes: in its markdown, or, where they state a finding, in its HTML output."""
+    if cell.cell_type == "markdown":
+        return re.findall(r"^#{1,6}\s+(.+?)\s*$", cell.source, flags=re.MULTILINE)
+    shown = "".join(str(output.get("data", {}).get("text/html", "")) for output in cell.get("outputs", ()))
+    return [heading.get_text() for heading in BeautifulSoup(shown, "html.parser").find_all(re.compile("^h[1-6]$"))]
 
 
 def one_paragraph(text: str, limit: int = 600) -> str:

@@ -10,12 +10,18 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
 
-from workbench.export.checks import CONTENT_SECURITY_POLICY
+from workbench.export.offline_widgets import (
+    LIVE_ONLY,
+    VIEW,
+    content_security_policy,
+    place_widgets,
+    widget_blocks,
+)
 
 TEMPLATES = Path(__file__).parent / "templates"
 IMAGES = ("image/svg+xml", "image/png", "image/jpeg")
+FEWEST_IN_CONTENTS = 3
 SHOWN = ("text/html", "text/markdown", *IMAGES, "text/plain")
-LIVE_ONLY = '<p class="live-only">This control needs the live notebook.</p>'
 # What `wb.plotting` returns, shown by Jupyter as text beside the figure itself; and a progress bar.
 DRAWING = re.compile(r"<(Axes|Figure|seaborn\.|matplotlib\.)[^\n]*>")
 BAR = re.compile(r"[^\n]*\d+(%\||it \[)[^\n]*\]")
@@ -23,7 +29,7 @@ NUMBER = re.compile(r"[-+\u2212]?\d[\d.,]*(e[-+]?\d+)?(\s?%|\s\S{1,4})?|nan|none
 
 
 def notebook_to_html(notebook: NotebookNode, *, name: str, provenance: str) -> str:
-    """Return one self-contained page: no script, nothing loaded, code folded.
+    """Return one self-contained page: nothing loaded, code folded, widgets alive by scripts of the package alone.
 
     Parameters
     ----------
@@ -35,6 +41,7 @@ def notebook_to_html(notebook: NotebookNode, *, name: str, provenance: str) -> s
         Plain text for the line at the foot of the page.
     """
     _drop_litter(notebook)
+    widgets = place_widgets(notebook)
     _mark_live_controls(notebook)
     _describe_figures(notebook)
     exporter = HTMLExporter(
@@ -43,13 +50,15 @@ def notebook_to_html(notebook: NotebookNode, *, name: str, provenance: str) -> s
     resources = {
         "page": {
             "title": page_title(notebook) or name.replace("_", " "),
-            "policy": CONTENT_SECURITY_POLICY,
+            "policy": content_security_policy(widgets),
             "provenance": provenance,
             "code_style": HtmlFormatter(style="default").get_style_defs(".highlight"),
         }
     }
     html, _ = exporter.from_notebook_node(notebook, resources=resources)
-    return _arrange_tables(html)
+    before, end, after = _arrange(html).rpartition("</body>")
+    # As text, after all else is done: what is hashed must not be written anew.
+    return before + widget_blocks(widgets) + end + after
 
 
 def page_title(notebook: NotebookNode) -> str:
@@ -63,9 +72,9 @@ def page_title(notebook: NotebookNode) -> str:
 
 
 def _mark_live_controls(notebook: NotebookNode) -> None:
-    """Replace what only a running notebook can show (widgets, scripts, foreign formats) by one line."""
+    """Replace what only a running notebook can show (scripts, foreign formats) by one line."""
     for output in _outputs(notebook):
-        dead = any("widget-view" in kind or "javascript" in kind for kind in output.data)
+        dead = any("javascript" in kind for kind in output.data)
         if dead or not any(kind in output.data for kind in SHOWN):
             output.data = NotebookNode({"text/html": LIVE_ONLY})
 
@@ -80,7 +89,7 @@ def _drop_litter(notebook: NotebookNode) -> None:
 def _is_litter(output: NotebookNode) -> bool:
     data = output.get("data", {})
     text = data.get("text/plain", "").strip()
-    if any("widget-view" in kind for kind in data):
+    if VIEW in data:
         return BAR.fullmatch(text) is not None
     return list(data) == ["text/plain"] and DRAWING.fullmatch(text) is not None
 
@@ -135,9 +144,36 @@ def _headings(markdown: str) -> list[tuple[str, str]]:
     return [(tag, " ".join(text.split())) for tag, text in reader.found if text.strip()]
 
 
-def _arrange_tables(html: str) -> str:
-    """Let each table scroll in a box of its own, and align the columns of pandas' tables."""
+def _arrange(html: str) -> str:
+    """Arrange the tables, and list the headings at the side."""
     page = BeautifulSoup(html, "html.parser")
+    _arrange_tables(page)
+    _add_contents(page)
+    return str(page)
+
+
+def _add_contents(page: BeautifulSoup) -> None:
+    """Name each second-level heading and list them in ``nav``, which the template leaves empty."""
+    nav = page.find("nav")
+    headings = page.select("main h2")
+    if not isinstance(nav, Tag):
+        return
+    if len(headings) < FEWEST_IN_CONTENTS:
+        nav.decompose()
+        return
+    entries = page.new_tag("ol")
+    for number, heading in enumerate(headings, start=1):
+        heading["id"] = heading.get("id") or f"part-{number}"
+        link = page.new_tag("a", href=f"#{heading['id']}")
+        link.string = heading.get_text(" ", strip=True)
+        entry = page.new_tag("li")
+        entry.append(link)
+        entries.append(entry)
+    (nav.details or nav).append(entries)
+
+
+def _arrange_tables(page: BeautifulSoup) -> None:
+    """Let each table scroll in a box of its own, and align the columns of pandas' tables."""
     for style in page.select("style[scoped]"):
         style.decompose()  # pandas repeats it in front of every table; browsers apply it to the whole page
     for table in page.find_all("table"):
@@ -150,7 +186,6 @@ def _arrange_tables(html: str) -> str:
             # Focusable, so that it can be scrolled from the keyboard.
             box = {"class": "scroll", "tabindex": "0", "role": "group", "aria-label": label}
             table.wrap(page.new_tag("div", attrs=box))
-    return str(page)
 
 
 def _align_columns(table: Tag) -> None:

@@ -18,7 +18,7 @@ from sklearn.base import BaseEstimator
 
 from workbench.datasets.columns import Column
 from workbench.datasets.navigation_schema import known_navigation_context
-from workbench.datasets.splits import Split
+from workbench.datasets.splits import Split, check_page_views
 from workbench.errors import WorkbenchError, check_whole
 from workbench.features.navigation_candidates import as_answer
 from workbench.features.navigation_counts import NavigationCounts
@@ -166,11 +166,11 @@ class NextPage(BaseEstimator):
         return known_navigation_context(frame, self.known_by, self.extra)
 
     def describe(self, context: pd.DataFrame) -> Pairs:
-        """Candidates and features of each view, as the trees see them; for long frames see :meth:`score`."""
+        """Candidates and features of each view, as the trees see them; all at once, so for some views."""
         self._check_fitted()
         return describe_pairs(self.layout_, self.counts_, self.context(context))
 
-    def score(self, context: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def candidate_chances(self, context: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Chance of every candidate of every view.
 
         Returns
@@ -212,7 +212,7 @@ class NextPage(BaseEstimator):
             Where the model is not trained, or ``k`` is not a whole number from 1.
         """
         check_whole("k", k, at_least=1)
-        row, page, chance = self.score(context)
+        row, page, chance = self.candidate_chances(context)
         return as_answer(context, self.counts_.pages.pages, (row, page), chance, k)
 
     @property
@@ -278,7 +278,13 @@ def train_next_page(split: Split, *, known_by: str | None = None, **parameters: 
     Returns
     -------
     NextPage
+
+    Raises
+    ------
+    WorkbenchError
+        Where the split holds no page views.
     """
+    check_page_views(split.card)
     model = NextPage(known_by=known_by or split.card.known_by, extra=split.card.context, **parameters)
     return model.fit(split.train, split.tune, split.links)
 

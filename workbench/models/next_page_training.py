@@ -153,7 +153,17 @@ def draw_sessions(frame: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
 
 
 def fit_platt(margin: np.ndarray, answer: np.ndarray) -> tuple[float, float]:
-    """Slope and intercept of the map from margins to chances (Platt 1999), fitted on rows the trees have not seen."""
+    """Slope and intercept of the map from margins to chances (Platt 1999), fitted on rows the trees have not seen.
+
+    Raises
+    ------
+    WorkbenchError
+        Where none of them, or every one, was opened.
+    """
+    if answer.min() == answer.max():
+        raise WorkbenchError(
+            "the sessions that calibrate the model hold no onward click to a page known from training; take more rows."
+        )
     platt = LogisticRegression(C=np.inf).fit(margin[:, None], answer)
     return float(platt.coef_[0, 0]), float(platt.intercept_[0])
 

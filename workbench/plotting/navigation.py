@@ -34,11 +34,12 @@ from workbench.studies.wording import short_name
 ENDS, OTHERS = -1, -2  # beside the codes of pages
 NAMES = {ENDS: "session ends", OTHERS: "other pages"}
 FROM_PAGES, TO_PAGES = 8, 8
-GAP = 0.012  # of the height, between two bars
+GAP = 0.022  # of the height, between two bars
 BAR = 0.02  # of the width
 NAME_WIDTH = 22  # characters
-NAME_GAP = 0.05  # of the height, between two names
+NAME_GAP = 0.042  # of the height, between two names
 COLUMN_WIDTH = 12  # characters
+TITLE_LINE = 0.4  # of the height of a page fetched
 ROWS = {"rule": "best rule", "model": "model"}
 
 
@@ -71,13 +72,13 @@ def main_flows(views: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         )
     names = NAMES | dict(enumerate(views["page"].cat.categories))
     steps = _steps(views)
-    ax = axes_or_new(ax, 5.2)
+    ax = axes_or_new(ax, 5.6)
     left, right = _stack(steps.sum(axis=1)), _stack(steps.sum(axis=0))
     _draw_bands(ax, steps, left, right)
     ends = [*_bars(ax, left, names, x=0, side="right"), *_bars(ax, right, names, x=1, side="left")]
-    ax.set(xlim=(0, 1), ylim=(min(ends) - NAME_GAP / 2, max(ends) + NAME_GAP / 2))
+    ax.set(xlim=(0, 1), ylim=(min(ends), max(ends) + NAME_GAP))
     for x, side, words in ((0, "right", "viewed most"), (1, "left", "opened next")):
-        _write_beside(ax, x, 1, side, words, MUTED, ("axes fraction", "axes fraction"))
+        _write_beside(ax, (x, 1), words, side=side, colour=MUTED, where="axes fraction")
     _bare(ax, "in brackets: share of the views on the left; dark: the most frequent step from each page")
     label_source(ax, card_of(views))
     set_alt_text(ax, _flows_in_words(steps, names))
@@ -154,14 +155,16 @@ def _bars(ax: Axes, bars: pd.DataFrame, names: dict[int, str], *, x: float, side
         colour = MUTED if code in NAMES else INK
         ax.add_patch(Rectangle((left, bar["bottom"]), BAR, bar["size"], facecolor=colour, linewidth=0))
         words = f"{short_name(names[code], NAME_WIDTH)} ({100 * bar['size']:.0f} %)"
-        _write_beside(ax, x, y, side, words, colour, "data")
+        _write_beside(ax, (x, y), words, side=side, colour=colour)
     return [0.0, bars["top"].max(), middles[0] - NAME_GAP / 2, middles[-1] + NAME_GAP / 2]
 
 
-def _write_beside(ax: Axes, x: float, y: float, side: str, words: str, colour: str, where: str | tuple) -> None:
+def _write_beside(
+    ax: Axes, place: tuple[float, float], words: str, *, side: str, colour: str, where: str = "data"
+) -> None:
     ax.annotate(
         words,
-        (x, y),
+        place,
         (-8 if side == "right" else 8, 0),
         xycoords=where,
         textcoords="offset points",
@@ -216,10 +219,11 @@ def session(result: Comparison, *, ax: Axes | None = None) -> Axes:
     """
     table = result.prefetch.session
     height = max(1, *(len(pages) for who in ROWS for pages in table[f"{who}_pages"]))
-    ax = axes_or_new(ax, 2.4 + 0.7 * height)
-    for x, row in table.iterrows():
-        at = "" if not np.isfinite(row["at_s"]) else f"\n{row['at_s']:.0f} s"
-        ax.text(x, 0.6, _wrapped(row["page"]) + at, ha="center", va="bottom", color=INK, fontsize=9.5)
+    ax = axes_or_new(ax, 2.2 + 0.6 * height)
+    seconds = ["" if np.isnan(at) else f"\n{at:.0f} s" for at in table["at_s"]]
+    titles = [_wrapped(page) + at for page, at in zip(table["page"], seconds, strict=True)]
+    for x, title in enumerate(titles):
+        ax.text(x, 0.6, title, ha="center", va="bottom", color=INK, fontsize=9.5)
     for level, (who, name) in enumerate(ROWS.items()):
         top = -level * (height + 0.5)
         for x, row in table.iterrows():
@@ -227,7 +231,10 @@ def session(result: Comparison, *, ax: Axes | None = None) -> Axes:
         hits, pages = _sums(table, who)
         ax.text(-0.7, top + 0.3, f"{name}\n{hits} of {pages} opened", ha="right", va="top", color=INK, fontsize=10.5)
         ax.axhline(top + 0.5, color=LINE, linewidth=1, zorder=0)
-    ax.set(xlim=(-0.6, len(table) - 0.4), ylim=(-2 * height - 0.1, 1.9))
+    ax.set(
+        xlim=(-0.6, len(table) - 0.4),
+        ylim=(-2 * height - 0.1, 0.7 + TITLE_LINE * max(1 + title.count("\n") for title in titles)),
+    )
     _bare(
         ax,
         "columns: pages opened, one after the other, steps that many people took; nobody's session\n"

@@ -17,8 +17,10 @@ from workbench.plotting.style import (
     style_context,
 )
 from workbench.studies.comparison import Comparison, Unit
+from workbench.studies.wording import short_name
 
 ROW_HEIGHT, ROOM_AROUND = 0.26, 1.5  # inches
+NAME_WIDTH = 30  # characters
 
 
 @style_context()
@@ -56,7 +58,7 @@ def who_gains(result: Comparison, *, most: int = 4, ax: Axes | None = None) -> A
     rows: list[tuple[str, pd.Series | None]] = []
     for dimension, levels in shown.groupby("dimension", sort=False):
         rows.append((str(dimension), None))
-        rows += [(f"{level['level']} ({level['users']:,})", level) for _, level in levels.iterrows()]
+        rows += [(_named(level), level) for _, level in levels.iterrows()]
     ax = axes_or_new(ax, ROOM_AROUND + ROW_HEIGHT * len(rows))
     unit = result.unit
     edge = edge_of(unit.factor * shown["low"], unit.factor * shown["high"], unit.factor * result.margin)
@@ -71,12 +73,16 @@ def who_gains(result: Comparison, *, most: int = 4, ax: Axes | None = None) -> A
     cut = "" if len(shown) == len(result.segments) else f"the {most} largest levels of each; "
     note_below(
         ax,
-        f"best rule: {result.of('best_rule').name}\nin brackets: users; {cut}"
+        f"best rule: {result.of('best_rule').name}\nin brackets: {result.split.people}; {cut}"
         "exploratory: about 1 interval in 20 misses by chance alone",
     )
     label_source(ax, result.split.card)
     set_alt_text(ax, _segments_in_words(result.segments, unit))
     return ax
+
+
+def _named(level: pd.Series) -> str:
+    return f"{short_name(str(level['level']), NAME_WIDTH)} ({level['users']:,})"
 
 
 def _largest(levels: pd.DataFrame, most: int) -> pd.DataFrame:

@@ -30,7 +30,7 @@ from workbench.studies.comparison import Comparison, PolicyResult
 from workbench.studies.sentences import findings
 
 FURTHER = 1.8  # how far right a picture of prefetching goes beyond the mark of the policy that fetches most
-LEAST_UNUSED = 0.05
+LEAST_UNUSED, LEAST_HITS = 0.05, 1.0
 NOTE_WIDTH = 80  # characters
 
 
@@ -131,7 +131,7 @@ def _frame(ax: Axes, result: Comparison, trade: Trade, shown: list[PolicyResult]
     line = result.of("model").frontier
     assert line is not None
     reached = line.loc[line[trade.cost] <= ax.get_xlim()[1], trade.gain]
-    top = 1.15 * max(marks[:, 1].max(), reached.max())
+    top = 1.15 * max(marks[:, 1].max(), reached.max(), LEAST_HITS)
     ax.set_ylim(-0.06 * top, top)
     return [policy for policy in shown if policy.kind in ("reference", "oracle") and trade.at(policy.figures)[1] > top]
 
@@ -250,9 +250,10 @@ def _frontier_in_words(result: Comparison) -> str:
     for part, which in parts.items():
         cost, gain = trade.at(result.of(which).figures)
         each.append(f"{part} {gain:.1f} at {cost:,.{trade.digits[0]}f}")
+    digits_told = [max(1, digits) for digits in trade.digits]
     told = [
         f"{interval.estimate:+.{digits}f} ({interval.low:+.{digits}f} to {interval.high:+.{digits}f}) {unit}"
-        for interval, unit, digits in zip(_distance(result, result.of("model")), trade.units, (1, 1), strict=True)
+        for interval, unit, digits in zip(_distance(result, result.of("model")), trade.units, digits_told, strict=True)
     ]
     return (
         f"{trade.labels[1]}, against {trade.labels[0].lower()}: {', '.join(each)}. Model minus best rule: {told[1]}, "

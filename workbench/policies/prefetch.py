@@ -15,7 +15,7 @@ import pandas as pd
 
 from workbench.datasets.cards import Card
 from workbench.datasets.navigation_schema import navigation_context_columns
-from workbench.datasets.splits import Split
+from workbench.datasets.splits import Split, check_page_views
 from workbench.datasets.synthetic_site import true_next_chances
 from workbench.delivery import PrefetchScenario
 from workbench.errors import WorkbenchError
@@ -238,6 +238,7 @@ def prefetch_rules(split: Split, *, known_by: str | None = None) -> tuple[Callab
         What a team would write anyway, from the plainest on. A rule that lacks what it needs on this data is there
         too; comparisons print it as "not available".
     """
+    check_page_views(split.card)
     known_by = known_by or split.card.known_by
     counts = PageCounts.fit(split.train)
     second = Markov(order=2, counts=counts).smooth(split.choose)

@@ -118,6 +118,8 @@ class Markov:
     def smooth(self, choose: pd.DataFrame) -> Self:
         """Pick each order's smoothing by log-loss on other sessions, the lowest order first; returns a copy.
 
+        A beginning: comparisons pick it anew by net, which makes a stronger rule.
+
         Session ends count: their chance is what the pages leave. Next pages never seen in training say nothing.
         """
         chosen: tuple[float, ...] = ()

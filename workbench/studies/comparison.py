@@ -122,7 +122,7 @@ class PrefetchDetail:
 
     ``ranking`` judges each policy that answers with chances, by name; ``hits_at`` holds hits per 100 views at given
     numbers of unused prefetches a view, read from the frontiers (one row a policy, missing where a frontier does not
-    reach); ``end_share`` is the share of the views that end a session; ``session`` is a typical session, no person's,
+    reach); ``end_share`` is the share of the views that end a session; ``session`` is an example session, no person's,
     with what rule and model fetch in it, one row a view.
     """
 

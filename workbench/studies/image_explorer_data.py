@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,15 +11,14 @@ import numpy as np
 from workbench.datasets.splits import FEWEST_USERS
 from workbench.delivery.prefetch_scenario import USD_PER_GB
 from workbench.evaluation.image_replay import saves_data
-from workbench.evaluation.segments import OTHER, image_segment_members, segment_intervals
+from workbench.evaluation.segments import image_segment_members, segment_intervals
 from workbench.evaluation.verdict import SLOWEST_SHARE
 from workbench.studies.comparison import Comparison
+from workbench.studies.explorer_parts import ALL, Means, flat, means_over, pick_segments, values_with
 from workbench.studies.image_grid import PARTS, BudgetRow, Candidate, Setting, rule_names, settle_budgets
 
 BUDGETS_MS = (500.0, 1000.0, 1500.0, 2000.0, 3000.0)
 CANCELLING_WAITS_MS = (50.0, 100.0, 150.0, 200.0, 300.0, 400.0, 600.0, 800.0, 1200.0, 1600.0, 2400.0, 3200.0)
-MOST_SEGMENTS = 12
-ALL = "all"
 # In this order each dimension gives its largest level, then its second largest, until there are enough.
 DIMENSIONS = ("country", "device", "connection", "NetInfo", "system", "history", "network")
 GROUPS = ("slow", "middle", "fast")
@@ -28,7 +26,6 @@ SHOWN_TO = ("today", "best rule", "model")
 FEWEST_IN_A_GROUP = 5
 CURVE_POINTS = 13
 CURVE_REACH = 8.0  # a line goes from an eighth of the declared price to eight times it, as in a comparison
-Means = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -88,18 +85,6 @@ def explorer_data(result: Comparison) -> dict[str, Any]:
     }
 
 
-def values_with(base: float, usual: Sequence[float]) -> list[float]:
-    """The usual values, of which the nearest gives way to the base case.
-
-    Examples
-    --------
-    >>> values_with(800.0, (500.0, 1000.0, 2000.0))
-    [500.0, 800.0, 2000.0]
-    """
-    nearest = min(usual, key=lambda value: abs(np.log(value / base)))
-    return sorted({float(base), *(value for value in usual if value != nearest)})
-
-
 def _crowds(result: Comparison, setting: Setting) -> list[Crowd]:
     """All views, then the segments, dimension by dimension; each of 20 users or more."""
     test, slow, fast = setting.test, result.image.slow, result.image.fast
@@ -107,19 +92,10 @@ def _crowds(result: Comparison, setting: Setting) -> list[Crowd]:
     groups = _speed_groups(load, test.users, everyone)
     crowds = [Crowd(ALL, everyone, groups | {"slow": slow, "fast": fast} if groups else {"slow": slow})]
     members = image_segment_members(test.frame, test.users, slow)
-    for dimension, level in _pick(list(members)):
+    for dimension, level in pick_segments(list(members), DIMENSIONS):
         inside = members[dimension, level]
         crowds.append(Crowd(f"{dimension}: {level}", inside, _speed_groups(load, test.users, inside)))
     return crowds
-
-
-def _pick(named: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """At most eleven levels: the largest of every dimension first; what was merged only where room is left."""
-    levels = [[each for each in named if each[0] == dimension and each[1] != OTHER] for dimension in DIMENSIONS]
-    in_turn = [each for turn in itertools.zip_longest(*levels) for each in turn if each is not None]
-    merged = [each for each in named if each[0] in DIMENSIONS and each[1] == OTHER]
-    picked = {each for each in [*in_turn, *merged][: MOST_SEGMENTS - 1]}
-    return [each for each in named if each in picked]
 
 
 def _speed_groups(load_ms: np.ndarray, users: np.ndarray, inside: np.ndarray) -> dict[str, np.ndarray]:
@@ -140,8 +116,8 @@ def _speed_groups(load_ms: np.ndarray, users: np.ndarray, inside: np.ndarray) ->
 
 
 def _figures(settings: Iterable[Setting], crowds: Sequence[Crowd]) -> dict[str, list[float | None]]:
-    over_all = _means_over([crowd.inside for crowd in crowds])
-    over_slow = _means_over([crowd.groups["slow"] for crowd in crowds])
+    over_all = means_over([crowd.inside for crowd in crowds])
+    over_slow = means_over([crowd.groups["slow"] for crowd in crowds])
     found: dict[str, list[np.ndarray]] = {}
     for setting in settings:
         scenario, row = setting.scenario, np.arange(len(setting.test.users))
@@ -159,7 +135,7 @@ def _figures(settings: Iterable[Setting], crowds: Sequence[Crowd]) -> dict[str, 
         for name, values in told.items():
             found.setdefault(name, []).append(values)
     digits = {"wait": 1, "quality": 1}
-    return {name: _flat(np.stack(values, axis=1), digits.get(name, 0)) for name, values in found.items()}
+    return {name: flat(np.stack(values, axis=1), digits.get(name, 0)) for name, values in found.items()}
 
 
 def _intervals(result: Comparison, rows: Sequence[BudgetRow], crowds: Sequence[Crowd]) -> dict[str, Any]:
@@ -171,7 +147,7 @@ def _intervals(result: Comparison, rows: Sequence[BudgetRow], crowds: Sequence[C
         bounds = segment_intervals(columns, users, inside, seed=result.split.seed)
         found.append(bounds.reshape(len(crowds), len(budget.settings), -1, 3))
     table = np.stack(found, axis=1)  # segment, budget, price, quantity, (estimate, low, high)
-    return {"difference": _flat(table[..., 0, :], 2), "bars": _flat(table[..., 1:, 1:], 1)}
+    return {"difference": flat(table[..., 0, :], 2), "bars": flat(table[..., 1:, 1:], 1)}
 
 
 def _differences(setting: Setting) -> np.ndarray:
@@ -211,7 +187,7 @@ def _typical(action: np.ndarray, load_ms: np.ndarray) -> list[float | None]:
 
 def _curves(row: BudgetRow, crowds: Sequence[Crowd]) -> list[dict[str, Any]]:
     """At one budget: what the model, and each rule that is ever best here, trade as their price of waiting moves."""
-    over_all = _means_over([crowd.inside for crowd in crowds])
+    over_all = means_over([crowd.inside for crowd in crowds])
     declared = [setting.scenario.wait_price for setting in row.settings]
     coarse = np.geomspace(min(declared) / CURVE_REACH, max(declared) * CURVE_REACH, CURVE_POINTS)
     lines = []
@@ -226,8 +202,8 @@ def _curves(row: BudgetRow, crowds: Sequence[Crowd]) -> list[dict[str, Any]]:
                 {
                     "rule": None if is_model else position,
                     "prices": [float(f"{price:.5g}") for price in prices],
-                    "wait": _flat(wait, 1),
-                    "quality": _flat(quality, 1),
+                    "wait": flat(wait, 1),
+                    "quality": flat(quality, 1),
                 }
             )
     return lines
@@ -243,16 +219,3 @@ def _trade(
     actions = [np.where(frugal, 0, candidate.on_test.best(scenario, price / scenario.wait_price)) for price in prices]
     chosen = row[:, None], np.column_stack(actions)
     return over_all(test.outcomes.excess_wait_ms[chosen]), over_all(test.outcomes.quality[chosen])
-
-
-def _means_over(groups: Sequence[np.ndarray]) -> Means:
-    """Turn columns of views, shape (rows, columns), into means over groups, shape (groups, columns)."""
-    members = np.array(groups, float)
-    # Summed first, so that shares of views are exact and round as they do in a comparison.
-    return lambda values: members @ values / members.sum(axis=1, keepdims=True)
-
-
-def _flat(values: np.ndarray, digits: int) -> list[float | None]:
-    """Round, and write whole numbers without a point: the page is smaller by a third."""
-    rounded = [round(float(value), digits) for value in values.ravel()]
-    return [int(value) if value.is_integer() else value for value in rounded]

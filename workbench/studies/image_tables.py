@@ -79,3 +79,14 @@ def headroom_table(result: Comparison) -> pd.DataFrame:
     """What perfect knowledge gains over one rendition for all, by budget."""
     points = {f"{budget / 1000:g} s": f"{net:.1f}" for budget, net in result.image.headroom_by_budget.items()}
     return pd.DataFrame([points], index=pd.Index(["points to win"], name="budget"))
+
+
+def calibration_table(result: Comparison) -> pd.DataFrame:
+    """Whether chances of being late come true, by budget and rendition; cells are text."""
+    table = result.image.calibration_by_budget
+    late = [f"{100 * share:.0f} %" for share in table["share"]]
+    slope, intercept = (["" if pd.isna(x) else f"{x:.2f}" for x in table[name]] for name in ("slope", "intercept"))
+    index = [f"{row.budget_ms / 1000:g} s, {row.rendition}" for row in table.itertuples()]
+    return pd.DataFrame(
+        {"late": late, "slope": slope, "intercept": intercept}, index=pd.Index(index, name="budget, images")
+    )

@@ -14,7 +14,7 @@ import pandas as pd
 
 from workbench.datasets.loading import load
 from workbench.datasets.sessions import share_of_session_ends
-from workbench.datasets.splits import Split, card_of
+from workbench.datasets.splits import Split, card_of, check_page_views
 from workbench.delivery import PrefetchScenario
 from workbench.errors import WorkbenchError
 from workbench.evaluation.calibration import measure_calibration, reliability
@@ -38,7 +38,6 @@ from workbench.studies.prefetch_stage import (
     PrefetchStage,
     PrefetchViews,
     at_most,
-    check_kind,
     has_chances,
     net_difference,
     replay,
@@ -173,7 +172,7 @@ def check_navigations_kind(frame: Any) -> None:
     """
     if not isinstance(frame, pd.DataFrame):
         raise WorkbenchError(f"expected a dataset's name, the path of a card, or a DataFrame; got {frame!r}.")
-    check_kind(card_of(frame))
+    check_page_views(card_of(frame))
 
 
 def _read_test(

@@ -14,7 +14,7 @@ def first_screen(result: Comparison) -> dict[str, str]:
     card, scenario = result.split.card, result.scenario
     source = "SIMULATED views" if card.simulated else "REAL page views"
     return {
-        "title": f"PREFETCH - {card.name} - {source}, {_crowd(result)} - up to {scenario.k} pages a view",
+        "title": f"PREFETCH - {card.name} - {source}, {_crowd(result)} - up to {_pages(scenario.k)} a view",
         "recommendation": result.recommendation.text,
         "difference": difference_sentence(result),
         "views": f"The price: {scenario.price_in_words}. {100 * result.prefetch.end_share:.0f} % of the views end a "
@@ -55,7 +55,7 @@ def findings(result: Comparison) -> dict[str, str]:
         "calibration": _calibration_finding(result),
         "rules": f'The best rule is "{rule.name}"',
         "frontier": _frontier_finding(result),
-        "session": f"In a typical session the model fetches {_fetched(result, 'model')}, the rule "
+        "session": f"In one example session the model fetches {_fetched(result, 'model')}, the rule "
         f"{_fetched(result, 'rule')}",
         "break_even": f"The price: {result.scenario.price_in_words}",
         "saved": f"The model saves {model.figures.ms_saved_per_view:,.0f} ms a view, the rule "
@@ -107,12 +107,17 @@ def _frontier_finding(result: Comparison) -> str:
 def _fetched(result: Comparison, who: str) -> str:
     session = result.prefetch.session
     pages, hits = (int(session[f"{who}_{what}"].map(len).sum()) for what in ("pages", "hits"))
-    return f"{pages} {'page' if pages == 1 else 'pages'} and is right with {hits}"
+    return f"{_pages(pages)} and is right with {hits}"
+
+
+def _pages(count: int) -> str:
+    return f"{count} {'page' if count == 1 else 'pages'}"
 
 
 def _measured_or_not(result: Comparison) -> str:
     assumed = result.of("model").figures.assumed
-    return f"with assumed {' and '.join(assumed)}" if assumed else "by measured times and sizes"
+    named = " and ".join([", ".join(assumed[:-1]), assumed[-1]] if len(assumed) > 1 else assumed)
+    return f"with assumed {named}" if assumed else "by measured times and sizes"
 
 
 def assumptions(result: Comparison) -> list[str]:
@@ -123,8 +128,8 @@ def assumptions(result: Comparison) -> list[str]:
         f"Net is hits minus {scenario.unused_price:.3f} for each unused prefetch, per view: {scenario.price_in_words} "
         f"(a break-even of {scenario.break_even:g}).",
         *_cache_sentences(result),
-        f"Up to {scenario.k} pages are fetched a view. Policies see what is known by {result.known_by}; the split is "
-        f"{split.how}, seed {split.seed}, and no session is cut.",
+        f"Up to {_pages(scenario.k)} {'is' if scenario.k == 1 else 'are'} fetched a view. Policies see what is known "
+        f"by {result.known_by}; the split is {split.how}, seed {split.seed}, and no session is cut.",
         *_assumed_sentences(result),
         "Limits (but for Guess.js's, which are published) and the best rule were picked on other views.",
         f"Intervals are 95 %, from {RESAMPLES:,} paired resamples of {result.test_users:,} {who}. Only model against "

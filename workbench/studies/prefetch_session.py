@@ -1,4 +1,4 @@
-"""A typical session, no person's, and what rule and model would have fetched in it."""
+"""An example session, no person's, and what rule and model would have fetched in it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from workbench.evaluation.prefetch_replay import trace_fetches
 from workbench.studies.prefetch_stage import PrefetchStage, PrefetchViews, answer_of
 
 LONGEST = 6  # views
+RARE = "a rare page"  # one that fewer than 20 users (or sessions) viewed
 
 
 def replay_typical_session(stage: PrefetchStage) -> pd.DataFrame:
@@ -22,17 +23,18 @@ def replay_typical_session(stage: PrefetchStage) -> pd.DataFrame:
     DataFrame
         One row a view: ``page``, ``at_s`` (seconds since the session began; NaN where no dwell is known), and for
         ``rule`` and ``model`` each ``<who>_pages`` (what the view fetches, a list), ``<who>_hits`` (which of them are
-        opened in time, a list).
+        opened in time, a list). Pages that fewer than 20 users (or sessions) viewed are not named.
     """
     session = typical_session(stage.split.train, stage.split.cluster, seed=stage.split.seed)
     context = known_navigation_context(session, stage.model.known_by, stage.split.card.context)
     views = PrefetchViews(session, context, np.zeros(len(session), np.int64))
-    table = pd.DataFrame({"page": session["page"].astype(str), "at_s": _seconds(session)})
+    known = _crowded_pages(stage.split.train, stage.split.cluster)
+    table = pd.DataFrame({"page": _named(session["page"], known), "at_s": _seconds(session)})
     for who, policy in (("rule", stage.best_rule), ("model", stage.ours)):
         fetched = trace_fetches(answer_of(policy, views, stage.scenario), session, stage.scenario)
         hit = fetched[fetched["hit_view_id"] >= 0]
         for what, rows in (("pages", fetched), ("hits", hit)):
-            lists = rows.groupby("view_id")["page"].agg(lambda pages: [str(page) for page in pages])
+            lists = rows.groupby("view_id")["page"].agg(lambda pages: _named(pages, known))
             table[f"{who}_{what}"] = [lists.get(view, []) for view in session["view_id"]]
     return table
 
@@ -75,6 +77,15 @@ def _crowded(begin: np.ndarray, end: np.ndarray, people: np.ndarray) -> pd.DataF
     times = steps.groupby(["from", "to"]).size().rename("times")
     crowd = steps.drop_duplicates().groupby(["from", "to"]).size()
     return times[crowd >= FEWEST_USERS].reset_index()
+
+
+def _crowded_pages(train: pd.DataFrame, cluster: str) -> set[str]:
+    crowd = pd.Series(users_of(train, cluster)).groupby(train["page"].cat.codes.to_numpy()).nunique()
+    return set(train["page"].cat.categories[crowd.index[crowd >= FEWEST_USERS]])
+
+
+def _named(pages: pd.Series, known: set[str]) -> list[str]:
+    return [page if page in known else RARE for page in pages]
 
 
 def _as_views(path: list[int], train: pd.DataFrame) -> pd.DataFrame:

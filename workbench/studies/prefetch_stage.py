@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workbench.datasets.cards import Card
-from workbench.datasets.navigation_schema import known_navigation_context
-from workbench.datasets.splits import Split, users_of
+from workbench.datasets.navigation_schema import NAVIGATION_HISTORY, known_navigation_context
+from workbench.datasets.splits import Split, check_page_views, users_of
 from workbench.delivery import PrefetchScenario
 from workbench.errors import WorkbenchError
 from workbench.evaluation.bootstrap import Interval, cluster_interval
@@ -23,6 +22,9 @@ from workbench.models import NextPage
 from workbench.models.next_page import rows_hash
 from workbench.policies.prefetch import PrefetchPolicy, fetches_at, prefetch_rules
 from workbench.studies.checks import Policy, check_same_split, checked_rules
+from workbench.studies.prefetch_smoothing import smooth_rules
+
+HISTORY = tuple(column.name for column in NAVIGATION_HISTORY)
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,12 @@ def settle(
         Where no rule is available, or a policy reads the future or answers wrongly.
     """
     scenario = scenario or PrefetchScenario()
-    check_kind(split.card)
+    check_page_views(split.card)
     check_same_split(split, model, rows_hash, "wb.train_next_page(split)")
     if rules is None:
         rules = prefetch_rules(split, known_by=model.known_by)
     rules = checked_rules(rules, model.known_by, "wb.prefetch_rules")
+    rules = smooth_rules(rules, split, scenario)
     choose = choose or views_of(split.choose, split, model.known_by, scenario)
     reasons = [why_not(rule, choose) for rule in rules]
     tuned = tuple(tune(rule, choose, scenario) for rule, reason in zip(rules, reasons, strict=True) if not reason)
@@ -110,21 +113,6 @@ def settle(
     )
 
 
-def check_kind(card: Card) -> None:
-    """Refuse what prefetching cannot be decided on.
-
-    Raises
-    ------
-    WorkbenchError
-        Where the data are no page views.
-    """
-    if card.kind != "navigations":
-        raise WorkbenchError(
-            f"{card.name}: prefetching is decided on page views (kind navigations); this data holds none. Take "
-            "wb.study_images or workbench compare image for measurements."
-        )
-
-
 def views_of(part: pd.DataFrame, split: Split, known_by: str, scenario: PrefetchScenario) -> PrefetchViews:
     """The views of a part, with what is known of them by a level."""
     context = known_navigation_context(part, known_by, split.card.context)
@@ -138,7 +126,7 @@ def why_not(rule: Policy, views: PrefetchViews) -> str:
         return str(unavailable)
     for column in getattr(rule, "needs", ()):
         if column not in views.context or views.context[column].isna().all():
-            return f"these views have no {column}"
+            return "nobody's earlier clicks are known" if column in HISTORY else f"these views have no {column}"
     return ""
 
 

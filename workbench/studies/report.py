@@ -13,8 +13,9 @@ import pandas as pd
 from workbench.studies import image_tables, prefetch_tables
 from workbench.studies.comparison import Comparison, PolicyResult
 from workbench.studies.sentences import assumptions, findings, first_screen
-from workbench.studies.wording import OFFLINE, finding_from_shap, flips, verdict_word
+from workbench.studies.wording import OFFLINE, finding_from_shap, flips, short_name, verdict_word
 
+LEVEL_WIDTH = 40  # characters
 TABLES = {"image": image_tables, "prefetch": prefetch_tables}
 # Dark enough for white words (contrast of 4.5 and more).
 COLOURS = {"better": "#00795a", "worse": "#b84f00", "equivalent": "#0072b2", "inconclusive": "#59636e"}
@@ -196,6 +197,14 @@ def heading_html(sentence: str) -> str:
     return f"<h2>{html.escape(sentence)}</h2>"
 
 
+def calibration_html(result: Comparison) -> str:
+    """Whether the chances that images are late come true, by budget and rendition."""
+    return _html_table(image_tables.calibration_table(result)) + (
+        '<p class="note">Log-odds of being late, what happened against what was predicted: a slope of 1 and an '
+        "intercept of 0 are perfect. A slope under 1: predicted too boldly.</p>"
+    )
+
+
 def headroom_html(result: Comparison) -> str:
     """What perfect knowledge gains over one rendition for all, by budget."""
     return _html_table(image_tables.headroom_table(result))
@@ -217,7 +226,9 @@ def segments_html(result: Comparison, most: int = 4) -> str:
             "from": [f"{unit.factor * d:+.{unit.digits}f}" for d in rows["low"]],
             "to": [f"{unit.factor * d:+.{unit.digits}f}" for d in rows["high"]],
         },
-        index=pd.Index([f"{row.dimension}: {row.level}" for row in rows.itertuples()], name="segment"),
+        index=pd.Index(
+            [f"{row.dimension}: {short_name(row.level, LEVEL_WIDTH)}" for row in rows.itertuples()], name="segment"
+        ),
     )
     return _html_table(table)
 

@@ -1,0 +1,49 @@
+"""Smoothing of Markov rules: by net on choose, so that the rule is as strong as it can be made there."""
+
+from dataclasses import replace
+
+import pytest
+
+import workbench as wb
+from workbench.evaluation.prefetch_frontier import trace_frontier
+from workbench.policies.prefetch import Markov, UsualNext, prefetch_rules
+from workbench.studies.prefetch_smoothing import smooth_rules
+
+SCENARIO = wb.PrefetchScenario()
+
+
+@pytest.fixture(scope="module")
+def split():
+    return wb.split_by_time(wb.load("synthetic_navigations", rows=5_000))
+
+
+def net(rule, choose) -> float:
+    return trace_frontier(rule.next_pages(choose, SCENARIO.k), choose, SCENARIO)["net"].max()
+
+
+def test_no_rule_is_weaker_on_choose_than_by_log_loss_and_a_badly_smoothed_one_is_mended(split):
+    rules = prefetch_rules(split)
+    second = next(rule for rule in rules if isinstance(rule, Markov) and rule.order == 2)
+    bad = replace(second, smoothing=(1000.0, 1000.0))
+    (mended,) = smooth_rules((bad,), split, SCENARIO)
+    assert net(mended, split.choose) > net(bad, split.choose) + 0.005
+    for before, after in zip(rules, smooth_rules(rules, split, SCENARIO), strict=True):
+        if isinstance(before, Markov):
+            assert net(after, split.choose) >= net(before, split.choose)
+
+
+def test_habits_lean_on_the_markov_rule_that_stands_beside_them(split):
+    rules = smooth_rules(prefetch_rules(split), split, SCENARIO)
+    second = next(rule for rule in rules if isinstance(rule, Markov) and rule.order == 2)
+    habits = next(rule for rule in rules if isinstance(rule, UsualNext))
+    assert habits.everybody is second
+
+
+def test_nothing_of_test_enters(split):
+    blind = replace(split, test=split.test.iloc[:0])
+    for with_test, without in zip(
+        smooth_rules(prefetch_rules(split), split, SCENARIO),
+        smooth_rules(prefetch_rules(blind), blind, SCENARIO),
+        strict=True,
+    ):
+        assert getattr(with_test, "smoothing", None) == getattr(without, "smoothing", None)

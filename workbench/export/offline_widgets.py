@@ -1,0 +1,192 @@
+"""Widgets in a page without a kernel: their own modules inlined and hashed, their state as data, a small shim.
+
+A script of a page comes from the package's own files, never from the notebook; the notebook gives data alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+
+from workbench.errors import WorkbenchError
+from workbench.widgets.sources import FORBIDDEN, MODULES, module_source, style_sheet
+
+SHIM = Path(__file__).with_name("offline.js")
+VIEW = "application/vnd.jupyter.widget-view+json"
+STATES = "application/vnd.jupyter.widget-state+json"
+POLICY = "default-src 'none'; {scripts}style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+LIVE_ONLY = '<p class="live-only">This control needs the live notebook.</p>'
+STILL = (
+    "An explorer with sliders stands here where the browser runs scripts. The figures and tables of this page show "
+    "its base case."
+)
+_DEFAULT = re.compile(r"^export default ", re.MULTILINE)
+_OWN = re.compile(r"workbench\.widgets\.(\w+)\.\w+")
+# These mean something to an HTML parser or end a line of JavaScript; JSON may write any of them as an escape.
+_ESCAPES = {ord(mark): f"\\u{ord(mark):04x}" for mark in "<>&\u2028\u2029"}
+
+
+@dataclass(frozen=True)
+class OfflineWidget:
+    """A widget as a page shows it: which module draws it, and the choices and data that it starts from."""
+
+    module: str
+    state: Mapping[str, Any]
+
+
+def place_widgets(notebook: NotebookNode) -> list[OfflineWidget]:
+    """Put a place for each displayed widget into an executed notebook.
+
+    A widget of the package gets its place, with a sentence for readers without scripts; boxes are unpacked; all else
+    becomes one line, "needs the live notebook".
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        Executed, with the widgets' state in its metadata. Outputs are changed in place.
+
+    Returns
+    -------
+    list of OfflineWidget
+        Those displayed, in the order of their places.
+    """
+    states = notebook.metadata.get("widgets", {}).get(STATES, {}).get("state", {})
+    found: list[OfflineWidget] = []
+    for output in _displayed(notebook):
+        places = []
+        for widget in _unpack(output.data[VIEW].get("model_id", ""), states):
+            if widget is None:
+                places += [LIVE_ONLY] if LIVE_ONLY not in places else []
+                continue
+            found.append(widget)
+            places.append(_place(widget, f"widget-{len(found)}"))
+        output.data = NotebookNode({"text/html": "\n".join(places)})
+    return found
+
+
+def _displayed(notebook: NotebookNode) -> Iterator[NotebookNode]:
+    for cell in notebook.cells:
+        yield from (output for output in cell.get("outputs", []) if VIEW in output.get("data", {}))
+
+
+def _unpack(model_id: str, states: Mapping[str, Any]) -> Iterator[OfflineWidget | None]:
+    """The widget itself, or those inside a box; None for a control that only a kernel can serve."""
+    state = states.get(model_id, {}).get("state", {})
+    children = [child.removeprefix("IPY_MODEL_") for child in state.get("children", [])]
+    own = _OWN.fullmatch(state.get("_anywidget_id", ""))
+    if own and own[1] in MODULES:
+        # What starts with an underscore is the widget's own code; the page takes that from the package.
+        shown = {name: value for name, value in state.items() if not name.startswith("_") and not _refers(value)}
+        # A page has no kernel to ask: what a widget can do only with one, it leaves out.
+        shown |= {"live": False} if "live" in shown else {}
+        yield OfflineWidget(own[1], shown)
+    elif children:
+        for child in children:
+            yield from _unpack(child, states)
+    else:
+        yield None
+
+
+def _refers(value: object) -> bool:
+    """Whether a value is another model of the notebook, such as the layout, or nothing at all."""
+    return value is None or (isinstance(value, str) and value.startswith("IPY_MODEL_"))
+
+
+def _place(widget: OfflineWidget, name: str) -> str:
+    return f'<div class="widget" data-widget="{widget.module}" data-state="{name}"><p class="note">{STILL}</p></div>'
+
+
+def widget_blocks(widgets: Iterable[OfflineWidget]) -> str:
+    """The end of a page: the state of each widget, each module once, and the shim; empty without widgets."""
+    widgets = list(widgets)
+    if not widgets:
+        return ""
+    data = [
+        f'<script type="application/json" id="widget-{number}">{to_safe_json(widget.state)}</script>'
+        for number, widget in enumerate(widgets, start=1)
+    ]
+    scripts = [f'<script type="module">{script}</script>' for script in _scripts(widgets)]
+    return "\n".join([f"<style>{style_sheet()}</style>", *data, *scripts, ""])
+
+
+def content_security_policy(widgets: Iterable[OfflineWidget] = ()) -> str:
+    """The policy of a page: nothing from outside, and of scripts those of these widgets alone."""
+    return policy_of([script_hash(script) for script in _scripts(list(widgets))])
+
+
+def policy_of(hashes: Iterable[str]) -> str:
+    """The policy that allows the scripts of these hashes, in this order.
+
+    Examples
+    --------
+    >>> policy_of([]).split("; ")[:2]
+    ["default-src 'none'", "style-src 'unsafe-inline'"]
+    """
+    named = " ".join(f"'{each}'" for each in hashes)
+    return POLICY.format(scripts=f"script-src {named}; " if named else "")
+
+
+def known_hashes() -> frozenset[str]:
+    """The hashes of every script that a page may hold, from the package's files."""
+    return frozenset(script_hash(script) for script in [*map(page_script, MODULES), _shim()])
+
+
+def script_hash(script: str) -> str:
+    """A script's hash as a Content-Security-Policy names it.
+
+    Examples
+    --------
+    >>> script_hash("")
+    'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='
+    """
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+@functools.cache
+def page_script(module: str) -> str:
+    """A widget's module as a page holds it: ``export default`` becomes an assignment.
+
+    Modules of a page cannot import each other under the policy, so each puts itself where the shim finds it.
+
+    Raises
+    ------
+    WorkbenchError
+        Where the module does not have exactly one default export.
+    """
+    source = module_source(module)
+    parts = _DEFAULT.split(source)
+    if len(parts) != 2 or re.search(r"^(import|export) ", "".join(parts), re.MULTILINE):
+        raise WorkbenchError(f"{module}.js must have one `export default` and neither other exports nor imports.")
+    return f"{parts[0]}(globalThis.workbenchWidgets ??= {{}}).{module} = {parts[1]}"
+
+
+@functools.cache
+def _shim() -> str:
+    text = SHIM.read_text(encoding="utf-8")
+    assert not any(mark in text.lower() for mark in FORBIDDEN)
+    return text
+
+
+def _scripts(widgets: list[OfflineWidget]) -> list[str]:
+    modules = dict.fromkeys(widget.module for widget in widgets)
+    return [*map(page_script, modules), _shim()] if modules else []
+
+
+def to_safe_json(state: Mapping[str, Any]) -> str:
+    r"""JSON that stays data wherever it stands in a page: no mark in it can end or open an element.
+
+    Examples
+    --------
+    >>> to_safe_json({"name": "</script><b>"})
+    '{"name":"\\u003c/script\\u003e\\u003cb\\u003e"}'
+    """
+    return json.dumps(state, ensure_ascii=False, allow_nan=False, separators=(",", ":")).translate(_ESCAPES)

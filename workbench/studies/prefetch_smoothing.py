@@ -1,0 +1,72 @@
+"""How far a Markov rule leans on the order below it: picked on ``choose``, by net, as its limit is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from workbench.datasets.splits import Split, sample_users
+from workbench.delivery import PrefetchScenario
+from workbench.evaluation.prefetch_frontier import trace_frontier
+from workbench.policies.prefetch import Markov, UsualNext
+from workbench.policies.prefetch_chances import SMOOTHINGS
+from workbench.studies.checks import Policy
+
+VIEWS_TRIED = 30_000  # at most about so many views of choose, whole users or sessions
+
+
+def smooth_rules(rules: tuple[Policy, ...], split: Split, scenario: PrefetchScenario) -> tuple[Policy, ...]:
+    """Give each Markov rule the smoothing with the largest net on ``choose``, its limit at its best each time.
+
+    Smoothing by log-loss makes a weaker rule: it pays for the many states seen once, which a limit leaves alone. On
+    ``choose`` of eshop2008 second-order Markov nets 0.033 hits a view when smoothed by log-loss, 0.041 by net.
+
+    Parameters
+    ----------
+    rules : tuple of callables
+    split : Split
+    scenario : PrefetchScenario
+
+    Returns
+    -------
+    tuple of callables
+        Same order. A rule that holds a Markov rule (the person's habits) gets the smoothed one.
+    """
+    choose = split.choose
+    if len(choose) > VIEWS_TRIED:
+        choose = sample_users(choose, VIEWS_TRIED, split.seed)
+    done: dict[int, Markov] = {}
+    return tuple(_smoothed(rule, split, choose, scenario, done) for rule in rules)
+
+
+def _smoothed(
+    rule: Any, split: Split, choose: pd.DataFrame, scenario: PrefetchScenario, done: dict[int, Markov]
+) -> Any:
+    if isinstance(rule, UsualNext):
+        everybody = _smoothed(rule.everybody, split, choose, scenario, done)
+        return replace(rule, everybody=everybody).fit(split.train)
+    if not isinstance(rule, Markov) or not rule.order or rule.counts is None:
+        return rule
+    if id(rule) not in done:
+        done[id(rule)] = _smooth_by_net(rule, choose, scenario)
+    return done[id(rule)]
+
+
+def _smooth_by_net(rule: Markov, choose: pd.DataFrame, scenario: PrefetchScenario) -> Markov:
+    """Move one order's smoothing at a time, the highest order first; the same rule where none is better."""
+    smoothing = rule.smoothing
+    for order in reversed(range(rule.order)):
+        tried = [_with(smoothing, order, value) for value in SMOOTHINGS]
+        smoothing = max(tried, key=lambda each: _best_net(replace(rule, smoothing=each), choose, scenario))
+    return rule if smoothing == rule.smoothing else replace(rule, smoothing=smoothing)
+
+
+def _with(smoothing: tuple[float, ...], order: int, value: float) -> tuple[float, ...]:
+    return (*smoothing[:order], value, *smoothing[order + 1 :])
+
+
+def _best_net(rule: Markov, choose: pd.DataFrame, scenario: PrefetchScenario) -> float:
+    top = rule.next_pages(choose, scenario.k)
+    return float(trace_frontier(top, choose, scenario)["net"].max())

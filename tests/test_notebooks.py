@@ -12,7 +12,9 @@ from workbench.export import render_notebook
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MOST_CODE_CELLS, MOST_LINES, MOST_FIGURES, NARROW_PX = 25, 8, 8, 390
-EXPLORERS = {"00": 1, "01": 1}
+EXPLORERS = {"00": 2, "01": 1, "02": 1}
+NUMBERS = ".wb-tiles, .wb-finding, .wb-policies, .wb-context"
+PICTURES = ".wb-frontier, .wb-money, .wb-chances, .wb-waterfall"
 ON_REAL_DATA = ("01_image_delivery", "mobile_bandwidth")
 
 
@@ -78,15 +80,20 @@ def test_a_page_has_few_figures_and_says_what_they_show(page):
     assert len(set(alts)) == len(alts)
 
 
+def shown(page) -> str:
+    """A page without its scripts and its list of contents."""
+    return re.sub(r"<(script|nav)\b.*?</\1>", "", page.read_text("utf-8"), flags=re.DOTALL)
+
+
 def test_what_is_simulated_says_so(page):
-    said = page.read_text("utf-8")
+    said = shown(page)
     assert ("SIMULATED" in said) == ("mobile_bandwidth" not in page.stem)
 
 
 def test_a_proposal_begins_with_the_recommendation(page):
     if page.stem.startswith("00"):
         pytest.skip("the exploration has no first screen")
-    said = page.read_text("utf-8")
+    said = shown(page)
     assert 0 < said.index('<section class="verdict') < said.index("The question")
     assert "estimate until an A/B test confirms it" in said
 
@@ -106,6 +113,12 @@ def test_pages_in_a_browser_without_a_network(page, browser):
     context.close()
 
 
+def shown_by(explorer):
+    """Numbers and pictures of a widget."""
+    pictures = explorer.locator(PICTURES).evaluate_all("all => all.map(each => each.innerHTML)")
+    return explorer.locator(NUMBERS).all_inner_texts(), pictures
+
+
 def test_explorers_move_in_a_page(page, browser):
     context = browser.new_context(offline=True, viewport={"width": NARROW_PX, "height": 800})
     opened = context.new_page()
@@ -115,12 +128,14 @@ def test_explorers_move_in_a_page(page, browser):
     opened.goto(page.as_uri())
     explorers = opened.locator("[data-widget]")
     assert explorers.count() == EXPLORERS.get(page.stem[:2], 0)
+    names = opened.locator("[id]").evaluate_all("all => all.map(each => each.id)")
+    assert len(set(names)) == len(names)  # or labels would name the controls of another widget
     for explorer in explorers.all():
-        tiles = explorer.locator(".wb-tiles")
-        for control in explorer.locator("input").all():
-            before = tiles.inner_text(), explorer.locator(".wb-frontier").inner_html()
-            control.press("ArrowRight")
-            after = tiles.inner_text(), explorer.locator(".wb-frontier").inner_html()
+        for control in explorer.locator(".wb-controls input, .wb-controls select").all():
+            is_list = control.evaluate("control => control.tagName === 'SELECT'")
+            before = shown_by(explorer)
+            control.press("ArrowDown" if is_list else "ArrowRight")
+            after = shown_by(explorer)
             assert before[0] != after[0]
             assert before[1] != after[1]
     assert trouble == []

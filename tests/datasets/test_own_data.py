@@ -184,12 +184,17 @@ def test_a_bad_file_is_answered_in_one_sentence(name, content, sentence, tmp_pat
 def test_the_card_of_the_readme_is_a_card(tmp_path):
     readme = Path(__file__).parents[2] / "README.md"
     shown = re.findall(r"```toml\n(.*?)```", readme.read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert len(shown) == 1
+    assert len(shown) == 2  # of measurements, and of an access log
     card = write(rum().rename(columns={"net.as": "as"}), tmp_path / "rum.csv")
     card.write_text(shown[0].replace("rum.jsonl", "rum.csv"))
     views = load(card)
     assert list(views) == ["country", "asn", "user_id", "measured_at", "rtt_ms"]
     assert views.attrs["lost"] == 60
+    line = '192.0.2.{} - - [22/Nov/2026:10:0{}:00 +0000] "GET /{} HTTP/1.1" 200 5 "-" "Mozilla/5.0 Firefox/140.0"\n'
+    log = [line.format(who, minute, page) for who in (1, 2) for minute, page in enumerate("abc")]
+    (tmp_path / "access.log").write_text("".join(log))
+    (tmp_path / "our_site.toml").write_text(shown[1])
+    assert list(load(tmp_path / "our_site.toml")["page"]) == ["/a", "/b", "/c"] * 2
 
 
 def test_without_pyarrow_the_extra_is_named(tmp_path, monkeypatch):

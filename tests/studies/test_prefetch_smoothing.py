@@ -21,12 +21,13 @@ def net(rule, choose) -> float:
     return trace_frontier(rule.next_pages(choose, SCENARIO.k), choose, SCENARIO)["net"].max()
 
 
-def test_no_rule_is_weaker_on_choose_than_by_log_loss_and_a_badly_smoothed_one_is_mended(split):
+def test_no_rule_is_weaker_on_choose_than_as_it_came_and_a_badly_smoothed_one_is_mended(split):
     rules = prefetch_rules(split)
     second = next(rule for rule in rules if isinstance(rule, Markov) and rule.order == 2)
     bad = replace(second, smoothing=(1000.0, 1000.0))
     (mended,) = smooth_rules((bad,), split, SCENARIO)
     assert net(mended, split.choose) > net(bad, split.choose) + 0.005
+    assert mended.smoothing == smooth_rules((second,), split, SCENARIO)[0].smoothing
     for before, after in zip(rules, smooth_rules(rules, split, SCENARIO), strict=True):
         if isinstance(before, Markov):
             assert net(after, split.choose) >= net(before, split.choose)

@@ -227,7 +227,7 @@ def prefetch_rules(split: Split, *, known_by: str | None = None) -> tuple[Callab
     Parameters
     ----------
     split : Split
-        Transitions are counted on ``train`` and smoothed on ``choose``.
+        Transitions are counted on ``train``; comparisons smooth them on ``choose``.
     known_by : str, optional
         Information set; default the card's. Where it does not hold the effective type, or the data do not, Guess.js
         counts every view as 3g and says so.
@@ -241,12 +241,12 @@ def prefetch_rules(split: Split, *, known_by: str | None = None) -> tuple[Callab
     check_page_views(split.card)
     known_by = known_by or split.card.known_by
     counts = PageCounts.fit(split.train)
-    second = Markov(order=2, counts=counts).smooth(split.choose)
+    second = Markov(order=2, counts=counts)
     known = "effective_type" in navigation_context_columns(known_by) and "effective_type" in split.train
     return (
         Never(),
         replace(popular(), counts=counts),
-        Markov(order=1, counts=counts).smooth(split.choose),
+        Markov(order=1, counts=counts),
         second,
         GuessJs(class_known=known and bool(split.train["effective_type"].notna().any())).fit(split.train),
         Quicklink(split.links),

@@ -10,12 +10,10 @@ import pandas as pd
 
 from workbench.delivery import PrefetchScenario
 from workbench.errors import WorkbenchError
-from workbench.features.navigation import PageCounts, Transitions, backoff_chances, encode, next_codes
+from workbench.features.navigation import PageCounts, Transitions, backoff_chances, encode
 from workbench.features.navigation_candidates import as_answer, rank_within, top_k
 
-SMOOTHINGS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)  # views
 FOLLOWERS = 10  # of each order, from which the likeliest are taken
-LEAST_CHANCE = 1e-9
 
 
 class NextPages(Protocol):
@@ -72,7 +70,7 @@ class Markov:
     order : int
         0, 1 or 2 pages looked at.
     smoothing : tuple of float
-        Views' worth of trust in the order below, for each order from 1 on; see :meth:`smooth`.
+        Views' worth of trust in the order below, for each order from 1 on; comparisons pick it by net on ``choose``.
     limit : float, optional
         Chance from which a page is fetched; without one, the scenario's break-even.
     counts : PageCounts, optional
@@ -114,19 +112,6 @@ class Markov:
     def fit(self, train: pd.DataFrame) -> Self:
         """Count training views; returns a fitted copy."""
         return replace(self, counts=PageCounts.fit(train))
-
-    def smooth(self, choose: pd.DataFrame) -> Self:
-        """Pick each order's smoothing by log-loss on other sessions, the lowest order first; returns a copy.
-
-        A beginning: comparisons pick it anew by net, which makes a stronger rule.
-
-        Session ends count: their chance is what the pages leave. Next pages never seen in training say nothing.
-        """
-        chosen: tuple[float, ...] = ()
-        while len(chosen) < self.order:
-            losses = [_log_loss(self._counts, (*chosen, s), choose) for s in SMOOTHINGS]
-            chosen = (*chosen, SMOOTHINGS[int(np.argmin(losses))])
-        return replace(self, smoothing=chosen)
 
     def next_pages(self, context: pd.DataFrame, k: int) -> pd.DataFrame:
         """The likeliest next pages of each view: ``view_id, page, rank, chance``.
@@ -183,24 +168,3 @@ def _spread(row: np.ndarray, of_view: np.ndarray, rows: int) -> tuple[np.ndarray
     begin, count = (np.cumsum(size) - size)[of_view], size[of_view]
     view = np.repeat(np.arange(len(of_view)), count)
     return view, np.repeat(begin, count) + rank_within(view) - 1
-
-
-def _log_loss(counts: PageCounts, smoothing: tuple[float, ...], choose: pd.DataFrame) -> float:
-    """Mean log-loss of what came next, session ends included."""
-    order = len(smoothing)
-    orders, states = counts.orders[: order + 1], counts.states(choose)[: order + 1]
-    coming = next_codes(choose, encode(choose, counts.pages))
-    known = coming >= 0
-    chance = backoff_chances(orders, [state[known] for state in states], coming[known], smoothing)
-    ended = coming == -1
-    ends = 1 - _goes_on(orders, [state[ended] for state in states], smoothing)
-    return -float(np.log(np.clip(np.concatenate([chance, ends]), LEAST_CHANCE, 1)).mean())
-
-
-def _goes_on(orders: tuple[Transitions, ...], states: list[np.ndarray], smoothing: tuple[float, ...]) -> np.ndarray:
-    """Chance that any page follows: the sum of :func:`backoff_chances` over all pages."""
-    chance = np.zeros(len(states[0]))
-    for counts, state, s in zip(orders, states, (0.0, *smoothing), strict=True):
-        onward = np.append(np.diff(np.append(0, np.cumsum(counts.count))[counts.start]), 0)[counts.find(state)]
-        chance = (onward + s * chance) / np.maximum(counts.total_of(state) + s, LEAST_CHANCE)
-    return chance

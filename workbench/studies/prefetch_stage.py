@@ -57,7 +57,7 @@ class PrefetchViews:
 class PrefetchStage:
     """Policies as ``choose`` settled them: limits tuned, the best rule picked; nothing of test has been read.
 
-    ``why_not`` tells by position in ``rules`` why a rule is not available.
+    ``why_not`` tells by position in ``rules``, which are smoothed, why a rule is not available.
     """
 
     split: Split

@@ -23,8 +23,11 @@ function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-let lastId = 0;
-const newId = () => `wb-${++lastId}`;
+// Counted for the whole page: each widget runs its own copy of this file, and a label must find its own control.
+const newId = () => {
+  globalThis.workbenchLastId = (globalThis.workbenchLastId ?? 0) + 1;
+  return `wb-${globalThis.workbenchLastId}`;
+};
 
 // Numbers as Python prints them: 1,234.5 and +0.2.
 const formats = new Map();

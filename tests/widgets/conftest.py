@@ -1,4 +1,6 @@
-"""One small study and one explorer of it, shared by all; and the explorer in a page of its own."""
+"""Small studies and the widgets that show them, shared by all; and a widget in a page of its own."""
+
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,32 @@ from workbench.export.checks import check_page
 from workbench.export.page import notebook_to_html
 
 VIEW, STATES = "application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json"
+WIDE = {"width": 1280, "height": 900}
+HOSTILE = [
+    "country: </script><script>window.hacked = 1</script>",
+    "device: <!--<script>",
+    'system: "><img src=x onerror="window.hacked = 1">',
+    "network: \u2028${window.hacked = 1}`&lt;&#x27;",
+]
+# Ten redraws to a reading: the browser's clock ticks too coarsely for one.
+REDRAWS = """(control, picture) => {
+  const readings = [];
+  for (let batch = 0; batch < 9; batch += 1) {
+    const from = performance.now();
+    for (let i = 0; i < 10; i += 1) {
+      if (control.tagName === "SELECT") control.selectedIndex = i % control.options.length;
+      else control.value = i % (Number(control.max) + 1);
+      control.dispatchEvent(new Event(control.tagName === "SELECT" ? "change" : "input"));
+      document.querySelector(picture).getBBox();
+      document.querySelector(".wb").offsetHeight;
+    }
+    readings.push((performance.now() - from) / 10);
+  }
+  return readings.sort((one, other) => one - other)[4];
+}"""
+LABS_DARK = """document.body.dataset.jpThemeLight = "false";
+document.body.style.cssText = `background: #111; --jp-content-font-color1: #fff; --jp-content-font-color2: #ffffffb3;
+  --jp-border-color2: #616161; --jp-layout-color0: #111; --jp-layout-color2: #424242`"""
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +57,39 @@ def explorer(made):
     yield made
     made.unobserve_all()
     made.budget_ms, made.cancelling_wait_ms, made.segment = 1000, 400, "all"
+
+
+@pytest.fixture(scope="session")
+def prefetch_result():
+    return wb.study_prefetch("synthetic_navigations", rows=3000)
+
+
+@pytest.fixture(scope="session")
+def prefetch_made(prefetch_result):
+    return wb.PrefetchExplorer(prefetch_result)
+
+
+@pytest.fixture
+def prefetch_explorer(prefetch_made):
+    """The explorer of prefetching, as it was at first."""
+    yield prefetch_made
+    prefetch_made.unobserve_all()
+    for name, value in prefetch_made.data["base"].items():
+        setattr(prefetch_made, name, value)
+    prefetch_made.segment = "all"
+
+
+@pytest.fixture(scope="session")
+def inspector_made(result):
+    rules = [policy.policy for policy in result.results if policy.kind == "rule"]
+    return wb.DecisionInspector(result.model, rules, result.split.train)
+
+
+@pytest.fixture
+def inspector(inspector_made):
+    """The inspector, as it was at first."""
+    yield inspector_made
+    inspector_made.changes, inspector_made.archetype = {}, inspector_made.archetypes[0]
 
 
 @pytest.fixture(scope="session")
@@ -52,11 +113,11 @@ def page_with():
     """A finished page that shows a widget with this state."""
 
     def build(state: dict) -> str:
-        output = new_output("display_data", {VIEW: {"model_id": "a"}, "text/plain": "ImageExplorer()"})
+        output = new_output("display_data", {VIEW: {"model_id": "a"}, "text/plain": "Widget()"})
         notebook = new_notebook(
             cells=[
                 new_markdown_cell("# The verdict: use the table\n\n## Try it"),
-                new_code_cell("wb.ImageExplorer(result)", outputs=[output]),
+                new_code_cell("wb.Widget(result)", outputs=[output]),
             ],
             metadata={"widgets": {STATES: {"state": {"a": {"state": state}}}}},
         )
@@ -65,3 +126,40 @@ def page_with():
         return html
 
     return build
+
+
+@pytest.fixture
+def open_offline(browser):
+    @contextmanager
+    def open_page(path, viewport=WIDE, **options):
+        """A page whose every complaint and every request for something outside is a failure."""
+        context = browser.new_context(offline=True, viewport=viewport, **options)
+        page = context.new_page()
+        trouble = []
+        page.on("console", lambda message: trouble.append(message.text))
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        page.on("request", lambda request: trouble.append(request.url) if request.url.startswith("http") else None)
+        page.goto(path.as_uri())
+        yield page
+        context.close()
+        assert trouble == []
+
+    return open_page
+
+
+@pytest.fixture
+def redraw_ms():
+    """Median time of a redraw as a control moves, ms."""
+    return lambda control, picture: control.evaluate(REDRAWS, picture)
+
+
+@pytest.fixture
+def darken():
+    """Give a page the colours of JupyterLab's dark theme."""
+    return lambda page: page.evaluate(LABS_DARK)
+
+
+@pytest.fixture
+def hostile():
+    """Names that would run, were they ever anything but text."""
+    return list(HOSTILE)

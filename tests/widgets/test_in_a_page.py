@@ -1,38 +1,13 @@
 """The explorer in a finished page: a real browser, opened from disk, without a network or a kernel."""
 
 import copy
-from contextlib import contextmanager
+from functools import partial
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 800}
+NARROW = {"width": 390, "height": 800}
 MOST_MS = 50
-HOSTILE = [
-    "country: </script><script>window.hacked = 1</script>",
-    "device: <!--<script>",
-    'system: "><img src=x onerror="window.hacked = 1">',
-    "network: \u2028${window.hacked = 1}`&lt;&#x27;",
-]
-# Ten redraws to a reading: the browser's clock ticks too coarsely for one.
-REDRAWS = """control => {
-  const readings = [];
-  for (let batch = 0; batch < 9; batch += 1) {
-    const from = performance.now();
-    for (let i = 0; i < 10; i += 1) {
-      if (control.tagName === "SELECT") control.selectedIndex = i % control.options.length;
-      else control.value = i % (Number(control.max) + 1);
-      control.dispatchEvent(new Event(control.tagName === "SELECT" ? "change" : "input"));
-      document.querySelector(".wb-frontier").getBBox();
-      document.querySelector(".wb").offsetHeight;
-    }
-    readings.push((performance.now() - from) / 10);
-  }
-  return readings.sort((one, other) => one - other)[4];
-}"""
-LABS_DARK = """document.body.dataset.jpThemeLight = "false";
-document.body.style.cssText = `background: #111; --jp-content-font-color1: #fff; --jp-content-font-color2: #ffffffb3;
-  --jp-border-color2: #616161; --jp-layout-color0: #111; --jp-layout-color2: #424242`"""
 
 
 @pytest.fixture(scope="module")
@@ -43,22 +18,8 @@ def file(made, page_with, tmp_path_factory):
 
 
 @pytest.fixture
-def opened(browser, file):
-    @contextmanager
-    def open_page(path=file, viewport=WIDE, **options):
-        """A page whose every complaint and every request for something outside is a failure."""
-        context = browser.new_context(offline=True, viewport=viewport, **options)
-        page = context.new_page()
-        trouble = []
-        page.on("console", lambda message: trouble.append(message.text))
-        page.on("pageerror", lambda error: trouble.append(str(error)))
-        page.on("request", lambda request: trouble.append(request.url) if request.url.startswith("http") else None)
-        page.goto(path.as_uri())
-        yield page
-        context.close()
-        assert trouble == []
-
-    return open_page
+def opened(open_offline, file):
+    return partial(open_offline, file)
 
 
 def seen(page):
@@ -93,10 +54,10 @@ def test_the_keyboard_moves_each_control_and_numbers_and_picture_follow(opened, 
         assert seen(page) == before
 
 
-def test_a_redraw_takes_a_moment(opened):
+def test_a_redraw_takes_a_moment(opened, redraw_ms):
     with opened() as page:
         for control in page.locator(".wb-controls input, .wb-controls select").all():
-            assert control.evaluate(REDRAWS) <= MOST_MS
+            assert redraw_ms(control, ".wb-frontier") <= MOST_MS
 
 
 @pytest.mark.parametrize("width", [360, 390])
@@ -118,10 +79,10 @@ def test_it_is_drawn_anew_for_another_width(opened):
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_axe_finds_no_barrier(opened, dark):
+def test_axe_finds_no_barrier(opened, darken, dark):
     with opened() as page:
         if dark:
-            page.evaluate(LABS_DARK)
+            darken(page)
         found = Axe().run(page, context=".wb" if dark else None)
         assert [(each["id"], each["nodes"][0]["html"]) for each in found.response["violations"]] == []
 
@@ -132,21 +93,21 @@ def test_without_scripts_a_sentence_stands_in_its_place(opened):
         assert page.get_by_text("The verdict: use the table").is_visible()
 
 
-def test_names_from_data_stay_text(opened, made, page_with, tmp_path):
+def test_names_from_data_stay_text(open_offline, hostile, made, page_with, tmp_path):
     state = copy.deepcopy({name: value for name, value in made.get_state().items() if name != "layout"})
-    for segment, name in zip(state["data"]["segments"][1:], HOSTILE, strict=False):
+    for segment, name in zip(state["data"]["segments"][1:], hostile, strict=False):
         segment["name"] = name
-    state["data"]["dataset"] = state["data"]["today"] = HOSTILE[0]
-    state["data"]["rules"] = HOSTILE * 5
+    state["data"]["dataset"] = state["data"]["today"] = hostile[0]
+    state["data"]["rules"] = hostile * 5
     path = tmp_path / "hostile.html"
     path.write_text(page_with(state), encoding="utf-8")
-    with opened(path) as page:
+    with open_offline(path) as page:
         select = page.get_by_label("Views of")
         offered = select.locator("option").evaluate_all("all => all.map(each => each.value)")
-        assert offered[1:5] == HOSTILE
-        for name in HOSTILE:
+        assert offered[1:5] == hostile
+        for name in hostile:
             select.select_option(name)
-        assert page.get_by_text(HOSTILE[0]).first.is_visible()
+        assert page.get_by_text(hostile[0]).first.is_visible()
         assert page.evaluate("window.hacked") is None
 
 

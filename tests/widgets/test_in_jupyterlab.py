@@ -17,12 +17,16 @@ READY = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel
 NO_NEWS = "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
 CELLS = [
     "import ipywidgets\nimport workbench as wb\n\n"
-    "explorer = wb.ImageExplorer(wb.study_images('synthetic_measurements', rows=1500))",
+    "result = wb.study_images('synthetic_measurements', rows=1500)\nexplorer = wb.ImageExplorer(result)",
     "seen = ipywidgets.Label('nothing yet', description='seen')\n"
     "explorer.observe(lambda change: setattr(seen, 'value', f'seen {change.new:g}'), 'budget_ms')\n"
     "people = ipywidgets.Dropdown(options=explorer.segments, description='People')\n"
     "ipywidgets.link((people, 'value'), (explorer, 'segment'))\n"
     "ipywidgets.VBox([seen, people, explorer])",
+    "asked = ipywidgets.Label('not yet')\n"
+    "inspector = wb.DecisionInspector(result.model, wb.image_rules(result.split), result.split.train)\n"
+    "inspector.observe(lambda change: setattr(asked, 'value', f'asked {change.new}'), 'changes')\n"
+    "ipywidgets.VBox([asked, inspector])",
 ]
 
 
@@ -79,8 +83,19 @@ def test_it_appears_reacts_and_tells_python(lab, browser):
     page.get_by_label("Views of").select_option(index=0)
     page.wait_for_function("document.querySelector('.widget-dropdown select').value === 'all'")
 
+    push = page.locator(".wb-waterfall")
+    push.wait_for()
+    drawn = push.inner_html()
+    page.get_by_label("operating system", exact=True).select_option(label="iOS")
+    page.get_by_text("Values were changed: an invented view.").wait_for()
+    page.get_by_text("asked {'os_family':").wait_for()
+    assert push.inner_html() != drawn
+    page.get_by_role("button", name="Undo the changes").click()
+    page.get_by_text("asked {}").wait_for()
+    assert push.inner_html() == drawn
+
     page.evaluate("void window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
     page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
-    colour = page.locator(".wb-finding").evaluate("words => getComputedStyle(words).color")
+    colour = page.locator(".wb-finding").first.evaluate("words => getComputedStyle(words).color")
     assert min(int(part) for part in colour[colour.index("(") + 1 : -1].split(",")[:3]) > 200
     context.close()

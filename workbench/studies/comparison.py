@@ -123,15 +123,13 @@ class PrefetchDetail:
     ``ranking`` judges each policy that answers with chances, by name; ``hits_at`` holds hits per 100 views at given
     numbers of unused prefetches a view, read from the frontiers (one row a policy, missing where a frontier does not
     reach); ``end_share`` is the share of the views that end a session; ``session`` is an example session, no person's,
-    with what rule and model fetch in it, one row a view; ``rules`` are those compared, as they came: before they were
-    smoothed and their limits tuned.
+    with what rule and model fetch in it, one row a view.
     """
 
     ranking: Mapping[str, Ranking]
     hits_at: pd.DataFrame = field(repr=False)
     end_share: float
     session: pd.DataFrame = field(repr=False)
-    rules: tuple[Callable[..., Any], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)

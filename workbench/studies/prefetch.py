@@ -238,7 +238,6 @@ def _read_test(
             hits_at=_hits_at(results),
             end_share=share_of_session_ends(pd.concat([part for _, part in split.parts()])),
             session=replay_typical_session(stage),
-            rules=stage.rules,
         ),
         reliability=reliability(clicked, chance),
         segments=prefetch_segments(test.frame, _net(of_model) - _net(of_rule), test.users, seed=seed),

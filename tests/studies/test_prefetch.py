@@ -12,7 +12,8 @@ import workbench as wb
 from workbench.evaluation.prefetch_replay import replay_prefetch
 from workbench.evaluation.ranking import PAGES_ASKED
 from workbench.policies.prefetch import GuessJs, Markov, Never, PrefetchPolicy, Quicklink, prefetch_rules
-from workbench.studies.prefetch import HOVER, UNUSED_A_VIEW, _waits_of_the_slowest
+from workbench.studies.prefetch import _waits_of_the_slowest
+from workbench.studies.prefetch_results import HOVER, UNUSED_A_VIEW
 from workbench.studies.prefetch_stage import views_of
 from workbench.studies.sentences import first_screen
 

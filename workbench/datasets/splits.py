@@ -48,6 +48,10 @@ class Split:
         """What those are called who were split and are resampled: users, sessions, ...; views where nobody is known."""
         return f"{_word(self.cluster)}s" if self.cluster in self.test else "views"
 
+    def count_people(self) -> int:
+        """How many of them all parts hold, each once; views where nobody is known."""
+        return len(np.unique(users_of(pd.concat([part for _, part in self.parts()]), self.cluster)))
+
     def parts(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """Name and frame of each part, in the order of use."""
         for name in ("train", "tune", "choose", "test"):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
+from workbench.delivery.scenarios import USD_PER_GB
 from workbench.errors import WorkbenchError, check_whole
 
 # Guess.js fetches on 4g what is opened in at least 15 % of the cases (github.com/guess-js/guess, commit 043043e,
@@ -29,9 +30,6 @@ NETWORKS = {"4g": (170.0, 9.0), "3g": (300.0, 1.6), "2g": (800.0, 0.28), "slow-2
 # The fastest class, which saves the least: where the class is unknown, prefetching is not flattered.
 UNKNOWN_NETWORK = "4g"
 CONNECTION_RTTS_WARM = 1.0  # the page before came from the same place
-# List price of Amazon CloudFront, first 10 TB a month out to North America and Europe
-# (aws.amazon.com/cloudfront/pricing; the copy read bears no date). Above 5 PB it is a quarter of that.
-USD_PER_GB = 0.085
 NUMBERS = ("lifetime_s", "page_bytes", "dwell_s", "connection_rtts", "usd_per_gb")
 
 

@@ -20,6 +20,9 @@ IMAGES_PER_VIEW = 12
 CONNECTION_RTTS_COLD = 4.0
 CAP_FLOOR_MS = 2000.0
 CAP_BUDGETS = 2.0
+# List price of Amazon CloudFront, first 10 TB a month out to North America and Europe
+# (aws.amazon.com/cloudfront/pricing; the copy read bears no date). Above 5 PB it is a quarter of that.
+USD_PER_GB = 0.085
 
 
 @dataclass(frozen=True)

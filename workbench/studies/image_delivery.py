@@ -13,7 +13,7 @@ import pandas as pd
 
 from workbench.datasets.loading import load
 from workbench.datasets.schema import has_signal, known_context
-from workbench.datasets.splits import Split, users_of
+from workbench.datasets.splits import Split
 from workbench.delivery import ImageScenario
 from workbench.evaluation.bootstrap import Interval, cluster_interval
 from workbench.evaluation.calibration import measure_calibration, reliability
@@ -195,7 +195,7 @@ def _read_test(
             margin=margin,
             rule=f'"{of_rule.name}"',
             today=f'"{policy_name(now)}"',
-            all_users=count_users(split),
+            all_users=split.count_people(),
             who=split.people,
         ),
         test_users=len(np.unique(test.users)),
@@ -219,11 +219,6 @@ def _read_test(
 def _signal_free_share(split: Split, known_by: str) -> float:
     signals = [has_signal(known_context(part, known_by, split.card.context)) for _, part in split.parts()]
     return float(1 - pd.concat(signals).mean())
-
-
-def count_users(split: Split) -> int:
-    """Users of all parts, each once; views where there are no users."""
-    return len(np.unique(users_of(pd.concat([part for _, part in split.parts()]), split.cluster)))
 
 
 def _headroom_by_budget(test: Views, scenario: ImageScenario, split: Split) -> dict[float, float]:

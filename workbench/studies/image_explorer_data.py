@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from workbench.datasets.splits import FEWEST_USERS
-from workbench.delivery.prefetch_scenario import USD_PER_GB
+from workbench.delivery.scenarios import USD_PER_GB
 from workbench.evaluation.image_replay import saves_data
 from workbench.evaluation.segments import image_segment_members, segment_intervals
 from workbench.evaluation.verdict import SLOWEST_SHARE

@@ -18,40 +18,33 @@ from workbench.datasets.splits import Split, card_of, check_page_views
 from workbench.delivery import PrefetchScenario
 from workbench.errors import WorkbenchError
 from workbench.evaluation.calibration import measure_calibration, reliability
-from workbench.evaluation.prefetch_frontier import hits_at_unused, trace_frontier
-from workbench.evaluation.prefetch_replay import hover, perfect_knowledge_fetches, replay_prefetch
 from workbench.evaluation.prefetch_sessions import read_visits
-from workbench.evaluation.prefetch_summary import summarise_prefetch
 from workbench.evaluation.prefetch_timing import read_loads
 from workbench.evaluation.ranking import PAGES_ASKED, judge_answer, pair_chances
 from workbench.evaluation.segments import prefetch_segments
 from workbench.evaluation.verdict import judge_difference, judge_safety, recommend, slowest_fifth, users_to_settle
 from workbench.models import NextPage
-from workbench.policies.calling import PERFECT_KNOWLEDGE, policy_name
-from workbench.policies.prefetch import Never, PrefetchPolicy, true_next
+from workbench.policies.calling import policy_name
+from workbench.policies.prefetch import Never, PrefetchPolicy
 from workbench.studies.checks import Policy, checked_margin
 from workbench.studies.comparison import NET_HITS, Comparison, ModelCost, PolicyResult, PrefetchDetail
 from workbench.studies.prefetch_plan import default_plan, prepare, scenario_for, train
+from workbench.studies.prefetch_results import replay_all, tabulate_hits
 from workbench.studies.prefetch_sensitivity import Base, change_assumptions
 from workbench.studies.prefetch_session import replay_typical_session
 from workbench.studies.prefetch_stage import (
     PrefetchStage,
     PrefetchViews,
     at_most,
-    has_chances,
     net_difference,
-    replay,
     same_policy,
     settle,
-    tune,
     views_of,
 )
 from workbench.studies.provenance import trace_origin
 
 Progress = Callable[[str], None]
 HITS_MARGIN = 0.005  # net hits a navigation
-HOVER = "on hover (instant.page), 1 in 2 opened"
-UNUSED_A_VIEW = (0.1, 0.25, 0.5, 1.0)
 ROWS_TIMED = 2_000
 
 
@@ -185,7 +178,7 @@ def _read_test(
     now = next((rule for rule in stage.tuned if same_policy(rule, now)), now)
     tell("replay on test")
     test = views_of(split.test, split, stage.model.known_by, scenario)
-    results = _results(stage, now, test)
+    results = replay_all(stage, now, test)
 
     tell("weigh the evidence")
     of_model, of_rule, of_now = (
@@ -226,8 +219,8 @@ def _read_test(
             margin=margin,
             rule=f'"{of_rule.name}"',
             today=f'"{policy_name(now)}"',
-            all_users=count_clusters(split),
-            who="users" if split.cluster == "user_id" else "sessions",
+            all_users=split.count_people(),
+            who=split.people,
             stop="pages load more slowly",
         ),
         test_users=len(np.unique(test.users)),
@@ -235,7 +228,7 @@ def _read_test(
         calibration=measure_calibration(clicked, chance),
         detail=PrefetchDetail(
             ranking={result.name: judge_answer(at_most(result.expected, PAGES_ASKED), test.frame) for result in asked},
-            hits_at=_hits_at(results),
+            hits_at=tabulate_hits(results),
             end_share=share_of_session_ends(pd.concat([part for _, part in split.parts()])),
             session=replay_typical_session(stage),
         ),
@@ -245,42 +238,6 @@ def _read_test(
         seconds=time.perf_counter() - started,
         unit=NET_HITS,
     ), test
-
-
-def _results(stage: PrefetchStage, now: Policy, test: PrefetchViews) -> list[PolicyResult]:
-    """Every policy on test: rules, model, truth of a simulated world, today, hover, perfect knowledge."""
-    scenario = stage.scenario
-    results = [_replay(rule, "rule", test, scenario) for rule in stage.tuned]
-    results += [
-        PolicyResult(policy_name(stage.rules[i]), "rule", stage.rules[i], why) for i, why in stage.why_not.items()
-    ]
-    results.append(_replay(stage.ours, "model", test, scenario))
-    truth = true_next(stage.split.card)
-    if truth is not None:
-        results.append(_replay(tune(truth, stage.choose, scenario), "reference", test, scenario))
-    if not any(now is result.policy for result in results):
-        replayed = _replay(now, "reference", test, scenario)
-        results.append(replace(replayed, name=f"today: {replayed.name}"))
-    on_hover = hover(test.frame, scenario)
-    results.append(PolicyResult(HOVER, "reference", figures=summarise_prefetch(on_hover), outcomes=on_hover))
-    known = replay_prefetch(perfect_knowledge_fetches(test.frame, scenario), test.frame, scenario)
-    return [*results, PolicyResult(PERFECT_KNOWLEDGE, "oracle", figures=summarise_prefetch(known), outcomes=known)]
-
-
-def _replay(policy: Policy, kind: str, views: PrefetchViews, scenario: PrefetchScenario) -> PolicyResult:
-    outcomes = replay(policy, views, scenario)
-    top = views.top(policy) if has_chances(policy) else None
-    return PolicyResult(
-        name=policy_name(policy),
-        kind=kind,
-        policy=policy,
-        figures=summarise_prefetch(outcomes, top, views.frame),
-        outcomes=outcomes,
-        expected=top,
-        frontier=None if top is None else trace_frontier(at_most(top, scenario.k), views.frame, scenario),
-        limit=getattr(policy, "limit", None),
-        kilobytes=getattr(policy, "kilobytes", None) or 0.0,
-    )
 
 
 def _waits_of_the_slowest(
@@ -306,15 +263,6 @@ def _waits_of_the_slowest(
     return ours, theirs, test.users[slow]
 
 
-def _hits_at(results: list[PolicyResult]) -> pd.DataFrame:
-    rows = {
-        result.name: [hits_at_unused(result.frontier, unused) for unused in UNUSED_A_VIEW]
-        for result in results
-        if result.frontier is not None
-    }
-    return pd.DataFrame.from_dict(rows, orient="index", columns=list(UNUSED_A_VIEW), dtype=float)
-
-
 def _model_cost(model: NextPage, policy: PrefetchPolicy, test: PrefetchViews, scenario: PrefetchScenario) -> ModelCost:
     sample = test.context.iloc[:ROWS_TIMED]
     seconds = min(timeit.repeat(lambda: policy(sample, scenario), number=1, repeat=3))
@@ -326,8 +274,3 @@ def _model_cost(model: NextPage, policy: PrefetchPolicy, test: PrefetchViews, sc
 def _net(result: PolicyResult) -> np.ndarray:
     assert result.outcomes is not None
     return result.outcomes["net"].to_numpy()
-
-
-def count_clusters(split: Split) -> int:
-    """Users of all parts, each once; sessions where there are no users."""
-    return int(pd.concat([part[split.cluster] for _, part in split.parts()]).nunique())

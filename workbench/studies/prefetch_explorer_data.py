@@ -81,7 +81,7 @@ def explorer_data(result: Comparison) -> dict[str, Any]:
     return {
         "dataset": result.split.card.name,
         "simulated": bool(result.split.card.simulated),
-        "who": "users" if result.split.cluster == "user_id" else "sessions",
+        "who": result.split.people,
         "break_evens": break_evens,
         "usd_per_second": sorted(map(float, seconds)),
         "usd_per_gb": values_with(scenario.usd_per_gb, USD_PER_GB),

@@ -123,7 +123,6 @@ def _measured_or_not(result: Comparison) -> str:
 def assumptions(result: Comparison) -> list[str]:
     """What the figures rest on, one sentence each."""
     scenario, card, split = result.scenario, result.split.card, result.split
-    who = "users" if split.cluster == "user_id" else "sessions"
     sentences = [
         f"Net is hits minus {scenario.unused_price:.3f} for each unused prefetch, per view: {scenario.price_in_words} "
         f"(a break-even of {scenario.break_even:g}).",
@@ -131,9 +130,10 @@ def assumptions(result: Comparison) -> list[str]:
         f"Up to {_pages(scenario.k)} {'is' if scenario.k == 1 else 'are'} fetched a view. Policies see what is known "
         f"by {result.known_by}; the split is {split.how}, seed {split.seed}, and no session is cut.",
         *_assumed_sentences(result),
-        "Limits (but for Guess.js's, which are published) and the best rule were picked on other views.",
-        f"Intervals are 95 %, from {RESAMPLES:,} paired resamples of {result.test_users:,} {who}. Only model against "
-        "best rule gets a verdict; all else is exploratory.",
+        "Limits (but for Guess.js's, which are published), the smoothing of Markov rules and the best rule were picked "
+        "on other views.",
+        f"Intervals are 95 %, from {RESAMPLES:,} paired resamples of {result.test_users:,} {split.people}. Only model "
+        "against best rule gets a verdict; all else is exploratory.",
         "A prefetched page is taken to be what the person would have loaded, and to change nothing of what the person "
         "does.",
     ]

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).parent.parent
+LONGEST = ("test_notebooks.py", "test_in_jupyterlab.py")
 CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
 
 
@@ -33,6 +34,11 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("WORKBENCH_DATASETS", None)
     # Idle threads of XGBoost sleep instead of spinning: on busy cores the spinning takes minutes.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no worker is left with them at the end."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 def missing(what: str) -> NoReturn:

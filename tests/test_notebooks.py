@@ -54,23 +54,16 @@ def test_a_proposal_defines_nothing_but_its_parameters(notebook):
             assert not [n for n in nodes if isinstance(n, (ast.FunctionDef, ast.ClassDef, ast.Lambda))]
 
 
-@pytest.fixture(scope="session")
-def pages(tmp_path_factory, mirror):
-    """Every notebook on its default data, and the proposal on real data: name to the page's path."""
-    output = tmp_path_factory.mktemp("rendered")
-    made = {path.stem: render_notebook(path, folder=path.parent, output=output) for path in NOTEBOOKS}
-    name, dataset = ON_REAL_DATA
-    path = ROOT / "notebooks" / f"{name}.ipynb"
-    made[f"{name}-{dataset}"] = render_notebook(path, {"dataset": dataset}, folder=path.parent, output=output)
-    return made
+PAGES = [(path.stem, "") for path in NOTEBOOKS] + [ON_REAL_DATA]
 
 
-PAGES = [path.stem for path in NOTEBOOKS] + ["-".join(ON_REAL_DATA)]
-
-
-@pytest.fixture(params=PAGES)
-def page(request, pages):
-    return pages[request.param]
+@pytest.fixture(scope="session", params=PAGES, ids="-".join)
+def page(request, tmp_path_factory, mirror):
+    """A notebook's page, rendered once for all that look at it."""
+    stem, dataset = request.param
+    path = ROOT / "notebooks" / f"{stem}.ipynb"
+    given = {"dataset": dataset} if dataset else {}
+    return render_notebook(path, given, folder=path.parent, output=tmp_path_factory.mktemp("rendered"))
 
 
 def test_a_page_has_few_figures_and_says_what_they_show(page):

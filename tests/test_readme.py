@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import click
+import matplotlib.pyplot as plt
 import pytest
 from click.testing import CliRunner
 
@@ -121,6 +122,7 @@ def test_the_python_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for block in session:
         # The empty lines in front give a traceback the line numbers of the page.
         exec(compile("\n" * (block.line - 1) + block.text, str(README), "exec"), names)
+    plt.close("all")
 
 
 def test_little_is_left_out_of_the_run(page: str):

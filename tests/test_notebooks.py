@@ -12,7 +12,7 @@ from workbench.export import render_notebook
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MOST_CODE_CELLS, MOST_LINES, MOST_FIGURES, NARROW_PX = 25, 8, 8, 390
-EXPLORERS = {"00": 2, "01": 1, "02": 1}
+EXPLORERS = {"00": 2, "01": 1, "02": 1, "03": 1}
 NUMBERS = ".wb-tiles, .wb-finding, .wb-policies, .wb-context"
 PICTURES = ".wb-frontier, .wb-money, .wb-chances, .wb-waterfall"
 ON_REAL_DATA = ("01_image_delivery", "mobile_bandwidth")

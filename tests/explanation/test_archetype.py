@@ -6,6 +6,7 @@ import pytest
 
 import workbench as wb
 from workbench.explanation import common_context
+from workbench.explanation.archetype import common_view
 
 
 def trained(views):
@@ -75,3 +76,19 @@ def test_it_is_no_real_view_and_can_be_explained():
     explanation = wb.shap_values(model, common)
     assert explanation.shape[0] == 1
     assert explanation.card == split.card
+
+
+def test_what_is_asked_for_first_is_fixed_first_or_stays_missing():
+    who = np.arange(100)
+    table = pd.DataFrame(
+        {
+            "device": np.select([who < 60, who < 80], ["phone", "tablet"], "desktop"),
+            "page": np.select([who < 30, who < 60], ["a", "b"], "home"),
+            "own": who.astype(str),
+        }
+    )
+    freely, page_first = common_view(table, who), common_view(table, who, first=("own", "page"))
+    assert freely[["device", "page"]].iloc[0].tolist() == ["phone", "a"]
+    assert page_first[["device", "page"]].iloc[0].tolist() == ["tablet", "home"]
+    assert (freely.attrs["users"], page_first.attrs["users"]) == (30, 20)
+    assert page_first["own"].isna().all()

@@ -1,10 +1,15 @@
 """SHAP values: additive, exact against the shap library, faithful to a planted truth."""
 
+import warnings
+
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import xgboost
 
 import workbench as wb
+from workbench.explanation import shap_by_feature, shap_exact
 from workbench.explanation.shap_by_feature import THE_QUESTION, late_edge
 
 
@@ -95,3 +100,81 @@ def test_readers_see_their_own_values(trained):
     nobody = wb.shap_values(model, split.choose.head(1).assign(isp=pd.Series(None, dtype="str"), os_major=np.nan))
     told = dict(zip(nobody.feature_names, nobody.display_data[0], strict=True))
     assert (told["provider"], told["system version"]) == ("unknown", "unknown")
+
+
+def test_each_quantity_has_its_question(trained):
+    split, model = trained
+    asked = wb.shap_values(model, split.choose.head(50), quantity="rtt_ms")
+    edge = late_edge(model, split.choose, "rtt_ms", wb.ImageScenario())
+    assert asked.output_names == f"log-odds that the round trip is above {edge:.0f} ms"
+    head = model.heads_["rtt_ms"]
+    margin = head.margins(head.encoding.transform(model.context(split.choose.head(50))), np.log([edge]))[:, 0]
+    assert asked.values.sum(axis=1) + asked.base_values == pytest.approx(margin, abs=1e-4)
+    with pytest.raises(wb.WorkbenchError, match="it cannot answer for 'page_load_ms'"):
+        wb.shap_values(model, split.choose, quantity="page_load_ms")
+
+
+def test_what_has_no_answer_is_refused(trained):
+    split, model = trained
+    with pytest.raises(wb.WorkbenchError, match=r"takes a wb\.ImageScenario; got PrefetchScenario"):
+        wb.shap_values(model, split.choose, scenario=wb.PrefetchScenario())
+    with pytest.raises(wb.WorkbenchError, match=r"expected a trained model, as from wb\.train_network_quality"):
+        wb.shap_values("model", split.choose)
+    with pytest.raises(wb.WorkbenchError, match="views must be a whole number from 1; got 0"):
+        wb.shap_values(model, split.choose, views=0)
+
+
+def test_views_are_drawn_by_seed_where_asked_for(trained):
+    split, model = trained
+    whole, few = wb.shap_values(model, split.choose), wb.shap_values(model, split.choose, views=50, seed=3)
+    assert whole.index.equals(split.choose.index)
+    assert len(few.values) == 50
+    places = split.choose.index.get_indexer(few.index)
+    assert (few.values == whole.values[places]).all()
+    assert not few.index.equals(wb.shap_values(model, split.choose, views=50, seed=4).index)
+
+
+def test_each_distinct_row_is_explained_once_and_in_batches(trained, monkeypatch):
+    split, model = trained
+    whole, asked, predict = wb.shap_values(model, split.choose), [], xgboost.Booster.predict
+
+    def counting(self, data, **keywords):
+        asked.extend([data.num_row()] * keywords.get("pred_contribs", False))
+        return predict(self, data, **keywords)
+
+    monkeypatch.setattr(xgboost.Booster, "predict", counting)
+    monkeypatch.setattr(shap_exact, "ROWS_A_BATCH", 100)
+    monkeypatch.setattr(shap_by_feature, "ROWS_A_BATCH", 90)
+    again = wb.shap_values(model, split.choose)
+    assert sum(asked) == len(model.encode(split.choose, "downlink_mbps")[0]) < len(split.choose)
+    assert max(asked) <= 100
+    assert (again.values == whole.values).all()
+    assert (again.data == whole.data).all()
+
+
+def test_shares_that_miss_the_margin_are_refused(trained, monkeypatch):
+    split, model = trained
+    monkeypatch.setattr(shap_exact, "TOLERANCE", -1.0)
+    with pytest.raises(AssertionError, match="must add up to the margin"):
+        wb.shap_values(model, split.choose)
+
+
+def test_shaps_own_plots_draw_it_without_a_word(trained, capfd):
+    import shap
+
+    split, model = trained
+    explanation = wb.shap_values(model, split.choose.head(60))
+    assert explanation.coded == ("provider", "browser")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        shap.plots.beeswarm(explanation, show=False)
+        shap.plots.bar(explanation, show=False)
+        shap.plots.heatmap(explanation, show=False)
+        plt.figure()
+        shap.plots.waterfall(explanation[0], show=False)
+        for name in explanation.feature_names:
+            shap.plots.scatter(explanation[:, name], show=False)
+        named = shap.plots.scatter(explanation[:, "provider"], show=False)
+    assert [label.get_text() for label in named.get_xticklabels()] == ["a", "b", "c"]
+    assert capfd.readouterr() == ("", "")
+    plt.close("all")

@@ -1,5 +1,8 @@
 """Why the model takes its first choice: exact values, summed to what a reader knows."""
 
+import warnings
+
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +10,7 @@ import xgboost
 
 import workbench as wb
 from workbench.datasets.splits import sample_users
-from workbench.explanation import shap_next_page
+from workbench.explanation import shap_exact, shap_next_page
 from workbench.explanation.shap_next_page import HABITS, PAGE_BEFORE, PAGE_NOW, QUESTION, explain_next_page, source_of
 from workbench.studies.wording import finding_from_shap
 
@@ -38,7 +41,7 @@ def first(model, split):
 
 def test_values_add_up_to_the_margin_of_the_first_choice(explanation, first):
     _, margin, _, _ = first
-    assert explanation.values.sum(axis=1) + explanation.base_values == pytest.approx(margin, abs=1e-3)
+    assert explanation.values.sum(axis=1) + explanation.base_values == pytest.approx(margin, abs=1e-4)
     assert explanation.output_names == QUESTION
 
 
@@ -104,11 +107,44 @@ def test_by_default_about_2000_views_are_explained(model, split):
 def test_the_question_is_the_models_own(model, split):
     with pytest.raises(wb.WorkbenchError, match="a next-page model answers one question"):
         wb.shap_values(model, split.choose, quantity="rtt_ms")
+    with pytest.raises(wb.WorkbenchError, match=r"takes a wb\.PrefetchScenario, or none; got ImageScenario"):
+        wb.shap_values(model, split.choose, scenario=wb.ImageScenario())
+
+
+def test_what_a_prefetch_is_worth_changes_no_chance(model, split, explanation):
+    dear = wb.shap_values(model, split.choose, scenario=wb.PrefetchScenario(break_even=0.5))
+    assert (dear.values == explanation.values).all()
+
+
+def test_batches_of_sessions_say_the_same(model, split, explanation, monkeypatch):
+    monkeypatch.setattr(shap_next_page, "VIEWS_A_BATCH", 60)
+    monkeypatch.setattr(shap_exact, "ROWS_A_BATCH", 100)
+    in_parts = wb.shap_values(model, split.choose)
+    assert (in_parts.values == explanation.values).all()
+    assert in_parts.index.equals(explanation.index)
+
+
+def test_shaps_own_plots_draw_it_without_a_word(explanation):
+    import shap
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        shap.plots.beeswarm(explanation, show=False)
+        shap.plots.heatmap(explanation[:100], show=False)
+        for name in ("device", "device and hour", PAGE_BEFORE):
+            shap.plots.scatter(explanation[:, name], show=False)
+    plt.close("all")
+    assert set(explanation.coded) >= {"device", "device and hour"}
+    assert set(explanation.display_data[:, explanation.feature_names.index("device and hour")]) <= {
+        f"{device}, {band}"
+        for device in ("phone", "tablet", "desktop")
+        for band in ("night", "morning", "afternoon", "evening")
+    }
 
 
 def test_a_sum_that_is_off_is_no_explanation(model, split, monkeypatch):
     """The check itself is tested: tolerance below what rounding brings."""
-    monkeypatch.setattr(shap_next_page, "TOLERANCE", -1.0)
+    monkeypatch.setattr(shap_exact, "TOLERANCE", -1.0)
     with pytest.raises(AssertionError, match="must add up to the margin"):
         wb.shap_values(model, split.choose)
 
@@ -133,8 +169,6 @@ def test_the_finding_is_about_the_next_page(explanation):
 
 
 def test_pictures_of_it_are_drawn(explanation):
-    import matplotlib.pyplot as plt
-
     for picture in (wb.plotting.beeswarm, wb.plotting.bar):
         words = wb.plotting.alt_text(picture(explanation))
         assert PAGE_NOW in words

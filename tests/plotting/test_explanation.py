@@ -87,6 +87,15 @@ def test_the_same_explanation_gives_the_same_swarm(explanation):
     assert np.sort(first[:, 0]) == pytest.approx(np.sort(explanation.values.ravel()))
 
 
+def test_numbers_that_only_stand_for_names_have_no_colour(explanation):
+    plain = plotting.beeswarm(explanation)
+    explanation.coded = ("ASN",)
+    grey = plotting.beeswarm(explanation)
+    swarms = ([dots.get_array() for dots in ax.collections] for ax in (plain, grey))
+    assert [sum(0 if colours is None else len(colours) for colours in swarm) for swarm in swarms] == [120, 60]
+    assert explanation.data[:, 0].std() > 0
+
+
 def test_bars_are_means_of_sizes(explanation):
     ax = plotting.bar(explanation)
     means = np.sort(abs(explanation.values).mean(axis=0))[::-1]

@@ -93,6 +93,19 @@ def inspector(inspector_made):
 
 
 @pytest.fixture(scope="session")
+def page_inspector_made(prefetch_result):
+    split = prefetch_result.split
+    return wb.DecisionInspector(prefetch_result.model, wb.prefetch_rules(split), split.train)
+
+
+@pytest.fixture
+def page_inspector(page_inspector_made):
+    """The inspector of prefetching, as it was at first."""
+    yield page_inspector_made
+    page_inspector_made.changes, page_inspector_made.archetype = {}, page_inspector_made.archetypes[0]
+
+
+@pytest.fixture(scope="session")
 def tiny_world():
     """Eighty people of one country with ten views each, whose network nothing but chance decides."""
     rng = np.random.default_rng(0)

@@ -1,21 +1,37 @@
-"""The explorer in a real JupyterLab on this machine, driven through a real browser."""
+"""The shipped notebooks, and the widgets, in a real JupyterLab on this machine, driven through a real browser."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from workbench.export.notebooks import declared_parameters
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+OURS = re.compile(r"wb\.\w+(?:Explorer|Inspector)\(")
+ROWS = 1500
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-PATIENCE_MS, PATIENCE_S = 90_000, 60
+PATIENCE_MS, PATIENCE_S = 300_000, 60
+SETTINGS = {
+    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false"},
+    # Else cells below the window are not there to be looked at.
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
+}
 # Running earlier than this brings up a dialog that asks for a kernel.
 READY = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
-NO_NEWS = "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
-CELLS = [
+RUN_ALL = "void window.jupyterapp.commands.execute('notebook:run-all-cells').finally(() => { window.allRan = true; })"
+CELLS = """[...window.jupyterapp.shell.currentWidget.content.model.cells].map(cell => cell.toJSON())
+    .filter(cell => cell.cell_type === "code")"""
+CHANGED = "([explorer, before]) => explorer.innerText !== before"
+TINY = [
     "import ipywidgets\nimport workbench as wb\n\n"
     "result = wb.study_images('synthetic_measurements', rows=1500)\nexplorer = wb.ImageExplorer(result)",
     "seen = ipywidgets.Label('nothing yet', description='seen')\n"
@@ -27,24 +43,55 @@ CELLS = [
     "inspector = wb.DecisionInspector(result.model, wb.image_rules(result.split), result.split.train)\n"
     "inspector.observe(lambda change: setattr(asked, 'value', f'asked {change.new}'), 'changes')\n"
     "ipywidgets.VBox([asked, inspector])",
+    "split = wb.split_by_time(wb.load('synthetic_navigations', rows=3000))\n"
+    "wb.DecisionInspector(wb.train_next_page(split), wb.prefetch_rules(split), split.train)",
 ]
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """Start a JupyterLab that holds one notebook; its address, which opens that notebook."""
-    folder, runtime = tmp_path_factory.mktemp("lab"), tmp_path_factory.mktemp("runtime")
-    cells = [new_code_cell(cell) for cell in CELLS]
+def folder(tmp_path_factory):
+    """The shipped notebooks on small data, their figures saved here, and a tiny one."""
+    folder = tmp_path_factory.mktemp("lab")
+    for path in NOTEBOOKS:
+        write_small(path, folder)
+    cells = [new_code_cell(cell) for cell in TINY]
     nbformat.write(new_notebook(cells=cells, metadata=KERNEL), folder / "tiny.ipynb")
+    return folder
+
+
+def write_small(path, folder):
+    """Copy a notebook; in its cell of parameters the data become few, and figures go where no person keeps theirs."""
+    parameters = declared_parameters(path)
+    card = ROOT / "datasets" / f"{parameters['dataset']}.toml"
+    small = folder / card.name
+    small.write_text(re.sub(r"(?m)^rows = \d+", f"rows = {ROWS}", card.read_text("utf-8")), encoding="utf-8")
+    few = parameters | {"dataset": str(small)} | ({"rows": ROWS} if "rows" in parameters else {})
+    lines = [f"{name} = {value!r}" for name, value in few.items()]
+    lines += [
+        "from pathlib import Path",
+        "from workbench.plotting import saving",
+        f"saving.CHECKOUT = Path({str(folder)!r})",
+    ]
+    notebook = nbformat.read(path, as_version=4)
+    cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+    cell.source = "\n".join(lines)
+    nbformat.write(notebook, folder / path.name)
+
+
+@pytest.fixture(scope="module")
+def lab(folder, tmp_path_factory):
+    """Start a JupyterLab on that folder; its address."""
+    runtime = tmp_path_factory.mktemp("runtime")
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", "--port=0"]
     command += ["--expose-app-in-browser", "--IdentityProvider.token=", f"--ServerApp.root_dir={folder}"]
     command += ["--allow-root"] if os.geteuid() == 0 else []
     environment = os.environ | {"JUPYTER_RUNTIME_DIR": str(runtime), "JUPYTERLAB_SETTINGS_DIR": str(runtime)}
-    (runtime / NO_NEWS).parent.mkdir(parents=True)
-    (runtime / NO_NEWS).write_text('{"fetchNews": "false"}')
+    for name, settings in SETTINGS.items():
+        (runtime / name).parent.mkdir(parents=True, exist_ok=True)
+        (runtime / f"{name}.jupyterlab-settings").write_text(json.dumps(settings))
     with subprocess.Popen(command, env=environment, cwd=folder, stderr=subprocess.DEVNULL) as server:
         try:
-            yield f"{wait_for_address(runtime, server)}lab/tree/tiny.ipynb?reset"
+            yield wait_for_address(runtime, server)
         finally:
             server.terminate()
 
@@ -61,15 +108,70 @@ def wait_for_address(runtime, server):
     pytest.fail("JupyterLab did not start")
 
 
-def test_it_appears_reacts_and_tells_python(lab, browser):
-    context = browser.new_context(viewport={"width": 1280, "height": 1400})
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    page.goto(lab)
-    page.wait_for_function(READY)
-    page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
-    page.locator(".wb-frontier").wait_for()
+@pytest.fixture(scope="module")
+def pages(lab, folder, browser):
+    """Every notebook in a window of its own, all of its cells asked to run: file name to page.
 
+    They run side by side, so that no core waits for another notebook.
+    """
+    opened = {path.name: open_and_run(f"{lab}lab/tree/{path.name}?reset", browser) for path in folder.glob("*.ipynb")}
+    yield opened
+    for page in opened.values():
+        page.context.close()
+
+
+def open_and_run(address, browser):
+    page = browser.new_context(viewport={"width": 1280, "height": 1400}).new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(address)
+    page.wait_for_function(READY)
+    page.evaluate(RUN_ALL)
+    return page
+
+
+def shipped_widgets(path):
+    """How many widgets of ours a notebook shows."""
+    return sum(len(OURS.findall(cell.source)) for cell in nbformat.read(path, as_version=4).cells)
+
+
+def troubles(cells):
+    """What went wrong in cells: not run, failed, or a word on standard error."""
+    told = [(cell, output) for cell in cells for output in cell["outputs"]]
+    return [
+        *(f"not run: {cell['source']}" for cell in cells if not cell["execution_count"]),
+        *(f"{o['ename']}: {o['evalue']}, in {cell['source']}" for cell, o in told if o["output_type"] == "error"),
+        *(f"{o['text']}, in {cell['source']}" for cell, o in told if o.get("name") == "stderr"),
+    ]
+
+
+def test_trouble_in_a_cell_is_found():
+    fine = {"output_type": "stream", "name": "stdout", "text": "fine"}
+    warned = {"output_type": "stream", "name": "stderr", "text": "a warning"}
+    failed = {"output_type": "error", "ename": "ValueError", "evalue": "no"}
+    counts, outputs = (1, 2, 3, None), ([fine], [warned], [failed], [])
+    cells = [{"execution_count": n, "source": "1", "outputs": out} for n, out in zip(counts, outputs, strict=True)]
+    assert troubles(cells) == ["not run: 1", "ValueError: no, in 1", "a warning, in 1"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_shipped_notebook_runs_and_its_widgets_react(pages, path):
+    page = pages[path.name]
+    page.wait_for_function("window.allRan")
+    assert troubles(page.evaluate(CELLS)) == []
+    explorers = page.locator(".jp-OutputArea .wb")
+    explorers.nth(shipped_widgets(path) - 1).wait_for()
+    assert explorers.count() == shipped_widgets(path)
+    for explorer in explorers.all():
+        for control in explorer.locator(".wb-controls input, .wb-controls select").all()[:2]:
+            before = explorer.inner_text()
+            is_list = control.evaluate("control => control.tagName === 'SELECT'")
+            control.press("ArrowDown" if is_list else "ArrowRight")
+            page.wait_for_function(CHANGED, arg=[explorer.element_handle(), before])
+
+
+def test_it_appears_reacts_and_tells_python(pages):
+    page = pages["tiny.ipynb"]
+    page.locator(".wb-frontier").wait_for()
     before = page.locator(".wb-tiles").inner_text()
     page.get_by_label("Images should be there in").focus()
     page.keyboard.press("ArrowRight")  # Lab would take the key, did the slider not forbid it
@@ -80,22 +182,29 @@ def test_it_appears_reacts_and_tells_python(lab, browser):
     people.select_option(index=1)
     named = people.input_value()
     page.wait_for_function("name => document.querySelector('.wb select').value === name", arg=named)
-    page.get_by_label("Views of").select_option(index=0)
+    page.get_by_label("Views of", exact=True).select_option(index=0)
     page.wait_for_function("document.querySelector('.widget-dropdown select').value === 'all'")
 
-    push = page.locator(".wb-waterfall")
-    push.wait_for()
-    drawn = push.inner_html()
-    page.get_by_label("operating system", exact=True).select_option(label="iOS")
-    page.get_by_text("Values were changed: an invented view.").wait_for()
+    of_images, of_pages = (page.get_by_label("Inspector of one decision").nth(place) for place in (0, 1))
+    drawn = change_and_redraw(of_images, "operating system", label="iOS")
     page.get_by_text("asked {'os_family':").wait_for()
-    assert push.inner_html() != drawn
-    page.get_by_role("button", name="Undo the changes").click()
+    of_images.get_by_role("button", name="Undo the changes").click()
     page.get_by_text("asked {}").wait_for()
-    assert push.inner_html() == drawn
+    assert of_images.locator(".wb-waterfall").inner_html() == drawn
+    change_and_redraw(of_pages, "page", index=2)
 
     page.evaluate("void window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
     page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
     colour = page.locator(".wb-finding").first.evaluate("words => getComputedStyle(words).color")
     assert min(int(part) for part in colour[colour.index("(") + 1 : -1].split(",")[:3]) > 200
-    context.close()
+
+
+def change_and_redraw(inspector, field, **value):
+    """Change a value of an inspector's view; what was drawn before the model was asked again."""
+    push = inspector.locator(".wb-waterfall")
+    push.wait_for()
+    drawn = push.inner_html()
+    inspector.get_by_label(field, exact=True).select_option(**value)
+    inspector.get_by_text("Values were changed: an invented view.").wait_for()
+    assert push.inner_html() != drawn
+    return drawn

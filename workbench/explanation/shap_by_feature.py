@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from workbench.delivery import ImageScenario, longest_rtt_ms, slowest_downlink_mbps
+from workbench.delivery import ImageScenario, PrefetchScenario, longest_rtt_ms, slowest_downlink_mbps
 from workbench.errors import WorkbenchError
-from workbench.explanation.shap_next_page import explain_next_page
+from workbench.explanation.shap_exact import as_codes, exact_shap, slices, unite
+from workbench.explanation.shap_next_page import VIEWS_EXPLAINED, draw_views, explain_next_page
 from workbench.models import NetworkQuality, NextPage
 from workbench.policies.images import base_assumptions
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import shap
 
 THE_QUESTION = "the question itself"
-ROWS_A_BATCH = 20_000
+ROWS_A_BATCH = 50_000  # encoded at a time
 READABLE = {
     "asn": "ASN",
     "isp": "provider",
@@ -42,70 +43,123 @@ def shap_values(
     frame: pd.DataFrame,
     *,
     quantity: str | None = None,
-    scenario: ImageScenario | None = None,
+    scenario: ImageScenario | PrefetchScenario | None = None,
+    views: int | None = None,
+    seed: int = 0,
 ) -> shap.Explanation:
-    """Explain one question: how likely is the network worse than the edge at which the large images are just late?
+    """Explain one question, for each view: what pushes the model's answer up or down?
 
-    Of a next-page model the question is another: why is its first choice the likeliest next page
+    The question to a network-quality model: how likely is a quantity worse than the edge at which the large images are
+    just late? To a next-page model: how likely is its first choice the next page
     (:func:`workbench.explanation.shap_next_page.explain_next_page`)?
 
-    Exact values from XGBoost (Lundberg et al. 2020, TreeSHAP), worked out once per distinct encoded row. Encoded
-    columns are summed to their source feature, the threshold's share is one bar of its own.
+    Exact values from XGBoost (Lundberg et al. 2020, TreeSHAP), worked out once per distinct encoded row and in batches;
+    a bar shows where that takes a while. Encoded columns are summed to their source feature, the threshold's share is
+    one bar of its own. Each view's values are held against the margin that the model predicts.
 
     Parameters
     ----------
     model : NetworkQuality or NextPage
     frame : DataFrame, shape (rows, columns)
-        Canonical measurements or context; for a next-page model canonical navigations.
+        Canonical measurements or context; for a next-page model canonical navigations, whole sessions.
     quantity : str, optional
         Measured quantity asked about; default throughput where the model knows it, else RTT. The other one is taken
-        at its median in training, or at its assumed value.
-    scenario : ImageScenario, optional
-        Whose budget and images set the edge.
+        at its median in training, or at its assumed value. A next-page model has none to ask about.
+    scenario : ImageScenario or PrefetchScenario, optional
+        Of images: whose budget and images set the edge. A next page is as likely whatever a prefetch is worth, so that
+        a prefetch scenario is taken and changes nothing.
+    views : int, optional
+        About how many views are explained at most; whole users (or sessions) are drawn by ``seed``. Default all for a
+        network-quality model, among whose rows many are alike, and 2,000 for a next-page model, where hardly any are.
+    seed : int
 
     Returns
     -------
     shap.Explanation
-        ``values`` (rows, features) in log-odds of the raw margin, ``base_values`` (rows,); together they add up to
-        the margin. ``data`` holds numbers (a text feature's past mean of the log quantity, where it has one),
-        ``display_data`` the values as a reader knows them ("unknown" where there is none), ``output_names`` the
-        question in words, ``card`` the frame's card.
+        ``values`` (views, features) in log-odds of the raw margin, ``base_values`` (views,); together they add up to
+        the margin within 1e-4. ``data`` holds numbers (of text, the past mean of the log quantity, where the model has
+        one, else a number for each name: those features are in ``coded``), ``display_data`` the values as a reader
+        knows them ("unknown" where there is none), ``output_names`` the question in words, ``card`` the frame's card,
+        ``index`` which rows of the frame were explained. Shap's own plots draw it.
 
     Raises
     ------
     WorkbenchError
-        Where the model does not know the quantity, or the budget cannot be met whatever it is.
+        Where the model is none, does not know the quantity, or takes another scenario; where the budget cannot be met
+        whatever the quantity is.
+    AssertionError
+        Where values do not add up to the margin.
     """
+    if isinstance(model, NextPage):
+        _refuse_other_questions(quantity, scenario)
+        return explain_next_page(model, frame, views=VIEWS_EXPLAINED if views is None else views, seed=seed)
+    if not isinstance(model, NetworkQuality):
+        raise WorkbenchError(
+            "expected a trained model, as from wb.train_network_quality(split) or wb.train_next_page(split); got "
+            f"{model!r}."
+        )
+    if scenario is not None and not isinstance(scenario, ImageScenario):
+        raise WorkbenchError(f"a network-quality model takes a wb.ImageScenario; got {scenario!r}.")
+    drawn = frame if views is None else draw_views(frame, views, seed)
+    return _explain_network(model, drawn, quantity or default_quantity(model), scenario or ImageScenario())
+
+
+def default_quantity(model: NetworkQuality) -> str:
+    """The quantity that is asked about where none is named: throughput where the model knows it, else its first."""
+    return "downlink_mbps" if "downlink_mbps" in model.quantities else model.quantities[0]
+
+
+def _refuse_other_questions(quantity: str | None, scenario: object) -> None:
+    if quantity is not None:
+        raise WorkbenchError(
+            f"a next-page model answers one question, which page is next; leave quantity out; got {quantity!r}."
+        )
+    if scenario is not None and not isinstance(scenario, PrefetchScenario):
+        raise WorkbenchError(f"a next-page model takes a wb.PrefetchScenario, or none; got {scenario!r}.")
+
+
+def _explain_network(
+    model: NetworkQuality, frame: pd.DataFrame, quantity: str, scenario: ImageScenario
+) -> shap.Explanation:
+    """Encode batch by batch, explain each distinct row, and tell it for every view."""
     import shap
 
-    if isinstance(model, NextPage):
-        if quantity is not None or scenario is not None:
-            raise WorkbenchError("a next-page model answers one question; leave quantity and scenario out.")
-        return explain_next_page(model, frame)
-    quantity = quantity or ("downlink_mbps" if "downlink_mbps" in model.quantities else model.quantities[0])
-    edge = late_edge(model, frame, quantity, scenario or ImageScenario())
-    matrix, which = model.encode(frame, quantity)
-    contributions = _contributions(model, quantity, matrix, edge)
-    encoding = model.heads_[quantity].encoding
-    sources = [*encoding.sources, THE_QUESTION]
-    features = list(dict.fromkeys(sources))
-    columns = [[i for i, source in enumerate(sources) if source == feature] for feature in features]
-    values = np.column_stack([contributions[:, ids].sum(axis=1) for ids in columns])
+    edge = late_edge(model, frame, quantity, scenario)
+    parts = slices(len(frame), ROWS_A_BATCH)
+    encoded = (model.encode(frame.iloc[part], quantity) for part in parts or [slice(0, 0)])
+    matrix, which = unite(encoded)
+    head = model.heads_[quantity]
+    asked = np.column_stack([matrix, np.full(len(matrix), np.log(edge), np.float32)])
+    shares = exact_shap(head.booster, asked, [*head.encoding.sources, THE_QUESTION])
     context = model.context(frame)
-    numbers, shown = [], []
-    for feature in features:
-        numbers.append(_as_numbers(matrix, encoding.features, feature, edge)[which])
+    numbers, shown, coded = [], [], []
+    for feature in shares.features:
         shown.append(_as_read(context[feature]) if feature in context else np.full(len(frame), edge, object))
+        numbers.append(_as_numbers(matrix, head.encoding.features, feature, edge)[which])
+        if np.isnan(numbers[-1]).all():
+            numbers[-1] = as_codes(shown[-1])
+            coded.append(readable(feature))
     explanation = shap.Explanation(
-        values=values[which],
-        base_values=contributions[which, -1],
+        values=shares.values[which],
+        base_values=shares.base[which],
         data=np.column_stack(numbers),
         display_data=np.column_stack(shown),
-        feature_names=[READABLE.get(feature, feature) for feature in features],
+        feature_names=[readable(feature) for feature in shares.features],
         output_names=_in_words(quantity, edge),
     )
-    explanation.card = frame.attrs.get("card")
+    explanation.card, explanation.index, explanation.coded = frame.attrs.get("card"), frame.index, tuple(coded)
     return explanation
+
+
+def readable(column: str) -> str:
+    """What a reader calls a context column.
+
+    Examples
+    --------
+    >>> readable("os_family"), readable("my_column")
+    ('operating system', 'my column')
+    """
+    return READABLE.get(column, column.replace("_", " "))
 
 
 def late_edge(model: NetworkQuality, frame: pd.DataFrame, quantity: str, scenario: ImageScenario) -> float:
@@ -144,19 +198,6 @@ def _usual(usual: dict[str, float], quantity: str) -> float:
             f"assume={{{quantity!r}: (low, base, high)}})."
         )
     return usual[quantity]
-
-
-def _contributions(model: NetworkQuality, quantity: str, matrix: np.ndarray, edge: float) -> np.ndarray:
-    """SHAP values of encoded rows, shape (rows, features + threshold + base)."""
-    import xgboost
-
-    asked = np.column_stack([matrix, np.full(len(matrix), np.log(edge), np.float32)])
-    booster = model.heads_[quantity].booster
-    batches = [
-        booster.predict(xgboost.DMatrix(asked[start : start + ROWS_A_BATCH]), pred_contribs=True)
-        for start in range(0, len(asked), ROWS_A_BATCH)
-    ]
-    return np.vstack(batches).astype(float)
 
 
 def _as_numbers(matrix: np.ndarray, encoded: list[str], feature: str, edge: float) -> np.ndarray:

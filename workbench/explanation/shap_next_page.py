@@ -7,19 +7,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from workbench.datasets.splits import sample_users
 from workbench.errors import check_whole
+from workbench.explanation.shap_exact import as_codes, distinct_rows, exact_shap, unite, with_bar
+from workbench.features.navigation_features import session_batches
+from workbench.features.navigation_layout import HOURS_A_BAND
 from workbench.models import NextPage
 
 if TYPE_CHECKING:
     import shap
 
 VIEWS_EXPLAINED = 2_000
+VIEWS_A_BATCH = 4_000  # described at a time, with all their candidates
 QUESTION = "log-odds that the model's first choice is the next page"
-TOLERANCE = 1e-3  # of the margins, which are sums of float32
 PAGE_NOW, PAGE_BEFORE, POPULARITY = "what follows this page", "the page before", "popularity"
 HABITS, SEEN, LINKS = "the person's habits", "seen in this session", "links of the page"
+DEVICE_AND_HOUR = "device and hour"
 # Feature of the trees to the feature that a reader knows; those of context are named after their column.
 SOURCES = {
     "page": POPULARITY,
@@ -42,7 +47,7 @@ SOURCES = {
     "links_back": LINKS,
     "previous_dwell_s": "time on the page before",
     "dwell": "time on the page before",
-    "device x local_hour": "device and hour",
+    "device x local_hour": DEVICE_AND_HOUR,
     "local_hour": "hour",
     "os_family": "operating system",
     "save_data": "Save-Data",
@@ -61,6 +66,7 @@ SHOWN = {
     "place in the session": "position",
     "hour": "local_hour",
 }
+BANDS = ("night", "morning", "afternoon", "evening")  # of six hours each, as the trees know them
 SHARES = (PAGE_NOW, PAGE_BEFORE, POPULARITY)
 
 
@@ -69,8 +75,8 @@ def explain_next_page(
 ) -> shap.Explanation:
     """Explain the model's first choice in each view: what makes that page the likeliest next one?
 
-    Exact values from XGBoost (Lundberg et al. 2020, TreeSHAP), worked out once per distinct feature row; features
-    that count the same thing are summed to the one that a reader knows.
+    Exact values from XGBoost (Lundberg et al. 2020, TreeSHAP), worked out once per distinct feature row and in batches;
+    features that count the same thing are summed to the one that a reader knows.
 
     Parameters
     ----------
@@ -85,36 +91,63 @@ def explain_next_page(
     -------
     shap.Explanation
         ``values`` (views, features) in log-odds of the raw margin, ``base_values`` (views,); together they add up to
-        the margin. ``data`` holds numbers, ``display_data`` what a reader knows, ``output_names`` the question,
-        ``card`` the frame's card.
+        the margin within 1e-4. ``data`` holds numbers (of text one for each name: those features are in ``coded``),
+        ``display_data`` what a reader knows, ``output_names`` the question, ``card`` the frame's card, ``index`` which
+        rows of the frame were explained: those drawn, but views without any candidate.
+
+    Raises
+    ------
+    WorkbenchError
+        Where ``views`` is not a whole number from 1, or ``seed`` not one from 0.
+    AssertionError
+        Where values do not add up to the margin.
     """
     import shap
-    import xgboost
 
-    check_whole("views", views, at_least=1)
-    drawn = frame if len(frame) <= views else sample_users(frame, views, seed)
+    drawn = draw_views(frame, views, seed)
     context = model.context(drawn)
-    pairs = model.describe(context)
-    margin = model.booster_.inplace_predict(pairs.matrix, predict_type="margin")
-    first = _first_choice(pairs.row, margin)
-    rows, which = np.unique(np.ascontiguousarray(pairs.matrix[first]), axis=0, return_inverse=True)
-    contributions = model.booster_.predict(xgboost.DMatrix(rows), pred_contribs=True).astype(float)[which.ravel()]
-    _check_sum(contributions, margin[first])
-    sources = [source_of(name) for name in pairs.names]
-    features = list(dict.fromkeys(sources))
-    columns = [[i for i, source in enumerate(sources) if source == feature] for feature in features]
-    asked = context.iloc[pairs.row[first]]
-    numbers = {feature: _number(feature, pairs.names, pairs.matrix[first]) for feature in features}
+    distinct, which, place = _first_choices(model, context)
+    shares = exact_shap(model.booster_, distinct, [source_of(name) for name in model.names_])
+    asked, matrix = context.iloc[place], distinct[which]
+    numbers = {feature: _number(feature, model.names_, matrix) for feature in shares.features}
+    shown = {feature: _as_read(feature, asked, numbers[feature]) for feature in shares.features}
+    coded = tuple(
+        feature for feature in shares.features if _is_text(feature, asked) or np.isnan(numbers[feature]).all()
+    )
+    numbers |= {feature: as_codes(shown[feature]) for feature in coded}
     explanation = shap.Explanation(
-        values=np.column_stack([contributions[:, ids].sum(axis=1) for ids in columns]),
-        base_values=contributions[:, -1],
+        values=shares.values[which],
+        base_values=shares.base[which],
         data=np.column_stack(list(numbers.values())),
-        display_data=np.column_stack([_as_read(feature, asked, numbers[feature]) for feature in features]),
-        feature_names=features,
+        display_data=np.column_stack(list(shown.values())),
+        feature_names=list(shares.features),
         output_names=QUESTION,
     )
-    explanation.card = frame.attrs.get("card")
+    explanation.card, explanation.index, explanation.coded = frame.attrs.get("card"), asked.index, coded
     return explanation
+
+
+def draw_views(frame: pd.DataFrame, views: int, seed: int) -> pd.DataFrame:
+    """All views, or whole users (or sessions) drawn by seed where there are more than ``views``.
+
+    Raises
+    ------
+    WorkbenchError
+        Where ``views`` is not a whole number from 1, or ``seed`` not one from 0.
+    """
+    check_whole("views", views, at_least=1)
+    return frame if len(frame) <= views else sample_users(frame, views, seed)
+
+
+def _first_choices(model: NextPage, context: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Distinct feature rows of the first choices; which of them each is; places of their views in the context."""
+    found, places = [], [np.empty(0, np.int64)]
+    for start, part in with_bar(list(session_batches(context, VIEWS_A_BATCH)), "candidates"):
+        pairs = model.describe(part)
+        first = _first_choice(pairs.row, model.booster_.inplace_predict(pairs.matrix, predict_type="margin"))
+        found.append(distinct_rows(pairs.matrix[first]))
+        places.append(pairs.row[first] + start)
+    return *unite(found), np.concatenate(places)
 
 
 def source_of(name: str) -> str:
@@ -141,12 +174,6 @@ def _first_choice(row: np.ndarray, margin: np.ndarray) -> np.ndarray:
     return order[begins]
 
 
-def _check_sum(contributions: np.ndarray, margin: np.ndarray) -> None:
-    worst = float(np.abs(contributions.sum(axis=1) - margin).max(initial=0.0))
-    if worst > TOLERANCE:
-        raise AssertionError(f"SHAP values must add up to the margin; they are off by up to {worst:g}.")
-
-
 def _number(feature: str, names: Sequence[str], matrix: np.ndarray) -> np.ndarray:
     for name in (SHOWN.get(feature), feature, feature.replace(" ", "_")):
         if name in names:
@@ -156,14 +183,33 @@ def _number(feature: str, names: Sequence[str], matrix: np.ndarray) -> np.ndarra
 
 def _as_read(feature: str, context: pd.DataFrame, number: np.ndarray) -> np.ndarray:
     """Values as a reader knows them: names, shares in percent, yes and no; "unknown" where there is none."""
-    column = next((name for name in context if source_of(name) == feature), None)
     if feature in SHARES:
-        shown = [f"{100 * value:.0f} %" for value in number]
+        shown = ["unknown" if np.isnan(value) else f"{100 * value:.0f} %" for value in number]
     elif feature in (HABITS, LINKS):
         shown = ["yes" if value > 0 else "no" for value in number]
-    elif column is not None and feature not in SHOWN:
-        values = context[column]
-        return values.astype(object).where(values.notna(), "unknown").to_numpy(object)
+    elif feature == DEVICE_AND_HOUR and {"device", "local_hour"} <= set(context):
+        device, hour = _told(context["device"]), _told(context["local_hour"])
+        shown = [f"{one}, {_hour(other)}" for one, other in zip(device, hour, strict=True)]
+    elif feature not in SHOWN and (column := _column_of(feature, context)):
+        return _told(context[column])
     else:
         shown = ["unknown" if np.isnan(value) else f"{value:g}" for value in number]
     return np.array(shown, dtype=object)
+
+
+def _told(values: pd.Series) -> np.ndarray:
+    return values.astype(object).where(values.notna(), "unknown").to_numpy(object)
+
+
+def _hour(hour: float | str) -> str:
+    return "unknown" if isinstance(hour, str) else BANDS[int(hour) // HOURS_A_BAND]
+
+
+def _column_of(feature: str, context: pd.DataFrame) -> str:
+    """The context column that a reader's feature is named after; empty where there is none."""
+    return next((name for name in context if source_of(name) == feature), "")
+
+
+def _is_text(feature: str, context: pd.DataFrame) -> bool:
+    column = _column_of(feature, context)
+    return bool(column) and feature not in SHOWN and not is_numeric_dtype(context[column])

@@ -76,7 +76,7 @@ def beeswarm(
     ax = axes_or_new(ax, 1.7 + ROW_HEIGHT * max(FEWEST_ROWS, min(max_display, explanation.shape[1])))
     with _shap_kept_in_bounds():
         shap.plots.beeswarm(
-            explanation,
+            _names_in_grey(explanation),
             max_display=max_display,
             color=LOW_TO_HIGH,
             color_bar_label="feature value; grey: none",
@@ -210,6 +210,22 @@ def _source(explanation: shap.Explanation, card: Card | None, dimensions: int) -
 def _question(explanation: shap.Explanation) -> str:
     names = explanation.output_names
     return names if isinstance(names, str) else "model's output"
+
+
+def _names_in_grey(explanation: shap.Explanation) -> shap.Explanation:
+    """The same without numbers where they only stand for names: neither low nor high, these have no colour."""
+    import shap
+
+    coded = np.isin(explanation.feature_names, getattr(explanation, "coded", ()))
+    if not coded.any():
+        return explanation
+    return shap.Explanation(
+        values=explanation.values,
+        base_values=explanation.base_values,
+        data=np.where(coded, np.nan, np.asarray(explanation.data, float)),
+        feature_names=explanation.feature_names,
+        output_names=explanation.output_names,
+    )
 
 
 @contextmanager

@@ -202,6 +202,11 @@ class Comparison:
         """Every policy compared."""
         return self.results
 
+    @property
+    def rules(self) -> tuple[Callable[..., Any], ...]:
+        """The rules that could be replayed, their limits tuned."""
+        return tuple(each.policy for each in self.results if each.kind == "rule" and each.policy and each.available)
+
     def of(self, policy: Callable[..., Any] | str) -> PolicyResult:
         """The result of a policy, of its name, or of ``"model"``, ``"best_rule"``, ``"today"``, ``"oracle"``.
 

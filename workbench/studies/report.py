@@ -192,6 +192,11 @@ def shap_finding_html(explanation: Any) -> str:
     return heading_html(finding_from_shap(explanation))
 
 
+def told_html(told: Any) -> str:
+    """What an explanation found: its ``finding`` as a heading, its ``sentences`` as a list."""
+    return heading_html(told.finding) + _html_list(told.sentences)
+
+
 def heading_html(sentence: str) -> str:
     """A sentence as a second-level heading."""
     return f"<h2>{html.escape(sentence)}</h2>"

@@ -46,7 +46,7 @@ def check_change(name: str, value: Any, fields: Mapping[str, Mapping[str, Any]])
     name : str
     value : object
     fields : mapping
-        Name to ``options`` (a list), or to ``low`` and ``high``.
+        Name to ``options`` (a list), or to ``low`` and ``high``; and to ``unknown``, None where there must be a value.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def check_change(name: str, value: Any, fields: Mapping[str, Mapping[str, Any]])
     """
     check_name("a changed field", name, list(fields))
     field = fields[name]
-    if value is None or value in field.get("options", ()):
+    if (value is None and field["unknown"] is not None) or value in field.get("options", ()):
         return value
     if "options" in field:
         check_name(name, str(value), [str(option) for option in field["options"]])

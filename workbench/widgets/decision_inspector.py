@@ -9,15 +9,9 @@ import anywidget
 import pandas as pd
 import traitlets
 
-from workbench.delivery import ImageScenario
-from workbench.explanation.decision import (
-    change_context,
-    check_inspectable,
-    find_archetypes,
-    inspect_decision,
-    inspector_data,
-)
-from workbench.models import NetworkQuality
+from workbench.delivery import ImageScenario, PrefetchScenario
+from workbench.explanation.inspecting import change_context, find_archetypes, inspection_of, inspector_data
+from workbench.models import NetworkQuality, NextPage
 from workbench.widgets.choices import check_change, check_name
 from workbench.widgets.sources import module_source, style_sheet
 
@@ -30,21 +24,23 @@ class DecisionInspector(anywidget.AnyWidget):
 
     Parameters
     ----------
-    model : NetworkQuality
+    model : NetworkQuality or NextPage
         Trained.
     rules : iterable of callables
-        Such as ``wb.image_rules(split)``; those with limits act by the ones they come with.
+        Such as ``wb.image_rules(split)`` or ``wb.prefetch_rules(split)``; those with limits act by the ones they come
+        with, without one by the scenario's price.
     frame : DataFrame
-        Canonical measurements, such as ``split.train``: from it come archetypes and values to choose from.
-    scenario : ImageScenario, optional
+        Canonical measurements or navigations, such as ``split.train``: from it come archetypes and values to choose
+        from.
+    scenario : ImageScenario or PrefetchScenario, optional
     **choices
         ``archetype`` to begin with, ``changes`` (column to value; None is unknown).
 
     Raises
     ------
     WorkbenchError
-        Where the model is no trained network-quality model, the frame has fewer than 20 users, or a choice is not
-        among those offered.
+        Where model, frame and scenario do not belong to one decision, the frame has fewer than 20 users, or a choice is
+        not among those offered.
     """
 
     _esm = module_source("decision_inspector")
@@ -57,24 +53,22 @@ class DecisionInspector(anywidget.AnyWidget):
 
     def __init__(
         self,
-        model: NetworkQuality,
+        model: NetworkQuality | NextPage,
         rules: Iterable[Callable[..., Any]],
         frame: pd.DataFrame,
         *,
-        scenario: ImageScenario | None = None,
+        scenario: ImageScenario | PrefetchScenario | None = None,
         **choices: Any,
     ) -> None:
-        check_inspectable(model)
-        listed, plan = tuple(rules), scenario or ImageScenario()
-        self._contexts = find_archetypes(model, frame)
-        self._inspect = lambda context: inspect_decision(model, listed, context, plan)
-        data = inspector_data(model, frame, plan, self._contexts, self._inspect)
-        super().__init__(data=data, **{"archetype": next(iter(self._contexts))} | choices)
+        self._inspection = inspection_of(model, rules, frame, scenario)
+        self._views = find_archetypes(self._inspection)
+        data = inspector_data(self._inspection, self._views)
+        super().__init__(data=data, **{"archetype": next(iter(self._views))} | choices)
 
     @property
     def archetypes(self) -> list[str]:
         """Names that ``archetype`` may take."""
-        return list(self._contexts)
+        return list(self._views)
 
     @traitlets.validate("archetype")
     def _check_archetype(self, proposal: dict[str, Any]) -> str:
@@ -87,5 +81,5 @@ class DecisionInspector(anywidget.AnyWidget):
 
     @traitlets.observe("archetype", "changes")
     def _ask_again(self, change: object) -> None:
-        context = change_context(self._contexts[self.archetype], self.changes)
-        self.answer = self._inspect(context) | {"archetype": self.archetype, "changes": self.changes}
+        view = change_context(self._views[self.archetype], self.changes)
+        self.answer = self._inspection.answer(view) | {"archetype": self.archetype, "changes": self.changes}

@@ -256,12 +256,18 @@ function intervalBar({ width, interval: [estimate, low, high], margin, part }) {
 }
 
 // Calls `draw` when the given traits change or the widget gets another width; returns what undoes it.
+const SLIM_PX = 640;
 function redraw(model, el, traits, draw) {
   let width = 0;
+  const drawAt = (found) => {
+    width = found;
+    el.classList.toggle("wb-slim", width < SLIM_PX);
+    draw(width);
+  };
   const sized = new ResizeObserver(() => {
-    if (el.clientWidth && el.clientWidth !== width) draw((width = el.clientWidth));
+    if (el.clientWidth && el.clientWidth !== width) drawAt(el.clientWidth);
   });
-  const changed = () => draw((width = el.clientWidth || width || 640));
+  const changed = () => drawAt(el.clientWidth || width || SLIM_PX);
   for (const trait of traits) model.on(`change:${trait}`, changed);
   sized.observe(el);
   changed();

@@ -1,22 +1,23 @@
-// One decision taken apart: an archetype's context, the model's chances, what pushes them, what each policy does.
+// One decision taken apart: an archetype's context, the model's chances, what pushes them, what each policy does. The
+// words come with the data: nothing here knows which decision it is.
 
-const UNKNOWN = "unknown";
-const asText = (value) => (value === null || value === undefined ? UNKNOWN : String(value));
+const asText = (value, unknown) => (value === null || value === undefined ? unknown ?? "unknown" : String(value));
+const unbroken = (words) => words.replaceAll(" %", "\u00a0%");
 const pushText = (value) => number(value, 2, true).replace("-", "\u2212");
 
 // A field of the context: its value, or, live, a control to change it.
 function contextField(field, onChange) {
-  const { name, label, options } = field;
+  const { name, label, options, unknown } = field;
   if (options) {
-    const values = [null, ...options];
+    const values = unknown === null ? options : [null, ...options];
     return { name, ...dropDown({
-      label, options: values.map((value, i) => ({ value: String(i), text: asText(value) })),
+      label, options: values.map((value, i) => ({ value: String(i), text: asText(value, unknown) })),
       onChange: (at) => onChange(name, values[Number(at)]),
     }), place: (value) => String(values.findIndex((each) => each === value)) };
   }
   const id = newId();
   const input = element("input", {
-    id, type: "number", min: field.low, max: field.high, step: field.whole ? 1 : "any", placeholder: UNKNOWN,
+    id, type: "number", min: field.low, max: field.high, step: field.whole ? 1 : "any", placeholder: unknown,
     "data-lm-suppress-shortcuts": "true",
   });
   input.addEventListener("change", () => {
@@ -31,38 +32,44 @@ function contextField(field, onChange) {
 
 function contextControls(fields, onChange) {
   const controls = fields.map((field) => contextField(field, onChange));
-  const node = element("div", { class: "wb-controls", role: "group", "aria-label": "Change what is known of the view" },
-    ...controls.map((each) => each.node));
+  const about = { class: "wb-controls wb-known", role: "group", "aria-label": "Change what is known of the view" };
+  const node = element("div", about, ...controls.map((each) => each.node));
   return { node, show: (context) => controls.forEach((each) => each.show(each.place(context[each.name]))) };
 }
 
 function contextList(fields) {
   const node = element("div", { class: "wb-context", role: "list", "aria-label": "What is known of the view" });
-  const labels = Object.fromEntries(fields.map((field) => [field.name, field.label]));
+  const told = Object.fromEntries(fields.map((field) => [field.name, field]));
   const show = (context) => node.replaceChildren(...Object.entries(context).map(([name, value]) =>
-    element("span", { role: "listitem" }, `${labels[name] ?? name.replaceAll("_", " ")}: `,
-      element("strong", {}, typeof value === "number" ? number(value, value % 1 ? 1 : 0) : asText(value)))));
+    element("span", { role: "listitem" }, `${told[name]?.label ?? name.replaceAll("_", " ")}: `, element("strong", {},
+      typeof value === "number" ? number(value, value % 1 ? 1 : 0) : asText(value, told[name]?.unknown)))));
   return { node, show };
 }
 
-// Per rendition: how likely it is late, as a bar, and what it is worth.
-function chances(names, answer, width) {
-  const height = 26, left = 74, right = 150, sends = answer.policies[0].sends;
-  const x = linear([0, 100], [left, width - right]);
-  const rows = names.map((name, i) => {
-    const y = height * (i + 0.5);
-    const said = `${answer.late[i]}\u00a0% late, net ${number(answer.net[i], 1)}`;
-    return drawn("g", { class: i === sends ? "wb-model wb-sent" : "wb-model" },
-      drawn("text", { x: 0, y: y + 4 }, name),
-      drawn("rect", { class: "wb-ground", x: left, y: y - 7, width: x(100) - left, height: 14 }),
-      drawn("rect", { class: "wb-block", x: left, y: y - 7, width: x(answer.late[i]) - left, height: 14 }),
-      drawn("text", { x: width, y: y + 4, "text-anchor": "end" }, said));
-  });
-  const label = names.map((name, i) => `${name} late in ${answer.late[i]} % of such views, net ${answer.net[i]}`);
+// How likely each outcome is, as a bar; dashed, the chance from which a page is taken.
+const shorten = (words, most) => (words.length > most ? `${words.slice(0, most - 1)}\u2026` : words);
+function chances(rows, limit, label, width) {
+  const narrow = width < 520, most = narrow ? Math.floor(width / LETTER_PX) : 36;
+  const widest = (key) => Math.max(...rows.map((row) => Math.min(most, row[key].length)));
+  const above = narrow && widest("name") > 12, height = above ? 40 : 26;
+  const left = above ? 0 : LETTER_PX * widest("name") + 16, right = LETTER_PX * widest("said") + 10;
+  const x = linear([0, 100], [left, width - right]), bottom = height * rows.length;
+  const partOf = ({ taken }) => ({ class: taken ? "wb-model wb-sent" : "wb-model" });
+  const middle = (i) => height * (i + (above ? 0.72 : 0.5));
+  const bars = rows.map((row, i) => drawn("g", partOf(row), ...[100, row.percent].map((to, k) => drawn("rect", {
+    class: k ? "wb-block" : "wb-ground", x: left, y: middle(i) - 7, width: x(to) - left, height: 14,
+  }))));
+  const texts = rows.map((row, i) => drawn("g", partOf(row),
+    drawn("text", { x: 0, y: middle(i) + (above ? -12 : 4) }, shorten(row.name, most)),
+    drawn("text", { x: width, y: middle(i) + 4, "text-anchor": "end" }, row.said)));
+  const worth = { x: Math.max(x(limit), 62), y: bottom + 16, "text-anchor": "middle" };
+  const edge = limit === null ? [] : [
+    drawn("line", { class: "wb-equal", x1: x(limit), x2: x(limit), y1: 0, y2: bottom + 4 }),
+    drawn("text", worth, `worth it from ${limit}\u00a0%`)];
   return drawn("svg", {
-    class: "wb-chances", viewBox: `0 0 ${width} ${height * names.length}`, role: "img",
-    "aria-label": `The model's chances: ${label.join("; ")}.`,
-  }, ...rows);
+    class: "wb-chances", viewBox: `0 0 ${width} ${bottom + (limit === null ? 0 : 20)}`, role: "img",
+    "aria-label": `${label}: ${rows.map(({ name, said }) => `${name} ${said}`).join("; ")}.`,
+  }, ...bars, ...edge, ...texts);
 }
 
 // From the mean answer, feature by feature, to this view's; the strongest first.
@@ -78,7 +85,7 @@ function waterfall({ base, answer, features, question }, width) {
     const middle = top + height * (i + (narrow ? 0.72 : 0.5));
     const [from, to] = [x(steps[i]), x(steps[i + 1])].sort((one, other) => one - other);
     const said = value ? `${name} = ${value}` : name;
-    const words = said.length > 36 ? `${said.slice(0, 35)}\u2026` : said;
+    const words = shorten(said, 36);
     return [
       drawn("text", narrow ? { x: 0, y: middle - 12 } : { x: left - 12, y: middle + 4, "text-anchor": "end" }, words),
       drawn("rect", {
@@ -96,28 +103,26 @@ function waterfall({ base, answer, features, question }, width) {
   return drawn("svg", {
     class: "wb-waterfall", viewBox: `0 0 ${width} ${bottom + 20}`, role: "img",
     "aria-label": `The ${question}: from ${number(base, 2)} on average to ${number(answer, 2)}: ${named.join("; ")}.`,
-  }, ...mark(base, `mean ${pushText(base)}`, 12), ...mark(answer, `this view ${pushText(answer)}`, bottom + 15), ...rows);
+  }, ...mark(base, `mean ${pushText(base)}`, 12), ...mark(answer, `this view ${pushText(answer)}`, bottom + 15),
+  ...rows);
 }
 
-const available = ({ sends }) => sends !== null;
+const available = ({ does }) => does !== null;
 
-function policyTable(names) {
-  const body = element("tbody");
-  const largest = names.length - 1;
-  const heads = ["policy", "sends", `expects ${names[largest]} late`];
-  const node = element("table", { class: "wb-session wb-policies" },
-    element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head)))), body);
-  const show = (policies) => body.replaceChildren(...policies.filter(available).map(({ name, sends, late }, i) => {
-    const same = sends === policies[0].sends;
-    return element("tr", i ? {} : { class: "wb-model" }, element("th", { scope: "row" }, name),
-      element("td", same ? {} : { class: "wb-differs" }, names[sends]),
-      element("td", {}, late ? `${late[largest]}\u00a0%` : "weighs no chances"));
-  }));
+function policyTable() {
+  const head = element("tr"), body = element("tbody");
+  const node = element("table", { class: "wb-session wb-policies" }, element("thead", {}, head), body);
+  const show = ({ columns, policies }) => {
+    head.replaceChildren(...["policy", ...columns].map((words) => element("th", { scope: "col" }, words)));
+    body.replaceChildren(...policies.filter(available).map(({ name, does, expects, differs }, i) =>
+      element("tr", i ? {} : { class: "wb-model" }, element("th", { scope: "row" }, name),
+        element("td", differs ? { class: "wb-differs" } : {}, does), element("td", {}, unbroken(expects)))));
+  };
   return { node, show };
 }
 
 function render({ model, el }) {
-  const data = model.get("data"), live = model.get("live");
+  const data = model.get("data"), live = model.get("live"), { words } = data;
   const set = (values) => {
     for (const [trait, value] of Object.entries(values)) model.set(trait, value);
     model.save_changes();
@@ -125,7 +130,8 @@ function render({ model, el }) {
   const chosen = () => data.archetypes.find(({ name }) => name === model.get("archetype")) ?? data.archetypes[0];
   const pick = dropDown({
     label: "A view like", onChange: (name) => set({ changes: {}, archetype: name }),
-    options: data.archetypes.map(({ name, users }) => ({ value: name, text: `${name} (${number(users)} users)` })),
+    options: data.archetypes.map(({ name, users }) => (
+      { value: name, text: `${name} (${number(users)} ${data.people})` })),
   });
   const change = (name, value) => {
     const changes = { ...model.get("changes"), [name]: value };
@@ -137,15 +143,14 @@ function render({ model, el }) {
   back.addEventListener("click", () => set({ changes: {} }));
   const finding = element("p", { class: "wb-finding", "aria-live": "polite" });
   const why = element("ul", { class: "wb-why" }), question = element("p", { class: "wb-note" });
-  const late = element("div"), pushes = element("div");
-  const policies = policyTable(data.renditions);
-  const heading = (words) => element("p", { class: "wb-title" }, words);
+  const likely = element("div"), pushes = element("div");
+  const policies = policyTable();
+  const heading = (text) => element("p", { class: "wb-title" }, text);
   el.replaceChildren(element("section", { class: "wb", "aria-label": "Inspector of one decision" },
     ...(data.simulated ? [element("p", { class: "wb-simulated" }, `SIMULATED: ${data.dataset}`)] : []),
     element("div", { class: "wb-controls wb-pick" }, pick.node, ...(live ? [back] : [])),
-    element("p", { class: "wb-note" }, "Nobody's view: each value is shared by at least 20 users, or is their median; what "
-      + `would single out fewer is unknown. ${live ? "" : "Changing values needs the live notebook."}`),
-    known.node, finding, late, heading("What each policy sends"), policies.node, why,
+    element("p", { class: "wb-note" }, `${words.example}${live ? "" : " Changing values needs the live notebook."}`),
+    known.node, finding, likely, heading(words.acts), policies.node, why,
     heading("What pushes the model's answer"), question, pushes));
 
   const draw = (width) => {
@@ -159,16 +164,14 @@ function render({ model, el }) {
     el.setAttribute("aria-busy", String(changed && !isFresh));
     if (changed && !isFresh) return;
     const answer = changed ? asked : archetype.answer;
-    const names = data.renditions, sends = answer.policies[0].sends;
-    setText(finding, `The model sends ${names[sends]}: late in ${answer.late[sends]}\u00a0% of such views, images due in `
-      + `${seconds(data.budget_ms)}.${changed ? " Values were changed: an invented view." : ""}`);
+    setText(finding, unbroken(`${answer.finding}${changed ? " Values were changed: an invented view." : ""}`));
     const narrow = Math.min(width, 640);
-    late.replaceChildren(chances(names, answer, narrow));
-    policies.show(answer.policies);
+    likely.replaceChildren(chances(answer.chances, answer.limit, words.chances, narrow));
+    policies.show(answer);
     const absent = answer.policies.filter((each) => !available(each)).map(({ name }) => name);
-    const reasons = answer.why.length ? answer.why : ["All rules send the same."];
+    const reasons = answer.why.length ? answer.why : ["All rules do the same."];
     why.replaceChildren(...[...reasons, ...(absent.length ? [`Not available here: ${absent.join("; ")}.`] : [])]
-      .map((each) => element("li", {}, each.replaceAll(" %", "\u00a0%"))));
+      .map((each) => element("li", {}, unbroken(each))));
     setText(question, `${answer.push.question[0].toUpperCase()}${answer.push.question.slice(1)}`);
     pushes.replaceChildren(...(answer.push.features.length ? [waterfall(answer.push, narrow)] : []));
   };

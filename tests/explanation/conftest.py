@@ -1,0 +1,42 @@
+"""What the tests of data checks share: a simulated world with a column twice, a simulated site, a model of each."""
+
+import pytest
+
+import workbench as wb
+
+# What is left says all there is to say: network, provider (twice), system and hour.
+LEFT_OUT = ("country", "city", "browser", "browser_major", "os_major", "save_data")
+
+
+@pytest.fixture(scope="session")
+def doubled():
+    """Regions are copies of providers; users are split, and nobody has a history."""
+    views = wb.load("synthetic_measurements", rows=10_000)
+    return wb.split_by_user(views.assign(region=views["isp"]), history=False)
+
+
+@pytest.fixture(scope="session")
+def doubled_model(doubled):
+    return wb.train_network_quality(doubled, without=LEFT_OUT)
+
+
+@pytest.fixture(scope="session")
+def few():
+    """The same, of so few views that a model is trained in no time."""
+    views = wb.load("synthetic_measurements", rows=5000)
+    return wb.split_by_user(views.assign(region=views["isp"]), seed=1, history=False)
+
+
+@pytest.fixture(scope="session")
+def few_model(few):
+    return wb.train_network_quality(few, without=(*LEFT_OUT, "asn"), max_trees=40)
+
+
+@pytest.fixture(scope="session")
+def small_site():
+    return wb.split_by_time(wb.load("synthetic_navigations", rows=6000))
+
+
+@pytest.fixture(scope="session")
+def small_site_model(small_site):
+    return wb.train_next_page(small_site, max_trees=60)

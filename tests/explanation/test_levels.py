@@ -1,0 +1,58 @@
+"""A few levels, in order, none of a crowd under 20."""
+
+import numpy as np
+import pytest
+
+from workbench.explanation.levels import OTHER, UNKNOWN, name_levels, number_levels
+
+
+def test_few_numbers_stand_by_themselves():
+    values = np.repeat([3.0, 1.0, 2.0], 30)
+    levels = number_levels(values, np.arange(90))
+    assert list(levels.cat.categories) == ["1", "2", "3"]
+    assert levels.tolist() == ["3"] * 30 + ["1"] * 30 + ["2"] * 30
+
+
+def test_many_numbers_are_bins_of_equally_many_rows():
+    values = np.arange(401) / 10
+    levels = number_levels(values, np.arange(401), bins=4)
+    assert levels.value_counts(sort=False).tolist() == [100, 100, 100, 101]
+    assert list(levels.cat.categories) == ["0 to 9.9", "10 to 19.9", "20 to 29.9", "30 to 40"]
+
+
+def test_bins_may_begin_where_they_are_told():
+    hours = np.tile(np.arange(24.0), 30)
+    levels = number_levels(hours, np.arange(720), bins=(17, 6))
+    assert list(levels.cat.categories) == ["0 to 5", "6 to 16", "17 to 23"]
+
+
+def test_missing_numbers_are_a_level_of_their_own():
+    values = np.append(np.full(50, np.nan), np.repeat([1.0, 2.0], 30))
+    levels = number_levels(values, np.arange(110))
+    assert list(levels.cat.categories) == ["1", "2", UNKNOWN]
+    assert (levels == UNKNOWN).sum() == 50
+
+
+def test_the_largest_levels_are_kept_by_users_not_views():
+    values = np.array(["a"] * 40 + ["b"] * 25 + ["c"] * 400 + ["d"] * 22, object)
+    users = np.concatenate([np.arange(40), np.arange(25), np.zeros(400), np.arange(22)])
+    levels = name_levels(values, users, most=2)
+    assert list(levels.cat.categories) == ["a", "b", OTHER]
+    assert (levels == OTHER).sum() == 422
+
+
+@pytest.mark.parametrize(("others", "shown"), [(19, ["a"]), (20, ["a", OTHER])])
+def test_no_crowd_under_20_is_shown(others, shown):
+    values = np.array(["a"] * 30 + [f"rare {i}" for i in range(others)], object)
+    levels = name_levels(values, np.arange(len(values)))
+    assert list(levels.cat.categories) == shown
+    assert levels.isna().sum() == (others if len(shown) == 1 else 0)
+
+
+def test_the_order_of_rows_does_not_matter():
+    rng = np.random.default_rng(0)
+    values, users = rng.choice(list("abcdefghijkl"), 2000).astype(object), rng.integers(0, 300, 2000)
+    order = rng.permutation(2000)
+    there, here = name_levels(values[order], users[order]), name_levels(values, users)
+    assert list(there.cat.categories) == list(here.cat.categories)
+    assert there.tolist() == here.iloc[order].tolist()

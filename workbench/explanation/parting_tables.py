@@ -1,0 +1,135 @@
+"""Where model and rule act differently, in figures: directions, who is right, features whose SHAP values separate them.
+
+Exploratory: intervals, no verdicts.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from workbench.datasets.splits import FEWEST_USERS, sample_users
+from workbench.errors import WorkbenchError
+from workbench.evaluation.bootstrap import LEVEL, bootstrap_means, cluster_intervals
+from workbench.evaluation.segments import segment_intervals
+from workbench.explanation.acting import PagesActing
+from workbench.explanation.parting_views import SAME, Parting
+from workbench.explanation.shap_by_feature import THE_QUESTION, shap_values
+from workbench.explanation.shap_next_page import explain_next_page
+
+OTHERWISE = "otherwise (few users)"
+VIEWS_EXPLAINED = 2_000
+SEPARATING = ["direction", "views", "feature", "there", "where alike", "difference", "low", "high"]
+NET_BOUNDS = ["net", "net_low", "net_high"]
+
+
+def directions_of(parting: Parting, *, seed: int = 0) -> pd.DataFrame:
+    """In which direction model and rule part, how often, who is right, and what it is worth.
+
+    Directions under 20 users are told together, and left out where they are under 20 still. The last row is the views
+    in which both do the same: of prefetching these differ in net too, where the caches differ.
+
+    Parameters
+    ----------
+    parting : Parting
+    seed : int
+        Of the resampling.
+
+    Returns
+    -------
+    DataFrame
+        One row a direction, most views first: ``direction, views, users``; ``share, share_low, share_high`` of all
+        views; ``model_right, rule_right, equal`` (shares of its views in which the net of one is larger); ``net,
+        net_low, net_high`` (model minus rule, for each of its views); ``contribution, contribution_low,
+        contribution_high`` (the same, for each of all views: they add up to the whole difference). Intervals are 95 %,
+        users resampled.
+    """
+    users, difference = parting.acting.users, parting.difference
+    direction = _merge_few(parting.direction, users)
+    counts = pd.Series(direction[direction != SAME]).value_counts()
+    names = [name for name in [*counts.index, SAME] if len(np.unique(users[direction == name])) >= FEWEST_USERS]
+    members = [direction == name for name in names]
+    net = pd.DataFrame(segment_intervals(difference[:, None], users, members, seed=seed), columns=NET_BOUNDS)
+    rows = []
+    for name, inside in zip(names, members, strict=True):
+        share, part = cluster_intervals(np.column_stack([inside, difference * inside]), users, seed=seed)
+        there = difference[inside]
+        right, wrong = float((there > 0).mean()), float((there < 0).mean())
+        row = {"direction": name, "views": int(inside.sum()), "users": len(np.unique(users[inside]))}
+        row |= {"share": share.estimate, "share_low": share.low, "share_high": share.high}
+        row |= {"model_right": right, "rule_right": wrong, "equal": float((there == 0).mean())}
+        rows.append(row | {"contribution": part.estimate, "contribution_low": part.low, "contribution_high": part.high})
+    table = pd.DataFrame(rows).join(net)
+    bounds = ["contribution", "contribution_low", "contribution_high"]
+    return table[[name for name in table if name not in bounds] + bounds]
+
+
+def _merge_few(direction: np.ndarray, users: np.ndarray) -> np.ndarray:
+    crowd = pd.Series(users).groupby(direction).nunique()
+    few = crowd[crowd < FEWEST_USERS].index.difference([SAME])
+    return np.where(np.isin(direction, few), OTHERWISE, direction)
+
+
+def separating_features(parting: Parting, *, seed: int = 0) -> pd.DataFrame:
+    """Features whose SHAP values differ most between views where they part and views where they do the same.
+
+    At most about 2,000 views of whole users, drawn by seed, are explained: of images the question is whether the
+    network is worse than the edge at which the large images are just late, of pages whether the model's first choice
+    is the next page.
+
+    Parameters
+    ----------
+    parting : Parting
+    seed : int
+        Of the draw and of the resampling.
+
+    Returns
+    -------
+    DataFrame
+        A row a direction and feature, largest differences of a direction first: ``direction, views, feature``;
+        ``there, where alike`` (mean SHAP values, log-odds) and ``difference, low, high`` with 95 % interval, users
+        resampled. Empty where fewer than 20 users part or agree in the views drawn, or the budget cannot be met.
+        ``attrs["question"]`` is the question in words.
+    """
+    acting = parting.acting
+    drawn = np.sort(_draw(acting.frame, seed)) if len(parting.way) > VIEWS_EXPLAINED else np.arange(len(parting.way))
+    views, way, users = acting.frame.iloc[drawn], parting.way[drawn], acting.users[drawn]
+    ways = [name for name in pd.Series(way).value_counts().index if len(np.unique(users[way == name])) >= FEWEST_USERS]
+    if SAME not in ways or len(ways) == 1:
+        return pd.DataFrame(columns=SEPARATING)
+    try:
+        if isinstance(acting, PagesActing):
+            explained = explain_next_page(acting.model, views, views=len(views))
+        else:
+            explained = shap_values(acting.model, views, scenario=acting.scenario)
+    except WorkbenchError:  # the budget cannot be met, whatever the network: no question to ask
+        return pd.DataFrame(columns=SEPARATING)
+    kept = [i for i, name in enumerate(explained.feature_names) if name != THE_QUESTION]
+    names, values = [explained.feature_names[i] for i in kept], np.asarray(explained.values)[:, kept]
+    tables = []
+    for name in (name for name in ways if name != SAME):
+        table = _gaps(values, way == name, way == SAME, users, seed)
+        told = table.assign(direction=name, views=int((way == name).sum()), feature=names)
+        tables.append(told.sort_values("difference", key=abs, ascending=False, kind="stable"))
+    table = pd.concat(tables, ignore_index=True)[SEPARATING]
+    table.attrs["question"] = explained.output_names
+    return table
+
+
+def _draw(frame: pd.DataFrame, seed: int) -> np.ndarray:
+    """Places of about 2,000 views, whole users drawn."""
+    return sample_users(frame.reset_index(drop=True), VIEWS_EXPLAINED, seed).index.to_numpy()
+
+
+def _gaps(values: np.ndarray, there: np.ndarray, alike: np.ndarray, users: np.ndarray, seed: int) -> pd.DataFrame:
+    """Mean of each column in two sets of views, and their difference with its interval."""
+    features = values.shape[1]
+    columns = np.column_stack([values * there[:, None], values * alike[:, None], there, alike])
+    means = bootstrap_means(columns, users, seed=seed)
+    with np.errstate(divide="ignore", invalid="ignore"):  # a resample may hold none of few users
+        gaps = means[:, :features] / means[:, [-2]] - means[:, features:-2] / means[:, [-1]]
+    low, high = np.nanquantile(gaps, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    here, else_where = values[there].mean(axis=0), values[alike].mean(axis=0)
+    return pd.DataFrame(
+        {"there": here, "where alike": else_where, "difference": here - else_where, "low": low, "high": high}
+    )

@@ -19,9 +19,10 @@ import shap
 import xgboost
 
 import workbench as wb
-from workbench.explanation.shap_by_feature import default_quantity, late_edge
-from workbench.explanation.shap_exact import distinct_rows, exact_shap
+from workbench.explanation.questions import late_question
+from workbench.explanation.shap_exact import exact_shap
 from workbench.explanation.shap_next_page import draw_views
+from workbench.features.encoding import distinct_rows
 
 ROWS, PEER_ROWS, RUNS, TOLERANCE, LEAST = 60_000, 20_000, 5, 1e-5, 0.8
 NOT_IN_THE_CONTRACT = ("isp", "region", "city", "save_data", "local_hour")
@@ -41,8 +42,8 @@ def network_case(name: str, dataset: str, counts: bool = True, **parameters: Any
     """All views of a dataset as the network-quality model sees them, its question in the last column."""
     views = wb.load(dataset, rows=ROWS) if dataset.startswith("synthetic") else wb.load(dataset)
     model = wb.train_network_quality(wb.split_by_user(views, history=False), **parameters)
-    quantity = default_quantity(model)
-    head, edge = model.heads_[quantity], late_edge(model, views, quantity, wb.ImageScenario())
+    asked = late_question(model, views, None, wb.ImageScenario())
+    head, edge = model.heads_[asked.quantity], asked.edge
     encoded = head.encoding.transform(model.context(views))
     return Case(name, head.booster, np.column_stack([encoded, np.full(len(encoded), np.log(edge), np.float32)]), counts)
 

@@ -51,17 +51,6 @@ def test_a_model_acts_at_the_declared_price(images, pages):
     assert len(taken) == (pages.model.next_pages(scene.context, 3)["chance"] >= 0.4).sum()
 
 
-def test_actions_are_told_in_words(images, pages):
-    scene = act_on(images.model, images.split.choose)
-    assert set(scene.actions(scene.ours)) <= {"small", "medium", "large"}
-    scene = act_on(pages.model, pages.split.choose)
-    assert set(scene.actions(pages.tuned[0])) == {"nothing"}  # never
-    answer, said = scene.ask(scene.ours), scene.actions(scene.ours)
-    first = answer[answer["view_id"] == answer["view_id"].iloc[0]]
-    row = int(np.flatnonzero(scene.frame["view_id"] == first["view_id"].iloc[0])[0])
-    assert said[row].split(", ") == sorted(first["page"])
-
-
 def test_what_is_no_model_or_of_the_other_decision_is_refused(images, pages):
     with pytest.raises(wb.WorkbenchError, match=r"expected a trained model, .* got 3"):
         act_on(3, images.split.choose)

@@ -20,8 +20,12 @@ def point(result, group, level):
 
 def test_the_planted_signs_come_back(by_system):
     """IOS is slow in the evening, Android by day."""
-    assert point(by_system, "iOS", "17 to 23")["push_low"] > 0 > point(by_system, "iOS", "0 to 16")["push_high"]
-    assert point(by_system, "Android", "0 to 16")["push_low"] > 0 > point(by_system, "Android", "17 to 23")["push_high"]
+    assert point(by_system, "iOS", "17 or more")["push_low"] > 0 > point(by_system, "iOS", "16 or less")["push_high"]
+    assert (
+        point(by_system, "Android", "16 or less")["push_low"]
+        > 0
+        > point(by_system, "Android", "17 or more")["push_high"]
+    )
 
 
 def test_the_truth_stands_beside_with_the_same_signs_and_like_sizes(by_system):
@@ -36,7 +40,7 @@ def test_means_are_those_of_shap_values(doubled_model, doubled, by_system):
     told = wb.shap_values(doubled_model, doubled.choose)
     push = told.values[:, told.feature_names.index("local hour")]
     rows = ((doubled.choose["os_family"] == "iOS") & (doubled.choose["local_hour"] >= 17)).to_numpy()
-    found = point(by_system, "iOS", "17 to 23")
+    found = point(by_system, "iOS", "17 or more")
     assert found["push"] == pytest.approx(push[rows].mean())
     margin = told.values.sum(axis=1) + told.base_values
     assert found["together"] == pytest.approx(margin[rows].mean() - margin.mean())
@@ -52,6 +56,20 @@ def test_no_point_stands_on_fewer_than_20_users(doubled_model, doubled, by_syste
     assert not one.numeric and by_system.numeric
     assert one.points["level"].iloc[-1] == "other"
     assert one.points["true_push"].isna().all() and one.points["true_together"].notna().all()
+
+
+def test_sentences_name_the_feature_that_splits_the_views(by_system):
+    assert "operating system iOS: most at 17 or more, " in by_system.sentences[0]
+    assert "operating system Android: most at 16 or less, " in by_system.sentences[0]
+
+
+def test_of_images_only_views_without_a_signal_count(few_model, few):
+    shown = few.choose.assign(last_age_s=np.where(np.arange(len(few.choose)) % 2, 50.0, 5000.0))
+    some = dependence(few_model, shown, "local_hour", by="os_family", bins=(17,))
+    free = dependence(few_model, shown[shown["last_age_s"] > 600], "local_hour", by="os_family", bins=(17,))
+    pd.testing.assert_frame_equal(some.points, free.points)
+    with pytest.raises(wb.WorkbenchError, match="every view shows a signal"):
+        dependence(few_model, shown.assign(last_age_s=50.0), "local_hour")
 
 
 def test_all_features_together_follow_the_truth(doubled_model, doubled):
@@ -87,3 +105,11 @@ def test_what_cannot_be_told_is_said(doubled_model, doubled):
         dependence(doubled_model, doubled.choose, "local_our")
     with pytest.raises(wb.WorkbenchError, match="no level of provider has 20 users, so none can be shown"):
         dependence(doubled_model, doubled.choose.head(15), "provider")
+
+
+def test_without_a_feature_the_pair_that_depends_most_on_one_another_is_shown(doubled_model, doubled):
+    found = dependence(doubled_model, doubled.choose)
+    assert (found.feature, found.by) == ("local hour", "operating system")
+    assert found.finding == "How the answer depends on local hour, by operating system"
+    with pytest.raises(wb.WorkbenchError, match="expected its name too, or neither"):
+        dependence(doubled_model, doubled.choose, by="os_family")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import workbench as wb
-from workbench.explanation.feature_groups import group_features, reader_numbers
+from workbench.explanation.feature_groups import group_features, reader_numbers, representative
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +47,10 @@ def test_of_pages_the_numbers_are_those_of_a_readers_features(small_site, small_
 def test_bad_limits_are_refused(few, few_model):
     with pytest.raises(wb.WorkbenchError, match=r"a correlation between 0 and 1, such as 0\.7; got 1"):
         group_features(few, few_model, alike=1)
+
+
+def test_the_representative_is_nearest_to_all(few, few_model):
+    found = group_features(few, few_model, alike=0.95)
+    assert representative(("provider", "region"), found) in ("provider", "region")
+    likeness = {name: found.correlation[at].sum() for at, name in enumerate(found.features)}
+    assert representative(found.features, found) == max(likeness, key=likeness.get)

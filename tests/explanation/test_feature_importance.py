@@ -12,10 +12,11 @@ from workbench.explanation import feature_importance
 from workbench.explanation.acting import act_on
 from workbench.explanation.feature_importance import THE_QUESTION, Importance, importance
 from workbench.explanation.importance_words import SHARED, beyond_noise
-from workbench.explanation.permuted_net import net_lost
+from workbench.explanation.permuted_net import Lost, net_lost
 from workbench.studies.comparison import NET_HITS, POINTS
 
 ROWS = 15_000
+NOTHING_LOST = Lost([], np.empty((1, 0)), np.empty((1, 0)))
 PROXIES = ("isp", "country", "os_major", "browser", "browser_major", "save_data")  # of the network and the system
 
 
@@ -76,6 +77,8 @@ def test_planted_features_come_first_in_both_orders(found):
 
 def test_what_is_drawn_by_lot_costs_nothing_beyond_noise(found):
     assert surely(found, ["region", "city"]) == [0, 0]
+    turned = by_feature(found)["turned"]
+    assert turned[["region", "city"]].max() < 0.05 < turned["ASN"] < 1
 
 
 def test_pushes_have_the_planted_signs(planted):
@@ -129,7 +132,7 @@ def test_means_are_those_of_shap_values(planted, found):
 
 def test_rows_are_drawn_until_the_order_is_settled(planted, monkeypatch):
     split, model = planted
-    monkeypatch.setattr(feature_importance, "net_lost", lambda *_: ([], np.empty((0, 0))))
+    monkeypatch.setattr(feature_importance, "net_lost", lambda *_: NOTHING_LOST)
     monkeypatch.setattr(feature_importance, "FIRST_ROWS", 200)
     monkeypatch.setattr(feature_importance, "TOP", 2)
     early = importance(model, split.test)
@@ -157,7 +160,7 @@ def test_permuting_is_worked_out_as_a_plain_loop_would(planted):
     """By another road: deal out one column, ask the policy about every view, take the difference in net."""
     split, model = planted
     views = act_on(model, split.choose.head(300))
-    features, lost = net_lost(views, 1, seed=5)
+    features, lost, turned = net_lost(views, 1, seed=5)
     place = features.index("operating system")
     rng = np.random.default_rng([5, place, 0])
     dealt = views.context["os_family"].to_numpy()[rng.permutation(len(views.context))]
@@ -165,6 +168,7 @@ def test_permuting_is_worked_out_as_a_plain_loop_would(planted):
     expected = views.net(views.ask(views.ours)) - views.net(answer)
     assert lost[:, place] == pytest.approx(expected)
     assert np.abs(expected).max() > 0
+    assert (turned[:, place] == (answer != views.ask(views.ours))).all()
 
 
 def test_save_data_is_heeded_as_it_is(planted):
@@ -172,7 +176,7 @@ def test_save_data_is_heeded_as_it_is(planted):
     split, model = planted
     asks = pd.Series(np.arange(len(split.choose)) % 2 == 0, split.choose.index, dtype="boolean")
     views = act_on(model, split.choose.assign(save_data=asks).head(300))
-    features, lost = net_lost(views, 1, seed=0)
+    features, lost, _ = net_lost(views, 1, seed=0)
     assert "Save-Data" not in features  # this model was trained without it
     assert (lost[views.context["save_data"].to_numpy(bool)] == 0).all()
     assert (lost != 0).any()
@@ -185,12 +189,16 @@ def test_a_page_feature_is_dealt_out_whole_and_others_stay(site):
     from workbench.explanation.shap_next_page import source_of
 
     pairs = model.describe(views.context)
-    candidates = _Candidates(views, pairs, np.array([name in {"position", "earlier_views"} for name in pairs.names]))
+    of_view = np.array([name in {"position", "earlier_views"} for name in pairs.names])
+    candidates = _Candidates(views, pairs, of_view, views.ask(views.ours))
     for feature in ("device", "time on the page before", "the page before", "place in the session"):
         dealt = candidates._dealt(feature, np.random.default_rng(0))
         moved = {source_of(pairs.names[i]) for i in np.flatnonzero((dealt != pairs.matrix).any(axis=0))}
         moved -= {source_of(n) for i, n in enumerate(pairs.names) if np.isnan(pairs.matrix[:, i]).any()} - {feature}
         assert moved == {feature}
+    net, turned = candidates.decided(pairs.matrix)
+    assert not turned.any() and net == pytest.approx(views.net(views.ask(views.ours)))
+    assert candidates.decided(candidates._dealt("the page before", np.random.default_rng(0)))[1].any()
     dwell = pairs.names.index("previous_dwell_s")
     dealt = candidates._dealt("time on the page before", np.random.default_rng(0))
     first = np.unique(pairs.row, return_index=True)[1]
@@ -225,16 +233,16 @@ def test_words_hold_the_numbers(found, found_site):
 def made():
     """Four features, written out: one strong in both orders, one idle, one ahead in net, one harmful."""
     rows = [
-        ("strong", 1.0, 0.9, 1.1, 5.0, 4.0, 6.0),
-        ("idle", 0.8, 0.7, 0.9, 0.1, -0.5, 0.6),
-        ("harmful", 0.3, 0.2, 0.4, -2.0, -3.0, -1.0),
-        ("decisive", 0.05, 0.04, 0.06, 3.0, 2.0, 4.0),
-        (THE_QUESTION, 0.5, 0.4, 0.6, np.nan, np.nan, np.nan),
+        ("strong", 1.0, 0.9, 1.1, 5.0, 4.0, 6.0, 0.3),
+        ("idle", 0.8, 0.7, 0.9, 0.1, -0.5, 0.6, 0.02),
+        ("harmful", 0.3, 0.2, 0.4, -2.0, -3.0, -1.0, 0.2),
+        ("decisive", 0.05, 0.04, 0.06, 3.0, 2.0, 4.0, 0.1),
+        (THE_QUESTION, 0.5, 0.4, 0.6, np.nan, np.nan, np.nan, np.nan),
     ]
-    columns = ["feature", "shap", "shap_low", "shap_high", "net", "net_low", "net_high"]
+    columns = ["feature", "shap", "shap_low", "shap_high", "net", "net_low", "net_high", "turned"]
     table = pd.DataFrame(rows, columns=columns)
     card = wb.load("synthetic_measurements", rows=10).attrs["card"]
-    return Importance(table, "log-odds that it is late", 900, 90, True, (), 800, 80, POINTS, "users", card)
+    return Importance(table, "log-odds that it is late", 900, 90, 0, 1, True, (), 800, 80, POINTS, "users", card)
 
 
 def test_where_the_orders_differ_words_say_what_that_means(made):
@@ -265,3 +273,76 @@ def test_what_does_not_belong_together_is_refused(planted, site):
         importance(model, split.choose, scenario=wb.PrefetchScenario())
     with pytest.raises(wb.WorkbenchError, match="expected a trained model"):
         importance("model", split.choose)
+
+
+def test_the_heading_names_what_decisions_need(made):
+    assert made.missed == ("strong", "decisive")
+    assert made.finding == "Decisions need strong and decisive most"
+    nothing = replace(made, table=made.table.assign(net_low=-1.0))
+    assert nothing.finding == "No feature is missed beyond noise: permuted, none costs net"
+    one = made.table.assign(net_low=np.where(made.table["feature"] == "decisive", 1.0, -1.0))
+    assert replace(made, table=one).finding == "Decisions need decisive, and nothing else beyond noise"
+
+
+def test_heading_and_sentences_call_the_same_features_missed(made):
+    """An interval that begins above zero by less than is told holds zero for a reader."""
+    hair = made.table.assign(net=0.4, net_low=0.04, net_high=0.8)
+    rounded = replace(made, table=hair)
+    assert rounded.missed == ()
+    assert rounded.finding.startswith("No feature is missed beyond noise")
+    assert "no feature costs net beyond noise" in rounded.sentences[2]
+
+
+def test_a_wide_interval_is_no_evidence_of_idleness(made):
+    wide = made.table.assign(turned=0.2, net_low=made.table["net_low"].where(made.table["feature"] != "idle", -30.0))
+    said = replace(made, table=wide).sentences[3]
+    assert "strong by SHAP, no net beyond noise, though 20.0 % of the decisions turn with it permuted" in said
+    assert "not shown either way" in said and "seldom" not in said
+    assert "seldom past the point where the decision turns: permuted, it turns 2.0 %" in made.sentences[3]
+
+
+def test_the_number_of_ordered_features_is_the_real_one(made):
+    assert "The order of the first 4 is settled" in made.sentences[1]
+    alone = replace(made, table=made.table[made.table["feature"] == "strong"])
+    assert alone.sentences[1] == "This rests on 900 views of 90 users."
+
+
+def test_words_say_at_which_look_and_on_what_the_order_rests(made):
+    assert "chance to be wrong" not in made.sentences[1]
+    third = replace(made, looks=3).sentences[1]
+    assert third.endswith("95 % of the resamples (at look 3; each look is one more chance to be wrong).")
+    open_still = replace(made, settled=False, open_pairs=(("idle", "harmful"),))
+    assert "not settled: on all 900 views of 90 users, idle and harmful cannot" in open_still.sentences[1]
+    capped = replace(open_still, left_out=5_000).sentences[1]
+    assert "not settled: on the 900 views of 90 users looked at (5,000 more were not), idle and" in capped
+
+
+def test_of_millions_of_views_only_so_many_are_explained(planted, monkeypatch):
+    split, model = planted
+    monkeypatch.setattr(feature_importance, "net_lost", lambda *_: NOTHING_LOST)
+    monkeypatch.setattr(feature_importance, "LEVEL", 1.01)  # never settled
+    monkeypatch.setattr(feature_importance, "FIRST_ROWS", 100)
+    monkeypatch.setattr(feature_importance, "MOST_ROWS", 300)
+    capped = importance(model, split.choose)
+    assert 250 <= capped.rows <= 300
+    assert capped.left_out == len(split.choose) - capped.rows
+    assert capped.looks == 3 and not capped.settled
+
+
+def test_few_users_have_no_importance(planted):
+    split, model = planted
+    one = split.choose.head(20).assign(user_id="u")
+    with pytest.raises(wb.WorkbenchError, match=r"views of at least 20; got 20 views of 1\. Pass a larger part"):
+        importance(model, one)
+
+
+def test_twenty_users_are_drawn_even_where_one_is_heavy(monkeypatch):
+    monkeypatch.setattr(feature_importance, "REPLAYED_VIEWS", 50)
+    users = np.r_[np.zeros(100, int), np.arange(1, 60)]
+    for seed in range(5):
+        drawn = feature_importance._draw(users, seed)
+        assert len(np.unique(users[drawn])) >= 20
+        assert all(drawn[users == user].all() for user in users[drawn])  # whole users
+    assert any(feature_importance._draw(users, seed)[0] for seed in range(5))
+    many = feature_importance._draw(np.arange(1_000), 0)
+    assert many.sum() == 50

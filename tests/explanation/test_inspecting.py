@@ -82,3 +82,18 @@ def test_a_changed_view_keeps_all_else(archetypes):
 def test_what_is_no_model_is_refused():
     with pytest.raises(wb.WorkbenchError, match=r"expected a model, as from .*train_next_page\(split\); got 3\."):
         inspection_of(3, [], pd.DataFrame())
+
+
+def test_a_level_none_of_whose_pages_many_share_is_no_archetype():
+    """Thirty people on phones open one page; thirty on desktops open thirty."""
+    people = np.repeat(np.arange(60), 4)
+    place, phone = np.tile(np.arange(4), 60), people < 30
+    page = np.where(phone, np.where(place % 2, "a", "b"), np.char.add("c", (people * 2 + place % 2).astype(str)))
+    frame = pd.DataFrame({"user_id": people, "session_id": people, "page": page})
+    views = wb.navigations(frame.assign(device=np.where(phone, "phone", "desktop")), name="halves")
+    split = wb.split_by_user(views)
+    model = wb.train_next_page(split, max_trees=2)
+    found = find_archetypes(inspection_of(model, [], views, None))
+    assert "device: phone" in found or "the most common view" in found
+    assert "device: desktop" not in found
+    assert all(view["page"].notna().all() for view in found.values())

@@ -17,13 +17,49 @@ def test_many_numbers_are_bins_of_equally_many_rows():
     values = np.arange(401) / 10
     levels = number_levels(values, np.arange(401), bins=4)
     assert levels.value_counts(sort=False).tolist() == [100, 100, 100, 101]
-    assert list(levels.cat.categories) == ["0 to 9.9", "10 to 19.9", "20 to 29.9", "30 to 40"]
+    assert list(levels.cat.categories) == ["10 or less", "10 to 20", "20 to 30", "30 or more"]
 
 
 def test_bins_may_begin_where_they_are_told():
     hours = np.tile(np.arange(24.0), 30)
     levels = number_levels(hours, np.arange(720), bins=(17, 6))
-    assert list(levels.cat.categories) == ["0 to 5", "6 to 16", "17 to 23"]
+    assert list(levels.cat.categories) == ["5 or less", "6 to 16", "17 or more"]
+
+
+@pytest.mark.parametrize("extreme", [987_654.0, -987_654.0])
+def test_nobodys_extreme_value_is_told(extreme):
+    whole = number_levels(np.append(np.arange(400.0), extreme), np.arange(401), bins=4)
+    broken = number_levels(np.append(np.arange(400) / 7, extreme), np.arange(401), bins=4)
+    for levels in (whole, broken):
+        assert len(levels.cat.categories) == 4 and levels.notna().all()
+        assert not any("987" in name for name in levels.cat.categories)
+    first, last = whole.cat.categories[[0, -1]]
+    assert first.endswith(" or less") and last.endswith(" or more")
+
+
+def test_of_few_numbers_one_persons_is_other():
+    values = np.append(np.repeat([1.0, 2.0], 30), [987_654.0] * 20)
+    levels = number_levels(values, np.append(np.arange(60), [99] * 20))
+    assert list(levels.cat.categories) == ["1", "2"]
+    assert levels.isna().sum() == 20
+
+
+def test_a_bin_of_one_whole_number_is_that_number():
+    levels = number_levels(np.append(np.zeros(200), np.arange(100)), np.arange(300), bins=4)
+    assert list(levels.cat.categories) == ["0 to 23", "24 or more"]
+    hours = number_levels(np.tile(np.arange(24.0), 30), np.arange(720), bins=(17, 18))
+    assert list(hours.cat.categories) == ["16 or less", "17", "18 or more"]
+
+
+def test_a_lowest_number_that_one_person_has_begins_no_bin():
+    values, users = np.append(np.full(200, -5.0), np.arange(100)), np.append(np.zeros(200), np.arange(100))
+    assert list(number_levels(values, users, bins=4).cat.categories) == ["23 or less", "24 or more"]
+    assert list(number_levels(values, users, bins=2).cat.categories) == ["any"]
+
+
+def test_a_unit_follows_the_last_number():
+    levels = number_levels(np.arange(401) / 10, np.arange(401), 3, "%")
+    assert list(levels.cat.categories) == ["13.3 % or less", "13.3 to 26.7 %", "26.7 % or more"]
 
 
 def test_missing_numbers_are_a_level_of_their_own():

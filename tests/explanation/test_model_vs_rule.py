@@ -10,7 +10,7 @@ import workbench as wb
 from workbench.datasets.columns import LEVELS
 from workbench.datasets.splits import users_of
 from workbench.explanation.acting import act_on
-from workbench.explanation.model_vs_rule import disagreement
+from workbench.explanation.model_vs_rule import NEARLY_EVERYWHERE, NOWHERE, disagreement
 from workbench.explanation.parting_conditions import Among, Between, belongs
 from workbench.explanation.parting_rule import FETCH_NOTHING, FETCH_USUAL, ImageTreeRule, PageTreeRule
 from workbench.explanation.parting_views import SAME, pages_in_words, side_by_side
@@ -258,6 +258,8 @@ def test_where_they_never_part_there_is_one_sentence(model, split, limit):
     assert same.sentences == [f"Model and rule (model) do the same in all {same.views:,} views."]
     assert (same.leaves, same.rule, len(same.separating)) == ((), None, 0)
     assert same.share.estimate == 0
+    assert same.finding == "Model and rule do the same everywhere"
+    assert same.written == same.sentences[0]
 
 
 def test_where_few_people_part_no_tree_is_grown(model, split):
@@ -282,3 +284,48 @@ def test_what_is_no_rule_is_refused(model, split, rule):
 def test_a_scenario_of_the_other_decision_is_refused(model, table, split):
     with pytest.raises(wb.WorkbenchError, match="ImageScenario"):
         disagreement(model, table, split.choose, scenario=wb.PrefetchScenario())
+
+
+def test_the_heading_says_how_often_they_disagree_and_no_net(found):
+    share, most = f"{100 * found.share.estimate:.0f} %", found.directions["direction"].iloc[0]
+    assert found.finding == f"Model and rule disagree in {share} of the views, most often so: {most}"
+    assert "its views are not those of the verdict (on choose, limits were tuned and the best rule" in str(found)
+
+
+def test_what_is_written_is_the_rule_or_why_there_is_none(found, pages):
+    assert found.rule is not None and found.written == str(found.rule)
+    assert replace(found, rule=None).written.startswith("No leaf is a candidate rule")
+    assert replace(pages, rule=None, leaves=(), no_tree="They disagree for too few.").written.endswith("too few.")
+
+
+def test_where_they_disagree_nearly_everywhere_it_says_so(next_page, site):
+    everywhere = disagreement(PrefetchPolicy(next_page, limit=0.03), Never(), site.choose)
+    assert everywhere.share.estimate > 0.99
+    assert NOWHERE not in str(everywhere)
+    assert everywhere.leaves or NEARLY_EVERYWHERE in str(everywhere)
+
+
+def test_a_rule_that_is_not_available_is_refused_with_the_reason(model, split, next_page, site):
+    """The column that it needs is known too late, is empty, or is none of the data."""
+    late = Lookup(("connection_type", "isp"), known_by="client_js").fit(split.train)
+    with pytest.raises(wb.WorkbenchError, match=r"is not: connection_type is known by client_js.*such as result\.best"):
+        disagreement(model, late, split.choose)
+    unknown = split.choose.assign(isp=pd.Series(None, split.choose.index, dtype="str"))
+    with pytest.raises(wb.WorkbenchError, match=r"available on these views; table by \(isp\) is not: .* have no isp"):
+        disagreement(model, Lookup(("isp",)).fit(split.train), unknown)
+    priced = wb.needs("price")(lambda context: context["price"])
+    with pytest.raises(wb.WorkbenchError, match="is not: these views have no price"):
+        disagreement(next_page, priced, site.choose)
+
+
+def test_of_fewer_than_20_users_nothing_is_told(model, table, split):
+    few = split.choose[split.choose["user_id"].isin(split.choose["user_id"].unique()[:5])]
+    with pytest.raises(
+        wb.WorkbenchError, match=r"expected views of 20 users or more, .* these are of 5\. Take a larger"
+    ):
+        disagreement(model, table, few)
+
+
+def test_leaves_are_told_in_full_text_alone(found):
+    told = [leaf.sentence for leaf in found.leaves]
+    assert told and all(each in str(found) and each not in found.sentences for each in told)

@@ -55,6 +55,14 @@ def test_no_row_is_scored_by_what_its_own_user_taught():
     assert leaky.low > 0.8
 
 
+def test_where_no_tree_splits_every_row_is_at_the_middle_whatever_the_size_of_its_fold():
+    later, users = np.repeat([False, True], [53, 50]), np.arange(103)
+    scores = score_periods(pd.DataFrame({"os_major": np.arange(103.0)}), later, users, seed=0)
+    assert (scores.whole == 0.5).all()
+    auc, _ = auc_intervals(scores)
+    assert (auc.estimate, auc.low, auc.high) == (0.5, 0.5, 0.5)
+
+
 def test_context_holds_neither_clocks_nor_what_never_varies(small_site):
     context = period_context(small_site.train, "navigations", "client_js", ())
     assert {"page", "device", "local_hour", "earlier_views"} <= set(context)

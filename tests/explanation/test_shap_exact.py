@@ -5,7 +5,8 @@ import pytest
 import xgboost
 
 from workbench.explanation import shap_exact
-from workbench.explanation.shap_exact import check_sum, distinct_rows, exact_shap, slices, unite, with_bar
+from workbench.explanation.shap_exact import check_sum, exact_shap, slices, unite, with_bar
+from workbench.features.encoding import distinct_rows
 
 SOURCES = ("a", "b", "a", "c")
 
@@ -77,13 +78,6 @@ def test_no_call_explains_more_than_a_batch(booster, rows, asked, monkeypatch):
     in_parts = exact_shap(booster, rows, SOURCES)
     assert asked == [500, 64, 64, 64, 64, 64, 64, 64, 52]
     assert (in_parts.values == whole.values).all()
-
-
-def test_distinct_rows_bring_every_row_back():
-    matrix = np.array([[1, np.nan], [2, 0], [1, np.nan], [2, 0], [np.nan, 1]], np.float32)
-    distinct, which = distinct_rows(matrix)
-    assert len(distinct) == 3
-    np.testing.assert_array_equal(distinct[which], matrix)
 
 
 def test_batches_have_their_rows_in_common():

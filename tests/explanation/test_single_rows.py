@@ -6,7 +6,7 @@ import pytest
 
 import workbench as wb
 from workbench.explanation.acting import act_on
-from workbench.explanation.shap_by_feature import late_edge
+from workbench.explanation.questions import late_question
 from workbench.explanation.single_rows import log_losses, look_at_rows
 
 
@@ -36,7 +36,7 @@ def test_the_provider_that_cannot_be_told_is_named_first(noisy):
 
 
 def test_losses_are_those_of_the_question(noisy):
-    edge = late_edge(noisy.model, noisy.frame, "downlink_mbps", noisy.scenario)
+    edge = late_question(noisy.model, noisy.frame, None, noisy.scenario).edge
     chance = noisy.model.chance_worse(noisy.context, "downlink_mbps", [edge])[:, 0]
     late = (noisy.frame["downlink_mbps"] < edge).to_numpy()
     assert log_losses(noisy) == pytest.approx(-np.log(np.where(late, chance, 1 - chance)))

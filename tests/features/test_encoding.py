@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import KFold
 
 from workbench.features import encoding as module
-from workbench.features.encoding import Encoding, fit_encoding
+from workbench.features.encoding import Encoding, distinct_rows, fit_encoding
 
 TINY = Encoding(
     numbers=("os_major",),
@@ -203,3 +203,10 @@ def test_a_column_may_have_a_bar_in_its_name():
     encoding, matrix = fit_encoding(context, {"log": values}, users)
     assert encoding.sources == ["home|city"]
     assert encoding.transform(context).shape == matrix.shape == (400, 1)
+
+
+def test_distinct_rows_bring_every_row_back():
+    matrix = np.array([[1, np.nan], [2, 0], [1, np.nan], [2, 0], [np.nan, 1]], np.float32)
+    distinct, which = distinct_rows(matrix)
+    assert len(distinct) == 3
+    np.testing.assert_array_equal(distinct[which], matrix)

@@ -12,11 +12,12 @@ from workbench.datasets.cards import Card
 from workbench.evaluation.bootstrap import Interval
 from workbench.explanation.data_checks import ALL, ALL_BUT_SOME, Drift, Redundancy
 from workbench.explanation.feature_groups import Groups
-from workbench.explanation.tabular_habits import PERIOD, REDUNDANT, ROWS, USED_UP, WEAK, Habits
+from workbench.explanation.tabular_habits import REDUNDANT, ROWS, SHIFTED, USED_UP, WEAK, Habits
 from workbench.studies.comparison import NET_HITS, POINTS
 
 CARD = Card("world", simulated=True)
 FEATURES = ("ASN", "provider", "operating system", "age of the last measurement")
+ASIDE = ("the person's earlier views", "what the person usually opens here", "how usual that page is", "NetInfo class")
 EFFECT = {"net": -0.4, "net_low": -2.1, "net_high": 1.1, "trees_saved": 12, "kilobytes_saved": 18.4}
 NOTHING = {"net": np.nan, "net_low": np.nan, "net_high": np.nan, "trees_saved": pd.NA, "kilobytes_saved": np.nan}
 
@@ -50,7 +51,7 @@ def shifted():
             "high": [0.14, 0.01, 0.004],
         }
     )
-    return Drift(Interval(0.66, 0.62, 0.70, 800), table, (4000, 1000), 800, 300, "users", CARD)
+    return Drift(Interval(0.66, 0.62, 0.70, 800), table, (4000, 1000), 800, 300, "users", CARD, ASIDE)
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def tried():
     rows = [
         {"step": WEAK, "dropped": many, **EFFECT, "said": ""},
         {"step": REDUNDANT, "dropped": ("provider",), **EFFECT, "net_high": -0.1, "said": ""},
-        {"step": PERIOD, "dropped": (), **NOTHING, "said": "no column tells the period"},
+        {"step": SHIFTED, "dropped": (), **NOTHING, "said": "no column tells choose from train"},
         {"step": ROWS, "dropped": (), **NOTHING, "said": "10 % of all views are the worst, but 24 % of those with 4g"},
     ]
     return Habits(pd.DataFrame(rows), pd.DataFrame(), NET_HITS, 900, 120, CARD)
@@ -98,15 +99,16 @@ def test_bars_are_falls_and_only_what_gives_the_period_away_is_blue(shifted, fau
     assert len({bar.get_facecolor() for bar in ax.patches[1:]}) == 1
     assert ax.patches[0].get_facecolor() != ax.patches[1].get_facecolor()
     assert "AUC 0.66 (0.62 to 0.70; 0.50 is a coin)" in plotting.alt_text(ax)
+    assert "History and signals left aside: the person's earlier views, " in plotting.alt_text(ax)
     assert plotting.alt_text(ax).endswith("4,000 and 1,000 views of 800 users.")
 
 
 def test_each_habit_is_a_row_with_its_effect_and_what_it_saves(tried, faults_of):
     ax = plotting.habits(tried)
     assert faults_of(ax.figure) == []
-    assert [label.get_text() for label in ax.get_yticklabels()] == [WEAK, REDUNDANT, PERIOD]
+    assert [label.get_text() for label in ax.get_yticklabels()] == [WEAK, REDUNDANT, SHIFTED]
     assert "+18 kB saved, +12 trees" in words(ax)
-    assert "no column tells the period" in words(ax)
+    assert "no column tells choose from train" in words(ax)
     assert any("4g" in text for text in words(ax))
     assert USED_UP in plotting.alt_text(ax)
     low, high = ax.get_xlim()
@@ -118,3 +120,11 @@ def test_pictures_go_where_they_are_told(shifted, tried):
         _, axes = plt.subplots(2)
         assert draw(result, ax=axes[1]) is axes[1]
         assert not axes[0].lines
+
+
+def test_why_a_step_could_not_be_tried_can_be_read(tried, faults_of):
+    why = "could not be tried (a part of fewer than 20 users says nothing about a shift; got 14)"
+    table = tried.table.assign(said=[why if step in (SHIFTED, ROWS) else "" for step in tried.table["step"]])
+    ax = plotting.habits(Habits(table, tried.rows, tried.unit, tried.views, tried.users, tried.card))
+    assert faults_of(ax.figure) == []
+    assert why in [text.replace("\n", " ") for text in words(ax)]

@@ -18,13 +18,13 @@ from workbench.plotting.style import BLUE, GREY, VERMILLION
 from workbench.studies.comparison import NET_HITS, POINTS
 
 ROWS = [
-    ("ASN", 0.76, 0.71, 0.81, 9.8, 7.3, 12.5),
-    ("last throughput", 0.34, 0.32, 0.36, 0.4, -0.4, 1.2),
-    ("age of the last measurement", 0.2, 0.15, 0.25, -2.0, -3.1, -0.9),
-    ("city", 0.01, 0.0, 0.02, 0.0, 0.0, 0.0),
-    (THE_QUESTION, 0.5, 0.45, 0.55, np.nan, np.nan, np.nan),
+    ("ASN", 0.76, 0.71, 0.81, 9.8, 7.3, 12.5, 0.4),
+    ("last throughput", 0.34, 0.32, 0.36, 0.4, -0.4, 1.2, 0.1),
+    ("age of the last measurement", 0.2, 0.15, 0.25, -2.0, -3.1, -0.9, 0.1),
+    ("city", 0.01, 0.0, 0.02, 0.0, 0.0, 0.0, 0.0),
+    (THE_QUESTION, 0.5, 0.45, 0.55, np.nan, np.nan, np.nan, np.nan),
 ]
-COLUMNS = ["feature", "shap", "shap_low", "shap_high", "net", "net_low", "net_high"]
+COLUMNS = ["feature", "shap", "shap_low", "shap_high", "net", "net_low", "net_high", "turned"]
 
 
 @pytest.fixture
@@ -34,6 +34,8 @@ def result():
         question="log-odds that throughput is below 6.9 Mbit/s",
         rows=1_000,
         users=494,
+        left_out=0,
+        looks=1,
         settled=True,
         open_pairs=(),
         replayed=2_003,

@@ -74,6 +74,9 @@ def test_long_names_and_many_leaves_fit_too(result, leaves, faults_of):
     assert faults_of(ax.figure) == []
     words = [text.get_text() for text in ax.texts]
     assert sum(text.startswith("12 % of the views; in 80 % of these") for text in words) == min(leaves, 6)
+    assert any("3 more leaves not drawn" in text for text in words) == (leaves == 9)
+    if result.elsewhere is not None:
+        assert ("Outside of all 9 leaves" in words, "Everywhere else" in words) == (leaves == 9, leaves < 9)
 
 
 def test_every_leaf_is_a_row_with_its_bars_and_net(of_images):
@@ -90,16 +93,14 @@ def test_every_leaf_is_a_row_with_its_bars_and_net(of_images):
 def test_it_says_whose_figures_these_are_and_no_verdict(result):
     ax = disagreement(result)
     words = " ".join([text.get_text() for text in ax.texts] + [alt_text(ax)])
-    assert "act differently in" in words
+    assert "disagree in" in words
     assert not any(word in words for word in ("better", "worse", "equivalent", "inconclusive"))
     if result.leaves:
         assert "exploratory" in words and result.leaves[0].sentence in words
 
 
 def test_without_a_tree_the_picture_is_a_sentence(of_images, faults_of):
-    nothing = replace(
-        of_images, leaves=(), elsewhere=None, rule=None, no_tree="They act differently for too few users."
-    )
+    nothing = replace(of_images, leaves=(), elsewhere=None, rule=None, no_tree="They disagree for too few users.")
     ax = disagreement(nothing)
     assert faults_of(ax.figure) == []
     assert "too few users" in alt_text(ax)
@@ -127,5 +128,5 @@ def test_features_that_separate_are_rows_under_their_direction(result, faults_of
 
 
 def test_without_shap_values_it_says_why(of_images):
-    with pytest.raises(WorkbenchError, match="they part for too few users, or the budget cannot be met"):
+    with pytest.raises(WorkbenchError, match="they disagree for too few users, or the budget cannot be met"):
         separating(replace(of_images, separating=of_images.separating[:0]))

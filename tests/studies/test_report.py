@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,16 @@ import pytest
 
 import workbench as wb
 from workbench.evaluation.bootstrap import Interval
-from workbench.studies.report import calibration_html, policies_html, segments_html, table_of, to_html, to_text
+from workbench.policies.calling import policy_name
+from workbench.studies.report import (
+    calibration_html,
+    policies_html,
+    segments_html,
+    table_of,
+    to_html,
+    to_text,
+    told_html,
+)
 from workbench.studies.sentences import assumptions, findings
 
 PROMISED = [
@@ -186,3 +196,14 @@ def test_calibration_is_told_for_each_budget_and_rendition(result):
     first = table.iloc[0]
     assert f"{first['budget_ms'] / 1000:g} s, {first['rendition']}" in told
     assert f"{first['slope']:.2f}" in told
+
+
+def test_what_an_explanation_found_is_a_heading_and_a_list():
+    told = SimpleNamespace(finding="a < b", sentences=["c & d", "e"])
+    assert told_html(told) == "<h2>a &lt; b</h2><ul><li>c &amp; d</li><li>e</li></ul>"
+
+
+def test_rules_are_those_that_were_replayed(planted):
+    available = [each.name for each in planted.results if each.kind == "rule" and each.available]
+    assert [policy_name(rule) for rule in planted.rules] == available
+    assert planted.best_rule in planted.rules

@@ -25,7 +25,6 @@ from workbench.studies.image_stage import check_decidable
 from workbench.studies.prefetch_plan import scenario_for
 
 Policy = Callable[..., Any]
-NOTHING = "nothing"  # what a prefetch policy fetches in most views
 
 
 @dataclass(frozen=True)
@@ -54,10 +53,6 @@ class ImagesActing:
         """Numbers of the renditions that a policy sends, 0 the smallest: int, shape (rows,)."""
         return decide(policy, self.context if context is None else context, self.scenario)
 
-    def actions(self, policy: Policy) -> np.ndarray:
-        """Names of the renditions that a policy sends: shape (rows,)."""
-        return np.asarray(self.scenario.ladder.names, dtype=object)[self.ask(policy)]
-
     def net(self, answer: np.ndarray) -> np.ndarray:
         """Net of each view, in points: shape (rows,)."""
         return realise(answer, self.outcomes, self.scenario, self.frame.index)["net"].to_numpy()
@@ -83,13 +78,6 @@ class PagesActing:
     def ask(self, policy: Policy, context: pd.DataFrame | None = None) -> pd.DataFrame:
         """Pages that a policy wants to fetch: ``view_id, page, rank``."""
         return ask_prefetch(policy, self.context if context is None else context, self.scenario)
-
-    def actions(self, policy: Policy) -> np.ndarray:
-        """Pages that a policy wants to fetch, sorted and joined by a comma; ``nothing``: shape (rows,)."""
-        answer = self.ask(policy)
-        pages = answer.assign(page=answer["page"].astype(str)).sort_values("page").groupby("view_id")["page"]
-        said = self.frame["view_id"].map(pages.agg(", ".join)).astype(object)
-        return said.fillna(NOTHING).to_numpy(object)
 
     def net(self, answer: pd.DataFrame) -> np.ndarray:
         """Net hits credited to each view: shape (rows,)."""

@@ -1,8 +1,8 @@
-"""Checks of the data behind a model: features that say the same, and whether two periods can be told apart."""
+"""Checks of the data behind a model: features that say the same, and whether two parts can be told apart."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,22 +12,23 @@ import pandas as pd
 from workbench.datasets.cards import Card
 from workbench.datasets.history import HISTORY
 from workbench.datasets.navigation_schema import NAVIGATION_HISTORY
+from workbench.datasets.schema import SIGNALS
 from workbench.datasets.splits import Split, card_of, sample_users, users_of
 from workbench.errors import WorkbenchError, check_whole
 from workbench.evaluation.bootstrap import Interval
-from workbench.explanation.feature_groups import ALIKE, Groups, group_features
+from workbench.explanation.drift_words import A_COIN, to_finding, to_sentences
+from workbench.explanation.feature_groups import ALIKE, Groups, group_features, representative
+from workbench.explanation.importance_words import beyond_noise
+from workbench.explanation.inspect_parts import listed
 from workbench.explanation.periods import auc_intervals, column_in_words, period_context, score_periods
-from workbench.explanation.retraining import Model, Scenario, effect_columns, open_workshop, removable
+from workbench.explanation.retraining import Model, Scenario, effect_columns, prepare_retraining, removable
 from workbench.explanation.shap_exact import with_bar
 from workbench.studies.comparison import Unit
 
-ROWS_TOLD_APART = 20_000  # of each period, about
-FEWEST_USERS_A_PERIOD = 20
-A_COIN, A_LITTLE = 0.5, 0.6  # AUC; up to the second, chosen, periods differ little
-GIVES_AWAY = 0.005  # fall in AUC, chosen: what a shift must cost to be named
-NAMED = 3
-FEW_USERS = 200  # in trials without any shift, intervals of 50 to 90 users missed 0.5 in 3 of 10, of 400 in none of 28
-OF_HISTORY = {*HISTORY, *(column.name for column in NAVIGATION_HISTORY)}
+ROWS_TOLD_APART = 20_000  # of each part, about
+FEWEST_USERS_A_PART = 20
+LEAST_FALL = 0.005  # in AUC, chosen: what a feature must give away to be named
+HISTORY_AND_SIGNALS = {*HISTORY, *SIGNALS, *(column.name for column in NAVIGATION_HISTORY)}
 ALL, ALL_BUT_SOME = "all of them", "all but some"
 
 
@@ -115,21 +116,21 @@ def redundancy(
     WorkbenchError
         Where the model was not trained on the split, has under two features, or ``alike`` is not between 0 and 1.
     """
-    shop = open_workshop(split, model, scenario)
+    bench = prepare_retraining(split, model, scenario)
     groups = group_features(split, model, alike, seed)
     tasks = [task for place, members in enumerate(groups.groups) for task in _tasks(place, members, groups, model)]
     names = removable(model)
     rows = []
     for task in with_bar(tasks, "retraining"):
-        effect = shop.without([names[name] for name in task["dropped"]], seed) if task["dropped"] else None
+        effect = bench.without([names[name] for name in task["dropped"]], seed) if task["dropped"] else None
         rows.append(task | effect_columns(effect))
     columns = ["group", "features", "what", "kept", "dropped", *effect_columns(None)]
     return Redundancy(
         groups=groups,
         costs=pd.DataFrame(rows, columns=columns),
-        unit=shop.here.unit,
-        views=len(shop.net),
-        users=len(np.unique(shop.here.users)),
+        unit=bench.here.unit,
+        views=len(bench.net),
+        users=len(np.unique(bench.here.users)),
         card=split.card,
     )
 
@@ -138,35 +139,24 @@ def _tasks(place: int, members: tuple[str, ...], groups: Groups, model: Model) -
     """All but one, and all; where some cannot be left out, both are the same."""
     names = removable(model)
     must_stay = tuple(name for name in members if name not in names)
-    kept = must_stay or (spokesman(members, groups),)
+    kept = must_stay or (representative(members, groups),)
     cases = ((ALL_BUT_SOME, must_stay),) if must_stay else ((ALL_BUT_SOME, kept), (ALL, ()))
     for what, stay in cases:
         dropped = tuple(name for name in members if name not in stay)
         yield {"group": place, "features": members, "what": what, "kept": stay, "dropped": dropped}
 
 
-def spokesman(members: tuple[str, ...], groups: Groups) -> str:
-    """The member that correlates most with the others, on average."""
-    at = [groups.features.index(name) for name in members]
-    return members[int(np.argmax(groups.correlation[np.ix_(at, at)].mean(axis=1)))]
-
-
 def _cost_in_words(row: pd.Series, unit: Unit) -> str:
     if not row["dropped"]:
         return "The model cannot be trained without them."
     net = Interval(row["net"], row["net_low"], row["net_high"], 0)
-    small = "within chance" if net.low <= 0 <= net.high else "gained" if net.low > 0 else "lost"
-    return f"With {listed(row['dropped'])} left out: {unit.span(net)} {unit.name}, {small}."
-
-
-def listed(names: tuple[str, ...]) -> str:
-    """Names in a row: ``a, b and c``."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    sure = {0: "within chance", 1: "gained", -1: "lost"}[beyond_noise(unit, net.low, net.high)]
+    return f"With {listed(row['dropped'])} left out: {unit.span(net)} {unit.name}, {sure}."
 
 
 @dataclass(frozen=True)
 class Drift:
-    """How well context alone tells which of two parts, such as periods, a view is from.
+    """How well context alone tells which of two parts, such as train and choose, a view is from.
 
     Parameters
     ----------
@@ -184,6 +174,8 @@ class Drift:
     people : str
         What those are who were resampled.
     card : Card
+    left_aside : tuple of str
+        History and signals that were not looked at, as a reader knows them.
     """
 
     auc: Interval
@@ -193,48 +185,23 @@ class Drift:
     fewest: int
     people: str
     card: Card = field(repr=False)
+    left_aside: tuple[str, ...] = ()
 
     @property
-    def giveaways(self) -> pd.DataFrame:
-        """The features without which the periods are harder to tell apart, beyond chance and by 0.005 at least."""
-        telling = self.features[self.features["low"] > GIVES_AWAY]
+    def telling(self) -> pd.DataFrame:
+        """The features without which the parts are harder to tell apart, beyond chance and by 0.005 at least."""
+        telling = self.features[self.features["low"] > LEAST_FALL]
         return telling if self.auc.low > A_COIN else telling.head(0)
 
     @property
     def finding(self) -> str:
-        """In one line, whether the periods differ."""
-        if self.auc.low <= A_COIN:
-            return "The later views look like the earlier ones"
-        if self._by_history_alone:
-            return "Only history, which grows with time, tells later views from earlier ones"
-        return f"The later views {'differ' if self.auc.high > A_LITTLE else 'hardly differ'} from the earlier ones"
+        """In one line, whether the parts differ."""
+        return to_finding(self)
 
     @property
-    def sentences(self) -> tuple[str]:
-        """What it means for what was learnt on the first part."""
-        return (self._sentence(),)
-
-    @property
-    def _by_history_alone(self) -> bool:
-        return len(self.giveaways) > 0 and set(self.giveaways["column"]) <= OF_HISTORY
-
-    def _sentence(self) -> str:
-        auc = f"AUC {self.auc.estimate:.2f} ({self.auc.low:.2f} to {self.auc.high:.2f}; 0.50 is a coin)"
-        if self.auc.low <= A_COIN:
-            return f"From context alone nobody can tell the second part from the first: {auc}."
-        how = "only a little better than a coin" if self.auc.high <= A_LITTLE else "plainly"
-        named = list(self.giveaways["feature"][:NAMED])
-        by = f" Most is given away by {listed(tuple(named))}." if named else " No single feature gives it away."
-        if self._by_history_alone:
-            by += " That is history, which grows with time by its nature: look again without it."
-        meaning = (
-            "what was learnt on the first need not hold on the second"
-            if self.auc.high > A_LITTLE
-            else "what the model sees has hardly changed"
-        )
-        if self.fewest < FEW_USERS:
-            by += f" With {self.fewest} {self.people} in the smaller part, chance may do this more often than it says."
-        return f"Context alone tells the second part from the first {how}: {auc}; {meaning}.{by}"
+    def sentences(self) -> tuple[str, ...]:
+        """What it means for what was learnt on the first part; and what was not looked at."""
+        return to_sentences(self)
 
 
 def drift(
@@ -243,26 +210,29 @@ def drift(
     *,
     known_by: str | None = None,
     without: Sequence[str] = (),
+    history: bool = False,
     rows: int = ROWS_TOLD_APART,
     seed: int = 0,
 ) -> Drift:
-    """Try to tell two periods apart by what a model sees of each view.
+    """Try to tell two parts apart by what a model sees of each view.
 
     A small XGBoost learns to tell them, in five folds grouped by user, from context alone: never from what was measured
     or opened next, nor from times and running numbers. So ``drift(split.train, split.choose)`` takes no look at
-    ``test``; of a split by user it should find nothing. History is context too, and grows with time by its nature:
-    leave its columns out with ``without`` to see what else has changed.
+    ``test``; of a split by user it should find nothing. History and signals are left aside by default: history grows
+    with time by its nature, and a mask blanks both for users who are kept in ``choose`` and not in ``train``.
 
     Parameters
     ----------
     train, test : DataFrame
-        Earlier and later canonical views, with their card.
+        First and second part, such as earlier and later canonical views, with their card.
     known_by : str, optional
         Information set; default the card's.
     without : sequence of str
-        Columns of context that are left aside.
+        Further columns of context that are left aside.
+    history : bool
+        Whether history, and the signals that NetInfo tells, are compared too.
     rows : int
-        About how many views of each period are compared at most; whole users are drawn by ``seed``.
+        About how many views of each part are compared at most; whole users are drawn by ``seed``.
     seed : int
 
     Returns
@@ -272,49 +242,56 @@ def drift(
     Raises
     ------
     WorkbenchError
-        Where a frame carries no card, both do not come from one dataset, a period has under 20 users, or no context
-        differs between views.
+        Where a frame carries no card, both do not come from one dataset, a part has under 20 users, or no context
+        that is compared differs between views.
     """
     card, other = card_of(train), card_of(test)
     check_whole("rows", rows, at_least=1)
     if card.name != other.name:
         raise WorkbenchError(
-            f"drift compares two periods of one dataset, such as split.train and split.choose; got {card.name} and "
+            f"drift compares two parts of one dataset, such as split.train and split.choose; got {card.name} and "
             f"{other.name}."
         )
     parts = [part if len(part) <= rows else sample_users(part, rows, seed) for part in (train, test)]
     cluster = "session_id" if card.kind == "navigations" and "user_id" not in train else "user_id"
-    fewest = _count_fewest(parts, cluster, card)
+    fewest = _count_fewest(parts, cluster)
     both = pd.concat(parts)
-    later = np.repeat([False, True], [len(part) for part in parts])
+    second = np.repeat([False, True], [len(part) for part in parts])
     context = period_context(both, card.kind, known_by or card.known_by, card.context)
     context = context.drop(columns=[name for name in without if name in context])
+    aside = [] if history else [name for name in context if name in HISTORY_AND_SIGNALS]
+    context = context.drop(columns=aside)
     if context.empty:
-        raise WorkbenchError(f"{card.name}: no context differs between views, so nothing can tell periods apart.")
-    scores = score_periods(context, later, users_of(both, cluster), seed)
-    auc, falls = auc_intervals(scores, seed=seed)
-    table = pd.DataFrame(
-        [
-            {
-                "column": name,
-                "feature": column_in_words(name, card.kind),
-                "fall": each.estimate,
-                "low": each.low,
-                "high": each.high,
-            }
-            for name, each in falls.items()
-        ]
-    ).sort_values("fall", ascending=False, ignore_index=True)
+        raise WorkbenchError(_nothing_differs(card, aside))
+    auc, falls = auc_intervals(score_periods(context, second, users_of(both, cluster), seed), seed=seed)
     people = cluster.removesuffix("_id") + "s" if cluster in both else "views"
-    return Drift(auc, table, (len(parts[0]), len(parts[1])), auc.clusters, fewest, people, card)
+    left_aside = tuple(column_in_words(name, card.kind) for name in aside)
+    views = (len(parts[0]), len(parts[1]))
+    return Drift(auc, _falls_table(falls, card.kind), views, auc.clusters, fewest, people, card, left_aside)
 
 
-def _count_fewest(parts: list[pd.DataFrame], cluster: str, card: Card) -> int:
+def _falls_table(falls: Mapping[str, Interval], kind: str) -> pd.DataFrame:
+    """A row a column, those that give most away first."""
+    rows = [(name, column_in_words(name, kind), each.estimate, each.low, each.high) for name, each in falls.items()]
+    table = pd.DataFrame(rows, columns=["column", "feature", "fall", "low", "high"])
+    return table.sort_values("fall", ascending=False, ignore_index=True)
+
+
+def _nothing_differs(card: Card, aside: Sequence[str]) -> str:
+    if aside:
+        return (
+            f"{card.name}: but for history and signals, which are left aside, no context differs between views, so "
+            "nothing can tell the parts apart. Take them in with history=True."
+        )
+    return f"{card.name}: no context differs between views, so nothing can tell the parts apart."
+
+
+def _count_fewest(parts: list[pd.DataFrame], cluster: str) -> int:
     """Users of the smaller part."""
     fewest = min(len(np.unique(users_of(part, cluster))) for part in parts)
-    if fewest < FEWEST_USERS_A_PERIOD:
+    if fewest < FEWEST_USERS_A_PART:
         raise WorkbenchError(
-            f"{card.name}: a period of fewer than {FEWEST_USERS_A_PERIOD} users says nothing about a shift; got "
-            f"{fewest}. Take more rows, or split.train and split.choose."
+            f"a part of fewer than {FEWEST_USERS_A_PART} users says nothing about a shift; got {fewest}. Take more "
+            "rows, or split.train and split.choose."
         )
     return fewest

@@ -14,10 +14,12 @@ from workbench.datasets.splits import FEWEST_USERS, card_of, users_of
 from workbench.delivery import ImageScenario, PrefetchScenario
 from workbench.errors import WorkbenchError, check_whole, did_you_mean
 from workbench.evaluation.segments import segment_intervals
-from workbench.explanation.feature_pairs import groups_of, levels_of, most_entwined
+from workbench.explanation.acting import act_on
+from workbench.explanation.feature_pairs import groups_of, levels_of, strongest_interaction
 from workbench.explanation.levels import MOST_LEVELS, OTHER
 from workbench.explanation.planted_truth import true_log_odds, true_next_log_odds, true_push
-from workbench.explanation.shap_by_feature import THE_QUESTION, default_quantity, late_edge, readable, shap_values
+from workbench.explanation.questions import late_question
+from workbench.explanation.shap_by_feature import THE_QUESTION, readable, shap_values
 from workbench.explanation.shap_next_page import SHARES
 from workbench.models import NetworkQuality, NextPage
 
@@ -84,7 +86,7 @@ class Dependence:
         said = f"most at {top['level']}, {_span(top)}"
         if bottom["level"] != top["level"]:
             said += f", least at {bottom['level']}, {_span(bottom)}"
-        return f"{group}: {said}" if group else said
+        return f"{self.by} {group}: {said}" if group else said
 
     def _truth_in_words(self) -> str:
         there = self.points.dropna(subset=["true_push"])
@@ -120,10 +122,11 @@ def dependence(
     ----------
     model : NetworkQuality or NextPage
     frame : DataFrame
-        Canonical measurements or navigations (whole sessions), with their card, such as ``split.choose``.
+        Canonical measurements or navigations (whole sessions), with their card, such as ``split.choose``. Of images
+        those views count that come without a signal: in the others no model is asked.
     feature : str, optional
         A column, or the name of the feature in an explanation. Without one, the two features are shown whose picture
-        depends most on one another (:func:`workbench.explanation.feature_pairs.most_entwined`).
+        depends most on one another (:func:`workbench.explanation.feature_pairs.strongest_interaction`).
     by : str, optional
         Another one: the views are split by its three largest levels.
     bins : int or sequence of float
@@ -140,10 +143,12 @@ def dependence(
     Raises
     ------
     WorkbenchError
-        Where the model has no such feature, or no level has 20 users.
+        Where the model has no such feature, no level has 20 users, or no view is without a signal.
     """
     card = card_of(frame)
     check_whole("seed", seed, at_least=0)
+    if isinstance(model, NetworkQuality):
+        frame = act_on(model, frame, scenario).frame
     frame = frame.reset_index(drop=True)
     explanation = shap_values(model, frame, quantity=quantity, scenario=scenario, seed=seed)
     views = frame.loc[explanation.index]
@@ -182,7 +187,7 @@ def _places_of(
         return _place_of(feature, explanation), None if by is None else _place_of(by, explanation)
     if by is not None:
         raise WorkbenchError(f"by={by!r} splits the views of a feature: expected its name too, or neither.")
-    return most_entwined(explanation, users)
+    return strongest_interaction(explanation, users)
 
 
 def _place_of(feature: str, explanation: shap.Explanation) -> int:
@@ -200,8 +205,8 @@ def _truths_of_networks(
     model: NetworkQuality, views: pd.DataFrame, feature: str, quantity: str | None, scenario: Any
 ) -> np.ndarray:
     """True push of a feature, and true log-odds less their mean; missing where there is none: shape (rows, 2)."""
-    card, quantity = card_of(views), quantity or default_quantity(model)
-    edge = late_edge(model, views, quantity, scenario or ImageScenario())
+    card, asked = card_of(views), late_question(model, views, quantity, scenario or ImageScenario())
+    quantity, edge = asked.quantity, asked.edge
     column = {readable(name): name for name in views}.get(feature, "")
     push, together = true_push(views, card, quantity, edge, column), true_log_odds(views, card, quantity, edge)
     nothing = np.full(len(views), np.nan)

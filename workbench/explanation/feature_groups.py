@@ -77,6 +77,12 @@ def group_features(split: Split, model: NetworkQuality | NextPage, alike: float 
     return Groups(features, correlation, tree, alike, tuple(groups))
 
 
+def representative(members: tuple[str, ...], groups: Groups) -> str:
+    """The member that correlates most with the others, on average."""
+    at = [groups.features.index(name) for name in members]
+    return members[int(np.argmax(groups.correlation[np.ix_(at, at)].mean(axis=1)))]
+
+
 def reader_numbers(split: Split, model: NetworkQuality | NextPage, seed: int = 0) -> Mapping[str, pd.DataFrame]:
     """The number that stands for each feature that a reader knows, row by row of ``train``.
 

@@ -21,7 +21,7 @@ MOST_GROUPS = 3
 NOBODY_ELSE = ""  # the one group where nothing splits the views
 
 
-def most_entwined(explanation: shap.Explanation, users: np.ndarray) -> tuple[int, int]:
+def strongest_interaction(explanation: shap.Explanation, users: np.ndarray) -> tuple[int, int | None]:
     """Find the two features of which one, at the same level, pushes most differently by the other.
 
     Judged by the root mean square, over views, of the mean push in a cell of both, less the mean push at the level:
@@ -37,14 +37,17 @@ def most_entwined(explanation: shap.Explanation, users: np.ndarray) -> tuple[int
     Returns
     -------
     feature, by : int
-        Places in ``feature_names``. Where no pair has a cell of 20 users, the strongest feature and the next one.
+        Places in ``feature_names``. Where no pair has a cell of 20 users, the strongest feature and the next one; of
+        a model with one feature that one, and None.
     """
     names, values = explanation.feature_names, np.asarray(explanation.values)
     places = [int(i) for i in np.argsort(-abs(values).mean(axis=0), kind="stable") if names[i] != THE_QUESTION]
+    if len(places) < 2:
+        return places[0], None
     levels = {i: _codes(levels_of(explanation, i, users)[0]) for i in places}
     groups = {i: _codes(groups_of(explanation, i, users)) for i in places}
 
-    def entwined(pair: tuple[int, int]) -> float:
+    def strength(pair: tuple[int, int]) -> float:
         feature, by = pair
         cells = pd.DataFrame({"level": levels[feature], "group": groups[by], "user": users, "push": values[:, feature]})
         cells = cells[(cells["level"] >= 0) & (cells["group"] >= 0)]
@@ -53,7 +56,7 @@ def most_entwined(explanation: shap.Explanation, users: np.ndarray) -> tuple[int
         found = found[cells.groupby(["level", "group"])["user"].nunique() >= FEWEST_USERS]
         return float(np.sqrt((found["size"] * found["mean"] ** 2).sum() / len(values)))
 
-    return max(permutations(places, 2), key=entwined)
+    return max(permutations(places, 2), key=strength)
 
 
 def _codes(levels: pd.Series) -> np.ndarray:
@@ -66,20 +69,23 @@ def levels_of(
     place: int,
     users: np.ndarray,
     bins: int | Sequence[float] = MOST_LEVELS,
+    *,
     most: int = MOST_LEVELS,
+    unit: str = "",
 ) -> tuple[pd.Series, bool]:
     """Level of each view, and whether levels are bins of numbers."""
     numbers = _numbers(explanation, place)
     if numbers is None:
         return name_levels(explanation.display_data[:, place], users, most), False
-    return number_levels(numbers, users, bins), True
+    return number_levels(numbers, users, bins, unit), True
 
 
 def groups_of(explanation: shap.Explanation, split_at: int | None, users: np.ndarray) -> pd.Series:
     """Group of each view: level of the feature that splits them, or one for all."""
     if split_at is None:
         return pd.Series(pd.Categorical([NOBODY_ELSE] * len(users)))
-    return levels_of(explanation, split_at, users, MOST_GROUPS, most=MOST_GROUPS)[0]
+    unit = "%" if explanation.feature_names[split_at] in SHARES else ""
+    return levels_of(explanation, split_at, users, MOST_GROUPS, most=MOST_GROUPS, unit=unit)[0]
 
 
 def _numbers(explanation: shap.Explanation, place: int) -> np.ndarray | None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 NAMED, SHOWN, HEADED = 5, 12, 3
 NAME_WIDTH = 40  # characters
 STRONG_SHARE = 0.1  # of the strongest feature's SHAP: a weaker one is not expected to cost anything
+SELDOM = 0.05  # of the views: a feature without which fewer decisions turn is called idle
 STEPS_APART = 2  # places by which the two orders differ before a word is lost on it
 SHARED = (
     "Features that say the same share their credit, and one stands in for another that is permuted: see "
@@ -26,15 +27,19 @@ SHARED = (
 
 def to_finding(result: Importance) -> str:
     """In one line, what decisions cannot do without."""
-    ranked = _ranked(result)
-    costly = ranked[ranked["net_low"] > 0].sort_values("net", ascending=False)
-    if costly.empty:
+    missed = result.missed
+    if not missed:
         return "No feature is missed beyond noise: permuted, none costs net"
-    first, *more = [_name(feature) for feature in costly["feature"].head(HEADED)]
+    first, *more = [_name(feature) for feature in missed[:HEADED]]
     named = f"{', '.join([first, *more[:-1]])} and {more[-1]}" if more else first
     return (
-        f"Decisions need {named} most" if len(costly) > 1 else f"Decisions need {named}, and nothing else beyond noise"
+        f"Decisions need {named} most" if len(missed) > 1 else f"Decisions need {named}, and nothing else beyond noise"
     )
+
+
+def to_missed(result: Importance) -> tuple[str, ...]:
+    """Features that cost net beyond noise, costliest first."""
+    return tuple(_costly(_ranked(result))["feature"])
 
 
 def to_sentences(result: Importance) -> list[str]:
@@ -96,8 +101,12 @@ def _ranked(result: Importance) -> pd.DataFrame:
     return table.assign(**by, sure=sure)
 
 
+def _costly(ranked: pd.DataFrame) -> pd.DataFrame:
+    return ranked[ranked["sure"] > 0].sort_values("net", ascending=False)
+
+
 def _moves(result: Importance, ranked: pd.DataFrame) -> str:
-    strong = ranked[ranked["shap"] > 0].head(NAMED)
+    strong = _strong(ranked)
     if strong.empty:
         return "No feature moves the answer."
     each = [
@@ -107,24 +116,35 @@ def _moves(result: Importance, ranked: pd.DataFrame) -> str:
     return f"What moves the {result.question} most, up or down, in the mean over views: {', '.join(each)}."
 
 
+def ordered(result: Importance) -> int:
+    """How many features the order is about: those that move the answer, five at most."""
+    return len(_strong(_ranked(result)))
+
+
+def _strong(ranked: pd.DataFrame) -> pd.DataFrame:
+    return ranked[ranked["shap"] > 0].head(NAMED)
+
+
 def _sure(result: Importance) -> str:
-    on = (
-        f"{result.rows:,} views of {result.users:,} {result.people}"
-        if result.people != "views"
-        else f"{result.rows:,} views"
-    )
+    on = _on(result, result.rows, result.users)
+    order = f"The order of the first {ordered(result)} is"
+    if ordered(result) < 2:
+        return f"This rests on {on}."
     if result.settled:
-        return (
-            f"The order of the first {NAMED} is settled: on {on} each of them is ahead of the next in at least 95 % of "
-            "the resamples."
-        )
+        looks = f" (at look {result.looks}; each look is one more chance to be wrong)" if result.looks > 1 else ""
+        return f"{order} settled: on {on} each of them is ahead of the next in at least 95 % of the resamples{looks}."
     pairs = "; nor ".join(f"{_name(one)} and {_name(other)}" for one, other in result.open_pairs)
-    return f"The order of the first {NAMED} is not settled: on all {on}, {pairs} cannot be told apart."
+    seen = f"the {on} looked at ({result.left_out:,} more were not)" if result.left_out else f"all {on}"
+    return f"{order} not settled: on {seen}, {pairs} cannot be told apart."
+
+
+def _on(result: Importance, views: int, people: int) -> str:
+    return f"{views:,} views" + ("" if result.people == "views" else f" of {people:,} {result.people}")
 
 
 def _loses(result: Importance, ranked: pd.DataFrame) -> str:
-    on = f"Permuted among {result.replayed:,} views of {result.replayed_users:,} {result.people}"
-    costly = ranked[ranked["sure"] > 0].sort_values("net", ascending=False).head(NAMED)
+    on = f"Permuted among {_on(result, result.replayed, result.replayed_users)}"
+    costly = _costly(ranked).head(NAMED)
     if costly.empty:
         return f"{on}, no feature costs net beyond noise."
     each = ", ".join(f"{_name(row['feature'])} {_cost(result, row)}" for row in costly.to_dict("records"))
@@ -134,7 +154,8 @@ def _loses(result: Importance, ranked: pd.DataFrame) -> str:
 def _differ(result: Importance, ranked: pd.DataFrame) -> list[str]:
     """What it means where a feature is strong in one order and weak in the other."""
     strong = (ranked["by_shap"] <= NAMED) & (ranked["shap"] >= STRONG_SHARE * ranked["shap"].max())
-    idle = ranked[strong & (ranked["shap"] > 0) & (ranked["sure"] == 0)]
+    unmissed = ranked[strong & (ranked["shap"] > 0) & (ranked["sure"] == 0)]
+    idle, unclear = unmissed[unmissed["turned"] < SELDOM], unmissed[unmissed["turned"] >= SELDOM]
     ahead = ranked[(ranked["by_net"] <= NAMED) & (ranked["sure"] > 0)]
     ahead = ahead[ahead["by_shap"] - ahead["by_net"] >= STEPS_APART].sort_values("by_net")
     harmful = ranked[ranked["sure"] < 0]
@@ -142,7 +163,12 @@ def _differ(result: Importance, ranked: pd.DataFrame) -> list[str]:
     if len(idle):
         said.append(
             f"{_listed(result, idle)}: strong by SHAP, no net beyond noise. Such a feature moves the chance, but "
-            "seldom past the point where the decision turns."
+            f"seldom past the point where the decision turns: permuted, it turns {_turned(idle)} of the decisions."
+        )
+    if len(unclear):
+        said.append(
+            f"{_listed(result, unclear)}: strong by SHAP, no net beyond noise, though {_turned(unclear)} of the "
+            "decisions turn with it permuted. Whether they are worth less then is not shown either way."
         )
     if len(ahead):
         said.append(
@@ -156,7 +182,9 @@ def _differ(result: Importance, ranked: pd.DataFrame) -> list[str]:
             f"{len(ranked)}."
         )
     if not said:
-        said.append(f"The two orders agree: none of the first {NAMED} in one is idle or far behind in the other.")
+        said.append(
+            "The two orders agree: what is strong by SHAP costs net, and what costs net is not far behind by SHAP."
+        )
     return [*said, SHARED]
 
 
@@ -165,6 +193,12 @@ def _listed(result: Importance, rows: pd.DataFrame) -> str:
         f"{_name(row['feature'])} (place {row['by_shap']} by SHAP, {row['by_net']} by net: {_cost(result, row)})"
         for row in rows.to_dict("records")
     )
+
+
+def _turned(rows: pd.DataFrame) -> str:
+    """Shares of decisions that turn, percent: the smallest and the largest."""
+    low, high = (f"{100 * share:.1f}" for share in (rows["turned"].min(), rows["turned"].max()))
+    return f"{low} %" if low == high else f"{low} to {high} %"
 
 
 def _cost(result: Importance, row: dict[str, float]) -> str:

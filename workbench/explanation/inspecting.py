@@ -94,9 +94,14 @@ def find_archetypes(inspection: Inspection) -> dict[str, pd.DataFrame]:
         if len(found) == MOST_ARCHETYPES:
             break
         common = inspection.common((table[name] == level).to_numpy(bool, na_value=False))
-        if not any(common.equals(other) for other in found.values()):
+        if _has_what_it_must(inspection, common) and not any(common.equals(other) for other in found.values()):
             found[f"{readable(name)}: {level}"] = common
     return found
+
+
+def _has_what_it_must(inspection: Inspection, view: pd.DataFrame) -> bool:
+    """Whether nothing is missing that must be there: few people may share a level, and none of its pages."""
+    return not any(inspection.unknown(str(name)) is None and values.isna().all() for name, values in view.items())
 
 
 def describe_fields(inspection: Inspection, archetypes: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:

@@ -13,7 +13,9 @@ MOST_LEVELS = 8
 OTHER, UNKNOWN = "other", "unknown"
 
 
-def number_levels(values: np.ndarray, users: np.ndarray, bins: int | Sequence[float] = MOST_LEVELS) -> pd.Series:
+def number_levels(
+    values: np.ndarray, users: np.ndarray, bins: int | Sequence[float] = MOST_LEVELS, unit: str = ""
+) -> pd.Series:
     """Put numbers into bins of about equally many rows; few distinct ones stand by themselves.
 
     Parameters
@@ -23,27 +25,57 @@ def number_levels(values: np.ndarray, users: np.ndarray, bins: int | Sequence[fl
     users : ndarray of int, shape (rows,)
     bins : int or sequence of float
         How many, or where one begins within the range: ``(6, 12, 17)`` makes four.
+    unit : str
+        Follows the last number of a name, such as ``"%"``.
 
     Returns
     -------
     Series of ordered category, shape (rows,)
-        "3", or "6 to 11" after the smallest and the largest number in the bin; then "other" (bins under 20 users),
-        then "unknown". Missing where even these are under 20 users.
+        "3"; "6 to 11" where all numbers are whole, else "6 to 12", and 12 is in the bin above. The first and the last
+        bin have open ends, "5 or less" and "17 or more": the most extreme number may be one person's. Then "other"
+        (numbers and bins under 20 users), then "unknown". Missing where even these are under 20 users.
     """
-    known = values[~np.isnan(values)]
+    known = ~np.isnan(values)
+    numbers = np.unique(values[known])
+    alone = isinstance(bins, int) and len(numbers) <= bins
     if not isinstance(bins, int):
-        edges = np.sort(np.asarray(bins, float))
-    elif len(np.unique(known)) <= bins:
-        edges = np.unique(known)[1:]
+        edges = np.unique(np.asarray(bins, float))
+    elif alone:
+        edges = numbers[1:]
     else:
-        edges = np.unique(np.quantile(known, np.arange(1, bins) / bins, method="nearest"))
-    place = np.where(np.isnan(values), -1, np.searchsorted(edges, values, side="right"))
-    names: dict[int, str] = {}
-    for bin_ in np.unique(place[place >= 0]):
-        low, high = (_short(end(values[place == bin_])) for end in (np.min, np.max))
-        names[int(bin_)] = low if low == high else f"{low} to {high}"
+        edges = np.unique(np.quantile(values[known], np.arange(1, bins) / bins, method="nearest"))
+        if len(np.unique(users[values == numbers[0]])) < FEWEST_USERS:
+            edges = edges[edges > numbers[0]]
+    place = np.where(known, np.searchsorted(edges, values, side="right"), -1)
+    there = np.unique(place[known])
+    whole = bool((numbers % 1 == 0).all())
+    told = [_with_unit(_short(number), unit) for number in numbers] if alone else _bounds(edges, whole, unit)
+    names = {int(bin_): told[bin_] for bin_ in there}
     labels = pd.Series(place).map(names).fillna(UNKNOWN)
     return _enough(labels, users, list(dict.fromkeys(names.values())))
+
+
+def _bounds(edges: np.ndarray, whole: bool, unit: str) -> list[str]:
+    """Names of the bins that edges make, those at both ends open.
+
+    Examples
+    --------
+    >>> _bounds(np.array([6.0, 7.0, 17.0]), True, "")
+    ['5 or less', '6', '7 to 16', '17 or more']
+    >>> _bounds(np.array([0.5, 2.5]), False, "%")
+    ['0.5 % or less', '0.5 to 2.5 %', '2.5 % or more']
+    """
+    begins = [_short(edge) for edge in (np.ceil(edges) if whole else edges)]
+    ends = [_short(edge) for edge in (np.ceil(edges) - 1 if whole else edges)]
+    inner = [low if low == high else f"{low} to {high}" for low, high in zip(begins[:-1], ends[1:], strict=True)]
+    if not begins:
+        return ["any"]
+    first, last = f"{_with_unit(ends[0], unit)} or less", f"{_with_unit(begins[-1], unit)} or more"
+    return [first, *(_with_unit(name, unit) for name in inner), last]
+
+
+def _with_unit(number: str, unit: str) -> str:
+    return f"{number} {unit}" if unit else number
 
 
 def name_levels(values: np.ndarray, users: np.ndarray, most: int = MOST_LEVELS) -> pd.Series:

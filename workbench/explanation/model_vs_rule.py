@@ -1,8 +1,8 @@
-"""Why model and rule disagree: where they act differently, who is right, and a shallow tree of where they part.
+"""Why model and rule disagree: how often, who is right, and a shallow tree of where.
 
 The tree is shown what may be known of a view and what both policies do, never what came of it: it tells where they
-part, not where that pays. What it pays is told on users that the tree did not see, and the tree is itself a rule that
-can be entered into a comparison.
+disagree, not where that pays. What it pays is told on users that the tree did not see, and the tree is itself a rule
+that can be entered into a comparison.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from workbench.datasets.splits import FEWEST_USERS, card_of
 from workbench.delivery import ImageScenario, PrefetchScenario
 from workbench.errors import WorkbenchError, check_whole
 from workbench.evaluation.bootstrap import Interval, cluster_interval, cluster_intervals
-from workbench.explanation.acting import ImagesActing, act_on
+from workbench.explanation.acting import ImagesActing, PagesActing, act_on
 from workbench.explanation.parting_leaves import Leaf, find_leaves
 from workbench.explanation.parting_rule import Policy
 from workbench.explanation.parting_tables import directions_of, separating_features
@@ -34,17 +34,24 @@ from workbench.explanation.parting_words import (
     tree_sentence,
 )
 from workbench.policies.calling import policy_name
+from workbench.studies import image_stage, prefetch_stage
 from workbench.studies.comparison import Unit
+from workbench.studies.image_stage import Views
+from workbench.studies.prefetch_stage import PrefetchViews
+from workbench.studies.wording import OFFLINE
 
 EXPLORATORY = (
-    "Exploratory: no verdict rests on this. The tree saw what may be known and what both do, not what came of it."
+    "Exploratory: no verdict rests on this, and its views are not those of the verdict (on choose, limits were tuned "
+    "and the best rule was picked). The tree saw what may be known and what both do, not what came of it."
 )
-NOWHERE = "Nothing that a policy may know tells where they part."
+NOWHERE = "Nothing that a policy may know tells where they disagree."
+NEARLY = 0.9  # of the views: from this share on they disagree nearly everywhere
+NEARLY_EVERYWHERE = "They disagree nearly everywhere, and nothing that a policy may know tells where they agree."
 
 
 @dataclass(frozen=True)
 class Disagreement:
-    """Where model and rule act differently, and what that is worth.
+    """Where model and rule disagree, which is to act differently, and what that is worth.
 
     Parameters
     ----------
@@ -57,15 +64,15 @@ class Disagreement:
     people : str
         What those are called who are resampled: users, sessions or views.
     share : Interval
-        Share of the views in which they act differently.
+        Share of the views in which they disagree.
     difference : Interval
         The model's net minus the rule's, over all views.
     directions, separating : DataFrame
         As from :mod:`workbench.explanation.parting_tables`.
     leaves : tuple of Leaf
-        Of the tree, where they part in most views first; those where they hardly part are ``elsewhere``.
+        Of the tree, where they disagree in most views first; those where they seldom do are ``elsewhere``.
     elsewhere : Leaf or None
-        All other views together.
+        All other views together; None where these are of fewer than 20 users.
     rule : callable or None
         The tree as a rule, for ``rules=[...]`` of a comparison; None where no leaf is a candidate.
     gains : mapping
@@ -96,23 +103,30 @@ class Disagreement:
 
     @property
     def finding(self) -> str:
-        """In one line, how often they part, and what that is worth."""
+        """In one line, how often they disagree, and in which direction most."""
         return finding_of(self)
 
     @property
     def sentences(self) -> list[str]:
-        """How often they part, who is right, what the tree brings as a rule, what separates; leaves tell their own."""
+        """How often they disagree, who is right, what the tree brings as a rule, what separates; not the leaves."""
         if not self.share.estimate:
             return [share_sentence(self)]
         told = [share_sentence(self), *direction_sentences(self), tree_sentence(self), *separating_sentences(self)]
         return [*filter(None, told), EXPLORATORY]
 
+    @property
+    def written(self) -> str:
+        """The tree as a rule, line by line as one would write it down; a sentence where there is none."""
+        if not self.share.estimate:
+            return share_sentence(self)
+        return tree_sentence(self) if self.rule is None else str(self.rule)
+
     def __str__(self) -> str:
-        return "\n".join([*self.sentences, *leaf_sentences(self)])
+        return "\n".join([*self.sentences, *leaf_sentences(self), OFFLINE])
 
     def _repr_html_(self) -> str:
         first, *rest = self.sentences
-        items = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in [*rest, *leaf_sentences(self)])
+        items = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in [*rest, *leaf_sentences(self), OFFLINE])
         written = f"<pre>{html.escape(str(self.rule))}</pre>" if self.rule is not None else ""
         return f"<p><strong>{html.escape(first)}</strong></p>{f'<ul>{items}</ul>' if items else ''}{written}"
 
@@ -125,10 +139,10 @@ def disagreement(
     scenario: ImageScenario | PrefetchScenario | None = None,
     seed: int = 0,
 ) -> Disagreement:
-    """Find out where and why a model and a rule act differently.
+    """Find out where and why a model and a rule disagree: where they act differently.
 
     A decision tree (scikit-learn: depth 3, leaves of 20 users and more) grows on one half of the users, drawn by seed,
-    to tell in which direction they part; coverage, precision and net of its leaves are told on the other half. It
+    to tell in which direction they disagree; coverage, precision and net of its leaves are told on the other half. It
     sees what a policy may know and what both do, never an outcome.
 
     Parameters
@@ -151,7 +165,8 @@ def disagreement(
     Raises
     ------
     WorkbenchError
-        Where the rule is none, or model, frame and scenario do not belong to one decision.
+        Where the rule is none or not available on these views, where model, frame and scenario do not belong to one
+        decision, or where the views are of fewer than 20 users.
     """
     check_whole("seed", seed, at_least=0)
     if not callable(rule):
@@ -160,8 +175,11 @@ def disagreement(
             "policy of a comparison is result.of(name).policy."
         )
     at_work = act_on(model, frame, scenario)
-    parting = side_by_side(at_work, rule)
+    _check_available(rule, at_work)
     users, people = at_work.users, at_work.people
+    _check_enough(users, people, at_work.frame)
+    parting = side_by_side(at_work, rule)
+    share = cluster_interval(parting.parts.astype(float), users, seed=seed)
     grows = _half(users, seed)
     why_not = _too_few(parting, grows, people)
     leaves, elsewhere = ((), None) if why_not else find_leaves(parting, grows, seed=seed)
@@ -174,7 +192,7 @@ def disagreement(
         views=len(users),
         users=len(np.unique(users)),
         people=people,
-        share=cluster_interval(parting.parts.astype(float), users, seed=seed),
+        share=share,
         difference=cluster_interval(parting.difference, users, seed=seed),
         directions=directions_of(parting, seed=seed),
         separating=separating_features(parting, seed=seed),
@@ -182,9 +200,31 @@ def disagreement(
         elsewhere=elsewhere,
         rule=tree,
         gains=_gains(parting, tree, ~grows, seed) if tree is not None else {},
-        no_tree="" if leaves else why_not or NOWHERE,
+        no_tree="" if leaves else why_not or (NEARLY_EVERYWHERE if share.estimate >= NEARLY else NOWHERE),
         unit=at_work.unit,
     )
+
+
+def _check_available(rule: Policy, at_work: ImagesActing | PagesActing) -> None:
+    if isinstance(at_work, ImagesActing):
+        views = Views(at_work.frame, at_work.context, at_work.outcomes, at_work.users)
+        reason = image_stage.why_not(rule, views, at_work.model.known_by)
+    else:
+        reason = prefetch_stage.why_not(rule, PrefetchViews(at_work.frame, at_work.context, at_work.users))
+    if reason:
+        raise WorkbenchError(
+            f"{card_of(at_work.frame).name}: expected a rule that is available on these views; {policy_name(rule)} is "
+            f"not: {reason}. Take another, such as result.best_rule."
+        )
+
+
+def _check_enough(users: np.ndarray, people: str, frame: pd.DataFrame) -> None:
+    found = len(np.unique(users))
+    if found < FEWEST_USERS:
+        raise WorkbenchError(
+            f"{card_of(frame).name}: expected views of {FEWEST_USERS} {people} or more, to tell where model and rule "
+            f"disagree; these are of {found}. Take a larger part, or load more rows."
+        )
 
 
 def _half(users: np.ndarray, seed: int) -> np.ndarray:
@@ -199,7 +239,7 @@ def _too_few(parting: Parting, grows: np.ndarray, people: str) -> str:
     if min(len(np.unique(users[parts & half])) for half in (grows, ~grows)) >= FEWEST_USERS:
         return ""
     return (
-        f"They act differently for too few {people} to say where: a tree needs {FEWEST_USERS} of them in each of its "
+        f"They disagree for too few {people} to say where: a tree needs {FEWEST_USERS} of them in each of its "
         "two halves."
     )
 

@@ -23,7 +23,7 @@ from workbench.studies.comparison import Unit
 # A candidate does what the model does in most of a leaf's views, and in so many more of them than the rule.
 MOSTLY, WORTH = 0.5, 0.1
 SMALLEST_SHARE = 0.01  # of the views: a smaller leaf is no rule that anyone would keep
-OFTEN = 1.5  # a leaf in which they part so many times as often as in all views is told
+OFTEN = 1.5  # a leaf in which they disagree so many times as often as in all views is told
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,15 @@ class Leaf:
     conditions : tuple of Condition
         None at all for "everywhere else".
     way : str
-        In which direction they part there, on the whole.
+        In which direction they disagree there, on the whole.
     doing : str
-        What the model does there in most of the views in which they part so; empty where that is not told.
+        What the model does there in most of the views in which they disagree so; empty where that is not told.
     action : str, tuple of str or None
         What the tree as a rule does there; None: as the rule does.
     coverage : float
         The leaf's share of the views.
     precision : float
-        Share of its views in which they part in its direction.
+        Share of its views in which they disagree in its direction.
     net : Interval
         The model's net minus the rule's, for each of its views.
     views, users : int
@@ -79,10 +79,11 @@ class Leaf:
 
 
 def find_leaves(parting: Parting, grows: np.ndarray, *, seed: int = 0) -> tuple[tuple[Leaf, ...], Leaf | None]:
-    """Grow the tree, keep the leaves where they part, and sum up the others.
+    """Grow the tree, keep the leaves where they disagree, and sum up the others.
 
     A leaf is kept where it is a candidate: another action than the rule's is the model's in most of its views, and in a
-    tenth more of them than the rule's; or where they part half as often again as in all views.
+    tenth more of them than the rule's; or where they disagree half as often again as in all views (where they disagree
+    in most: agree at most half as often). One leaf of all views that is no candidate tells nothing.
 
     Parameters
     ----------
@@ -94,23 +95,26 @@ def find_leaves(parting: Parting, grows: np.ndarray, *, seed: int = 0) -> tuple[
     Returns
     -------
     tuple of Leaf
-        Where they part in most views first.
+        Where they disagree in most views first.
     Leaf or None
-        Everywhere else; None where nothing is left.
+        Everywhere else; None where that is of fewer than 20 users.
     """
     users, told = parting.acting.users, ~grows
-    overall = parting.parts[grows].mean()
+    often = _often(parting.parts[grows].mean())
 
     def change(inside: np.ndarray) -> tuple[Action | None, str]:
-        action, often = _action(parting, inside & grows), parting.parts[inside & grows].mean() >= OFTEN * overall
-        return action, _way(parting, inside & grows) if action or often else ""
+        seen = inside & grows
+        if not seen.any():
+            return None, ""
+        action = _action(parting, seen)
+        return action, _way(parting, seen) if action or parting.parts[seen].mean() >= often else ""
 
     found = [leaf for stratum in parting.strata for leaf in _grow(parting, stratum, grows, change, seed)]
     members = [belongs(conditions, parting.facts) for conditions in found]
     changes = [change(inside) for inside in members]
-    kept = [i for i, (_, way) in enumerate(changes) if way]
+    kept = [i for i, (action, way) in enumerate(changes) if action or (way and not members[i].all())]
     rest = np.logical_and.reduce([~members[i] for i in kept]) if kept else np.ones(len(users), bool)
-    sets = [*(members[i] for i in kept), *([rest] if (rest & told).any() else [])]
+    sets = [*(members[i] for i in kept), *([rest] if len(np.unique(users[rest & told])) >= FEWEST_USERS else [])]
     bounds = segment_intervals(
         parting.difference[told, None], users[told], [inside[told] for inside in sets], seed=seed
     )
@@ -151,6 +155,17 @@ def _asked(facts: pd.DataFrame) -> pd.DataFrame:
     return facts.drop(columns=number, errors="ignore") if named else facts
 
 
+def _often(overall: float) -> float:
+    """Share of a leaf's views from which it is told, where they disagree in this share of all.
+
+    Examples
+    --------
+    >>> _often(0.25), _often(0.8)
+    (0.375, 0.9)
+    """
+    return min(OFTEN * overall, (1 + overall) / 2)
+
+
 def _action(parting: Parting, inside: np.ndarray) -> Action | None:
     """What agrees most often with the model in these views; None where that is seldom, or hardly more than the rule."""
     ours = parting.ours[inside]
@@ -161,7 +176,7 @@ def _action(parting: Parting, inside: np.ndarray) -> Action | None:
 
 
 def _way(parting: Parting, inside: np.ndarray) -> str:
-    """In which direction they part in most of these views; empty where they never do."""
+    """In which direction they disagree in most of these views; empty where they never do."""
     ways = pd.Series(parting.way[inside & parting.parts]).value_counts()
     return str(ways.index[0]) if len(ways) else ""
 

@@ -18,7 +18,8 @@ MOST_LEVELS = 8  # of a text fact, those with most users, are asked for by thems
 FEWEST_IN_ORDER = 4  # levels, from which groups of them are asked for
 GROWTH = 2
 MOST_VIEWS = 10_000
-DIGITS = 3  # significant ones of a threshold
+DIGITS, MOST_DIGITS = 3, 17  # significant ones of a threshold; those that any number needs at most
+MOVED = 0.01  # rows that rounding a threshold may move, as a share of the smaller side
 
 
 def grow_leaves(
@@ -32,7 +33,7 @@ def grow_leaves(
     same: str,
     seed: int = 0,
 ) -> list[Conditions]:
-    """Grow a tree on some views, and read its leaves as conditions; they part all views among them.
+    """Grow a tree on some views, and read its leaves as conditions; every view is in one.
 
     Leaves grow larger until each holds at least 20 users among the views that the tree grows on, and among the others.
 
@@ -47,7 +48,7 @@ def grow_leaves(
     grows : ndarray of bool, shape (rows,)
         Views that the tree grows on.
     size : int
-        Views of a leaf, at least.
+        Views of a leaf, at least, of all that the tree grows on; of those drawn as many fewer.
     change : callable
         What is done in a leaf, given its views (bool, shape (rows,)); neighbours where the same is done are one leaf.
     same : str
@@ -64,9 +65,14 @@ def grow_leaves(
     if not questions:
         return [()]
     matrix = np.column_stack([question.encode(facts.iloc[rows]) for question in questions])
+    size = max(1, round(size * len(rows) / grows.sum()))
+
+    def change_in(leaf: Conditions) -> Hashable:
+        return change(belongs(leaf, facts))
+
     while True:
         splits = grow_splits(matrix, pd.factorize(target[rows])[0], size, MAX_DEPTH, seed)
-        leaves = [simplify(path) for path in _read(splits, (), questions, lambda leaf: change(belongs(leaf, facts)))]
+        leaves = [simplify(path) for path in _read(splits, (), questions, matrix, change_in)]
         inside = [belongs(leaf, facts) for leaf in leaves]
         fewest = min(len(np.unique(users[leaf & half])) for leaf in inside for half in (grows, ~grows))
         if fewest >= FEWEST_USERS or len(leaves) == 1:
@@ -103,13 +109,13 @@ class _Question:
             return facts[self.fact].to_numpy(float)
         return facts[self.fact].map({level: i + 1.0 for i, level in enumerate(self.order)}).fillna(0.0).to_numpy(float)
 
-    def answers(self, threshold: float, missing_left: bool) -> tuple[Condition, Condition]:
-        """What the left and the right branch of a split say."""
+    def answers(self, threshold: float, missing_left: bool, values: np.ndarray) -> tuple[Condition, Condition]:
+        """What the left and the right branch of a split say; ``values`` are those of the column there."""
         if self.order:
             above = self.order[int(np.floor(threshold)) :]
             levels = tuple(level for level in self.crowd if level in above)
             return Among(self.fact, levels, False), Among(self.fact, levels, True)
-        cut = threshold if self.whole or not np.isfinite(threshold) else _round(threshold)
+        cut = threshold if self.whole or not np.isfinite(threshold) else _round(threshold, values)
         shared = {"whole": self.whole, "gaps": self.gaps}
         left = Between(self.fact, up_to=cut, unknown=missing_left, **shared)
         return left, Between(self.fact, above=cut, unknown=not missing_left, **shared)
@@ -118,8 +124,8 @@ class _Question:
 def _questions(facts: pd.DataFrame, parts: np.ndarray, users: np.ndarray) -> list[_Question]:
     """What may be asked: numbers that differ, levels that at least 20 users share, and groups of such levels.
 
-    Groups are those of a list sorted by how often model and rule part in a level (Breiman et al. 1984, Classification
-    and Regression Trees, 4.2.2).
+    Groups are those of a list sorted by how often model and rule disagree in a level (Breiman et al. 1984,
+    Classification and Regression Trees, 4.2.2).
     """
     asked = []
     for name, values in facts.items():
@@ -142,17 +148,30 @@ def _questions(facts: pd.DataFrame, parts: np.ndarray, users: np.ndarray) -> lis
 
 
 def _read(
-    split: Split | None, path: Conditions, questions: Sequence[_Question], changes: Callable[[Conditions], Hashable]
+    split: Split | None,
+    path: Conditions,
+    questions: Sequence[_Question],
+    matrix: np.ndarray,
+    changes: Callable[[Conditions], Hashable],
 ) -> list[Conditions]:
-    """Leaves below a split; two where the same is done are one."""
+    """Leaves below a split, of the rows of a matrix; two where the same is done are one."""
     if split is None:
         return [path]
-    branches = zip(questions[split.column].answers(split.threshold, split.missing_left), split.below, strict=True)
-    below = [_read(further, (*path, condition), questions, changes) for condition, further in branches]
+    left = split.goes_left(matrix)
+    said = questions[split.column].answers(split.threshold, split.missing_left, matrix[:, split.column])
+    below = [
+        _read(further, (*path, condition), questions, matrix[side], changes)
+        for condition, further, side in zip(said, split.below, (left, ~left), strict=True)
+    ]
     if all(len(leaves) == 1 for leaves in below) and changes(below[0][0]) == changes(below[1][0]):
         return [path]
     return below[0] + below[1]
 
 
-def _round(value: float) -> float:
-    return float(f"{value:.{DIGITS}g}")
+def _round(threshold: float, values: np.ndarray) -> float:
+    """To as few digits as leave nearly all values on their side of it, and either side as good as it was."""
+    below, above = values <= threshold, values > threshold
+    most = MOVED * min(below.sum(), above.sum())
+    middle = (threshold + values[above].min()) / 2 if above.any() else threshold
+    rounded = (float(f"{middle:.{digits}g}") for digits in range(DIGITS, MOST_DIGITS))
+    return next((cut for cut in rounded if ((values <= cut) != below).sum() <= most), threshold)

@@ -1,4 +1,4 @@
-"""Model and rule side by side on the same views: what each does, in which direction they part, what it is worth."""
+"""Model and rule side by side on the same views: what each does, in which direction they disagree, what it is worth."""
 
 from __future__ import annotations
 
@@ -134,9 +134,27 @@ def _of_pages(acting: PagesActing, rule: Policy) -> Parting:
 
 
 def pages_in_words(answer: pd.DataFrame, view_id: np.ndarray) -> np.ndarray:
-    """Pages fetched in each view, whatever their order: sorted, joined; ``nothing``: str, shape (rows,)."""
-    pages = answer.assign(page=answer["page"].astype(str)).sort_values("page").groupby("view_id")["page"]
-    return pages.agg(BETWEEN_PAGES.join).reindex(view_id).fillna(NOTHING).to_numpy(object)
+    """Pages fetched in each view, whatever their order: sorted, joined; ``nothing``: str, shape (rows,).
+
+    Words are written once for each set of pages, as most views share theirs with many others.
+    """
+    words = np.full(len(view_id), NOTHING, object)
+    place = pd.Index(view_id).get_indexer(answer["view_id"])
+    code, names = pd.factorize(answer["page"].astype(str).to_numpy(object), sort=True)
+    order = np.lexsort((code, place))
+    place, code = place[order], code[order]
+    begins = np.flatnonzero(np.diff(place, prepend=-1))
+    nth = np.arange(len(place)) - np.repeat(begins, np.diff(begins, append=len(place)))
+    sets = np.zeros(len(view_id), np.int64)
+    for i in range(nth.max(initial=-1) + 1):  # the first page of each view, the second, ...: as many as are fetched
+        pages = np.zeros(len(view_id), np.int64)
+        pages[place[nth == i]] = code[nth == i] + 1
+        sets = pd.factorize(sets * (len(names) + 1) + pages)[0]
+    one_each = place[begins][np.unique(sets[place[begins]], return_index=True)[1]]
+    shown = np.isin(place, one_each)
+    written = pd.Series(names[code[shown]], dtype=object).groupby(sets[place[shown]]).agg(BETWEEN_PAGES.join)
+    words[place[begins]] = written.to_numpy(object)[np.searchsorted(written.index, sets[place[begins]])]
+    return words
 
 
 def _count(pages: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.evaluation.bootstrap import Interval
+from workbench.explanation.parting_tables import OTHERWISE
 from workbench.explanation.parting_views import SAME
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ def percent(share: float) -> str:
 
 
 def leaf_sentence(leaf: Leaf) -> str:
-    """Where, how often, in which direction, and what it is worth."""
+    """Where, how often, in which direction, and what it is worth there."""
     where = f"Where {leaf.condition}" if leaf.conditions else "Everywhere else" if not leaf.way else "Everywhere"
-    does = f"{leaf.way}{f' (most often: {leaf.doing})' if leaf.doing else ''}" if leaf.way else "they act differently"
+    does = f"{leaf.way}{f' (most often: {leaf.doing})' if leaf.doing else ''}" if leaf.way else "they disagree"
     return (
         f"{where}: {percent(leaf.coverage)} of the views; in {percent(leaf.precision)} of them {does}; model minus "
         f"rule there {leaf.unit.span(leaf.net)} {leaf.unit.per_view}."
@@ -36,22 +37,24 @@ def leaf_sentence(leaf: Leaf) -> str:
 
 
 def finding_of(result: Disagreement) -> str:
-    """In one line, how often they part, and what that is worth."""
+    """In one line, how often they disagree, and in which direction most.
+
+    No net: it would be taken for that of the verdict, which is of other views.
+    """
     if not result.share.estimate:
         return "Model and rule do the same everywhere"
-    return (
-        f"Model and rule part in {percent(result.share.estimate)} of the views; over all of them, model minus "
-        f"rule is {result.unit.span(result.difference)} {result.unit.name}"
-    )
+    often = f"Model and rule disagree in {percent(result.share.estimate)} of the views"
+    most = next(iter(result.directions["direction"]), SAME)
+    return often if most in (SAME, OTHERWISE) else f"{often}, most often so: {most}"
 
 
 def share_sentence(result: Disagreement) -> str:
-    """How often they act differently."""
+    """How often they disagree."""
     share = result.share
     if not share.estimate:
         return f"Model and rule ({result.rule_name}) do the same in all {result.views:,} views."
     return (
-        f"Model and rule ({result.rule_name}) act differently in {percent(share.estimate)} of {result.views:,} views "
+        f"Model and rule ({result.rule_name}) disagree in {percent(share.estimate)} of {result.views:,} views "
         f"({percent(share.low)} to {percent(share.high)}); model minus rule over all of them "
         f"{result.unit.span(result.difference)} {result.unit.per_view}."
     )
@@ -69,7 +72,7 @@ def direction_sentences(result: Disagreement) -> list[str]:
 
 
 def leaf_sentences(result: Disagreement) -> list[str]:
-    """Where they part, a sentence a leaf, and everywhere else."""
+    """Where they disagree, a sentence a leaf, and everywhere else."""
     rest = [result.elsewhere] if result.elsewhere is not None and result.leaves else []
     return [leaf.sentence for leaf in (*result.leaves, *rest)]
 
@@ -90,16 +93,32 @@ def tree_sentence(result: Disagreement) -> str:
 
 
 def separating_sentences(result: Disagreement) -> list[str]:
-    """The feature whose SHAP values separate each direction most from the views where they do the same."""
+    """The feature whose SHAP values separate each direction most, and beyond noise, from the views where they agree."""
     table = result.separating
     if table.empty:
         return []
-    first = table.groupby("direction", sort=False).head(1)
+    beyond = table[(table["low"] > 0) | (table["high"] < 0)]
+    if beyond.empty:
+        return ["No feature's SHAP values separate the views where they disagree from the others beyond noise."]
+    features, question = table["feature"].nunique(), table.attrs["question"]
     return [
-        f"What separates the views where {row.direction}: {row.feature} pushes the {table.attrs['question']} by "
-        f"{row.difference:+.2f} ({row.low:+.2f} to {row.high:+.2f}) more than where they do the same."
-        for row in first.head(TOLD).itertuples()
+        f"What separates the views where {row.direction}: {row.feature} pushes the {question} by "
+        f"{_gap(row.difference, row.low, row.high)} than where they do the same, the most beyond noise of {features} "
+        "features."
+        for row in beyond.groupby("direction", sort=False).head(1).head(TOLD).itertuples()
     ]
+
+
+def _gap(difference: float, low: float, high: float) -> str:
+    """A difference beyond noise, as a reader says it.
+
+    Examples
+    --------
+    >>> _gap(1.2, 0.5, 2.0), _gap(-1.86, -2.5, -1.0)
+    ('1.20 (0.50 to 2.00) more', '1.86 (1.00 to 2.50) less')
+    """
+    near, far = sorted((abs(low), abs(high)))
+    return f"{abs(difference):.2f} ({near:.2f} to {far:.2f}) {'more' if difference > 0 else 'less'}"
 
 
 def capital(sentence: str) -> str:

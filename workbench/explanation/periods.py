@@ -1,4 +1,4 @@
-"""Telling two periods apart by context alone: cross-validated scores, their AUC, and what gives the period away."""
+"""Telling two parts, such as periods, apart by context alone: scores, their AUC, and what gives the part away."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ HISTORY_NAMES = {
     "usual_share": "how usual that page is",
 }
 TREES, DEPTH, LEARNING_RATE, LEAST_WEIGHT = 80, 4, 0.1, 20.0  # chosen: small, for it need only see a shift
+A_SIDE = round(LEAST_WEIGHT / 0.25)  # views: a view that may be either weighs a quarter at most
 BINS = 256  # of the scores, equally filled; ties count as half
 RESAMPLES_A_BATCH = 250
 
@@ -173,11 +174,14 @@ def _grow(matrix: np.ndarray, later: np.ndarray, kinds: list[str], seed: int) ->
 
 
 def _places(booster: xgboost.Booster, matrix: np.ndarray, kinds: list[str]) -> np.ndarray:
-    """Place of each row's score in its fold, from 0 to 1: margins of different trees do not compare."""
+    """Place of each row's score in its fold, from 0 to 1: margins of different trees do not compare.
+
+    Where all are equal, whatever the size of the fold, each is at 0.5.
+    """
     import xgboost
 
     rows = xgboost.DMatrix(matrix, feature_types=kinds, enable_categorical=True)
-    return rankdata(booster.predict(rows, output_margin=True)) / len(matrix)
+    return (rankdata(booster.predict(rows, output_margin=True)) - 0.5) / len(matrix)
 
 
 def _named(scores: Scores) -> Iterator[tuple[str, np.ndarray]]:

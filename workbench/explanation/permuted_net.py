@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,13 +24,26 @@ from workbench.policies.calling import call_policy
 from workbench.policies.prefetch_chances import fetches_at
 
 Rngs = Sequence[np.random.Generator]  # one a repeat
-Redealt = Callable[[Rngs], list[np.ndarray]]  # net of each view in each repeat, one feature dealt out anew
+# Of each repeat, one feature dealt out anew: the net of each view, and whether another decision is taken in it.
+Redealt = Callable[[Rngs], list[tuple[np.ndarray, np.ndarray]]]
 GROUPED = " by "  # in the name of a feature that a group of views has its own counts for
 CROSSED = " x "
 
 
-def net_lost(acting: ImagesActing | PagesActing, repeats: int, seed: int) -> tuple[list[str], np.ndarray]:
-    """Net as it is minus net with one feature permuted, averaged over repeats.
+class Lost(NamedTuple):
+    """What decisions lose without each feature.
+
+    ``features`` are those that the trees use, as a reader knows them; ``net`` is the net lost in each view, ``turned``
+    the share of repeats in which another decision is taken in it: ndarray of float, shape (views, features).
+    """
+
+    features: list[str]
+    net: np.ndarray
+    turned: np.ndarray
+
+
+def net_lost(acting: ImagesActing | PagesActing, repeats: int, seed: int) -> Lost:
+    """Net as it is minus net with one feature permuted, and how often the decision turns, averaged over repeats.
 
     Of images a context column is dealt out anew among the views, and the policy is asked again where that changes
     something; Save-Data is heeded as it really is.
@@ -49,27 +63,23 @@ def net_lost(acting: ImagesActing | PagesActing, repeats: int, seed: int) -> tup
 
     Returns
     -------
-    features : list of str
-        Those that the trees use, as a reader knows them.
-    lost : ndarray of float, shape (views, features)
-        In net.
+    Lost
     """
-    as_is = acting.net(acting.ask(acting.ours))
-    redealt = _of_images(acting) if isinstance(acting, ImagesActing) else _of_pages(acting)
-    columns = [
-        np.mean(
-            [as_is - net for net in anew([np.random.default_rng([seed, place, i]) for i in range(repeats)])], axis=0
-        )
-        for place, anew in enumerate(with_bar(list(redealt.values()), "permuted features"))
-    ]
-    return list(redealt), np.column_stack([np.empty((len(as_is), 0)), *columns])
+    answer = acting.ask(acting.ours)
+    as_is = acting.net(answer)
+    redealt = _of_images(acting, answer) if isinstance(acting, ImagesActing) else _of_pages(acting, answer)
+    lost, turned = [np.empty((len(as_is), 0))], [np.empty((len(as_is), 0))]
+    for place, anew in enumerate(with_bar(list(redealt.values()), "permuted features")):
+        told = anew([np.random.default_rng([seed, place, i]) for i in range(repeats)])
+        lost.append(np.mean([as_is - net for net, _ in told], axis=0)[:, None])
+        turned.append(np.mean([other for _, other in told], axis=0)[:, None])
+    return Lost(list(redealt), np.hstack(lost), np.hstack(turned))
 
 
-def _of_images(acting: ImagesActing) -> dict[str, Redealt]:
-    names = np.asarray(acting.scenario.ladder.names, dtype=object)
-    as_is = names[acting.ask(acting.ours)]
+def _of_images(acting: ImagesActing, real: np.ndarray) -> dict[str, Redealt]:
+    as_is = np.asarray(acting.scenario.ladder.names, dtype=object)[real]
 
-    def without(column: str, rngs: Rngs) -> list[np.ndarray]:
+    def without(column: str, rngs: Rngs) -> list[tuple[np.ndarray, np.ndarray]]:
         values = acting.context[column]
         dealt = [values.iloc[rng.permutation(len(values))].set_axis(values.index) for rng in rngs]
         changed = [_differs(values, other) for other in dealt]
@@ -77,13 +87,14 @@ def _of_images(acting: ImagesActing) -> dict[str, Redealt]:
         # Asked all at once: repeats have contexts in common, and each is worked out once.
         said = _say(acting, pd.concat(shown, ignore_index=True))
         ends = np.cumsum([rows.sum() for rows in changed])[:-1]
-        return [net_of(rows, part) for rows, part in zip(changed, np.split(said, ends), strict=True)]
+        return [decided(rows, part) for rows, part in zip(changed, np.split(said, ends), strict=True)]
 
-    def net_of(rows: np.ndarray, said: np.ndarray) -> np.ndarray:
+    def decided(rows: np.ndarray, said: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         answer = as_is.copy()
         answer[rows] = said
         # The context that is asked about stays the real one, and with it the views that save data.
-        return acting.net(acting.ask(lambda context: answer))
+        sent = acting.ask(lambda context: answer)
+        return acting.net(sent), sent != real
 
     used = {source for head in acting.model.heads_.values() for source in _used(head.booster, head.encoding.sources)}
     return {readable(column): _bound(without, column) for column in acting.context if column in used}
@@ -101,7 +112,7 @@ def _say(acting: ImagesActing, context: pd.DataFrame) -> np.ndarray:
     return np.asarray(call_policy(acting.ours, context, acting.scenario), dtype=object)
 
 
-def _bound(without: Callable[[str, Rngs], list[np.ndarray]], feature: str) -> Redealt:
+def _bound(without: Callable[[str, Rngs], list[tuple[np.ndarray, np.ndarray]]], feature: str) -> Redealt:
     return lambda rngs: without(feature, rngs)
 
 
@@ -118,22 +129,27 @@ class _Candidates:
     acting: PagesActing
     pairs: Pairs
     of_view: np.ndarray
+    real: pd.DataFrame  # what is fetched as it is
 
     def columns_of(self, feature: str) -> list[int]:
         return [i for i, name in enumerate(self.pairs.names) if source_of(name) == feature]
 
-    def net(self, matrix: np.ndarray) -> np.ndarray:
-        """Chances, fetches, replay: net of each view."""
+    def decided(self, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Chances, fetches, replay: net of each view, and whether other pages are fetched in it."""
         model, limit, scenario = self.acting.model, self.acting.ours.limit, self.acting.scenario
         margin = model.booster_.inplace_predict(matrix, predict_type="margin")
         chance = as_chances(margin, self.pairs.row, model.platt_, len(self.acting.context))
         pages = model.counts_.pages.pages
         top = as_answer(self.acting.context, pages, (self.pairs.row, self.pairs.page), chance, scenario.k)
-        return self.acting.net(fetches_at(top, scenario.break_even if limit is None else limit, scenario.k))
+        fetched = fetches_at(top, scenario.break_even if limit is None else limit, scenario.k)
+        both = pd.concat([answer[["view_id", "page"]].astype(str) for answer in (self.real, fetched)])
+        other = both.drop_duplicates(keep=False)["view_id"]  # a view and page that only one of them fetches
+        turned = self.acting.frame["view_id"].astype(str).isin(set(other)).to_numpy()
+        return self.acting.net(fetched), turned
 
-    def without(self, feature: str, rngs: Rngs) -> list[np.ndarray]:
-        """Net of each view in each repeat, a feature dealt out anew."""
-        return [self.net(self._dealt(feature, rng)) for rng in rngs]
+    def without(self, feature: str, rngs: Rngs) -> list[tuple[np.ndarray, np.ndarray]]:
+        """What is decided in each repeat, a feature dealt out anew."""
+        return [self.decided(self._dealt(feature, rng)) for rng in rngs]
 
     def _dealt(self, feature: str, rng: np.random.Generator) -> np.ndarray:
         columns = self.columns_of(feature)
@@ -158,11 +174,11 @@ class _Candidates:
         return first[rng.permutation(len(views))][view]
 
 
-def _of_pages(acting: PagesActing) -> dict[str, Redealt]:
+def _of_pages(acting: PagesActing, real: pd.DataFrame) -> dict[str, Redealt]:
     pairs = acting.model.describe(acting.context)
     _, first, view = np.unique(pairs.row, return_index=True, return_inverse=True)
     of_view = [_same(column, column[first][view]) for column in pairs.matrix.T]
-    candidates = _Candidates(acting, pairs, np.array(of_view))
+    candidates = _Candidates(acting, pairs, np.array(of_view), real)
     sources = [source_of(name) for name in pairs.names]
     used = _used(acting.model.booster_, sources)
     return {feature: _bound(candidates.without, feature) for feature in dict.fromkeys(sources) if feature in used}

@@ -38,7 +38,7 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class Workshop:
+class Retraining:
     """A trained model on the views of ``choose``, ready to be compared with what is trained without some features.
 
     Parameters
@@ -76,7 +76,7 @@ class Workshop:
         )
 
 
-def open_workshop(split: Split, model: Model, scenario: Scenario | None = None) -> Workshop:
+def prepare_retraining(split: Split, model: Model, scenario: Scenario | None = None) -> Retraining:
     """Set a model, as trained, to work on ``choose``.
 
     Raises
@@ -94,7 +94,7 @@ def open_workshop(split: Split, model: Model, scenario: Scenario | None = None) 
             f"{str(model)[:80]}."
         )
     here = act_on(model, split.choose, scenario)
-    return Workshop(split, model, here, here.net(here.ask(here.ours)))
+    return Retraining(split, model, here, here.net(here.ask(here.ours)))
 
 
 def removable(model: Model) -> Mapping[str, str]:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from workbench.delivery import ImageScenario, PrefetchScenario, longest_rtt_ms, slowest_downlink_mbps
+from workbench.delivery import ImageScenario, PrefetchScenario
 from workbench.errors import WorkbenchError
-from workbench.explanation.shap_exact import as_codes, exact_shap, slices, unite
+from workbench.explanation.questions import LateQuestion, late_question
+from workbench.explanation.shap_exact import as_codes, as_read, exact_shap, slices, unite
 from workbench.explanation.shap_next_page import VIEWS_EXPLAINED, draw_views, explain_next_page
 from workbench.models import NetworkQuality, NextPage
-from workbench.policies.images import base_assumptions
 
 if TYPE_CHECKING:
     import shap
@@ -50,12 +50,15 @@ def shap_values(
     """Explain one question, for each view: what pushes the model's answer up or down?
 
     The question to a network-quality model: how likely is a quantity worse than the edge at which the large images are
-    just late? To a next-page model: how likely is its first choice the next page
-    (:func:`workbench.explanation.shap_next_page.explain_next_page`)?
+    just late? Where the budget is so tight that these always are, it is about the largest images that are not, and says
+    so (:func:`workbench.explanation.questions.late_question`). To a next-page model: how likely is its first choice the
+    next page (:func:`workbench.explanation.shap_next_page.explain_next_page`)?
 
     Exact values from XGBoost (Lundberg et al. 2020, TreeSHAP), worked out once per distinct encoded row and in batches;
-    a bar shows where that takes a while. Encoded columns are summed to their source feature, the threshold's share is
-    one bar of its own. Each view's values are held against the margin that the model predicts.
+    a bar shows where that takes a while. Batches bound what is encoded and explained at a time; what is kept grows with
+    the views: the distinct rows, and three tables of views by features that are given back (take fewer ``views`` where
+    they are millions). Encoded columns are summed to their source feature, the threshold's share is one bar of its own.
+    Each view's values are held against the margin that the model predicts.
 
     Parameters
     ----------
@@ -63,8 +66,9 @@ def shap_values(
     frame : DataFrame, shape (rows, columns)
         Canonical measurements or context; for a next-page model canonical navigations, whole sessions.
     quantity : str, optional
-        Measured quantity asked about; default throughput where the model knows it, else RTT. The other one is taken
-        at its median in training, or at its assumed value. A next-page model has none to ask about.
+        Measured quantity asked about; default throughput where the model knows it and the budget leaves it a limit,
+        else RTT. The other one is taken at its median in training, or at its assumed value. A next-page model has none
+        to ask about.
     scenario : ImageScenario or PrefetchScenario, optional
         Of images: whose budget and images set the edge. A next page is as likely whatever a prefetch is worth, so that
         a prefetch scenario is taken and changes nothing.
@@ -85,8 +89,8 @@ def shap_values(
     Raises
     ------
     WorkbenchError
-        Where the model is none, does not know the quantity, or takes another scenario; where the budget cannot be met
-        whatever the quantity is.
+        Where the model is none, does not know the quantity, or takes another scenario; where even the smallest
+        images are late whatever the quantity is.
     AssertionError
         Where values do not add up to the margin.
     """
@@ -101,12 +105,7 @@ def shap_values(
     if scenario is not None and not isinstance(scenario, ImageScenario):
         raise WorkbenchError(f"a network-quality model takes a wb.ImageScenario; got {scenario!r}.")
     drawn = frame if views is None else draw_views(frame, views, seed)
-    return _explain_network(model, drawn, quantity or default_quantity(model), scenario or ImageScenario())
-
-
-def default_quantity(model: NetworkQuality) -> str:
-    """The quantity that is asked about where none is named: throughput where the model knows it, else its first."""
-    return "downlink_mbps" if "downlink_mbps" in model.quantities else model.quantities[0]
+    return _explain_network(model, drawn, late_question(model, drawn, quantity, scenario or ImageScenario()))
 
 
 def _refuse_other_questions(quantity: str | None, scenario: object) -> None:
@@ -118,13 +117,11 @@ def _refuse_other_questions(quantity: str | None, scenario: object) -> None:
         raise WorkbenchError(f"a next-page model takes a wb.PrefetchScenario, or none; got {scenario!r}.")
 
 
-def _explain_network(
-    model: NetworkQuality, frame: pd.DataFrame, quantity: str, scenario: ImageScenario
-) -> shap.Explanation:
+def _explain_network(model: NetworkQuality, frame: pd.DataFrame, question: LateQuestion) -> shap.Explanation:
     """Encode batch by batch, explain each distinct row, and tell it for every view."""
     import shap
 
-    edge = late_edge(model, frame, quantity, scenario)
+    quantity, edge = question.quantity, question.edge
     parts = slices(len(frame), ROWS_A_BATCH)
     encoded = (model.encode(frame.iloc[part], quantity) for part in parts or [slice(0, 0)])
     matrix, which = unite(encoded)
@@ -134,7 +131,7 @@ def _explain_network(
     context = model.context(frame)
     numbers, shown, coded = [], [], []
     for feature in shares.features:
-        shown.append(_as_read(context[feature]) if feature in context else np.full(len(frame), edge, object))
+        shown.append(as_read(context[feature]) if feature in context else np.full(len(frame), edge, object))
         numbers.append(_as_numbers(matrix, head.encoding.features, feature, edge)[which])
         if np.isnan(numbers[-1]).all():
             numbers[-1] = as_codes(shown[-1])
@@ -145,7 +142,7 @@ def _explain_network(
         data=np.column_stack(numbers),
         display_data=np.column_stack(shown),
         feature_names=[readable(feature) for feature in shares.features],
-        output_names=_in_words(quantity, edge),
+        output_names=question.words,
     )
     explanation.card, explanation.index, explanation.coded = frame.attrs.get("card"), frame.index, tuple(coded)
     return explanation
@@ -162,60 +159,9 @@ def readable(column: str) -> str:
     return READABLE.get(column, column.replace("_", " "))
 
 
-def late_edge(model: NetworkQuality, frame: pd.DataFrame, quantity: str, scenario: ImageScenario) -> float:
-    """Value of a quantity beyond which the large images are late, the other quantity at its usual value.
-
-    Raises
-    ------
-    WorkbenchError
-        Where there is no such value: the budget is missed or met whatever the quantity is.
-    """
-    card = frame.attrs.get("card")
-    usual = base_assumptions(card) if card else {}
-    usual |= {name: float(head.levels[50]) for name, head in model.heads_.items()}
-    large = scenario.view_bytes[-1]
-    if quantity == "downlink_mbps":
-        edge = float(
-            slowest_downlink_mbps(large, _usual(usual, "rtt_ms"), scenario.budget_ms, scenario.connection_rtts)
-        )
-    elif quantity == "rtt_ms":
-        usual_mbps = _usual(usual, "downlink_mbps")
-        edge = float(longest_rtt_ms(large, usual_mbps, scenario.budget_ms, scenario.connection_rtts))
-    else:
-        edge = scenario.budget_ms
-    if not 0 < edge < np.inf:
-        raise WorkbenchError(
-            f"at a budget of {scenario.budget_ms:g} ms the large images are late whatever {quantity} is; take a larger "
-            "budget."
-        )
-    return edge
-
-
-def _usual(usual: dict[str, float], quantity: str) -> float:
-    if quantity not in usual:
-        raise WorkbenchError(
-            f"{quantity} is neither predicted nor assumed: pass a frame from wb.load() or wb.measurements(df, "
-            f"assume={{{quantity!r}: (low, base, high)}})."
-        )
-    return usual[quantity]
-
-
 def _as_numbers(matrix: np.ndarray, encoded: list[str], feature: str, edge: float) -> np.ndarray:
     """A feature as one number a row, for colour: itself, or its past mean of the log; missing where it has neither."""
     for name in (feature, f"{feature}|log"):
         if name in encoded:
             return matrix[:, encoded.index(name)].astype(float)
     return np.full(len(matrix), edge if feature == THE_QUESTION else np.nan)
-
-
-def _as_read(values: pd.Series) -> np.ndarray:
-    return values.astype(object).where(values.notna(), "unknown").to_numpy(object)
-
-
-def _in_words(quantity: str, edge: float) -> str:
-    what = {
-        "downlink_mbps": f"throughput is below {edge:.1f} Mbit/s",
-        "rtt_ms": f"the round trip is above {edge:.0f} ms",
-        "page_load_ms": f"the page takes longer than {edge:.0f} ms",
-    }[quantity]
-    return f"log-odds that {what}"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from workbench.features.encoding import distinct_rows
+
 if TYPE_CHECKING:
     import xgboost
 
@@ -35,33 +37,12 @@ class Shares:
     base: np.ndarray
 
 
-def distinct_rows(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each feature row once, and which of them every row is.
-
-    Rows are told apart by a hash of 64 bits; among a million rows two fall together with a chance of 3e-8.
-
-    Parameters
-    ----------
-    matrix : ndarray of float32, shape (rows, features)
-
-    Returns
-    -------
-    distinct : ndarray of float32, shape (distinct rows, features)
-    which : ndarray of int, shape (rows,)
-
-    Examples
-    --------
-    >>> distinct, which = distinct_rows(np.array([[1.0], [2.0], [1.0]]))
-    >>> distinct[which].ravel().tolist(), len(distinct)
-    ([1.0, 2.0, 1.0], 2)
-    """
-    hashed = pd.util.hash_pandas_object(pd.DataFrame(matrix), index=False)
-    _, first, which = np.unique(hashed, return_index=True, return_inverse=True)
-    return matrix[first], which
-
-
 def unite(batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct rows of all batches, from those of each as :func:`distinct_rows` gives them; at least one batch."""
+    """Distinct rows of all batches, from those of each as :func:`workbench.features.encoding.distinct_rows` gives them.
+
+    At least one batch. Kept meanwhile are the distinct rows of each batch, and one number a row: where all rows differ,
+    all of them.
+    """
     kept, places, offset = [], [], 0
     for rows, which in batches:
         kept.append(rows)
@@ -107,6 +88,17 @@ def exact_shap(booster: xgboost.Booster, rows: np.ndarray, sources: Sequence[str
     return Shares(features, summed[:, :-1], summed[:, -1])
 
 
+def as_read(values: pd.Series) -> np.ndarray:
+    """Values as a reader knows them; "unknown" where there is none: object, shape (rows,).
+
+    Examples
+    --------
+    >>> as_read(pd.Series(["a", None])).tolist()
+    ['a', 'unknown']
+    """
+    return values.astype(object).where(values.notna(), "unknown").to_numpy(object)
+
+
 def as_codes(shown: np.ndarray) -> np.ndarray:
     """Values as a reader knows them, numbered in the order of their names: float, shape (rows,).
 
@@ -139,11 +131,12 @@ def slices(total: int, size: int) -> list[slice]:
 def with_bar[Part](parts: Sequence[Part], what: str) -> Iterator[Part]:
     """Yield the parts of a piece of work; where it takes a while, a bar tells how far it is.
 
-    The bar obeys ``TQDM_DISABLE``, which is set where notebooks are rendered.
+    In JupyterLab it is a widget, which leaves nothing behind; it obeys ``TQDM_DISABLE``, which is set where notebooks
+    are rendered.
     """
     if len(parts) < 2:
         yield from parts
         return
-    from tqdm import tqdm
+    from tqdm.auto import tqdm
 
-    yield from tqdm(parts, desc=what, unit="batch", leave=False, delay=QUICK_S)
+    yield from tqdm(parts, desc=what, unit="step", leave=False, delay=QUICK_S)

@@ -11,7 +11,8 @@ from pandas.api.types import is_numeric_dtype
 
 from workbench.datasets.splits import sample_users
 from workbench.errors import check_whole
-from workbench.explanation.shap_exact import as_codes, distinct_rows, exact_shap, unite, with_bar
+from workbench.explanation.shap_exact import as_codes, as_read, exact_shap, unite, with_bar
+from workbench.features.encoding import distinct_rows
 from workbench.features.navigation_features import session_batches
 from workbench.features.navigation_layout import HOURS_A_BAND
 from workbench.models import NextPage
@@ -76,7 +77,8 @@ def explain_next_page(
     """Explain the model's first choice in each view: what makes that page the likeliest next one?
 
     Exact values from XGBoost (Lundberg et al. 2020, TreeSHAP), worked out once per distinct feature row and in batches;
-    features that count the same thing are summed to the one that a reader knows.
+    features that count the same thing are summed to the one that a reader knows. Candidates are described 4,000 views
+    at a time; what is kept is one feature row a view, and what is given back.
 
     Parameters
     ----------
@@ -188,17 +190,13 @@ def _as_read(feature: str, context: pd.DataFrame, number: np.ndarray) -> np.ndar
     elif feature in (HABITS, LINKS):
         shown = ["yes" if value > 0 else "no" for value in number]
     elif feature == DEVICE_AND_HOUR and {"device", "local_hour"} <= set(context):
-        device, hour = _told(context["device"]), _told(context["local_hour"])
+        device, hour = as_read(context["device"]), as_read(context["local_hour"])
         shown = [f"{one}, {_hour(other)}" for one, other in zip(device, hour, strict=True)]
     elif feature not in SHOWN and (column := _column_of(feature, context)):
-        return _told(context[column])
+        return as_read(context[column])
     else:
         shown = ["unknown" if np.isnan(value) else f"{value:g}" for value in number]
     return np.array(shown, dtype=object)
-
-
-def _told(values: pd.Series) -> np.ndarray:
-    return values.astype(object).where(values.notna(), "unknown").to_numpy(object)
 
 
 def _hour(hour: float | str) -> str:

@@ -11,7 +11,7 @@ from workbench.evaluation.segments import segment_intervals
 from workbench.explanation.acting import ImagesActing, PagesActing
 from workbench.explanation.levels import OTHER, name_levels, number_levels
 from workbench.explanation.periods import column_in_words, period_context
-from workbench.explanation.shap_by_feature import default_quantity, late_edge
+from workbench.explanation.questions import late_question
 from workbench.features.navigation import NO_PAGE, encode, next_codes
 from workbench.features.network import worse_than
 from workbench.models import NetworkQuality, NextPage
@@ -25,9 +25,10 @@ COLUMNS = ["feature", "value", "views", "users", "share", "low", "high"]
 def look_at_rows(here: ImagesActing | PagesActing, seed: int = 0) -> pd.DataFrame:
     """What the worst tenth of the views have in common.
 
-    Views are ranked by log-loss: of the answer to "is the network worse than the edge at which the large images are
-    just late?", or of the chance that the model gave to the page that was opened next (or to the end). Those that are
-    as wrong as the last of the tenth are among the worst too: all views, it may be, whose next page was no candidate.
+    Views are ranked by log-loss: of the answer to "is the network worse than the edge at which the images are just
+    late?" (:func:`workbench.explanation.questions.late_question`), or of the chance that the model gave to the page
+    that was opened next (or to the end). Those that are as wrong as the last of the tenth are among the worst too: all
+    views, it may be, whose next page was no candidate.
 
     Parameters
     ----------
@@ -75,8 +76,8 @@ def log_losses(here: ImagesActing | PagesActing) -> np.ndarray:
 def _of_networks(
     model: NetworkQuality, frame: pd.DataFrame, context: pd.DataFrame, scenario: ImageScenario
 ) -> np.ndarray:
-    quantity = default_quantity(model)
-    edge = late_edge(model, frame, quantity, scenario)
+    asked = late_question(model, frame, None, scenario)
+    quantity, edge = asked.quantity, asked.edge
     chance = model.chance_worse(context, quantity, np.array([edge]))[:, 0]
     values = frame[quantity].to_numpy(float)
     right = np.where(worse_than(values, np.array(edge), quantity), chance, 1 - chance)

@@ -6,35 +6,35 @@ importance, then redundant ones, then those that tell the period; and look at si
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from workbench.datasets.cards import Card
-from workbench.datasets.navigation_schema import NAVIGATION_HISTORY
 from workbench.datasets.splits import Split
+from workbench.errors import WorkbenchError
 from workbench.evaluation.bootstrap import Interval
-from workbench.explanation.data_checks import drift, spokesman
-from workbench.explanation.feature_groups import group_features
+from workbench.explanation.acting import ImagesActing, PagesActing
+from workbench.explanation.data_checks import drift
+from workbench.explanation.feature_groups import group_features, representative
 from workbench.explanation.feature_importance import Importance
 from workbench.explanation.feature_importance import importance as importance_of
-from workbench.explanation.retraining import Model, Scenario, effect_columns, open_workshop, removable
+from workbench.explanation.importance_words import beyond_noise
+from workbench.explanation.retraining import Model, Scenario, effect_columns, prepare_retraining, removable
 from workbench.explanation.shap_exact import with_bar
-from workbench.explanation.shap_next_page import HABITS
-from workbench.explanation.single_rows import look_at_rows
-from workbench.models import NextPage
+from workbench.explanation.single_rows import COLUMNS, look_at_rows
 from workbench.studies.comparison import Unit
 
-WEAK, REDUNDANT, PERIOD, ROWS = (
+WEAK, REDUNDANT, SHIFTED, ROWS = (
     "drop weak columns",
     "drop redundant columns",
-    "drop what tells the period",
+    "drop what tells choose from train",
     "look at single rows",
 )
 USED_UP = (
-    "Whoever picks a step by its effect on choose has used choose up: only test can say what the step is worth, and it "
+    "Steps are picked on choose and told on choose, which flatters them: only test can say what one is worth, and it "
     "is read once."
 )
 SAID = 3
@@ -70,10 +70,18 @@ class Habits:
     def finding(self) -> str:
         """In one line, whether a step changes anything."""
         tried = self.table.dropna(subset=["net"])
-        telling = tried[(tried["net_low"] > 0) | (tried["net_high"] < 0)]
-        if telling.empty:
+        if tried.empty:
+            return "No habit of tabular work had anything to drop"
+        sure = [
+            beyond_noise(self.unit, low, high) for low, high in zip(tried["net_low"], tried["net_high"], strict=True)
+        ]
+        told = [
+            f"{step} {'gains' if way > 0 else 'costs'} net"
+            for step, way in zip(tried["step"], sure, strict=True)
+            if way
+        ]
+        if not told:
             return "No habit of tabular work changes the net beyond chance"
-        told = [f"{row['step']} {'gains' if row['net'] > 0 else 'costs'} net" for _, row in telling.iterrows()]
         return f"Of the habits of tabular work, {' and '.join(told)}"
 
     @property
@@ -86,7 +94,7 @@ class Habits:
         if not row["dropped"]:
             return f"{begin}: {row['said']}."
         net = Interval(row["net"], row["net_low"], row["net_high"], 0)
-        chance = ", within chance" if net.low <= 0 <= net.high else ""
+        chance = "" if beyond_noise(self.unit, net.low, net.high) else ", within chance"
         size = _saved(row["kilobytes_saved"])
         return f"{begin} ({', '.join(row['dropped'])}): {self.unit.span(net)} {self.unit.name}{chance}, {size}."
 
@@ -104,11 +112,13 @@ def try_habits(
     - *drop weak columns*: those whose permutation importance in net has an interval that does not lie above zero, or
       that no tree uses;
     - *drop redundant columns*: of each group that says the same, all but one (as ``redundancy`` does);
-    - *drop what tells the period*: columns without which ``drift(split.train, split.choose)`` sees clearly less;
+    - *drop what tells choose from train*: columns without which ``drift(split.train, split.choose)`` sees clearly
+      less, history and signals left aside;
     - *look at single rows*: what the views have in common that the model is most wrong about; nothing is trained.
 
-    A step trains the model again without its columns; both act at the declared price, no limit is tuned. The columns
-    of the first and the third step are picked by looking at ``choose``, so their effect there flatters a little.
+    A step trains the model again without its columns; both act at the declared price, no limit is tuned. Steps are
+    picked on ``choose`` (redundant columns on ``train``) and told on ``choose``, which flatters them. A step that the
+    data do not allow, such as a shift between parts of few users, says why in ``said``.
 
     Parameters
     ----------
@@ -127,37 +137,64 @@ def try_habits(
     Raises
     ------
     WorkbenchError
-        Where the model was not trained on the split, or choose or train are too small to be told apart.
+        Where the model was not trained on the split, or does not belong to the scenario.
     """
-    shop, names = open_workshop(split, model, scenario), removable(model)
-    ranked = importance or importance_of(model, split.choose, scenario=shop.here.scenario, seed=seed)
+    bench, names = prepare_retraining(split, model, scenario), removable(model)
+    # Before anything is trained: what fails must not take results with it.
+    worst, said_of_rows = _worst(bench.here, seed)
+
+    def weak() -> tuple[str, ...]:
+        ranked = importance or importance_of(model, split.choose, scenario=bench.here.scenario, seed=seed)
+        return _weak(ranked.table, names, bench.here.unit)
+
     picked = {
-        WEAK: _weak(ranked.table, names),
-        REDUNDANT: _redundant(split, model, names, seed),
-        PERIOD: _telling(split, model, names, seed),
+        WEAK: _unless_refused(weak),
+        REDUNDANT: _unless_refused(lambda: _redundant(split, model, names, seed)),
+        SHIFTED: _unless_refused(lambda: _telling(split, model, names, seed)),
     }
     rows = []
-    for step, dropped in with_bar(list(picked.items()), "retraining"):
+    for step, (dropped, refused) in with_bar(list(picked.items()), "retraining"):
         all_of_them = len(dropped) == len(names)
-        said = NOTHING[step] if not dropped else "that would be every column" if all_of_them else ""
-        effect = shop.without([names[name] for name in dropped], seed) if dropped and not all_of_them else None
+        said = (refused or NOTHING[step]) if not dropped else "that would be every column" if all_of_them else ""
+        effect = bench.without([names[name] for name in dropped], seed) if dropped and not all_of_them else None
         rows.append({"step": step, "dropped": () if all_of_them else dropped} | effect_columns(effect) | {"said": said})
-    worst = look_at_rows(shop.here, seed)
-    rows.append({"step": ROWS, "dropped": ()} | effect_columns(None) | {"said": _shared_in_words(worst)})
-    users = len(np.unique(shop.here.users))
-    return Habits(pd.DataFrame(rows), worst, shop.here.unit, len(shop.net), users, split.card)
+    rows.append({"step": ROWS, "dropped": ()} | effect_columns(None) | {"said": said_of_rows})
+    users = len(np.unique(bench.here.users))
+    return Habits(pd.DataFrame(rows), worst, bench.here.unit, len(bench.net), users, split.card)
 
 
 NOTHING = {
     WEAK: "no column is weak",
     REDUNDANT: "no two columns say the same",
-    PERIOD: "no column tells the period",
+    SHIFTED: "no column tells choose from train",
 }
 
 
-def _weak(table: pd.DataFrame, names: Mapping[str, str]) -> tuple[str, ...]:
+def _unless_refused(pick: Callable[[], tuple[str, ...]]) -> tuple[tuple[str, ...], str]:
+    """What a step drops; or nothing, and why the step cannot be taken."""
+    try:
+        return pick(), ""
+    except WorkbenchError as refused:
+        return (), _refusal(refused)
+
+
+def _worst(here: ImagesActing | PagesActing, seed: int) -> tuple[pd.DataFrame, str]:
+    """The worst views, and what they share in words; or no rows, and why not."""
+    try:
+        rows = look_at_rows(here, seed)
+    except WorkbenchError as refused:
+        return pd.DataFrame(columns=COLUMNS), _refusal(refused)
+    return rows, _shared_in_words(rows)
+
+
+def _refusal(refused: WorkbenchError) -> str:
+    """Its first sentence; the next ones advise those who called the check by itself."""
+    return f"could not be tried ({str(refused).split('. ')[0].rstrip('.')})"
+
+
+def _weak(table: pd.DataFrame, names: Mapping[str, str], unit: Unit) -> tuple[str, ...]:
     """Columns without a share in any feature that is missed: "device and hour" needs both."""
-    strong = table.loc[table["net_low"] > 0, "feature"]
+    strong = [row.feature for row in table.itertuples() if beyond_noise(unit, row.net_low, row.net_high) > 0]
     needed = {part for feature in strong for part in (feature, *str(feature).split(CROSSING))}
     return tuple(name for name in names if name not in needed)
 
@@ -165,16 +202,14 @@ def _weak(table: pd.DataFrame, names: Mapping[str, str]) -> tuple[str, ...]:
 def _redundant(split: Split, model: Model, names: Mapping[str, str], seed: int) -> tuple[str, ...]:
     groups, dropped = group_features(split, model, seed=seed), []
     for members in groups.groups:
-        stays = [name for name in members if name not in names] or [spokesman(members, groups)]
+        stays = [name for name in members if name not in names] or [representative(members, groups)]
         dropped += [name for name in members if name not in stays]
     return tuple(dropped)
 
 
 def _telling(split: Split, model: Model, names: Mapping[str, str], seed: int) -> tuple[str, ...]:
     found = drift(split.train, split.choose, known_by=model.known_by, without=model.without, seed=seed)
-    history = {column.name for column in NAVIGATION_HISTORY} if isinstance(model, NextPage) else set()
-    told = [HABITS if each.column in history else each.feature for each in found.giveaways.itertuples()]
-    return tuple(dict.fromkeys(name for name in told if name in names))
+    return tuple(feature for feature in found.telling["feature"] if feature in names)
 
 
 def _shared_in_words(rows: pd.DataFrame) -> str:

@@ -57,6 +57,8 @@ def execute(
                 language="python",
                 progress_bar=_bar(notebook.stem, progress),
                 config=_kernel_config(),
+                # All outputs are there by then; a kernel that is asked to stop may still complain of the interruption.
+                shutdown_kernel="immediate",
             )
     except PapermillExecutionError as err:
         raise WorkbenchError(_failed_cell(err, notebook, executed)) from None

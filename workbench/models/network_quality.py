@@ -18,6 +18,7 @@ from sklearn.base import BaseEstimator
 from workbench.datasets.schema import Column, context_columns, known_context, measured_quantities
 from workbench.datasets.splits import Split
 from workbench.errors import WorkbenchError, check_whole, did_you_mean
+from workbench.features.encoding import distinct_rows
 from workbench.models.network_quality_files import describe_model, read_model, write_model
 from workbench.models.threshold_trees import Boosting, Head, check_device, fit_head
 
@@ -140,10 +141,7 @@ class NetworkQuality(BaseEstimator):
         distinct : ndarray of float32, shape (distinct rows, features)
         which : ndarray of int, shape (rows,)
         """
-        matrix = self._head(quantity).encoding.transform(self.context(frame))
-        hashed = pd.util.hash_pandas_object(pd.DataFrame(matrix), index=False)
-        _, first, which = np.unique(hashed, return_index=True, return_inverse=True)
-        return matrix[first], which
+        return distinct_rows(self._head(quantity).encoding.transform(self.context(frame)))
 
     def chance_worse(self, context: pd.DataFrame, quantity: str, thresholds: np.ndarray) -> np.ndarray:
         """Calibrated chance that a quantity is worse than each threshold.

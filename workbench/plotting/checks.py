@@ -1,4 +1,4 @@
-"""Pictures of checks of the data: redundant features, a shift between periods, the habits of tabular work."""
+"""Pictures of checks of the data: redundant features, a shift between parts, the habits of tabular work."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from scipy.cluster.hierarchy import dendrogram
 
 from workbench.evaluation.bootstrap import Interval
 from workbench.explanation.data_checks import Drift, Redundancy
+from workbench.explanation.importance_words import beyond_noise
 from workbench.explanation.tabular_habits import ROWS, USED_UP, Habits
 from workbench.plotting.intervals import draw_interval, draw_zero, point_ticks
 from workbench.plotting.style import (
@@ -107,7 +108,7 @@ def _write_costs(ax: Axes, y: float, words: str, colour: str) -> None:
 
 @style_context()
 def drift(result: Drift, *, ax: Axes | None = None) -> Axes:
-    """What gives away which period a view is from: fall in AUC where a feature is shuffled, with 95 % intervals.
+    """What gives away which part a view is from: fall in AUC where a feature is shuffled, with 95 % intervals.
 
     Parameters
     ----------
@@ -122,7 +123,7 @@ def drift(result: Drift, *, ax: Axes | None = None) -> Axes:
     """
     shown = result.features.head(MOST_BARS)
     ax = axes_or_new(ax, ROOM_AROUND + 0.5 + ROW_HEIGHT * len(shown))
-    told = set(result.giveaways["column"])
+    told = set(result.telling["column"])
     draw_zero(ax)
     for y, row in enumerate(shown.itertuples()):
         colour = BLUE if row.column in told else GREY
@@ -134,8 +135,8 @@ def drift(result: Drift, *, ax: Axes | None = None) -> Axes:
     ax.spines["left"].set_visible(False)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlabel("Fall in AUC where the feature is shuffled")
-    earlier, later = result.views
-    note = f"{result.sentences[0]} {earlier:,} and {later:,} views of {result.users:,} {result.people}."
+    first, second = result.views
+    note = f"{' '.join(result.sentences)} {first:,} and {second:,} views of {result.users:,} {result.people}."
     note_below(ax, textwrap.fill(note, NOTE_WIDTH))
     label_source(ax, result.card)
     set_alt_text(ax, note)
@@ -167,12 +168,12 @@ def habits(result: Habits, *, ax: Axes | None = None) -> Axes:
     for y, (_, row) in enumerate(steps.iterrows()):
         if np.isfinite(row["net"]):
             net = Interval(row["net"], row["net_low"], row["net_high"], result.users)
-            beyond = not net.low <= 0 <= net.high
+            beyond = beyond_noise(unit, net.low, net.high)
             draw_interval(ax, y, net, edge, unit=unit, colour=BLUE if beyond else GREY)
             what = textwrap.fill(f"without {', '.join(row['dropped'])}", UNDER_WIDTH)
             saved = f"{row['kilobytes_saved']:+,.0f} kB saved, {row['trees_saved']:+d} trees".replace("-", "\u2212")
         else:
-            what, saved = row["said"], ""
+            what, saved = textwrap.fill(row["said"], NOTE_WIDTH), ""
         _write_under(ax, y, what, saved)
     ax.set_yticks(range(len(steps)), list(steps["step"]))
     for tick in ax.get_yticklabels():

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from workbench.errors import WorkbenchError, check_whole
 from workbench.evaluation.bootstrap import Interval
 from workbench.explanation.feature_importance import Importance
-from workbench.explanation.importance_words import beyond_noise
+from workbench.explanation.importance_words import beyond_noise, ordered
 from workbench.plotting.intervals import draw_zero, name_rows, write_right
 from workbench.plotting.style import (
     BLUE,
@@ -118,10 +118,10 @@ def _draw_cost(ax: Axes, rows: pd.DataFrame, result: Importance) -> None:
 
 def _note(ax: Axes, result: Importance) -> None:
     """A small remark under the labels of both panels: the question, and what each panel rests on."""
-    order = "settled" if result.settled else "not settled"
+    order = f", order of the first {ordered(result)} {'settled' if result.settled else 'not settled'}"
     lines = [
         *textwrap.wrap(f"the answer: {result.question}", NOTE_WIDTH),
-        f"SHAP: {_count(result, result.rows, result.users)}, order of the first five {order}",
+        f"SHAP: {_count(result, result.rows, result.users)}{order if ordered(result) > 1 else ''}",
         f"net: {_count(result, result.replayed, result.replayed_users)}; lines: 95 % intervals; exploratory",
     ]
     words = ax.text(0.5, 1, "\n".join(lines), ha="center", va="top", color=MUTED, fontsize=10, linespacing=1.3)

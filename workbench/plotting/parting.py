@@ -1,4 +1,4 @@
-"""Pictures of a disagreement: where model and rule part, how often, and what it is worth."""
+"""Pictures of a disagreement: where model and rule disagree, how often, and what it is worth."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ LOG_ODDS = Unit("log-odds", "log-odds", 1.0, 2)
 
 @style_context()
 def disagreement(result: Disagreement, *, most: int = MOST_ROWS, ax: Axes | None = None) -> Axes:
-    """The leaves where model and rule part: how many views, how often they part there, who gains.
+    """The leaves where model and rule disagree: how many views, how often they disagree there, who gains.
 
-    Bars show a leaf's share of the views, dark where they part in its direction. A net whose 95 % interval leaves out
-    zero is blue (for the model) or vermillion (for the rule), all others grey. Exploratory; on the users that the
+    Bars show a leaf's share of the views, dark where they disagree in its direction. A net whose 95 % interval leaves
+    out zero is blue (for the model) or vermillion (for the rule), all others grey. Exploratory; on the users that the
     tree did not grow on.
 
     Parameters
@@ -57,19 +57,24 @@ def disagreement(result: Disagreement, *, most: int = MOST_ROWS, ax: Axes | None
     result : Disagreement
         From ``wb.disagreement``.
     most : int
-        Leaves drawn, those where they part in most views; everywhere else is one more row.
+        Leaves drawn, those where they disagree in most views; a note counts those that are not. All views outside of
+        the leaves, drawn or not, are one more row, where they are of 20 users and more.
     ax : Axes, optional
 
     Returns
     -------
     Axes
-        x: net, model minus rule, for each view of the leaf; one row a leaf. Without a tree it holds a sentence.
+        x: net, model minus rule, for each view of the row; one row a leaf, another for the rest. Without a tree it
+        holds a sentence.
     """
     if not result.leaves:
         return _say_why_not(result, ax)
     rows = [*result.leaves[:most], *([result.elsewhere] if result.elsewhere is not None else [])]
-    words = [[*condition, *told] for condition, told in map(_words, rows)]
-    ends = np.cumsum([LINE_HEIGHT * len(lines) + MARK_HEIGHT for lines in words])
+    hidden = len(result.leaves[most:])
+    words = [
+        _words(leaf, f"Outside of all {len(result.leaves)} leaves" if hidden else "Everywhere else") for leaf in rows
+    ]
+    ends = np.cumsum([LINE_HEIGHT * (len(condition) + len(told)) + MARK_HEIGHT for condition, told in words])
     ax = axes_or_new(ax, ROOM_AROUND + ends[-1])
     places, unit = ends - 0.6 * MARK_HEIGHT, result.unit
     low, high = (pd.Series([unit.factor * getattr(leaf.net, end) for leaf in rows]) for end in ("low", "high"))
@@ -78,22 +83,21 @@ def disagreement(result: Disagreement, *, most: int = MOST_ROWS, ax: Axes | None
         ax.plot([0, 0], [y - ZERO, y + ZERO], color=MUTED, linewidth=1, zorder=1)
         draw_interval(ax, y, leaf.net, edge, unit=unit, colour=_colour(leaf.net))
     _draw_shares(ax, places, result.leaves[:most], edge)
-    for y, leaf in zip(places, rows, strict=True):
-        condition, told = _words(leaf)
+    for y, (condition, told) in zip(places, words, strict=True):
         for i, line in enumerate([*told[::-1], *condition[::-1]]):
             at = y - 0.35 * MARK_HEIGHT - LINE_HEIGHT * i
             ax.text(LEFT * edge, at, line, va="bottom", fontsize=10.5, color=MUTED if i < len(told) else INK)
     _set_axes(ax, edge, ends[-1], f"Model minus rule there, {unit.per_view}")
-    ax.annotate(_note(result), (0, 0), (0, NOTE_BELOW), **BELOW, color=MUTED, fontsize=10, linespacing=1.3)
+    ax.annotate(_note(result, hidden), (0, 0), (0, NOTE_BELOW), **BELOW, color=MUTED, fontsize=10, linespacing=1.3)
     label_source(ax, result.card)
     set_alt_text(ax, " ".join([result.sentences[0], *(leaf.sentence for leaf in rows)]))
     return ax
 
 
-def _words(leaf: Leaf) -> tuple[list[str], list[str]]:
-    """Lines over a row: the leaf's conditions, and how often they part so there."""
-    condition = capital(leaf.condition) if leaf.conditions else "Everywhere else"
-    does = leaf.doing or leaf.way or "they act differently"
+def _words(leaf: Leaf, rest: str) -> tuple[list[str], list[str]]:
+    """Lines over a row: the leaf's conditions, or what the rest is called, and how often they disagree so there."""
+    condition = capital(leaf.condition) if leaf.conditions else rest
+    does = leaf.doing or leaf.way or "they disagree"
     candidate = f"; as a rule: {short_name(action_in_words(leaf.action), LINE_WIDTH // 2)}" if leaf.action else ""
     told = f"{percent(leaf.coverage)} of the views; in {percent(leaf.precision)} of these: {does}{candidate}"
     return textwrap.wrap(condition, LINE_WIDTH), textwrap.wrap(told, LINE_WIDTH)
@@ -109,7 +113,7 @@ def _push(push: Interval) -> str:
 
 
 def _draw_shares(ax: Axes, places: np.ndarray, leaves: Sequence[Leaf], edge: float) -> None:
-    """Left of the intervals a bar a leaf: its share of the views, dark where they part so; words tell the numbers."""
+    """Left of the intervals a bar a leaf: its share of the views, dark where they disagree so; words tell how many."""
     coverage = np.array([leaf.coverage for leaf in leaves])
     scale = BARS * edge / coverage.max()
     for shares, colour in ((coverage, LINE), (coverage * [leaf.precision for leaf in leaves], INK)):
@@ -127,15 +131,17 @@ def _set_axes(ax: Axes, edge: float, bottom: float, label: str) -> None:
     ticks = MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(-edge, edge)
     ax.set_xticks([tick for tick in ticks if abs(tick) <= edge])
     ax.set_xlabel(textwrap.fill(label, 26), x=LEFT / (LEFT - 1), fontsize=11)
-    words = "Share of the views;\ndark: they part so"
+    words = "Share of the views;\ndark: they disagree so"
     ax.annotate(words, (0, 0), (0, BARS_BELOW), **BELOW, color=INK, fontsize=11)
 
 
-def _note(result: Disagreement) -> str:
+def _note(result: Disagreement, hidden: int) -> str:
     parts = [f"rule: {result.rule_name}"]
     if result.rule is not None:
         over_base, model = (result.unit.span(result.gains[name]) for name in ("rule over base", "model over base"))
         parts.append(f"the tree as a rule: {over_base} against this rule; the model: {model}".replace("-", "\u2212"))
+    if hidden:
+        parts.append(f"{hidden} more {'leaf' if hidden == 1 else 'leaves'} not drawn")
     parts.append(f"on the {result.people} that the tree did not grow on; exploratory")
     return "\n".join(textwrap.fill(part, NOTE_WIDTH) for part in parts)
 
@@ -154,7 +160,7 @@ def _say_why_not(result: Disagreement, ax: Axes | None) -> Axes:
 
 @style_context()
 def separating(result: Disagreement, *, most: int = 5, ax: Axes | None = None) -> Axes:
-    """Features whose SHAP values differ most between views where they part and views where they do the same.
+    """Features whose SHAP values differ most between views where they disagree and views where they do the same.
 
     Parameters
     ----------
@@ -171,13 +177,13 @@ def separating(result: Disagreement, *, most: int = 5, ax: Axes | None = None) -
     Raises
     ------
     WorkbenchError
-        Where too few users part, or there was no question to explain.
+        Where too few users disagree, or there was no question to explain.
     """
     table = result.separating
     if table.empty:
         raise WorkbenchError(
-            f"{result.card.name}: no SHAP values separate model and rule: they part for too few {result.people}, or "
-            "the budget cannot be met. See result.sentences."
+            f"{result.card.name}: no SHAP values separate model and rule: they disagree for too few {result.people}, "
+            "or the budget cannot be met. See result.sentences."
         )
     shown = table.groupby("direction", sort=False).head(most)
     rows: list[tuple[str, pd.Series | None]] = []

@@ -42,3 +42,15 @@ def test_small_shifts_are_called_small_and_great_ones_plain():
     assert "only a little better than a coin" in small and "No single feature gives it away" in small
     (great,) = told(0.7, 0.65, 0.75).sentences
     assert "from the first plainly: AUC 0.70" in great and great.endswith("Most is given away by provider.")
+
+
+def test_what_was_left_aside_is_named():
+    assert told(0.5, 0.45, 0.55, left_aside=("last RTT", "earlier views")).sentences[1] == (
+        "History and signals left aside: last RTT and earlier views."
+    )
+
+
+@pytest.mark.parametrize("auc", [(0.5, 0.45, 0.56), (0.56, 0.47, 0.65), (0.7, 0.65, 0.75), (0.5, 0.5, 0.5)])
+def test_no_part_is_called_later(auc):
+    found = told(*auc)
+    assert "later" not in " ".join((found.finding, *found.sentences))

@@ -26,7 +26,7 @@ from workbench.studies.comparison import Unit
 # What a reader takes along; beyond it features are weak, and pairs of weak ones take any number of rows to tell apart.
 TOP = NAMED
 FIRST_ROWS = 1_000  # doubled until the order is settled or no rows are left
-# An order still open then is one of features that matter alike; more take minutes, and memory, to say just that.
+# An order still open then is one of features that matter alike; more take time, and memory, to say just that.
 MOST_ROWS = 50_000
 REPLAYED_VIEWS = 3_000  # decided again for each feature: more take minutes
 REPEATS = 2  # views vary more than permutations do, and each costs all decisions anew

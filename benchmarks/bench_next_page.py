@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 
 import workbench as wb
-from workbench.datasets.page_links import links_of
+from workbench.datasets.readers import links_of
 from workbench.datasets.splits import card_of
-from workbench.evaluation.ranking import judge_ranking
-from workbench.features.navigation import PageCounts, backoff_chances, session_numbers
-from workbench.features.navigation_candidates import as_answer, follower_pairs
+from workbench.decisions.prefetch.ranking import judge_ranking
+from workbench.features.candidates import as_answer, follower_pairs
+from workbench.features.pages import PageCounts, backoff_chances, session_numbers
 
 TRAIN_SHARE, TOLERANCE = 0.8, 0.02
 SMOOTHING = (20.0, 20.0)

@@ -52,7 +52,9 @@ def next_page_case() -> Case:
     """The model's candidates in some views of the simulated site."""
     split = wb.split_by_time(wb.load("synthetic_navigations"))
     model = wb.train_next_page(split)
-    return Case("synthetic_navigations", model.booster_, model.describe(draw_views(split.choose, 600, 0)).matrix, False)
+    return Case(
+        "synthetic_navigations", model.booster_, model.describe(draw_views(split.validation, 600, 0)).matrix, False
+    )
 
 
 def side_by_side(*calls: Callable[[], np.ndarray]) -> list[tuple[np.ndarray, float]]:

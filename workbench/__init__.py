@@ -10,8 +10,8 @@ from typing import Any
 
 _HOME = {
     "WorkbenchError": "workbench.errors",
-    "ImageScenario": "workbench.delivery",
-    "PrefetchScenario": "workbench.delivery",
+    "ImageScenario": "workbench.decisions.images.scenario",
+    "PrefetchScenario": "workbench.decisions.prefetch.scenario",
     "load": "workbench.datasets",
     "make_measurements": "workbench.datasets",
     "make_navigations": "workbench.datasets",
@@ -24,9 +24,9 @@ _HOME = {
     "NextPage": "workbench.models",
     "train_network_quality": "workbench.models",
     "train_next_page": "workbench.models",
-    "image_rules": "workbench.policies",
-    "prefetch_rules": "workbench.policies",
-    "needs": "workbench.policies",
+    "image_rules": "workbench.decisions.images.rules",
+    "prefetch_rules": "workbench.decisions.prefetch.rules",
+    "needs": "workbench.decisions.decision",
     "compare_images": "workbench.studies",
     "study": "workbench.studies",
     "study_images": "workbench.studies",

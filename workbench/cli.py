@@ -107,7 +107,7 @@ def _comparison(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--cancelling-wait-ms", type=float, help="Wait that cancels the largest image's gain.  [default: 400]")
 def compare_image(*, as_json: bool, every_column: bool, **asked: Any) -> None:
     """Which rendition of the images to send, by predicted network quality."""
-    from workbench.delivery import ImageScenario
+    from workbench.decisions.images.scenario import ImageScenario
     from workbench.studies import study_images
 
     scenario = _scenario(ImageScenario, asked, "budget_ms", "cancelling_wait_ms")
@@ -120,7 +120,7 @@ def compare_image(*, as_json: bool, every_column: bool, **asked: Any) -> None:
 @click.option("--k", type=int, help="Pages that one view may fetch.  [default: 3]")
 def compare_prefetch(*, as_json: bool, every_column: bool, **asked: Any) -> None:
     """Which next pages to fetch ahead of the click, by predicted navigation."""
-    from workbench.delivery import PrefetchScenario
+    from workbench.decisions.prefetch.scenario import PrefetchScenario
     from workbench.studies import study_prefetch
 
     scenario = _scenario(PrefetchScenario, asked, "break_even", "k")

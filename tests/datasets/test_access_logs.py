@@ -11,7 +11,7 @@ import pytest
 
 from workbench.datasets.access_logs import RULES, number_visitors, read_access_log
 from workbench.datasets.loading import load
-from workbench.datasets.navigation_schema import known_navigation_context
+from workbench.datasets.schema import known_navigation_context
 from workbench.datasets.sessions import dwell_s
 from workbench.datasets.splits import split_by_time
 from workbench.errors import WorkbenchError

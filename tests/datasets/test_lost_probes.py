@@ -11,9 +11,9 @@ import workbench as wb
 from workbench import plotting
 from workbench.datasets.schema import count_lost
 from workbench.errors import WorkbenchError
-from workbench.evaluation.verdict import slowest_fifth
+from workbench.evidence.verdict import slowest_fifth
 from workbench.features.network import count_chances, interpolate_chance, threshold_grid
-from workbench.models.threshold_trees import _targets, ask
+from workbench.models.boosting import _targets, ask
 from workbench.studies.sentences import assumptions
 
 LOST = 0.2
@@ -125,7 +125,7 @@ def test_the_report_survives_and_counts(study, views):
 
 def test_levels_and_shap_stay_finite(study):
     assert np.isfinite(study.model.heads_["rtt_ms"].levels).all()
-    explained = wb.shap_values(study.model, study.split.choose.head(50))
+    explained = wb.shap_values(study.model, study.split.validation.head(50))
     assert np.isfinite(explained.values).all()
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.datasets import navigation_history
-from workbench.datasets.navigation_history import NAMES, add_navigation_history
-from workbench.datasets.navigation_loading import navigations
+from workbench.datasets import history as navigation_history
+from workbench.datasets.history import NAMES, add_navigation_history
+from workbench.datasets.loading import navigations
 
 
 def views_of(*rows: tuple[str, str, float, str]) -> pd.DataFrame:

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.datasets.loading import load
-from workbench.datasets.navigation_loading import navigations
-from workbench.datasets.page_links import links_of
+from workbench.datasets.loading import load, navigations
+from workbench.datasets.readers import links_of
 from workbench.errors import WorkbenchError
 
 CLICKS = pd.DataFrame(

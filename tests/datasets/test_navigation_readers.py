@@ -2,7 +2,7 @@ import gzip
 
 import pytest
 
-from workbench.datasets.navigation_readers import read_msnbc, read_wikispeedia
+from workbench.datasets.readers import read_msnbc, read_wikispeedia
 from workbench.errors import WorkbenchError
 
 HEADER = "% Different categories found in input file:\n\nnews tech front\n\n\n% Sequences:\n\n"

@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from workbench.datasets.columns import Column
-from workbench.datasets.navigation_schema import (
+from workbench.datasets.schema import (
+    BY_NAME,
     EXPECTED,
     NAVIGATION_COLUMNS,
     NAVIGATION_HISTORY,
@@ -11,7 +12,6 @@ from workbench.datasets.navigation_schema import (
     known_navigation_context,
     navigation_context_columns,
 )
-from workbench.datasets.schema import BY_NAME
 from workbench.errors import WorkbenchError
 
 NEVER_SHOWN = {"user_id", "page_bytes", "utc_offset_h", "simulated"}

@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.datasets.history import Mask
-from workbench.datasets.navigation_history import NAMES, add_navigation_history
-from workbench.datasets.navigation_loading import navigations
+from workbench.datasets.history import NAMES, Mask, add_navigation_history
+from workbench.datasets.loading import navigations
 from workbench.datasets.splits import Split, sample_users, split_by_time, split_by_user, users_of
 from workbench.errors import WorkbenchError
 
@@ -47,7 +46,7 @@ def test_by_time_sixty_twenty_twenty_of_the_sessions_never_cut(seed):
     assert split.train["session_id"].max() == 1_799
     assert split.test["session_id"].min() == 2_400
     assert (split.how, split.cluster, split.seed) == ("by time", "user_id", seed)
-    assert not set(split.tune["user_id"]) & set(split.choose["user_id"])
+    assert not set(split.calibration["user_id"]) & set(split.validation["user_id"])
     assert split.test["viewed_at"].min() > split.train["viewed_at"].max()
 
 
@@ -79,7 +78,7 @@ def test_tune_joins_train_where_it_would_be_small():
     split = split_by_time(views)
     check_partition(split, views)
     assert [part["session_id"].nunique() for _, part in split.parts()] == [350, 0, 50, 100]
-    assert list(split.tune) == list(split.train)
+    assert list(split.calibration) == list(split.train)
 
 
 @pytest.mark.parametrize(("users", "cluster", "how"), [(900, "user_id", "by user"), (0, "session_id", "by session")])
@@ -113,7 +112,7 @@ def test_the_same_seed_splits_alike():
     views = views_of()
     for (_, one), (_, two) in zip(split_by_time(views, 4).parts(), split_by_time(views, 4).parts(), strict=True):
         pd.testing.assert_frame_equal(one, two)
-    assert set(split_by_time(views, 4).tune.index) != set(split_by_time(views, 5).tune.index)
+    assert set(split_by_time(views, 4).calibration.index) != set(split_by_time(views, 5).calibration.index)
 
 
 def test_too_few_sessions_or_users_are_refused():

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from workbench.datasets.loading import load
-from workbench.datasets.navigation_schema import known_navigation_context
-from workbench.datasets.page_links import links_of
+from workbench.datasets.readers import links_of
+from workbench.datasets.schema import known_navigation_context
 from workbench.datasets.sessions import has_dwell, share_of_session_ends
 from workbench.datasets.splits import split_by_time
 

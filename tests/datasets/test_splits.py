@@ -32,7 +32,7 @@ def test_no_user_is_on_two_sides_and_no_row_is_lost(seed):
 def test_sixty_ten_ten_and_twenty_percent_of_the_users():
     split = split_by_user(views_of(users=4_000))
     assert [part["user_id"].nunique() for _, part in split.parts()] == [2_400, 400, 400, 800]
-    assert [name for name, _ in split.parts()] == ["train", "tune", "choose", "test"]
+    assert [name for name, _ in split.parts()] == ["train", "calibration", "validation", "test"]
 
 
 @pytest.mark.parametrize(
@@ -41,16 +41,16 @@ def test_sixty_ten_ten_and_twenty_percent_of_the_users():
 def test_tune_joins_train_where_it_would_hold_under_200_users(users, expected):
     split = split_by_user(views_of(users))
     assert [part["user_id"].nunique() for _, part in split.parts()] == expected
-    assert list(split.tune) == list(split.train)
+    assert list(split.calibration) == list(split.train)
 
 
 def test_choose_and_test_do_not_depend_on_whether_tune_joins_train(monkeypatch):
     views = views_of(users=1_000)
     joined = split_by_user(views)
-    monkeypatch.setattr("workbench.datasets.splits.SMALLEST_TUNE_USERS", 1)
+    monkeypatch.setattr("workbench.datasets.splits.FEWEST_CALIBRATION_USERS", 1)
     apart = split_by_user(views)
-    assert len(apart.tune) > 0 == len(joined.tune)
-    pd.testing.assert_frame_equal(joined.choose, apart.choose)
+    assert len(apart.calibration) > 0 == len(joined.calibration)
+    pd.testing.assert_frame_equal(joined.validation, apart.validation)
     pd.testing.assert_frame_equal(joined.test, apart.test)
 
 

@@ -6,8 +6,7 @@ import pytest
 
 from workbench.datasets import known_navigation_context, links_of, load
 from workbench.datasets import synthetic_site_facts as facts
-from workbench.datasets.synthetic_site import make_navigations, true_next_chances
-from workbench.datasets.synthetic_site_world import KINDS, NOBODY, make_site
+from workbench.datasets.synthetic_site import KINDS, NOBODY, make_navigations, make_site, true_next_chances
 from workbench.errors import WorkbenchError
 
 ROWS = 120_000

@@ -17,8 +17,13 @@ def world():
 def test_parts_follow_each_other_in_time(world):
     split = split_by_time(world)
     assert split.how == "by time"
-    assert split.train["measured_at"].max() <= min(split.tune["measured_at"].min(), split.choose["measured_at"].min())
-    assert max(split.tune["measured_at"].max(), split.choose["measured_at"].max()) <= split.test["measured_at"].min()
+    assert split.train["measured_at"].max() <= min(
+        split.calibration["measured_at"].min(), split.validation["measured_at"].min()
+    )
+    assert (
+        max(split.calibration["measured_at"].max(), split.validation["measured_at"].max())
+        <= split.test["measured_at"].min()
+    )
     sizes = np.array([len(part) for _, part in split.parts()]) / len(world)
     assert sizes == pytest.approx([0.6, 0.1, 0.1, 0.2], abs=0.02)
 
@@ -26,14 +31,14 @@ def test_parts_follow_each_other_in_time(world):
 def test_users_return_but_not_between_tune_and_choose(world):
     split = split_by_time(world)
     assert set(split.train["user_id"]) & set(split.test["user_id"])
-    assert not set(split.tune["user_id"]) & set(split.choose["user_id"])
+    assert not set(split.calibration["user_id"]) & set(split.validation["user_id"])
 
 
 def test_a_returning_users_history_serves(world):
     split = split_by_time(world)
     returning = split.test["user_id"].isin(split.train["user_id"])
     assert split.test.loc[returning, "last_rtt_ms"].notna().all()
-    newcomers = ~returning & ~split.test["user_id"].isin(pd.concat([split.tune, split.choose])["user_id"])
+    newcomers = ~returning & ~split.test["user_id"].isin(pd.concat([split.calibration, split.validation])["user_id"])
     first = newcomers & ~split.test["user_id"].duplicated(keep=False)
     assert first.any()
     assert split.test.loc[first, "last_rtt_ms"].isna().all()
@@ -44,7 +49,7 @@ def test_nothing_is_learnt_from_masked_users(world, how):
     mask = Mask(users=0.5)
     split = how(world, mask=mask)
     hidden = set(world["user_id"][masked_users(world, mask)])
-    shown = set(split.train["user_id"]) | set(split.tune["user_id"])
+    shown = set(split.train["user_id"]) | set(split.calibration["user_id"])
     assert shown.isdisjoint(hidden)
     tested = split.test[split.test["user_id"].isin(hidden)]
     assert 0.4 < len(tested) / len(split.test) < 0.6
@@ -67,7 +72,7 @@ def test_networks_never_seen(world):
 def test_a_small_tune_joins_train(world):
     few = world[world["user_id"].isin(world["user_id"].unique()[:300])]
     split = split_by_time(few)
-    assert len(split.tune) == 0
+    assert len(split.calibration) == 0
     assert sum(len(part) for _, part in split.parts()) == len(few)
     assert split.train["measured_at"].max() < split.test["measured_at"].min()
 

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from workbench.datasets.user_agents import read_user_agents
+from workbench.datasets.access_logs import read_user_agents
 
 SAFARI = "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5"
 CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0"

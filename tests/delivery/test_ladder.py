@@ -8,7 +8,7 @@ from PIL import Image
 from skimage.metrics import structural_similarity
 from sklearn.datasets import load_sample_image
 
-from workbench.delivery.ladder import Ladder, load_ladder, measure_ladder
+from workbench.decisions.images.scenario import Ladder, load_ladder, measure_ladder
 from workbench.errors import WorkbenchError
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from workbench.delivery.load_time import load_ms, slowest_downlink_mbps
+from workbench.decisions.load_time import load_ms, slowest_downlink_mbps
 
 
 def test_round_trips_and_bytes_add_up():

@@ -5,8 +5,7 @@ import pytest
 from PIL import Image
 from skimage.metrics import structural_similarity
 
-from workbench.delivery import load_ladder, photo_as_sent
-from workbench.delivery.photo import WIDTHS, encode_photo, load_photo
+from workbench.decisions.images.scenario import WIDTHS, encode_photo, load_ladder, load_photo, photo_as_sent
 from workbench.errors import WorkbenchError
 
 

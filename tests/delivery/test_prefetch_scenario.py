@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.delivery import PrefetchScenario
-from workbench.delivery.prefetch_scenario import NETWORKS
+from workbench.decisions.prefetch.scenario import NETWORKS, PrefetchScenario
 from workbench.errors import WorkbenchError
 
 NUMBERS = ["lifetime_s", "page_bytes", "dwell_s", "connection_rtts", "usd_per_gb", "usd_per_second"]

@@ -4,8 +4,7 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 
-from workbench.delivery.ladder import Ladder
-from workbench.delivery.scenarios import ImageScenario
+from workbench.decisions.images.scenario import ImageScenario, Ladder
 from workbench.errors import WorkbenchError
 
 NUMBERS = ["budget_ms", "cancelling_wait_ms", "images_per_view", "connection_rtts", "cap_ms"]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from workbench.evaluation.bootstrap import bootstrap_means, cluster_interval, cluster_intervals
-from workbench.evaluation.verdict import judge_difference
+from workbench.evidence.bootstrap import bootstrap_means, cluster_interval, cluster_intervals
+from workbench.evidence.verdict import judge_difference
 
 
 def test_one_row_a_user_agrees_with_scipy():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from workbench.evaluation.calibration import measure_calibration, reliability
+from workbench.evidence.calibration import measure_calibration, reliability
 
 
 def draw(n=60_000):

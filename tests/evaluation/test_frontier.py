@@ -4,10 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.delivery import ImageScenario
-from workbench.evaluation.frontier import IMAGE_LIMITS, best_limit, image_frontier, quality_at_wait
-from workbench.evaluation.image_replay import RenditionOutcomes, rendition_outcomes
-from workbench.policies.expected_value import Prospects
+from workbench.decisions.images.expected_value import Prospects
+from workbench.decisions.images.replay import (
+    IMAGE_LIMITS,
+    RenditionOutcomes,
+    best_limit,
+    image_frontier,
+    quality_at_wait,
+    rendition_outcomes,
+)
+from workbench.decisions.images.scenario import ImageScenario
 
 SCENARIO = ImageScenario()
 

@@ -5,16 +5,17 @@ import pandas as pd
 import pytest
 
 from workbench.datasets.schema import known_context
-from workbench.delivery import ImageScenario, Ladder
-from workbench.errors import WorkbenchError
-from workbench.evaluation.image_replay import (
+from workbench.decisions.images.replay import (
     decide,
+    headroom,
     perfect_knowledge,
     rendition_outcomes,
     replay_images,
+    summarise_images,
 )
-from workbench.evaluation.image_summary import headroom, summarise_images
-from workbench.policies.images import OneRendition
+from workbench.decisions.images.rules import OneRendition
+from workbench.decisions.images.scenario import ImageScenario, Ladder
+from workbench.errors import WorkbenchError
 
 # One image a view of 10, 50 or 100 kB; quality 0, 50, 100; one round trip; 1 point a 4 ms.
 BY_HAND = ImageScenario(
@@ -83,7 +84,7 @@ def test_a_policy_that_reads_its_own_measurement_raises(policy, column):
 
 def test_the_guard_can_fail(monkeypatch):
     """Broken on purpose: where replay hands out the whole frame, peeking goes unnoticed."""
-    monkeypatch.setattr("workbench.evaluation.image_replay.known_context", lambda frame, known_by, extra: frame)
+    monkeypatch.setattr("workbench.decisions.images.replay.known_context", lambda frame, known_by, extra: frame)
     assert replay_images(peeks_by_key, VIEWS, BY_HAND)["rendition"].tolist() == [2, 0, 0, 0]
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.delivery import PrefetchScenario
+from workbench.decisions.prefetch.answers import ask_chances, ask_prefetch, cut_sessions
+from workbench.decisions.prefetch.replay import replay_prefetch
+from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError
-from workbench.evaluation.prefetch_answers import ask_chances, ask_prefetch, cut_sessions
-from workbench.evaluation.prefetch_replay import replay_prefetch
 
 PAGES = list("abcd")
 VIEWS = pd.DataFrame(
@@ -151,7 +151,7 @@ def test_a_policy_that_throws_dice_raises():
 def test_the_guard_can_fail(monkeypatch):
     """Broken on purpose: where sessions stay whole, reading the future goes unnoticed."""
     monkeypatch.setattr(
-        "workbench.evaluation.prefetch_answers.cut_sessions", lambda context, seed, most: np.ones(len(context), bool)
+        "workbench.decisions.prefetch.answers.cut_sessions", lambda context, seed, most: np.ones(len(context), bool)
     )
     assert replay_prefetch(the_next_row, VIEWS, TWO)["hits"].sum() > 0
 

@@ -6,10 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.delivery import PrefetchScenario
-from workbench.evaluation.prefetch_frontier import best_prefetch_limit, hits_at_unused, prefetch_limits, trace_frontier
-from workbench.evaluation.prefetch_replay import replay_prefetch
-from workbench.policies.prefetch import fetches_at
+from workbench.decisions.prefetch.replay import (
+    best_prefetch_limit,
+    hits_at_unused,
+    prefetch_limits,
+    replay_prefetch,
+    trace_frontier,
+)
+from workbench.decisions.prefetch.rules import fetches_at
+from workbench.decisions.prefetch.scenario import PrefetchScenario
 
 PAGES = list("abcdef")
 

@@ -4,10 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.delivery import PrefetchScenario
+from workbench.decisions.prefetch.replay import hover, perfect_knowledge_fetches, replay_prefetch, summarise_prefetch
+from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError
-from workbench.evaluation.prefetch_replay import hover, perfect_knowledge_fetches, replay_prefetch
-from workbench.evaluation.prefetch_summary import summarise_prefetch
 
 HALF = PrefetchScenario(break_even=0.5)  # an unused page costs as much as a hit brings
 

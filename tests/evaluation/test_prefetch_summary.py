@@ -3,9 +3,8 @@
 import pandas as pd
 import pytest
 
-from workbench.delivery import PrefetchScenario
-from workbench.evaluation.prefetch_replay import replay_prefetch
-from workbench.evaluation.prefetch_summary import summarise_prefetch, top_shares
+from workbench.decisions.prefetch.replay import replay_prefetch, summarise_prefetch, top_shares
+from workbench.decisions.prefetch.scenario import PrefetchScenario
 
 # Two sessions, a b c and a c: three navigations in five views.
 VIEWS = pd.DataFrame(

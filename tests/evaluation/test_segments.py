@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.evaluation.bootstrap import cluster_interval
-from workbench.evaluation.segments import COLUMNS, image_segments, prefetch_segments, typical_view
+from workbench.evidence.bootstrap import cluster_interval
+from workbench.evidence.segments import COLUMNS, image_segments, prefetch_segments, typical_view
 
 N = 400
 

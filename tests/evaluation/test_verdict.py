@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from workbench.evaluation.bootstrap import Interval
-from workbench.evaluation.verdict import (
+from workbench.evidence.bootstrap import Interval
+from workbench.evidence.verdict import (
     Safety,
     judge_difference,
     judge_safety,

@@ -102,7 +102,7 @@ def test_columns_may_be_left_aside(periods):
 
 
 def test_a_mask_is_no_shift(periods):
-    """Masked users are left out of train and kept in choose, their history and signals blank."""
+    """Masked users are left out of train and kept in validation, their history and signals blank."""
     first, second = (part.assign(os_family="iOS", earlier_views=3.0, effective_type="4g") for part in periods)
     masked = second["user_id"].astype(int) % 3 == 0
     second = second.assign(
@@ -141,10 +141,10 @@ def test_views_too_few_for_a_tree_tell_nothing(periods):
 
 
 def test_of_page_views_all_that_a_model_sees_is_tried(small_site):
-    found = drift(small_site.train, small_site.choose)
+    found = drift(small_site.train, small_site.validation)
     assert {"page", "device", "local_hour"} <= set(found.features["column"])
     assert "the person's earlier views" in found.left_aside
-    assert found.views == (len(small_site.train), len(small_site.choose))
+    assert found.views == (len(small_site.train), len(small_site.validation))
 
 
 def test_few_users_are_warned_of(periods):
@@ -156,7 +156,9 @@ def test_few_users_are_warned_of(periods):
 
 
 def test_what_cannot_be_compared_is_said(periods, small_site):
-    with pytest.raises(wb.WorkbenchError, match=r"two parts of one dataset, such as split\.train and split\.choose"):
+    with pytest.raises(
+        wb.WorkbenchError, match=r"two parts of one dataset, such as split\.train and split\.validation"
+    ):
         drift(periods[0], small_site.train)
     with pytest.raises(wb.WorkbenchError, match="fewer than 20 users says nothing about a shift; got 10"):
         drift(periods[0], periods[1].head(40))

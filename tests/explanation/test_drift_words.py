@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from workbench.datasets.cards import Card
-from workbench.evaluation.bootstrap import Interval
+from workbench.evidence.bootstrap import Interval
 from workbench.explanation.data_checks import Drift
 
 

@@ -10,7 +10,7 @@ from workbench.explanation.feature_dependence import dependence
 
 @pytest.fixture(scope="module")
 def by_system(doubled_model, doubled):
-    return dependence(doubled_model, doubled.choose, "local_hour", by="os_family", bins=(17,))
+    return dependence(doubled_model, doubled.validation, "local_hour", by="os_family", bins=(17,))
 
 
 def point(result, group, level):
@@ -37,22 +37,22 @@ def test_the_truth_stands_beside_with_the_same_signs_and_like_sizes(by_system):
 
 
 def test_means_are_those_of_shap_values(doubled_model, doubled, by_system):
-    told = wb.shap_values(doubled_model, doubled.choose)
+    told = wb.shap_values(doubled_model, doubled.validation)
     push = told.values[:, told.feature_names.index("local hour")]
-    rows = ((doubled.choose["os_family"] == "iOS") & (doubled.choose["local_hour"] >= 17)).to_numpy()
+    rows = ((doubled.validation["os_family"] == "iOS") & (doubled.validation["local_hour"] >= 17)).to_numpy()
     found = point(by_system, "iOS", "17 or more")
     assert found["push"] == pytest.approx(push[rows].mean())
     margin = told.values.sum(axis=1) + told.base_values
     assert found["together"] == pytest.approx(margin[rows].mean() - margin.mean())
-    assert (found["views"], found["users"]) == (rows.sum(), doubled.choose["user_id"][rows].nunique())
+    assert (found["views"], found["users"]) == (rows.sum(), doubled.validation["user_id"][rows].nunique())
     assert found["push_low"] <= found["push"] <= found["push_high"]
 
 
 def test_no_point_stands_on_fewer_than_20_users(doubled_model, doubled, by_system):
-    one = dependence(doubled_model, doubled.choose, "isp")
+    one = dependence(doubled_model, doubled.validation, "isp")
     for result in (one, by_system):
         assert (result.points["users"] >= 20).all()
-        assert result.points["views"].sum() + result.left_out == len(doubled.choose)
+        assert result.points["views"].sum() + result.left_out == len(doubled.validation)
     assert not one.numeric and by_system.numeric
     assert one.points["level"].iloc[-1] == "other"
     assert one.points["true_push"].isna().all() and one.points["true_together"].notna().all()
@@ -64,7 +64,7 @@ def test_sentences_name_the_feature_that_splits_the_views(by_system):
 
 
 def test_of_images_only_views_without_a_signal_count(few_model, few):
-    shown = few.choose.assign(last_age_s=np.where(np.arange(len(few.choose)) % 2, 50.0, 5000.0))
+    shown = few.validation.assign(last_age_s=np.where(np.arange(len(few.validation)) % 2, 50.0, 5000.0))
     some = dependence(few_model, shown, "local_hour", by="os_family", bins=(17,))
     free = dependence(few_model, shown[shown["last_age_s"] > 600], "local_hour", by="os_family", bins=(17,))
     pd.testing.assert_frame_equal(some.points, free.points)
@@ -73,7 +73,7 @@ def test_of_images_only_views_without_a_signal_count(few_model, few):
 
 
 def test_all_features_together_follow_the_truth(doubled_model, doubled):
-    points = dependence(doubled_model, doubled.choose, "isp").points
+    points = dependence(doubled_model, doubled.validation, "isp").points
     assert np.corrcoef(points["together"], points["true_together"])[0, 1] > 0.7
 
 
@@ -91,7 +91,7 @@ def test_real_data_have_no_truth():
     isp = rng.choice(list("ab"), 1500)
     views = pd.DataFrame({"isp": isp, "downlink_mbps": rng.lognormal(np.where(isp == "a", 0, 3), 0.5)})
     split = wb.split_by_user(wb.measurements(views.assign(rtt_ms=rng.lognormal(4, 0.1, 1500))))
-    result = dependence(wb.train_network_quality(split, max_trees=20), split.choose, "provider")
+    result = dependence(wb.train_network_quality(split, max_trees=20), split.validation, "provider")
     assert result.points[["true_push", "true_together"]].isna().all(axis=None)
     assert dict(zip(result.points["level"], result.points["push"] > 0, strict=True)) == {"a": True, "b": False}
     assert result.people == "views"
@@ -102,14 +102,14 @@ def test_what_cannot_be_told_is_said(doubled_model, doubled):
     with pytest.raises(
         wb.WorkbenchError, match=r"the model has no feature 'local_our'; it has .*Did you mean 'local hour'"
     ):
-        dependence(doubled_model, doubled.choose, "local_our")
+        dependence(doubled_model, doubled.validation, "local_our")
     with pytest.raises(wb.WorkbenchError, match="no level of provider has 20 users, so none can be shown"):
-        dependence(doubled_model, doubled.choose.head(15), "provider")
+        dependence(doubled_model, doubled.validation.head(15), "provider")
 
 
 def test_without_a_feature_the_pair_that_depends_most_on_one_another_is_shown(doubled_model, doubled):
-    found = dependence(doubled_model, doubled.choose)
+    found = dependence(doubled_model, doubled.validation)
     assert (found.feature, found.by) == ("local hour", "operating system")
     assert found.finding == "How the answer depends on local hour, by operating system"
     with pytest.raises(wb.WorkbenchError, match="expected its name too, or neither"):
-        dependence(doubled_model, doubled.choose, by="os_family")
+        dependence(doubled_model, doubled.validation, by="os_family")

@@ -97,7 +97,7 @@ def test_pushes_have_the_planted_signs(planted):
 
 def test_in_the_null_world_hour_and_system_cost_nothing():
     split, model = world(planted=False)
-    null = importance(model, split.choose)
+    null = importance(model, split.validation)
     assert surely(null, ["ASN", "local hour", "operating system", "region", "city"]) == [1, 0, 0, 0, 0]
     strength = by_feature(null)["shap"]
     assert strength[["local hour", "operating system", "region", "city"]].max() < 0.1 * strength["ASN"]
@@ -159,7 +159,7 @@ def test_two_features_that_say_the_same_as_much_are_not_told_apart():
 def test_permuting_is_worked_out_as_a_plain_loop_would(planted):
     """By another road: deal out one column, ask the policy about every view, take the difference in net."""
     split, model = planted
-    views = act_on(model, split.choose.head(300))
+    views = act_on(model, split.validation.head(300))
     features, lost, turned = net_lost(views, 1, seed=5)
     place = features.index("operating system")
     rng = np.random.default_rng([5, place, 0])
@@ -174,8 +174,8 @@ def test_permuting_is_worked_out_as_a_plain_loop_would(planted):
 def test_save_data_is_heeded_as_it_is(planted):
     """Whoever asked for less data gets it, and whoever did not is not punished where the model does not care."""
     split, model = planted
-    asks = pd.Series(np.arange(len(split.choose)) % 2 == 0, split.choose.index, dtype="boolean")
-    views = act_on(model, split.choose.assign(save_data=asks).head(300))
+    asks = pd.Series(np.arange(len(split.validation)) % 2 == 0, split.validation.index, dtype="boolean")
+    views = act_on(model, split.validation.assign(save_data=asks).head(300))
     features, lost, _ = net_lost(views, 1, seed=0)
     assert "Save-Data" not in features  # this model was trained without it
     assert (lost[views.context["save_data"].to_numpy(bool)] == 0).all()
@@ -184,7 +184,7 @@ def test_save_data_is_heeded_as_it_is(planted):
 
 def test_a_page_feature_is_dealt_out_whole_and_others_stay(site):
     split, model = site
-    views = act_on(model, split.choose.head(400))
+    views = act_on(model, split.validation.head(400))
     from workbench.explanation.permuted_net import _Candidates
     from workbench.explanation.shap_next_page import source_of
 
@@ -209,12 +209,12 @@ def test_one_seed_one_answer_and_a_policy_may_stand_for_its_model(planted, monke
     split, model = planted
     monkeypatch.setattr(feature_importance, "REPLAYED_VIEWS", 300)
     monkeypatch.setattr(feature_importance, "FIRST_ROWS", 300)
-    first, again = (importance(model, split.choose, seed=2) for _ in range(2))
+    first, again = (importance(model, split.validation, seed=2) for _ in range(2))
     pd.testing.assert_frame_equal(first.table, again.table)
-    policy = act_on(model, split.choose).ours
-    pd.testing.assert_frame_equal(importance(policy, split.choose, seed=2).table, first.table)
+    policy = act_on(model, split.validation).ours
+    pd.testing.assert_frame_equal(importance(policy, split.validation, seed=2).table, first.table)
     never_waits = replace(policy, limit=0.0)
-    assert (importance(never_waits, split.choose, seed=2).table["net"].dropna() == 0).all()
+    assert (importance(never_waits, split.validation, seed=2).table["net"].dropna() == 0).all()
 
 
 def test_words_hold_the_numbers(found, found_site):
@@ -270,9 +270,9 @@ def test_names_from_data_are_escaped(made):
 def test_what_does_not_belong_together_is_refused(planted, site):
     split, model = planted
     with pytest.raises(wb.WorkbenchError, match=r"takes a wb\.ImageScenario"):
-        importance(model, split.choose, scenario=wb.PrefetchScenario())
+        importance(model, split.validation, scenario=wb.PrefetchScenario())
     with pytest.raises(wb.WorkbenchError, match="expected a trained model"):
-        importance("model", split.choose)
+        importance("model", split.validation)
 
 
 def test_the_heading_names_what_decisions_need(made):
@@ -323,15 +323,15 @@ def test_of_millions_of_views_only_so_many_are_explained(planted, monkeypatch):
     monkeypatch.setattr(feature_importance, "LEVEL", 1.01)  # never settled
     monkeypatch.setattr(feature_importance, "FIRST_ROWS", 100)
     monkeypatch.setattr(feature_importance, "MOST_ROWS", 300)
-    capped = importance(model, split.choose)
+    capped = importance(model, split.validation)
     assert 250 <= capped.rows <= 300
-    assert capped.left_out == len(split.choose) - capped.rows
+    assert capped.left_out == len(split.validation) - capped.rows
     assert capped.looks == 3 and not capped.settled
 
 
 def test_few_users_have_no_importance(planted):
     split, model = planted
-    one = split.choose.head(20).assign(user_id="u")
+    one = split.validation.head(20).assign(user_id="u")
     with pytest.raises(wb.WorkbenchError, match=r"views of at least 20; got 20 views of 1\. Pass a larger part"):
         importance(model, one)
 

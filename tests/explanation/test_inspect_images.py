@@ -3,9 +3,9 @@
 import pytest
 
 import workbench as wb
+from workbench.decisions.images.rules import ImagePolicy
 from workbench.explanation import common_context
 from workbench.explanation.inspect_images import ImageInspection
-from workbench.policies.images import ImagePolicy
 
 
 @pytest.fixture(scope="module")

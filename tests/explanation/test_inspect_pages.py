@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 import workbench as wb
+from workbench.decisions.prefetch.rules import Markov
 from workbench.explanation.inspect_pages import PageInspection
 from workbench.explanation.inspecting import change_context
-from workbench.policies.prefetch import Markov
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,9 @@ import pandas as pd
 import pytest
 import shap
 
+from workbench.decisions.decision import needs
 from workbench.explanation.inspect_parts import as_plain, lacks, largest_levels, listed, readable, said, strongest
 from workbench.explanation.shap_by_feature import THE_QUESTION
-from workbench.policies import needs
 
 
 def test_values_become_plain():

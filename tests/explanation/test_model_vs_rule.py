@@ -9,13 +9,13 @@ import pytest
 import workbench as wb
 from workbench.datasets.columns import LEVELS
 from workbench.datasets.splits import users_of
+from workbench.decisions.images.rules import NETWORK_KEYS, ImagePolicy, Lookup, OneRendition
+from workbench.decisions.prefetch.rules import Never, PrefetchPolicy
 from workbench.explanation.acting import act_on
 from workbench.explanation.model_vs_rule import NEARLY_EVERYWHERE, NOWHERE, disagreement
 from workbench.explanation.parting_conditions import Among, Between, belongs
 from workbench.explanation.parting_rule import FETCH_NOTHING, FETCH_USUAL, ImageTreeRule, PageTreeRule
 from workbench.explanation.parting_views import SAME, pages_in_words, side_by_side
-from workbench.policies.images import NETWORK_KEYS, ImagePolicy, Lookup, OneRendition
-from workbench.policies.prefetch import Never, PrefetchPolicy
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +35,8 @@ def table(split):
 
 @pytest.fixture(scope="module")
 def views(split):
-    """More of them than choose alone: the tree needs users on either half."""
-    return pd.concat([split.tune, split.choose, split.test])
+    """More of them than validation alone: the tree needs users on either half."""
+    return pd.concat([split.calibration, split.validation, split.test])
 
 
 @pytest.fixture(scope="module")
@@ -254,7 +254,7 @@ def test_a_page_rule_does_as_it_reads():
 @pytest.mark.parametrize("limit", [1.0, 4.0])
 def test_where_they_never_part_there_is_one_sentence(model, split, limit):
     policy = ImagePolicy(model, limit=limit, assume={})
-    same = disagreement(policy, policy, split.choose)
+    same = disagreement(policy, policy, split.validation)
     assert same.sentences == [f"Model and rule (model) do the same in all {same.views:,} views."]
     assert (same.leaves, same.rule, len(same.separating)) == ((), None, 0)
     assert same.share.estimate == 0
@@ -263,8 +263,8 @@ def test_where_they_never_part_there_is_one_sentence(model, split, limit):
 
 
 def test_where_few_people_part_no_tree_is_grown(model, split):
-    people = split.choose["user_id"].unique()[:30]
-    little = disagreement(model, OneRendition("small"), split.choose[split.choose["user_id"].isin(people)])
+    people = split.validation["user_id"].unique()[:30]
+    little = disagreement(model, OneRendition("small"), split.validation[split.validation["user_id"].isin(people)])
     assert little.leaves == () and little.rule is None
     assert "too few users to say where: a tree needs 20 of them in each of its two halves" in str(little)
 
@@ -278,18 +278,18 @@ def test_the_same_seed_tells_the_same(pages, next_page, markov, site):
 @pytest.mark.parametrize("rule", ["best_rule", None])
 def test_what_is_no_rule_is_refused(model, split, rule):
     with pytest.raises(wb.WorkbenchError, match="expected a rule, which is a callable"):
-        disagreement(model, rule, split.choose)
+        disagreement(model, rule, split.validation)
 
 
 def test_a_scenario_of_the_other_decision_is_refused(model, table, split):
     with pytest.raises(wb.WorkbenchError, match="ImageScenario"):
-        disagreement(model, table, split.choose, scenario=wb.PrefetchScenario())
+        disagreement(model, table, split.validation, scenario=wb.PrefetchScenario())
 
 
 def test_the_heading_says_how_often_they_disagree_and_no_net(found):
     share, most = f"{100 * found.share.estimate:.0f} %", found.directions["direction"].iloc[0]
     assert found.finding == f"Model and rule disagree in {share} of the views, most often so: {most}"
-    assert "its views are not those of the verdict (on choose, limits were tuned and the best rule" in str(found)
+    assert "its views are not those of the verdict (on validation, limits were tuned and the best rule" in str(found)
 
 
 def test_what_is_written_is_the_rule_or_why_there_is_none(found, pages):
@@ -299,7 +299,7 @@ def test_what_is_written_is_the_rule_or_why_there_is_none(found, pages):
 
 
 def test_where_they_disagree_nearly_everywhere_it_says_so(next_page, site):
-    everywhere = disagreement(PrefetchPolicy(next_page, limit=0.03), Never(), site.choose)
+    everywhere = disagreement(PrefetchPolicy(next_page, limit=0.03), Never(), site.validation)
     assert everywhere.share.estimate > 0.99
     assert NOWHERE not in str(everywhere)
     assert everywhere.leaves or NEARLY_EVERYWHERE in str(everywhere)
@@ -309,17 +309,17 @@ def test_a_rule_that_is_not_available_is_refused_with_the_reason(model, split, n
     """The column that it needs is known too late, is empty, or is none of the data."""
     late = Lookup(("connection_type", "isp"), known_by="client_js").fit(split.train)
     with pytest.raises(wb.WorkbenchError, match=r"is not: connection_type is known by client_js.*such as result\.best"):
-        disagreement(model, late, split.choose)
-    unknown = split.choose.assign(isp=pd.Series(None, split.choose.index, dtype="str"))
+        disagreement(model, late, split.validation)
+    unknown = split.validation.assign(isp=pd.Series(None, split.validation.index, dtype="str"))
     with pytest.raises(wb.WorkbenchError, match=r"available on these views; table by \(isp\) is not: .* have no isp"):
         disagreement(model, Lookup(("isp",)).fit(split.train), unknown)
     priced = wb.needs("price")(lambda context: context["price"])
     with pytest.raises(wb.WorkbenchError, match="is not: these views have no price"):
-        disagreement(next_page, priced, site.choose)
+        disagreement(next_page, priced, site.validation)
 
 
 def test_of_fewer_than_20_users_nothing_is_told(model, table, split):
-    few = split.choose[split.choose["user_id"].isin(split.choose["user_id"].unique()[:5])]
+    few = split.validation[split.validation["user_id"].isin(split.validation["user_id"].unique()[:5])]
     with pytest.raises(
         wb.WorkbenchError, match=r"expected views of 20 users or more, .* these are of 5\. Take a larger"
     ):

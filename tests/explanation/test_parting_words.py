@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from workbench.evaluation.bootstrap import Interval
+from workbench.evidence.bootstrap import Interval
 from workbench.explanation.parting_tables import OTHERWISE
 from workbench.explanation.parting_views import SAME
 from workbench.explanation.parting_words import finding_of, separating_sentences

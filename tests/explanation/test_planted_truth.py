@@ -13,7 +13,7 @@ from workbench.explanation.planted_truth import LAW, _known, _shapley, true_log_
 
 @pytest.fixture(scope="module")
 def rows(doubled):
-    return doubled.choose
+    return doubled.validation
 
 
 def test_the_truth_is_that_of_the_world(rows, doubled):
@@ -66,15 +66,15 @@ def test_where_nothing_is_fixed_no_truth_is_told(rows, doubled, small_site, smal
     assert true_push(*asked, "browser") is None
     assert true_log_odds(rows.drop(columns="asn"), *asked[1:]) is None
     assert true_log_odds(rows, Card("real"), *asked[2:]) is None
-    assert true_next_log_odds(small_site.choose, Card("real"), small_site_model) is None
+    assert true_next_log_odds(small_site.validation, Card("real"), small_site_model) is None
     assert LAW == ("asn", "local_hour", "os_family")
 
 
 def test_true_chances_of_first_choices_are_as_the_site_has_them(small_site, small_site_model):
-    found = true_next_log_odds(small_site_model.context(small_site.choose), small_site.card, small_site_model)
-    assert len(found) == len(small_site.choose)
+    found = true_next_log_odds(small_site_model.context(small_site.validation), small_site.card, small_site_model)
+    assert len(found) == len(small_site.validation)
     chance = 1 / (1 + np.exp(-found))
-    first = small_site_model.next_pages(small_site.choose, 1)["page"].astype(str).to_numpy()
-    session, page = small_site.choose["session_id"].to_numpy(), small_site.choose["page"].astype(str).to_numpy()
+    first = small_site_model.next_pages(small_site.validation, 1)["page"].astype(str).to_numpy()
+    session, page = small_site.validation["session_id"].to_numpy(), small_site.validation["page"].astype(str).to_numpy()
     opened = np.append((session[1:] == session[:-1]) & (page[1:] == first[:-1]), False)
     assert opened.mean() == pytest.approx(chance.mean(), abs=0.05)

@@ -40,7 +40,7 @@ def usual(model, quantity):
 
 def test_the_question_is_where_large_images_are_just_late(trained):
     split, model = trained
-    asked = late_question(model, split.choose, None, wb.ImageScenario(budget_ms=1500))
+    asked = late_question(model, split.validation, None, wb.ImageScenario(budget_ms=1500))
     took = 4 * usual(model, "rtt_ms") + 8 * LARGE / (1000 * asked.edge)
     assert (asked.quantity, asked.images) == ("downlink_mbps", "")
     assert took == pytest.approx(1500, rel=1e-6)
@@ -51,7 +51,7 @@ def test_where_round_trips_take_the_time_they_are_asked_about(trained):
     """At 300 ms, four trips of some 100 ms are too many: no throughput helps, a short trip does."""
     split, model = trained
     scenario = wb.ImageScenario(budget_ms=300)
-    asked = late_question(model, split.choose, None, scenario)
+    asked = late_question(model, split.validation, None, scenario)
     assert (asked.quantity, asked.images) == ("rtt_ms", "")
     took = 4 * asked.edge + 8 * LARGE / (1000 * usual(model, "downlink_mbps"))
     assert took == pytest.approx(300, rel=1e-6)
@@ -60,11 +60,11 @@ def test_where_round_trips_take_the_time_they_are_asked_about(trained):
 def test_where_large_images_are_always_late_it_is_about_the_largest_that_are_not(trained):
     split, model = trained
     within = 1.1 * 8 * MEDIUM / (1000 * usual(model, "downlink_mbps"))
-    asked = late_question(model, split.choose, "rtt_ms", wb.ImageScenario(budget_ms=within))
+    asked = late_question(model, split.validation, "rtt_ms", wb.ImageScenario(budget_ms=within))
     assert asked.images == "medium"
     assert 4 * asked.edge == pytest.approx(within / 11, rel=1e-6)
     assert asked.words == f"log-odds that the round trip is above {asked.edge:.0f} ms, where medium images are late"
-    told = wb.shap_values(model, split.choose.head(5), scenario=wb.ImageScenario(budget_ms=within))
+    told = wb.shap_values(model, split.validation.head(5), scenario=wb.ImageScenario(budget_ms=within))
     assert told.output_names == asked.words
 
 
@@ -73,10 +73,10 @@ def test_a_budget_that_no_image_meets_is_said(trained):
     within = 0.9 * 8 * SMALL / (1000 * usual(model, "downlink_mbps"))
     scenario = wb.ImageScenario(budget_ms=within)
     with pytest.raises(wb.WorkbenchError, match="even the small images are late whatever downlink_mbps is; take"):
-        wb.shap_values(model, split.choose, scenario=scenario)
+        wb.shap_values(model, split.validation, scenario=scenario)
     with pytest.raises(wb.WorkbenchError, match="late whatever rtt_ms is"):
-        late_question(model, split.choose, "rtt_ms", scenario)
-    push = ImageInspection.of(model, (), split.choose, scenario)._push(model.context(split.choose).head(1))
+        late_question(model, split.validation, "rtt_ms", scenario)
+    push = ImageInspection.of(model, (), split.validation, scenario)._push(model.context(split.validation).head(1))
     assert push["features"] == []
 
 
@@ -84,20 +84,22 @@ def test_a_tight_budget_stops_no_explanation(trained):
     """A comparison answers at any budget, and so do those that explain it."""
     split, model = trained
     scenario = wb.ImageScenario(budget_ms=200)
-    asked = late_question(model, split.choose, None, scenario)
-    assert wb.shap_values(model, split.choose, scenario=scenario).output_names == asked.words
-    assert importance(model, split.choose, scenario=scenario).question == asked.words
-    assert dependence(model, split.choose, "isp", scenario=scenario).question == asked.words
-    assert len(look_at_rows(act_on(model, split.choose, scenario)))
-    view = model.context(split.choose).head(1)
-    push = ImageInspection.of(model, (), split.choose, scenario)._push(view)
+    asked = late_question(model, split.validation, None, scenario)
+    assert wb.shap_values(model, split.validation, scenario=scenario).output_names == asked.words
+    assert importance(model, split.validation, scenario=scenario).question == asked.words
+    assert dependence(model, split.validation, "isp", scenario=scenario).question == asked.words
+    assert len(look_at_rows(act_on(model, split.validation, scenario)))
+    view = model.context(split.validation).head(1)
+    push = ImageInspection.of(model, (), split.validation, scenario)._push(view)
     assert push["question"] == asked.words and push["features"]
 
 
 def test_what_is_neither_predicted_nor_assumed_is_said(trained):
     split, _ = trained
-    views = split.choose.drop(columns="rtt_ms")
-    model = wb.NetworkQuality(max_trees=5).fit(split.train.drop(columns="rtt_ms"), split.tune.drop(columns="rtt_ms"))
+    views = split.validation.drop(columns="rtt_ms")
+    model = wb.NetworkQuality(max_trees=5).fit(
+        split.train.drop(columns="rtt_ms"), split.calibration.drop(columns="rtt_ms")
+    )
     views.attrs.clear()
     with pytest.raises(wb.WorkbenchError, match="rtt_ms is neither predicted nor assumed"):
         late_question(model, views, None, wb.ImageScenario())

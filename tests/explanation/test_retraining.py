@@ -21,7 +21,7 @@ def test_without_nothing_more_nothing_changes(bench):
 def test_the_effect_is_that_of_a_model_trained_without_it(bench):
     effect = bench.without(("isp", "isp"))
     bare = wb.train_network_quality(bench.split, max_trees=40, without=(*bench.model.without, "isp"))
-    there = act_on(bare, bench.split.choose)
+    there = act_on(bare, bench.split.validation)
     difference = there.net(there.ask(there.ours)).mean() - bench.net.mean()
     assert effect.net.estimate == pytest.approx(difference)
     assert effect.net.low <= difference <= effect.net.high

@@ -38,10 +38,10 @@ def trained():
 
 def test_shares_add_up_to_the_raw_margin(trained):
     split, model = trained
-    explanation = wb.shap_values(model, split.choose)
-    edge = late_question(model, split.choose, "downlink_mbps", wb.ImageScenario()).edge
+    explanation = wb.shap_values(model, split.validation)
+    edge = late_question(model, split.validation, "downlink_mbps", wb.ImageScenario()).edge
     head = model.heads_["downlink_mbps"]
-    margin = head.margins(head.encoding.transform(model.context(split.choose)), np.log([edge]))[:, 0]
+    margin = head.margins(head.encoding.transform(model.context(split.validation)), np.log([edge]))[:, 0]
     assert explanation.values.sum(axis=1) + explanation.base_values == pytest.approx(margin, abs=1e-4)
 
 
@@ -50,7 +50,7 @@ def test_values_equal_those_of_the_shap_library(trained):
 
     split, model = trained
     head = model.heads_["downlink_mbps"]
-    few = split.choose.head(40)
+    few = split.validation.head(40)
     edge = late_question(model, few, "downlink_mbps", wb.ImageScenario()).edge
     rows = head.encoding.transform(model.context(few))
     asked = np.column_stack([rows, np.full(len(rows), np.log(edge))])
@@ -64,65 +64,65 @@ def test_values_equal_those_of_the_shap_library(trained):
 
 def test_the_planted_order_comes_back(trained):
     split, model = trained
-    explanation = wb.shap_values(model, split.choose)
+    explanation = wb.shap_values(model, split.validation)
     strength = dict(zip(explanation.feature_names, np.abs(explanation.values).mean(axis=0), strict=True))
     assert strength["provider"] > 3 * strength["system version"] > 3 * strength.get("browser", 0)
     slow = explanation.values[:, explanation.feature_names.index("provider")]
-    by_provider = pd.Series(slow).groupby(split.choose["isp"].to_numpy()).mean()
+    by_provider = pd.Series(slow).groupby(split.validation["isp"].to_numpy()).mean()
     assert by_provider["a"] > by_provider["b"] > by_provider["c"]
 
 
 def test_equal_contexts_get_equal_shares(trained):
     split, model = trained
-    row = split.choose.iloc[[3, 3, 3]]
+    row = split.validation.iloc[[3, 3, 3]]
     assert np.ptp(wb.shap_values(model, row).values, axis=0).max() == 0
 
 
 def test_readers_see_their_own_values(trained):
     split, model = trained
-    explanation = wb.shap_values(model, split.choose.head(4))
+    explanation = wb.shap_values(model, split.validation.head(4))
     shown = explanation.display_data[:, explanation.feature_names.index("provider")]
-    assert shown.tolist() == split.choose["isp"].head(4).tolist()
-    nobody = wb.shap_values(model, split.choose.head(1).assign(isp=pd.Series(None, dtype="str"), os_major=np.nan))
+    assert shown.tolist() == split.validation["isp"].head(4).tolist()
+    nobody = wb.shap_values(model, split.validation.head(1).assign(isp=pd.Series(None, dtype="str"), os_major=np.nan))
     told = dict(zip(nobody.feature_names, nobody.display_data[0], strict=True))
     assert (told["provider"], told["system version"]) == ("unknown", "unknown")
 
 
 def test_each_quantity_has_its_question(trained):
     split, model = trained
-    asked = wb.shap_values(model, split.choose.head(50), quantity="rtt_ms")
-    edge = late_question(model, split.choose, "rtt_ms", wb.ImageScenario()).edge
+    asked = wb.shap_values(model, split.validation.head(50), quantity="rtt_ms")
+    edge = late_question(model, split.validation, "rtt_ms", wb.ImageScenario()).edge
     assert asked.output_names == f"log-odds that the round trip is above {edge:.0f} ms"
     head = model.heads_["rtt_ms"]
-    margin = head.margins(head.encoding.transform(model.context(split.choose.head(50))), np.log([edge]))[:, 0]
+    margin = head.margins(head.encoding.transform(model.context(split.validation.head(50))), np.log([edge]))[:, 0]
     assert asked.values.sum(axis=1) + asked.base_values == pytest.approx(margin, abs=1e-4)
     with pytest.raises(wb.WorkbenchError, match="it cannot answer for 'page_load_ms'"):
-        wb.shap_values(model, split.choose, quantity="page_load_ms")
+        wb.shap_values(model, split.validation, quantity="page_load_ms")
 
 
 def test_what_has_no_answer_is_refused(trained):
     split, model = trained
     with pytest.raises(wb.WorkbenchError, match=r"takes a wb\.ImageScenario; got PrefetchScenario"):
-        wb.shap_values(model, split.choose, scenario=wb.PrefetchScenario())
+        wb.shap_values(model, split.validation, scenario=wb.PrefetchScenario())
     with pytest.raises(wb.WorkbenchError, match=r"expected a trained model, as from wb\.train_network_quality"):
-        wb.shap_values("model", split.choose)
+        wb.shap_values("model", split.validation)
     with pytest.raises(wb.WorkbenchError, match="views must be a whole number from 1; got 0"):
-        wb.shap_values(model, split.choose, views=0)
+        wb.shap_values(model, split.validation, views=0)
 
 
 def test_views_are_drawn_by_seed_where_asked_for(trained):
     split, model = trained
-    whole, few = wb.shap_values(model, split.choose), wb.shap_values(model, split.choose, views=50, seed=3)
-    assert whole.index.equals(split.choose.index)
+    whole, few = wb.shap_values(model, split.validation), wb.shap_values(model, split.validation, views=50, seed=3)
+    assert whole.index.equals(split.validation.index)
     assert len(few.values) == 50
-    places = split.choose.index.get_indexer(few.index)
+    places = split.validation.index.get_indexer(few.index)
     assert (few.values == whole.values[places]).all()
-    assert not few.index.equals(wb.shap_values(model, split.choose, views=50, seed=4).index)
+    assert not few.index.equals(wb.shap_values(model, split.validation, views=50, seed=4).index)
 
 
 def test_each_distinct_row_is_explained_once_and_in_batches(trained, monkeypatch):
     split, model = trained
-    whole, asked, predict = wb.shap_values(model, split.choose), [], xgboost.Booster.predict
+    whole, asked, predict = wb.shap_values(model, split.validation), [], xgboost.Booster.predict
 
     def counting(self, data, **keywords):
         asked.extend([data.num_row()] * keywords.get("pred_contribs", False))
@@ -131,8 +131,8 @@ def test_each_distinct_row_is_explained_once_and_in_batches(trained, monkeypatch
     monkeypatch.setattr(xgboost.Booster, "predict", counting)
     monkeypatch.setattr(shap_exact, "ROWS_A_BATCH", 100)
     monkeypatch.setattr(shap_by_feature, "ROWS_A_BATCH", 90)
-    again = wb.shap_values(model, split.choose)
-    assert sum(asked) == len(model.encode(split.choose, "downlink_mbps")[0]) < len(split.choose)
+    again = wb.shap_values(model, split.validation)
+    assert sum(asked) == len(model.encode(split.validation, "downlink_mbps")[0]) < len(split.validation)
     assert max(asked) <= 100
     assert (again.values == whole.values).all()
     assert (again.data == whole.data).all()
@@ -142,14 +142,14 @@ def test_shares_that_miss_the_margin_are_refused(trained, monkeypatch):
     split, model = trained
     monkeypatch.setattr(shap_exact, "TOLERANCE", -1.0)
     with pytest.raises(AssertionError, match="must add up to the margin"):
-        wb.shap_values(model, split.choose)
+        wb.shap_values(model, split.validation)
 
 
 def test_shaps_own_plots_draw_it_without_a_word(trained, capfd):
     import shap
 
     split, model = trained
-    explanation = wb.shap_values(model, split.choose.head(60))
+    explanation = wb.shap_values(model, split.validation.head(60))
     assert explanation.coded == ("provider", "browser")
     with warnings.catch_warnings():
         warnings.simplefilter("error")

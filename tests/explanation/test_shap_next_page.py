@@ -27,13 +27,13 @@ def model(split):
 
 @pytest.fixture(scope="module")
 def explanation(model, split):
-    return wb.shap_values(model, split.choose)
+    return wb.shap_values(model, split.validation)
 
 
 @pytest.fixture(scope="module")
 def first(model, split):
     """The pair of each view with the largest margin, by a plain loop over views."""
-    pairs = model.describe(split.choose)
+    pairs = model.describe(split.validation)
     margin = model.booster_.inplace_predict(pairs.matrix, predict_type="margin")
     places = pd.Series(margin).groupby(pairs.row).idxmax().to_numpy()
     return pairs.matrix[places], margin[places], pairs.page[places], pairs.row[places]
@@ -47,8 +47,8 @@ def test_values_add_up_to_the_margin_of_the_first_choice(explanation, first):
 
 def test_the_page_explained_is_the_likeliest(model, split, first):
     _, margin, page, row = first
-    top = model.next_pages(split.choose, 1)
-    assert row.tolist() == list(range(len(split.choose)))
+    top = model.next_pages(split.validation, 1)
+    assert row.tolist() == list(range(len(split.validation)))
     ties = pd.Series(np.round(margin, 6)).duplicated(keep=False).to_numpy()
     pages = np.array(model.layout_.pages)[page]
     assert (pages == top["page"].astype(str).to_numpy())[~ties].all()
@@ -80,23 +80,23 @@ def test_no_reader_meets_the_trees_names(explanation):
 
 def test_values_are_shown_as_a_reader_knows_them(explanation, split):
     shown = dict(zip(explanation.feature_names, explanation.display_data.T, strict=True))
-    assert set(shown["device"]) == set(split.choose["device"])
-    assert shown["device"].tolist() == split.choose["device"].tolist()
+    assert set(shown["device"]) == set(split.validation["device"])
+    assert shown["device"].tolist() == split.validation["device"].tolist()
     assert set(shown[HABITS]) == {"yes", "no"}
     assert all(share.endswith(" %") for share in shown[PAGE_NOW])
-    assert set(shown["hour"]) == {f"{hour:g}" for hour in split.choose["local_hour"]}
+    assert set(shown["hour"]) == {f"{hour:g}" for hour in split.validation["local_hour"]}
 
 
 def test_no_more_views_than_asked_for_and_whole_people(model, split):
-    few = explain_next_page(model, split.choose, views=150, seed=4)
-    drawn = sample_users(split.choose, 150, 4)
+    few = explain_next_page(model, split.validation, views=150, seed=4)
+    drawn = sample_users(split.validation, 150, 4)
     assert len(few.values) == len(drawn) <= 150
     alone = explain_next_page(model, drawn)
     assert few.values == pytest.approx(alone.values)
-    other = explain_next_page(model, split.choose, views=150, seed=5)
+    other = explain_next_page(model, split.validation, views=150, seed=5)
     assert len(other.values) != len(few.values) or not np.allclose(other.values, few.values)
     with pytest.raises(wb.WorkbenchError, match="views must be a whole number from 1"):
-        explain_next_page(model, split.choose, views=0)
+        explain_next_page(model, split.validation, views=0)
 
 
 def test_by_default_about_2000_views_are_explained(model, split):
@@ -106,20 +106,20 @@ def test_by_default_about_2000_views_are_explained(model, split):
 
 def test_the_question_is_the_models_own(model, split):
     with pytest.raises(wb.WorkbenchError, match="a next-page model answers one question"):
-        wb.shap_values(model, split.choose, quantity="rtt_ms")
+        wb.shap_values(model, split.validation, quantity="rtt_ms")
     with pytest.raises(wb.WorkbenchError, match=r"takes a wb\.PrefetchScenario, or none; got ImageScenario"):
-        wb.shap_values(model, split.choose, scenario=wb.ImageScenario())
+        wb.shap_values(model, split.validation, scenario=wb.ImageScenario())
 
 
 def test_what_a_prefetch_is_worth_changes_no_chance(model, split, explanation):
-    dear = wb.shap_values(model, split.choose, scenario=wb.PrefetchScenario(break_even=0.5))
+    dear = wb.shap_values(model, split.validation, scenario=wb.PrefetchScenario(break_even=0.5))
     assert (dear.values == explanation.values).all()
 
 
 def test_batches_of_sessions_say_the_same(model, split, explanation, monkeypatch):
     monkeypatch.setattr(shap_next_page, "VIEWS_A_BATCH", 60)
     monkeypatch.setattr(shap_exact, "ROWS_A_BATCH", 100)
-    in_parts = wb.shap_values(model, split.choose)
+    in_parts = wb.shap_values(model, split.validation)
     assert (in_parts.values == explanation.values).all()
     assert in_parts.index.equals(explanation.index)
 
@@ -146,18 +146,18 @@ def test_a_sum_that_is_off_is_no_explanation(model, split, monkeypatch):
     """The check itself is tested: tolerance below what rounding brings."""
     monkeypatch.setattr(shap_exact, "TOLERANCE", -1.0)
     with pytest.raises(AssertionError, match="must add up to the margin"):
-        wb.shap_values(model, split.choose)
+        wb.shap_values(model, split.validation)
 
 
 def test_of_plain_data_only_what_there_is_is_explained():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"session_id": np.arange(1500) // 5, "page": rng.choice(list("abcdef"), 1500)})
     split = wb.split_by_time(wb.navigations(frame, name="plain"))
-    told = wb.shap_values(wb.train_next_page(split), split.choose)
+    told = wb.shap_values(wb.train_next_page(split), split.validation)
     assert PAGE_NOW in told.feature_names
     assert HABITS not in told.feature_names and "device" not in told.feature_names
     without = wb.train_next_page(split, without=("second order",))
-    assert PAGE_BEFORE not in wb.shap_values(without, split.choose).feature_names
+    assert PAGE_BEFORE not in wb.shap_values(without, split.validation).feature_names
 
 
 def test_the_finding_is_about_the_next_page(explanation):

@@ -24,7 +24,7 @@ def noisy():
         "rtt_ms": rng.lognormal(4, 0.1, 4000),
     }
     split = wb.split_by_user(wb.measurements(pd.DataFrame(views)))
-    return act_on(wb.train_network_quality(split, max_trees=40), split.choose)
+    return act_on(wb.train_network_quality(split, max_trees=40), split.validation)
 
 
 def test_the_provider_that_cannot_be_told_is_named_first(noisy):
@@ -50,10 +50,10 @@ def test_a_value_that_fewer_than_20_users_share_is_not_named(noisy):
 
 
 def test_of_pages_the_chance_of_what_came_counts(small_site, small_site_model):
-    here = act_on(small_site_model, small_site.choose)
+    here = act_on(small_site_model, small_site.validation)
     losses = log_losses(here)
     assert len(losses) == len(here.frame) and (losses >= 0).all()
-    answers = small_site_model.next_pages(small_site.choose, 100)
+    answers = small_site_model.next_pages(small_site.validation, 100)
     view = here.frame["view_id"].iloc[0]
     given = answers[answers["view_id"] == view].astype({"page": str}).set_index("page")["chance"]
     opened = str(here.frame["page"].iloc[1])

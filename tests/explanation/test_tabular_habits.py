@@ -1,4 +1,4 @@
-"""The habits of tabular work: each step by itself, on choose, and never on test."""
+"""The habits of tabular work: each step by itself, on validation, and never on test."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -98,7 +98,7 @@ def test_where_nothing_was_dropped_no_effect_is_spoken_of(tried):
 
 
 def test_that_steps_are_picked_where_they_are_told_is_said():
-    assert USED_UP.startswith("Steps are picked on choose and told on choose")
+    assert USED_UP.startswith("Steps are picked on validation and told on validation")
 
 
 def test_a_column_that_a_strong_crossing_needs_is_not_weak():

@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.features import navigation
-from workbench.features.navigation import (
+from workbench.features import pages as navigation
+from workbench.features.pages import (
     PageCounts,
     backoff_chances,
     count_transitions,

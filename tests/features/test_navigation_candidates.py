@@ -2,16 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.features import navigation_candidates
-from workbench.features.navigation import PageCounts, encode
-from workbench.features.navigation_candidates import (
-    as_answer,
-    candidate_pairs,
-    follower_pairs,
-    link_table,
-    rank_within,
-    top_k,
-)
+from workbench.features import candidates as navigation_candidates
+from workbench.features.candidates import as_answer, candidate_pairs, follower_pairs, link_table, rank_within, top_k
+from workbench.features.pages import PageCounts, encode
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 

@@ -5,11 +5,19 @@ import pandas as pd
 import pytest
 
 from workbench.datasets.columns import Column
-from workbench.features import navigation_candidates
-from workbench.features.navigation import PageCounts, backoff_chances
-from workbench.features.navigation_counts import ARRAYS, NavigationCounts
-from workbench.features.navigation_features import GROUP_SMOOTHING, SMOOTHING, Pairs, describe_pairs
-from workbench.features.navigation_layout import Layout, fit_layout, previous_dwell
+from workbench.features import candidates as navigation_candidates
+from workbench.features.page_features import (
+    ARRAYS,
+    GROUP_SMOOTHING,
+    SMOOTHING,
+    Layout,
+    NavigationCounts,
+    Pairs,
+    describe_pairs,
+    fit_layout,
+    previous_dwell,
+)
+from workbench.features.pages import PageCounts, backoff_chances
 
 EXTRA = (Column("shelf", "str", "first_request", "where on the list"),)
 

@@ -162,7 +162,7 @@ def test_unseen_and_missing_values_are_ordinary_input(world):
 
 
 def test_without_tune_out_of_fold_predictions_serve_about_as_well(world):
-    everyone = pd.concat([world.split.train, world.split.tune]).drop(columns="rtt_ms")
+    everyone = pd.concat([world.split.train, world.split.calibration]).drop(columns="rtt_ms")
     alone = NetworkQuality(learning_rate=0.3).fit(everyone)
     thresholds = world.thresholds["downlink_mbps"]
     found, with_tune = (m.chance_worse(world.split.test, "downlink_mbps", thresholds) for m in (alone, world.model))
@@ -174,8 +174,8 @@ def test_without_tune_out_of_fold_predictions_serve_about_as_well(world):
 
 def test_a_quantity_that_hardly_anyone_of_tune_measured_is_calibrated_out_of_fold(small):
     frame = small.assign(page_load_ms=10 * small["rtt_ms"])
-    tune = measurements(make_views(100, seed=9)).assign(page_load_ms=lambda t: t["rtt_ms"].where(t.index < 3))
-    for other in (tune, tune.drop(columns="page_load_ms")):
+    calibration = measurements(make_views(100, seed=9)).assign(page_load_ms=lambda t: t["rtt_ms"].where(t.index < 3))
+    for other in (calibration, calibration.drop(columns="page_load_ms")):
         model = NetworkQuality(**QUICK).fit(frame, other)
         assert model.quantities == ("rtt_ms", "downlink_mbps", "page_load_ms")
         alone = NetworkQuality(**QUICK).fit(frame)

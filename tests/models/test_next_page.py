@@ -12,14 +12,13 @@ from sklearn.base import clone
 from workbench.datasets import add_navigation_history, navigations
 from workbench.datasets.columns import Column
 from workbench.datasets.splits import split_by_time
+from workbench.decisions.prefetch.ranking import judge_ranking, pair_chances
 from workbench.errors import WorkbenchError
-from workbench.evaluation.calibration import measure_calibration
-from workbench.evaluation.ranking import judge_ranking, pair_chances
-from workbench.features.navigation import PageCounts, backoff_chances
-from workbench.features.navigation_candidates import as_answer, follower_pairs
+from workbench.evidence.calibration import measure_calibration
+from workbench.features.candidates import as_answer, follower_pairs
+from workbench.features.pages import PageCounts, backoff_chances
 from workbench.models import NextPage, train_next_page
-from workbench.models.next_page import rows_hash
-from workbench.models.next_page_training import draw_sessions, earlier_and_own
+from workbench.models.next_page import draw_sessions, earlier_and_own, rows_hash
 
 QUICK = {"max_trees": 30, "min_child_weight": 5, "learning_rate": 0.3, "pairs": 40_000}
 PAGES = [f"p{i:02}" for i in range(30)]
@@ -97,7 +96,7 @@ def test_its_chances_are_calibrated_on_sessions_never_seen(split, model):
 def test_links_are_candidates(split):
     views = split.test.head(50)
     linked = train_next_page(split, **QUICK)
-    unlinked = NextPage(**QUICK).fit(split.train, split.tune)
+    unlinked = NextPage(**QUICK).fit(split.train, split.calibration)
     assert "linked" in linked.names_
     assert "linked" not in unlinked.names_
     assert len(linked.candidate_chances(views)[0]) >= len(unlinked.candidate_chances(views)[0])
@@ -121,7 +120,7 @@ def test_answers_are_sorted_ranked_and_sum_to_at_most_one(split, model):
 
 
 def test_chances_above_one_are_scaled_down(split, model):
-    sure = clone(model).fit(split.train, split.tune)
+    sure = clone(model).fit(split.train, split.calibration)
     sure.platt_ = (1.0, 10.0)
     row, _, chance = sure.candidate_chances(split.test.head(100))
     np.testing.assert_allclose(np.bincount(row, chance), 1)

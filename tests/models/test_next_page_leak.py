@@ -5,11 +5,12 @@ import pandas as pd
 import pytest
 
 from workbench.datasets import navigations
-from workbench.evaluation.calibration import Calibration, measure_calibration
-from workbench.evaluation.ranking import pair_chances
-from workbench.features.navigation_layout import fit_layout
-from workbench.models import NextPage, next_page_training
-from workbench.models.next_page_training import Rows, honest_rows
+from workbench.decisions.prefetch.ranking import pair_chances
+from workbench.evidence.calibration import Calibration, measure_calibration
+from workbench.features.page_features import fit_layout
+from workbench.models import NextPage
+from workbench.models import next_page as next_page_training
+from workbench.models.next_page import Rows, honest_rows
 
 PAGES = np.array([f"p{i:03}" for i in range(200)])
 

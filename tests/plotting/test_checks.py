@@ -9,7 +9,7 @@ from scipy.spatial.distance import squareform
 
 from workbench import plotting
 from workbench.datasets.cards import Card
-from workbench.evaluation.bootstrap import Interval
+from workbench.evidence.bootstrap import Interval
 from workbench.explanation.data_checks import ALL, ALL_BUT_SOME, Drift, Redundancy
 from workbench.explanation.feature_groups import Groups
 from workbench.explanation.tabular_habits import REDUNDANT, ROWS, SHIFTED, USED_UP, WEAK, Habits

@@ -12,7 +12,7 @@ from matplotlib.patches import PathPatch
 
 import workbench as wb
 from workbench import plotting
-from workbench.plotting.navigation import ENDS, OTHERS, _spread, _steps
+from workbench.plotting.pages import ENDS, OTHERS, _spread, _steps
 from workbench.plotting.style import BLUE
 
 each_finding = pytest.mark.parametrize("finding", ["site", "letters"])

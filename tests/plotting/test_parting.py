@@ -7,16 +7,18 @@ import pytest
 from matplotlib.figure import Figure
 
 from workbench.errors import WorkbenchError
-from workbench.evaluation.bootstrap import Interval
+from workbench.evidence.bootstrap import Interval
 from workbench.explanation.model_vs_rule import disagreement as find_disagreement
 from workbench.explanation.parting_conditions import Among, Between
 from workbench.plotting import alt_text
-from workbench.plotting.parting import disagreement, separating
+from workbench.plotting.model_checks import disagreement, separating
 from workbench.plotting.style import BLUE, GREY, VERMILLION
 
 
 def told(result):
-    return find_disagreement(result.of("model").policy, result.best_rule, result.split.choose, scenario=result.scenario)
+    return find_disagreement(
+        result.of("model").policy, result.best_rule, result.split.validation, scenario=result.scenario
+    )
 
 
 @pytest.fixture(scope="module")

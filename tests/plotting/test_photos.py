@@ -8,9 +8,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from workbench import plotting
-from workbench.delivery import photo_as_sent
+from workbench.decisions.images.scenario import photo_as_sent
 from workbench.errors import WorkbenchError
-from workbench.plotting.photos import DETAIL
+from workbench.plotting.images import DETAIL
 
 each_finding = pytest.mark.parametrize("finding", ["planted", "real"])
 WHICH = ("today", "best_rule", "model")

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from workbench import plotting
 from workbench.errors import WorkbenchError
-from workbench.evaluation.bootstrap import Interval
+from workbench.evidence.bootstrap import Interval
 from workbench.plotting.style import BLUE, GREY, VERMILLION
 
 NOTE = "a split by time needs user_id and measured_at in every row; take split_by_user instead"

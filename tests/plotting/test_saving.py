@@ -8,7 +8,7 @@ from PIL import Image
 import workbench as wb
 from workbench import plotting
 from workbench.errors import WorkbenchError
-from workbench.plotting import saving
+from workbench.plotting import style as saving
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import workbench as wb
 from workbench import plotting
 from workbench.datasets.cards import Card
 from workbench.errors import WorkbenchError
-from workbench.export.execution import execute
+from workbench.export.notebooks import execute
 from workbench.export.page import notebook_to_html
 from workbench.plotting import style
 

@@ -6,8 +6,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from workbench import plotting
-from workbench.evaluation.bootstrap import cluster_interval
-from workbench.plotting.parts import PARTS, name_of, part_of
+from workbench.evidence.bootstrap import cluster_interval
+from workbench.plotting.labels import PARTS, name_of, part_of
 from workbench.studies import report
 
 each_finding = pytest.mark.parametrize("finding", ["planted", "real"])

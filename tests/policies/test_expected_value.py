@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from workbench.delivery import ImageScenario, load_ms
+from workbench.decisions.images.expected_value import Prospects, image_prospects
+from workbench.decisions.images.scenario import ImageScenario
+from workbench.decisions.load_time import load_ms
 from workbench.errors import WorkbenchError
-from workbench.policies.expected_value import Prospects, image_prospects
 
 MEDIAN = {"rtt_ms": 80.0, "downlink_mbps": 6.0}
 SPREAD = {"rtt_ms": 0.4, "downlink_mbps": 0.9}

@@ -6,9 +6,8 @@ import pytest
 
 import workbench as wb
 from workbench.datasets.schema import known_context
-from workbench.delivery import ImageScenario
-from workbench.evaluation.image_replay import decide, realise, rendition_outcomes
-from workbench.policies.images import (
+from workbench.decisions.images.replay import decide, realise, rendition_outcomes
+from workbench.decisions.images.rules import (
     EffectiveType,
     Lookup,
     OneRendition,
@@ -16,6 +15,7 @@ from workbench.policies.images import (
     image_rules,
     true_chance,
 )
+from workbench.decisions.images.scenario import ImageScenario
 
 
 def test_effective_type_follows_the_published_rule():
@@ -65,13 +65,13 @@ def test_smoothing_is_what_serves_other_users_best():
     rng = np.random.default_rng(0)
     groups = rng.integers(0, 400, 4000).astype(str)
     pure_noise = pd.DataFrame({"city": groups, "downlink_mbps": np.exp(rng.normal(2, 1, 4000))})
-    train, choose = wb.measurements(pure_noise[:2000]), wb.measurements(pure_noise[2000:])
-    assert Lookup(("city",)).fit(train).smooth(choose).smoothing == 300.0
+    train, validation = wb.measurements(pure_noise[:2000]), wb.measurements(pure_noise[2000:])
+    assert Lookup(("city",)).fit(train).smooth(validation).smoothing == 300.0
 
     speed = dict(zip(np.unique(groups), np.exp(rng.normal(2, 2, len(np.unique(groups)))), strict=True))
     pure_signal = pure_noise.assign(downlink_mbps=pure_noise["city"].map(speed) * np.exp(rng.normal(0, 0.05, 4000)))
-    train, choose = wb.measurements(pure_signal[:2000]), wb.measurements(pure_signal[2000:])
-    assert Lookup(("city",)).fit(train).smooth(choose).smoothing == 1.0
+    train, validation = wb.measurements(pure_signal[:2000]), wb.measurements(pure_signal[2000:])
+    assert Lookup(("city",)).fit(train).smooth(validation).smoothing == 1.0
 
 
 @pytest.fixture(scope="module")

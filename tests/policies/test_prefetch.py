@@ -7,12 +7,10 @@ import pandas as pd
 import pytest
 
 import workbench as wb
-from workbench.datasets.navigation_schema import known_navigation_context
-from workbench.delivery import PrefetchScenario
-from workbench.errors import WorkbenchError
-from workbench.evaluation.prefetch_answers import ask_chances, ask_prefetch
-from workbench.evaluation.prefetch_replay import perfect_knowledge_fetches, replay_prefetch
-from workbench.policies.prefetch import (
+from workbench.datasets.schema import known_navigation_context
+from workbench.decisions.prefetch.answers import ask_chances, ask_prefetch
+from workbench.decisions.prefetch.replay import perfect_knowledge_fetches, replay_prefetch
+from workbench.decisions.prefetch.rules import (
     GuessJs,
     Markov,
     Never,
@@ -24,6 +22,8 @@ from workbench.policies.prefetch import (
     prefetch_rules,
     true_next,
 )
+from workbench.decisions.prefetch.scenario import PrefetchScenario
+from workbench.errors import WorkbenchError
 
 
 def sessions(*pages, letters="abcdef", **columns):

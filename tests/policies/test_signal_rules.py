@@ -3,9 +3,15 @@
 import numpy as np
 import pandas as pd
 
-from workbench.delivery import ImageScenario, Ladder
-from workbench.evaluation.image_replay import decide, rendition_outcomes
-from workbench.policies.images import CHROMIUM_DEFAULTS, ConnectionClass, ConnectionDefaults, LastMeasurement, best_at
+from workbench.decisions.images.replay import decide, rendition_outcomes
+from workbench.decisions.images.rules import (
+    CHROMIUM_DEFAULTS,
+    ConnectionClass,
+    ConnectionDefaults,
+    LastMeasurement,
+    best_at,
+)
+from workbench.decisions.images.scenario import ImageScenario, Ladder
 
 # One image of 10, 50 or 100 kB; one round trip; quality 0, 50, 100; a point a 4 ms; budget 1 s.
 BY_HAND = ImageScenario(

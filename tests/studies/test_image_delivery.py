@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import workbench as wb
-from workbench.evaluation.image_replay import replay_images
-from workbench.policies.images import EffectiveType, OneRendition, base_assumptions
+from workbench.decisions.images.replay import replay_images
+from workbench.decisions.images.rules import EffectiveType, OneRendition, base_assumptions
 
 
 def net(result, which):

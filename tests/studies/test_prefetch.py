@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 import workbench as wb
-from workbench.evaluation.prefetch_replay import replay_prefetch
-from workbench.evaluation.ranking import PAGES_ASKED
-from workbench.policies.prefetch import GuessJs, Markov, Never, PrefetchPolicy, Quicklink, prefetch_rules
+from workbench.decisions.prefetch.ranking import PAGES_ASKED
+from workbench.decisions.prefetch.replay import replay_prefetch
+from workbench.decisions.prefetch.rules import GuessJs, Markov, Never, PrefetchPolicy, Quicklink, prefetch_rules
 from workbench.studies.prefetch import _waits_of_the_slowest
 from workbench.studies.prefetch_results import HOVER, UNUSED_A_VIEW
 from workbench.studies.prefetch_stage import views_of
@@ -144,22 +144,22 @@ def test_the_best_rule_and_the_limits_do_not_depend_on_test(little):
     assert again.difference != little.difference
 
 
-def test_limits_are_those_with_the_largest_net_on_choose(little):
-    split = replace(little.split, choose=garbled(little.split.choose))
+def test_limits_are_those_with_the_largest_net_on_validation(little):
+    split = replace(little.split, validation=garbled(little.split.validation))
     again = wb.compare_prefetch(split, little.model)
     assert [policy.limit for policy in again.results] != [policy.limit for policy in little.results]
     rule = little.of("first-order Markov").policy
     tried = [
-        replay_prefetch(replace(rule, limit=limit), little.split.choose, little.scenario)["net"].mean()
+        replay_prefetch(replace(rule, limit=limit), little.split.validation, little.scenario)["net"].mean()
         for limit in (rule.limit, 0.5 * rule.limit, 2 * rule.limit)
     ]
     assert max(tried) == tried[0]
 
 
 def test_the_model_knows_neither_choose_nor_test(little):
-    split = replace(little.split, choose=garbled(little.split.choose), test=garbled(little.split.test))
+    split = replace(little.split, validation=garbled(little.split.validation), test=garbled(little.split.test))
     again = wb.train_next_page(split)
-    asked = little.split.choose.head(500)
+    asked = little.split.validation.head(500)
     pd.testing.assert_frame_equal(again.next_pages(asked, 3), little.model.next_pages(asked, 3))
 
 
@@ -169,8 +169,8 @@ def test_history_of_the_earlier_parts_does_not_know_the_later_ones():
     pages = views["page"].array.copy()
     pages[late] = pages[late][::-1]
     one, other = (wb.split_by_time(frame) for frame in (views, views.assign(page=pages)))
-    for name in ("train", "choose"):
-        kept = (one.train if name == "train" else one.choose)["session_id"] < 0.8 * views["session_id"].max()
+    for name in ("train", "validation"):
+        kept = (one.train if name == "train" else one.validation)["session_id"] < 0.8 * views["session_id"].max()
         pd.testing.assert_frame_equal(getattr(one, name)[kept], getattr(other, name)[kept])
     assert not one.test["last_next"].equals(other.test["last_next"])
 
@@ -195,7 +195,7 @@ def test_json_holds_what_is_promised(little):
     assert (against["metric"], against["break_even"]) == ("net", 0.15)
     assert told["policies_vs_best_rule"]["model"]["interval"] == against["interval"]
     assert set(told["hits_per_100_at_unused"]["model"]) == {f"{at:g}" for at in UNUSED_A_VIEW}
-    assert {"train", "tune", "choose", "test"} <= set(told["rows"])
+    assert {"train", "calibration", "validation", "test"} <= set(told["rows"])
     assert told["session_end_share"] == pytest.approx(1 / 6.6, abs=0.03)
 
 

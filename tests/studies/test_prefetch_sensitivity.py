@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import workbench as wb
-from workbench.policies.prefetch import Markov, UsualNext
+from workbench.decisions.prefetch.rules import Markov, UsualNext
 from workbench.studies import prefetch_sensitivity
 from workbench.studies.prefetch_plan import default_plan, prepare, rules_of, scenario_for, train
 from workbench.studies.prefetch_sensitivity import Change, changes

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import workbench as wb
-from workbench.policies.prefetch import Never
+from workbench.decisions.prefetch.rules import Never
 from workbench.studies.prefetch_session import LONGEST, RARE, replay_typical_session, typical_session
 from workbench.studies.prefetch_stage import settle
 

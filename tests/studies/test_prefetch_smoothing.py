@@ -1,12 +1,12 @@
-"""Smoothing of Markov rules: by net on choose, so that the rule is as strong as it can be made there."""
+"""Smoothing of Markov rules: by net on validation, so that the rule is as strong as it can be made there."""
 
 from dataclasses import replace
 
 import pytest
 
 import workbench as wb
-from workbench.evaluation.prefetch_frontier import trace_frontier
-from workbench.policies.prefetch import Markov, UsualNext, prefetch_rules
+from workbench.decisions.prefetch.replay import trace_frontier
+from workbench.decisions.prefetch.rules import Markov, UsualNext, prefetch_rules
 from workbench.studies.prefetch_smoothing import smooth_rules
 
 SCENARIO = wb.PrefetchScenario()
@@ -17,20 +17,20 @@ def split():
     return wb.split_by_time(wb.load("synthetic_navigations", rows=5_000))
 
 
-def net(rule, choose) -> float:
-    return trace_frontier(rule.next_pages(choose, SCENARIO.k), choose, SCENARIO)["net"].max()
+def net(rule, validation) -> float:
+    return trace_frontier(rule.next_pages(validation, SCENARIO.k), validation, SCENARIO)["net"].max()
 
 
-def test_no_rule_is_weaker_on_choose_than_as_it_came_and_a_badly_smoothed_one_is_mended(split):
+def test_no_rule_is_weaker_on_validation_than_as_it_came_and_a_badly_smoothed_one_is_mended(split):
     rules = prefetch_rules(split)
     second = next(rule for rule in rules if isinstance(rule, Markov) and rule.order == 2)
     bad = replace(second, smoothing=(1000.0, 1000.0))
     (mended,) = smooth_rules((bad,), split, SCENARIO)
-    assert net(mended, split.choose) > net(bad, split.choose) + 0.005
+    assert net(mended, split.validation) > net(bad, split.validation) + 0.005
     assert mended.smoothing == smooth_rules((second,), split, SCENARIO)[0].smoothing
     for before, after in zip(rules, smooth_rules(rules, split, SCENARIO), strict=True):
         if isinstance(before, Markov):
-            assert net(after, split.choose) >= net(before, split.choose)
+            assert net(after, split.validation) >= net(before, split.validation)
 
 
 def test_habits_lean_on_the_markov_rule_that_stands_beside_them(split):

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import workbench as wb
-from workbench.evaluation.bootstrap import Interval
-from workbench.policies.calling import policy_name
+from workbench.decisions.decision import policy_name
+from workbench.evidence.bootstrap import Interval
 from workbench.studies.report import (
     calibration_html,
     policies_html,
@@ -68,7 +68,7 @@ def result(request):
 def test_json_holds_what_is_promised(result):
     told = json.loads(json.dumps(result.to_dict(), allow_nan=False))
     assert set(PROMISED) <= set(told)
-    assert set(told["rows"]) == {"train", "tune", "choose", "test", "masked", "dropped"}
+    assert set(told["rows"]) == {"train", "calibration", "validation", "test", "masked", "dropped"}
     assert {"metric", "difference", "interval", "margin", "verdict", "safety", "users_to_settle"} <= set(
         told["model_vs_best_rule"]
     )

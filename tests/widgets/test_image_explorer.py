@@ -4,8 +4,7 @@ import ipywidgets
 import pytest
 
 import workbench as wb
-from workbench.delivery import ImageScenario
-from workbench.delivery.ladder import Ladder
+from workbench.decisions.images.scenario import ImageScenario, Ladder
 from workbench.errors import WorkbenchError
 
 MOST_BYTES = 300_000

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import workbench as wb
-from workbench.evaluation.segments import typical_view
+from workbench.evidence.segments import typical_view
 from workbench.studies.image_explorer_data import PARTS, SHOWN_TO
 
 FIGURES = {

@@ -3,13 +3,17 @@
 from workbench.datasets.cards import Card, SourceFile, card_folder, find_card, list_cards, read_card
 from workbench.datasets.columns import LEVELS, Column
 from workbench.datasets.download import fetch_file
-from workbench.datasets.history import HISTORY, Mask, add_history, has_time
-from workbench.datasets.loading import load, measurements
-from workbench.datasets.navigation_history import add_navigation_history
-from workbench.datasets.navigation_loading import navigations
-from workbench.datasets.navigation_schema import NAVIGATION_COLUMNS, known_navigation_context
-from workbench.datasets.page_links import links_of
-from workbench.datasets.schema import COLUMNS, MEASURED, has_signal, known_context
+from workbench.datasets.history import HISTORY, Mask, add_history, add_navigation_history, has_time
+from workbench.datasets.loading import load, measurements, navigations
+from workbench.datasets.readers import links_of
+from workbench.datasets.schema import (
+    COLUMNS,
+    MEASURED,
+    NAVIGATION_COLUMNS,
+    has_signal,
+    known_context,
+    known_navigation_context,
+)
 from workbench.datasets.sessions import dwell_s, has_dwell, share_of_session_ends
 from workbench.datasets.splits import Split, sample_users, split_by_time, split_by_user
 from workbench.datasets.synthetic_network import make_measurements

@@ -1,21 +1,265 @@
-"""Cards: what is known about a dataset, written down in one TOML file, and where cards are found."""
+"""Cards: what a dataset's file says about it, read and checked."""
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from workbench.datasets.card_checks import check_above_zero, check_assumed, check_date, check_one_of, check_type
-from workbench.datasets.card_entries import SourceFile, typed_entries
-from workbench.datasets.card_kinds import GENERATED_FROM, KINDS, Kind
-from workbench.datasets.columns import LEVELS, NUMBER, Column
-from workbench.datasets.schema import LOSABLE, MEASURED
+from workbench.datasets.columns import FLAG, LEVELS, NUMBER, TEXT, Column
+from workbench.datasets.schema import ASSUMABLE, COLUMNS, LOSABLE, MEASURED, NAVIGATION_COLUMNS, SOURCE_COLUMNS
 from workbench.errors import WorkbenchError, check_whole, did_you_mean
+
+SCALARS = (str, int, float, bool)
+KINDS_IN_WORDS = {
+    str: "text",
+    bool: "true or false",
+    dict: "a table",
+    list: "a list",
+    SCALARS: "one text, number, true or false",
+}
+
+
+def check_one_of(card: str, what: str, value: object, known: Sequence[str]) -> None:
+    """Refuse a value that is not one of those known, and name the nearest."""
+    if value not in known:
+        hint = did_you_mean(str(value), list(known))
+        raise WorkbenchError(f"{card}: {what} must be one of {', '.join(known)}; got {value!r}.{hint}")
+
+
+def check_type(card: str, what: str, value: object, kind: type | tuple[type, ...]) -> None:
+    """Refuse a value of another type than a card's field has."""
+    if not isinstance(value, kind):
+        raise WorkbenchError(f"{card}: {what} must be {KINDS_IN_WORDS[kind]}; got {value!r}.")
+
+
+def check_above_zero(card: str, what: str, value: object) -> None:
+    """Refuse what is not a finite number above 0."""
+    if not (is_number(value) and 0 < value < math.inf):  # type: ignore[operator]
+        raise WorkbenchError(f"{card}: {what} must be a number above 0; got {value!r}.")
+
+
+def check_assumed(card: str, quantity: str, values: tuple[float, ...]) -> None:
+    """Refuse what is not three rising numbers above 0."""
+    if len(values) != 3 or not 0 < values[0] <= values[1] <= values[2] < math.inf:
+        raise not_rising(card, quantity, tuple(values))
+
+
+def check_date(card: str, date: Sequence[str], time: str, given: Collection[str]) -> None:
+    """Refuse a date that is not told by three columns, or a time that is told twice."""
+    if date and len(date) != 3:
+        raise WorkbenchError(f"{card}: date must name three columns (year, month, day); got {list(date)!r}.")
+    if date and time in given:
+        raise WorkbenchError(f"{card}: date and a column of {time} both tell the time; name one.")
+
+
+def low_base_high(card: str, assume: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
+    """What is assumed, as numbers.
+
+    Raises
+    ------
+    WorkbenchError
+        Where an entry is not a list of numbers.
+    """
+    for quantity, values in assume.items():
+        if isinstance(values, str) or not isinstance(values, Iterable) or not all(map(is_number, values)):
+            raise not_rising(card, quantity, values)
+    return {quantity: tuple(map(float, values)) for quantity, values in assume.items()}
+
+
+def not_rising(card: str, quantity: str, values: object) -> WorkbenchError:
+    """The error for an assumption that is not low, base, high."""
+    return WorkbenchError(
+        f"{card}: what is assumed for {quantity} must be three rising numbers above 0 (low, base, high); "
+        f"got {values!r}."
+    )
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a number; true and false are none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_plain(name: str) -> bool:
+    """Whether a file's name leads nowhere else."""
+    return name not in ("", ".", "..") and not set(name) & set("/\\:\0")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a card of a kind may say.
+
+    Parameters
+    ----------
+    columns : tuple of Column
+        Canonical columns that a source may give.
+    reserved : tuple of str
+        Names that a card's own context columns may not take.
+    time : str
+        The column of times.
+    of_a_row : tuple of str
+        Columns that differ from row to row and so are no constants.
+    assumable : tuple of str
+        Quantities that may be assumed.
+    known_by : str
+        Information set of comparisons, where the card names none.
+    readers, generators : tuple of str
+        Those that only this kind has.
+    fields : tuple of str
+        Fields of a card that only this kind has.
+    """
+
+    columns: tuple[Column, ...]
+    reserved: tuple[str, ...]
+    time: str
+    of_a_row: tuple[str, ...]
+    assumable: tuple[str, ...]
+    known_by: str
+    readers: tuple[str, ...]
+    generators: tuple[str, ...]
+    fields: tuple[str, ...]
+
+
+KINDS = {
+    "measurements": Kind(
+        columns=COLUMNS,
+        reserved=tuple(column.name for column in COLUMNS),
+        time="measured_at",
+        of_a_row=MEASURED,
+        assumable=MEASURED,
+        known_by="first_request",
+        readers=(),
+        generators=("synthetic_network",),
+        fields=("lost", "skip", "require"),
+    ),
+    "navigations": Kind(
+        columns=SOURCE_COLUMNS,
+        reserved=tuple(dict.fromkeys(column.name for column in (*NAVIGATION_COLUMNS, *COLUMNS))),
+        time="viewed_at",
+        of_a_row=("page", "session_id", "user_id", "position"),
+        assumable=ASSUMABLE,
+        known_by="client_js",  # a page's own script does the fetching ahead
+        readers=("access_log", "msnbc", "wikispeedia"),
+        generators=("synthetic_site",),
+        fields=("order", "sections", "session_gap_min", "percent_encoded"),
+    ),
+}
+GENERATED_FROM = ("rows", "seed", "planted")
+
+
+TEXTS = (
+    "title",
+    "kind",
+    "citation",
+    "licence",
+    "note",
+    "known_by",
+    "reader",
+    "separator",
+    "time_unit",
+    "generator",
+    "order",
+)
+FLAGS = ("simulated", "mirror_only", "drop_duplicates", "sections", "percent_encoded")
+TABLES = ("generate", "columns", "constants", "values", "scale", "lost", "skip", "assume", "context")
+LISTS = ("files", "missing", "require", "date")
+LINK_COLUMNS = ("from_page", "to_page")
+SHA256 = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of a dataset: its name, where it is published, its sha256, and columns that hold for all of it.
+
+    ``folder`` is that of cache and mirror, where it is not the card's name: two cards may read files of one dataset.
+    ``links`` maps columns of the file to ``from_page`` and ``to_page``, where it holds the links of pages, not views.
+    """
+
+    name: str
+    url: str = ""
+    sha256: str = ""
+    constants: Mapping[str, str] = field(default_factory=dict)
+    folder: str = ""
+    links: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not is_plain(self.name) or (self.folder and not is_plain(self.folder)):
+            raise WorkbenchError(
+                "a file name in a card is a plain name, without folders or '..'; got "
+                f"{(self.folder if is_plain(self.name) else self.name)!r}. Put the file beside the card."
+            )
+        if self.url and not self.url.startswith(("http://", "https://")):
+            raise WorkbenchError(f"the url of {self.name} must start with http:// or https://; got {self.url!r}.")
+        if self.sha256 and not SHA256.fullmatch(self.sha256):
+            raise WorkbenchError(
+                f"the sha256 of {self.name} must be 64 digits of 0 to 9 and a to f; got {self.sha256!r}."
+            )
+        if self.links and sorted(self.links.values()) != sorted(LINK_COLUMNS):
+            raise WorkbenchError(
+                f"links of {self.name} must name the columns of {' and '.join(LINK_COLUMNS)}, each once; "
+                f"got {dict(self.links)!r}."
+            )
+
+
+def typed_entries(entries: dict[str, Any], name: str) -> dict[str, Any]:
+    """Fields of a card from the tables, lists, texts and numbers of its TOML.
+
+    Raises
+    ------
+    WorkbenchError
+        Where one is of another type than the field, or a file or context column is described wrongly.
+    """
+    for keys, kind in ((TEXTS, str), (FLAGS, bool), (TABLES, dict), (LISTS, list)):
+        for key in keys:
+            check_type(name, key, entries.get(key, kind()), kind)
+    for column, values in entries.get("values", {}).items():
+        check_type(name, f"values.{column}", values, dict)
+    for column, value in entries.get("constants", {}).items():
+        check_type(name, f"constants.{column}", value, SCALARS)
+    for table in ("lost", "skip"):
+        for column, markers in entries.get(table, {}).items():
+            check_type(name, f"{table}.{column}", markers, list)
+    typed = dict(entries)
+    typed["files"] = tuple(_source_file(name, file) for file in entries.get("files", ()))
+    typed["missing"] = tuple(map(str, entries.get("missing", ())))
+    for key in ("require", "date"):
+        typed[key] = tuple(entries.get(key, ()))
+    for table in ("lost", "skip"):
+        typed[table] = {column: tuple(map(str, markers)) for column, markers in entries.get(table, {}).items()}
+    typed["assume"] = low_base_high(name, entries.get("assume", {}))
+    typed["context"] = tuple(_context_column(name, key, spec) for key, spec in entries.get("context", {}).items())
+    return typed
+
+
+def _source_file(card: str, entry: dict[str, Any]) -> SourceFile:
+    check_type(card, "each of files", entry, dict)
+    for key in entry:
+        check_one_of(card, "a file's field", key, [f.name for f in fields(SourceFile)])
+    for key in ("name", "url", "sha256", "folder"):
+        check_type(card, f"a file's {key}", entry.get(key, ""), str)
+    for key in ("constants", "links"):
+        check_type(card, f"a file's {key}", entry.get(key, {}), dict)
+    for column, value in entry.get("constants", {}).items():
+        check_type(card, f"constants.{column}", value, SCALARS)
+    try:
+        return SourceFile(**{"name": "", **entry})
+    except WorkbenchError as err:
+        raise WorkbenchError(f"{card}: {err}") from err
+
+
+def _context_column(card: str, name: str, spec: Mapping[str, str]) -> Column:
+    check_type(card, f"context.{name}", spec, dict)
+    dtypes = {"text": TEXT, "number": NUMBER, "flag": FLAG}
+    check_one_of(card, f"type of context column {name}", spec.get("type"), tuple(dtypes))
+    check_one_of(card, f"level of context column {name}", spec.get("level"), LEVELS)
+    return Column(name, dtypes[spec["type"]], spec["level"], spec.get("meaning", ""))
+
 
 READERS = ("csv", "jsonl", "parquet")
 TIME_UNITS = {"unix_s": "s", "unix_ms": "ms"}

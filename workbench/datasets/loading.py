@@ -1,4 +1,4 @@
-"""The ways in: a card's dataset of any kind, a person's own frame of measurements."""
+"""From a source table to a canonical one: measurements, navigations, and what a card names."""
 
 from __future__ import annotations
 
@@ -10,19 +10,221 @@ from pathlib import Path
 
 import pandas as pd
 
-from workbench.datasets.access_logs import number_visitors
+from workbench.datasets.access_logs import number_visitors, read_access_log
 from workbench.datasets.canonical import add_local_hour, drop_unmeasured, to_canonical
-from workbench.datasets.card_checks import low_base_high
-from workbench.datasets.cards import Card, find_card
+from workbench.datasets.cards import Card, SourceFile, find_card, low_base_high
+from workbench.datasets.columns import as_category
 from workbench.datasets.download import fetch_file
-from workbench.datasets.navigation_loading import finish_navigations, renumbered
-from workbench.datasets.page_links import links_of
-from workbench.datasets.schema import LOSABLE, check_measurements, count_lost, measured_quantities
-from workbench.datasets.sources import read_links, read_source, reader_of
+from workbench.datasets.readers import (
+    PageLinks,
+    links_of,
+    read_csv,
+    read_jsonl,
+    read_msnbc,
+    read_parquet,
+    read_wikispeedia,
+    tidy_links,
+)
+from workbench.datasets.schema import (
+    LOSABLE,
+    NAVIGATION_COLUMNS,
+    check_measurements,
+    check_navigations,
+    count_lost,
+    measured_quantities,
+)
+from workbench.datasets.sessions import GAP_MIN, collapse_repeats, order_views
 from workbench.datasets.splits import sample_users
 from workbench.datasets.synthetic_network import make_measurements
 from workbench.datasets.synthetic_site import make_navigations
-from workbench.errors import WorkbenchError, check_whole
+from workbench.errors import WorkbenchError, check_whole, did_you_mean
+
+ENDINGS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".json": "jsonl",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+NAMED = {
+    "access_log": read_access_log,
+    "jsonl": read_jsonl,
+    "msnbc": read_msnbc,
+    "parquet": read_parquet,
+    "wikispeedia": read_wikispeedia,
+}
+
+
+def read_source(path: Path, card: Card) -> pd.DataFrame:
+    """Read one file of a card by the reader that the card names, else by the ending of the file's name.
+
+    Raises
+    ------
+    WorkbenchError
+        Where the file is not what the reader expects.
+    """
+    reader = reader_of(path, card)
+    return NAMED[reader](path) if reader in NAMED else read_csv(path, card.separator or _separator(path))
+
+
+def reader_of(path: Path, card: Card) -> str:
+    """Name of the reader that a file of a card gets."""
+    endings = [ending.lower() for ending in path.suffixes]
+    known = {**ENDINGS, ".log": "access_log"} if card.kind == "navigations" else ENDINGS
+    return card.reader or next((known[ending] for ending in reversed(endings) if ending in known), "csv")
+
+
+def read_links(path: Path, card: Card, file: SourceFile) -> pd.DataFrame:
+    """Read a CSV file of page links: ``from_page, to_page`` (str), each pair once.
+
+    Raises
+    ------
+    WorkbenchError
+        Where the file lacks a column that the card names.
+    """
+    source = read_csv(path, card.separator or _separator(path))
+    for name, purpose in file.links.items():
+        if name not in source:
+            raise WorkbenchError(
+                f"{card.name}: expected a column {name!r} (for {purpose}) in {file.name}; got "
+                f"{', '.join(map(str, list(source.columns)[:12]))}.{did_you_mean(name, list(map(str, source.columns)))}"
+            )
+    return tidy_links(source.rename(columns=dict(file.links)), card.name, card.percent_encoded)
+
+
+def _separator(path: Path) -> str:
+    return "\t" if ".tsv" in [ending.lower() for ending in path.suffixes] else ","
+
+
+def navigations(
+    df: pd.DataFrame,
+    *,
+    columns: Mapping[str, str] | None = None,
+    values: Mapping[str, Mapping[str, str]] | None = None,
+    links: pd.DataFrame | None = None,
+    known_by: str = "client_js",
+    session_gap_min: float = GAP_MIN,
+    keep_repeats: bool = False,
+    name: str = "your data",
+    simulated: bool = False,
+    margin: float | None = None,
+    assume: Mapping[str, Sequence[float]] | None = None,
+) -> pd.DataFrame:
+    """Bring any DataFrame of page views into canonical form, with the checks that cards get.
+
+    Parameters
+    ----------
+    df : DataFrame
+        One row a page view: ``page``, and ``session_id`` or ``user_id`` with ``viewed_at``.
+    columns : mapping, optional
+        Your column name to the canonical one.
+    values : mapping, optional
+        Canonical column to a mapping of your values to canonical ones.
+    links : DataFrame, optional
+        Links between pages, ``from_page`` and ``to_page``: what can be opened from where.
+    known_by : str
+        What is known when pages are fetched ahead (one of ``columns.LEVELS``).
+    session_gap_min : float
+        Minutes of silence that end a session, where there is no ``session_id``.
+    keep_repeats : bool
+        Whether a view of the page that the session is on already counts (a reload does not, by default).
+    name : str
+        What reports call it.
+    simulated : bool
+        Whether the rows are simulated; reports then say so.
+    margin : float, optional
+        Smallest difference in net hits per navigation worth having.
+    assume : mapping, optional
+        ``page_bytes``, ``page_load_ms`` or ``dwell_s`` to (low, base, high), where the data do not tell.
+
+    Returns
+    -------
+    DataFrame
+        As from :func:`workbench.datasets.load`.
+
+    Raises
+    ------
+    WorkbenchError
+        With the column, the count and the first bad rows, where the frame breaks the contract.
+
+    Examples
+    --------
+    >>> clicks = pd.DataFrame({"who": ["a", "a", "a", "b"], "url": ["/", "/", "/cart", "/"]})
+    >>> views = navigations(clicks, columns={"who": "session_id", "url": "page"})
+    >>> views["page"].tolist(), views["position"].tolist(), views.attrs["dropped"]["repeats"]
+    (['/', '/cart', '/'], [0, 1, 0], 1)
+    """
+    if not isinstance(df, pd.DataFrame):
+        raise WorkbenchError(f"{name}: expected a pandas DataFrame; got {type(df).__name__}.")
+    card = Card(
+        name=name,
+        title=name,
+        kind="navigations",
+        known_by=known_by,
+        simulated=simulated,
+        columns=dict(columns or {}),
+        values=dict(values or {}),
+        assume=low_base_high(name, assume or {}),
+        margin=margin,
+        session_gap_min=session_gap_min,
+    )
+    return finish_navigations(to_canonical(df, card), card, links, keep_repeats=keep_repeats)
+
+
+def finish_navigations(
+    source: pd.DataFrame,
+    card: Card,
+    links: pd.DataFrame | None = None,
+    dropped: Mapping[str, int] | None = None,
+    *,
+    keep_repeats: bool = False,
+) -> pd.DataFrame:
+    """Check page views, put them in order, number sessions and views; the card and links then ride in ``attrs``.
+
+    Parameters
+    ----------
+    source : DataFrame
+        Canonical names, rows as the source has them.
+    card : Card
+    links : DataFrame, optional
+        ``from_page, to_page``.
+    dropped : mapping, optional
+        What was dropped before, by reason.
+    keep_repeats : bool
+
+    Returns
+    -------
+    DataFrame
+    """
+    checked = check_navigations(source, card.name, card.context)
+    try:
+        ordered = order_views(checked, by_time=card.order != "file", gap_min=card.session_gap_min)
+    except WorkbenchError as err:
+        raise WorkbenchError(f"{card.name}: {err}") from err
+    kept = ordered if keep_repeats else collapse_repeats(ordered)
+    views = in_contract_order(add_local_hour(kept.assign(view_id=range(len(kept))), card.facts.time), card)
+    if "simulated" in views and views["simulated"].any():
+        card = replace(card, simulated=True)
+    views.attrs = {name: source.attrs[name] for name in ("broken_lines",) if name in source.attrs}
+    views.attrs.update(card=card, dropped={**(dropped or {}), "repeats": len(ordered) - len(kept)})
+    if links is not None:
+        views.attrs["links"] = PageLinks(tidy_links(links, card.name))
+    return views
+
+
+def renumbered(views: pd.DataFrame) -> pd.DataFrame:
+    """Some sessions of a frame as a frame of its own: views, sessions and pages are those that are left."""
+    sessions = pd.factorize(views["session_id"])[0]
+    fresh = views.reset_index(drop=True)
+    return fresh.assign(view_id=range(len(fresh)), session_id=sessions, page=as_category(fresh["page"]))
+
+
+def in_contract_order(views: pd.DataFrame, card: Card) -> pd.DataFrame:
+    """Columns in the order of the contract, the card's own last."""
+    names = [column.name for column in (*NAVIGATION_COLUMNS, *card.context)]
+    return views[[name for name in names if name in views]]
 
 
 def load(

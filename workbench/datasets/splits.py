@@ -1,4 +1,4 @@
-"""Train, tune, choose and test: parts of a table, by user or by time."""
+"""Train, calibration, validation and test: parts of a table, by user or by time."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.cards import Card
-from workbench.datasets.history import Mask, add_history, apply_mask, has_time
-from workbench.datasets.navigation_history import add_navigation_history
-from workbench.datasets.page_links import links_of
+from workbench.datasets.history import Mask, add_history, add_navigation_history, apply_mask, has_time
+from workbench.datasets.readers import links_of
 from workbench.errors import WorkbenchError, check_whole
 
 TRAIN_SHARE, VALIDATION_SHARE = 0.6, 0.2
-SMALLEST_TUNE_USERS = 200
+FEWEST_CALIBRATION_USERS = 200
 FEWEST_USERS = 20
 
 
@@ -23,16 +22,17 @@ FEWEST_USERS = 20
 class Split:
     """A table in four parts, and the card that came with it.
 
-    ``train`` fits models and rules; ``tune`` stops and calibrates the model (empty where it would hold under 200
-    users: it then belongs to train, and out-of-fold predictions serve); ``choose`` picks the best rule, smoothing
-    and limits; ``test`` is read once. ``masked_rows`` were left out of ``train`` and ``tune``. ``cluster`` is the
+    ``train`` fits models and rules; ``calibration`` stops and calibrates the model (empty where it would hold under 200
+    users: it then belongs to train, and out-of-fold predictions serve); ``validation`` picks the best rule, smoothing
+    and limits; ``test`` is read once. ``masked_rows`` were left out of ``train`` and ``calibration``. ``cluster`` is
+    the
     column of those who were split and are resampled: users, or sessions of navigations that know no users. ``links``
     are a site's links between pages (``from_page, to_page``), where the source of navigations has them.
     """
 
     train: pd.DataFrame
-    tune: pd.DataFrame
-    choose: pd.DataFrame
+    calibration: pd.DataFrame
+    validation: pd.DataFrame
     test: pd.DataFrame
     card: Card
     how: str
@@ -54,7 +54,7 @@ class Split:
 
     def parts(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """Name and frame of each part, in the order of use."""
-        for name in ("train", "tune", "choose", "test"):
+        for name in ("train", "calibration", "validation", "test"):
             yield name, getattr(self, name)
 
 
@@ -75,7 +75,8 @@ def split_by_user(
 ) -> Split:
     """Split 60 / 20 / 20 of the users by seed; no user is on two sides.
 
-    Mask first, then history, then split. Validation is halved by user into ``tune`` and ``choose``. Measurements
+    Mask first, then history, then split. The held-out fifth is halved by user into ``calibration`` and
+    ``validation``. Measurements
     without a user count as users of their own; where navigations know no users, their sessions are split.
 
     Parameters
@@ -84,7 +85,7 @@ def split_by_user(
         From ``load``, ``measurements`` or ``navigations``.
     seed : int
     mask : Mask, optional
-        Whom the signal is taken from; rows of masked users are left out of ``train`` and ``tune``.
+        Whom the signal is taken from; rows of masked users are left out of ``train`` and ``calibration``.
     cluster : str
         Column that is kept whole: ``user_id``, or ``asn`` for claims about networks never seen.
     history : bool
@@ -112,14 +113,14 @@ def split_by_user(
             "more rows, or map the column that tells people apart to user_id."
         )
     ends = np.round(np.array([TRAIN_SHARE, TRAIN_SHARE + VALIDATION_SHARE / 2, TRAIN_SHARE + VALIDATION_SHARE]) * n)
-    train, tune, choose, test = np.split(order, ends.astype(int))
-    if len(tune) < SMALLEST_TUNE_USERS:
-        train, tune = np.concatenate([train, tune]), tune[:0]
+    train, calibration, validation, test = np.split(order, ends.astype(int))
+    if len(calibration) < FEWEST_CALIBRATION_USERS:
+        train, calibration = np.concatenate([train, calibration]), calibration[:0]
     return Split(
-        masked_rows=int(hidden[np.isin(users, [*train, *tune])].sum()),
+        masked_rows=int(hidden[np.isin(users, [*train, *calibration])].sum()),
         train=frame[np.isin(users, train) & ~hidden],
-        tune=frame[np.isin(users, tune) & ~hidden],
-        choose=frame[np.isin(users, choose)],
+        calibration=frame[np.isin(users, calibration) & ~hidden],
+        validation=frame[np.isin(users, validation)],
         test=frame[np.isin(users, test)],
         card=card,
         how=f"by {_word(cluster)}",
@@ -135,8 +136,9 @@ def split_by_time(frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = Non
     """Split 60 / 20 / 20 by time: what comes first trains, what comes last tests. Users may return.
 
     Mask first, then history, then split. Sessions of navigations are never cut: 60 / 20 / 20 are shares of sessions, in
-    the order of their starts (of the frame, where there are no times). Validation is halved by user (by session where
-    there are none) into ``tune`` and ``choose``; a user of ``test`` may have been seen before, as in life.
+    the order of their starts (of the frame, where there are no times). The held-out fifth is halved by user (by
+    session where
+    there are none) into ``calibration`` and ``validation``; a user of ``test`` may have been seen before, as in life.
 
     Parameters
     ----------
@@ -145,7 +147,7 @@ def split_by_time(frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = Non
     seed : int
         Of the halving.
     mask : Mask, optional
-        Whom the signal is taken from; rows of masked users are left out of ``train`` and ``tune``.
+        Whom the signal is taken from; rows of masked users are left out of ``train`` and ``calibration``.
     history : bool
         Whether views know what earlier views of their user measured, or where these led.
 
@@ -166,13 +168,13 @@ def split_by_time(frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = Non
     users = users_of(frame, cluster)
     between = np.unique(users[~early & ~late])
     half = np.random.default_rng(seed).permutation(between)[: len(between) // 2]
-    tunes = ~early & ~late & np.isin(users, half)
-    joins = len(half) < SMALLEST_TUNE_USERS
+    calibrates = ~early & ~late & np.isin(users, half)
+    joins = len(half) < FEWEST_CALIBRATION_USERS
     return Split(
-        masked_rows=int(hidden[early | tunes].sum()),
-        train=frame[(early | tunes if joins else early) & ~hidden],
-        tune=frame[np.zeros(len(frame), bool) if joins else tunes & ~hidden],
-        choose=frame[~early & ~late & ~tunes],
+        masked_rows=int(hidden[early | calibrates].sum()),
+        train=frame[(early | calibrates if joins else early) & ~hidden],
+        calibration=frame[np.zeros(len(frame), bool) if joins else calibrates & ~hidden],
+        validation=frame[~early & ~late & ~calibrates],
         test=frame[late],
         card=card,
         how="by time" if card.facts.time in frame else "by order",

@@ -1,31 +1,193 @@
-"""A simulated world of people on networks: its measurements, and the true chance of each outcome.
+"""The simulated world of networks: its providers, users, views, and the true chances."""
 
-Two public functions: :func:`make_measurements` draws a frame, :func:`true_chance_worse` gives the exact
-chance behind it. The truth is one mixture of normals in the logarithm: ``log(quantity) = location(network,
-component) + user + view``. Which component (a technology, or congestion) a view gets depends on its ASN and,
-where the effect is planted, on the local hour and the operating system; nothing else in the context says
-anything about the network. The constants and their sources are in ``synthetic_network_facts``, the networks
-in ``synthetic_network_world``.
-"""
+from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
 from workbench.datasets import synthetic_network_facts as facts
-from workbench.datasets.synthetic_network_people import draw_lines_anew, draw_users, draw_views
-from workbench.datasets.synthetic_network_world import (
-    CONGESTED,
-    QUANTITIES,
-    World,
-    component_weights,
-    in_planted_cell,
-    make_world,
-    stream,
-)
 from workbench.errors import WorkbenchError, check_whole
+
+QUANTITIES = ("rtt_ms", "downlink_mbps")
+CONGESTED = 3  # the component after the three technologies of a network
+# One random stream a step, so that no step can move another: the planted switch moves no user and no visit.
+STREAMS = ("world", "users", "views", "measured", "netinfo", "lines", "earlier lines")
+
+
+@dataclass(frozen=True)
+class World:
+    """The networks: one row of an array is one ASN, columns of the wide ones are the mixture's components."""
+
+    asn: np.ndarray  # str, digits
+    country: np.ndarray  # position in COUNTRIES
+    provider: np.ndarray  # position in PROVIDERS
+    kind: np.ndarray  # 0 fixed line, 1 mobile
+    size: np.ndarray  # relative, within a country and kind
+    planted: np.ndarray  # bool
+    congestion: np.ndarray  # share of views, outside the planted cells
+    technology_shares: np.ndarray  # (networks, 3)
+    location: dict[str, np.ndarray]  # quantity -> (networks, 4), natural log of the median
+    spread: dict[str, np.ndarray]  # quantity -> (networks, 4), standard deviation of the natural log
+
+
+def stream(seed: int, step: str) -> np.random.Generator:
+    """Return the random numbers of one step of one world."""
+    return np.random.default_rng([seed, STREAMS.index(step)])
+
+
+def make_world(seed: int) -> World:
+    """Return the networks of a seed: each provider in each country, with its own AS number and character."""
+    rng = stream(seed, "world")
+    networks = len(facts.COUNTRIES) * len(facts.PROVIDERS)
+    country, provider = np.divmod(np.arange(networks), len(facts.PROVIDERS))
+    fields = facts.Provider._fields
+    of = {name: np.array([getattr(p, name) for p in facts.PROVIDERS])[provider] for name in fields}
+    speed = np.log(of["speed"] * np.array([c.speed for c in facts.COUNTRIES])[country])
+    shift = {
+        "rtt_ms": rng.normal(0, facts.NETWORK_RTT_SPREAD, networks),
+        "downlink_mbps": speed + rng.normal(0, facts.NETWORK_DOWNLINK_SPREAD, networks),
+    }
+    location, spread = {}, {}
+    for quantity in QUANTITIES:
+        medians, spreads = facts.component_table(quantity)
+        location[quantity] = np.log(medians)[of["kind"]]
+        location[quantity][:, :CONGESTED] += shift[quantity][:, None]
+        spread[quantity] = spreads[of["kind"]]
+    asns = rng.choice(np.arange(facts.FIRST_ASN, facts.LAST_ASN + 1), networks, replace=False)
+    return World(
+        asn=asns.astype(str).astype(object),
+        country=country,
+        provider=provider,
+        kind=of["kind"],
+        size=np.exp(rng.normal(0, facts.NETWORK_SIZE_JITTER, networks)) / of["rank"],
+        planted=of["planted"],
+        congestion=of["congestion"],
+        technology_shares=of["technology_shares"],
+        location=location,
+        spread=spread,
+    )
+
+
+def in_planted_cell(world: World, network: np.ndarray, local_hour: np.ndarray, os_family: np.ndarray) -> np.ndarray:
+    """Return which views (rows,) lie where congestion is planted: iOS in the evening, Android otherwise."""
+    slow = np.where(
+        facts.is_evening(local_hour),
+        os_family == facts.PLANTED_EVENING_SYSTEM,
+        os_family == facts.PLANTED_DAY_SYSTEM,
+    )
+    return world.planted[network] & slow
+
+
+def component_weights(world: World, network: np.ndarray, in_cell: np.ndarray) -> np.ndarray:
+    """Return the chance (rows, 4) of each component: the technologies of the network, then congestion."""
+    congestion = np.where(in_cell, facts.PLANTED_CONGESTION, world.congestion[network])[:, None]
+    return np.hstack([(1 - congestion) * world.technology_shares[network], congestion])
+
+
+def pick(rng: np.random.Generator, chances: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Draw one option for each element of ``group``, with the chances (groups, options) of its group.
+
+    Examples
+    --------
+    >>> pick(np.random.default_rng(0), np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([0, 1, 0])).tolist()
+    [1, 0, 1]
+    """
+    groups, options = chances.shape
+    edges = np.cumsum(chances, axis=1) + np.arange(groups)[:, None]
+    found = np.searchsorted(edges.ravel(), rng.random(len(group)) + group, side="right") - group * options
+    return np.clip(found, 0, options - 1)
+
+
+def pick_alike(rng: np.random.Generator, weights: Sequence[float], number: int) -> np.ndarray:
+    """Draw ``number`` options with the same relative weights."""
+    return pick(rng, facts.shares(weights)[None], np.zeros(number, dtype=int))
+
+
+KINDS = ("home", "mobile")  # in the order of TECHNOLOGIES and of Provider.kind
+
+
+def draw_users(rows: int, world: World, rng: np.random.Generator) -> pd.DataFrame:
+    """Draw as many users as ``rows`` views need: one row a user, networks and places as positions."""
+    counts = np.ceil(rng.lognormal(facts.VIEWS_LOG_MEAN, facts.VIEWS_LOG_SPREAD, rows)).astype(int)
+    number = int(np.searchsorted(np.cumsum(counts), rows)) + 1
+    country = pick_alike(rng, [c.user_share for c in facts.COUNTRIES], number)
+    users = pd.DataFrame({"views": counts[:number], "country": country})
+    for kind, name in enumerate(KINDS):
+        here = world.country == np.arange(len(facts.COUNTRIES))[:, None]
+        size = np.where(here & (world.kind == kind), world.size, 0)
+        users[name] = pick(rng, size / size.sum(axis=1, keepdims=True), country)
+        users[f"{name}_technology"] = pick(rng, world.technology_shares, users[name].to_numpy())
+        for quantity in QUANTITIES:
+            users[f"{name}_{quantity}"] = rng.normal(size=number)
+    users["region"] = pick_alike(rng, [1 / (1 + rank) for rank in range(len(facts.REGIONS))], number)
+    users["city"] = pick_alike(rng, [1 / (1 + rank) for rank in range(facts.CITIES_PER_REGION)], number)
+    return users.join(_draw_machines(country, rng))
+
+
+def _draw_machines(country: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+    machines = _draw_systems(country, rng)
+    system, chromium = machines["os_family"], machines["browser"].isin(facts.CHROMIUM)
+    lag = np.minimum(rng.geometric(facts.BROWSER_LAG, len(machines)) - 1, facts.LARGEST_BROWSER_LAG)
+    newest = machines["browser"].map(facts.NEWEST_MAJOR) - lag
+    saves = pd.Series(rng.random(len(machines)) < system.map(facts.SAVE_DATA_SHARE).fillna(0.0))
+    # Only Chromium names the phone (Sec-CH-UA-Model), and Safari on iOS carries the version of iOS.
+    unnamed = (system == "Android") & ~chromium
+    return machines.assign(
+        browser_major=newest.mask(system == "iOS", machines["os_major"]).astype(float),
+        save_data=saves.astype("boolean").where(chromium),
+        device=machines["device"].mask(unnamed, "Android phone"),
+    )
+
+
+def _draw_systems(country: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+    """Draw operating system, its major version, browser and device."""
+    desktops = facts.shares(facts.DESKTOP_WEIGHTS)
+    systems = [
+        [c.phone_share * c.ios_share, c.phone_share * (1 - c.ios_share), *((1 - c.phone_share) * desktops)]
+        for c in facts.COUNTRIES
+    ]
+    system = pick(rng, np.array(systems), country)
+    drawn = {"os_family": np.array([s.name for s in facts.SYSTEMS], dtype=object)[system]}
+    for column, field in (("os_major", "majors"), ("browser", "browsers"), ("device", "devices")):
+        options = [getattr(s, field) for s in facts.SYSTEMS]
+        chances = np.zeros((len(options), max(map(len, options))))
+        names = np.empty(chances.shape, dtype=object)
+        for row, weights in enumerate(options):
+            chances[row, : len(weights)] = facts.shares(weights.values())
+            names[row, : len(weights)] = list(weights)
+        drawn[column] = names[system, pick(rng, chances, system)]
+    return pd.DataFrame(drawn).astype({"os_major": float})
+
+
+def draw_views(rows: int, users: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Draw when each user comes and over which network: the users' columns, one row a view, by time."""
+    user = np.repeat(np.arange(len(users)), users["views"])[:rows]
+    views = users.iloc[user].reset_index(drop=True).assign(user=user)
+    second_of_day = pick_alike(rng, facts.HOUR_WEIGHTS, rows) * 3600 + rng.integers(0, 3600, rows)
+    offset_h = np.array([c.utc_offset_h for c in facts.COUNTRIES])[views["country"]]
+    # A view that falls outside the span in UTC is moved by the whole span, which keeps its local hour.
+    local = rng.integers(0, facts.DAYS, rows) * 86_400 + second_of_day
+    views["second"] = (local - (offset_h * 3600).astype(int)) % (facts.DAYS * 86_400)
+    views["utc_offset_h"], views["local_hour"] = offset_h, second_of_day / 3600
+    phone = views["os_family"].isin(facts.PHONE_SYSTEMS)
+    home_chance = np.where(facts.is_evening(views["local_hour"]), *facts.HOME_CHANCE_EVENING_AND_DAY)
+    home = rng.random(rows) < np.where(phone, home_chance, 1.0)
+    views["is_home"] = home
+    views["network"] = np.where(home, views["home"], views["mobile"])
+    for part in ("technology", *QUANTITIES):
+        views[f"user_{part}"] = np.where(home, views[f"home_{part}"], views[f"mobile_{part}"])
+    return views.sort_values(["second", "user"], kind="stable", ignore_index=True)
+
+
+def draw_lines_anew(views: pd.DataFrame, world: World, rng: np.random.Generator) -> pd.DataFrame:
+    """Give every view a technology and user effects of its own, from the distributions that users have theirs from."""
+    lines = {f"user_{quantity}": rng.normal(size=len(views)) for quantity in QUANTITIES}
+    technology = pick(rng, world.technology_shares, views["network"].to_numpy())
+    return views.assign(user_technology=technology, **lines)
 
 
 def make_measurements(rows: int = 60_000, seed: int = 0, *, planted: bool = True) -> pd.DataFrame:

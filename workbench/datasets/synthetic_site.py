@@ -1,11 +1,10 @@
-"""A simulated site: the paths that people take through it, and the true chance of each next page.
+"""The simulated site: its pages, people, sessions, and the true chances of the next page."""
 
-Two public functions: :func:`make_navigations` draws a frame, :func:`true_next_chances` gives the exact chances
-behind it. The constants and their sources are in ``synthetic_site_facts``, the pages and the law in
-``synthetic_site_world``.
-"""
+from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,213 @@ import pandas as pd
 
 from workbench.datasets import synthetic_network_facts as people_facts
 from workbench.datasets import synthetic_site_facts as facts
-from workbench.datasets.page_links import PageLinks
-from workbench.datasets.synthetic_site_people import HOUR_MS, draw_sessions, draw_users, draw_views, keep_apart
-from workbench.datasets.synthetic_site_world import Site, in_planted_cell, make_site, next_page_chances, page_links
+from workbench.datasets.readers import PageLinks
+from workbench.datasets.synthetic_network import pick, pick_alike
+from workbench.datasets.synthetic_network_facts import is_evening, shares
 from workbench.errors import WorkbenchError, check_whole
+
+KINDS = tuple(facts.KINDS)
+NOBODY = len(KINDS)  # in the place of the kind before: the session begins here; of the kind after: it ends here
+
+
+@dataclass(frozen=True)
+class Site:
+    """The pages, and the chance of each next kind. It has no seed: every world has the same site."""
+
+    pages: pd.Index  # addresses, sorted
+    kind: np.ndarray  # (pages,), position in KINDS
+    popularity: np.ndarray  # (kinds, pages), of each page within its kind, else 0
+    next_kinds: np.ndarray  # (states of `state_of`, kinds + 1), last the chance that the session ends
+
+
+@cache
+def make_site() -> Site:
+    """Return the site."""
+    addresses = [kind.address.format(n) for kind in facts.KINDS.values() for n in range(1, kind.pages + 1)]
+    kind = np.repeat(np.arange(NOBODY), [k.pages for k in facts.KINDS.values()])
+    rank = np.concatenate([np.arange(1, k.pages + 1) for k in facts.KINDS.values()])
+    order = np.argsort(addresses)
+    weight = np.where(kind == np.arange(NOBODY)[:, None], rank**-facts.POPULARITY_POWER, 0)[:, order]
+    return Site(
+        pages=pd.Index(addresses, dtype="str")[order],
+        kind=kind[order],
+        popularity=weight / weight.sum(axis=1, keepdims=True),
+        next_kinds=_next_kinds(),
+    )
+
+
+def state_of(in_cell: np.ndarray, before: np.ndarray, now: np.ndarray) -> np.ndarray:
+    """Return the row of ``Site.next_kinds``, by planted cell or not, the kind before (or ``NOBODY``), the kind now."""
+    return (in_cell.astype(np.int64) * (NOBODY + 1) + before) * NOBODY + now
+
+
+def _next_kinds() -> np.ndarray:
+    table = np.zeros((2, NOBODY + 1, NOBODY, NOBODY + 1))
+    for name, chances in facts.HUBS.items():
+        now, after = KINDS.index(name), [KINDS.index(kind) for kind in chances]
+        table[:, :, now, after] = shares(chances.values())
+        if name in facts.SWAPPED:
+            first, last = after[0], after[-1]
+            table[1][:, now, [first, last]] = table[1][:, now, [last, first]]
+    for (name, before), chances in facts.READ.items():
+        after = [KINDS.index(kind) for kind in chances]
+        table[:, KINDS.index(before), KINDS.index(name), after] = shares(chances.values())
+    exit_chance = np.array([kind.exit_chance for kind in facts.KINDS.values()])
+    table *= 1 - exit_chance[:, None]
+    table[..., NOBODY] = exit_chance
+    return table.reshape(-1, NOBODY + 1)
+
+
+def next_page_chances(site: Site, in_cell: np.ndarray, before: np.ndarray, now: np.ndarray, habit: float) -> np.ndarray:
+    """Return the chance of each page to come next, habits averaged over people.
+
+    Parameters
+    ----------
+    site : Site
+    in_cell : numpy.ndarray
+        Shape (rows,), bool: whether the view lies in the planted cell.
+    before, now : numpy.ndarray
+        Shape (rows,), int64, positions in ``site.pages``; ``before`` is -1 where the session begins.
+    habit : float
+        Chance that who opens a page of a kind opens their own one.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (rows, pages), float64; what a row lacks to 1 is the chance that the session ends.
+
+    Notes
+    -----
+    Within a kind, page ``c`` has its popularity ``q_c``. Of a person who opened page ``b`` of that kind just before,
+    the own page is ``f`` with ``P(f | b) = (1 - h) q_f + h [f = b]`` (Bayes: own pages are drawn by ``q`` too), so the
+    next of the kind is ``c`` with ``(1 - h^2) q_c + h^2 [c = b]``. Which kinds people open does not depend on their own
+    pages, and nobody goes from a page to another of its kind, so the view and the one before tell no more of them.
+    """
+    kind_before = np.where(before < 0, NOBODY, site.kind[before])
+    kinds = site.next_kinds[state_of(in_cell, kind_before, site.kind[now])][:, site.kind]
+    within = np.tile(site.popularity.sum(axis=0), (len(now), 1))
+    again = np.arange(len(site.pages)) == before[:, None]
+    of_kind_before = site.kind == kind_before[:, None]
+    return kinds * np.where(of_kind_before, (1 - habit**2) * within + habit**2 * again, within)
+
+
+def in_planted_cell(device: np.ndarray, local_hour: np.ndarray, quick: np.ndarray) -> np.ndarray:
+    """Return which views (rows,) follow a quick one, on a phone in the evening or on another device by day."""
+    return quick & ((device == "phone") == is_evening(local_hour))
+
+
+def page_links(site: Site) -> pd.DataFrame:
+    """Return the links, ``from_page`` and ``to_page`` (str): every step that some law allows.
+
+    >>> page_links(make_site()).query("from_page == '/search'")["to_page"].tolist()
+    ['/feed', '/search/results']
+    """
+    steps = site.next_kinds.reshape(-1, NOBODY, NOBODY + 1).max(axis=0) > 0
+    start, end = np.nonzero(steps[site.kind][:, site.kind])
+    return pd.DataFrame({"from_page": site.pages[start], "to_page": site.pages[end]})
+
+
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+
+
+def draw_users(sessions: int, site: Site, rng: np.random.Generator) -> pd.DataFrame:
+    """Draw as many people as ``sessions`` need: one row each, with a country, a machine and their own pages."""
+    counts = np.ceil(rng.lognormal(facts.SESSIONS_LOG_MEAN, facts.SESSIONS_LOG_SPREAD, sessions)).astype(int)
+    number = int(np.searchsorted(np.cumsum(counts), sessions)) + 1
+    country = pick_alike(rng, [c.user_share for c in people_facts.COUNTRIES], number)
+    desktops = shares(people_facts.DESKTOP_WEIGHTS)
+    chances = [
+        [c.phone_share * c.ios_share, c.phone_share * (1 - c.ios_share), *((1 - c.phone_share) * desktops)]
+        for c in people_facts.COUNTRIES
+    ]
+    system = pick(rng, np.array(chances), country)
+    users = pd.DataFrame({"sessions": counts[:number], "country": country})
+    users["os_family"] = np.array([s.name for s in people_facts.SYSTEMS], dtype=object)[system]
+    for column, field in (("browser", "browsers"), ("device", "devices")):
+        users[column] = _draw_named([getattr(s, field) for s in people_facts.SYSTEMS], system, rng)
+    users["device"] = users["device"].map(facts.DEVICE_OF).fillna("phone").astype(object)
+    chromium = users["browser"].isin(people_facts.CHROMIUM)
+    saves = rng.random(number) < users["os_family"].map(people_facts.SAVE_DATA_SHARE).fillna(0.0)
+    users["save_data"] = saves.astype("boolean").where(chromium)
+    for kind, name in enumerate(KINDS):
+        users[f"own_{name}"] = pick(rng, site.popularity, np.full(number, kind))
+    return users
+
+
+def _draw_named(options: list[dict[str, float]], group: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw one name for each element of ``group``, by the relative weights of its group."""
+    chances = np.zeros((len(options), max(map(len, options))))
+    names = np.empty(chances.shape, dtype=object)
+    for row, weights in enumerate(options):
+        chances[row, : len(weights)] = shares(weights.values())
+        names[row, : len(weights)] = list(weights)
+    return names[group, pick(rng, chances, group)]
+
+
+def draw_sessions(number: int, users: pd.DataFrame, site: Site, rng: np.random.Generator) -> pd.DataFrame:
+    """Draw when people come, on which link, and where they begin: one row a session, by person and then by time."""
+    user = np.repeat(np.arange(len(users)), users["sessions"])[:number]
+    sessions = users.iloc[user].reset_index(drop=True).assign(user=user)
+    time_of_day = pick_alike(rng, people_facts.HOUR_WEIGHTS, number) * HOUR_MS + rng.integers(0, HOUR_MS, number)
+    offset_h = np.array([c.utc_offset_h for c in people_facts.COUNTRIES])[sessions["country"]]
+    sessions["offset"] = (offset_h * HOUR_MS).astype(np.int64)
+    # A session that begins outside the span in UTC is moved by the whole span, which keeps its local hour.
+    local = rng.integers(0, people_facts.DAYS, number) * DAY_MS + time_of_day
+    sessions["start"] = (local - sessions["offset"]) % (people_facts.DAYS * DAY_MS)
+    phone = (sessions["device"] == "phone").to_numpy()
+    home_chance = np.where(people_facts.is_evening(time_of_day / HOUR_MS), *people_facts.HOME_CHANCE_EVENING_AND_DAY)
+    away = phone & (rng.random(number) >= home_chance)
+    cable = (sessions["os_family"] == "ChromeOS") & (rng.random(number) < people_facts.CHROMEBOOK_ETHERNET_SHARE)
+    link = np.select([away, cable], [1, 2], 0)
+    sessions["connection_type"] = np.array(facts.LINKS, dtype=object)[link]
+    sessions["effective_type"] = _draw_named([facts.EFFECTIVE_TYPES[name] for name in facts.LINKS], link, rng)
+    entries = site.pages.get_indexer([facts.KINDS[name].address for name in facts.ENTRIES])
+    sessions["entry"] = entries[pick_alike(rng, list(facts.ENTRIES.values()), number)]
+    return sessions.sort_values(["user", "start"], kind="stable", ignore_index=True)
+
+
+def draw_views(
+    sessions: pd.DataFrame, site: Site, planted: bool, walk: np.random.Generator, clock: np.random.Generator
+) -> pd.DataFrame:
+    """Let every session run to its end: ``session, position, page, time`` (ms since the first day), one row a view.
+
+    One step takes all sessions that still run from a view to the next.
+    """
+    own = sessions[[f"own_{name}" for name in KINDS]].to_numpy()
+    device, offset = sessions["device"].to_numpy(dtype=object), sessions["offset"].to_numpy()
+    session, page, time = np.arange(len(sessions)), sessions["entry"].to_numpy(), sessions["start"].to_numpy()
+    before, quick = np.full(len(sessions), NOBODY), np.ones(len(sessions), dtype=bool)
+    steps: list[pd.DataFrame] = []
+    while len(session):
+        steps.append(pd.DataFrame({"session": session, "position": len(steps), "page": page, "time": time}))
+        hour, now = (time + offset[session]) // HOUR_MS % 24, site.kind[page]
+        in_cell = planted & in_planted_cell(device[session], hour, quick)
+        kind = pick(walk, site.next_kinds, state_of(in_cell, before, now))
+        dwell = _draw_dwell(now, clock)
+        session, kind, time, dwell, before = (of[kind != NOBODY] for of in (session, kind, time, dwell, now))
+        page = pick(walk, site.popularity, kind)
+        if planted:
+            page = np.where(walk.random(len(page)) < facts.HABIT, own[session, kind], page)
+        time, quick = time + dwell, dwell < facts.QUICK_MS
+    views = pd.concat(steps, ignore_index=True)
+    return views.sort_values(["session", "position"], kind="stable", ignore_index=True)
+
+
+def _draw_dwell(kind: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    scale = np.array([k.dwell_s for k in facts.KINDS.values()])[kind] * 1_000
+    dwell = (scale * rng.weibull(facts.DWELL_SHAPE, len(kind))).astype(np.int64)
+    return dwell.clip(facts.SHORTEST_DWELL_MS, facts.LONGEST_DWELL_MS)
+
+
+def keep_apart(views: pd.DataFrame, sessions: pd.DataFrame) -> np.ndarray:
+    """Return which sessions (sessions,) begin after half an hour of silence of their person.
+
+    Whether one is left out depends on when it begins and on the sessions before it, not on what is opened in it.
+    """
+    end = views.groupby("session")["time"].max()
+    silent_until = end.groupby(sessions["user"]).cummax().groupby(sessions["user"]).shift() + facts.SILENCE_MS
+    return (silent_until.isna() | (sessions["start"] > silent_until)).to_numpy()
+
 
 # One random stream a step, so that no step can move another: the planted switch moves no person and no session.
 STREAMS = ("users", "sessions", "walk", "clock")

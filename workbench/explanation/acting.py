@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workbench.datasets.navigation_schema import known_navigation_context
-from workbench.datasets.schema import has_signal, known_context
+from workbench.datasets.schema import has_signal, known_context, known_navigation_context
 from workbench.datasets.splits import card_of, check_page_views, users_of
-from workbench.delivery import ImageScenario, PrefetchScenario
+from workbench.decisions.images.replay import RenditionOutcomes, decide, realise, rendition_outcomes
+from workbench.decisions.images.rules import ImagePolicy, base_assumptions
+from workbench.decisions.images.scenario import ImageScenario
+from workbench.decisions.prefetch.answers import ask_prefetch
+from workbench.decisions.prefetch.replay import replay_prefetch
+from workbench.decisions.prefetch.rules import PrefetchPolicy
+from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError
-from workbench.evaluation.image_replay import RenditionOutcomes, decide, realise, rendition_outcomes
-from workbench.evaluation.prefetch_answers import ask_prefetch
-from workbench.evaluation.prefetch_replay import replay_prefetch
 from workbench.models import NetworkQuality, NextPage
-from workbench.policies.images import ImagePolicy, base_assumptions
-from workbench.policies.prefetch import PrefetchPolicy
 from workbench.studies.comparison import NET_HITS, POINTS, Unit
 from workbench.studies.image_stage import check_decidable
 from workbench.studies.prefetch_plan import scenario_for
@@ -96,7 +96,7 @@ def act_on(
     model : NetworkQuality or NextPage, or a policy that holds one
         A model acts at the declared price; a policy, such as ``result.of("model").policy``, by its own limit.
     frame : DataFrame
-        Canonical measurements or navigations (whole sessions), with their card, such as ``split.choose``.
+        Canonical measurements or navigations (whole sessions), with their card, such as ``split.validation``.
     scenario : ImageScenario or PrefetchScenario, optional
         Default that of the decision.
 

@@ -11,11 +11,10 @@ import pandas as pd
 
 from workbench.datasets.cards import Card
 from workbench.datasets.history import HISTORY
-from workbench.datasets.navigation_schema import NAVIGATION_HISTORY
-from workbench.datasets.schema import SIGNALS
+from workbench.datasets.schema import NAVIGATION_HISTORY, SIGNALS
 from workbench.datasets.splits import Split, card_of, sample_users, users_of
 from workbench.errors import WorkbenchError, check_whole
-from workbench.evaluation.bootstrap import Interval
+from workbench.evidence.bootstrap import Interval
 from workbench.explanation.drift_words import A_COIN, to_finding, to_sentences
 from workbench.explanation.feature_groups import ALIKE, Groups, group_features, representative
 from workbench.explanation.importance_words import beyond_noise
@@ -34,7 +33,7 @@ ALL, ALL_BUT_SOME = "all of them", "all but some"
 
 @dataclass(frozen=True)
 class Redundancy:
-    """Groups of features that say the same, and what a model is worth on ``choose`` without them.
+    """Groups of features that say the same, and what a model is worth on ``validation`` without them.
 
     Parameters
     ----------
@@ -48,7 +47,7 @@ class Redundancy:
     unit : Unit
         How the net is told.
     views, users : int
-        Of ``choose``, on which the policies act.
+        Of ``validation``, on which the policies act.
     card : Card
     """
 
@@ -93,7 +92,7 @@ def redundancy(
     without all but one of its members, which answers "need we collect them all?", and without any, "does what they
     say matter?". It acts at the declared price, no limit is tuned. The member that stays is the one that correlates
     most with the others; where some cannot be left out, these stay, and there is one training. A lone feature is no
-    group: what it is worth is for permutation importance to say. Exploratory: ``choose`` is used, ``test`` is not
+    group: what it is worth is for permutation importance to say. Exploratory: ``validation`` is used, ``test`` is not
     read.
 
     Parameters
@@ -156,7 +155,7 @@ def _cost_in_words(row: pd.Series, unit: Unit) -> str:
 
 @dataclass(frozen=True)
 class Drift:
-    """How well context alone tells which of two parts, such as train and choose, a view is from.
+    """How well context alone tells which of two parts, such as train and validation, a view is from.
 
     Parameters
     ----------
@@ -217,9 +216,9 @@ def drift(
     """Try to tell two parts apart by what a model sees of each view.
 
     A small XGBoost learns to tell them, in five folds grouped by user, from context alone: never from what was measured
-    or opened next, nor from times and running numbers. So ``drift(split.train, split.choose)`` takes no look at
+    or opened next, nor from times and running numbers. So ``drift(split.train, split.validation)`` takes no look at
     ``test``; of a split by user it should find nothing. History and signals are left aside by default: history grows
-    with time by its nature, and a mask blanks both for users who are kept in ``choose`` and not in ``train``.
+    with time by its nature, and a mask blanks both for users who are kept in ``validation`` and not in ``train``.
 
     Parameters
     ----------
@@ -249,7 +248,7 @@ def drift(
     check_whole("rows", rows, at_least=1)
     if card.name != other.name:
         raise WorkbenchError(
-            f"drift compares two parts of one dataset, such as split.train and split.choose; got {card.name} and "
+            f"drift compares two parts of one dataset, such as split.train and split.validation; got {card.name} and "
             f"{other.name}."
         )
     parts = [part if len(part) <= rows else sample_users(part, rows, seed) for part in (train, test)]
@@ -292,6 +291,6 @@ def _count_fewest(parts: list[pd.DataFrame], cluster: str) -> int:
     if fewest < FEWEST_USERS_A_PART:
         raise WorkbenchError(
             f"a part of fewer than {FEWEST_USERS_A_PART} users says nothing about a shift; got {fewest}. Take more "
-            "rows, or split.train and split.choose."
+            "rows, or split.train and split.validation."
         )
     return fewest

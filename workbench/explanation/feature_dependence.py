@@ -11,9 +11,10 @@ import pandas as pd
 
 from workbench.datasets.cards import Card
 from workbench.datasets.splits import FEWEST_USERS, card_of, users_of
-from workbench.delivery import ImageScenario, PrefetchScenario
+from workbench.decisions.images.scenario import ImageScenario
+from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError, check_whole, did_you_mean
-from workbench.evaluation.segments import segment_intervals
+from workbench.evidence.segments import segment_intervals
 from workbench.explanation.acting import act_on
 from workbench.explanation.feature_pairs import groups_of, levels_of, strongest_interaction
 from workbench.explanation.levels import MOST_LEVELS, OTHER
@@ -122,7 +123,7 @@ def dependence(
     ----------
     model : NetworkQuality or NextPage
     frame : DataFrame
-        Canonical measurements or navigations (whole sessions), with their card, such as ``split.choose``. Of images
+        Canonical measurements or navigations (whole sessions), with their card, such as ``split.validation``. Of images
         those views count that come without a signal: in the others no model is asked.
     feature : str, optional
         A column, or the name of the feature in an explanation. Without one, the two features are shown whose picture

@@ -11,16 +11,17 @@ import pandas as pd
 
 from workbench.datasets.cards import Card
 from workbench.datasets.splits import FEWEST_USERS, card_of
-from workbench.delivery import ImageScenario, PrefetchScenario
+from workbench.decisions.images.rules import ImagePolicy
+from workbench.decisions.images.scenario import ImageScenario
+from workbench.decisions.prefetch.rules import PrefetchPolicy
+from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError
-from workbench.evaluation.bootstrap import LEVEL, bootstrap_means, cluster_intervals
+from workbench.evidence.bootstrap import LEVEL, bootstrap_means, cluster_intervals
 from workbench.explanation.acting import ImagesActing, PagesActing, act_on
 from workbench.explanation.importance_words import NAMED, to_finding, to_html, to_missed, to_sentences, to_text
 from workbench.explanation.permuted_net import Lost, net_lost
 from workbench.explanation.shap_by_feature import THE_QUESTION, shap_values
 from workbench.models import NetworkQuality, NextPage
-from workbench.policies.images import ImagePolicy
-from workbench.policies.prefetch import PrefetchPolicy
 from workbench.studies.comparison import Unit
 
 # What a reader takes along; beyond it features are weak, and pairs of weak ones take any number of rows to tell apart.
@@ -158,7 +159,7 @@ def importance(
     model : NetworkQuality or NextPage, or a policy that holds one
         Such as ``result.model``, or ``result.of("model").policy``.
     frame : DataFrame
-        Canonical measurements or navigations (whole sessions), with their card, such as ``split.choose``. Of images
+        Canonical measurements or navigations (whole sessions), with their card, such as ``split.validation``. Of images
         those views count that come without a signal.
     scenario : ImageScenario or PrefetchScenario, optional
         Default that of the decision.
@@ -204,7 +205,7 @@ def _check_crowd(at_work: ImagesActing | PagesActing) -> None:
     if crowd < FEWEST_USERS:
         raise WorkbenchError(
             f"importance resamples whole {at_work.people}, so it expected views of at least {FEWEST_USERS}; got "
-            f"{len(at_work.frame):,} views of {crowd}. Pass a larger part, such as split.choose, or load more rows."
+            f"{len(at_work.frame):,} views of {crowd}. Pass a larger part, such as split.validation, or load more rows."
         )
 
 

@@ -11,15 +11,15 @@ import pandas as pd
 
 from workbench.datasets.cards import Card
 from workbench.datasets.splits import card_of, users_of
-from workbench.delivery import ImageScenario
+from workbench.decisions.images.expected_value import Decider, Prospects
+from workbench.decisions.images.replay import decide
+from workbench.decisions.images.rules import ImagePolicy, base_assumptions
+from workbench.decisions.images.scenario import ImageScenario
 from workbench.errors import WorkbenchError
-from workbench.evaluation.image_replay import decide
 from workbench.explanation.archetype import common_context
 from workbench.explanation.inspect_parts import UNKNOWN, Policy, begin, lacks, listed, named, strongest
 from workbench.explanation.shap_by_feature import shap_values
 from workbench.models import NetworkQuality
-from workbench.policies.expected_value import Decider, Prospects
-from workbench.policies.images import ImagePolicy, base_assumptions
 
 WORDS = {
     "acts": "What each policy sends",

@@ -11,8 +11,8 @@ import pandas as pd
 
 from workbench.datasets.cards import Card
 from workbench.datasets.splits import card_of, sample_users
+from workbench.decisions.prefetch.replay import trace_fetches
 from workbench.errors import WorkbenchError
-from workbench.evaluation.prefetch_replay import trace_fetches
 from workbench.explanation.acting import PagesActing, act_on
 from workbench.explanation.archetype import common_view
 from workbench.explanation.inspect_fetching import Fetching, Telling
@@ -27,8 +27,8 @@ from workbench.explanation.inspect_parts import (
     strongest,
 )
 from workbench.explanation.shap_by_feature import shap_values
-from workbench.features.navigation import same_session
-from workbench.features.navigation_layout import previous_dwell
+from workbench.features.page_features import previous_dwell
+from workbench.features.pages import same_session
 from workbench.models import NextPage
 from workbench.studies.prefetch_stage import has_chances
 

@@ -11,8 +11,8 @@ from pandas.api.types import is_bool_dtype, is_float_dtype
 
 from workbench.datasets.cards import Card
 from workbench.datasets.splits import FEWEST_USERS
+from workbench.decisions.decision import policy_name
 from workbench.explanation.shap_by_feature import READABLE, THE_QUESTION
-from workbench.policies.calling import policy_name
 
 if TYPE_CHECKING:
     import shap

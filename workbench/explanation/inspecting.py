@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.splits import FEWEST_USERS
-from workbench.delivery import ImageScenario, PrefetchScenario
+from workbench.decisions.images.scenario import ImageScenario
+from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError
 from workbench.explanation.inspect_images import ImageInspection
 from workbench.explanation.inspect_pages import PageInspection

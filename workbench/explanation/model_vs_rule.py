@@ -17,9 +17,11 @@ import pandas as pd
 
 from workbench.datasets.cards import Card
 from workbench.datasets.splits import FEWEST_USERS, card_of
-from workbench.delivery import ImageScenario, PrefetchScenario
+from workbench.decisions.decision import policy_name
+from workbench.decisions.images.scenario import ImageScenario
+from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError, check_whole
-from workbench.evaluation.bootstrap import Interval, cluster_interval, cluster_intervals
+from workbench.evidence.bootstrap import Interval, cluster_interval, cluster_intervals
 from workbench.explanation.acting import ImagesActing, PagesActing, act_on
 from workbench.explanation.parting_leaves import Leaf, find_leaves
 from workbench.explanation.parting_rule import Policy
@@ -33,7 +35,6 @@ from workbench.explanation.parting_words import (
     share_sentence,
     tree_sentence,
 )
-from workbench.policies.calling import policy_name
 from workbench.studies import image_stage, prefetch_stage
 from workbench.studies.comparison import Unit
 from workbench.studies.image_stage import Views
@@ -41,8 +42,8 @@ from workbench.studies.prefetch_stage import PrefetchViews
 from workbench.studies.wording import OFFLINE
 
 EXPLORATORY = (
-    "Exploratory: no verdict rests on this, and its views are not those of the verdict (on choose, limits were tuned "
-    "and the best rule was picked). The tree saw what may be known and what both do, not what came of it."
+    "Exploratory: no verdict rests on this, and its views are not those of the verdict (on validation, limits were "
+    "tuned and the best rule was picked). The tree saw what may be known and what both do, not what came of it."
 )
 NOWHERE = "Nothing that a policy may know tells where they disagree."
 NEARLY = 0.9  # of the views: from this share on they disagree nearly everywhere
@@ -152,7 +153,7 @@ def disagreement(
     rule : callable
         Such as ``result.best_rule``.
     frame : DataFrame
-        Canonical, with its card, such as ``split.choose``; not the test part, which is read once.
+        Canonical, with its card, such as ``split.validation``; not the test part, which is read once.
     scenario : ImageScenario or PrefetchScenario, optional
         Default that of the decision.
     seed : int

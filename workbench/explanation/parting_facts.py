@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
 
-from workbench.datasets.navigation_schema import NAVIGATION_HISTORY, OF_THE_SESSION
+from workbench.datasets.schema import NAVIGATION_HISTORY, OF_THE_SESSION
 from workbench.explanation.shap_by_feature import READABLE
 
 UNKNOWN = "unknown"

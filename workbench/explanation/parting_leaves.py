@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.splits import FEWEST_USERS
-from workbench.evaluation.bootstrap import Interval
-from workbench.evaluation.segments import segment_intervals
+from workbench.evidence.bootstrap import Interval
+from workbench.evidence.segments import segment_intervals
 from workbench.explanation.parting_conditions import Condition, Conditions, belongs, in_words
 from workbench.explanation.parting_facts import UNKNOWN
 from workbench.explanation.parting_rule import Action, action_in_words

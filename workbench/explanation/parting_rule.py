@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workbench.delivery import ImageScenario, PrefetchScenario
-from workbench.evaluation.image_replay import decide
+from workbench.decisions.decision import call_policy, policy_name
+from workbench.decisions.images.replay import decide
+from workbench.decisions.images.scenario import ImageScenario
+from workbench.decisions.prefetch.rules import Markov, Never, fetches_at
+from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.explanation.parting_conditions import Conditions, belongs, in_words
 from workbench.explanation.parting_facts import image_facts, page_facts
-from workbench.policies.calling import call_policy, policy_name
-from workbench.policies.prefetch import Markov, Never, fetches_at
 
 Policy = Callable[..., Any]
 Action = str | tuple[str, ...]  # a rendition; what is fetched, by its name or page by page

@@ -12,8 +12,8 @@ import pandas as pd
 
 from workbench.datasets.splits import FEWEST_USERS, sample_users
 from workbench.errors import WorkbenchError
-from workbench.evaluation.bootstrap import LEVEL, bootstrap_means, cluster_intervals
-from workbench.evaluation.segments import segment_intervals
+from workbench.evidence.bootstrap import LEVEL, bootstrap_means, cluster_intervals
+from workbench.evidence.segments import segment_intervals
 from workbench.explanation.acting import ImagesActing, PagesActing
 from workbench.explanation.parting_views import SAME, Parting
 from workbench.explanation.shap_by_feature import THE_QUESTION, shap_values

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.splits import FEWEST_USERS
+from workbench.decisions.prefetch.rules import Markov
 from workbench.explanation.acting import ImagesActing, PagesActing
 from workbench.explanation.parting_conditions import Among
 from workbench.explanation.parting_facts import (
@@ -21,7 +22,6 @@ from workbench.explanation.parting_facts import (
     page_facts,
 )
 from workbench.explanation.parting_rule import Action, ImageTreeRule, PageTreeRule, chances_of, fetch_options
-from workbench.policies.prefetch import Markov
 
 Policy = Callable[..., Any]
 SAME = "the same"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.evaluation.bootstrap import Interval
+from workbench.evidence.bootstrap import Interval
 from workbench.explanation.parting_tables import OTHERWISE
 from workbench.explanation.parting_views import SAME
 

@@ -14,9 +14,8 @@ from scipy.stats import rankdata
 from sklearn.model_selection import StratifiedGroupKFold
 
 from workbench.datasets.columns import Column
-from workbench.datasets.navigation_schema import known_navigation_context
-from workbench.datasets.schema import known_context
-from workbench.evaluation.bootstrap import LEVEL, RESAMPLES, Interval
+from workbench.datasets.schema import known_context, known_navigation_context
+from workbench.evidence.bootstrap import LEVEL, RESAMPLES, Interval
 from workbench.explanation.shap_by_feature import readable
 from workbench.explanation.shap_next_page import source_of
 

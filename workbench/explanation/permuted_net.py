@@ -12,16 +12,15 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from workbench.decisions.decision import call_policy
+from workbench.decisions.prefetch.rules import fetches_at
 from workbench.explanation.acting import ImagesActing, PagesActing
 from workbench.explanation.shap_by_feature import readable
 from workbench.explanation.shap_exact import with_bar
 from workbench.explanation.shap_next_page import source_of
-from workbench.features.navigation_candidates import as_answer
-from workbench.features.navigation_features import Pairs
-from workbench.features.navigation_layout import DWELL, previous_dwell
-from workbench.models.next_page_training import as_chances
-from workbench.policies.calling import call_policy
-from workbench.policies.prefetch_chances import fetches_at
+from workbench.features.candidates import as_answer
+from workbench.features.page_features import DWELL, Pairs, previous_dwell
+from workbench.models.next_page import as_chances
 
 Rngs = Sequence[np.random.Generator]  # one a repeat
 # Of each repeat, one feature dealt out anew: the net of each view, and whether another decision is taken in it.

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from workbench.delivery import ImageScenario, longest_rtt_ms, slowest_downlink_mbps
+from workbench.decisions.images.rules import base_assumptions
+from workbench.decisions.images.scenario import ImageScenario
+from workbench.decisions.load_time import longest_rtt_ms, slowest_downlink_mbps
 from workbench.errors import WorkbenchError
 from workbench.models import NetworkQuality
-from workbench.policies.images import base_assumptions
 
 
 @dataclass(frozen=True)

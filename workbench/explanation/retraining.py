@@ -1,4 +1,4 @@
-"""What a model is worth without some of its features: it is trained again, and acts on ``choose`` beside itself."""
+"""What a model is worth without some of its features: it is trained again, and acts on ``validation`` beside itself."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import pandas as pd
 from sklearn.base import clone
 
 from workbench.datasets.splits import Split
-from workbench.delivery import ImageScenario, PrefetchScenario
+from workbench.decisions.images.scenario import ImageScenario
+from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError
-from workbench.evaluation.bootstrap import Interval, cluster_interval
+from workbench.evidence.bootstrap import Interval, cluster_interval
 from workbench.explanation.acting import ImagesActing, PagesActing, act_on
 from workbench.explanation.shap_by_feature import readable
 from workbench.explanation.shap_next_page import HABITS, PAGE_BEFORE, source_of
-from workbench.features.navigation_layout import HISTORY, SECOND
+from workbench.features.page_features import HISTORY, SECOND
 from workbench.models import NetworkQuality, NextPage, network_quality, next_page
 from workbench.studies.checks import check_same_split
 
@@ -27,7 +28,7 @@ Scenario = ImageScenario | PrefetchScenario
 
 @dataclass(frozen=True)
 class Effect:
-    """What leaving features out does on ``choose``: net of the retrained model minus that of the model as trained.
+    """What leaving features out does on ``validation``: net of the retrained model minus that of the model as trained.
 
     ``trees_saved`` and ``kilobytes_saved`` are below 0 where the retrained model is the larger one.
     """
@@ -39,7 +40,7 @@ class Effect:
 
 @dataclass(frozen=True)
 class Retraining:
-    """A trained model on the views of ``choose``, ready to be compared with what is trained without some features.
+    """A trained model on the views of ``validation``, ready to be compared with what is trained without some features.
 
     Parameters
     ----------
@@ -64,10 +65,10 @@ class Retraining:
         """
         bare = clone(self.model).set_params(without=tuple(dict.fromkeys((*self.model.without, *names))))
         if isinstance(bare, NextPage):
-            bare.fit(self.split.train, self.split.tune, self.split.links)
+            bare.fit(self.split.train, self.split.calibration, self.split.links)
         else:
-            bare.fit(self.split.train, self.split.tune)
-        there = act_on(bare, self.split.choose, self.here.scenario)
+            bare.fit(self.split.train, self.split.calibration)
+        there = act_on(bare, self.split.validation, self.here.scenario)
         difference = there.net(there.ask(there.ours)) - self.net
         return Effect(
             net=cluster_interval(difference, self.here.users, seed=seed),
@@ -77,7 +78,7 @@ class Retraining:
 
 
 def prepare_retraining(split: Split, model: Model, scenario: Scenario | None = None) -> Retraining:
-    """Set a model, as trained, to work on ``choose``.
+    """Set a model, as trained, to work on ``validation``.
 
     Raises
     ------
@@ -93,7 +94,7 @@ def prepare_retraining(split: Split, model: Model, scenario: Scenario | None = N
             "expected a trained model, as from wb.train_network_quality(split) or wb.train_next_page(split); got "
             f"{str(model)[:80]}."
         )
-    here = act_on(model, split.choose, scenario)
+    here = act_on(model, split.validation, scenario)
     return Retraining(split, model, here, here.net(here.ask(here.ours)))
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from workbench.delivery import ImageScenario, PrefetchScenario
+from workbench.decisions.images.scenario import ImageScenario
+from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError
 from workbench.explanation.questions import LateQuestion, late_question
 from workbench.explanation.shap_exact import as_codes, as_read, exact_shap, slices, unite

@@ -13,8 +13,7 @@ from workbench.datasets.splits import sample_users
 from workbench.errors import check_whole
 from workbench.explanation.shap_exact import as_codes, as_read, exact_shap, unite, with_bar
 from workbench.features.encoding import distinct_rows
-from workbench.features.navigation_features import session_batches
-from workbench.features.navigation_layout import HOURS_A_BAND
+from workbench.features.page_features import HOURS_A_BAND, session_batches
 from workbench.models import NextPage
 
 if TYPE_CHECKING:

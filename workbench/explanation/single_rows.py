@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.splits import FEWEST_USERS, card_of
-from workbench.delivery import ImageScenario
-from workbench.evaluation.segments import segment_intervals
+from workbench.decisions.images.scenario import ImageScenario
+from workbench.evidence.segments import segment_intervals
 from workbench.explanation.acting import ImagesActing, PagesActing
 from workbench.explanation.levels import OTHER, name_levels, number_levels
 from workbench.explanation.periods import column_in_words, period_context
 from workbench.explanation.questions import late_question
-from workbench.features.navigation import NO_PAGE, encode, next_codes
 from workbench.features.network import worse_than
+from workbench.features.pages import NO_PAGE, encode, next_codes
 from workbench.models import NetworkQuality, NextPage
 
 WORST = 0.1  # of the views

@@ -1,4 +1,4 @@
-"""The tested habits of tabular work, as named steps, each with its effect on ``choose``.
+"""The tested habits of tabular work, as named steps, each with its effect on ``validation``.
 
 After Howard and Gugger, Deep Learning for Coders with fastai and PyTorch (2020), ch. 9: leave out columns of little
 importance, then redundant ones, then those that tell the period; and look at single rows.
@@ -15,7 +15,7 @@ import pandas as pd
 from workbench.datasets.cards import Card
 from workbench.datasets.splits import Split
 from workbench.errors import WorkbenchError
-from workbench.evaluation.bootstrap import Interval
+from workbench.evidence.bootstrap import Interval
 from workbench.explanation.acting import ImagesActing, PagesActing
 from workbench.explanation.data_checks import drift
 from workbench.explanation.feature_groups import group_features, representative
@@ -34,8 +34,8 @@ WEAK, REDUNDANT, SHIFTED, ROWS = (
     "look at single rows",
 )
 USED_UP = (
-    "Steps are picked on choose and told on choose, which flatters them: only test can say what one is worth, and it "
-    "is read once."
+    "Steps are picked on validation and told on validation, which flatters them: only test can say what one is worth, "
+    "and it is read once."
 )
 SAID = 3
 CROSSING = " and "  # in the name of a feature that is made of two columns
@@ -49,13 +49,13 @@ class Habits:
     ----------
     table : DataFrame
         A row a step: ``step, dropped`` (tuple of features), ``net, net_low, net_high`` (retrained minus as trained, on
-        ``choose``), ``trees_saved, kilobytes_saved, said``. Numbers are missing where nothing was trained again.
+        ``validation``), ``trees_saved, kilobytes_saved, said``. Numbers are missing where nothing was trained again.
     rows : DataFrame
         Of the last step: as from :func:`workbench.explanation.single_rows.look_at_rows`.
     unit : Unit
         How the net is told.
     views, users : int
-        Of ``choose``, on which policies act.
+        Of ``validation``, on which policies act.
     card : Card
     """
 
@@ -107,18 +107,18 @@ def try_habits(
     importance: Importance | None = None,
     seed: int = 0,
 ) -> Habits:
-    """Try the habits of tabular work, each by itself, and tell what it does on ``choose``.
+    """Try the habits of tabular work, each by itself, and tell what it does on ``validation``.
 
     - *drop weak columns*: those whose permutation importance in net has an interval that does not lie above zero, or
       that no tree uses;
     - *drop redundant columns*: of each group that says the same, all but one (as ``redundancy`` does);
-    - *drop what tells choose from train*: columns without which ``drift(split.train, split.choose)`` sees clearly
+    - *drop what tells choose from train*: columns without which ``drift(split.train, split.validation)`` sees clearly
       less, history and signals left aside;
     - *look at single rows*: what the views have in common that the model is most wrong about; nothing is trained.
 
     A step trains the model again without its columns; both act at the declared price, no limit is tuned. Steps are
-    picked on ``choose`` (redundant columns on ``train``) and told on ``choose``, which flatters them. A step that the
-    data do not allow, such as a shift between parts of few users, says why in ``said``.
+    picked on ``validation`` (redundant columns on ``train``) and told on ``validation``, which flatters them. A step
+    that the data do not allow, such as a shift between parts of few users, says why in ``said``.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def try_habits(
         Trained on it.
     scenario : ImageScenario or PrefetchScenario, optional
     importance : Importance, optional
-        ``wb.importance(model, split.choose, scenario=scenario)``, where it is there already; else it is worked out.
+        ``wb.importance(model, split.validation, scenario=scenario)``, where it is there already; else it is worked out.
     seed : int
 
     Returns
@@ -144,7 +144,7 @@ def try_habits(
     worst, said_of_rows = _worst(bench.here, seed)
 
     def weak() -> tuple[str, ...]:
-        ranked = importance or importance_of(model, split.choose, scenario=bench.here.scenario, seed=seed)
+        ranked = importance or importance_of(model, split.validation, scenario=bench.here.scenario, seed=seed)
         return _weak(ranked.table, names, bench.here.unit)
 
     picked = {
@@ -208,7 +208,7 @@ def _redundant(split: Split, model: Model, names: Mapping[str, str], seed: int) 
 
 
 def _telling(split: Split, model: Model, names: Mapping[str, str], seed: int) -> tuple[str, ...]:
-    found = drift(split.train, split.choose, known_by=model.known_by, without=model.without, seed=seed)
+    found = drift(split.train, split.validation, known_by=model.known_by, without=model.without, seed=seed)
     return tuple(feature for feature in found.telling["feature"] if feature in names)
 
 

@@ -1,14 +1,31 @@
-"""Find a notebook by the name a person types, and read the parameters that it declares."""
+"""Notebooks: found by name, their parameters read, run in a kernel, rendered to a page."""
+
+from __future__ import annotations
 
 import ast
 import math
+import os
 import re
-from collections.abc import Iterable, Mapping
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import nbformat
 import papermill
+import zmq
+from bs4 import BeautifulSoup
+from jupyter_client.kernelspec import NoSuchKernel
+from nbconvert.filters import strip_ansi
+from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
 
 from workbench.errors import WorkbenchError, did_you_mean
+from workbench.export.checks import check_page
+from workbench.export.page import notebook_to_html
 
 
 def find_notebook(name: str, folder: Path) -> Path:
@@ -142,3 +159,238 @@ def _without_number(stem: str) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())[:200].rstrip(".")
+
+
+def execute(
+    notebook: Path,
+    executed: Path,
+    parameters: Mapping[str, object],
+    *,
+    root: Path,
+    progress: bool | None = None,
+) -> nbformat.NotebookNode:
+    """Execute a notebook in its own folder and return it with its outputs.
+
+    Parameters
+    ----------
+    notebook, executed : Path
+        What is run, and where the executed copy is written (also where a cell fails). Absolute.
+    parameters : mapping
+        Injected after the cell tagged ``parameters``.
+    root : Path
+        The repository: a relative ``WORKBENCH_MIRROR`` is taken from here.
+    progress : bool, optional
+        Show a bar over the cells on standard error; by default where that is a terminal.
+
+    Raises
+    ------
+    WorkbenchError
+        If a cell fails or the kernel dies: one paragraph, without traceback.
+    """
+    try:
+        with _kernel_environment(root):
+            return papermill.execute_notebook(
+                str(notebook),
+                str(executed),
+                dict(parameters),
+                cwd=str(notebook.parent),
+                # The kernel is this very Python, whatever kernel the notebook was last saved with.
+                kernel_name="python3",
+                language="python",
+                progress_bar=_bar(notebook.stem, progress),
+                config=_kernel_config(),
+                # All outputs are there by then; a kernel that is asked to stop may still complain of the interruption.
+                shutdown_kernel="immediate",
+            )
+    except PapermillExecutionError as err:
+        raise WorkbenchError(_failed_cell(err, notebook, executed)) from None
+    except (RuntimeError, NoSuchKernel) as err:  # nbclient's DeadKernelError is a RuntimeError
+        raise WorkbenchError(
+            f"{notebook.stem}: the kernel stopped ({one_paragraph(str(err))}). "
+            "Memory that ran out is the usual cause: try fewer rows."
+        ) from err
+
+
+@contextmanager
+def _kernel_environment(root: Path) -> Iterator[None]:
+    """Set what the kernel inherits, and put this process's environment back afterwards."""
+    changes = {
+        # An inherited MPLBACKEND (Agg on many servers) would leave the notebook without its figures.
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        # Bars are for the terminal: in a notebook they are widgets that turn to litter in the file.
+        "TQDM_DISABLE": "1",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+    # The kernel's working directory is the notebook's folder: from there relative paths point elsewhere.
+    mirror, cards = os.environ.get("WORKBENCH_MIRROR", ""), os.environ.get("WORKBENCH_DATASETS", "")
+    if mirror and "://" not in mirror:
+        changes["WORKBENCH_MIRROR"] = str((root / Path(mirror).expanduser()).resolve())
+    if cards:
+        changes["WORKBENCH_DATASETS"] = str(Path(cards).resolve())
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _kernel_config() -> Config:
+    """Encrypt the kernel's sockets: without it ipykernel 7.4 prints an alarming warning at each start.
+
+    "auto", not "required": a kernelspec written by an older ipykernel does not declare encryption and would
+    not start at all.
+    """
+    if not zmq.has("curve"):
+        return Config()
+    return Config({"KernelManager": {"transport_encryption": "auto"}})
+
+
+def _bar(name: str, progress: bool | None) -> dict[str, object] | bool:
+    if progress is None:
+        progress = sys.stderr.isatty()
+    if not progress:
+        return False
+    look = "{desc} |{bar}| {n_fmt} of {total_fmt} cells, {elapsed}"
+    # "disable" is said here because TQDM_DISABLE, meant for the kernel, is set in this process meanwhile.
+    return {"desc": name, "ncols": 79, "bar_format": look, "disable": False}
+
+
+def _failed_cell(err: PapermillExecutionError, notebook: Path, executed: Path) -> str:
+    heading = _heading_above(executed, err.exec_count)
+    where = f' under "{heading}"' if heading else ""
+    number = f"cell [{err.exec_count}]" if err.exec_count else "a cell"
+    message = one_paragraph(err.evalue or "")
+    return f"{notebook.stem} failed in {number}{where}: {err.ename}{': ' if message else ''}{message}"
+
+
+def _heading_above(executed: Path, execution_count: int | None) -> str:
+    heading = ""
+    for cell in nbformat.read(str(executed), as_version=4).cells:
+        if cell.cell_type == "code" and cell.get("execution_count") == execution_count:
+            break
+        heading = ([heading, *_headings(cell)])[-1]
+    return heading
+
+
+def _headings(cell: nbformat.NotebookNode) -> list[str]:
+    """Headings that a cell writes: in its markdown, or, where they state a finding, in its HTML output."""
+    if cell.cell_type == "markdown":
+        return re.findall(r"^#{1,6}\s+(.+?)\s*$", cell.source, flags=re.MULTILINE)
+    shown = "".join(str(output.get("data", {}).get("text/html", "")) for output in cell.get("outputs", ()))
+    return [heading.get_text() for heading in BeautifulSoup(shown, "html.parser").find_all(re.compile("^h[1-6]$"))]
+
+
+def one_paragraph(text: str, limit: int = 600) -> str:
+    """Return a message without colour codes and line breaks, cut after `limit` characters."""
+    flat = " ".join(strip_ansi(text).split())
+    return flat if len(flat) <= limit else flat[:limit].rstrip() + " ..."
+
+
+__all__ = ["find_notebook", "parse_parameters", "render_notebook"]
+
+
+def render_notebook(
+    notebook: str | Path,
+    parameters: Mapping[str, object] | None = None,
+    *,
+    folder: Path,
+    output: Path,
+    progress: bool | None = None,
+    commit: str | None = None,
+) -> Path:
+    """Execute a notebook and write it as one self-contained HTML file.
+
+    Parameters
+    ----------
+    notebook : str or Path
+        A name as `find_notebook` takes it, or a path.
+    parameters : mapping, optional
+        Values for parameters that the notebook declares. ``dataset`` may be the path of a card, from the
+        current directory; a dataset other than the default becomes part of the file's name.
+    folder : Path
+        The folder of notebooks; its parent is the repository.
+    output : Path
+        The folder to write into; made where it does not exist.
+    progress : bool, optional
+        Show a bar over the cells on standard error; by default where that is a terminal.
+    commit : str, optional
+        The commit of the code, for the line at the foot of the page.
+
+    Returns
+    -------
+    Path
+        ``<output>/<notebook>[-<dataset>].html``. It appears complete or not at all: an earlier file stays
+        as it is until the new one has passed `check_page`.
+
+    Raises
+    ------
+    WorkbenchError
+        If the notebook or a parameter is unknown, a cell fails, or the page is refused. In the last two cases
+        the executed notebook is kept beside as ``<name>.failed.ipynb``.
+    """
+    folder, output = Path(folder).resolve(), Path(output).resolve()
+    source = find_notebook(str(notebook), folder)
+    declared = declared_parameters(source)
+    given = _with_portable_card(dict(parameters or {}), source.parent)
+    check_names(given, declared)
+    name = source.stem + _dataset_suffix(given, declared)
+    output.mkdir(parents=True, exist_ok=True)
+    # Inside the output folder, so that the last step is a rename on one file system.
+    with tempfile.TemporaryDirectory(prefix=".rendering-", dir=output) as scratch:
+        executed, page = Path(scratch, "executed.ipynb"), Path(scratch, "page.html")
+        try:
+            node = execute(source, executed, given, root=folder.parent, progress=progress)
+            html = notebook_to_html(node, name=source.stem, provenance=_provenance(source, given, declared, commit))
+            check_page(html)
+        except WorkbenchError as err:
+            raise _keep_failed(err, executed, output / f"{name}.failed.ipynb") from err
+        page.write_text(html, encoding="utf-8")
+        os.replace(page, output / f"{name}.html")
+    (output / f"{name}.failed.ipynb").unlink(missing_ok=True)
+    return output / f"{name}.html"
+
+
+def _keep_failed(err: WorkbenchError, executed: Path, kept: Path) -> WorkbenchError:
+    if not executed.is_file():
+        return err
+    os.replace(executed, kept)
+    sentence = str(err).rstrip(".")
+    return WorkbenchError(f"{sentence}. No page was written; the notebook as far as it ran is {kept}.")
+
+
+def _with_portable_card(parameters: dict[str, object], working_directory: Path) -> dict[str, object]:
+    """Make a card's path hold from the kernel's working directory; a relative one names no home folder."""
+    dataset = parameters.get("dataset")
+    if isinstance(dataset, str | Path) and str(dataset).endswith(".toml"):
+        parameters["dataset"] = os.path.relpath(Path(dataset).expanduser().resolve(), working_directory)
+    return parameters
+
+
+def _dataset_suffix(given: Mapping[str, object], declared: Mapping[str, object]) -> str:
+    if "dataset" not in given or given["dataset"] == declared["dataset"]:
+        return ""
+    return "-" + re.sub(r"[^A-Za-z0-9_]+", "-", _dataset_name(given["dataset"])).strip("-")
+
+
+def _dataset_name(dataset: object) -> str:
+    text = str(dataset)
+    return Path(text).stem if text.endswith(".toml") else text
+
+
+def _provenance(source: Path, given: Mapping[str, object], declared: Mapping[str, object], commit: str | None) -> str:
+    shown = {name: value for name, value in {**declared, **given}.items() if name in ("dataset", *given)}
+    if "dataset" in shown:
+        shown["dataset"] = _dataset_name(shown["dataset"])
+    values = ", ".join(f"{name} = {value}" for name, value in shown.items())
+    try:
+        code = f"performance-workbench {version('performance-workbench')}"
+    except PackageNotFoundError:
+        code = "performance-workbench, not installed"
+    code += f" (commit {commit})" if commit else ""
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"Notebook {source.stem}{f', {values}' if values else ''}. {code}. Rendered {now}."

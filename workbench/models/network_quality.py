@@ -1,26 +1,86 @@
-"""Network quality: how likely is a quantity to be worse than x, in this context?
-
-One binary XGBoost a measured quantity, with log x itself a feature under a monotone constraint: the answers for
-different x cannot contradict each other, and any budget or ladder is asked without retraining.
-"""
+"""Network quality: how likely is this network worse than x, in this context?"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import xgboost
 from sklearn.base import BaseEstimator
 
 from workbench.datasets.schema import Column, context_columns, known_context, measured_quantities
 from workbench.datasets.splits import Split
 from workbench.errors import WorkbenchError, check_whole, did_you_mean
-from workbench.features.encoding import distinct_rows
-from workbench.models.network_quality_files import describe_model, read_model, write_model
-from workbench.models.threshold_trees import Boosting, Head, check_device, fit_head
+from workbench.features.encoding import Encoding, distinct_rows
+from workbench.models.boosting import Boosting, Head, check_device, fit_head
+
+FORMAT = 1
+
+
+def describe_model(params: Mapping[str, Any], trained_on: str, heads: Mapping[str, Head]) -> str:
+    """What ``model.json`` holds: all of a model but its trees."""
+    described = {
+        quantity: {
+            "encoding": head.encoding.to_dict(),
+            "slope": head.slope,
+            "intercept": head.intercept,
+            "levels": head.levels.tolist(),
+        }
+        for quantity, head in heads.items()
+    }
+    params = {**params, "extra": [asdict(column) for column in params["extra"]]}
+    saved = {"format": FORMAT, "params": params, "trained_on": trained_on, "heads": described}
+    return json.dumps(saved, indent=1, sort_keys=True)
+
+
+def write_model(folder: str | Path, text: str, heads: Mapping[str, Head]) -> Path:
+    """Write a model's description and the trees of its heads; returns the folder."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for quantity, head in heads.items():
+        (folder / f"{quantity}.ubj").write_bytes(head.booster.save_raw("ubj"))
+    (folder / "model.json").write_text(text, encoding="utf-8")
+    return folder
+
+
+def read_model[Model](folder: str | Path, make: Callable[..., Model]) -> Model:
+    """Read what :func:`write_model` wrote; ``make`` takes the parameters and gives an unfitted model.
+
+    Raises
+    ------
+    WorkbenchError
+        Where the folder holds no such model.
+    """
+    try:
+        saved = json.loads((Path(folder) / "model.json").read_text(encoding="utf-8"))
+        if saved["format"] != FORMAT:
+            raise WorkbenchError(f"{folder}: expected model format {FORMAT}; got {saved['format']}. Train it again.")
+        params = {**saved["params"], "without": tuple(saved["params"]["without"])}
+        model: Any = make(**{**params, "extra": tuple(_read_column(column) for column in params["extra"])})
+        model.trained_on_ = saved["trained_on"]
+        model.heads_ = {name: _read_head(Path(folder), name, head) for name, head in saved["heads"].items()}
+        model.train_seconds_ = None
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as err:
+        raise WorkbenchError(f"{folder} holds no saved model: expected model.json and its .ubj files.") from err
+    return model
+
+
+def _read_column(saved: dict[str, Any]) -> Column:
+    return Column(**{**saved, "allowed": tuple(saved["allowed"])})
+
+
+def _read_head(folder: Path, quantity: str, saved: dict[str, Any]) -> Head:
+    booster = xgboost.Booster()
+    booster.load_model(bytearray((folder / f"{quantity}.ubj").read_bytes()))
+    encoding = Encoding(**{**saved["encoding"], "numbers": tuple(saved["encoding"]["numbers"])})
+    return Head(quantity, encoding, booster, saved["slope"], saved["intercept"], np.asarray(saved["levels"]))
 
 
 class NetworkQuality(BaseEstimator):
@@ -35,7 +95,7 @@ class NetworkQuality(BaseEstimator):
     without : tuple of str
         Context columns to leave out (ablations).
     max_depth, min_child_weight, learning_rate, max_trees, patience : numbers
-        Of the boosted trees; ``patience`` rounds without gain on ``tune`` end the training.
+        Of the boosted trees; ``patience`` rounds without gain on ``calibration`` end the training.
     seed : int
     device : str
         ``"cpu"`` or ``"cuda"``.
@@ -84,14 +144,14 @@ class NetworkQuality(BaseEstimator):
         self.seed = seed
         self.device = device
 
-    def fit(self, frame: pd.DataFrame, tune: pd.DataFrame | None = None) -> NetworkQuality:
+    def fit(self, frame: pd.DataFrame, calibration: pd.DataFrame | None = None) -> NetworkQuality:
         """Fit one head a measured quantity.
 
         Parameters
         ----------
         frame : DataFrame
             Canonical measurements; context is encoded inside.
-        tune : DataFrame, optional
+        calibration : DataFrame, optional
             Other users, for early stopping and calibration. Without it, or where it holds fewer than 10 users
             with a quantity, out-of-fold predictions serve.
 
@@ -118,7 +178,7 @@ class NetworkQuality(BaseEstimator):
             rows = frame[frame[quantity].notna()]
             if rows[quantity].nunique() < 2:
                 raise WorkbenchError(f"{quantity} has one value in all rows: there is nothing to predict.")
-            self.heads_[quantity] = fit_head(rows, tune, quantity, self.context, self._boosting())
+            self.heads_[quantity] = fit_head(rows, calibration, quantity, self.context, self._boosting())
         self.train_seconds_ = time.perf_counter() - started
         self.trained_on_ = rows_hash(frame)
         return self
@@ -243,7 +303,7 @@ def train_network_quality(split: Split, *, known_by: str | None = None, **parame
     Parameters
     ----------
     split : Split
-        ``train`` fits, ``tune`` stops and calibrates; ``choose`` and ``test`` are not touched.
+        ``train`` fits, ``calibration`` stops and calibrates; ``validation`` and ``test`` are not touched.
     known_by : str, optional
         Information set; default the card's.
     **parameters
@@ -254,7 +314,7 @@ def train_network_quality(split: Split, *, known_by: str | None = None, **parame
     NetworkQuality
     """
     model = NetworkQuality(known_by=known_by or split.card.known_by, extra=split.card.context, **parameters)
-    return model.fit(split.train, split.tune)
+    return model.fit(split.train, split.calibration)
 
 
 def rows_hash(frame: pd.DataFrame) -> str:

@@ -4,20 +4,14 @@ Nothing is set globally: the house style holds while a picture is drawn. Every p
 SIMULATED where it is, and carries an alternative text (``alt_text``) that notebooks and files take along.
 """
 
-from workbench.plotting.checks import drift, habits, redundancy
-from workbench.plotting.dependence_lines import dependence
-from workbench.plotting.explanation import bar, beeswarm, waterfall
-from workbench.plotting.feature_ranking import importance
-from workbench.plotting.navigation import main_flows, session
-from workbench.plotting.network import known_context_shares, measured, netinfo_bluntness
-from workbench.plotting.outcomes import differences, headroom, reliability
-from workbench.plotting.parting import disagreement, separating
-from workbench.plotting.photos import member_view
-from workbench.plotting.robustness import sensitivity
-from workbench.plotting.saving import save_figure
-from workbench.plotting.segments import who_gains
-from workbench.plotting.style import alt_text, label_source, set_alt_text, style_context
-from workbench.plotting.tradeoff import frontier
+from workbench.plotting.comparison import differences, headroom, reliability, sensitivity, who_gains
+from workbench.plotting.data import known_context_shares, measured, netinfo_bluntness
+from workbench.plotting.explanation import bar, beeswarm, dependence, importance, waterfall
+from workbench.plotting.frontier import frontier
+from workbench.plotting.images import member_view
+from workbench.plotting.model_checks import disagreement, drift, habits, redundancy, separating
+from workbench.plotting.pages import main_flows, session
+from workbench.plotting.style import alt_text, label_source, save_figure, set_alt_text, style_context
 
 __all__ = [
     "alt_text",

@@ -1,4 +1,4 @@
-"""Pictures of an explanation: shap's own plots, in the house style, with the data's name and plain axis labels."""
+"""Pictures of what drives a model: SHAP, importance, dependence."""
 
 from __future__ import annotations
 
@@ -6,31 +6,44 @@ import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
+import shap
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.patches import FancyArrow
+from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import blended_transform_factory
 from matplotlib.typing import ColorType
 
 from workbench.datasets.cards import Card
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, check_whole
+from workbench.evidence.bootstrap import Interval
+from workbench.explanation.feature_dependence import Dependence
+from workbench.explanation.feature_importance import Importance
+from workbench.explanation.importance_words import beyond_noise, ordered
+from workbench.explanation.levels import OTHER, UNKNOWN
+from workbench.plotting.intervals import draw_zero, name_rows, write_right
 from workbench.plotting.style import (
     BLUE,
+    DASHES,
+    GREEN,
+    GREY,
+    INK,
     MUTED,
+    PALETTE,
     VERMILLION,
     WORDS,
     axes_or_new,
     figure_of,
     label_source,
+    note_below,
     set_alt_text,
     style_context,
 )
-
-if TYPE_CHECKING:
-    import shap
+from workbench.studies.wording import short_name
 
 LOW_TO_HIGH = LinearSegmentedColormap.from_list("low_to_high", [BLUE, "#b9bec5", VERMILLION])
 ROW_HEIGHT, FEWEST_ROWS = 0.42, 4
@@ -280,3 +293,253 @@ def _strongest_in_words(explanation: shap.Explanation, question: str) -> str:
     order = np.argsort(-abs(sizes))[:NAMED_IN_WORDS]
     each = ", ".join(f"{explanation.feature_names[i]} {sizes[i]:.2f}" for i in order)
     return f"What pushes the {question} most: {each}."
+
+
+ROW_HEIGHT_FEATURE_RANKING, ROOM_AROUND = 0.3, 1.5  # inches
+NOTE_HEIGHT = 0.6
+NAME_WIDTH, NOTE_WIDTH, UNIT_WIDTH = 27, 72, 16  # characters
+NAMED_IN_WORDS_FEATURE_RANKING = 5
+
+
+@style_context()
+def importance(result: Importance, *, most: int = 12, ax: Axes | None = None) -> Axes:
+    """How far each feature moves the answer, beside the net that decisions lose where it is permuted.
+
+    Both panels have the same rows, the strongest by SHAP on top, with 95 % intervals over users. In net, grey is what
+    may be nothing, blue a loss beyond noise, vermillion a gain.
+
+    Parameters
+    ----------
+    result : Importance
+        From ``wb.importance``.
+    most : int
+        Rows at most.
+    ax : Axes, optional
+        One of a grid of axes, such as ``plt.subplots`` gives; it is divided in two.
+
+    Returns
+    -------
+    Axes
+        The left one, x: mean size of the SHAP values, log-odds; the right one is the figure's last, x: net lost a
+        view, as net is told.
+
+    Raises
+    ------
+    WorkbenchError
+        Where there is nothing to draw, or the axes have no place in a grid.
+    """
+    check_whole("most", most, at_least=1)
+    rows = result.table.head(most)
+    if rows.empty:
+        raise WorkbenchError("this model has no feature: there is no importance to draw.")
+    left = axes_or_new(ax, ROOM_AROUND + NOTE_HEIGHT + ROW_HEIGHT_FEATURE_RANKING * len(rows))
+    right, below = _divide(left, len(rows))
+    _draw_strength(left, rows)
+    _draw_cost(right, rows, result)
+    name_rows(left, [(short_name(str(feature), NAME_WIDTH), False) for feature in rows["feature"]])
+    left.set_xlabel("moves the answer\n(mean |SHAP|)")
+    right.set_xlabel("costs, permuted\n" + textwrap.fill(f"({result.unit.per_view})", UNIT_WIDTH))
+    _note(below, result)
+    label_source(right, result.card)
+    set_alt_text(left, _in_words(result))
+    return left
+
+
+def _divide(ax: Axes, rows: int) -> tuple[Axes, Axes]:
+    """Leave the left half to the axes given; new axes in the right half, and a strip for a note below both."""
+    place = ax.get_subplotspec()
+    if place is None:
+        raise WorkbenchError("this picture has two panels: pass axes from plt.subplots(), or leave ax out.")
+    parts = place.subgridspec(2, 2, wspace=0.1, height_ratios=[ROW_HEIGHT_FEATURE_RANKING * rows, NOTE_HEIGHT])
+    ax.set_subplotspec(parts[0, 0])
+    below = figure_of(ax).add_subplot(parts[1, :])
+    below.set_axis_off()
+    return figure_of(ax).add_subplot(parts[0, 1], sharey=ax), below
+
+
+def _draw_strength(ax: Axes, rows: pd.DataFrame) -> None:
+    at = np.arange(len(rows))
+    ax.hlines(at, rows["shap_low"], rows["shap_high"], color=BLUE, linewidth=1.6, zorder=3)
+    ax.plot(rows["shap"], at, "o", color=BLUE, markersize=7, zorder=4)
+    draw_zero(ax)
+    ax.set_xlim(left=-0.03 * ax.get_xlim()[1])
+    ax.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
+
+
+def _draw_cost(ax: Axes, rows: pd.DataFrame, result: Importance) -> None:
+    draw_zero(ax)
+    for y, row in enumerate(rows.itertuples()):
+        if np.isnan(row.net):
+            write_right(ax, y, "no column to permute")
+            continue
+        colour = {1: BLUE, 0: GREY, -1: VERMILLION}[beyond_noise(result.unit, row.net_low, row.net_high)]
+        low, middle, high = (result.unit.factor * value for value in (row.net_low, row.net, row.net_high))
+        ax.plot([low, high], [y, y], color=colour, linewidth=1.6, zorder=3)
+        ax.plot(middle, y, "o", color=colour, markersize=7, zorder=4)
+        span = result.unit.span(Interval(row.net, row.net_low, row.net_high, result.replayed_users))
+        write_right(ax, y, span.replace("-", "\u2212"), colour=colour)
+    ax.tick_params(axis="y", left=False, labelleft=False)
+    ax.grid(axis="y", visible=False)
+    ax.spines["left"].set_visible(False)
+    ax.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
+
+
+def _note(ax: Axes, result: Importance) -> None:
+    """A small remark under the labels of both panels: the question, and what each panel rests on."""
+    order = f", order of the first {ordered(result)} {'settled' if result.settled else 'not settled'}"
+    lines = [
+        *textwrap.wrap(f"the answer: {result.question}", NOTE_WIDTH),
+        f"SHAP: {_count(result, result.rows, result.users)}{order if ordered(result) > 1 else ''}",
+        f"net: {_count(result, result.replayed, result.replayed_users)}; lines: 95 % intervals; exploratory",
+    ]
+    words = ax.text(0.5, 1, "\n".join(lines), ha="center", va="top", color=MUTED, fontsize=10, linespacing=1.3)
+    words.set_in_layout(False)  # its axes have room for it
+
+
+def _count(result: Importance, views: int, people: int) -> str:
+    return f"{views:,} views" + ("" if result.people == "views" else f" of {people:,} {result.people}")
+
+
+def _in_words(result: Importance) -> str:
+    can = result.table[result.table["net"].notna()].head(NAMED_IN_WORDS_FEATURE_RANKING)
+    each = "; ".join(
+        f"{row.feature} {row.shap:.2f}, net lost {result.unit.span(Interval(row.net, row.net_low, row.net_high, 0))}"
+        for row in can.itertuples()
+    )
+    return f"Features by mean size of their SHAP values, and {result.unit.name} lost where each is permuted: {each}."
+
+
+BARS, ROOM_FOR_BARS = 0.10, 0.24  # of the height of the axes
+APART = 0.22  # of the distance of levels: between groups
+LABEL_WIDTH_DEPENDENCE_LINES, NOTE_WIDTH_DEPENDENCE_LINES = 62, 84  # characters
+GROUP_WIDTH, GROUP_APART, GROUP_LINE = 20, 0.32, 17  # characters, share of the axes, points
+TOGETHER = ("together_low", "together_high", "true_together")
+MOST_LEVEL = 14  # numbers of users that stand beside each other; more of them are turned
+AXIS_WIDTH = 84  # characters of the names of all levels
+
+
+@style_context()
+def dependence(result: Dependence, *, ax: Axes | None = None) -> Axes:
+    """Mean push of each level, with 95 % intervals; below, how many users are behind it; dashed, the planted truth.
+
+    Where the truth of the feature alone is not fixed by the simulation, its mean of all features together is drawn,
+    beside the model's.
+
+    Parameters
+    ----------
+    result : Dependence
+        From ``wb.dependence``.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+        x: levels of the feature; y: mean SHAP value, log-odds.
+    """
+    ax = axes_or_new(ax, 5.2)
+    points = result.points
+    levels, groups = list(points["level"].cat.categories), list(points["group"].cat.categories)
+    heights = BARS * points["users"] / points["users"].max()
+    ax.axhline(0, color=MUTED, linewidth=1, zorder=1)
+    for number, group in enumerate(groups):
+        rows = points[points["group"] == group].sort_values("level")
+        colour = PALETTE[number % len(PALETTE)]
+        xs = rows["level"].cat.codes.to_numpy() + APART * (number - (len(groups) - 1) / 2)
+        _draw_push(ax, xs, rows, colour, connect=result.numeric)
+        _draw_users(ax, xs, rows.assign(height=heights), colour, upright=len(points) > MOST_LEVEL)
+    together = bool(points["true_push"].isna().all() and points["true_together"].notna().any() and len(groups) == 1)
+    if together:
+        _draw_together(ax, points, connect=result.numeric)
+    columns = ["push_low", "push_high", "true_push", *(TOGETHER if together else [])]
+    _set_axes(ax, levels, points[columns].to_numpy(float).ravel())
+    if len(groups) > 1:
+        _name_groups(ax, groups)
+    unit = f", {result.unit}" if result.unit else ""
+    ax.set_xlabel(f"{result.feature}{unit}{f', by {result.by}' if result.by else ''}")
+    ax.set_ylabel(
+        textwrap.fill(f"Mean push on the {result.question}", LABEL_WIDTH_DEPENDENCE_LINES // 2 + 6), fontsize=11
+    )
+    note_below(ax, _note_dependence_lines(result, together))
+    label_source(ax, result.card)
+    set_alt_text(ax, " ".join(result.sentences))
+    return ax
+
+
+def _draw_push(ax: Axes, xs: np.ndarray, rows: pd.DataFrame, colour: str, *, connect: bool) -> None:
+    ax.vlines(xs, rows["push_low"], rows["push_high"], color=colour, linewidth=3, zorder=3)
+    ax.plot(xs, rows["push"], "o", color=colour, markersize=7, zorder=4)
+    line = _in_order(rows, connect)
+    ax.plot(xs[line], rows["push"].to_numpy()[line], color=colour, linewidth=1.4, alpha=0.7, zorder=2)
+    _draw_truth(ax, xs, rows["true_push"].to_numpy(float), line, colour)
+
+
+def _draw_truth(ax: Axes, xs: np.ndarray, truth: np.ndarray, line: np.ndarray, colour: str) -> None:
+    """Dashed where levels are in order, else a short bar a level."""
+    ax.plot(xs[line], truth[line], color=colour, linestyle=DASHES, linewidth=1.8, zorder=3)
+    ax.plot(xs[~line], truth[~line], "_", color=colour, markersize=16, markeredgewidth=2.2, zorder=5)
+
+
+def _draw_together(ax: Axes, rows: pd.DataFrame, *, connect: bool) -> None:
+    rows = rows.sort_values("level")
+    xs, line = rows["level"].cat.codes.to_numpy() + APART, _in_order(rows, connect)
+    ax.vlines(xs, rows["together_low"], rows["together_high"], color=GREEN, linewidth=1.6, zorder=3)
+    ax.plot(xs, rows["together"], "D", color=GREEN, markersize=5, zorder=4)
+    ax.plot(xs[line], rows["together"].to_numpy()[line], color=GREEN, linewidth=1.2, alpha=0.7, zorder=2)
+    _draw_truth(ax, xs, rows["true_together"].to_numpy(float), line, GREEN)
+
+
+def _in_order(rows: pd.DataFrame, connect: bool) -> np.ndarray:
+    """Which levels are numbers in order, to be joined by a line."""
+    return np.full(len(rows), connect) & ~rows["level"].isin([OTHER, UNKNOWN]).to_numpy()
+
+
+def _draw_users(ax: Axes, xs: np.ndarray, rows: pd.DataFrame, colour: str, *, upright: bool) -> None:
+    """Bars at the foot of the axes, and the number of users on each; upright where there are many."""
+    place = blended_transform_factory(ax.transData, ax.transAxes)
+    ax.bar(xs, rows["height"], 0.8 * APART, color=colour, alpha=0.45, transform=place, zorder=2)
+    for x, height, count in zip(xs, rows["height"], rows["users"], strict=True):
+        words = ax.text(x, height + 0.008, f"{count:,}", transform=place, ha="center", va="bottom")
+        words.set(color=MUTED, fontsize=8.5, rotation=90 if upright else 0)
+
+
+def _set_axes(ax: Axes, levels: list[str], drawn: np.ndarray) -> None:
+    """Limits that hold all that is drawn and zero, with room for the bars below; names of the levels."""
+    drawn = np.append(drawn[np.isfinite(drawn)], 0.0)
+    span = max(float(np.ptp(drawn)), 0.01)
+    room = span * ROOM_FOR_BARS / (1 - ROOM_FOR_BARS)
+    ax.set(ylim=(drawn.min() - room - 0.04 * span, drawn.max() + 0.08 * span), xlim=(-0.6, len(levels) - 0.4))
+    width = max(5, AXIS_WIDTH // len(levels) - 2)
+    names = [textwrap.fill(short_name(str(level), 3 * width), width) for level in levels]
+    ax.set_xticks(range(len(levels)), names, fontsize=10, linespacing=1.0)
+    ax.grid(axis="x", visible=False)
+
+
+def _name_groups(ax: Axes, groups: list[str]) -> None:
+    """Names of the groups in their colours above the axes, two in a line: the right third is the source's."""
+    lines = (len(groups) + 1) // 2
+    for number, group in enumerate(groups):
+        colour = PALETTE[number % len(PALETTE)]
+        line, column = divmod(number, 2)
+        ax.annotate(
+            f"\u25cf {short_name(group, GROUP_WIDTH)}",
+            (column * GROUP_APART, 1),
+            (0, 4 + GROUP_LINE * (lines - 1 - line)),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            va="bottom",
+            color=WORDS.get(colour, INK),
+            fontsize=11,
+        )
+
+
+def _note_dependence_lines(result: Dependence, together: bool) -> str:
+    parts, mark = [f"bars: {result.people} behind each point"], "dashes" if result.numeric else "short bars"
+    if result.points["true_push"].notna().any():
+        parts.append(f"{mark}: planted truth, the feature's own share")
+    if together:
+        parts.append(
+            f"blue: this feature; green: all features together, less their mean; {mark}: planted truth of that"
+        )
+    if result.left_out:
+        parts.append(f"{result.left_out:,} views in levels of under 20 {result.people} are left out")
+    return textwrap.fill("; ".join(parts), NOTE_WIDTH_DEPENDENCE_LINES)

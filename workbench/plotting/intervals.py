@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from workbench.evaluation.bootstrap import Interval
+from workbench.evidence.bootstrap import Interval
 from workbench.plotting.style import GREY, INK, LINE, MUTED, WORDS
 from workbench.studies.comparison import POINTS, Unit
 

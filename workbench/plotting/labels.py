@@ -1,4 +1,4 @@
-"""Labels beside the marks that they name: where there is room, none on another."""
+"""How the policies of a comparison are drawn and named, and labels that do not overlap."""
 
 from __future__ import annotations
 
@@ -12,7 +12,42 @@ from matplotlib.axes import Axes
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
 
-from workbench.plotting.style import GREY, INK, figure_of
+from workbench.plotting.style import BLUE, GREEN, GREY, INK, PURPLE, VERMILLION, figure_of
+from workbench.studies.comparison import Comparison, PolicyResult
+
+# Shape and colour, so that neither has to carry it alone; the most important first.
+PARTS: dict[str, dict[str, Any]] = {
+    "model": {"color": BLUE, "marker": "o", "markersize": 10},
+    "best rule": {"color": VERMILLION, "marker": "s", "markersize": 9},
+    "today": {"color": INK, "marker": "^", "markersize": 9},
+    "perfect knowledge": {"color": GREEN, "marker": "*", "markersize": 14},
+    "reference": {"color": PURPLE, "marker": "D", "markersize": 7},
+    "other": {"color": GREY, "marker": "o", "markersize": 6},
+}
+KEY_PARTS = ("model", "best rule")
+
+
+def part_of(result: Comparison, policy: PolicyResult) -> str:
+    """Which part a policy plays in a comparison: one of ``PARTS``."""
+    if policy.kind == "model":
+        return "model"
+    if policy.kind == "oracle":
+        return "perfect knowledge"
+    if policy.policy is result.best_rule:
+        return "best rule"
+    if policy.policy is result.today:
+        return "today"
+    return "reference" if policy.kind == "reference" else "other"
+
+
+def name_of(result: Comparison, policy: PolicyResult) -> str:
+    """A policy's name, with the part that it plays where the name does not tell."""
+    part = part_of(result, policy)
+    if policy.policy is result.best_rule and result.best_rule is result.today:
+        part = "best rule and today"
+    told = part == "other" or policy.name.startswith(part)
+    return policy.name if told else f"{part}: {policy.name}"
+
 
 TOUCHING_PX = 7.0  # marks nearer than this are one to the eye
 MARK_PX, PADDING_PX = 6.0, 3.0

@@ -1,10 +1,10 @@
-"""The house style: colours, axes, the source of the data in the picture, its words for those who cannot see it."""
+"""The house style of every picture, what it says of its source, and how it is saved."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import matplotlib
@@ -13,7 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
 
-from workbench.datasets.cards import Card
+from workbench.datasets.cards import CHECKOUT, Card
+from workbench.errors import WorkbenchError
 
 STYLE = Path(__file__).with_name("workbench.mplstyle")
 
@@ -135,3 +136,43 @@ def log_axis(ax: Axes) -> None:
 def percent() -> PercentFormatter:
     """Shares in [0, 1] as percent."""
     return PercentFormatter(1, decimals=0, symbol=" %")
+
+
+@style_context()
+def save_figure(picture: Axes | Figure, name: str, *, folder: Path | str | None = None) -> list[Path]:
+    """Write a picture as PNG (150 dpi) and SVG; the same picture gives the same SVG, byte for byte.
+
+    Parameters
+    ----------
+    picture : Axes or Figure
+        With axes, the whole figure is written.
+    name : str
+        File name without ending, folders allowed: ``"image_delivery/frontier"``.
+    folder : path, optional
+        Where names start; default ``figures/`` of the checkout. Made where it does not exist.
+
+    Returns
+    -------
+    list of Path
+        The PNG and the SVG. Both carry the alternative text as their description.
+
+    Raises
+    ------
+    WorkbenchError
+        Where the name is absolute or leads out of the folder.
+    """
+    path = PurePosixPath(name.replace("\\", "/"))
+    if not path.name or path.is_absolute() or ".." in path.parts or ":" in name:
+        raise WorkbenchError(
+            f"a figure's name is a relative path without '..', such as 'image_delivery/frontier'; got {name!r}."
+        )
+    figure = figure_of(picture) if isinstance(picture, Axes) else picture
+    words = {"Description": alt_text(figure)}
+    stem = Path(folder or CHECKOUT / "figures") / path
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    # Not with_suffix(): a name may hold a dot.
+    png, svg = (stem.with_name(stem.name + ending) for ending in (".png", ".svg"))
+    figure.draw_without_rendering()  # a layout that has settled stays the same, byte for byte
+    figure.savefig(png, metadata=words)
+    figure.savefig(svg, metadata=words | {"Date": None})
+    return [png, svg]

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.splits import Split
+from workbench.decisions.decision import PERFECT_KNOWLEDGE, policy_name
 from workbench.errors import WorkbenchError
-from workbench.policies.calling import PERFECT_KNOWLEDGE, policy_name
 
 Policy = Callable[..., Any]
 TAKEN = ("model", "best_rule", "today", "oracle", PERFECT_KNOWLEDGE, "true chances")

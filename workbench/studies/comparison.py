@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.splits import Split
+from workbench.decisions.decision import policy_name
+from workbench.decisions.prefetch.ranking import Ranking
 from workbench.errors import WorkbenchError
-from workbench.evaluation.bootstrap import Interval
-from workbench.evaluation.calibration import Calibration
-from workbench.evaluation.ranking import Ranking
-from workbench.evaluation.verdict import Recommendation, Safety
-from workbench.policies.calling import policy_name
+from workbench.evidence.bootstrap import Interval
+from workbench.evidence.calibration import Calibration
+from workbench.evidence.verdict import Recommendation, Safety
 
 
 @dataclass(frozen=True)

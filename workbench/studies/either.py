@@ -10,7 +10,8 @@ import pandas as pd
 
 from workbench.datasets.cards import find_card
 from workbench.datasets.splits import card_of
-from workbench.delivery import ImageScenario, PrefetchScenario
+from workbench.decisions.images.scenario import ImageScenario
+from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError
 from workbench.studies.comparison import Comparison
 from workbench.studies.image_delivery import study_images

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from workbench.evaluation.segments import OTHER
+from workbench.evidence.segments import OTHER
 
 MOST_SEGMENTS = 12
 ALL = "all"

@@ -14,14 +14,14 @@ import pandas as pd
 from workbench.datasets.loading import load
 from workbench.datasets.schema import has_signal, known_context
 from workbench.datasets.splits import Split
-from workbench.delivery import ImageScenario
-from workbench.evaluation.bootstrap import Interval, cluster_interval
-from workbench.evaluation.calibration import measure_calibration, reliability
-from workbench.evaluation.frontier import quality_at_wait
-from workbench.evaluation.image_replay import rendition_outcomes
-from workbench.evaluation.image_summary import HEADROOM_BUDGETS_MS, headroom
-from workbench.evaluation.segments import image_segments
-from workbench.evaluation.verdict import (
+from workbench.decisions.decision import policy_name
+from workbench.decisions.images.replay import HEADROOM_BUDGETS_MS, headroom, quality_at_wait, rendition_outcomes
+from workbench.decisions.images.rules import ImagePolicy, base_assumptions
+from workbench.decisions.images.scenario import ImageScenario
+from workbench.evidence.bootstrap import Interval, cluster_interval
+from workbench.evidence.calibration import measure_calibration, reliability
+from workbench.evidence.segments import image_segments
+from workbench.evidence.verdict import (
     NET_MARGIN,
     judge_difference,
     judge_safety,
@@ -30,8 +30,6 @@ from workbench.evaluation.verdict import (
     users_to_settle,
 )
 from workbench.models import NetworkQuality
-from workbench.policies.calling import policy_name
-from workbench.policies.images import ImagePolicy, base_assumptions
 from workbench.studies.checks import checked_margin
 from workbench.studies.comparison import Comparison, ImageDetail, ModelCost, PolicyResult
 from workbench.studies.image_plan import default_plan, prepare, train
@@ -90,7 +88,7 @@ def study_images(
     split = prepare(views, plan)
     tell("train the model")
     model = train(split, plan)
-    tell("settle on choose")
+    tell("settle on validation")
     stage = settle(split, model, None, plan.scenario)
     result = _read_test(stage, started=started, tell=tell)
     if sensitivity:
@@ -111,7 +109,7 @@ def compare_images(
 ) -> Comparison:
     """Compare a trained model with rules, on the views without a signal.
 
-    Limits and the best rule are settled on ``choose``; ``test`` is read once, at the end.
+    Limits and the best rule are settled on ``validation``; ``test`` is read once, at the end.
 
     Parameters
     ----------
@@ -139,7 +137,7 @@ def compare_images(
     """
     started = time.perf_counter()
     tell = progress or (lambda step: None)
-    tell("settle on choose")
+    tell("settle on validation")
     stage = settle(split, model, rules, scenario)
     return _read_test(stage, today=today, margin=margin, started=started, tell=tell)
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from workbench.datasets.splits import FEWEST_USERS
-from workbench.delivery.scenarios import USD_PER_GB
-from workbench.evaluation.image_replay import saves_data
-from workbench.evaluation.segments import image_segment_members, segment_intervals
-from workbench.evaluation.verdict import SLOWEST_SHARE
+from workbench.decisions.images.replay import saves_data
+from workbench.decisions.images.scenario import USD_PER_GB
+from workbench.evidence.segments import image_segment_members, segment_intervals
+from workbench.evidence.verdict import SLOWEST_SHARE
 from workbench.studies.comparison import Comparison
 from workbench.studies.explorer_parts import ALL, Means, flat, means_over, pick_segments, values_with
 from workbench.studies.image_grid import PARTS, BudgetRow, Candidate, Setting, rule_names, settle_budgets

@@ -13,12 +13,11 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.schema import known_context
-from workbench.delivery import ImageScenario
-from workbench.evaluation.frontier import best_limit
-from workbench.evaluation.image_replay import decide, perfect_knowledge, rendition_outcomes, saves_data
-from workbench.policies.calling import policy_name
-from workbench.policies.expected_value import Decider, Prospects
-from workbench.policies.images import base_assumptions
+from workbench.decisions.decision import policy_name
+from workbench.decisions.images.expected_value import Decider, Prospects
+from workbench.decisions.images.replay import best_limit, decide, perfect_knowledge, rendition_outcomes, saves_data
+from workbench.decisions.images.rules import base_assumptions
+from workbench.decisions.images.scenario import ImageScenario
 from workbench.studies.comparison import Comparison
 from workbench.studies.image_stage import Views, headline
 
@@ -27,19 +26,19 @@ PARTS = ("today", "best rule", "model", "perfect knowledge")
 
 @dataclass(frozen=True)
 class Candidate:
-    """A policy at one budget, with what it expects on ``choose`` and on ``test`` where it weighs chances.
+    """A policy at one budget, with what it expects on ``validation`` and on ``test`` where it weighs chances.
 
     The chances depend on the budget, not on the price, so they are asked once a budget.
     """
 
     policy: Callable[..., Any]
-    on_choose: Prospects | None = None
+    on_validation: Prospects | None = None
     on_test: Prospects | None = None
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One budget and one price, settled on ``choose`` and replayed on ``test``.
+    """One budget and one price, settled on ``validation`` and replayed on ``test``.
 
     ``actions`` holds a rendition number a view of test for each of ``PARTS``, ``test`` what each rendition brings
     about there. ``rule`` is the position of the best rule; ``prices`` tells, for model and best rule, the price of
@@ -93,29 +92,29 @@ def rule_names(result: Comparison) -> list[str]:
 def _settle_budget(result: Comparison, budget_ms: float, waits_ms: Sequence[float]) -> BudgetRow:
     scenario = result.scenario.with_budget(budget_ms)
     split = result.split
-    choose, test = (headline(part, split, result.known_by, scenario) for part in (split.choose, split.test))
+    validation, test = (headline(part, split, result.known_by, scenario) for part in (split.validation, split.test))
     model = result.of("model").policy
     assert model is not None
-    candidates = tuple(_candidate(policy, choose, test, scenario) for policy in [*rules_of(result), model])
+    candidates = tuple(_candidate(policy, validation, test, scenario) for policy in [*rules_of(result), model])
     return BudgetRow(
         candidates,
-        tuple(_settle(result, candidates, choose, test, replace(scenario, cancelling_wait_ms=w)) for w in waits_ms),
+        tuple(_settle(result, candidates, validation, test, replace(scenario, cancelling_wait_ms=w)) for w in waits_ms),
     )
 
 
-def _candidate(policy: Callable[..., Any], choose: Views, test: Views, scenario: ImageScenario) -> Candidate:
+def _candidate(policy: Callable[..., Any], validation: Views, test: Views, scenario: ImageScenario) -> Candidate:
     if not isinstance(policy, Decider):
         return Candidate(policy)
-    return Candidate(policy, *(policy.prospects(views.context, scenario) for views in (choose, test)))
+    return Candidate(policy, *(policy.prospects(views.context, scenario) for views in (validation, test)))
 
 
 def _settle(
-    result: Comparison, candidates: tuple[Candidate, ...], choose: Views, test: Views, scenario: ImageScenario
+    result: Comparison, candidates: tuple[Candidate, ...], validation: Views, test: Views, scenario: ImageScenario
 ) -> Setting:
-    choose, test = (_at_price(views, scenario, result) for views in (choose, test))
-    limits = [_limit(candidate, choose, scenario) for candidate in candidates]
+    validation, test = (_at_price(views, scenario, result) for views in (validation, test))
+    limits = [_limit(candidate, validation, scenario) for candidate in candidates]
     rules = range(len(candidates) - 1)
-    nets = [_mean_net(_act(candidates[i], "on_choose", choose, scenario, limits[i]), choose) for i in rules]
+    nets = [_mean_net(_act(candidates[i], "on_validation", validation, scenario, limits[i]), validation) for i in rules]
     best = int(np.argmax(nets))  # the first of equals, as in a comparison
     taken = {"best rule": best, "model": len(candidates) - 1}
     actions = {part: _act(candidates[i], "on_test", test, scenario, limits[i]) for part, i in taken.items()}
@@ -129,10 +128,10 @@ def _at_price(views: Views, scenario: ImageScenario, result: Comparison) -> View
     return replace(views, outcomes=rendition_outcomes(views.frame, scenario, base_assumptions(result.split.card)))
 
 
-def _limit(candidate: Candidate, choose: Views, scenario: ImageScenario) -> float | None:
-    if candidate.on_choose is None:
+def _limit(candidate: Candidate, validation: Views, scenario: ImageScenario) -> float | None:
+    if candidate.on_validation is None:
         return None
-    return best_limit(candidate.on_choose, choose.outcomes, choose.context, scenario, choose.users)
+    return best_limit(candidate.on_validation, validation.outcomes, validation.context, scenario, validation.users)
 
 
 def _act(candidate: Candidate, part: str, views: Views, scenario: ImageScenario, limit: float | None) -> np.ndarray:

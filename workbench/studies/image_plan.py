@@ -9,7 +9,7 @@ import pandas as pd
 from workbench.datasets.history import Mask, has_time
 from workbench.datasets.schema import SIGNALS, context_columns
 from workbench.datasets.splits import Split, card_of, split_by_time, split_by_user
-from workbench.delivery import ImageScenario
+from workbench.decisions.images.scenario import ImageScenario
 from workbench.models import NetworkQuality, train_network_quality
 
 

@@ -8,13 +8,18 @@ import numpy as np
 
 from workbench.datasets.schema import known_context
 from workbench.datasets.splits import Split
-from workbench.delivery import ImageScenario
-from workbench.evaluation.frontier import image_frontier
-from workbench.evaluation.image_replay import decide, perfect_knowledge, realise, saves_data
-from workbench.evaluation.image_summary import summarise_images
-from workbench.policies.calling import PERFECT_KNOWLEDGE, policy_name
-from workbench.policies.expected_value import Decider
-from workbench.policies.images import EffectiveType, OneRendition, true_chance
+from workbench.decisions.decision import PERFECT_KNOWLEDGE, policy_name
+from workbench.decisions.images.expected_value import Decider
+from workbench.decisions.images.replay import (
+    decide,
+    image_frontier,
+    perfect_knowledge,
+    realise,
+    saves_data,
+    summarise_images,
+)
+from workbench.decisions.images.rules import EffectiveType, OneRendition, true_chance
+from workbench.decisions.images.scenario import ImageScenario
 from workbench.studies.comparison import PolicyResult
 from workbench.studies.image_stage import Policy, Stage, Views, tune, why_not
 
@@ -52,7 +57,7 @@ def replay_all(stage: Stage, now: Policy, test: Views, slow: np.ndarray) -> list
     results.append(_replay(stage.ours, "model", test, slow, scenario))
     truth = true_chance(stage.split.card)
     if truth is not None:
-        results.append(_replay(tune(truth, stage.choose, scenario), "reference", test, slow, scenario))
+        results.append(_replay(tune(truth, stage.validation, scenario), "reference", test, slow, scenario))
     if not any(now is result.policy for result in results):
         results.append(_replay_today(now, test, slow, stage))
     results.append(_replay_perfect_knowledge(test, slow, scenario))

@@ -11,11 +11,11 @@ import pandas as pd
 from workbench.datasets.history import Mask, has_time
 from workbench.datasets.schema import LEVELS, context_columns
 from workbench.datasets.splits import FEWEST_USERS, card_of
+from workbench.decisions.decision import policy_name
 from workbench.errors import WorkbenchError
-from workbench.evaluation.bootstrap import cluster_interval
-from workbench.evaluation.verdict import judge_difference
+from workbench.evidence.bootstrap import cluster_interval
+from workbench.evidence.verdict import judge_difference
 from workbench.models import NetworkQuality
-from workbench.policies.calling import policy_name
 from workbench.studies.image_plan import Plan, prepare, train
 from workbench.studies.image_stage import Stage, replay, settle
 from workbench.studies.sensitivity import Row, one_at_a_time

@@ -11,14 +11,13 @@ import pandas as pd
 
 from workbench.datasets.schema import BY_NAME, has_signal, known_context, measured_quantities
 from workbench.datasets.splits import Split, users_of
-from workbench.delivery import ImageScenario
+from workbench.decisions.images.expected_value import Decider
+from workbench.decisions.images.replay import RenditionOutcomes, best_limit, decide, realise, rendition_outcomes
+from workbench.decisions.images.rules import ImagePolicy, base_assumptions, image_rules
+from workbench.decisions.images.scenario import ImageScenario
 from workbench.errors import WorkbenchError
-from workbench.evaluation.frontier import best_limit
-from workbench.evaluation.image_replay import RenditionOutcomes, decide, realise, rendition_outcomes
 from workbench.models import NetworkQuality
 from workbench.models.network_quality import rows_hash
-from workbench.policies.expected_value import Decider
-from workbench.policies.images import ImagePolicy, base_assumptions, image_rules
 from workbench.studies.checks import check_same_split, checked_rules
 
 Policy = Callable[..., Any]
@@ -36,7 +35,7 @@ class Views:
 
 @dataclass(frozen=True)
 class Stage:
-    """Policies as ``choose`` settled them: limits tuned, the best rule picked; nothing of test has been read.
+    """Policies as ``validation`` settled them: limits tuned, the best rule picked; nothing of test has been read.
 
     ``why_not`` tells by position in ``rules`` why a rule is not available.
     """
@@ -49,7 +48,7 @@ class Stage:
     tuned: tuple[Policy, ...]
     best_rule: Policy
     ours: ImagePolicy
-    choose: Views
+    validation: Views
 
     def test(self) -> Views:
         """The headline views of test."""
@@ -59,7 +58,7 @@ class Stage:
 def settle(
     split: Split, model: NetworkQuality, rules: Iterable[Policy] | None = None, scenario: ImageScenario | None = None
 ) -> Stage:
-    """Tune every limit and pick the best rule, on ``choose`` alone.
+    """Tune every limit and pick the best rule, on ``validation`` alone.
 
     Raises
     ------
@@ -74,9 +73,9 @@ def settle(
         if rules is None
         else checked_rules(rules, model.known_by, "wb.image_rules")
     )
-    choose = headline(split.choose, split, model.known_by, scenario)
-    reasons = [why_not(rule, choose, model.known_by) for rule in rules]
-    tuned = tuple(tune(rule, choose, scenario) for rule, reason in zip(rules, reasons, strict=True) if not reason)
+    validation = headline(split.validation, split, model.known_by, scenario)
+    reasons = [why_not(rule, validation, model.known_by) for rule in rules]
+    tuned = tuple(tune(rule, validation, scenario) for rule, reason in zip(rules, reasons, strict=True) if not reason)
     if not tuned:
         raise WorkbenchError(f"{split.card.name}: no rule is available on this data: {'; '.join(reasons)}.")
     return Stage(
@@ -86,9 +85,9 @@ def settle(
         rules=rules,
         why_not={i: reason for i, reason in enumerate(reasons) if reason},
         tuned=tuned,
-        best_rule=max(tuned, key=lambda rule: replay(rule, choose, scenario)["net"].mean()),
-        ours=tune(ImagePolicy(model, assume=base_assumptions(split.card)), choose, scenario),
-        choose=choose,
+        best_rule=max(tuned, key=lambda rule: replay(rule, validation, scenario)["net"].mean()),
+        ours=tune(ImagePolicy(model, assume=base_assumptions(split.card)), validation, scenario),
+        validation=validation,
     )
 
 
@@ -140,12 +139,14 @@ def why_not(rule: Policy, views: Views, known_by: str) -> str:
     return ""
 
 
-def tune(policy: Policy, choose: Views, scenario: ImageScenario) -> Any:
-    """Give a policy that has a limit the one that serves best on ``choose``."""
+def tune(policy: Policy, validation: Views, scenario: ImageScenario) -> Any:
+    """Give a policy that has a limit the one that serves best on ``validation``."""
     if not isinstance(policy, Decider):
         return policy
-    expected = policy.prospects(choose.context, scenario)
-    return replace(policy, limit=best_limit(expected, choose.outcomes, choose.context, scenario, choose.users))
+    expected = policy.prospects(validation.context, scenario)
+    return replace(
+        policy, limit=best_limit(expected, validation.outcomes, validation.context, scenario, validation.users)
+    )
 
 
 def replay(policy: Policy, views: Views, scenario: ImageScenario) -> pd.DataFrame:

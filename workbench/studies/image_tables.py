@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from workbench.datasets.schema import count_lost
-from workbench.evaluation.image_summary import ImageFigures
+from workbench.decisions.images.replay import ImageFigures
 from workbench.studies.comparison import Comparison, PolicyResult
 
 FIGURES = tuple(ImageFigures.__dataclass_fields__)

@@ -15,17 +15,17 @@ import pandas as pd
 from workbench.datasets.loading import load
 from workbench.datasets.sessions import share_of_session_ends
 from workbench.datasets.splits import Split, card_of, check_page_views
-from workbench.delivery import PrefetchScenario
+from workbench.decisions.decision import policy_name
+from workbench.decisions.prefetch.cache import read_visits
+from workbench.decisions.prefetch.ranking import PAGES_ASKED, judge_answer, pair_chances
+from workbench.decisions.prefetch.replay import read_loads
+from workbench.decisions.prefetch.rules import Never, PrefetchPolicy
+from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError
-from workbench.evaluation.calibration import measure_calibration, reliability
-from workbench.evaluation.prefetch_sessions import read_visits
-from workbench.evaluation.prefetch_timing import read_loads
-from workbench.evaluation.ranking import PAGES_ASKED, judge_answer, pair_chances
-from workbench.evaluation.segments import prefetch_segments
-from workbench.evaluation.verdict import judge_difference, judge_safety, recommend, slowest_fifth, users_to_settle
+from workbench.evidence.calibration import measure_calibration, reliability
+from workbench.evidence.segments import prefetch_segments
+from workbench.evidence.verdict import judge_difference, judge_safety, recommend, slowest_fifth, users_to_settle
 from workbench.models import NextPage
-from workbench.policies.calling import policy_name
-from workbench.policies.prefetch import Never, PrefetchPolicy
 from workbench.studies.checks import Policy, checked_margin
 from workbench.studies.comparison import NET_HITS, Comparison, ModelCost, PolicyResult, PrefetchDetail
 from workbench.studies.prefetch_plan import default_plan, prepare, scenario_for, train
@@ -94,7 +94,7 @@ def study_prefetch(
     split = prepare(views, plan)
     tell("train the model")
     model = train(split, plan)
-    tell("settle on choose")
+    tell("settle on validation")
     stage = settle(split, model, None, plan.scenario)
     result, test = _read_test(stage, started=started, tell=tell)
     if sensitivity:
@@ -121,7 +121,7 @@ def compare_prefetch(
 ) -> Comparison:
     """Compare a trained next-page model with rules, through a session's cache.
 
-    Limits and the best rule are settled on ``choose``; ``test`` is read once, at the end.
+    Limits and the best rule are settled on ``validation``; ``test`` is read once, at the end.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def compare_prefetch(
     """
     started = time.perf_counter()
     tell = progress or (lambda step: None)
-    tell("settle on choose")
+    tell("settle on validation")
     stage = settle(split, model, rules, scenario_for(split.card, scenario))
     return _read_test(stage, today=today, margin=margin, started=started, tell=tell)[0]
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workbench.evaluation.prefetch_frontier import count_by_view, prefetch_limits
-from workbench.evaluation.segments import prefetch_segment_members, segment_intervals
-from workbench.policies.calling import policy_name
+from workbench.decisions.decision import policy_name
+from workbench.decisions.prefetch.replay import count_by_view, prefetch_limits
+from workbench.evidence.segments import prefetch_segment_members, segment_intervals
 from workbench.studies.comparison import Comparison
 from workbench.studies.explorer_parts import ALL, Means, flat, means_over, pick_segments, values_with
 from workbench.studies.prefetch_session import replay_typical_session
@@ -44,7 +44,7 @@ FIGURES = {
 
 @dataclass(frozen=True)
 class Setting:
-    """One break-even, settled on ``choose`` and replayed on ``test``.
+    """One break-even, settled on ``validation`` and replayed on ``test``.
 
     ``rule`` is the position of the best rule; ``outcomes`` holds one row a view of test for each of ``PARTS``.
     """
@@ -109,7 +109,7 @@ def _settle_all(result: Comparison, break_evens: Sequence[float], test: Prefetch
     """Settle as a comparison does, at every break-even; the model is asked once for its chances."""
     split, known = result.split, result.of("oracle").outcomes
     assert known is not None  # in every comparison
-    choose = views_of(split.choose, split, result.known_by, result.scenario)
+    validation = views_of(split.validation, split, result.known_by, result.scenario)
     # What is done now is one of the rules, settled like them, or a policy of its own.
     available = [
         one.policy for one in result.results if one.kind == "rule" and one.policy is not None and one.available
@@ -118,7 +118,7 @@ def _settle_all(result: Comparison, break_evens: Sequence[float], test: Prefetch
     settings = []
     for break_even in break_evens:
         scenario = result.scenario.with_break_even(break_even)
-        stage = settle(split, result.model, available, scenario, choose)
+        stage = settle(split, result.model, available, scenario, validation)
         best = next(i for i, rule in enumerate(stage.tuned) if rule is stage.best_rule)
         today = result.today if now is None else stage.tuned[now]
         acting = {"today": today, "best rule": stage.best_rule, "model": stage.ours}

@@ -8,10 +8,10 @@ import pandas as pd
 
 from workbench.datasets.cards import Card
 from workbench.datasets.splits import Split, card_of, split_by_time, split_by_user
-from workbench.delivery import PrefetchScenario
-from workbench.features.navigation_layout import SECOND
+from workbench.decisions.prefetch.rules import Markov, UsualNext, prefetch_rules
+from workbench.decisions.prefetch.scenario import PrefetchScenario
+from workbench.features.page_features import SECOND
 from workbench.models import NextPage, train_next_page
-from workbench.policies.prefetch import Markov, UsualNext, prefetch_rules
 from workbench.studies.checks import Policy
 
 

@@ -6,12 +6,17 @@ from dataclasses import replace
 
 import pandas as pd
 
-from workbench.delivery import PrefetchScenario
-from workbench.evaluation.prefetch_frontier import hits_at_unused, trace_frontier
-from workbench.evaluation.prefetch_replay import hover, perfect_knowledge_fetches, replay_prefetch
-from workbench.evaluation.prefetch_summary import summarise_prefetch
-from workbench.policies.calling import PERFECT_KNOWLEDGE, policy_name
-from workbench.policies.prefetch import true_next
+from workbench.decisions.decision import PERFECT_KNOWLEDGE, policy_name
+from workbench.decisions.prefetch.replay import (
+    hits_at_unused,
+    hover,
+    perfect_knowledge_fetches,
+    replay_prefetch,
+    summarise_prefetch,
+    trace_frontier,
+)
+from workbench.decisions.prefetch.rules import true_next
+from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.studies.checks import Policy
 from workbench.studies.comparison import PolicyResult
 from workbench.studies.prefetch_stage import PrefetchStage, PrefetchViews, at_most, has_chances, replay, tune
@@ -43,7 +48,7 @@ def replay_all(stage: PrefetchStage, now: Policy, test: PrefetchViews) -> list[P
     results.append(_replay(stage.ours, "model", test, scenario))
     truth = true_next(stage.split.card)
     if truth is not None:
-        results.append(_replay(tune(truth, stage.choose, scenario), "reference", test, scenario))
+        results.append(_replay(tune(truth, stage.validation, scenario), "reference", test, scenario))
     if not any(now is result.policy for result in results):
         replayed = _replay(now, "reference", test, scenario)
         results.append(replace(replayed, name=f"today: {replayed.name}"))

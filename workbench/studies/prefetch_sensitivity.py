@@ -9,9 +9,9 @@ import pandas as pd
 
 from workbench.datasets.schema import LEVELS, context_columns
 from workbench.datasets.splits import card_of, sample_users
-from workbench.delivery import PrefetchScenario
-from workbench.evaluation.verdict import judge_difference
-from workbench.policies.calling import policy_name
+from workbench.decisions.decision import policy_name
+from workbench.decisions.prefetch.scenario import PrefetchScenario
+from workbench.evidence.verdict import judge_difference
 from workbench.studies.prefetch_plan import PrefetchPlan, prepare, rules_of, train
 from workbench.studies.prefetch_stage import PrefetchStage, PrefetchViews, net_difference, replay, settle, views_of
 from workbench.studies.sensitivity import Row, one_at_a_time
@@ -100,7 +100,7 @@ def change_assumptions(base: Base, progress: Callable[[str], None] | None = None
 
 def _replay_again(change: Change, base: Base) -> Row:
     """The scenario alone differs: what policies answered serves once more."""
-    stage = settle(base.stage.split, base.stage.model, base.stage.rules, change.plan.scenario, base.stage.choose)
+    stage = settle(base.stage.split, base.stage.model, base.stage.rules, change.plan.scenario, base.stage.validation)
     return _judge(change.group, change.change, stage, base.test, base.margin)
 
 

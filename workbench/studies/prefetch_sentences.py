@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from workbench.datasets.sessions import has_dwell
-from workbench.evaluation.bootstrap import RESAMPLES
-from workbench.evaluation.verdict import HARMFUL, NOT_SHOWN
+from workbench.evidence.bootstrap import RESAMPLES
+from workbench.evidence.verdict import HARMFUL, NOT_SHOWN
 from workbench.studies.comparison import Comparison
 from workbench.studies.wording import OFFLINE, cost_sentence, difference_sentence, flips, next_step, verdict_finding
 

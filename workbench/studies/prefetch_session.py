@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from workbench.datasets.navigation_schema import NAVIGATION_HISTORY, known_navigation_context
+from workbench.datasets.schema import NAVIGATION_HISTORY, known_navigation_context
 from workbench.datasets.sessions import dwell_s, ends_session, has_dwell
 from workbench.datasets.splits import FEWEST_USERS, users_of
-from workbench.evaluation.prefetch_replay import trace_fetches
+from workbench.decisions.prefetch.replay import trace_fetches
 from workbench.studies.prefetch_stage import PrefetchStage, PrefetchViews, answer_of
 
 LONGEST = 6  # views

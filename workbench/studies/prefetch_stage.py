@@ -9,18 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workbench.datasets.navigation_schema import NAVIGATION_HISTORY, known_navigation_context
+from workbench.datasets.schema import NAVIGATION_HISTORY, known_navigation_context
 from workbench.datasets.splits import Split, check_page_views, users_of
-from workbench.delivery import PrefetchScenario
+from workbench.decisions.prefetch.answers import ask_chances, ask_prefetch
+from workbench.decisions.prefetch.ranking import PAGES_ASKED
+from workbench.decisions.prefetch.replay import best_prefetch_limit, replay_prefetch, trace_frontier
+from workbench.decisions.prefetch.rules import PrefetchPolicy, fetches_at, prefetch_rules
+from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError
-from workbench.evaluation.bootstrap import Interval, cluster_interval
-from workbench.evaluation.prefetch_answers import ask_chances, ask_prefetch
-from workbench.evaluation.prefetch_frontier import best_prefetch_limit, trace_frontier
-from workbench.evaluation.prefetch_replay import replay_prefetch
-from workbench.evaluation.ranking import PAGES_ASKED
+from workbench.evidence.bootstrap import Interval, cluster_interval
 from workbench.models import NextPage
 from workbench.models.next_page import rows_hash
-from workbench.policies.prefetch import PrefetchPolicy, fetches_at, prefetch_rules
 from workbench.studies.checks import Policy, check_same_split, checked_rules
 from workbench.studies.prefetch_smoothing import smooth_rules
 
@@ -55,7 +54,7 @@ class PrefetchViews:
 
 @dataclass(frozen=True)
 class PrefetchStage:
-    """Policies as ``choose`` settled them: limits tuned, the best rule picked; nothing of test has been read.
+    """Policies as ``validation`` settled them: limits tuned, the best rule picked; nothing of test has been read.
 
     ``why_not`` tells by position in ``rules``, which are smoothed, why a rule is not available.
     """
@@ -68,7 +67,7 @@ class PrefetchStage:
     tuned: tuple[Policy, ...]
     best_rule: Policy
     ours: PrefetchPolicy
-    choose: PrefetchViews
+    validation: PrefetchViews
 
 
 def settle(
@@ -76,11 +75,11 @@ def settle(
     model: NextPage,
     rules: Iterable[Policy] | None = None,
     scenario: PrefetchScenario | None = None,
-    choose: PrefetchViews | None = None,
+    validation: PrefetchViews | None = None,
 ) -> PrefetchStage:
-    """Tune every limit and pick the best rule, on ``choose`` alone.
+    """Tune every limit and pick the best rule, on ``validation`` alone.
 
-    ``choose`` may hold answers that were given before, where nothing but the scenario has changed.
+    ``validation`` may hold answers that were given before, where nothing but the scenario has changed.
 
     Raises
     ------
@@ -94,12 +93,12 @@ def settle(
         rules = prefetch_rules(split, known_by=model.known_by)
     rules = checked_rules(rules, model.known_by, "wb.prefetch_rules")
     rules = smooth_rules(rules, split, scenario)
-    choose = choose or views_of(split.choose, split, model.known_by, scenario)
-    reasons = [why_not(rule, choose) for rule in rules]
-    tuned = tuple(tune(rule, choose, scenario) for rule, reason in zip(rules, reasons, strict=True) if not reason)
+    validation = validation or views_of(split.validation, split, model.known_by, scenario)
+    reasons = [why_not(rule, validation) for rule in rules]
+    tuned = tuple(tune(rule, validation, scenario) for rule, reason in zip(rules, reasons, strict=True) if not reason)
     if not tuned:
         raise WorkbenchError(f"{split.card.name}: no rule is available on this data: {'; '.join(reasons)}.")
-    nets = [replay(rule, choose, scenario)["net"].mean() for rule in tuned]
+    nets = [replay(rule, validation, scenario)["net"].mean() for rule in tuned]
     return PrefetchStage(
         split=split,
         scenario=scenario,
@@ -108,8 +107,8 @@ def settle(
         why_not={i: reason for i, reason in enumerate(reasons) if reason},
         tuned=tuned,
         best_rule=tuned[int(np.argmax(nets))],
-        ours=tune(PrefetchPolicy(model), choose, scenario),
-        choose=choose,
+        ours=tune(PrefetchPolicy(model), validation, scenario),
+        validation=validation,
     )
 
 
@@ -143,11 +142,11 @@ def same_policy(one: Any, other: Any) -> bool:
     return bool(one == other) and all(getattr(one, name) is getattr(other, name) for name in fitted)
 
 
-def tune(policy: Any, choose: PrefetchViews, scenario: PrefetchScenario) -> Any:
-    """Give a policy that has a limit the one with the largest net on ``choose``."""
+def tune(policy: Any, validation: PrefetchViews, scenario: PrefetchScenario) -> Any:
+    """Give a policy that has a limit the one with the largest net on ``validation``."""
     if not has_chances(policy):
         return policy
-    frontier = trace_frontier(at_most(choose.top(policy), scenario.k), choose.frame, scenario)
+    frontier = trace_frontier(at_most(validation.top(policy), scenario.k), validation.frame, scenario)
     return replace(policy, limit=best_prefetch_limit(frontier, scenario))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.evaluation.prefetch_summary import PrefetchFigures
+from workbench.decisions.prefetch.replay import PrefetchFigures
 from workbench.studies.comparison import Comparison, PolicyResult
 
 FIGURES = tuple(PrefetchFigures.__dataclass_fields__)

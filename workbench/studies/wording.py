@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.evaluation.verdict import COLLECT, HARMFUL, TEST_MODEL
+from workbench.evidence.verdict import COLLECT, HARMFUL, TEST_MODEL
 from workbench.studies.comparison import Comparison
 
 OFFLINE = "Offline replay is an estimate until an A/B test confirms it."

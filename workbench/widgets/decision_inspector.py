@@ -9,11 +9,11 @@ import anywidget
 import pandas as pd
 import traitlets
 
-from workbench.delivery import ImageScenario, PrefetchScenario
+from workbench.decisions.images.scenario import ImageScenario
+from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.explanation.inspecting import change_context, find_archetypes, inspection_of, inspector_data
 from workbench.models import NetworkQuality, NextPage
-from workbench.widgets.choices import check_change, check_name
-from workbench.widgets.sources import module_source, style_sheet
+from workbench.widgets.sources import check_change, check_name, module_source, style_sheet
 
 
 class DecisionInspector(anywidget.AnyWidget):

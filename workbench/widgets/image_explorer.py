@@ -8,12 +8,11 @@ from typing import Any
 import anywidget
 import traitlets
 
-from workbench.delivery.photo import WIDTHS, encode_photo, photo_as_sent
+from workbench.decisions.images.scenario import WIDTHS, encode_photo, photo_as_sent
 from workbench.errors import WorkbenchError
 from workbench.studies.comparison import Comparison
 from workbench.studies.image_explorer_data import explorer_data
-from workbench.widgets.choices import check_name, check_number
-from workbench.widgets.sources import module_source, style_sheet
+from workbench.widgets.sources import check_name, check_number, module_source, style_sheet
 
 # Rows and columns of the photograph that are shown, about one pixel of it in one of the page: smaller than in the
 # figure, or medium could not be told from large.
@@ -23,7 +22,7 @@ DETAIL = (slice(110, 270), slice(165, 405))
 class ImageExplorer(anywidget.AnyWidget):
     """Move the budget, the price of waiting and the segment; see what each policy does there.
 
-    Every setting is what ``compare`` prints for it: limits are tuned again on ``choose``, the best rule is picked
+    Every setting is what ``compare`` prints for it: limits are tuned again on ``validation``, the best rule is picked
     again. Only the base case has a verdict.
 
     Parameters

@@ -10,8 +10,7 @@ import traitlets
 from workbench.errors import WorkbenchError
 from workbench.studies.comparison import Comparison
 from workbench.studies.prefetch_explorer_data import explorer_data
-from workbench.widgets.choices import check_name, check_number
-from workbench.widgets.sources import module_source, style_sheet
+from workbench.widgets.sources import check_name, check_number, module_source, style_sheet
 
 # Name of each trait that is a number to the list of what it may be.
 NUMBERS = {"break_even": "break_evens", "value_of_second": "usd_per_second", "usd_per_gb": "usd_per_gb"}
@@ -20,8 +19,8 @@ NUMBERS = {"break_even": "break_evens", "value_of_second": "usd_per_second", "us
 class PrefetchExplorer(anywidget.AnyWidget):
     """Move the break-even, the prices and the segment; see what each policy does there.
 
-    Every break-even is what ``compare prefetch`` prints for it: limits are tuned again on ``choose``, the best rule is
-    picked again. Prices change the money alone. Only the base case has a verdict.
+    Every break-even is what ``compare prefetch`` prints for it: limits are tuned again on ``validation``, the best
+    rule is picked again. Prices change the money alone. Only the base case has a verdict.
 
     Parameters
     ----------

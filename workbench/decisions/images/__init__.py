@@ -1,0 +1,1 @@
+"""Image delivery: which rendition of the images to send."""

@@ -1,0 +1,1 @@
+"""Prefetch: which next pages to fetch ahead of the click."""

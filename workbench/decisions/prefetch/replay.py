@@ -1,0 +1,496 @@
+"""Prefetch replay: a policy decides from context alone; only then do the sessions show which pages were opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workbench.datasets.columns import Column
+from workbench.datasets.schema import known_navigation_context
+from workbench.decisions.decision import policy_name
+from workbench.decisions.load_time import load_ms
+from workbench.decisions.prefetch.answers import Proposals, ask_prefetch, check_answer
+from workbench.decisions.prefetch.cache import Offers, Visits, lay_out, read_visits, settle
+from workbench.decisions.prefetch.scenario import PrefetchScenario
+from workbench.features.pages import encode, next_codes
+
+
+@dataclass(frozen=True)
+class Loads:
+    """Sizes of the pages visited, and the networks that carry them.
+
+    Parameters
+    ----------
+    visits : Visits
+    page_bytes : ndarray of float, shape (pages + 1,)
+        Size of each page; the last one stands for pages that were never viewed.
+    rtt_ms, downlink_mbps : ndarray of float, shape (rows,)
+    connection_rtts : float
+    assumed : tuple of str
+        What was not measured: of ``"dwell", "page bytes", "network"``. The network is always assumed, at best from
+        the effective type.
+    """
+
+    visits: Visits
+    page_bytes: np.ndarray
+    rtt_ms: np.ndarray
+    downlink_mbps: np.ndarray
+    connection_rtts: float
+    assumed: tuple[str, ...]
+
+    def bytes_of(self, page: np.ndarray) -> np.ndarray:
+        """Size of each page, by its code: float, shape (pages asked,)."""
+        return self.page_bytes[np.minimum(page, len(self.page_bytes) - 1)]
+
+    def load_ms(self, row: np.ndarray, page: np.ndarray) -> np.ndarray:
+        """Time that a page takes on a view's network, ms: float, shape (pairs,)."""
+        return load_ms(self.bytes_of(page), self.rtt_ms[row], self.downlink_mbps[row], self.connection_rtts)
+
+
+def read_loads(views: pd.DataFrame, visits: Visits, scenario: PrefetchScenario) -> Loads:
+    """Take sizes and networks from the views, else from the scenario.
+
+    A page's size is the median over its views; ``page_bytes`` of the scenario stands in where it has none.
+
+    Parameters
+    ----------
+    views : DataFrame, shape (rows, columns)
+        ``page_bytes`` and ``effective_type`` where known.
+    visits : Visits
+    scenario : PrefetchScenario
+    """
+    sizes = np.full(len(visits.pages) + 1, scenario.page_bytes)
+    measured = "page_bytes" in views and views["page_bytes"].notna().any()
+    if measured:
+        medians = views["page_bytes"].groupby(visits.page).median().dropna()
+        sizes[medians.index.to_numpy(int)] = medians.to_numpy(float)
+    kind = views["effective_type"] if "effective_type" in views else pd.Series(None, views.index, dtype="str")
+    rtt_ms, downlink_mbps = scenario.network(kind)
+    said = {"dwell": visits.timed, "page bytes": measured, "network": False}
+    assumed = tuple(name for name, known in said.items() if not known)
+    return Loads(visits, sizes, rtt_ms, downlink_mbps, scenario.connection_rtts, assumed)
+
+
+def fetch_times(loads: Loads, row: np.ndarray, page: np.ndarray, hit_row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Milliseconds that each fetch saves, and holds up the next page.
+
+    ``saved = min(load, max(0, time from the view to the hit - load of the view's own page - queue))``, the queue being
+    the loads of the view's earlier fetches: what had arrived when the person asked for it.
+
+    Parameters
+    ----------
+    loads : Loads
+    row, page : ndarray of int64, shape (fetches,)
+        By row, then rank.
+    hit_row : ndarray of int64, shape (fetches,)
+        View that opens the page, -1 where none does.
+
+    Returns
+    -------
+    saved_ms, contention_ms : ndarray of float, shape (fetches,)
+    """
+    visits, load = loads.visits, loads.load_ms(row, page)
+    through = np.cumsum(load)
+    begins = np.flatnonzero(np.diff(row, prepend=-1))
+    before = np.repeat((through - load)[begins], np.diff(np.append(begins, len(row))))
+    start = loads.load_ms(row, visits.page[row]) + (through - load - before)
+    waited = visits.elapsed_ms[np.maximum(hit_row, 0)] - visits.elapsed_ms[row]
+    saved = np.where(hit_row >= 0, np.clip(waited - start, 0, load), 0.0)
+    left = visits.stay_ms[row]  # NaN at a session's end: there is no next page to hold up
+    in_flight = (start < left) & (left < start + load) & (visits.next_page[row] != page)
+    return saved, np.where(in_flight, start + load - left, 0.0)
+
+
+# instant.page starts to fetch when a link was hovered over for 65 ms; there is then "one chance out of two" that it is
+# clicked, and "on average over 300 ms" are left (the project's own site, instant.page).
+HOVER_PRECISION = 0.5
+HOVER_LEAD_MS = 300.0
+
+
+def replay_prefetch(
+    policy: Callable[..., Any] | pd.DataFrame,
+    views: pd.DataFrame,
+    scenario: PrefetchScenario,
+    *,
+    known_by: str = "client_js",
+    extra: Iterable[Column] = (),
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Replay one policy over past sessions, each with a cache of its own.
+
+    The equivalent plain loop is shown at :func:`workbench.decisions.prefetch.cache.settle`.
+
+    A page that was visited or fetched is fresh until its lifetime has passed; a fresh page is not fetched. A fetched
+    page's first visit within its lifetime is one hit, be it the next view or a later one; a page not visited in
+    time, or by the session's end, is unused. Both are credited to the view that fetched. Without a cache a fetch
+    serves the very next view only.
+
+    Assumes that people behave the same whatever is fetched, that nothing is cached when a session starts, and what
+    :mod:`workbench.decisions.prefetch.replay` says of milliseconds.
+
+    Parameters
+    ----------
+    policy : callable or DataFrame
+        A policy, or what one answered: ``view_id, page, rank``.
+    views : DataFrame, shape (rows, columns)
+        Canonical navigations, whole sessions.
+    scenario : PrefetchScenario
+    known_by : str
+        What the policy may see.
+    extra : iterable of Column
+        Further context that the card declares.
+    seed : int
+        Of the cuts at which the policy is asked again, to see whether it reads the future.
+
+    Returns
+    -------
+    DataFrame
+        Index of ``views``: ``hits, unused, fetched`` (pages), ``net`` (hits minus the price of the unused),
+        ``saved_ms, contention_ms, fetched_bytes, wasted_bytes, visited_bytes`` (size of the page viewed), ``hit_next``
+        (whether the very next page was a hit), ``navigation`` (whether there is a next page). ``attrs["assumed"]``
+        names what was not measured.
+
+    Raises
+    ------
+    WorkbenchError
+        Where the policy answers wrongly, reads what it may not see, or reads the future.
+    """
+    name = "fetches"
+    if not isinstance(policy, pd.DataFrame):
+        name, context = policy_name(policy), known_navigation_context(views, known_by, tuple(extra))
+        policy = ask_prefetch(policy, context, scenario, seed=seed)
+    _, loads, offers = _lay_out(policy, views, scenario, name)
+    return realise_fetches(offers, settle(offers), loads, scenario, views.index)
+
+
+def trace_fetches(answer: pd.DataFrame, views: pd.DataFrame, scenario: PrefetchScenario) -> pd.DataFrame:
+    """Tell what became of each page that was fetched.
+
+    Parameters
+    ----------
+    answer : DataFrame
+        ``view_id, page, rank``.
+    views : DataFrame
+        Canonical navigations, whole sessions.
+    scenario : PrefetchScenario
+
+    Returns
+    -------
+    DataFrame
+        One row a page fetched, by view and rank: ``view_id, page, rank, hit_view_id`` (the view that opened it in
+        time, -1 where none did).
+    """
+    proposals, _, offers = _lay_out(answer, views, scenario, "fetches")
+    fetched = settle(offers)
+    view_id, hit_row = views["view_id"].to_numpy(), offers.hit_row[fetched]
+    return pd.DataFrame(
+        {
+            "view_id": view_id[offers.row[fetched]],
+            "page": proposals.names[proposals.page[fetched]],
+            "rank": proposals.rank[fetched],
+            "hit_view_id": np.where(hit_row >= 0, view_id[hit_row], -1),
+        }
+    )
+
+
+def _lay_out(
+    answer: pd.DataFrame, views: pd.DataFrame, scenario: PrefetchScenario, name: str
+) -> tuple[Proposals, Loads, Offers]:
+    proposals = check_answer(answer, views, scenario.k, name)
+    loads = read_loads(views, read_visits(views, scenario), scenario)
+    offers = lay_out(loads.visits, proposals.row, proposals.codes(loads.visits.pages), scenario.cache)
+    return proposals, loads, offers
+
+
+def realise_fetches(
+    offers: Offers, fetched: np.ndarray, loads: Loads, scenario: PrefetchScenario, index: pd.Index
+) -> pd.DataFrame:
+    """Outcomes of the pages fetched, one row a view (columns as in :func:`replay_prefetch`)."""
+    visits = loads.visits
+    row, page, hit_row = (values[fetched] for values in (offers.row, offers.page, offers.hit_row))
+    hit = hit_row >= 0
+    saved_ms, contention_ms = fetch_times(loads, row, page, hit_row)
+    size = loads.bytes_of(page)
+
+    def total(values: np.ndarray) -> np.ndarray:
+        return np.bincount(row, values, minlength=len(visits))
+
+    hits, unused = total(hit.astype(float)), total((~hit).astype(float))
+    outcomes = pd.DataFrame(
+        {
+            "hits": hits,
+            "unused": unused,
+            "fetched": hits + unused,
+            "net": hits - scenario.unused_price * unused,
+            "saved_ms": total(saved_ms),
+            "contention_ms": total(contention_ms),
+            "fetched_bytes": total(size),
+            "wasted_bytes": total(size * ~hit),
+            "visited_bytes": loads.bytes_of(visits.page),
+            "hit_next": total((hit_row == row + 1).astype(float)) > 0,
+            "navigation": visits.navigates,
+        },
+        index=index,
+    )
+    outcomes.attrs["assumed"] = loads.assumed
+    return outcomes
+
+
+def perfect_knowledge_fetches(views: pd.DataFrame, scenario: PrefetchScenario) -> pd.DataFrame:
+    """Fetch exactly what will be a hit: the very next page, unless it is fresh or opened too late.
+
+    No policy has more hits: whatever could be a hit for a fetch made earlier can be one for a fetch made just before.
+
+    Returns
+    -------
+    DataFrame
+        ``view_id, page, rank``: one row for each view that fetches.
+    """
+    visits = read_visits(views, scenario)
+    row = np.flatnonzero(visits.navigates)
+    page = visits.next_page[row]
+    offers = lay_out(visits, row, page, scenario.cache)
+    worth = settle(offers) & (offers.hit_row == row + 1)
+    names = pd.Categorical.from_codes(page[worth], categories=visits.pages)
+    return pd.DataFrame({"view_id": views["view_id"].to_numpy()[row[worth]], "page": names, "rank": 1})
+
+
+def hover(
+    views: pd.DataFrame,
+    scenario: PrefetchScenario,
+    *,
+    precision: float = HOVER_PRECISION,
+    lead_ms: float = HOVER_LEAD_MS,
+) -> pd.DataFrame:
+    """What fetching on hover would bring, at the precision and lead that instant.page states. A reference.
+
+    Every page opened that is not fresh was hovered over before, and for each of them ``1 / precision - 1`` others
+    were, of the average size: no log tells which. Touch screens have no hover, so this is an upper bound.
+
+    Parameters
+    ----------
+    views : DataFrame
+    scenario : PrefetchScenario
+    precision : float
+        Share of fetched pages that are opened.
+    lead_ms : float
+        Time between the fetch and the click.
+
+    Returns
+    -------
+    DataFrame
+        As of :func:`replay_prefetch`; ``unused`` and ``fetched`` are expectations, contention is left out.
+    """
+    visits = read_visits(views, scenario)
+    loads = read_loads(views, visits, scenario)
+    row = np.flatnonzero(visits.navigates)
+    row = row[~visits.fresh_already[row + 1]] if scenario.cache else row
+    page = visits.next_page[row]
+    offers = lay_out(visits, row, page, cache=False)
+    sure = realise_fetches(offers, settle(offers), loads, scenario, views.index)
+    unused = sure["hits"] * (1 / precision - 1)
+    wasted_bytes = unused * sure["visited_bytes"].mean()
+    return sure.assign(
+        unused=unused,
+        fetched=sure["hits"] + unused,
+        net=sure["hits"] - scenario.unused_price * unused,
+        saved_ms=np.bincount(row, np.minimum(loads.load_ms(row, page), lead_ms), minlength=len(visits)),
+        contention_ms=0.0,
+        fetched_bytes=sure["fetched_bytes"] + wasted_bytes,
+        wasted_bytes=wasted_bytes,
+    )
+
+
+@dataclass(frozen=True)
+class PrefetchFigures:
+    """Sums over views, session ends included, divided by the number of views, where nothing else is said.
+
+    ``net``: hits minus the price of the unused. ``hits_per_100`` views. ``unused_per_view``. ``top1, top3``: share of
+    navigations whose page was the likeliest, or among the three likeliest; None for a policy without chances.
+    ``precision``: hits of all pages fetched. ``recall``: hits of all navigations (views with a next page).
+    ``byte_precision``: bytes of hits of all bytes fetched. ``traffic_increase``: bytes fetched for nothing over the
+    bytes of all pages viewed. Milliseconds and bytes a view. ``assumed`` names what those rest on that was not
+    measured. Shares are None where there is nothing to divide by.
+    """
+
+    net: float
+    hits_per_100: float
+    unused_per_view: float
+    top1: float | None
+    top3: float | None
+    precision: float | None
+    recall: float | None
+    byte_precision: float | None
+    traffic_increase: float
+    ms_saved_per_view: float
+    contention_ms_per_view: float
+    bytes_fetched_per_view: float
+    bytes_wasted_per_view: float
+    assumed: tuple[str, ...] = ()
+
+
+def summarise_prefetch(
+    outcomes: pd.DataFrame, top: pd.DataFrame | None = None, views: pd.DataFrame | None = None
+) -> PrefetchFigures:
+    """Add up one policy's outcomes.
+
+    Parameters
+    ----------
+    outcomes : DataFrame
+        From ``replay_prefetch``.
+    top : DataFrame, optional
+        ``view_id, page, rank`` of at least the three likeliest pages of each view, where the policy has chances.
+    views : DataFrame, optional
+        The views themselves; needed with ``top``.
+    """
+    top1, top3 = (None, None) if top is None or views is None else top_shares(top, views)
+    total = outcomes.drop(columns="hit_next").sum()
+    mean = total / max(len(outcomes), 1)
+    return PrefetchFigures(
+        net=float(mean["net"]),
+        hits_per_100=100 * float(mean["hits"]),
+        unused_per_view=float(mean["unused"]),
+        top1=top1,
+        top3=top3,
+        precision=_share(total["hits"], total["fetched"]),
+        recall=_share(total["hits"], total["navigation"]),
+        byte_precision=_share(total["fetched_bytes"] - total["wasted_bytes"], total["fetched_bytes"]),
+        traffic_increase=_share(total["wasted_bytes"], total["visited_bytes"]) or 0.0,
+        ms_saved_per_view=float(mean["saved_ms"]),
+        contention_ms_per_view=float(mean["contention_ms"]),
+        bytes_fetched_per_view=float(mean["fetched_bytes"]),
+        bytes_wasted_per_view=float(mean["wasted_bytes"]),
+        assumed=tuple(outcomes.attrs.get("assumed", ())),
+    )
+
+
+def top_shares(top: pd.DataFrame, views: pd.DataFrame) -> tuple[float | None, float | None]:
+    """Share of navigations whose page was the likeliest, and among the three likeliest.
+
+    Session ends are left out, as in published next-page studies: there is no page to be found.
+
+    Parameters
+    ----------
+    top : DataFrame
+        ``view_id, page, rank``; a navigation that ``top`` says nothing of counts as missed.
+    views : DataFrame
+        ``view_id, session_id, page``.
+    """
+    pages = pd.Index(views["page"].astype("category").cat.categories).astype("str")
+    coming = next_codes(views, encode(views, pages))
+    row = pd.Index(views["view_id"]).get_indexer(top["view_id"])
+    right = (row >= 0) & (encode(top, pages) == coming[row]) & (coming[row] >= 0)
+    rank = top["rank"].to_numpy()
+    navigations = float((coming >= 0).sum())
+    one, three = (_share(float(np.sum(right & (rank <= most))), navigations) for most in (1, 3))
+    return one, three
+
+
+def _share(part: float, whole: float) -> float | None:
+    return float(part / whole) if whole > 0 else None
+
+
+LOWEST_LIMIT, HIGHEST_LIMIT, LIMITS = 0.01, 0.8, 25
+
+
+def prefetch_limits(scenario: PrefetchScenario) -> np.ndarray:
+    """Chances that are tried as limits: 25 from .01 to .8, evenly spaced in their logarithm, one the break-even itself.
+
+    Examples
+    --------
+    >>> prefetch_limits(PrefetchScenario()).round(3)[13:18]
+    array([0.107, 0.129, 0.15 , 0.186, 0.223])
+    """
+    limits = np.geomspace(LOWEST_LIMIT, HIGHEST_LIMIT, LIMITS)
+    limits[np.argmin(np.abs(np.log(limits / scenario.break_even)))] = scenario.break_even
+    return np.sort(limits)
+
+
+def trace_frontier(
+    top: pd.DataFrame, views: pd.DataFrame, scenario: PrefetchScenario, limits: np.ndarray | None = None
+) -> pd.DataFrame:
+    """Replay one source of chances through the session cache at every limit.
+
+    Parameters
+    ----------
+    top : DataFrame
+        ``view_id, page, rank, chance``; the first ``scenario.k`` pages of a view count.
+    views : DataFrame
+        Canonical navigations, whole sessions.
+    scenario : PrefetchScenario
+    limits : ndarray of float, optional
+        Default :func:`prefetch_limits`.
+
+    Returns
+    -------
+    DataFrame
+        One row a limit, from the lowest: ``limit, hits_per_100, unused_per_view, net``, means over all views.
+    """
+    limits = prefetch_limits(scenario) if limits is None else np.asarray(limits, float)
+    points = []
+    for limit, offers, fetched in _fetched_at(top, views, scenario, limits):
+        hits = np.count_nonzero((offers.hit_row >= 0) & fetched) / len(views)
+        unused = np.count_nonzero(fetched) / len(views) - hits
+        points.append((limit, 100 * hits, unused, hits - scenario.unused_price * unused))
+    return pd.DataFrame(points, columns=["limit", "hits_per_100", "unused_per_view", "net"])
+
+
+def count_by_view(
+    top: pd.DataFrame, views: pd.DataFrame, scenario: PrefetchScenario, limits: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The same replay, view by view.
+
+    Yields
+    ------
+    hits, unused : ndarray of int64, shape (views,)
+        For each limit: pages opened in time, and pages fetched for nothing.
+    """
+    for _, offers, fetched in _fetched_at(top, views, scenario, limits):
+        hit = offers.hit_row >= 0
+        hits, unused = (np.bincount(offers.row[fetched & which], minlength=len(views)) for which in (hit, ~hit))
+        yield hits, unused
+
+
+def _fetched_at(
+    top: pd.DataFrame, views: pd.DataFrame, scenario: PrefetchScenario, limits: np.ndarray
+) -> Iterator[tuple[float, Offers, np.ndarray]]:
+    """At each limit: the limit, the pages likely enough for any of them, and which of these are fetched."""
+    visits = read_visits(views, scenario)
+    top = top[top["rank"] <= scenario.k]
+    proposals = check_answer(top, views, scenario.k, "the source of chances")
+    chance = top["chance"].to_numpy(float)[proposals.order]
+    likely = chance >= limits.min(initial=1.0)
+    chance = chance[likely]
+    offers = lay_out(visits, proposals.row[likely], proposals.codes(visits.pages)[likely], scenario.cache)
+    for limit in limits:
+        yield float(limit), offers, settle(offers, chance >= limit)
+
+
+def best_prefetch_limit(frontier: pd.DataFrame, scenario: PrefetchScenario) -> float:
+    """The limit with the largest net; among equals the one nearest the break-even, as a ratio.
+
+    Taken outright, without the one-standard-error rule of the image limits: a view's net lies between one hit and the
+    price of ``k`` unused pages, so that no handful of views carries the mean.
+    """
+    net = frontier["net"].to_numpy()
+    equal = frontier["limit"].to_numpy()[np.isclose(net, net.max(), rtol=0, atol=1e-12)]
+    return float(equal[np.argmin(np.abs(np.log(equal / scenario.break_even)))])
+
+
+def hits_at_unused(frontier: pd.DataFrame, unused_per_view: float) -> float | None:
+    """Hits per 100 views at a given number of unused prefetches a view; None outside of what the frontier covers.
+
+    Between two limits, and between the highest limit and fetching nothing, points are joined by a line: what a coin
+    thrown between the two would bring.
+    """
+    points = frontier[["unused_per_view", "hits_per_100"]].sort_values(["unused_per_view", "hits_per_100"])
+    unused = np.append(0.0, points["unused_per_view"])
+    hits = np.maximum.accumulate(np.append(0.0, points["hits_per_100"]))
+    if not 0 <= unused_per_view <= unused[-1]:
+        return None
+    last = np.append(np.diff(unused) > 0, True)
+    return float(np.interp(unused_per_view, unused[last], hits[last]))

@@ -1,1 +1,0 @@
-"""Evaluation: what each policy would have brought about, and how sure that is."""

@@ -1,0 +1,1 @@
+"""Evidence: arrays in, intervals and words out."""

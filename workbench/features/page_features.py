@@ -1,0 +1,508 @@
+"""What is known of each candidate page when the decision is taken: the layout, the counts behind it, the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workbench.datasets.columns import Column
+from workbench.datasets.schema import NAVIGATION_HISTORY, navigation_context_columns
+from workbench.errors import WorkbenchError, did_you_mean
+from workbench.features.candidates import REMEMBERED, candidate_pairs, likeliest_first, link_table, rank_within
+from workbench.features.pages import (
+    PageCounts,
+    Transitions,
+    count_transitions,
+    encode,
+    lean,
+    next_codes,
+    pair_state,
+    previous_codes,
+    same_session,
+    session_numbers,
+    vocabulary,
+)
+
+LEVELS_KEPT = 20  # of a text column, the most frequent; all others are one level
+HOUR, DWELL = "local_hour", "dwell"
+HOURS_A_BAND = 6  # night, morning, afternoon, evening
+DWELL_BANDS = 5
+CROSSED = ("device", HOUR)  # habits of the evening on the phone are not those of the desktop at work
+HISTORY, SECOND, CONTEXT = "history", "second order", "context"
+GROUPS_LEFT_OUT = (HISTORY, SECOND, CONTEXT)  # what `without` may name besides columns
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which features there are, fitted on the training part; it holds no count of what followed what.
+
+    Parameters
+    ----------
+    pages : tuple of str
+        The vocabulary, sorted.
+    numbers : tuple of str
+        Context columns taken as numbers.
+    levels : mapping
+        Context column to its levels, the most frequent first, at most 20.
+    dwell_edges : tuple of float
+        Bounds, in seconds, between bands of the time spent on the view before; empty where there are no times.
+    history : tuple of str
+        Columns of the user's history.
+    second : bool
+        Whether the page before the current one counts.
+    """
+
+    pages: tuple[str, ...]
+    numbers: tuple[str, ...]
+    levels: Mapping[str, Sequence[str]]
+    dwell_edges: tuple[float, ...]
+    history: tuple[str, ...]
+    second: bool = True
+
+    @property
+    def groups(self) -> tuple[tuple[str, ...], ...]:
+        """Groups of views whose transitions are counted apart: each context column, dwell, and device by hour."""
+        hour = (HOUR,) if HOUR in self.numbers else ()
+        single = [*self.levels, *hour, *([DWELL] if self.dwell_edges else [])]
+        crossed = [CROSSED] if set(CROSSED) <= set(single) else []
+        return (*((name,) for name in single), *crossed)
+
+    def columns(self, frame: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
+        """Name and values of each context column, dwell and history number: float, shape (views,)."""
+        for name in self.numbers:
+            yield name, _numbers(frame, name)
+        for name in self.levels:
+            codes = self._bands(frame, name)
+            yield name, np.where(codes >= 0, codes, np.nan)
+        if self.dwell_edges:
+            yield "previous_dwell_s", previous_dwell(frame)
+        for name in self.history:
+            if name in NUMBERS_OF_HISTORY:
+                yield name, _numbers(frame, name)
+
+    def group_codes(self, frame: pd.DataFrame, group: tuple[str, ...]) -> tuple[np.ndarray, int]:
+        """Which group each view belongs to (int64, shape (views,), -1 where unknown), and how many there are."""
+        code, size = np.zeros(len(frame), np.int64), 1
+        for name in group:
+            band, bands = self._bands(frame, name), self._count_bands(name)
+            code, size = np.where((code >= 0) & (band >= 0), code * bands + band, -1), size * bands
+        return code, size
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionaries, lists and numbers."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> Layout:
+        """Bring back what :meth:`to_dict` wrote."""
+        tuples: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in saved.items()
+        }
+        return cls(**tuples)
+
+    def _bands(self, frame: pd.DataFrame, name: str) -> np.ndarray:
+        if name == HOUR:
+            hour = _numbers(frame, HOUR)
+            return np.where(np.isnan(hour), -1, np.nan_to_num(hour) // HOURS_A_BAND).astype(np.int64)
+        if name == DWELL:
+            dwell = previous_dwell(frame)
+            return np.where(np.isnan(dwell), -1, np.searchsorted(self.dwell_edges, dwell, side="right"))
+        if name not in frame:
+            return np.full(len(frame), -1)
+        place = pd.Index(self.levels[name], dtype="object").get_indexer(_text(frame[name]))
+        return np.where(frame[name].isna(), -1, np.where(place < 0, len(self.levels[name]), place))
+
+    def _count_bands(self, name: str) -> int:
+        if name == HOUR:
+            return 24 // HOURS_A_BAND
+        return len(self.dwell_edges if name == DWELL else self.levels[name]) + 1
+
+
+NUMBERS_OF_HISTORY = ("earlier_views", "here_before", "usual_share")
+
+
+def fit_layout(frame: pd.DataFrame, known_by: str, extra: Sequence[Column] = (), without: Sequence[str] = ()) -> Layout:
+    """Decide on the features that a training part can give.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Canonical navigations.
+    known_by : str
+        Information set.
+    extra : sequence of Column
+        Further context that the card declares.
+    without : sequence of str
+        Columns to leave out, or ``"history"``, ``"second order"``, ``"context"`` for all of a kind.
+
+    Returns
+    -------
+    Layout
+        Without columns that are constant or all missing.
+    """
+    context = [] if CONTEXT in without else navigation_context_columns(known_by, extra)
+    history = [] if HISTORY in without else [column.name for column in NAVIGATION_HISTORY]
+    telling = [name for name in context if name in frame and name not in without and _varies(frame[name])]
+    numeric = [name for name in telling if _is_number(frame[name])]
+    return Layout(
+        pages=tuple(vocabulary(frame)),
+        numbers=tuple(numeric),
+        levels={name: _levels(frame[name]) for name in telling if name not in numeric},
+        dwell_edges=_dwell_edges(frame),
+        history=tuple(name for name in history if name in frame and name not in without and frame[name].notna().any()),
+        second=SECOND not in without,
+    )
+
+
+def check_without(without: Sequence[str], extra: Sequence[Column] = ()) -> None:
+    """Refuse to leave out what is no context.
+
+    Raises
+    ------
+    WorkbenchError
+        With the nearest name that can be left out.
+    """
+    history = [column.name for column in NAVIGATION_HISTORY]
+    known = [*GROUPS_LEFT_OUT, *navigation_context_columns("never", extra), *history]
+    for name in without:
+        if name not in known:
+            raise WorkbenchError(
+                "without must name context columns, or 'history', 'second order' or 'context'; got "
+                f"{name!r}.{did_you_mean(str(name), known)}"
+            )
+
+
+def previous_dwell(frame: pd.DataFrame) -> np.ndarray:
+    """Seconds between the view before, in the session, and this one; missing on first views and without times.
+
+    ``viewed_at`` is rounded to seconds: float, shape (views,).
+    """
+    dwell = np.full(len(frame), np.nan)
+    if "viewed_at" in frame:
+        moment = frame["viewed_at"].to_numpy("datetime64[s]")
+        began = same_session(frame, 1)
+        dwell[1:][began] = np.diff(moment).astype(float)[began]
+    return dwell
+
+
+def _dwell_edges(frame: pd.DataFrame) -> tuple[float, ...]:
+    dwell = previous_dwell(frame)
+    dwell = dwell[~np.isnan(dwell)]
+    if not (dwell > 0).any():  # sources with days, or one time a session
+        return ()
+    return tuple(np.unique(np.quantile(dwell, np.arange(1, DWELL_BANDS) / DWELL_BANDS)).tolist())
+
+
+def _levels(values: pd.Series) -> list[str]:
+    counts = _text(values[values.notna()]).value_counts()
+    order = np.lexsort((counts.index.to_numpy(str), -counts.to_numpy()))
+    return counts.index[order][:LEVELS_KEPT].tolist()
+
+
+def _varies(values: pd.Series) -> bool:
+    return values.nunique() + values.isna().any() > 1
+
+
+def _is_number(values: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+
+
+def _numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
+    if name not in frame:
+        return np.full(len(frame), np.nan)
+    return frame[name].to_numpy(float, na_value=np.nan)
+
+
+def _text(values: pd.Series) -> pd.Series:
+    return values.astype(object).astype(str)
+
+
+LATEST_SHARE = 0.1  # of the sessions, the last of them tell what is popular now
+ARRAYS = ("states", "start", "page", "count", "total")
+
+
+@dataclass(frozen=True)
+class NavigationCounts:
+    """All that is counted, over some sessions, for the features of later ones.
+
+    Parameters
+    ----------
+    pages : PageCounts
+        What followed nothing, the page, and the last two pages.
+    latest : Transitions
+        As order 0, over the latest tenth of the sessions.
+    skipping : Transitions
+        What was opened one view later than next: the state is the page before the current one.
+    groups : mapping
+        Name of a group of views to what followed each page there.
+    links : Transitions or None
+        What each page links to.
+    """
+
+    pages: PageCounts
+    latest: Transitions
+    skipping: Transitions
+    groups: Mapping[str, Transitions]
+    links: Transitions | None
+
+    @classmethod
+    def fit(cls, frame: pd.DataFrame, layout: Layout, links: pd.DataFrame | None = None) -> NavigationCounts:
+        """Count a frame of whole sessions in the order of their start."""
+        vocabulary = pd.Index(layout.pages, dtype="str")
+        n_pages = len(vocabulary)
+        codes = encode(frame, vocabulary)
+        nxt, before = next_codes(frame, codes), previous_codes(frame, codes)
+        pages = PageCounts.fit(frame, vocabulary)
+        sessions = session_numbers(frame)
+        late = sessions >= (1 - LATEST_SHARE) * (sessions.max(initial=0) + 1)
+        nothing = np.zeros(len(frame), np.int64)
+        groups = {}
+        for group in layout.groups:
+            of_view, _ = layout.group_codes(frame, group)
+            groups[name_of(group)] = count_transitions(group_state(of_view, codes, n_pages), nxt, n_pages)
+        return cls(
+            pages=pages,
+            latest=count_transitions(nothing[late], nxt[late], n_pages),
+            skipping=count_transitions(before, nxt, n_pages),
+            groups=groups,
+            links=None if links is None else link_table(links, pages),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionaries, lists and numbers, without the vocabulary, which the layout holds."""
+        return {
+            "orders": [write_transitions(counts) for counts in self.pages.orders],
+            "latest": write_transitions(self.latest),
+            "skipping": write_transitions(self.skipping),
+            "groups": {name: write_transitions(counts) for name, counts in self.groups.items()},
+            "links": None if self.links is None else write_transitions(self.links),
+        }
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any], layout: Layout) -> NavigationCounts:
+        """Bring back what :meth:`to_dict` wrote."""
+        zeroth, first, second = (read_transitions(counts) for counts in saved["orders"])
+        return cls(
+            pages=PageCounts(pd.Index(layout.pages, dtype="str"), (zeroth, first, second)),
+            latest=read_transitions(saved["latest"]),
+            skipping=read_transitions(saved["skipping"]),
+            groups={name: read_transitions(counts) for name, counts in saved["groups"].items()},
+            links=None if saved["links"] is None else read_transitions(saved["links"]),
+        )
+
+
+def write_transitions(counts: Transitions) -> dict[str, Any]:
+    """Plain lists and numbers; :func:`read_transitions` brings them back."""
+    return {name: getattr(counts, name).tolist() for name in ARRAYS} | {"n_pages": counts.n_pages}
+
+
+def read_transitions(saved: Mapping[str, Any]) -> Transitions:
+    """Bring back what :func:`write_transitions` wrote."""
+    return Transitions(**{name: np.array(saved[name], np.int64) for name in ARRAYS}, n_pages=saved["n_pages"])
+
+
+def name_of(group: tuple[str, ...]) -> str:
+    """How a group of views is called: ``device x local_hour``."""
+    return " x ".join(group)
+
+
+def group_state(of_view: np.ndarray, codes: np.ndarray, n_pages: int) -> np.ndarray:
+    """State of a page within a group of views, -1 where one of them is unknown: int64, shape (views,)."""
+    return np.where((of_view >= 0) & (codes >= 0), of_view * n_pages + codes, -1)
+
+
+# Views by which each order leans on the one below it, and a group of views on all of them.
+SMOOTHING = (20.0, 20.0)
+GROUP_SMOOTHING = 20.0
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of a view and a candidate page, and their features.
+
+    Parameters
+    ----------
+    row, page : ndarray of int64, shape (pairs,)
+        Place of the view in its frame, and page code; sorted by both.
+    names : tuple of str
+    matrix : ndarray of float32, shape (pairs, names)
+        Column by column in memory.
+    """
+
+    row: np.ndarray
+    page: np.ndarray
+    names: tuple[str, ...]
+    matrix: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Question:
+    """Pairs that are to be described: ``codes`` are those of the views' pages, ``before`` of the pages before them."""
+
+    layout: Layout
+    counts: NavigationCounts
+    frame: pd.DataFrame
+    codes: np.ndarray
+    before: np.ndarray
+    row: np.ndarray
+    page: np.ndarray
+
+    @property
+    def n_pages(self) -> int:
+        return len(self.layout.pages)
+
+
+Columns = Iterator[tuple[str, np.ndarray | bool]]  # name and values of features, each of shape (pairs,) or the same
+
+
+def describe_pairs(layout: Layout, counts: NavigationCounts, frame: pd.DataFrame) -> Pairs:
+    """Find the candidates of each view, and describe each pair.
+
+    Parameters
+    ----------
+    layout : Layout
+    counts : NavigationCounts
+        Over other sessions than these: counts that hold a view's own next page tell the answer.
+    frame : DataFrame, shape (views, columns)
+        Sessions from their beginning up to some view, in order.
+
+    Returns
+    -------
+    Pairs
+    """
+    row, page = candidate_pairs(counts.pages, frame, counts.links, history=bool(layout.history))
+    codes = encode(frame, counts.pages.pages)
+    columns = dict(_describe(_Question(layout, counts, frame, codes, previous_codes(frame, codes), row, page)))
+    matrix = np.empty((len(row), len(columns)), np.float32, order="F")
+    for place, values in enumerate(columns.values()):
+        matrix[:, place] = values
+    return Pairs(row, page, tuple(columns), matrix)
+
+
+def session_batches(frame: pd.DataFrame, views: int) -> Iterator[tuple[int, pd.DataFrame]]:
+    """Yield whole sessions, about so many views at a time, with the place of their first view in the frame."""
+    begins = np.flatnonzero(np.diff(session_numbers(frame), prepend=-1))
+    wanted = np.arange(0, len(frame), max(1, views))
+    cuts = np.unique(begins[np.searchsorted(begins, wanted, side="right") - 1])
+    for begin, end in pairwise([*cuts, len(frame)]):
+        yield begin, frame.iloc[begin:end]
+
+
+def _describe(q: _Question) -> Columns:
+    yield from _pages(q)
+    first_chance = yield from _first_order(q)
+    if q.layout.second:
+        yield from _second_order(q, first_chance)
+    yield from _groups(q, first_chance)
+    yield from _session(q)
+    yield from _user_and_context(q)
+    if q.counts.links is not None:
+        yield "linked", q.counts.links.count_of(q.codes[q.row], q.page) > 0
+        yield "links_back", q.counts.links.count_of(q.page, q.codes[q.row]) > 0
+
+
+def _pages(q: _Question) -> Columns:
+    """Which pages they are, and how popular; the codes let trees tell the pages of a small vocabulary apart."""
+    popularity = _popularity(q)
+    rank = np.argsort(np.argsort(-popularity, kind="stable"), kind="stable").astype(float)
+    yield "page", q.page
+    yield "current_page", _or_missing(q.codes)[q.row]
+    yield "popularity", popularity[q.page]
+    yield "popularity_rank", rank[q.page]
+    yield "current_popularity_rank", np.append(rank, np.nan)[q.codes][q.row]
+    yield "popularity_now", _shares(q.counts.latest, q.n_pages)[q.page]
+
+
+def _first_order(q: _Question) -> Generator[tuple[str, np.ndarray | bool], None, np.ndarray]:
+    """What followed the page; the smoothed chance, which first-order Markov rules use, is handed on."""
+    counts = q.counts.pages.orders[1]
+    place = counts.find(q.codes)
+    chance = lean(counts, place[q.row], q.page, _popularity(q)[q.page], SMOOTHING[0])
+    yield from _seen(q, "first", counts, place)
+    yield "first_chance", chance
+    yield "first_rank", _rank_in_view(q.row, chance)
+    return chance
+
+
+def _second_order(q: _Question, first_chance: np.ndarray) -> Columns:
+    """What followed the last two pages, down to the smoothed chance that second-order Markov rules use."""
+    counts = q.counts.pages.orders[2]
+    place = counts.find(pair_state(q.before, q.codes, q.n_pages))
+    chance = lean(counts, place[q.row], q.page, first_chance, SMOOTHING[1])
+    yield from _seen(q, "second", counts, place)
+    yield "second_chance", chance
+    yield "second_rank", _rank_in_view(q.row, chance)
+    skipping = q.counts.skipping
+    yield (
+        "skipping_chance",
+        lean(skipping, skipping.find(q.before)[q.row], q.page, _popularity(q)[q.page], SMOOTHING[0]),
+    )
+    yield "previous_page", _or_missing(q.before)[q.row]
+
+
+def _seen(q: _Question, order: str, counts: Transitions, place: np.ndarray) -> Columns:
+    views = counts.total_at(place)[q.row]
+    count = counts.count_at(place[q.row], q.page)
+    yield f"{order}_views", views
+    yield f"{order}_count", count
+    yield f"{order}_share", count / np.maximum(views, 1)
+
+
+def _groups(q: _Question, first_chance: np.ndarray) -> Columns:
+    """What followed the page in views of the same group, leaning on all views: how context bends the habits."""
+    for group in q.layout.groups:
+        counts = q.counts.groups[name_of(group)]
+        of_view, _ = q.layout.group_codes(q.frame, group)
+        place = counts.find(group_state(of_view, q.codes, q.n_pages))
+        yield f"first_chance by {name_of(group)}", lean(counts, place[q.row], q.page, first_chance, GROUP_SMOOTHING)
+
+
+def _session(q: _Question) -> Columns:
+    """Place in the session; how often, and how many views ago, it showed the candidate."""
+    sessions, n = session_numbers(q.frame), len(q.frame)
+    visit = np.flatnonzero(q.codes >= 0)
+    visit = visit[np.lexsort((visit, q.codes[visit], sessions[visit]))]
+    of_page = sessions[visit] * q.n_pages + q.codes[visit]
+    # A place before all others, which answers for candidates that no session has shown.
+    times, of_page, visit = (np.insert(values, 0, -1) for values in (rank_within(of_page), of_page, visit))
+    wanted = sessions[q.row] * q.n_pages + q.page
+    last = np.searchsorted(of_page * n + visit, wanted * n + q.row) - 1
+    seen = of_page[last] == wanted
+    yield "position", q.frame["position"].to_numpy(float)[q.row]
+    yield "times_seen", np.where(seen, times[last], 0)
+    yield "views_ago", np.where(seen, q.row - visit[last], np.nan)
+
+
+def _user_and_context(q: _Question) -> Columns:
+    for column in REMEMBERED:
+        if column in q.layout.history:
+            there = column in q.frame
+            yield f"is_{column}", there and encode(q.frame, q.counts.pages.pages, column)[q.row] == q.page
+    for name, values in q.layout.columns(q.frame):
+        yield name, values[q.row]
+
+
+def _popularity(q: _Question) -> np.ndarray:
+    return _shares(q.counts.pages.orders[0], q.n_pages)
+
+
+def _shares(zeroth: Transitions, n_pages: int) -> np.ndarray:
+    """Share of views after which each page was opened, shape (pages,)."""
+    nothing = np.zeros(n_pages, np.int64)
+    return zeroth.count_of(nothing, np.arange(n_pages)) / np.maximum(zeroth.total_of(nothing), 1)
+
+
+def _or_missing(codes: np.ndarray) -> np.ndarray:
+    return np.where(codes >= 0, codes, np.nan)
+
+
+def _rank_in_view(row: np.ndarray, chance: np.ndarray) -> np.ndarray:
+    order = likeliest_first(row, chance)
+    rank = np.empty(len(row), np.int64)
+    rank[order] = rank_within(row[order])
+    return rank

@@ -1,0 +1,297 @@
+"""Pictures of measurements: what was measured, and what is known when."""
+
+from __future__ import annotations
+
+from itertools import cycle
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+
+from workbench.datasets.schema import COLUMNS, MEASURED, Column, measured_quantities
+from workbench.datasets.splits import FEWEST_USERS, card_of, users_of
+from workbench.errors import WorkbenchError, did_you_mean
+from workbench.plotting.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    LINE,
+    MUTED,
+    PALETTE,
+    PURPLE,
+    VERMILLION,
+    WORDS,
+    axes_or_new,
+    figure_of,
+    label_source,
+    log_axis,
+    note_below,
+    percent,
+    set_alt_text,
+    style_context,
+)
+from workbench.studies.image_sentences import QUANTITIES, UNITS
+
+GROUPED_BY = ("connection_type", "effective_type", "os_family")
+MOST_GROUPS = 6
+OTHER, NO_VALUE = "other", "no value"
+CLASSES = ("4g", "3g", "2g", "slow-2g")
+KNOWN_BY = {
+    "first_request": ("with the first request", BLUE),
+    "after_accept_ch": ("once the browser was asked (Accept-CH)", GREEN),
+    "client_js": ("to a script in the page, or an app", VERMILLION),
+    "native_app": ("to an app only", PURPLE),
+}
+
+
+@style_context()
+def measured(
+    frame: pd.DataFrame, quantity: str | None = None, *, by: str | None = None, ax: Axes | None = None
+) -> Axes:
+    """How a measured quantity is distributed, one line a group of views.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Canonical measurements that carry their card; rows without a value of the quantity, and lost probes, are left
+        out, and a note tells the share that was lost.
+    quantity : str, optional
+        One of ``schema.MEASURED``; default throughput where it was measured, else the first that was.
+    by : str, optional
+        A context column; default the first of connection type, NetInfo class and operating system that is known.
+        Beyond six groups, and where a group has fewer than 20 users, the smaller ones become "other".
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+        x: the quantity, on a log scale; y: share of the group's views at or below it. The legend stands in the order
+        of the medians.
+
+    Raises
+    ------
+    WorkbenchError
+        Where the frame carries no card, or lacks the quantity or the column.
+    """
+    card, quantity = card_of(frame), _quantity_of(frame, quantity)
+    frame, lost = _came_back(frame, quantity)
+    groups = _groups_of(frame, by)
+    values = frame[quantity]
+    shares = groups.value_counts(normalize=True, dropna=False)
+    medians = values.groupby(groups).median().sort_values()
+    hues = cycle(PALETTE)
+    colours = {name: GREY if name in (OTHER, NO_VALUE) else next(hues) for name in medians.index}
+    ax = axes_or_new(ax, 4.6)
+    for name in medians.index:
+        label = f"{name}, {_percent(shares[name])} of views"
+        sns.ecdfplot(x=values[groups == name], color=colours[name], label=label, ax=ax)
+    log_axis(ax)
+    what, unit = QUANTITIES[quantity], UNITS[quantity]
+    ax.set(xlabel=f"Measured {what}, {unit}, on a log scale", ylabel="Share of views at or below", ylim=(0, 1.02))
+    ax.yaxis.set_major_formatter(percent())
+    _add_legend(ax, str(groups.name))
+    label_source(ax, card)
+    each = ", ".join(f"{name} {median:,.1f}" for name, median in medians.items())
+    views = int(groups.notna().sum())
+    if lost:
+        note_below(ax, f"left out: {lost}")
+    gone = f" Left out: {lost}." if lost else ""
+    set_alt_text(ax, f"Distribution of measured {what} over {views:,} views; medians in {unit}: {each}.{gone}")
+    return ax
+
+
+def _came_back(frame: pd.DataFrame, quantity: str) -> tuple[pd.DataFrame, str]:
+    """Rows with a finite value, and the share of probes that were lost in words; empty where none was."""
+    frame = frame[frame[quantity].notna()]
+    lost = np.isinf(frame[quantity].to_numpy(float))
+    words = f"{_percent(float(lost.mean()))} of the views, whose probe was lost" if lost.any() else ""
+    return frame[~lost], words
+
+
+def _quantity_of(frame: pd.DataFrame, quantity: str | None) -> str:
+    known = measured_quantities(frame)
+    if quantity is None and known:
+        return "downlink_mbps" if "downlink_mbps" in known else known[0]
+    if quantity not in known:
+        raise WorkbenchError(
+            f"quantity must be a measured column that holds values, here {', '.join(known) or 'none'}; got "
+            f"{quantity!r}.{did_you_mean(str(quantity), MEASURED)}"
+        )
+    return quantity
+
+
+def _groups_of(frame: pd.DataFrame, by: str | None) -> pd.Series:
+    """The group of each row, named as its column; one group where nothing tells the rows apart."""
+    if by is None:
+        by = next((name for name in GROUPED_BY if name in frame and frame[name].notna().any()), None)
+    elif by not in frame:
+        raise WorkbenchError(f"by must be a column of the frame; got {by!r}.{did_you_mean(by, list(frame.columns))}")
+    groups = pd.Series("all views", frame.index, name="") if by is None else _with_no_value(frame[by])
+    if groups.nunique() == 1:
+        return groups
+    users = pd.Series(users_of(frame), frame.index)
+    crowd = users.groupby(groups).nunique()
+    kept = crowd[crowd >= FEWEST_USERS].index
+    if len(crowd) > MOST_GROUPS:
+        kept = groups[groups.isin(kept)].value_counts().index[: MOST_GROUPS - 1]
+    groups = groups.where(groups.isin(kept), OTHER)
+    rest = groups == OTHER
+    few = len(kept) > 0 and users[rest].nunique() < FEWEST_USERS
+    return groups.mask(rest & few)
+
+
+def _with_no_value(column: pd.Series) -> pd.Series:
+    return column.astype(object).where(column.notna(), NO_VALUE).map(str)
+
+
+def _add_legend(ax: Axes, title: str) -> None:
+    """A compact legend in the corner that the lines leave free: cumulative lines all end at one point."""
+    figure_of(ax).draw_without_rendering()
+    points = np.vstack([ax.transData.transform(line.get_xydata()) for line in ax.lines])
+    corners: tuple[Literal["upper left", "lower right"], ...] = ("upper left", "lower right")
+    hit = []
+    for corner in corners:
+        box = ax.legend(loc=corner, title=title).get_window_extent()
+        hit.append(int(((points > box.min) & (points < box.max)).all(axis=1).sum()))
+    legend = ax.legend(loc=corners[int(np.argmin(hit))], title=title, alignment="left")
+    legend.get_title().set_color(MUTED)
+
+
+@style_context()
+def known_context_shares(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """What can be known about a view before it is served, by the time at which it is known, and how often.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Canonical measurements that carry their card.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+        x: share of views in which a column holds a value ("unknown" is none); one row a column of the contract or the
+        card, under the level by which it is known.
+
+    Raises
+    ------
+    WorkbenchError
+        Where the frame carries no card.
+    """
+    card = card_of(frame)
+    rows: list[tuple[str, float | None, str]] = []
+    for level, (when, colour) in KNOWN_BY.items():
+        columns = [column for column in (*COLUMNS, *card.context) if column.level == level]
+        if columns:
+            rows.append((when, None, colour))
+            rows += [(column.name, _known_share(frame, column), colour) for column in columns]
+    ax = axes_or_new(ax, 1.0 + 0.27 * len(rows))
+    for y, (name, share, colour) in enumerate(rows):
+        if share is None:
+            ax.text(0, y + 0.05, f"Known {name}", color=WORDS[colour], fontweight="bold", fontsize=11, va="center")
+            continue
+        ax.barh(y, 1, height=0.62, color=LINE, alpha=0.5)
+        ax.barh(y, share, height=0.62, color=colour, label=name)
+        words = _percent(share) if name in frame else "not in this data"
+        ax.annotate(words, (1, y), (8, 0), textcoords="offset points", va="center", fontsize=11, color=MUTED)
+    bars = [y for y, (_, share, _) in enumerate(rows) if share is not None]
+    ax.set_yticks(bars, [rows[y][0] for y in bars])
+    ax.set(xlim=(0, 1), ylim=(len(rows) - 0.5, -0.5), xlabel="Share of views in which it is known")
+    ax.xaxis.set_major_formatter(percent())
+    ax.grid(visible=False)
+    ax.spines["left"].set_visible(False)
+    label_source(ax, card)
+    set_alt_text(ax, _known_in_words(rows))
+    return ax
+
+
+def _known_share(frame: pd.DataFrame, column: Column) -> float:
+    if column.name not in frame:
+        return 0.0
+    values = frame[column.name]
+    return float((values.notna() & ~values.isin(["unknown"])).mean())
+
+
+def _known_in_words(rows: list[tuple[str, float | None, str]]) -> str:
+    columns = [(name, share) for name, share, _ in rows if share is not None]
+    never = [name for name, share in columns if share == 0]
+    partly = [f"{name} {_percent(share)}" for name, share in columns if 0 < share < 0.995]
+    return (
+        f"Of {len(columns)} context columns, {len(columns) - len(never) - len(partly)} are known in every view. "
+        f"In part: {', '.join(partly) or 'none'}. Never: {', '.join(never) or 'none'}."
+    )
+
+
+@style_context()
+def netinfo_bluntness(frame: pd.DataFrame, quantity: str | None = None, *, ax: Axes | None = None) -> Axes:
+    """How much NetInfo's class says: what was measured in each class, and how many views are in it.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Canonical measurements that carry their card and ``effective_type``.
+    quantity : str, optional
+        As for :func:`measured`.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+        x: the quantity, on a log scale; one box a class of 20 users or more: median, quartiles, middle 90 %.
+
+    Raises
+    ------
+    WorkbenchError
+        Where the frame carries no card, or no NetInfo class for 20 users.
+    """
+    card, quantity = card_of(frame), _quantity_of(frame, quantity)
+    if "effective_type" not in frame or frame["effective_type"].isna().all():
+        raise WorkbenchError(
+            f"{card.name}: this data carries no NetInfo class (column effective_type), so there is nothing to show. "
+            "measured() shows the quantity by another column."
+        )
+    frame, lost = _came_back(frame, quantity)
+    classes = _with_no_value(frame["effective_type"])
+    crowd = pd.Series(users_of(frame), frame.index).groupby(classes).nunique()
+    shown = [name for name in (*CLASSES, NO_VALUE) if crowd.get(name, 0) >= FEWEST_USERS]
+    if not shown:
+        raise WorkbenchError(f"{card.name}: no NetInfo class has {FEWEST_USERS} users; take more rows.")
+    values = [frame.loc[classes == name, quantity] for name in shown]
+    shares = [float((classes == name).mean()) for name in shown]
+    ax = axes_or_new(ax, 1.6 + 0.62 * len(shown))
+    boxes = ax.boxplot(
+        values,
+        orientation="horizontal",
+        whis=(5, 95),
+        widths=0.55,
+        showfliers=False,
+        patch_artist=True,
+        boxprops={"linewidth": 0},
+        medianprops={"color": "white", "linewidth": 2.5},
+        whiskerprops={"color": GREY, "linewidth": 1.4},
+        capprops={"linewidth": 0},
+    )
+    for name, box in zip(shown, boxes["boxes"], strict=True):
+        box.set_facecolor(GREY if name == NO_VALUE else BLUE)
+    log_axis(ax)
+    labels = [f"{name}\n{_percent(share)} of views" for name, share in zip(shown, shares, strict=True)]
+    ax.set_yticks(range(1, len(shown) + 1), labels)
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    what, unit = QUANTITIES[quantity], UNITS[quantity]
+    ax.set_xlabel(f"Measured {what}, {unit}, on a log scale")
+    gone = f"left out: {lost}" if lost else ""
+    note_below(ax, "; ".join(filter(None, ["box: middle half of the views, with the median; line: middle 90 %", gone])))
+    label_source(ax, card)
+    each = "; ".join(
+        f"{name} ({_percent(share)} of views) {np.quantile(found, 0.05):,.1f} to {np.quantile(found, 0.95):,.1f}"
+        for name, share, found in zip(shown, shares, values, strict=True)
+    )
+    set_alt_text(ax, f"Measured {what} by NetInfo class, middle 90 % in {unit}: {each}.")
+    return ax
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.01 or share == 0 else "under 1 %"

@@ -144,6 +144,13 @@ def has_signal(context: pd.DataFrame) -> pd.Series:
     return signal | context["last_age_s"].lt(SIGNAL_AGE_S) if "last_age_s" in context else signal
 
 
+def saves_data(context: pd.DataFrame) -> np.ndarray:
+    """Views that asked for less data (boolean, shape (rows,)): the Save-Data header, where it is known."""
+    if "save_data" not in context:
+        return np.zeros(len(context), bool)
+    return context["save_data"].fillna(False).to_numpy(bool)
+
+
 def measured_quantities(frame: pd.DataFrame) -> list[str]:
     """Measured columns that hold at least one value, in the order of ``MEASURED``."""
     return [name for name in MEASURED if name in frame and frame[name].notna().any()]
@@ -317,3 +324,13 @@ def navigation_context_columns(known_by: str, extra: Iterable[Column] = ()) -> l
     """Names of the context columns known by a level, without the session's own columns and history."""
     known = {*context_columns(known_by, extra)} - set(NOT_OF_A_VIEW)
     return [column.name for column in (*CONTEXT, *extra) if column.name in known]
+
+
+def label(name: str, card: object = None) -> str:
+    """TEMP."""
+    return name
+
+
+def unit(name: str) -> str:
+    """TEMP."""
+    return {"rtt_ms": "ms", "downlink_mbps": "Mbit/s", "page_load_ms": "ms"}.get(name, "")

@@ -286,3 +286,8 @@ def check_page_views(card: Card) -> None:
             f"{card.name}: prefetching is decided on page views (kind navigations); this data holds none. Take "
             "wb.study_images or workbench compare image for measurements."
         )
+
+
+def describe_size(split: Split) -> str:
+    """TEMP."""
+    return f"{split.count_people():,} {split.people}"

@@ -258,3 +258,7 @@ def _user_folds(rows: pd.DataFrame, seed: int) -> Iterator[tuple[pd.DataFrame, p
     folds = GroupKFold(FOLDS, shuffle=True, random_state=seed).split(rows, groups=users_of(rows))
     for fit, held_out in folds:
         yield rows.iloc[fit], rows.iloc[held_out]
+
+
+def check_trained_on(model: Any, split: Any, how: str) -> None:
+    """TEMP."""

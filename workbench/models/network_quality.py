@@ -239,6 +239,11 @@ class NetworkQuality(BaseEstimator):
         return (sum(len(head.booster.save_raw("ubj")) for head in heads) + text) / 1000
 
     @property
+    def fields(self) -> tuple[str, ...]:
+        """TEMP."""
+        return tuple(sorted({name for head in self.heads_.values() for name in head.encoding.sources}))
+
+    @property
     def trees(self) -> int:
         """Trees of all heads together."""
         return sum(head.booster.num_boosted_rounds() for head in self._fitted_heads().values())

@@ -459,6 +459,11 @@ class NextPage(BaseEstimator):
         return sum(map(len, model_files(self).values())) / 1000
 
     @property
+    def fields(self) -> tuple[str, ...]:
+        """TEMP."""
+        return ("page", "session_id", *self.layout_.numbers, *self.layout_.levels, *self.layout_.history)
+
+    @property
     def trees(self) -> int:
         """Number of trees."""
         self._check_fitted()

@@ -6,16 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from workbench.datasets.splits import Split
-from workbench.decisions.decision import policy_name
-from workbench.decisions.prefetch.ranking import Ranking
+from workbench.decisions.decision import Decision, Unit, policy_name
 from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import Interval
 from workbench.evidence.calibration import Calibration
 from workbench.evidence.verdict import Recommendation, Safety
+from workbench.studies import report
 
 
 @dataclass(frozen=True)
@@ -31,14 +30,14 @@ class PolicyResult:
         As it was replayed, its limit tuned; None for the oracle.
     reason : str
         Why it is not available; empty where it is.
-    sees : str
-        By when what it reads is known (one of ``schema.LEVELS``): later than the comparison's for some references.
-    figures : ImageFigures, PrefetchFigures or None
+    reads_later : bool
+        Whether it reads columns that are known later than the comparison's.
+    figures : object or None
         On the views of test that are compared.
     outcomes : DataFrame or None
         One row a view of test that is compared.
-    expected : Prospects, DataFrame or None
-        What it expected of each rendition, or of the next pages, where it weighs chances.
+    expected : object or None
+        What it expected, where it weighs chances.
     frontier : DataFrame or None
         Where the policy has a limit to move.
     limit : float or None
@@ -49,7 +48,7 @@ class PolicyResult:
     kind: str
     policy: Callable[..., Any] | None = None
     reason: str = ""
-    sees: str = ""
+    reads_later: bool = False
     figures: Any = None
     outcomes: pd.DataFrame | None = field(default=None, repr=False)
     expected: Any = field(default=None, repr=False)
@@ -74,76 +73,17 @@ class ModelCost:
     fields: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Unit:
-    """How a net is told to people: what it is called, its size beside the net of ``outcomes``, and its decimals."""
-
-    name: str
-    per_view: str
-    factor: float
-    digits: int
-
-    def amount(self, net: float) -> str:
-        """A net, without a sign where it has none: ``0.5``."""
-        return f"{self.factor * net:.{self.digits}f}"
-
-    def span(self, interval: Interval) -> str:
-        """A difference and its interval: ``+0.2 (-0.4 to +0.8)``."""
-        middle, low, high = (
-            f"{self.factor * net:+.{self.digits}f}" for net in (interval.estimate, interval.low, interval.high)
-        )
-        return f"{middle} ({low} to {high})"
-
-
-POINTS = Unit("points", "points a view", 1.0, 1)
-NET_HITS = Unit("net hits per 100 views", "net hits per 100 views", 100.0, 2)
-
-
-@dataclass(frozen=True)
-class ImageDetail:
-    """What only a comparison of image delivery has.
-
-    ``calibration_by_budget`` judges the model's chances that each rendition is late, a row a budget and rendition;
-    ``slow`` and ``fast`` tell which headline views of test belong to the slowest and the fastest fifth of users
-    (boolean, shape (rows,)).
-    """
-
-    signal_free_share: float
-    headroom_by_budget: Mapping[float, float]
-    quality_at_rules_wait: float | None
-    calibration_by_budget: pd.DataFrame = field(repr=False)
-    slow: np.ndarray = field(repr=False)
-    fast: np.ndarray = field(repr=False)
-
-
-@dataclass(frozen=True)
-class PrefetchDetail:
-    """What only a comparison of prefetching has.
-
-    ``ranking`` judges each policy that answers with chances, by name; ``hits_at`` holds hits per 100 views at given
-    numbers of unused prefetches a view, read from the frontiers (one row a policy, missing where a frontier does not
-    reach); ``end_share`` is the share of the views that end a session; ``session`` is an example session, no person's,
-    with what rule and model fetch in it, one row a view.
-    """
-
-    ranking: Mapping[str, Ranking]
-    hits_at: pd.DataFrame = field(repr=False)
-    end_share: float
-    session: pd.DataFrame = field(repr=False)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """Model, rules, today and perfect knowledge on the same views.
 
     ``best_rule`` and ``today`` are policies (callables); ``results`` holds every policy's figures, on the views of
     test that are compared (of images, those without a signal). ``difference`` is model minus best rule in net,
     ``rule_gain`` best rule minus today's, ``against_best_rule`` every other policy minus the best rule, by name.
-    ``segments`` is exploratory. What only one of the two decisions has is in ``detail``; ``unit`` is how its net is
-    told.
+    ``segments`` is exploratory. What only this decision has is in ``detail``.
     """
 
-    decision: str
+    decision: Decision
     split: Split = field(repr=False)
     model: Any = field(repr=False)
     results: tuple[PolicyResult, ...]
@@ -163,44 +103,22 @@ class Comparison:
     test_users: int
     cost: ModelCost
     calibration: Calibration
-    detail: ImageDetail | PrefetchDetail = field(repr=False)
+    detail: Any = field(repr=False)
     reliability: pd.DataFrame = field(repr=False)
     segments: pd.DataFrame = field(repr=False)
     provenance: Mapping[str, Any] = field(repr=False)
     seconds: float
     sensitivity: pd.DataFrame | None = field(default=None, repr=False)
-    unit: Unit = POINTS
 
     @property
-    def image(self) -> ImageDetail:
-        """What only a comparison of image delivery has.
-
-        Raises
-        ------
-        WorkbenchError
-            Where this compares prefetching.
-        """
-        if not isinstance(self.detail, ImageDetail):
-            raise WorkbenchError("expected a comparison of image delivery; this one compares prefetching.")
-        return self.detail
+    def unit(self) -> Unit:
+        """How the net is shown."""
+        return self.decision.unit
 
     @property
-    def prefetch(self) -> PrefetchDetail:
-        """What only a comparison of prefetching has.
-
-        Raises
-        ------
-        WorkbenchError
-            Where this compares image delivery.
-        """
-        if not isinstance(self.detail, PrefetchDetail):
-            raise WorkbenchError("expected a comparison of prefetching; this one compares image delivery.")
-        return self.detail
-
-    @property
-    def policies(self) -> tuple[PolicyResult, ...]:
-        """Every policy compared."""
-        return self.results
+    def people(self) -> str:
+        """What those are called who are resampled: users, sessions or views."""
+        return self.split.people
 
     @property
     def rules(self) -> tuple[Callable[..., Any], ...]:
@@ -227,18 +145,43 @@ class Comparison:
             f"no policy {name!r} in this comparison; there are {', '.join(result.name for result in self.results)}."
         )
 
+    def heading(self, about: str) -> report.Html:
+        """A finding as a heading of a proposal: ``"data"``, ``"rules"``, ``"verdict"``, ``"sensitivity"``, ...
+
+        Raises
+        ------
+        WorkbenchError
+            Where there is no such finding; it names those there are.
+        """
+        return report.Html(report.finding_html(self, about))
+
+    def table(self, name: str = "policies", **options: Any) -> report.Html:
+        """A table of a proposal: ``"policies"``, ``"segments"``, ``"assumptions"``, or one of the decision's own.
+
+        Raises
+        ------
+        WorkbenchError
+            Where there is no such table; it names those there are.
+        """
+        return report.Html(report.table_html(self, name, **options))
+
     def to_dict(self) -> dict[str, Any]:
         """What ``--json`` prints: plain dictionaries, lists and numbers."""
-        from workbench.studies.report import to_dict
+        return report.to_dict(self)
 
-        return to_dict(self)
+    def to_frame(self) -> pd.DataFrame:
+        """The table of policies as numbers: one row a policy, by name; best net first, missing where not available."""
+        return report.to_frame(self)
+
+    def to_markdown(self) -> str:
+        """The first screen and the table of policies in Markdown."""
+        return report.to_markdown(self)
+
+    def __repr__(self) -> str:
+        return report.to_line(self)
 
     def __str__(self) -> str:
-        from workbench.studies.report import to_text
-
-        return to_text(self)
+        return report.to_text(self)
 
     def _repr_html_(self) -> str:
-        from workbench.studies.report import to_html
-
-        return to_html(self)
+        return report.to_html(self)

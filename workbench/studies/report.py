@@ -1,4 +1,7 @@
-"""The only place that formats a result: as a dictionary, as text, as HTML."""
+"""The only place that formats a result: as a dictionary, a frame, text, Markdown, HTML.
+
+What is a decision's own comes from its ``report``.
+"""
 
 from __future__ import annotations
 
@@ -10,68 +13,208 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.studies import image_tables, prefetch_tables
-from workbench.studies.comparison import Comparison, PolicyResult
-from workbench.studies.sentences import assumptions, findings, first_screen
-from workbench.studies.wording import OFFLINE, finding_from_shap, flips, short_name, verdict_word
+from workbench.datasets.splits import describe_size
+from workbench.errors import WorkbenchError, did_you_mean
+from workbench.evidence.bootstrap import RESAMPLES
+from workbench.evidence.verdict import COLLECT, HARMFUL, NOT_SHOWN, TEST_MODEL
 
+OFFLINE = "Offline replay is an estimate until an A/B test confirms it."
 LEVEL_WIDTH = 40  # characters
-TABLES = {"image": image_tables, "prefetch": prefetch_tables}
+KEY_POLICIES = {"today": "today", "best rule": "best_rule", "model": "model", "perfect knowledge": "oracle"}
 # Dark enough for white words (contrast of 4.5 and more).
 COLOURS = {"better": "#00795a", "worse": "#b84f00", "equivalent": "#0072b2", "inconclusive": "#59636e"}
 
+Result = Any  # a Comparison, which formats itself here: its module imports this one
 
-def to_dict(result: Comparison) -> dict[str, Any]:
+
+# ------------------------------------------------------------------------------------------- sentences
+
+
+def short_name(name: str, most: int) -> str:
+    """A name from data, fit to be read: what cannot be printed becomes a space, underscores too, and it is cut.
+
+    Examples
+    --------
+    >>> short_name("United_States", 22), short_name("/a/very/long/path", 8)
+    ('United States', '/a/very\u2026')
+    """
+    readable = " ".join("".join(sign if sign.isprintable() else " " for sign in name[: 10 * most]).split())
+    readable = readable.replace("_", " ") or "(no name)"
+    return readable if len(readable) <= most else readable[: most - 1] + "\u2026"
+
+
+def capital(sentence: str) -> str:
+    """A sentence with a capital letter at its beginning."""
+    return sentence[:1].upper() + sentence[1:]
+
+
+def first_screen(result: Result) -> dict[str, str]:
+    """The sentences of the first screen, by what they are about."""
+    card, report = result.split.card, result.decision.report
+    source = "SIMULATED" if card.simulated else "REAL"
+    return {
+        "title": f"{result.decision.title} - {card.name} - {source} data, {describe_size(result.split)} - "
+        f"{report.headline(result)}",
+        "recommendation": result.recommendation.text,
+        "difference": _difference_sentence(result),
+        "views": report.views_sentence(result),
+        "cost": _cost_sentence(result),
+        "safety": _safety_sentence(result),
+        "next": _next_step(result),
+    }
+
+
+def findings(result: Result) -> dict[str, str]:
+    """One sentence for each heading of a proposal, by what it is about."""
+    unit = result.unit
+    worth = "there is something to win" if result.headroom >= result.margin else "there is little to win"
+    return {
+        "rules": f'The best rule is "{result.of("best_rule").name}"',
+        "verdict": f"Model minus best rule: {unit.span(result.difference)} {unit.name}, {result.verdict}",
+        "sensitivity": robustness(result).split(":")[0].rstrip(".") or "No assumption was changed",
+        "headroom": f"Perfect knowledge would gain {unit.amount(result.headroom)} {unit.name}: {worth}",
+        **result.decision.report.findings(result),
+    }
+
+
+def assumptions(result: Result) -> list[str]:
+    """What the figures rest on, one sentence each."""
+    card, split = result.split.card, result.split
+    simulated = ["SIMULATED: the rows come from a simulated world, not from people."] if card.simulated else []
+    return [
+        *simulated,
+        *result.decision.report.assumptions(result),
+        f"Policies see what is known by {result.known_by}; the split is {split.how}, seed {split.seed}.",
+        "The best rule was picked on validation; test was read once.",
+        f"Intervals are 95 %, from {RESAMPLES:,} paired resamples of {result.test_users:,} {result.people}. Only model "
+        "against best rule gets a verdict; all else is exploratory.",
+        *([f"About the data: {card.note}"] if card.note else []),
+        OFFLINE,
+    ]
+
+
+def _difference_sentence(result: Result) -> str:
+    """Model minus best rule, with its interval and the margin."""
+    unit = result.unit
+    return (
+        f"Model minus best rule ({result.of('best_rule').name}): {unit.span(result.difference)} {unit.name}; smallest "
+        f"gain that matters: {unit.factor * result.margin:g}."
+    )
+
+
+def _cost_sentence(result: Result) -> str:
+    """What having the model costs, and the size of the best rule."""
+    rule, cost = result.of("best_rule"), result.cost
+    size = f"{rule.kilobytes:,.0f} kB" if rule.kilobytes else "no data, a line of code"
+    return f"Model size {cost.kilobytes:,.0f} kB, {cost.us_per_decision:,.0f} us per decision. Best rule: {size}."
+
+
+def _safety_sentence(result: Result) -> str:
+    """What the model does to those who wait longest."""
+    added, limit = result.safety.added_wait, f"{result.safety.tolerance_ms:,.0f} ms"
+    who = result.decision.report.who_waits(result)
+    span = f"{added.estimate:+,.0f} ms a view ({added.low:+,.0f} to {added.high:+,.0f})"
+    if result.safety.word == HARMFUL:
+        return f"HARMFUL: with the model, {who} wait longer: {span}, limit {limit}."
+    if result.safety.word == NOT_SHOWN:
+        return f"Open risk: {who} may wait up to {added.high:,.0f} ms longer with the model (limit {limit})."
+    return f"Waiting of {who}: {span}, within the limit of {limit}."
+
+
+def _next_step(result: Result) -> str:
+    """What to do next, in a few words."""
+    if result.safety.word == HARMFUL:
+        return "do not ship the model until this is mended."
+    if result.recommendation.action == TEST_MODEL:
+        return "run the A/B test."
+    if result.recommendation.action == COLLECT:
+        return "collect data from more users, then compare again."
+    return "no test needed."
+
+
+def verdict_word(result: Result) -> str:
+    """The verdict in large letters, with harm beside it where there is any."""
+    return result.verdict.upper() + (", BUT HARMFUL" if result.safety.word == HARMFUL else "")
+
+
+def robustness(result: Result) -> str:
+    """In how many changed assumptions the verdict holds, and in which not; empty where none was changed."""
+    if result.sensitivity is None:
+        return ""
+    changed = result.sensitivity.iloc[1:]
+    ran = changed[changed["verdict"] != ""]
+    flipped = ran[ran["verdict"] != result.verdict]
+    if flipped.empty:
+        return f"The verdict stays {result.verdict} in all {len(ran)} checks."
+    named = "; ".join(
+        f"{row.change if str(row.change).startswith(row.group) else f'{row.group} {row.change}'}: {row.verdict}"
+        for row in flipped.itertuples()
+    )
+    return f"Robust in {len(ran) - len(flipped)} of {len(ran)} checks; not under: {named}."
+
+
+# --------------------------------------------------------------------------------- dictionary, frame, text
+
+
+def to_dict(result: Result) -> dict[str, Any]:
     """Everything that ``--json`` prints, field by field."""
-    tables = TABLES[result.decision]
+    own = result.decision.report.to_dict(result)
     return {
         "dataset": result.split.card.name,
-        "decision": result.decision,
+        "decision": result.decision.name,
         "simulated": result.split.card.simulated,
         "rows": {name: len(part) for name, part in result.split.parts()}
         | {"masked": result.split.masked_rows, "dropped": sum(result.split.dropped.values())},
         "split": {"how": result.split.how, "seed": result.split.seed},
         "known_by": result.known_by,
-        **tables.about_data(result),
+        **own["data"],
         "today": result.of("today").name,
         "best_rule": result.of("best_rule").name,
-        "policies": [_policy_dict(policy, tables.FIGURES) for policy in result.results],
-        "model_vs_best_rule": {
-            "metric": "net",
-            "difference": result.difference.estimate,
-            "interval": [result.difference.low, result.difference.high],
-            "margin": result.margin,
-            "verdict": result.verdict,
-            "safety": result.safety.word,
-            "added_wait_slowest_fifth_ms": result.safety.added_wait.estimate,
-            "added_wait_interval": [result.safety.added_wait.low, result.safety.added_wait.high],
-            "tolerated_wait_ms": result.safety.tolerance_ms,
-            "users_to_settle": result.users_to_settle,
-            **tables.about_evidence(result),
-        },
+        "policies": [_policy_dict(policy, result) for policy in result.results],
+        "model_vs_best_rule": _evidence_dict(result) | own["evidence"],
         "recommendation": result.recommendation.text,
         "policies_vs_best_rule": {
             name: {"difference": other.estimate, "interval": [other.low, other.high]}
             for name, other in result.against_best_rule.items()
         },
         "headroom": result.headroom,
-        **tables.about_frontier(result),
+        **own["frontier"],
         "sensitivity": _records(result.sensitivity),
         "segments": _records(result.segments),
-        "model": {
-            "trees": result.cost.trees,
-            "kilobytes": result.cost.kilobytes,
-            "us_per_decision": result.cost.us_per_decision,
-            "train_seconds": result.cost.train_seconds,
-            "fields": list(result.cost.fields),
-            "log_loss": result.calibration.log_loss,
-            "auc": result.calibration.auc,
-            "calibration": {"slope": result.calibration.slope, "intercept": result.calibration.intercept},
-            **tables.about_model(result),
-        },
+        "model": _model_dict(result) | own["model"],
         "assumptions": assumptions(result),
         "provenance": dict(result.provenance),
         "seconds": result.seconds,
+    }
+
+
+def _evidence_dict(result: Result) -> dict[str, Any]:
+    difference, added = result.difference, result.safety.added_wait
+    return {
+        "metric": "net",
+        "difference": difference.estimate,
+        "interval": [difference.low, difference.high],
+        "margin": result.margin,
+        "verdict": result.verdict,
+        "safety": result.safety.word,
+        "added_wait_slowest_fifth_ms": added.estimate,
+        "added_wait_interval": [added.low, added.high],
+        "tolerated_wait_ms": result.safety.tolerance_ms,
+        "users_to_settle": result.users_to_settle,
+    }
+
+
+def _model_dict(result: Result) -> dict[str, Any]:
+    cost, calibration = result.cost, result.calibration
+    return {
+        "trees": cost.trees,
+        "kilobytes": cost.kilobytes,
+        "us_per_decision": cost.us_per_decision,
+        "train_seconds": cost.train_seconds,
+        "fields": list(cost.fields),
+        "log_loss": calibration.log_loss,
+        "auc": calibration.auc,
+        "calibration": {"slope": calibration.slope, "intercept": calibration.intercept},
     }
 
 
@@ -82,14 +225,15 @@ def _records(table: pd.DataFrame | None) -> list[dict[str, Any]] | None:
     return table.astype(object).where(table.notna(), None).to_dict("records")
 
 
-def _policy_dict(policy: PolicyResult, names: Sequence[str]) -> dict[str, Any]:
+def _policy_dict(policy: Any, result: Result) -> dict[str, Any]:
+    names = asdict(result.of("model").figures)
     figures = asdict(policy.figures) if policy.figures else dict.fromkeys(names)
     return {
         "name": policy.name,
         "kind": policy.kind,
         "available": policy.available,
         "reason": policy.reason or None,
-        "reads_later_columns": bool(policy.sees),
+        "reads_later_columns": policy.reads_later,
         **{
             name: None if isinstance(value, float) and not math.isfinite(value) else value
             for name, value in figures.items()
@@ -99,10 +243,25 @@ def _policy_dict(policy: PolicyResult, names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def to_text(result: Comparison, *, every_column: bool = False) -> str:
+def to_frame(result: Result) -> pd.DataFrame:
+    """The table of policies as numbers, by name; best net first, missing where a rule is not available."""
+    table = pd.DataFrame([_policy_dict(policy, result) for policy in result.results]).set_index("name")
+    numbers = [name for name in table if name not in ("kind", "available", "reason", "reads_later_columns", "assumed")]
+    table[numbers] = table[numbers].apply(pd.to_numeric)
+    return table.sort_values("net", ascending=False, kind="stable")
+
+
+def to_line(result: Result) -> str:
+    """A result in one line: its short ``repr``."""
+    return (
+        f"<Comparison of {result.decision.name} on {result.split.card.name}: {verdict_word(result)}, model minus best "
+        f"rule {result.unit.span(result.difference)} {result.unit.name}>"
+    )
+
+
+def to_text(result: Result, *, every_column: bool = False) -> str:
     """The first screen, for the person who decides, and the table of policies below it."""
     screen = first_screen(result)
-    table = table_of(result, every_column=every_column)
     return "\n".join(
         [
             screen["title"],
@@ -111,11 +270,11 @@ def to_text(result: Comparison, *, every_column: bool = False) -> str:
             screen["difference"],
             screen["views"],
             screen["cost"],
-            *(["Safety: " + screen["safety"]] if screen["safety"] else []),
+            screen["safety"],
             f"Next: {screen['next']} {OFFLINE}",
             "",
-            *_align(table),
-            *([flips(result)] if result.sensitivity is not None else []),
+            *_align(table_of(result, every_column=every_column)),
+            *([robustness(result)] if result.sensitivity is not None else []),
             *(f"not available: {policy.name}: {policy.reason}" for policy in result.results if policy.reason),
             "",
             "Assumptions",
@@ -124,46 +283,64 @@ def to_text(result: Comparison, *, every_column: bool = False) -> str:
     )
 
 
-def key_table(result: Comparison) -> pd.DataFrame:
+def to_markdown(result: Result) -> str:
+    """The first screen and the table of policies in Markdown."""
+    screen = first_screen(result)
+    sentences = [screen[name] for name in ("difference", "views", "cost", "safety")]
+    return "\n\n".join(
+        [
+            f"**{screen['title']}**",
+            f"{screen['recommendation']} **{verdict_word(result)}**",
+            _markdown_table(key_table(result)),
+            " ".join(sentences),
+            _markdown_table(table_of(result)),
+            f"Next: {screen['next']} {OFFLINE}",
+        ]
+    )
+
+
+def key_table(result: Result) -> pd.DataFrame:
     """Today, best rule, model and perfect knowledge, in words of the person who decides; cells are text."""
-    named = {"today": "today", "best rule": "best_rule", "model": "model", "perfect knowledge": "oracle"}
-    columns = {title: TABLES[result.decision].key_figures(result.of(which).figures) for title, which in named.items()}
+    figures = {title: result.of(which).figures for title, which in KEY_POLICIES.items()}
+    columns = {title: result.decision.report.key_figures(each) for title, each in figures.items()}
     return pd.DataFrame(columns).rename_axis("of 1,000 views")
 
 
-def table_of(result: Comparison, *, every_column: bool = False) -> pd.DataFrame:
+def table_of(result: Result, *, every_column: bool = False) -> pd.DataFrame:
     """All available policies, best net first; cells are text.
 
-    The default five columns are those of a decision; ``every_column`` adds the rest.
+    The default columns are those of a decision; ``every_column`` adds the rest.
     """
     rows = []
     available = [policy for policy in result.results if policy.figures is not None]
     for policy in sorted(available, key=lambda p: -p.figures.net):
         row = {"policy": policy.name + _mark(result, policy)}
-        row |= TABLES[result.decision].policy_row(policy, every_column=every_column)
+        row |= result.decision.report.policy_row(policy.figures, every_column)
         if every_column:
-            row |= {
-                "kind": policy.kind,
-                "kB": f"{policy.kilobytes:,.0f}",
-                "limit": "" if policy.limit is None else f"{policy.limit:.2f}",
-            }
+            limit = "" if policy.limit is None else f"{policy.limit:.2f}"
+            row |= {"kind": policy.kind, "kB": f"{policy.kilobytes:,.0f}", "limit": limit}
         rows.append(row)
     return pd.DataFrame(rows).set_index("policy")
 
 
-def _mark(result: Comparison, policy: PolicyResult) -> str:
+def _mark(result: Result, policy: Any) -> str:
     marks = []
     if policy.policy is not None and policy.policy is result.best_rule:
         marks.append("best rule")
     if policy.policy is not None and policy.policy is result.today and not policy.name.startswith("today"):
         marks.append("today")
-    if policy.kind == "reference":
-        marks.append("reference, sees later columns" if policy.sees else "reference")
+    if policy.reads_later:
+        marks.append("not usable at this moment; shown for comparison")
+    elif policy.kind == "reference":
+        marks.append("reference")
     return f" [{', '.join(marks)}]" if marks else ""
 
 
-def to_html(result: Comparison) -> str:
-    """The first screen and the table of policies as HTML; names from data are escaped."""
+# -------------------------------------------------------------------------------------------------- HTML
+
+
+def to_html(result: Result) -> str:
+    """The first screen as HTML; names from data are escaped."""
     screen = {key: html.escape(text) for key, text in first_screen(result).items()}
     badge = (
         f'<span class="badge" style="background:{COLOURS[result.verdict]};color:#fff;padding:.1em .6em;'
@@ -175,26 +352,16 @@ def to_html(result: Comparison) -> str:
         f"<p>{simulated}{screen['title']}</p>"
         f'<p style="font-size:1.25em">Recommendation: <strong>{screen["recommendation"]}</strong> {badge}</p>'
         f"{_html_table(key_table(result))}"
-        f"<p><strong>{screen['difference']}</strong> {screen['safety'][:1].upper()}{screen['safety'][1:]}</p>"
+        f"<p><strong>{screen['difference']}</strong> {screen['safety']}</p>"
         f'<p class="note">{screen["views"]} {screen["cost"]}</p>'
         f'<p class="note">Next: {screen["next"]} {OFFLINE}</p>'
         "</section>"
     )
 
 
-def finding_html(result: Comparison, about: str) -> str:
-    """A heading that states a finding (see ``sentences.findings``)."""
-    return heading_html(findings(result)[about])
-
-
-def shap_finding_html(explanation: Any) -> str:
-    """A heading that names what drives the model."""
-    return heading_html(finding_from_shap(explanation))
-
-
-def told_html(told: Any) -> str:
-    """What an explanation found: its ``finding`` as a heading, its ``sentences`` as a list."""
-    return heading_html(told.finding) + _html_list(told.sentences)
+def finding_html(result: Result, about: str) -> str:
+    """A heading that states a finding."""
+    return heading_html(_named(findings(result), about, "finding"))
 
 
 def heading_html(sentence: str) -> str:
@@ -202,43 +369,42 @@ def heading_html(sentence: str) -> str:
     return f"<h2>{html.escape(sentence)}</h2>"
 
 
-def calibration_html(result: Comparison) -> str:
-    """Whether the chances that images are late come true, by budget and rendition."""
-    return _html_table(image_tables.calibration_table(result)) + (
-        '<p class="note">Log-odds of being late, what happened against what was predicted: a slope of 1 and an '
-        "intercept of 0 are perfect. A slope under 1: predicted too boldly.</p>"
-    )
+def explanation_html(finding: str, sentences: Sequence[str]) -> str:
+    """What an explanation found: a heading, and its sentences as a list."""
+    return heading_html(finding) + _html_list(sentences)
 
 
-def headroom_html(result: Comparison) -> str:
-    """What perfect knowledge gains over one rendition for all, by budget."""
-    return _html_table(image_tables.headroom_table(result))
+def table_html(result: Result, name: str, **options: Any) -> str:
+    """A table of a proposal by name: those of every decision, then the decision's own."""
+    every = {"policies": policies_html, "segments": segments_html, "assumptions": assumptions_html}
+    own = {} if name in every else result.decision.report.tables(result)
+    shown = _named(every | own, name, "table")
+    return _html_table(shown) if name in own else shown(result, **options)
 
 
-def hits_html(result: Comparison) -> str:
-    """Hits per 100 views at given numbers of unused prefetches a view, by policy."""
-    return _html_table(prefetch_tables.hits_table(result))
+def _named(known: Mapping[str, Any], name: str, what: str) -> Any:
+    if name not in known:
+        raise WorkbenchError(
+            f"{what} must be one of {', '.join(known)}; got {name!r}.{did_you_mean(name, list(known))}"
+        )
+    return known[name]
 
 
-def segments_html(result: Comparison, most: int = 4) -> str:
+def segments_html(result: Result, most: int = 4) -> str:
     """Model minus best rule by segment, the largest segments of each dimension; exploratory."""
     largest = result.segments.sort_values("views", ascending=False, kind="stable").groupby("dimension").head(most)
     rows, unit = largest.sort_index(), result.unit
+    titles = {"model gains": "difference", "from": "low", "to": "high"}
+    names = [f"{row.dimension}: {short_name(row.level, LEVEL_WIDTH)}" for row in rows.itertuples()]
     table = pd.DataFrame(
-        {
-            result.split.people: [f"{n:,}" for n in rows["users"]],
-            "model gains": [f"{unit.factor * d:+.{unit.digits}f}" for d in rows["difference"]],
-            "from": [f"{unit.factor * d:+.{unit.digits}f}" for d in rows["low"]],
-            "to": [f"{unit.factor * d:+.{unit.digits}f}" for d in rows["high"]],
-        },
-        index=pd.Index(
-            [f"{row.dimension}: {short_name(row.level, LEVEL_WIDTH)}" for row in rows.itertuples()], name="segment"
-        ),
+        {result.people: [f"{n:,}" for n in rows["users"]]}
+        | {title: [unit.signed(net) for net in rows[column]] for title, column in titles.items()},
+        index=pd.Index(names, name="segment"),
     )
     return _html_table(table)
 
 
-def policies_html(result: Comparison, *, every_column: bool = False) -> str:
+def policies_html(result: Result, *, every_column: bool = False) -> str:
     """The table of policies, and why a rule is not in it."""
     missing = "".join(
         f'<p class="note">Not available: {html.escape(policy.name)} ({html.escape(policy.reason)}).</p>'
@@ -248,7 +414,7 @@ def policies_html(result: Comparison, *, every_column: bool = False) -> str:
     return _html_table(table_of(result, every_column=every_column)) + missing
 
 
-def assumptions_html(result: Comparison) -> str:
+def assumptions_html(result: Result) -> str:
     """Assumptions and provenance as lists."""
     origin: Mapping[str, Any] = result.provenance
     packages = ", ".join(f"{name} {version}" for name, version in origin["packages"].items())
@@ -290,3 +456,16 @@ def _align(table: pd.DataFrame) -> list[str]:
         + "".join(cell.rjust(width + 2) for cell, width in zip(row[1:], widths[1:], strict=True))
         for row in cells
     ]
+
+
+def _markdown_table(table: pd.DataFrame) -> str:
+    rows = [[str(table.index.name), *map(str, table.columns)], ["---", *["---:"] * len(table.columns)]]
+    rows += [[str(name), *map(str, cells)] for name, cells in zip(table.index, table.to_numpy(), strict=True)]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
+
+
+class Html(str):
+    """HTML that a notebook shows as such."""
+
+    def _repr_html_(self) -> str:
+        return str(self)

@@ -1,4 +1,4 @@
-"""Sensitivity: the walk over changed assumptions, one at a time, that both studies share."""
+"""Sensitivity: the walk over changed assumptions, one at a time, whatever the decision."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from workbench.errors import WorkbenchError
 
 
 @dataclass(frozen=True)
-class Row:
+class SensitivityRow:
     """Model minus best rule under one change; missing numbers where it could not be run, and why in ``note``."""
 
     group: str
@@ -27,25 +27,28 @@ class Row:
 
 
 def one_at_a_time(
-    base: Row, changes: Iterable[Any], run: Callable[[Any], Row], progress: Callable[[str], None] | None = None
+    base: SensitivityRow,
+    changes: Iterable[Any],
+    run: Callable[[Any], SensitivityRow],
+    progress: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
     """Run a study under every change; one that cannot be run says why.
 
     Parameters
     ----------
-    base : Row
+    base : SensitivityRow
         The base case.
     changes : iterable
         Each with ``group`` and ``change``, its names.
     run : callable
         Gives the row of a change.
     progress : callable, optional
-        Told each change as it begins.
+        Called with each change as it begins.
 
     Returns
     -------
     DataFrame
-        One row a change, the base case first: the fields of :class:`Row`.
+        One row a change, the base case first: the fields of :class:`SensitivityRow`.
     """
     rows = [base]
     for change in changes:
@@ -54,5 +57,5 @@ def one_at_a_time(
         try:
             rows.append(run(change))
         except WorkbenchError as err:
-            rows.append(Row(change.group, change.change, math.nan, math.nan, math.nan, "", "", str(err)))
+            rows.append(SensitivityRow(change.group, change.change, math.nan, math.nan, math.nan, "", "", str(err)))
     return pd.DataFrame([asdict(row) for row in rows])

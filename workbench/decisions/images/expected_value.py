@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from workbench.decisions.images.scenario import ImageScenario
+from workbench.decisions.chances import ChanceSource, ask_distinct, assumed
 from workbench.decisions.load_time import longest_rtt_ms, slowest_downlink_mbps
 from workbench.errors import WorkbenchError
 
@@ -18,23 +18,6 @@ RTT_QUANTILES = 15
 GRID_POINTS = 64
 RTT_GRID_MS = np.geomspace(1, 10_000, 64)
 ROWS_A_BATCH = 4_000
-
-
-class ChanceSource(Protocol):
-    """Whatever answers with chances: a model, a table, the truth of a simulated world."""
-
-    @property
-    def quantities(self) -> tuple[str, ...]:
-        """Quantities that it answers for."""
-        ...
-
-    def context(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The columns that its answers depend on."""
-        ...
-
-    def chance_worse(self, context: pd.DataFrame, quantity: str, thresholds: np.ndarray) -> np.ndarray:
-        """Chance that a quantity is worse than each threshold, shape (rows, thresholds)."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -49,37 +32,17 @@ class Prospects:
     abandoned: np.ndarray
     excess_wait_ms: np.ndarray
 
-    def best(self, scenario: ImageScenario, limit: float = 1.0) -> np.ndarray:
+    def best(self, scenario: Any, limit: float = 1.0) -> np.ndarray:
         """Number of the rendition with the largest expected value, ties to the smaller; shape (rows,).
 
         ``quality * P(not abandoned) - limit * wait_price * E[excess wait]``.
         """
-        gain = scenario.ladder.quality * (1 - self.abandoned)
+        gain = scenario.quality * (1 - self.abandoned)
         return np.argmax(gain - limit * scenario.wait_price * self.excess_wait_ms, axis=1)
 
 
-@runtime_checkable
-class Decider(Protocol):
-    """A policy that weighs chances by expected value: its limit can be tuned, its expectations shown."""
-
-    @property
-    def limit(self) -> float:
-        """How dear waiting is to this policy, as a multiple of the declared price."""
-        ...
-
-    def prospects(self, context: pd.DataFrame, scenario: ImageScenario) -> Prospects:
-        """What it expects of each rendition."""
-        ...
-
-
-def decide_by_value(policy: Decider, context: pd.DataFrame, scenario: ImageScenario) -> np.ndarray:
-    """Name of the rendition with the largest expected value at the policy's limit, shape (rows,)."""
-    best = policy.prospects(context, scenario).best(scenario, policy.limit)
-    return np.asarray(scenario.ladder.names, dtype=object)[best]
-
-
 def image_prospects(
-    source: ChanceSource, context: pd.DataFrame, scenario: ImageScenario, assume: Mapping[str, float]
+    source: ChanceSource, context: pd.DataFrame, scenario: Any, assume: Mapping[str, float]
 ) -> Prospects:
     """Ask a source how long each rendition would take.
 
@@ -105,9 +68,7 @@ def image_prospects(
     WorkbenchError
         Where neither RTT nor throughput is predicted, or the other one is neither predicted nor assumed.
     """
-    shown = source.context(context)
-    _, first, which = np.unique(pd.util.hash_pandas_object(shown, index=False), return_index=True, return_inverse=True)
-    distinct = shown.iloc[first]
+    distinct, which = ask_distinct(source, context)
     times = np.geomspace(scenario.budget_ms, scenario.budget_ms + scenario.cap_ms, TIMES)
     beyond = _chance_load_beyond(source, distinct, scenario, assume, times)[which]
     return Prospects(late=beyond[:, 0], abandoned=beyond[:, -1], excess_wait_ms=np.trapezoid(beyond, times, axis=1))
@@ -116,7 +77,7 @@ def image_prospects(
 def _chance_load_beyond(
     source: ChanceSource,
     context: pd.DataFrame,
-    scenario: ImageScenario,
+    scenario: Any,
     assume: Mapping[str, float],
     times: np.ndarray,
 ) -> np.ndarray:
@@ -126,11 +87,11 @@ def _chance_load_beyond(
     if "downlink_mbps" in source.quantities:
         if "rtt_ms" in source.quantities:
             return _averaged_over_rtt(source, context, scenario, times)
-        rtt_ms = _assumed(known, "rtt_ms")
+        rtt_ms = assumed(known, "rtt_ms")
         slowest = slowest_downlink_mbps(scenario.view_bytes, rtt_ms, times[:, None], scenario.connection_rtts)
         return source.chance_worse(context, "downlink_mbps", slowest.ravel()).reshape(shape)
     if "rtt_ms" in source.quantities:
-        downlink_mbps = _assumed(known, "downlink_mbps")
+        downlink_mbps = assumed(known, "downlink_mbps")
         longest = longest_rtt_ms(scenario.view_bytes, downlink_mbps, times[:, None], scenario.connection_rtts).ravel()
         chance = np.ones((len(context), len(longest)))
         chance[:, longest > 0] = source.chance_worse(context, "rtt_ms", longest[longest > 0])
@@ -141,9 +102,7 @@ def _chance_load_beyond(
     )
 
 
-def _averaged_over_rtt(
-    source: ChanceSource, context: pd.DataFrame, scenario: ImageScenario, times: np.ndarray
-) -> np.ndarray:
+def _averaged_over_rtt(source: ChanceSource, context: pd.DataFrame, scenario: Any, times: np.ndarray) -> np.ndarray:
     rtt_ms = _quantiles(source.chance_worse(context, "rtt_ms", RTT_GRID_MS), RTT_GRID_MS)
     lowest = slowest_downlink_mbps(scenario.view_bytes[0], 0, times[-1], 1)
     highest = slowest_downlink_mbps(scenario.view_bytes[-1], 0, 1, 1)
@@ -183,12 +142,3 @@ def _read_rows(grid: np.ndarray, chance: np.ndarray, thresholds: np.ndarray) -> 
     low, high = chance[row, left], chance[row, left + 1]
     read = low + (position - left) * (high - low)
     return np.where(np.isinf(thresholds), 1.0, read)
-
-
-def _assumed(known: Mapping[str, float], quantity: str) -> float:
-    if quantity not in known:
-        raise WorkbenchError(
-            f"{quantity} is neither measured nor assumed: say what to assume, as in "
-            f"wb.measurements(df, assume={{{quantity!r}: (low, base, high)}}), or in the card's [assume]."
-        )
-    return known[quantity]

@@ -1,111 +1,22 @@
-"""Image policies: rules on a signal, lookup tables, the model, and the truth of the simulated world."""
+"""The rules of image delivery: one rendition for all, rules on a signal, lookup tables.
+
+A rule is a callable: context frame in, one rendition name a row out. Limits are keywords.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Self, cast
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from workbench.datasets.cards import Card
-from workbench.datasets.schema import context_columns, known_context, measured_quantities
 from workbench.datasets.splits import Split
-from workbench.datasets.synthetic_network import true_chance_worse
-from workbench.decisions.decision import call_policy, needs
-from workbench.decisions.images.expected_value import ChanceSource, Prospects, decide_by_value, image_prospects
+from workbench.decisions.chances import OneOption, base_assumptions, fit_tables
+from workbench.decisions.decision import Policy, call_policy, needs
 from workbench.decisions.images.scenario import ImageScenario
 from workbench.decisions.load_time import load_ms
-from workbench.features.network import ChanceTable, count_chances, interpolate_chance, worse_than
-
-SMOOTHINGS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
-
-
-@dataclass(frozen=True)
-class Lookup:
-    """A lookup table: chances counted in training by a few keys, coarse to fine, then decided by expected value.
-
-    Parameters
-    ----------
-    keys : tuple of str
-        Context columns; each level leans on its parent by ``smoothing`` pseudo-rows.
-    smoothing : float
-    limit : float
-    assume : mapping
-        Base values of quantities that were not measured.
-    tables : mapping
-        Quantity to its counts, after :meth:`fit`.
-    """
-
-    keys: tuple[str, ...]
-    smoothing: float = 30.0
-    limit: float = 1.0
-    known_by: str = "first_request"
-    assume: Mapping[str, float] = field(default_factory=dict)
-    tables: Mapping[str, ChanceTable] = field(default_factory=dict, compare=False, repr=False)
-
-    @property
-    def name(self) -> str:
-        """What tables call it."""
-        return f"table by ({', '.join(self.keys)})"
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """Columns that it cannot do without."""
-        return self.keys
-
-    @property
-    def quantities(self) -> tuple[str, ...]:
-        """Quantities that were counted."""
-        return tuple(self.tables)
-
-    @property
-    def kilobytes(self) -> float:
-        """Size of the table as one byte a share, plus its labels, kB."""
-        cells = sum(sum(map(len, t.groups)) * len(t.grid) for t in self.tables.values())
-        labels = sum(len(label.encode()) for t in self.tables.values() for level in t.groups for label in level)
-        return (cells + labels) / 1000
-
-    def fit(self, train: pd.DataFrame) -> Self:
-        """Count on training rows; returns a fitted copy."""
-        frame = known_context(train, self.known_by).join(train[measured_quantities(train)])
-        tables = {quantity: count_chances(frame, self.keys, quantity) for quantity in measured_quantities(train)}
-        return replace(self, tables=tables)
-
-    def smooth(self, validation: pd.DataFrame) -> Self:
-        """Pick the smoothing with the smallest log-loss on other users; returns a copy."""
-        losses = [_table_log_loss(replace(self, smoothing=s), validation) for s in SMOOTHINGS]
-        return replace(self, smoothing=SMOOTHINGS[int(np.argmin(losses))])
-
-    def context(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The columns that its answers depend on."""
-        return known_context(frame, self.known_by)[list(self.keys)]
-
-    def chance_worse(self, context: pd.DataFrame, quantity: str, thresholds: np.ndarray) -> np.ndarray:
-        """Smoothed share of training rows of the view's group that were worse, shape (rows, thresholds)."""
-        table = self.tables[quantity]
-        chance = interpolate_chance(table.grid, table.shares(self.smoothing), np.asarray(thresholds, float), quantity)
-        return chance[table.rows_for(context)]
-
-    def prospects(self, context: pd.DataFrame, scenario: ImageScenario) -> Prospects:
-        """What it expects of each rendition."""
-        return image_prospects(self, context, scenario, self.assume)
-
-    def __call__(self, context: pd.DataFrame, scenario: ImageScenario) -> np.ndarray:
-        return decide_by_value(self, context, scenario)
-
-
-def _table_log_loss(table: Lookup, validation: pd.DataFrame) -> float:
-    """Mean log-loss over the table's own thresholds, all quantities together."""
-    losses = []
-    for quantity, counted in table.tables.items():
-        rows = validation[validation[quantity].notna()]
-        worse = worse_than(rows[quantity].to_numpy(float)[:, None], counted.grid, quantity)
-        chance = table.chance_worse(table.context(rows), quantity, counted.grid).clip(1e-6, 1 - 1e-6)
-        losses.append(-np.log(np.where(worse, chance, 1 - chance)).mean())
-    return float(np.mean(losses))
-
 
 # ms, Mbit/s: net/nqe/network_quality_estimator_params.cc, "default" observations by connection type.
 CHROMIUM_DEFAULTS = {
@@ -122,21 +33,6 @@ CHROMIUM_DEFAULTS = {
 # Lookup tables by keys from coarse to fine; finer groups lean on coarser ones.
 NETWORK_KEYS = ("country", "asn")
 TABLES = (("isp", "region"), NETWORK_KEYS, ("connection_type", "isp"), ("device",))
-
-
-@dataclass(frozen=True)
-class OneRendition:
-    """One rendition for everybody."""
-
-    rendition: str = "medium"
-
-    @property
-    def name(self) -> str:
-        """What tables call it."""
-        return f"always {self.rendition}"
-
-    def __call__(self, context: pd.DataFrame) -> pd.Series:
-        return pd.Series(self.rendition, context.index)
 
 
 @needs("effective_type")
@@ -257,105 +153,15 @@ def _ask(otherwise: str | Callable[..., Any], context: pd.DataFrame, scenario: I
     return np.asarray(call_policy(otherwise, context, scenario), dtype=object)
 
 
-@dataclass(frozen=True)
-class ImagePolicy:
-    """Any source of chances as a policy: the model, or the truth of a simulated world.
+def image_rules(split: Split, known_by: str) -> tuple[Policy, ...]:
+    """The rules of image delivery, from the plainest on; add one here.
 
-    Parameters
-    ----------
-    source : ChanceSource
-    name : str
-    kind : str
-        ``"model"`` or ``"reference"``.
-    limit : float
-    assume : mapping
-        Base values of quantities that were not measured.
+    Tables are counted on ``train`` and smoothed on ``validation``. A rule whose columns are not known on this data is
+    listed too; comparisons print it as "not available".
     """
-
-    source: ChanceSource
-    name: str = "model"
-    kind: str = "model"
-    limit: float = 1.0
-    assume: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def kilobytes(self) -> float | None:
-        """Size of the source where it has one, kB."""
-        return getattr(self.source, "kilobytes", None)
-
-    def prospects(self, context: pd.DataFrame, scenario: ImageScenario) -> Prospects:
-        """What it expects of each rendition."""
-        return image_prospects(self.source, context, scenario, self.assume)
-
-    def __call__(self, context: pd.DataFrame, scenario: ImageScenario) -> np.ndarray:
-        return decide_by_value(self, context, scenario)
-
-
-@dataclass(frozen=True)
-class TrueChance:
-    """The true chances of the simulated world for the context that is known, rebuilt from the world's seed."""
-
-    seed: int
-    planted: bool
-    quantities: tuple[str, ...] = ("rtt_ms", "downlink_mbps")
-
-    def context(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """What a first request tells, whatever else the frame holds."""
-        return known_context(frame, "first_request")
-
-    def chance_worse(self, context: pd.DataFrame, quantity: str, thresholds: np.ndarray) -> np.ndarray:
-        """Exact chance that a quantity is worse than each threshold, shape (rows, thresholds)."""
-        return true_chance_worse(context, quantity, thresholds, seed=self.seed, planted=self.planted)
-
-
-def base_assumptions(card: Card) -> dict[str, float]:
-    """The base values of what a card assumes."""
-    return {quantity: values[1] for quantity, values in card.assume.items()}
-
-
-def true_chance(card: Card) -> ImagePolicy | None:
-    """The reference policy of a simulated card; None where nature does not tell."""
-    if card.generator != "synthetic_network":
-        return None
-    source = TrueChance(seed=card.generate.get("seed", 0), planted=card.generate.get("planted", True))
-    return ImagePolicy(source, name="true chances", kind="reference")
-
-
-def image_rules(split: Split, *, known_by: str | None = None) -> tuple[Callable[..., Any], ...]:
-    """The rules that a model must beat, fitted on a split's train part.
-
-    Parameters
-    ----------
-    split : Split
-        Tables are counted on ``train`` and smoothed on ``validation``.
-    known_by : str, optional
-        Information set; default the card's.
-
-    Returns
-    -------
-    tuple of callables
-        What a team would write anyway, from the plainest on. A rule whose columns are not known on this data is there
-        too; comparisons print it as "not available".
-    """
-    known_by = known_by or split.card.known_by
     assume = base_assumptions(split.card)
-    tables = [_fit_table(Lookup(keys, known_by=known_by, assume=assume), split) for keys in TABLES]
+    tables = fit_tables(split, TABLES, known_by)
     networks = tables[TABLES.index(NETWORK_KEYS)]
-    return (
-        OneRendition("small"),
-        OneRendition("medium"),
-        OneRendition("large"),
-        cast("Callable[..., Any]", EffectiveType()),
-        cast("Callable[..., Any]", ConnectionDefaults()),
-        cast("Callable[..., Any]", ConnectionClass()),
-        cast("Callable[..., Any]", LastMeasurement(assume=assume)),
-        cast("Callable[..., Any]", LastMeasurement(assume=assume, otherwise=networks)),
-        *tables,
-    )
-
-
-def _fit_table(table: Lookup, split: Split) -> Lookup:
-    """Fit and smooth, where its keys are context at all by then."""
-    if not set(table.keys) <= set(context_columns(table.known_by)):
-        return table
-    return table.fit(split.train).smooth(split.validation)
+    signals = [EffectiveType(), ConnectionDefaults(), ConnectionClass()]
+    last = [LastMeasurement(assume=assume), LastMeasurement(assume=assume, otherwise=networks)]
+    return (OneOption("small"), OneOption("medium"), OneOption("large"), *signals, *last, *tables)

@@ -12,8 +12,11 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
+from workbench.decisions.chances import ChanceSource
+from workbench.decisions.images.expected_value import Prospects, image_prospects
 from workbench.errors import WorkbenchError, did_you_mean
 
 WIDTHS = {"small": 160, "medium": 320, "large": 640}
@@ -183,9 +186,6 @@ IMAGES_PER_VIEW = 12
 CONNECTION_RTTS_COLD = 4.0
 CAP_FLOOR_MS = 2000.0
 CAP_BUDGETS = 2.0
-# List price of Amazon CloudFront, first 10 TB a month out to North America and Europe
-# (aws.amazon.com/cloudfront/pricing; the copy read bears no date). Above 5 PB it is a quarter of that.
-USD_PER_GB = 0.085
 
 
 @dataclass(frozen=True)
@@ -240,6 +240,20 @@ class ImageScenario:
         """The same scenario at another budget; a default cap follows the budget, a chosen one stays."""
         chosen = self.cap_ms != default_cap_ms(self.budget_ms)
         return replace(self, budget_ms=budget_ms, cap_ms=self.cap_ms if chosen else math.nan)
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Names of the renditions, smallest first."""
+        return self.ladder.names
+
+    @property
+    def quality(self) -> np.ndarray:
+        """Points of quality a rendition, shape (renditions,)."""
+        return self.ladder.quality
+
+    def prospects(self, source: ChanceSource, context: pd.DataFrame, assume: Mapping[str, float]) -> Prospects:
+        """What to expect of each rendition, by a source of chances."""
+        return image_prospects(source, context, self, assume)
 
     @property
     def wait_price(self) -> float:

@@ -1,19 +1,21 @@
-"""Prefetch replay: a policy decides from context alone; only then do the sessions show which pages were opened."""
+"""Prefetch replay: what became of the pages fetched, in hits, milliseconds and bytes.
+
+One connection, one fetch after the other: fetches of a view start when its own page has loaded, in the order of their
+ranks, each with the whole throughput. What is in flight when the user leaves is finished and delays the next page,
+unless it is that page. The page viewed is taken to load in full even where it was fetched ahead, which understates what
+is saved.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from workbench.datasets.columns import Column
-from workbench.datasets.schema import known_navigation_context
-from workbench.decisions.decision import policy_name
 from workbench.decisions.load_time import load_ms
-from workbench.decisions.prefetch.answers import Proposals, ask_prefetch, check_answer
+from workbench.decisions.prefetch.answers import Proposals, check_answer
 from workbench.decisions.prefetch.cache import Offers, Visits, lay_out, read_visits, settle
 from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.features.pages import encode, next_codes
@@ -111,16 +113,8 @@ HOVER_PRECISION = 0.5
 HOVER_LEAD_MS = 300.0
 
 
-def replay_prefetch(
-    policy: Callable[..., Any] | pd.DataFrame,
-    views: pd.DataFrame,
-    scenario: PrefetchScenario,
-    *,
-    known_by: str = "client_js",
-    extra: Iterable[Column] = (),
-    seed: int = 0,
-) -> pd.DataFrame:
-    """Replay one policy over past sessions, each with a cache of its own.
+def replay_prefetch(answer: pd.DataFrame, views: pd.DataFrame, scenario: PrefetchScenario) -> pd.DataFrame:
+    """Replay an answer over past sessions, each with a cache of its own.
 
     The equivalent plain loop is shown at :func:`workbench.decisions.prefetch.cache.settle`.
 
@@ -129,41 +123,31 @@ def replay_prefetch(
     time, or by the session's end, is unused. Both are credited to the view that fetched. Without a cache a fetch
     serves the very next view only.
 
-    Assumes that people behave the same whatever is fetched, that nothing is cached when a session starts, and what
-    :mod:`workbench.decisions.prefetch.replay` says of milliseconds.
+    Assumes that people behave the same whatever is fetched, that nothing is cached when a session starts, and what the
+    head of this module says of milliseconds.
 
     Parameters
     ----------
-    policy : callable or DataFrame
-        A policy, or what one answered: ``view_id, page, rank``.
+    answer : DataFrame
+        ``view_id, page, rank``.
     views : DataFrame, shape (rows, columns)
         Canonical navigations, whole sessions.
     scenario : PrefetchScenario
-    known_by : str
-        What the policy may see.
-    extra : iterable of Column
-        Further context that the card declares.
-    seed : int
-        Of the cuts at which the policy is asked again, to see whether it reads the future.
 
     Returns
     -------
     DataFrame
         Index of ``views``: ``hits, unused, fetched`` (pages), ``net`` (hits minus the price of the unused),
-        ``saved_ms, contention_ms, fetched_bytes, wasted_bytes, visited_bytes`` (size of the page viewed), ``hit_next``
-        (whether the very next page was a hit), ``navigation`` (whether there is a next page). ``attrs["assumed"]``
-        names what was not measured.
+        ``saved_ms, contention_ms, added_wait_ms`` (contention minus what was saved), ``fetched_bytes, wasted_bytes,
+        visited_bytes`` (size of the page viewed), ``hit_next`` (whether the very next page was a hit), ``navigation``
+        (whether there is a next page). ``attrs["assumed"]`` names what was not measured.
 
     Raises
     ------
     WorkbenchError
-        Where the policy answers wrongly, reads what it may not see, or reads the future.
+        Where the answer is none for these views.
     """
-    name = "fetches"
-    if not isinstance(policy, pd.DataFrame):
-        name, context = policy_name(policy), known_navigation_context(views, known_by, tuple(extra))
-        policy = ask_prefetch(policy, context, scenario, seed=seed)
-    _, loads, offers = _lay_out(policy, views, scenario, name)
+    _, loads, offers = _lay_out(answer, views, scenario)
     return realise_fetches(offers, settle(offers), loads, scenario, views.index)
 
 
@@ -184,7 +168,7 @@ def trace_fetches(answer: pd.DataFrame, views: pd.DataFrame, scenario: PrefetchS
         One row a page fetched, by view and rank: ``view_id, page, rank, hit_view_id`` (the view that opened it in
         time, -1 where none did).
     """
-    proposals, _, offers = _lay_out(answer, views, scenario, "fetches")
+    proposals, _, offers = _lay_out(answer, views, scenario)
     fetched = settle(offers)
     view_id, hit_row = views["view_id"].to_numpy(), offers.hit_row[fetched]
     return pd.DataFrame(
@@ -197,10 +181,8 @@ def trace_fetches(answer: pd.DataFrame, views: pd.DataFrame, scenario: PrefetchS
     )
 
 
-def _lay_out(
-    answer: pd.DataFrame, views: pd.DataFrame, scenario: PrefetchScenario, name: str
-) -> tuple[Proposals, Loads, Offers]:
-    proposals = check_answer(answer, views, scenario.k, name)
+def _lay_out(answer: pd.DataFrame, views: pd.DataFrame, scenario: PrefetchScenario) -> tuple[Proposals, Loads, Offers]:
+    proposals = check_answer(answer, views, scenario.k, "fetches")
     loads = read_loads(views, read_visits(views, scenario), scenario)
     offers = lay_out(loads.visits, proposals.row, proposals.codes(loads.visits.pages), scenario.cache)
     return proposals, loads, offers
@@ -228,6 +210,7 @@ def realise_fetches(
             "net": hits - scenario.unused_price * unused,
             "saved_ms": total(saved_ms),
             "contention_ms": total(contention_ms),
+            "added_wait_ms": total(contention_ms) - total(saved_ms),
             "fetched_bytes": total(size),
             "wasted_bytes": total(size * ~hit),
             "visited_bytes": loads.bytes_of(visits.page),
@@ -294,12 +277,14 @@ def hover(
     sure = realise_fetches(offers, settle(offers), loads, scenario, views.index)
     unused = sure["hits"] * (1 / precision - 1)
     wasted_bytes = unused * sure["visited_bytes"].mean()
+    saved_ms = np.bincount(row, np.minimum(loads.load_ms(row, page), lead_ms), minlength=len(visits))
     return sure.assign(
         unused=unused,
         fetched=sure["hits"] + unused,
         net=sure["hits"] - scenario.unused_price * unused,
-        saved_ms=np.bincount(row, np.minimum(loads.load_ms(row, page), lead_ms), minlength=len(visits)),
+        saved_ms=saved_ms,
         contention_ms=0.0,
+        added_wait_ms=-saved_ms,
         fetched_bytes=sure["fetched_bytes"] + wasted_bytes,
         wasted_bytes=wasted_bytes,
     )
@@ -341,7 +326,7 @@ def summarise_prefetch(
     Parameters
     ----------
     outcomes : DataFrame
-        From ``replay_prefetch``.
+        As from ``replay_prefetch``.
     top : DataFrame, optional
         ``view_id, page, rank`` of at least the three likeliest pages of each view, where the policy has chances.
     views : DataFrame, optional
@@ -473,8 +458,8 @@ def _fetched_at(
 def best_prefetch_limit(frontier: pd.DataFrame, scenario: PrefetchScenario) -> float:
     """The limit with the largest net; among equals the one nearest the break-even, as a ratio.
 
-    Taken outright, without the one-standard-error rule of the image limits: a view's net lies between one hit and the
-    price of ``k`` unused pages, so that no handful of views carries the mean.
+    Without the one-standard-error rule that image delivery takes: a view's net lies between one hit and the price of
+    ``k`` unused pages, so that no handful of views carries the mean.
     """
     net = frontier["net"].to_numpy()
     equal = frontier["limit"].to_numpy()[np.isclose(net, net.max(), rtol=0, atol=1e-12)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from workbench.decisions.images.scenario import USD_PER_GB
+from workbench.decisions.decision import USD_PER_GB
 from workbench.errors import WorkbenchError, check_whole
 
 # Guess.js fetches on 4g what is opened in at least 15 % of the cases (github.com/guess-js/guess, commit 043043e,

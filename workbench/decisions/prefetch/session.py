@@ -1,37 +1,55 @@
-"""An example session, no person's, and what rule and model would have fetched in it."""
+"""An example session, which is nobody's, and what policies would have fetched in it."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from workbench.datasets.columns import Column
 from workbench.datasets.schema import NAVIGATION_HISTORY, known_navigation_context
 from workbench.datasets.sessions import dwell_s, ends_session, has_dwell
 from workbench.datasets.splits import FEWEST_USERS, users_of
 from workbench.decisions.prefetch.replay import trace_fetches
-from workbench.studies.prefetch_stage import PrefetchStage, PrefetchViews, answer_of
+
+Ask = tuple[Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame], Any]
 
 LONGEST = 6  # views
 RARE = "a rare page"  # one that fewer than 20 users (or sessions) viewed
 
 
-def replay_typical_session(stage: PrefetchStage) -> pd.DataFrame:
-    """Replay rule and model in a session put together from steps that many people took.
+def replay_example_session(
+    train: pd.DataFrame, cluster: str, known_by: str, extra: Sequence[Column], ask: Mapping[str, Ask], seed: int
+) -> pd.DataFrame:
+    """Replay policies in a session put together from steps that many users took.
+
+    Parameters
+    ----------
+    train : DataFrame
+        Canonical navigations that the session is drawn from.
+    cluster : str
+        Column that tells users apart.
+    known_by : str
+        What policies may see, with the card's own context columns in ``extra``.
+    ask : mapping
+        Who to a callable: from frame and context of the session to ``view_id, page, rank``, and the scenario.
+    seed : int
 
     Returns
     -------
     DataFrame
-        One row a view: ``page``, ``at_s`` (seconds since the session began; NaN where no dwell is known), and for
-        ``rule`` and ``model`` each ``<who>_pages`` (what the view fetches, a list), ``<who>_hits`` (which of them are
-        opened in time, a list). Pages that fewer than 20 users (or sessions) viewed are not named.
+        One row a view: ``page``, ``at_s`` (seconds since the session began; NaN where no dwell is known), and for each
+        ``who`` ``<who>_pages`` (what the view fetches, a list), ``<who>_hits`` (which of them are opened in time, a
+        list). Pages that fewer than 20 users (or sessions) viewed are not named.
     """
-    session = typical_session(stage.split.train, stage.split.cluster, seed=stage.split.seed)
-    context = known_navigation_context(session, stage.model.known_by, stage.split.card.context)
-    views = PrefetchViews(session, context, np.zeros(len(session), np.int64))
-    known = _crowded_pages(stage.split.train, stage.split.cluster)
+    session = example_session(train, cluster, seed=seed)
+    context = known_navigation_context(session, known_by, extra)
+    known = _common_pages(train, cluster)
     table = pd.DataFrame({"page": _named(session["page"], known), "at_s": _seconds(session)})
-    for who, policy in (("rule", stage.best_rule), ("model", stage.ours)):
-        fetched = trace_fetches(answer_of(policy, views, stage.scenario), session, stage.scenario)
+    for who, (answer_of, scenario) in ask.items():
+        fetched = trace_fetches(answer_of(session, context), session, scenario)
         hit = fetched[fetched["hit_view_id"] >= 0]
         for what, rows in (("pages", fetched), ("hits", hit)):
             lists = rows.groupby("view_id")["page"].agg(lambda pages: _named(pages, known))
@@ -39,10 +57,10 @@ def replay_typical_session(stage: PrefetchStage) -> pd.DataFrame:
     return table
 
 
-def typical_session(train: pd.DataFrame, cluster: str, *, seed: int = 0) -> pd.DataFrame:
+def example_session(train: pd.DataFrame, cluster: str, *, seed: int = 0) -> pd.DataFrame:
     """Draw a session from counts: a first page and steps that at least 20 users (or sessions) took each.
 
-    It is nobody's session. What is known beside the pages is what most views have; the person has no history.
+    It is nobody's session. What is known beside the pages is what most views have; the user has no history.
 
     Parameters
     ----------
@@ -61,8 +79,8 @@ def typical_session(train: pd.DataFrame, cluster: str, *, seed: int = 0) -> pd.D
     page, people = train["page"].cat.codes.to_numpy(), users_of(train, cluster)
     first = (train["position"] == 0).to_numpy()
     goes_on = ~ends_session(train)[:-1]
-    steps = _crowded(page[:-1][goes_on], page[1:][goes_on], people[:-1][goes_on])
-    starts = _crowded(np.zeros(first.sum(), np.int64), page[first], people[first])
+    steps = _common_steps(page[:-1][goes_on], page[1:][goes_on], people[:-1][goes_on])
+    starts = _common_steps(np.zeros(first.sum(), np.int64), page[first], people[first])
     path: list[int] = []
     options = starts
     while len(path) < LONGEST and len(options := options[~options["to"].isin(path)]):
@@ -71,17 +89,17 @@ def typical_session(train: pd.DataFrame, cluster: str, *, seed: int = 0) -> pd.D
     return _as_views(path or [int(pd.Series(page).mode()[0])], train)
 
 
-def _crowded(begin: np.ndarray, end: np.ndarray, people: np.ndarray) -> pd.DataFrame:
+def _common_steps(begin: np.ndarray, end: np.ndarray, people: np.ndarray) -> pd.DataFrame:
     """Steps that enough people took: ``from, to, times``."""
     steps = pd.DataFrame({"from": begin, "to": end, "who": people})
     times = steps.groupby(["from", "to"]).size().rename("times")
-    crowd = steps.drop_duplicates().groupby(["from", "to"]).size()
-    return times[crowd >= FEWEST_USERS].reset_index()
+    users = steps.drop_duplicates().groupby(["from", "to"]).size()
+    return times[users >= FEWEST_USERS].reset_index()
 
 
-def _crowded_pages(train: pd.DataFrame, cluster: str) -> set[str]:
-    crowd = pd.Series(users_of(train, cluster)).groupby(train["page"].cat.codes.to_numpy()).nunique()
-    return set(train["page"].cat.categories[crowd.index[crowd >= FEWEST_USERS]])
+def _common_pages(train: pd.DataFrame, cluster: str) -> set[str]:
+    users = pd.Series(users_of(train, cluster)).groupby(train["page"].cat.codes.to_numpy()).nunique()
+    return set(train["page"].cat.categories[crowd.index[users >= FEWEST_USERS]])
 
 
 def _named(pages: pd.Series, known: set[str]) -> list[str]:

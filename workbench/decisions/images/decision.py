@@ -1,0 +1,154 @@
+"""Image delivery: which rendition of the images to send, by predicted network quality."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workbench.datasets.schema import has_signal, known_context
+from workbench.datasets.splits import Split
+from workbench.decisions.chances import OneOption, base_assumptions
+from workbench.decisions.decision import Axis, Change, Grid, Plan, Policy, Situations, Unit
+from workbench.decisions.images import explorer, report
+from workbench.decisions.images.replay import ImageFigures, quality_at_wait, rendition_payoffs, summarise_images
+from workbench.decisions.images.rules import EffectiveType, image_rules
+from workbench.decisions.images.scenario import ImageScenario
+from workbench.decisions.load_time import longest_rtt_ms, slowest_downlink_mbps
+from workbench.decisions.options import OptionDecision, Payoffs
+from workbench.evidence.calibration import measure_calibration
+from workbench.evidence.verdict import slowest_fifth
+
+HEADROOM_BUDGETS_MS = (500.0, 1000.0, 1500.0, 2000.0, 3000.0, 4000.0)
+CALIBRATION_BUDGETS = (0.5, 1.0, 2.0)
+
+
+@dataclass(frozen=True)
+class ImageDetail:
+    """What only a comparison of image delivery has.
+
+    ``signal_free_share`` is the share of all views that come without a signal; ``calibration_by_budget`` judges the
+    model's chances that each rendition is late, a row a budget and rendition; ``slow`` and ``fast`` are the compared
+    views of the slowest and the fastest fifth of users (boolean, shape (rows,)).
+    """
+
+    signal_free_share: float
+    headroom_by_budget: Mapping[float, float]
+    quality_at_rules_wait: float | None
+    calibration_by_budget: pd.DataFrame = field(repr=False)
+    slow: np.ndarray = field(repr=False)
+    fast: np.ndarray = field(repr=False)
+
+
+class Images(OptionDecision):
+    """Which rendition of the images to send."""
+
+    name = "images"
+    title = "IMAGE DELIVERY"
+    unit = Unit("points", "points a view", 1.0, 1)
+    margin = 1.0  # points
+    scenario_type = ImageScenario
+    axes = (
+        Axis("added_wait_ms", "Waiting beyond the budget (ms a view)", digits=0),
+        Axis("quality", "Quality (points)"),
+    )
+    stop = "late images rise"
+    option_column = "rendition"
+    more, less, does = "the model sends larger images", "the model sends smaller images", "sends"
+    report = report
+
+    def payoffs(self, frame: pd.DataFrame, scenario: ImageScenario, assume: Mapping[str, float]) -> Payoffs:
+        """Load time, wait, quality and net of every rendition."""
+        return rendition_payoffs(frame, scenario, assume)
+
+    def edges(self, quantity: str, usual: Mapping[str, float], scenario: ImageScenario) -> np.ndarray:
+        """Value of a quantity at which each rendition is just in time."""
+        view_bytes, within, rtts = scenario.view_bytes, scenario.budget_ms, scenario.connection_rtts
+        if quantity == "downlink_mbps":
+            return slowest_downlink_mbps(view_bytes, usual["rtt_ms"], within, rtts)
+        if quantity == "rtt_ms":
+            return longest_rtt_ms(view_bytes, usual["downlink_mbps"], within, rtts)
+        return np.full(len(view_bytes), within)
+
+    def prices_aside(self, scenario: ImageScenario) -> ImageScenario:
+        """Chances do not depend on what waiting costs."""
+        return replace(scenario, cancelling_wait_ms=1.0)
+
+    def slowness(self, given: Payoffs) -> np.ndarray:
+        """Load time of the smallest rendition."""
+        return given["load_ms"][:, 0]
+
+    def rules(self, split: Split, known_by: str | None = None, without: Sequence[str] = ()) -> tuple[Policy, ...]:
+        """One rendition for all, rules on a signal, lookup tables."""
+        return image_rules(split, known_by or split.card.known_by)
+
+    def today(self, split: Split) -> Policy:
+        """NetInfo's effective type where the data have it, else the middle rendition."""
+        has_class = any("effective_type" in part and part["effective_type"].notna().any() for _, part in split.parts())
+        return EffectiveType() if has_class else OneOption("medium")
+
+    def figures(
+        self, outcomes: pd.DataFrame, situations: Situations, scenario: ImageScenario, expected: Any = None
+    ) -> ImageFigures:
+        """Means over views, quantiles of load time."""
+        return summarise_images(outcomes, self.slowest(situations, scenario), scenario)
+
+    def scenario_changes(self, plan: Plan) -> Iterator[Change]:
+        """Half and double the budget and the cap, a quarter and four times the delay that cancels large images."""
+        scenario = plan.scenario
+
+        def under(group: str, name: str, other: ImageScenario) -> Change:
+            return Change(group, name, replace(plan, scenario=other), refit=False)
+
+        for factor in (0.5, 2.0):
+            budget = factor * scenario.budget_ms
+            yield under("budget", f"{budget / 1000:g} s", scenario.with_budget(budget))
+        for factor in (0.25, 4.0):
+            wait = factor * scenario.cancelling_wait_ms
+            yield under("delay price", f"{wait:g} ms", replace(scenario, cancelling_wait_ms=wait))
+        for factor in (0.5, 2.0):
+            capped = replace(scenario, cap_ms=factor * scenario.cap_ms)
+            yield under("abandoned after", f"{capped.cap_ms / 1000:g} s", capped)
+
+    def detail(self, results: Sequence[Any], settled: Any, test: Situations) -> ImageDetail:
+        """Views without a signal, headroom and calibration by budget, the slowest and the fastest fifth."""
+        scenario, split = settled.scenario, settled.split
+        model, rule = (next(r for r in results if r.policy is policy) for policy in (settled.ours, settled.best_rule))
+        reached = quality_at_wait(model.frontier, rule.figures.excess_wait_ms)
+        budgets = sorted({*HEADROOM_BUDGETS_MS, float(scenario.budget_ms)})
+        signals = [has_signal(known_context(part, test.known_by, split.card.context)) for _, part in split.parts()]
+        return ImageDetail(
+            signal_free_share=float(1 - pd.concat(signals).mean()),
+            headroom_by_budget={budget: self._headroom_at(scenario.with_budget(budget), test) for budget in budgets},
+            quality_at_rules_wait=None if reached is None else reached - rule.figures.quality,
+            calibration_by_budget=self._calibration_by_budget(settled.ours, test, scenario),
+            slow=self.slowest(test, scenario),
+            fast=slowest_fifth(-self.slowness(test.given), test.users),
+        )
+
+    def _headroom_at(self, scenario: ImageScenario, test: Situations) -> float:
+        there = self.under(test, scenario)
+        return self.headroom(pd.DataFrame(), there, scenario)
+
+    def _calibration_by_budget(self, ours: Policy, test: Situations, scenario: ImageScenario) -> pd.DataFrame:
+        """How good the model's chances are that each rendition is late, at half, once and twice the budget."""
+        rows = []
+        for factor in CALIBRATION_BUDGETS:
+            at = scenario.with_budget(factor * scenario.budget_ms)
+            late = self.payoffs(test.frame, at, base_assumptions(test.card))["late"]
+            expected = self.weigh(ours, test, at)
+            assert expected is not None  # the model weighs chances
+            for i, rendition in enumerate(at.options):
+                measured = measure_calibration(late[:, i], expected.late[:, i])
+                rows.append({"budget_ms": at.budget_ms, "rendition": rendition} | asdict(measured))
+        return pd.DataFrame(rows)
+
+    def grid(self, result: Any) -> Grid:
+        """Budgets and delay prices."""
+        return explorer.grid(result)
+
+
+DECISION = Images()

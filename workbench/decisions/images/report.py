@@ -1,0 +1,219 @@
+"""The rows and sentences of a report that are image delivery's own. Numbers in, words out."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from workbench.datasets.schema import count_lost, label, measured_quantities, unit
+from workbench.decisions.decision import Found
+from workbench.decisions.images.replay import ImageFigures
+
+event = "the large images are late"
+
+
+def headline(result: Found) -> str:
+    """What the first line asks for."""
+    return f"images should be there in {_seconds(result.scenario.budget_ms)}"
+
+
+def key_figures(figures: ImageFigures) -> dict[str, str]:
+    """One policy of 1,000 views, in words of the person who decides."""
+    return {
+        "large images": f"{1000 * figures.large_share:,.0f}",
+        "late": f"{1000 * figures.late_share:,.0f}",
+        "wait, slowest fifth": f"{figures.slowest_fifth_wait_ms:,.0f} ms",
+        "MB sent": f"{figures.mb_per_1000:,.0f}",
+    }
+
+
+def policy_row(figures: ImageFigures, every_column: bool) -> dict[str, str]:
+    """One policy in the table of all: six columns, or every one."""
+    row = {
+        "net": f"{figures.net:.2f}",
+        "large %": f"{100 * figures.large_share:.1f}",
+        "late %": f"{100 * figures.late_share:.1f}",
+        "extra wait": f"{figures.excess_wait_ms:,.0f} ms",
+        "slowest fifth": f"{figures.slowest_fifth_wait_ms:,.0f} ms",
+        "MB per 1,000": f"{figures.mb_per_1000:,.0f}",
+    }
+    if every_column:
+        row |= {
+            "quality": f"{figures.quality:.1f}",
+            "load p50": _arrives(figures.load_ms_p50),
+            "load p75": _arrives(figures.load_ms_p75),
+            "load p95": _arrives(figures.load_ms_p95),
+        }
+    return row
+
+
+def _arrives(load_ms: float) -> str:
+    """A quantile of load time; where that many probes were lost, their images never come."""
+    return f"{load_ms:,.0f} ms" if math.isfinite(load_ms) else "never"
+
+
+def views_sentence(result: Found) -> str:
+    """Which views are counted."""
+    share = result.detail.signal_free_share
+    if share == 1:
+        return "All decisions here are made before the network is known."
+    return f"Counted are the {100 * share:.0f} % of views that come before the network is known."
+
+
+def who_waits(result: Found) -> str:
+    """Whose waiting the safety check looks at."""
+    return f"the slowest fifth of {result.people}"
+
+
+def findings(result: Found) -> dict[str, str]:
+    """One sentence for each heading that is the decision's own."""
+    late = result.calibration.share
+    calibration = _calibration_finding(result)
+    return {
+        "data": f"{_medians(result)}; the large images would be late in {100 * late:.0f} % of views",
+        "netinfo": _netinfo_finding(result),
+        "model": calibration,
+        "calibration": calibration,
+        "frontier": _frontier_finding(result.detail.quality_at_rules_wait),
+    }
+
+
+def _frontier_finding(gain: float | None) -> str:
+    if gain is None:
+        return "The model's frontier does not reach the waiting of the best rule"
+    if abs(gain) < 0.05:
+        return "At the waiting of the best rule, the model reaches the same quality"
+    return f"At the waiting of the best rule, the model {'gains' if gain > 0 else 'loses'} {abs(gain):.1f} points"
+
+
+def _medians(result: Found) -> str:
+    frame, card = result.split.train, result.split.card
+    text = ", ".join(
+        f"median {label(name, card)} {frame[name].median():,.0f} {unit(name)}" for name in measured_quantities(frame)
+    )
+    return text[:1].upper() + text[1:]
+
+
+def _netinfo_finding(result: Found) -> str:
+    frame = result.split.train
+    if "effective_type" not in frame or frame["effective_type"].isna().all():
+        return "This data has no NetInfo value: only the context predicts the network"
+    known = frame["effective_type"].dropna()
+    return (
+        f'NetInfo says "4g" for {100 * (known == "4g").mean():.0f} % of the views that carry it, and nothing for '
+        f"{100 * (1 - len(known) / len(frame)):.0f} % of all views"
+    )
+
+
+def _calibration_finding(result: Found) -> str:
+    bins = result.reliability
+    expected = float((bins["chance"] * bins["rows"]).sum() / bins["rows"].sum())
+    return (
+        f"The model predicted that the large images are late in {100 * expected:.0f} % of views; "
+        f"they were in {100 * result.calibration.share:.0f} %"
+    )
+
+
+def assumptions(result: Found) -> list[str]:
+    """What the figures rest on, beyond what every decision says."""
+    scenario = result.scenario
+    sentences = [
+        f"A view loads {scenario.images_per_view} images and should have them in {_seconds(scenario.budget_ms)}; a "
+        f"delay of {scenario.cancelling_wait_ms:g} ms beyond that makes large images not worth it, and after "
+        f"{_seconds(scenario.cap_ms)} the view is abandoned.",
+        f"Load time is {scenario.connection_rtts:g} round trips plus the bytes at the measured throughput.",
+        *_assumed_sentences(result),
+        *_signal_sentences(result),
+        *_lost_sentence(result),
+        "Limits were picked on validation: among limits within one standard error of the best, the one nearest the "
+        "declared price.",
+    ]
+    if {"rtt_ms", "downlink_mbps"} <= set(result.model.quantities):
+        sentences.append("Round-trip time and throughput are taken as independent given the context.")
+    return sentences
+
+
+def _signal_sentences(result: Found) -> list[str]:
+    mask, train = result.split.mask, result.split.train
+    share = f"{100 * result.detail.signal_free_share:.0f} %"
+    sentences = [f"{share} of all views come without a signal: no NetInfo value, no measurement younger than 600 s."]
+    if mask is None and "last_age_s" not in train:
+        sentences.append("This data has no signal, so none was masked.")
+    elif mask is None:
+        sentences.append("No signal was masked.")
+    else:
+        biased = ", slow ones more often" if mask.slow_biased else ""
+        first = " and from first views" if mask.first_views else ""
+        sentences.append(
+            f"The signal was removed from {100 * mask.users:.0f} % of users{biased}{first}; what masked users measured "
+            "is not used for training."
+        )
+    if "last_age_s" in train:
+        sentences.append("Earlier measurements of the same user are known, unless masked.")
+    return sentences
+
+
+def _lost_sentence(result: Found) -> list[str]:
+    views = sum(len(part) for _, part in result.split.parts())
+    lost = sum(count_lost(part) for _, part in result.split.parts())
+    if not lost:
+        return []
+    return [
+        f"In {100 * lost / views:.1f} % of views ({lost:,}) the probe was lost: they count as abandoned whatever is "
+        "sent. Leaving them out would be survivorship bias."
+    ]
+
+
+def _assumed_sentences(result: Found) -> list[str]:
+    frame, scenario, card = result.split.train, result.scenario, result.split.card
+    sentences = []
+    for quantity, (low, base, high) in card.assume.items():
+        if quantity in frame:
+            continue
+        sentences.append(
+            f"No {label(quantity, card)} was measured: {base:g} {unit(quantity)} is assumed (low {low:g}, "
+            f"high {high:g})."
+        )
+        if quantity == "rtt_ms" and scenario.connection_rtts * base >= scenario.budget_ms:
+            sentences.append("The assumed round trips alone take the whole budget.")
+    if "rtt_ms" in frame:
+        share = float((scenario.connection_rtts * frame["rtt_ms"] > scenario.budget_ms).mean())
+        if share >= 0.01:
+            sentences.append(f"In {100 * share:.0f} % of views the round trips alone take longer than the budget.")
+    return sentences
+
+
+def _seconds(milliseconds: float) -> str:
+    return f"{milliseconds / 1000:.1f} s" if milliseconds % 1000 == 0 else f"{milliseconds / 1000:g} s"
+
+
+def to_dict(result: Found) -> dict[str, dict[str, Any]]:
+    """What ``--json`` adds about data, evidence, frontier and model."""
+    detail, table = result.detail, result.detail.calibration_by_budget
+    by_budget = [{"budget_ms": budget, "net": net} for budget, net in detail.headroom_by_budget.items()]
+    return {
+        "data": {
+            "lost_probes": sum(count_lost(part) for _, part in result.split.parts()),
+            "signal_free_share": detail.signal_free_share,
+        },
+        "evidence": {"quality_at_rules_wait": detail.quality_at_rules_wait},
+        "frontier": {"headroom_by_budget": by_budget},
+        "model": {"calibration_by_budget": table.astype(object).where(table.notna(), None).to_dict("records")},
+    }
+
+
+def tables(result: Found) -> dict[str, pd.DataFrame]:
+    """What perfect knowledge gains by budget, and whether predicted chances hold; cells are text."""
+    by_budget = {f"{at / 1000:g} s": f"{net:.1f}" for at, net in result.detail.headroom_by_budget.items()}
+    table = result.detail.calibration_by_budget
+    late = [f"{100 * share:.0f} %" for share in table["share"]]
+    slope, intercept = (["" if pd.isna(x) else f"{x:.2f}" for x in table[name]] for name in ("slope", "intercept"))
+    rows = [f"{row.budget_ms / 1000:g} s, {row.rendition}" for row in table.itertuples()]
+    return {
+        "headroom": pd.DataFrame([by_budget], index=pd.Index(["points to win"], name="budget")),
+        "calibration": pd.DataFrame(
+            {"late": late, "slope": slope, "intercept": intercept}, index=pd.Index(rows, name="budget, images")
+        ),
+    }

@@ -1,0 +1,491 @@
+"""Decisions that pick one of a few options in each view, by predicted network quality.
+
+Image delivery is one; the start bitrate of a video would be another. Such a decision says for itself what its options
+are (``scenario.options``), what each brings about (:meth:`OptionDecision.payoffs`), what a source of chances expects of
+each (``scenario.prospects``), and how that is reported; all else is written here.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workbench.datasets.cards import Card
+from workbench.datasets.history import Mask, has_time
+from workbench.datasets.schema import (
+    BY_NAME,
+    LEVELS,
+    MEASURED,
+    SIGNALS,
+    context_columns,
+    has_signal,
+    known_context,
+    measured_quantities,
+    saves_data,
+)
+from workbench.datasets.splits import Split, card_of, split_by_time, split_by_user, users_of
+from workbench.decisions import option_explain
+from workbench.decisions.chances import ChancePolicy, Prospects, Weighs, assumed, base_assumptions, true_chance
+from workbench.decisions.decision import (
+    Change,
+    Contrast,
+    Decision,
+    Explained,
+    Plan,
+    Policy,
+    Shuffled,
+    Situations,
+    at_limit,
+    call_policy,
+    information_changes,
+    missing_columns,
+    policy_name,
+    seed_changes,
+)
+from workbench.errors import WorkbenchError, did_you_mean
+from workbench.evidence.segments import level_names, two_levels
+from workbench.evidence.verdict import slowest_fifth
+from workbench.models.network_quality import NetworkQuality, train_network_quality
+
+# How expensive a failure is to a policy, as a multiple of the declared price; 1 is the price itself.
+LIMITS = np.geomspace(1 / 8, 8, 25)
+EVERYTHING = "native_app"  # references may read whatever the source tells, whenever it is known
+NETWORK = ("asn", "isp")
+USER_AGENT = ("os_family", "os_major", "browser", "browser_major", "device")
+TECHNOLOGY, MOST_TECHNOLOGIES = "access_technology", 8
+HOUR_BANDS = {"00-05 h": 6, "06-11 h": 12, "12-17 h": 18, "18-23 h": 24}  # up to
+
+Payoffs = Mapping[str, np.ndarray]
+
+
+class OptionDecision(Decision):
+    """What decisions about one option a view have in common.
+
+    Attributes
+    ----------
+    option_column : str
+        What outcomes call the number of the option.
+    more, less : str
+        What the model does where it picks a more, or a less, demanding option than the rule.
+    does : str
+        The verb: ``"sends"``.
+    """
+
+    table = "measurements"
+    train_call = "wb.train_network_quality(split)"
+    option_column: str
+    more: str
+    less: str
+    does: str
+
+    # ------------------------------------------------------------------------------ what each decision adds
+
+    @abstractmethod
+    def payoffs(self, frame: pd.DataFrame, scenario: Any, assume: Mapping[str, float]) -> Payoffs:
+        """What each option would bring about in each view.
+
+        Returns
+        -------
+        mapping of ndarray, shape (rows, options)
+            ``net, added_wait_ms, quality, late`` at least; every name becomes a column of the outcomes.
+        """
+
+    @abstractmethod
+    def edges(self, quantity: str, usual: Mapping[str, float], scenario: Any) -> np.ndarray:
+        """Value of a quantity at which each option is just in time, others at their usual values; shape (options,)."""
+
+    @abstractmethod
+    def scenario_changes(self, plan: Plan) -> Iterable[Change]:
+        """Rows of the sensitivity figure that change the scenario alone."""
+
+    def prices_aside(self, scenario: Any) -> Any:
+        """The scenario without what chances do not depend on: the key under which they are remembered."""
+        return scenario
+
+    def slowness(self, given: Payoffs) -> np.ndarray:
+        """What the slowest users are slowest by, a view, whatever the policy: shape (rows,)."""
+        return given["added_wait_ms"][:, 0]
+
+    # ------------------------------------------------------------------------------------ from data to model
+
+    def scenario(self, card: Card, scenario: Any = None) -> Any:
+        """The scenario given, else the default."""
+        return scenario or self.scenario_type()
+
+    def check(self, frame: pd.DataFrame) -> None:
+        """Refuse data without round-trip time and throughput.
+
+        Raises
+        ------
+        WorkbenchError
+        """
+        if not {"rtt_ms", "downlink_mbps"} & set(measured_quantities(frame)):
+            raise WorkbenchError(
+                f"{self.title.lower()} is decided by rtt_ms or downlink_mbps; neither was measured here, so "
+                f"{self.name} cannot be decided on this data."
+            )
+
+    def plan(self, views: pd.DataFrame, scenario: Any, seed: int) -> Plan:
+        """By time where there is time, masked where there is a signal."""
+        known_by, timed = card_of(views).known_by, has_time(views)
+        visible = [name for name in SIGNALS if name in context_columns(known_by) and name in views]
+        shows_netinfo = "user_id" in views and bool(views[visible].notna().any().any())
+        return Plan(
+            scenario=scenario,
+            seed=seed,
+            split="time" if timed else "user",
+            mask=Mask(seed=seed) if timed or shows_netinfo else None,
+            known_by=known_by,
+        )
+
+    def prepare(self, views: pd.DataFrame, plan: Plan) -> Split:
+        """Leave out what nobody has, set what is assumed, mask, add history, split."""
+        card = card_of(views)
+        place = {"low": 0, "base": 1, "high": 2}[plan.assume]
+        assume = {quantity: (values[0], values[place], values[2]) for quantity, values in card.assume.items()}
+        frame = views.drop(columns=[name for name in plan.without if name in views])
+        frame.attrs |= {"card": replace(card, assume=assume, known_by=plan.known_by)}
+        if plan.split == "time":
+            return split_by_time(frame, plan.seed, mask=plan.mask, history=plan.history)
+        cluster = "user_id" if plan.split == "user" else plan.split
+        return split_by_user(frame, plan.seed, mask=plan.mask, history=plan.history, cluster=cluster)
+
+    def train(self, split: Split, plan: Plan) -> NetworkQuality:
+        """The network-quality model."""
+        return train_network_quality(split, known_by=plan.known_by, seed=plan.seed)
+
+    def model_policy(self, model: Any, card: Card) -> Policy:
+        """The model by expected value, at the declared price; a policy that holds one stays as it is."""
+        if isinstance(model, ChancePolicy):
+            return model
+        if not isinstance(model, NetworkQuality):
+            raise WorkbenchError(
+                f"{self.name} takes a trained network-quality model, as from {self.train_call}, or its policy in a "
+                f"comparison, result.of('model').policy; got {str(model)[:80]}."
+            )
+        return ChancePolicy(model, assume=base_assumptions(card))
+
+    def truth(self, card: Card) -> Policy | None:
+        """True chances of the simulated world."""
+        return true_chance(card)
+
+    # ---------------------------------------------------------------------------------- deciding and replaying
+
+    def situations(self, part: pd.DataFrame, card: Card, cluster: str, known_by: str, scenario: Any) -> Situations:
+        """The views of a part that come without a signal.
+
+        Raises
+        ------
+        WorkbenchError
+            Where there is none.
+        """
+        context = known_context(part, known_by, card.context)
+        signal_free = ~has_signal(context)
+        frame = part[signal_free]
+        if not len(frame):
+            raise WorkbenchError(
+                f"{card.name}: every view shows a signal by {known_by}, so none is left to predict for. Take an "
+                "earlier known_by, such as first_request."
+            )
+        people = f"{cluster.removesuffix('_id')}s" if cluster in frame else "views"
+        return Situations(
+            frame=frame,
+            context=context[signal_free],
+            users=users_of(frame, cluster),
+            people=people,
+            card=card,
+            known_by=known_by,
+            given=self.payoffs(frame, scenario, base_assumptions(card)),
+        )
+
+    def under(self, situations: Situations, scenario: Any) -> Situations:
+        """The same views, every option paid under another scenario."""
+        given = self.payoffs(situations.frame, scenario, base_assumptions(situations.card))
+        return replace(situations, given=given)
+
+    def later_context(self, situations: Situations) -> Situations:
+        """With columns that are known later than the comparison's."""
+        context = known_context(situations.frame, EVERYTHING, situations.card.context)
+        return replace(situations, context=context, answers={})
+
+    def why_unavailable(self, policy: Policy, situations: Situations) -> str:
+        """A column that is not known by then, or never."""
+        return missing_columns(policy, situations.context, situations.known_by)
+
+    def ask(self, policy: Policy, situations: Situations, scenario: Any) -> np.ndarray:
+        """Numbers of the options, 0 the least demanding: int, shape (rows,). Save-Data always gets that one."""
+        expected = self.weigh(policy, situations, scenario)
+        if expected is None:
+            return decide(policy, situations.context, scenario)
+        return self.at_limit(expected, situations, scenario, policy.limit)  # type: ignore[attr-defined]
+
+    def at_limit(self, expected: Prospects, situations: Situations, scenario: Any, limit: float) -> np.ndarray:
+        """Numbers of the options with the largest expected value at a limit."""
+        return np.where(saves_data(situations.context), 0, expected.best(scenario, limit))
+
+    def weigh(self, policy: Policy, situations: Situations, scenario: Any) -> Prospects | None:
+        """What to expect of each option, for policies that weigh chances."""
+        if not isinstance(policy, Weighs):
+            return None
+        return situations.remember(
+            policy, self.prices_aside(scenario), lambda: policy.prospects(situations.context, scenario)
+        )
+
+    def tune(self, policy: Policy, situations: Situations, scenario: Any) -> Policy:
+        """The limit with the largest net; among those that cannot be told from it, the one nearest the declared price.
+
+        "Cannot be told" is the one-standard-error rule (Breiman et al. 1984; Hastie et al. 2009, section 7.10), with the
+        error of the paired difference clustered by user. Taking the largest outright follows the noise of a few slow
+        views.
+        """
+        expected = self.weigh(policy, situations, scenario)
+        if expected is None:
+            return policy
+        row, net = np.arange(len(situations)), situations.given["net"]
+        nets = np.array([net[row, self.at_limit(expected, situations, scenario, limit)] for limit in LIMITS])
+        short = nets[np.argmax(nets.mean(axis=1))] - nets
+        settled = [difference.mean() <= _clustered_error(difference, situations.users) for difference in short]
+        return at_limit(policy, float(LIMITS[settled][np.argmin(np.abs(np.log(LIMITS[settled])))]))
+
+    def outcomes(self, answer: np.ndarray, situations: Situations, scenario: Any) -> pd.DataFrame:
+        """The option taken and what it brought about, one row a view."""
+        row = np.arange(len(answer))
+        columns = {name: values[row, answer] for name, values in situations.given.items()}
+        return pd.DataFrame({self.option_column: answer, **columns}, index=situations.frame.index)
+
+    def hindsight(self, situations: Situations, scenario: Any) -> np.ndarray:
+        """The best option at each view's measured values, ties to the smaller; Save-Data gets the smallest."""
+        return np.where(saves_data(situations.context), 0, np.argmax(situations.given["net"], axis=1))
+
+    # ------------------------------------------------------------------------------------------------ evidence
+
+    def frontier(
+        self, expected: Prospects, situations: Situations, scenario: Any, limits: np.ndarray | None = None
+    ) -> pd.DataFrame:
+        """Quality against waiting as the limit moves."""
+        row, given = np.arange(len(situations)), situations.given
+        points = []
+        for limit in LIMITS if limits is None else limits:
+            answer = self.at_limit(expected, situations, scenario, limit)
+            points.append([limit, *(given[name][row, answer].mean() for name in ("quality", "added_wait_ms", "net"))])
+        return pd.DataFrame(points, columns=["limit", "quality", "added_wait_ms", "net"])
+
+    def trade(
+        self, expected: Prospects, situations: Situations, scenario: Any, limits: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Waiting and quality of each view at each limit."""
+        row, given = np.arange(len(situations)), situations.given
+        for limit in limits:
+            answer = self.at_limit(expected, situations, scenario, limit)
+            yield given["added_wait_ms"][row, answer], given["quality"][row, answer]
+
+    def slowest(self, situations: Situations, scenario: Any) -> np.ndarray:
+        """Views of the slowest fifth of users, by the least demanding option."""
+        return slowest_fifth(self.slowness(situations.given), situations.users)
+
+    def wait_ms(self, outcomes: pd.DataFrame, situations: Situations, scenario: Any) -> np.ndarray:
+        """Waiting beyond what the scenario allows."""
+        return outcomes["added_wait_ms"].to_numpy()
+
+    def headroom(self, hindsight: pd.DataFrame, situations: Situations, scenario: Any) -> float:
+        """Net of the best option in each view minus net of the best option for all, a view."""
+        net = situations.given["net"][~saves_data(situations.context)]
+        if not len(net):
+            return 0.0
+        return float((net.max(axis=1).mean() - net.mean(axis=0).max()) * len(net) / len(situations))
+
+    def calibration_target(
+        self, expected: Prospects, situations: Situations, scenario: Any
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Whether the most demanding option would have been late, and the chance of that."""
+        return situations.given["late"][:, -1], expected.late[:, -1]
+
+    def changes(self, views: pd.DataFrame, plan: Plan) -> Iterator[Change]:
+        """Scenario, assumed values, information set, split, mask, mix of technologies, columns left out, seed."""
+        yield from self.scenario_changes(plan)
+        card = card_of(views)
+        for quantity, values in card.assume.items():
+            if quantity not in views:
+                for name, value in (("low", values[0]), ("high", values[2])):
+                    yield Change("assumed", f"{quantity} {value:g}", replace(plan, assume=name))
+        yield from information_changes(views, plan, card, LEVELS)
+        yield from _split_changes(views, plan)
+        yield from _mix_changes(views, plan)
+        for title, names in (("ASN and provider", NETWORK), ("user agent", USER_AGENT)):
+            if any(name in views and views[name].nunique() > 1 for name in names):
+                yield Change("without", title, replace(plan, without=names))
+        if plan.history and has_time(views):
+            yield Change("without", "history", replace(plan, history=False))
+        yield from seed_changes(plan)
+
+    def segments(self, situations: Situations, scenario: Any) -> dict[str, pd.Series]:
+        """Country, device, network (provider, else ASN), connection, system, NetInfo, history, speed, local hour."""
+        views = situations.frame
+        network = next((name for name in ("isp", "asn") if name in views and views[name].notna().any()), "isp")
+        found = level_names(
+            views,
+            {
+                "country": "country",
+                "device": "device",
+                network: "network",
+                "connection_type": "connection",
+                "os_family": "system",
+            },
+        )
+        for column, title, yes, no in (
+            ("effective_type", "NetInfo", "measured", "not measured"),
+            ("last_age_s", "history", "measured before", "never before"),
+        ):
+            if column in views and views[column].notna().any():
+                found[title] = two_levels(views[column].notna().to_numpy(), yes, no, views.index)
+        slow = self.slowest(situations, scenario)
+        found["speed"] = two_levels(slow, "slowest fifth", "all others", views.index)
+        if "local_hour" in views and views["local_hour"].notna().any():
+            found["local hour"] = pd.cut(
+                views["local_hour"], [0, *HOUR_BANDS.values()], right=False, labels=list(HOUR_BANDS)
+            )
+        return found
+
+    # ---------------------------------------------------------------------------------------------- explanation
+
+    def explained(self, model: Any, frame: pd.DataFrame, scenario: Any, **question: Any) -> Explained:
+        """Every view, asked how likely the network is too slow for the most demanding option."""
+        return option_explain.explained(self, model, frame, scenario, **question)
+
+    def shuffled(
+        self, policy: Policy, situations: Situations, scenario: Any, answer: np.ndarray
+    ) -> dict[str, Shuffled]:
+        """Each context column that the trees use, shuffled across views, and the policy asked again."""
+        return option_explain.shuffled(self, policy, situations, scenario, answer)
+
+    def contrast(
+        self, ours: np.ndarray, theirs: np.ndarray, rule: Policy, situations: Situations, scenario: Any
+    ) -> Contrast:
+        """Where the model picks a more, or a less, demanding option than the rule."""
+        return option_explain.contrast(self, ours, theirs, rule, situations, scenario)
+
+    def inspected(self, policies: Mapping[str, Policy], view: pd.DataFrame, card: Card, scenario: Any) -> Any:
+        """What each policy does in one view."""
+        return option_explain.inspected(self, policies, view, card, scenario)
+
+
+def decide(policy: Policy, context: pd.DataFrame, scenario: Any) -> np.ndarray:
+    """Ask a policy, from context alone, and check its answer. Save-Data always gets the least demanding option.
+
+    Parameters
+    ----------
+    policy : callable
+        ``policy(context)`` or ``policy(context, scenario=...)``, to one option's name a row.
+    context : DataFrame
+        What is known; the policy gets a copy.
+    scenario : object
+        With ``options``.
+
+    Returns
+    -------
+    ndarray of int, shape (rows,)
+        Option numbers, 0 the least demanding.
+
+    Raises
+    ------
+    WorkbenchError
+        Where the policy reads what the view itself measured, fails, or answers with something else than one known
+        option a row.
+    """
+    name = policy_name(policy)
+    shown = context.reset_index(drop=True)  # a copy, and no way back to the rows it came from
+    try:
+        answer = call_policy(policy, shown, scenario)
+    except KeyError as err:
+        measured = [column for column in MEASURED if column in str(err)]
+        if not measured and err.args[0] not in BY_NAME:
+            raise  # not a column: the rule's own mistake
+        raise WorkbenchError(_explain_missing(name, measured[0] if measured else err.args[0], context)) from err
+    except AttributeError as err:
+        if err.name in MEASURED:
+            raise WorkbenchError(_explain_missing(name, err.name, context)) from err
+        raise
+    if isinstance(answer, pd.Series) and len(answer) == len(context) and set(answer.index) == set(range(len(context))):
+        answer = answer.sort_index()  # a rule may sort or merge; its index still tells which row is meant
+    flat = np.asarray(answer, dtype=object)
+    expected = f"{name}: expected one of {', '.join(scenario.options)} for each of {len(context):,} views"
+    if flat.ndim != 1:
+        raise WorkbenchError(f"{expected}; got {answer!r}.")
+    if len(flat) != len(context):
+        raise WorkbenchError(f"{expected}; got {len(flat):,} answers.")
+    numbers = pd.Series(flat).map({option: i for i, option in enumerate(scenario.options)})
+    if numbers.isna().any():
+        strange = flat[numbers.isna().to_numpy()][0]
+        raise WorkbenchError(f"{expected}; got {strange!r} in {int(numbers.isna().sum()):,} of them.")
+    return np.where(saves_data(context), 0, numbers.to_numpy(int))
+
+
+def _explain_missing(name: str, column: Any, context: pd.DataFrame) -> str:
+    if column in MEASURED:
+        return (
+            f"{name} reads {column!r}, which the view itself measured: a decision is taken before that is known. Use "
+            "context only, such as country, asn or os_family."
+        )
+    return (
+        f"{name} reads {column!r}, which is not known when the decision is taken; known are "
+        f"{', '.join(context.columns)}.{did_you_mean(str(column), list(context.columns))}"
+    )
+
+
+def measured_or_assumed(frame: pd.DataFrame, quantity: str, assume: Mapping[str, float]) -> np.ndarray:
+    """A quantity of each view as it was measured, else the assumed value: float, shape (rows,).
+
+    Raises
+    ------
+    WorkbenchError
+        Where it is neither measured nor assumed, or missing in some rows.
+    """
+    if quantity in frame and frame[quantity].notna().any():
+        missing = int(frame[quantity].isna().sum())
+        if missing:
+            raise WorkbenchError(
+                f"{quantity} is missing in {missing:,} of {len(frame):,} views; a replay needs it in all of them. Drop "
+                "those rows, or leave the column out and assume a value."
+            )
+        return frame[quantity].to_numpy(float)
+    return np.full(len(frame), float(assumed(assume, quantity)))
+
+
+def _split_changes(views: pd.DataFrame, plan: Plan) -> Iterator[Change]:
+    if has_time(views):
+        other = "user" if plan.split == "time" else "time"
+        yield Change("split", f"by {other}", replace(plan, split=other))
+    if "asn" in views and views["asn"].nunique() > 1:
+        yield Change("split", "networks never seen", replace(plan, split="asn"))
+    if plan.mask is not None:
+        yield Change("masking", "nobody", replace(plan, mask=None))
+        biased = replace(plan.mask, slow_biased=True)
+        yield Change("masking", "slow users more often", replace(plan, mask=biased))
+
+
+def _mix_changes(views: pd.DataFrame, plan: Plan) -> Iterator[Change]:
+    """Each access technology of a real source alone: its mix of them need not be a country's.
+
+    With policies as they are, the difference under any mix of technologies is a mean of these rows, weighted by the
+    mix: it lies between the least and the largest.
+    """
+    real = not card_of(views).simulated
+    if real and TECHNOLOGY in views and 1 < views[TECHNOLOGY].nunique() <= MOST_TECHNOLOGIES:
+        for technology in sorted(views[TECHNOLOGY].dropna().unique()):
+            only = _on(technology)
+            yield Change("mix of technologies", f"{technology} alone", plan, refit=False, only=only)
+
+
+def _on(technology: str) -> Any:
+    return lambda frame: (frame[TECHNOLOGY] == technology).to_numpy()
+
+
+def _clustered_error(values: np.ndarray, users: np.ndarray) -> float:
+    """Standard error of a mean over rows whose users come as wholes."""
+    sums = np.bincount(users, values - values.mean())
+    return float(np.sqrt(np.sum(sums**2)) / len(values))

@@ -1,0 +1,388 @@
+"""Prefetch: which next pages to fetch ahead of the click, by predicted navigation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workbench.datasets.cards import Card
+from workbench.datasets.schema import LEVELS, NAVIGATION_HISTORY, known_navigation_context
+from workbench.datasets.sessions import share_of_session_ends
+from workbench.datasets.splits import Split, card_of, check_page_views, split_by_time, split_by_user, users_of
+from workbench.decisions.decision import (
+    Axis,
+    Change,
+    Contrast,
+    Decision,
+    Explained,
+    Grid,
+    Plan,
+    Policy,
+    Shuffled,
+    Situations,
+    Unit,
+    at_limit,
+    information_changes,
+    seed_changes,
+    traits_of,
+)
+from workbench.decisions.prefetch import explain, explorer, report
+from workbench.decisions.prefetch.answers import ask_chances, ask_prefetch
+from workbench.decisions.prefetch.cache import read_visits
+from workbench.decisions.prefetch.markov import WeighsPages, fetches_at, smooth_rules
+from workbench.decisions.prefetch.ranking import PAGES_ASKED, Ranking, judge_answer, pair_chances
+from workbench.decisions.prefetch.replay import (
+    PrefetchFigures,
+    best_prefetch_limit,
+    count_by_view,
+    hits_at_unused,
+    hover,
+    perfect_knowledge_fetches,
+    read_loads,
+    replay_prefetch,
+    summarise_prefetch,
+    trace_frontier,
+)
+from workbench.decisions.prefetch.rules import Never, PrefetchPolicy, prefetch_rules, true_next
+from workbench.decisions.prefetch.scenario import PrefetchScenario
+from workbench.decisions.prefetch.session import replay_example_session
+from workbench.errors import WorkbenchError
+from workbench.evidence.segments import level_names, two_levels
+from workbench.evidence.verdict import slowest_fifth
+from workbench.models.next_page import NextPage, train_next_page
+
+HISTORY = tuple(column.name for column in NAVIGATION_HISTORY)
+HOVER = "on hover (instant.page), 1 in 2 opened"
+UNUSED_A_VIEW = (0.1, 0.25, 0.5, 1.0)
+BREAK_EVENS = (0.15, 0.30, 0.45, 0.60)  # Guess.js on 4g, 3g, 2g, slow-2g
+PAGES_A_VIEW = (1, 5)
+LONG = 6.0  # times as long a lifetime: half an hour instead of five minutes
+PLACES = {"first view": 1, "2nd and 3rd": 3, "4th to 6th": 6, "7th and later": np.inf}  # up to
+
+
+@dataclass(frozen=True)
+class PrefetchDetail:
+    """What only a comparison of prefetching has.
+
+    ``ranking`` judges each policy that answers with chances, by name; ``hits_at`` holds hits per 100 views at given
+    numbers of unused prefetches a view, read from the frontiers (one row a policy, missing where a frontier does not
+    reach); ``end_share`` is the share of the views that end a session; ``session`` is an example session, which is
+    nobody's, with what rule and model fetch in it, one row a view.
+    """
+
+    ranking: Mapping[str, Ranking]
+    hits_at: pd.DataFrame = field(repr=False)
+    end_share: float
+    session: pd.DataFrame = field(repr=False)
+
+
+class Prefetch(Decision):
+    """Which next pages to fetch ahead of the click."""
+
+    name = "prefetch"
+    title = "PREFETCH"
+    table = "navigations"
+    unit = Unit("net hits per 100 views", "net hits per 100 views", 100.0, 2)
+    margin = 0.005  # net hits a navigation
+    scenario_type = PrefetchScenario
+    train_call = "wb.train_next_page(split)"
+    axes = (
+        Axis("unused_per_view", "Unused prefetches a view", digits=2),
+        Axis("hits_per_100", "Hits per 100 views"),
+    )
+    stop = "pages load more slowly"
+    report = report
+
+    # ------------------------------------------------------------------------------------ from data to model
+
+    def scenario(self, card: Card, scenario: PrefetchScenario | None = None) -> PrefetchScenario:
+        """No cache where pages are sections, and what the card assumes where the scenario keeps its default."""
+        default = PrefetchScenario()
+        scenario = scenario or default
+        base = {name: values[1] for name, values in card.assume.items()}
+        page_bytes, dwell_s = (
+            base.get(name, value) if (value := getattr(scenario, name)) == getattr(default, name) else value
+            for name in ("page_bytes", "dwell_s")
+        )
+        return replace(scenario, cache=scenario.cache and not card.sections, page_bytes=page_bytes, dwell_s=dwell_s)
+
+    def check(self, frame: pd.DataFrame) -> None:
+        """Refuse what holds no page views."""
+        check_page_views(card_of(frame))
+
+    def plan(self, views: pd.DataFrame, scenario: PrefetchScenario, seed: int) -> Plan:
+        """By time, or by the order of the file where it stands for time."""
+        return Plan(scenario, seed, split="time", known_by=card_of(views).known_by)
+
+    def prepare(self, views: pd.DataFrame, plan: Plan) -> Split:
+        """Whole sessions, by time or by user."""
+        return split_by_time(views, plan.seed) if plan.split == "time" else split_by_user(views, plan.seed)
+
+    def train(self, split: Split, plan: Plan) -> NextPage:
+        """The next-page model."""
+        return train_next_page(split, known_by=plan.known_by, seed=plan.seed, without=plan.without)
+
+    def rules(self, split: Split, known_by: str | None = None, without: Sequence[str] = ()) -> tuple[Policy, ...]:
+        """Nothing, the most popular page, Markov chains, Guess.js, quicklink, user history."""
+        check_page_views(split.card)
+        return prefetch_rules(split, known_by or split.card.known_by, without)
+
+    def settle_rules(self, rules: tuple[Policy, ...], split: Split, scenario: PrefetchScenario) -> tuple[Policy, ...]:
+        """Smooth Markov rules by net on validation."""
+        return smooth_rules(rules, split, scenario)
+
+    def model_policy(self, model: Any, card: Card) -> Policy:
+        """The model's likeliest pages, at the break-even; a policy that holds a model stays as it is."""
+        if isinstance(model, PrefetchPolicy):
+            return model
+        if not isinstance(model, NextPage):
+            raise WorkbenchError(
+                f"prefetch takes a trained next-page model, as from {self.train_call}, or its policy in a comparison, "
+                f"result.of('model').policy; got {str(model)[:80]}."
+            )
+        return PrefetchPolicy(model)
+
+    def today(self, split: Split) -> Policy:
+        """Nothing is fetched."""
+        return Never()
+
+    def truth(self, card: Card) -> Policy | None:
+        """True chances of the simulated site."""
+        return true_next(card)
+
+    def references(self, situations: Situations, scenario: PrefetchScenario) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Fetching on hover."""
+        yield HOVER, hover(situations.frame, scenario)
+
+    # ---------------------------------------------------------------------------------- deciding and replaying
+
+    def situations(
+        self, part: pd.DataFrame, card: Card, cluster: str, known_by: str, scenario: PrefetchScenario
+    ) -> Situations:
+        """Every view, in whole sessions."""
+        context = known_navigation_context(part, known_by, card.context)
+        cluster = cluster if cluster in part else "session_id"
+        people = f"{cluster.removesuffix('_id')}s"
+        return Situations(part, context, users_of(part, cluster), people, card, known_by)
+
+    def later_context(self, situations: Situations) -> Situations:
+        """Nothing is known later than when the page is viewed."""
+        return situations
+
+    def why_unavailable(self, policy: Policy, situations: Situations) -> str:
+        """What the policy says of itself, or a column that is not there."""
+        traits = traits_of(policy)
+        if traits.unavailable:
+            return traits.unavailable
+        for column in traits.needs:
+            if column not in situations.context or situations.context[column].isna().all():
+                return "no user history in this data" if column in HISTORY else f"these views have no {column}"
+        return ""
+
+    def ask(self, policy: Policy, situations: Situations, scenario: PrefetchScenario) -> pd.DataFrame:
+        """The pages to fetch: ``view_id, page, rank``; without a limit, what reaches the break-even."""
+        top = self.weigh(policy, situations, scenario)
+        if top is None:
+            return ask_prefetch(policy, situations.context, scenario)
+        limit = traits_of(policy).limit
+        return fetches_at(top, scenario.break_even if limit is None else limit, scenario.k)
+
+    def weigh(self, policy: Policy, situations: Situations, scenario: PrefetchScenario) -> pd.DataFrame | None:
+        """The likeliest next pages of each view, for policies that answer with chances."""
+        if not isinstance(policy, WeighsPages):
+            return None
+        pages = max(PAGES_ASKED, scenario.k)
+        return situations.remember(policy, pages, lambda: ask_chances(policy, situations.context, pages))
+
+    def tune(self, policy: Policy, situations: Situations, scenario: PrefetchScenario) -> Policy:
+        """The limit with the largest net."""
+        top = self.weigh(policy, situations, scenario)
+        if top is None:
+            return policy
+        return at_limit(policy, best_prefetch_limit(self.frontier(top, situations, scenario), scenario))
+
+    def outcomes(self, answer: pd.DataFrame, situations: Situations, scenario: PrefetchScenario) -> pd.DataFrame:
+        """Hits, unused prefetches, time and bytes, one row a view."""
+        return replay_prefetch(answer, situations.frame, scenario)
+
+    def hindsight(self, situations: Situations, scenario: PrefetchScenario) -> pd.DataFrame:
+        """Exactly the pages that will be hits."""
+        return perfect_knowledge_fetches(situations.frame, scenario)
+
+    # ------------------------------------------------------------------------------------------------ evidence
+
+    def figures(
+        self, outcomes: pd.DataFrame, situations: Situations, scenario: PrefetchScenario, expected: Any = None
+    ) -> PrefetchFigures:
+        """Sums over views, divided by their number."""
+        return summarise_prefetch(outcomes, expected, situations.frame)
+
+    def frontier(
+        self,
+        expected: pd.DataFrame,
+        situations: Situations,
+        scenario: PrefetchScenario,
+        limits: np.ndarray | None = None,
+    ) -> pd.DataFrame:
+        """Hits against unused prefetches as the limit moves."""
+        return trace_frontier(at_most(expected, scenario.k), situations.frame, scenario, limits)
+
+    def trade(
+        self, expected: pd.DataFrame, situations: Situations, scenario: PrefetchScenario, limits: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Unused prefetches and hits (per 100) of each view at each limit."""
+        for hits, unused in count_by_view(at_most(expected, scenario.k), situations.frame, scenario, limits):
+            yield unused, 100 * hits
+
+    def slowest(self, situations: Situations, scenario: PrefetchScenario) -> np.ndarray:
+        """Views of the fifth of users whose pages load slowest; all, where all pages are taken to load alike."""
+        visits = read_visits(situations.frame, scenario)
+        loads = read_loads(situations.frame, visits, scenario)
+        load = loads.load_ms(np.arange(len(visits)), visits.page)
+        return slowest_fifth(load, situations.users) if np.ptp(load) > 0 else np.ones(len(load), bool)
+
+    def wait_ms(self, outcomes: pd.DataFrame, situations: Situations, scenario: PrefetchScenario) -> np.ndarray:
+        """Load time of the page opened next (none where the cache holds it), less what was saved, plus contention."""
+        visits = read_visits(situations.frame, scenario)
+        loads = read_loads(situations.frame, visits, scenario)
+        loaded = visits.navigates & ~(np.append(visits.fresh_already[1:], False) & scenario.cache)
+        wait = np.zeros(len(visits))
+        wait[loaded] = loads.load_ms(np.flatnonzero(loaded), visits.next_page[loaded])
+        return (wait + outcomes["contention_ms"] - outcomes["saved_ms"]).to_numpy()
+
+    def headroom(self, hindsight: pd.DataFrame, situations: Situations, scenario: PrefetchScenario) -> float:
+        """Net of perfect knowledge over fetching nothing."""
+        return float(hindsight["net"].mean())
+
+    def calibration_target(
+        self, expected: pd.DataFrame, situations: Situations, scenario: PrefetchScenario
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Whether each page named was opened next, and the chance that the model gave it."""
+        return pair_chances(at_most(expected, PAGES_ASKED), situations.frame)
+
+    def detail(self, results: Sequence[Any], settled: Any, test: Situations) -> PrefetchDetail:
+        """Ranking, hits at given numbers of unused prefetches, session ends, an example session."""
+        asked = [result for result in results if result.expected is not None]
+        parts = [part for _, part in settled.split.parts()]
+        return PrefetchDetail(
+            ranking={result.name: judge_answer(at_most(result.expected, PAGES_ASKED), test.frame) for result in asked},
+            hits_at=_tabulate_hits(results),
+            end_share=share_of_session_ends(pd.concat(parts)),
+            session=self.example_session(settled),
+        )
+
+    def example_session(self, settled: Any) -> pd.DataFrame:
+        """What the best rule and the model of a settled comparison fetch in an example session."""
+        split, scenario, known_by = settled.split, settled.scenario, settled.model.known_by
+
+        def asks(policy: Policy) -> Any:
+            def ask(frame: pd.DataFrame, context: pd.DataFrame) -> pd.DataFrame:
+                nobody = np.zeros(len(frame), np.int64)
+                views = Situations(frame, context, nobody, "sessions", split.card, known_by)
+                return self.ask(policy, views, scenario)
+
+            return ask, scenario
+
+        who = {"rule": asks(settled.best_rule), "model": asks(settled.ours)}
+        return replay_example_session(split.train, split.cluster, known_by, split.card.context, who, split.seed)
+
+    def changes(self, views: pd.DataFrame, plan: Plan) -> Iterator[Change]:
+        """Break-even, cache, pages a view, repeats, information set, what is left out, split, seed."""
+        yield from _scenario_changes(plan)
+        yield Change("repeats", "kept", plan, load={"keep_repeats": True})
+        yield from information_changes(views, plan, card_of(views), LEVELS[: LEVELS.index("native_app")])
+        for what in ("history", "second order", "context"):
+            if what != "history" or "user_id" in views:
+                yield Change("without", what, replace(plan, without=(what,)))
+        other = "user" if plan.split == "time" else "time"
+        drawn = f"by {other}" if "user_id" in views else "sessions drawn at random"
+        yield Change("split", drawn, replace(plan, split=other))
+        yield from seed_changes(plan)
+
+    def segments(self, situations: Situations, scenario: PrefetchScenario) -> dict[str, pd.Series]:
+        """Country, device, connection, NetInfo, page, place in the session, returning users."""
+        views = situations.frame
+        titles = {"country": "country", "device": "device", "connection_type": "connection"}
+        found = level_names(views, titles | {"effective_type": "NetInfo"})
+        found["page"] = views["page"].astype(str)
+        found["place in the session"] = pd.cut(
+            views["position"], [0, *PLACES.values()], right=False, labels=list(PLACES)
+        )
+        if "earlier_views" in views and views["earlier_views"].notna().any():
+            before = (views["earlier_views"] > views["position"]).to_numpy()
+            found["user"] = two_levels(before, "came before", "first session", views.index)
+        return found
+
+    def grid(self, result: Any) -> Grid:
+        """Break-evens, and the prices of a second and of a GB."""
+        return explorer.grid(result)
+
+    # ---------------------------------------------------------------------------------------------- explanation
+
+    def explained(self, model: Any, frame: pd.DataFrame, scenario: PrefetchScenario, **question: Any) -> Explained:
+        """The page that the model ranks first in each view."""
+        return explain.explained(model, frame, **question)
+
+    def shuffled(
+        self, policy: Policy, situations: Situations, scenario: PrefetchScenario, answer: pd.DataFrame
+    ) -> dict[str, Shuffled]:
+        """Each feature that the trees use, shuffled across views or among the candidates of a view."""
+        return explain.shuffled(self, policy, situations, scenario, answer)
+
+    def contrast(
+        self,
+        ours: pd.DataFrame,
+        theirs: pd.DataFrame,
+        rule: Policy,
+        situations: Situations,
+        scenario: PrefetchScenario,
+    ) -> Contrast:
+        """Where the model fetches more, fewer or other pages than the rule."""
+        return explain.contrast(self, ours, theirs, rule, situations, scenario)
+
+    def inspected(
+        self, policies: Mapping[str, Policy], view: pd.DataFrame, card: Card, scenario: PrefetchScenario
+    ) -> Any:
+        """What each policy fetches in one view."""
+        return explain.inspected(self, policies, view, card, scenario)
+
+
+def at_most(top: pd.DataFrame, k: int) -> pd.DataFrame:
+    """The ``k`` likeliest pages of each view."""
+    return top[top["rank"] <= k]
+
+
+def _tabulate_hits(results: Sequence[Any]) -> pd.DataFrame:
+    """Hits per 100 views at 0.1 to 1 unused prefetch a view, a row a policy; missing where a frontier ends before."""
+    rows = {
+        result.name: [hits_at_unused(result.frontier, unused) for unused in UNUSED_A_VIEW]
+        for result in results
+        if result.frontier is not None
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(UNUSED_A_VIEW), dtype=float)
+
+
+def _scenario_changes(plan: Plan) -> Iterator[Change]:
+    scenario = plan.scenario
+
+    def under(group: str, name: str, other: PrefetchScenario) -> Change:
+        return Change(group, name, replace(plan, scenario=other), refit=False)
+
+    for value in BREAK_EVENS:
+        if value != scenario.break_even:
+            yield under("break-even", f"{value:.2f}", scenario.with_break_even(value))
+    yield under("cache", "off" if scenario.cache else "on", replace(scenario, cache=not scenario.cache))
+    if scenario.cache:
+        lifetime_s, lifetime_views = LONG * scenario.lifetime_s, round(LONG * scenario.lifetime_views)
+        longer = replace(scenario, lifetime_s=lifetime_s, lifetime_views=lifetime_views)
+        yield under("cache", f"{LONG:g} times as long", longer)
+    for k in PAGES_A_VIEW:
+        if k != scenario.k:
+            yield under("pages a view", f"up to {k}", replace(scenario, k=k))
+
+
+DECISION = Prefetch()

@@ -1,0 +1,332 @@
+"""Rules that count what followed what: Markov chains with back-off, their smoothing, and a user's own history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, Self, runtime_checkable
+
+import numpy as np
+import pandas as pd
+
+from workbench.datasets.splits import Split, sample_users
+from workbench.decisions.prefetch.replay import trace_frontier
+from workbench.decisions.prefetch.scenario import PrefetchScenario
+from workbench.errors import WorkbenchError
+from workbench.features.candidates import as_answer, rank_within, top_k
+from workbench.features.pages import PageCounts, Transitions, backoff_chances, encode, next_codes
+
+FOLLOWERS = 10  # of each order, from which the likeliest are taken
+SMOOTHINGS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)  # views
+BEGIN = 10.0
+VIEWS_TRIED = 30_000  # at most about so many views of validation, whole users or sessions
+HABITS = ("usual_next", "last_next")
+HERE_BEFORE = (1.5, 2.5, 4.5, 9.5)  # earlier views of the page: 1, 2, 3 to 4, 5 to 9, 10 and more
+USUAL_SHARE = (0.3, 0.5, 0.7, 0.9)
+N_CELLS = (len(HERE_BEFORE) + 1) * (len(USUAL_SHARE) + 1) * 2
+CELL_SMOOTHING = 20.0  # views
+
+
+class NextPages(Protocol):
+    """A source of chances: the likeliest next pages of each view, with their chances."""
+
+    def next_pages(self, context: pd.DataFrame, k: int) -> pd.DataFrame:
+        """``view_id, page, rank, chance``: at most k pages a view, by rank."""
+        ...
+
+
+@runtime_checkable
+class WeighsPages(NextPages, Protocol):
+    """A policy that answers with chances, and has a limit to move."""
+
+    @property
+    def limit(self) -> float | None:
+        """Chance from which a page is fetched; without one, the scenario's break-even."""
+        ...
+
+
+def fetches_at(top: pd.DataFrame, limit: float, k: int) -> pd.DataFrame:
+    """The pages to fetch: those with a chance of at least ``limit``, at most ``k`` a view.
+
+    Parameters
+    ----------
+    top : DataFrame
+        ``view_id, page, rank, chance``, as from ``next_pages``: chances fall with the rank.
+    limit : float
+    k : int
+
+    Returns
+    -------
+    DataFrame
+        ``view_id, page, rank``.
+    """
+    taken = (top["chance"].to_numpy() >= limit) & (top["rank"].to_numpy() <= k)
+    return top.loc[taken, ["view_id", "page", "rank"]].reset_index(drop=True)
+
+
+def decide_by_chance(
+    source: NextPages, context: pd.DataFrame, scenario: PrefetchScenario, limit: float | None
+) -> pd.DataFrame:
+    """Fetch what is likely enough; without a limit, what reaches the break-even."""
+    return fetches_at(
+        source.next_pages(context, scenario.k), scenario.break_even if limit is None else limit, scenario.k
+    )
+
+
+def not_fitted(name: str) -> WorkbenchError:
+    """The error of a rule that was asked before it learnt anything."""
+    return WorkbenchError(
+        f"{name} has not counted anything yet; take its fit(split.train), or the rules of wb.rules(split)."
+    )
+
+
+@dataclass(frozen=True)
+class Markov:
+    """What followed the last one or two pages in training, counted; where little was seen, the order below decides.
+
+    Interpolated as in :func:`workbench.features.pages.backoff_chances`. Order 0 is the most popular page,
+    whatever the page.
+
+    Parameters
+    ----------
+    order : int
+        0, 1 or 2 pages looked at.
+    smoothing : tuple of float
+        Views' worth of trust in the order below, for each order from 1 on; comparisons pick it by net on
+        ``validation``.
+    limit : float, optional
+        Chance from which a page is fetched; without one, the scenario's break-even.
+    counts : PageCounts, optional
+        After :meth:`fit`.
+    """
+
+    order: int = 1
+    smoothing: tuple[float, ...] = (10.0, 10.0)
+    limit: float | None = None
+    counts: PageCounts | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        return ("most popular page", "first-order Markov", "second-order Markov with back-off")[self.order]
+
+    @property
+    def reads(self) -> str:
+        """What it reads beyond the page itself."""
+        return "second order" if self.order == 2 else ""
+
+    @property
+    def pages(self) -> pd.Index:
+        """Pages that it knows of."""
+        return self._counts.pages
+
+    @property
+    def kilobytes(self) -> float:
+        """Size of its counts at two bytes a page number, one byte a share, and the pages' names, kB."""
+        orders = self._orders()
+        cells = sum(3 * len(counts.page) + 2 * len(counts.states) for counts in orders)
+        return (cells + sum(len(page.encode()) for page in self.pages)) / 1000
+
+    def fit(self, train: pd.DataFrame) -> Self:
+        """Count training views; returns a fitted copy."""
+        return replace(self, counts=PageCounts.fit(train))
+
+    def next_pages(self, context: pd.DataFrame, k: int) -> pd.DataFrame:
+        """The likeliest next pages of each view: ``view_id, page, rank, chance``.
+
+        Chances depend on the state alone, so that each state that occurs is worked out once.
+        """
+        codes, states = encode(context, self.pages), self._counts.states(context)[: self.order + 1]
+        n_pages = len(self.pages)
+        _, first, of_row = np.unique((states[-1] + 1) * (n_pages + 1) + codes, return_index=True, return_inverse=True)
+        seen = [state[first] for state in states]
+        row, page = _followers(self._orders(), seen, codes[first], max(FOLLOWERS, k + 1))
+        chance = backoff_chances(self._orders(), [state[row] for state in seen], page, self.smoothing[: self.order])
+        row, page, _, chance = top_k(row, page, chance, k)
+        view, place = _spread(row, of_row, len(first))
+        return as_answer(context, self.pages, (view, page[place]), chance[place], k)
+
+    def chance_of(self, context: pd.DataFrame, page: np.ndarray) -> np.ndarray:
+        """Chance that one page, given by its code in ``pages``, is next: float, shape (rows,)."""
+        states = self._counts.states(context)[: self.order + 1]
+        return backoff_chances(self._orders(), states, page, self.smoothing[: self.order])
+
+    def __call__(self, context: pd.DataFrame, scenario: PrefetchScenario) -> pd.DataFrame:
+        return decide_by_chance(self, context, scenario, self.limit)
+
+    @property
+    def _counts(self) -> PageCounts:
+        if self.counts is None:
+            raise not_fitted(self.name)
+        return self.counts
+
+    def _orders(self) -> tuple[Transitions, ...]:
+        return self._counts.orders[: self.order + 1]
+
+
+def popular() -> Markov:
+    """The most popular pages, whatever the page: order 0."""
+    return Markov(order=0, smoothing=())
+
+
+def _followers(
+    orders: tuple[Transitions, ...], states: list[np.ndarray], codes: np.ndarray, m: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of row and page: the top followers of each order, each pair once, without the current page."""
+    found = [counts.top(state, m)[:2] for counts, state in zip(orders, states, strict=True)]
+    n_pages = max(orders[0].n_pages, 1)
+    row, page = np.divmod(np.unique(np.concatenate([row * n_pages + page for row, page in found])), n_pages)
+    other = page != codes[row]
+    return row[other], page[other]
+
+
+def _spread(row: np.ndarray, of_view: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Give each view the pairs of the row that stands for it: view, and place of the pair; ``row`` is sorted."""
+    size = np.bincount(row, minlength=rows)
+    begin, count = (np.cumsum(size) - size)[of_view], size[of_view]
+    view = np.repeat(np.arange(len(of_view)), count)
+    return view, np.repeat(begin, count) + rank_within(view) - 1
+
+
+@dataclass(frozen=True)
+class UserHistory:
+    """A user's own history on top of what everybody does.
+
+    With some chance she opens what she usually opened after this page, with another what she opened the last time;
+    else she does as everybody: ``chance = habit + (1 - all habits) * chance of the other rule``. How strong the habit
+    is depends on how often she was here before, the usual page's share, and whether the last time was as usual; it is
+    what, in training, such views opened the page more often than the other rule says.
+
+    Parameters
+    ----------
+    everybody : Markov
+        Fitted; decides alone for views without a habit.
+    limit : float, optional
+        Chance from which a page is fetched; without one, the scenario's break-even.
+    habit : ndarray of float, shape (cells, 2)
+        Strength of the usual page and of the last one, where that is another; after :meth:`fit`.
+    """
+
+    everybody: Markov
+    limit: float | None = None
+    habit: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)), compare=False, repr=False)
+    name: str = "user history, else Markov"
+    needs: tuple[str, ...] = ("usual_next",)
+    reads: str = "history"
+
+    @property
+    def kilobytes(self) -> float:
+        """Size of the other rule and of the cells, kB; what is kept of each person is not counted."""
+        return self.everybody.kilobytes + self.habit.size / 1000
+
+    def fit(self, train: pd.DataFrame) -> Self:
+        """Count how often habits held, beyond what everybody does; returns a fitted copy."""
+        pages, cell = self._habits(train)
+        coming = next_codes(train, encode(train, self.everybody.pages))
+        held = (pages == coming[:, None]) & (pages >= 0)
+        alike = self._alike(train, pages)
+        has = pages[:, 0] >= 0
+        seen = np.bincount(cell[has], minlength=N_CELLS)[:, None]
+        held_share, alike_share = (_smooth_shares(values[has], cell[has], seen) for values in (held, alike))
+        all_alike = alike_share.sum(axis=1, keepdims=True)
+        rest = np.clip((1 - held_share.sum(axis=1, keepdims=True)) / np.maximum(1 - all_alike, 1e-9), 0, 1)
+        habit = np.clip(held_share - rest * alike_share, 0, None)
+        return replace(self, habit=habit / np.maximum(1, habit.sum(axis=1, keepdims=True)))
+
+    def next_pages(self, context: pd.DataFrame, k: int) -> pd.DataFrame:
+        """The likeliest next pages of each view: ``view_id, page, rank, chance``."""
+        if not len(self.habit):
+            raise not_fitted(self.name)
+        pages, cell = self._habits(context)
+        habit = np.where(pages >= 0, self.habit[cell], 0.0)
+        rest = 1 - habit.sum(axis=1)
+        chances = habit + rest[:, None] * self._alike(context, pages)
+        top = self.everybody.next_pages(context, k + len(HABITS))
+        row, page = pd.Index(context["view_id"]).get_indexer(top["view_id"]), encode(top, self.everybody.pages)
+        other = (pages[row] != page[:, None]).all(axis=1)
+        view, which = np.nonzero(pages >= 0)
+        pairs = (np.concatenate([view, row[other]]), np.concatenate([pages[view, which], page[other]]))
+        both = np.concatenate([chances[view, which], (top["chance"].to_numpy() * rest[row])[other]])
+        return as_answer(context, self.everybody.pages, pairs, both, k)
+
+    def __call__(self, context: pd.DataFrame, scenario: PrefetchScenario) -> pd.DataFrame:
+        return decide_by_chance(self, context, scenario, self.limit)
+
+    def _habits(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        """Codes of the usual and the last page, -1 where there is none, (rows, 2); how settled that is, (rows,)."""
+        known = self.everybody.pages
+        usual, last = (encode(frame, known, name) if name in frame else np.full(len(frame), -1) for name in HABITS)
+        often = np.digitize(_numbers(frame, "here_before"), HERE_BEFORE)
+        sure = np.digitize(_numbers(frame, "usual_share"), USUAL_SHARE)
+        cell = (often * (len(USUAL_SHARE) + 1) + sure) * 2 + (usual == last)
+        pages = np.column_stack([usual, np.where(last == usual, -1, last)])
+        pages[(usual < 0) | (pages == encode(frame, known)[:, None]).any(axis=1)] = -1
+        return pages, cell
+
+    def _alike(self, frame: pd.DataFrame, pages: np.ndarray) -> np.ndarray:
+        """Chances that everybody gives the habits' pages, 0 where there is none: float, shape (rows, 2)."""
+        return np.column_stack([np.where(page >= 0, self.everybody.chance_of(frame, page), 0.0) for page in pages.T])
+
+
+def _smooth_shares(values: np.ndarray, cell: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Mean of each column in each cell, leaning on the mean of all: float, shape (cells, columns)."""
+    sums = np.column_stack([np.bincount(cell, column, minlength=N_CELLS) for column in values.T])
+    overall = values.mean(axis=0) if len(values) else np.zeros(values.shape[1])
+    return (sums + CELL_SMOOTHING * overall) / (seen + CELL_SMOOTHING)
+
+
+def _numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
+    return frame[name].fillna(0).to_numpy(float) if name in frame else np.zeros(len(frame))
+
+
+def smooth_rules(rules: tuple[Any, ...], split: Split, scenario: PrefetchScenario) -> tuple[Any, ...]:
+    """Give each Markov rule the smoothing with the largest net on ``validation``, its limit at its best each time.
+
+    Not by log-loss, which makes a weaker rule: it pays for the many states seen once, which a limit leaves alone.
+
+    Parameters
+    ----------
+    rules : tuple of callables
+    split : Split
+    scenario : PrefetchScenario
+
+    Returns
+    -------
+    tuple of callables
+        Same order. A rule that holds a Markov rule (user history) gets the smoothed one.
+    """
+    validation = split.validation
+    if len(validation) > VIEWS_TRIED:
+        validation = sample_users(validation, VIEWS_TRIED, split.seed)
+    done: dict[int, Markov] = {}
+    return tuple(_smoothed(rule, split, validation, scenario, done) for rule in rules)
+
+
+def _smoothed(
+    rule: Any, split: Split, validation: pd.DataFrame, scenario: PrefetchScenario, done: dict[int, Markov]
+) -> Any:
+    if isinstance(rule, UserHistory):
+        everybody = _smoothed(rule.everybody, split, validation, scenario, done)
+        return replace(rule, everybody=everybody).fit(split.train)
+    if not isinstance(rule, Markov) or not rule.order or rule.counts is None:
+        return rule
+    if id(rule) not in done:
+        done[id(rule)] = _smooth_by_net(rule, validation, scenario)
+    return done[id(rule)]
+
+
+def _smooth_by_net(rule: Markov, validation: pd.DataFrame, scenario: PrefetchScenario) -> Markov:
+    """Move one order's smoothing at a time, the highest order first; the same rule where it ends as it was."""
+    smoothing = (BEGIN,) * rule.order  # wherever the rule was before, so that every road leads to the same place
+    for order in reversed(range(rule.order)):
+        tried = [_with(smoothing, order, value) for value in SMOOTHINGS]
+        smoothing = max(tried, key=lambda each: _best_net(replace(rule, smoothing=each), validation, scenario))
+    return rule if smoothing == rule.smoothing[: rule.order] else replace(rule, smoothing=smoothing)
+
+
+def _with(smoothing: tuple[float, ...], order: int, value: float) -> tuple[float, ...]:
+    return (*smoothing[:order], value, *smoothing[order + 1 :])
+
+
+def _best_net(rule: Markov, validation: pd.DataFrame, scenario: PrefetchScenario) -> float:
+    top = rule.next_pages(validation, scenario.k)
+    return float(trace_frontier(top, validation, scenario)["net"].max())

@@ -1,0 +1,206 @@
+"""The rows and sentences of a report that are prefetching's own. Numbers in, words out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+
+from workbench.datasets.sessions import has_dwell
+from workbench.decisions.decision import Found
+from workbench.decisions.prefetch.replay import PrefetchFigures
+
+event = "the page is opened next"
+
+
+def headline(result: Found) -> str:
+    """What the first line asks for."""
+    return f"up to {_pages(result.scenario.k)} a view"
+
+
+def key_figures(figures: PrefetchFigures) -> dict[str, str]:
+    """One policy of 1,000 views, in words of the person who decides."""
+    return {
+        "pages ready at the click": f"{10 * figures.hits_per_100:,.0f}",
+        "unused prefetches": f"{1000 * figures.unused_per_view:,.0f}",
+        "waiting saved": f"{figures.ms_saved_per_view:,.0f} s",  # 1,000 views, and 1,000 ms in a second
+        "MB wasted": f"{figures.bytes_wasted_per_view / 1000:,.0f}",  # 1,000 views, and 10^6 bytes in a MB
+    }
+
+
+def policy_row(figures: PrefetchFigures, every_column: bool) -> dict[str, str]:
+    """One policy in the table of all: five columns, or every one."""
+    row = {
+        "net per 100": f"{100 * figures.net:.2f}",
+        "hits per 100": f"{figures.hits_per_100:.1f}",
+        "unused per 100": f"{100 * figures.unused_per_view:.1f}",
+        "precision %": _percent(figures.precision),
+        "saved": f"{figures.ms_saved_per_view:,.0f} ms",
+    }
+    if every_column:
+        row |= {
+            "recall %": _percent(figures.recall),
+            "top 1 %": _percent(figures.top1),
+            "top 3 %": _percent(figures.top3),
+            "byte precision %": _percent(figures.byte_precision),
+            "traffic %": f"{100 * figures.traffic_increase:+.1f}",
+            "slowed": f"{figures.contention_ms_per_view:,.0f} ms",
+            "kB wasted": f"{figures.bytes_wasted_per_view / 1000:,.0f}",
+        }
+    return row
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.1f}"
+
+
+def views_sentence(result: Found) -> str:
+    """What a prefetch costs, and which views count."""
+    return (
+        f"Price: {result.scenario.price_in_words}. {100 * result.detail.end_share:.0f} % of views end a session; they "
+        "are counted too."
+    )
+
+
+def who_waits(result: Found) -> str:
+    """Whose waiting the safety check looks at."""
+    everybody = result.safety.added_wait.clusters == result.difference.clusters  # all pages are taken to load alike
+    return f"all {result.people}" if everybody else f"the fifth of {result.people} with the slowest pages"
+
+
+def findings(result: Found) -> dict[str, str]:
+    """One sentence for each heading that is the decision's own."""
+    rule, model = result.of("best_rule"), result.of("model")
+    return {
+        "data": _data_finding(result),
+        "model": _model_finding(result),
+        "calibration": _calibration_finding(result),
+        "frontier": _frontier_finding(result),
+        "session": f"In an example session the model fetches {_fetched(result, 'model')}, the best rule "
+        f"{_fetched(result, 'rule')}",
+        "break_even": f"Price: {result.scenario.price_in_words}",
+        "saved": f"The model saves {model.figures.ms_saved_per_view:,.0f} ms a view, the best rule "
+        f"{rule.figures.ms_saved_per_view:,.0f} ms, {_measured_or_not(result)}",
+    }
+
+
+def _data_finding(result: Found) -> str:
+    train = result.split.train
+    pages, sessions = train["page"].nunique(), train["session_id"].nunique()
+    return (
+        f"{pages:,} pages, {len(train) / sessions:.1f} views a session; {100 * result.detail.end_share:.0f} % of views "
+        "are the last of their session"
+    )
+
+
+def _model_finding(result: Found) -> str:
+    ours = result.detail.ranking[result.of("model").name]
+    if ours.top1 is None or ours.top3 is None:
+        return "No view of the test part has a next page"
+    return (
+        f"The model ranks the next page first in {100 * ours.top1:.0f} % of clicks, among the first three in "
+        f"{100 * ours.top3:.0f} %"
+    )
+
+
+def _calibration_finding(result: Found) -> str:
+    top = result.reliability.iloc[-1]
+    return (
+        f"Of the tenth of predictions that the model is surest of, {100 * top['chance']:.0f} % were expected to be "
+        f"opened next; {100 * top['share']:.0f} % were"
+    )
+
+
+def _frontier_finding(result: Found) -> str:
+    table, names = result.detail.hits_at, [result.of(which).name for which in ("model", "best_rule")]
+    reached = [at for at in table.columns if set(names) <= set(table.index) and table.loc[names, at].notna().all()]
+    if not reached:
+        return "The frontiers of model and best rule share no point"
+    at = min(reached, key=lambda unused: abs(unused - 0.25))
+    ours, theirs = (float(table.loc[name, at]) for name in names)
+    return (
+        f"At {at:g} unused prefetches a view, the model has {ours:.1f} hits per 100 views, the best rule {theirs:.1f}"
+    )
+
+
+def _fetched(result: Found, who: str) -> str:
+    session = result.detail.session
+    pages, hits = (int(session[f"{who}_{what}"].map(len).sum()) for what in ("pages", "hits"))
+    return f"{_pages(pages)}, {hits} of them opened"
+
+
+def _pages(count: int) -> str:
+    return f"{count} {'page' if count == 1 else 'pages'}"
+
+
+def _measured_or_not(result: Found) -> str:
+    assumed = result.of("model").figures.assumed
+    named = " and ".join([", ".join(assumed[:-1]), assumed[-1]] if len(assumed) > 1 else assumed)
+    return f"with assumed {named}" if assumed else "by measured times and sizes"
+
+
+def assumptions(result: Found) -> list[str]:
+    """What the figures rest on, beyond what every decision says."""
+    scenario, split = result.scenario, result.split
+    sentences = [
+        f"Net is hits minus {scenario.unused_price:.3f} for each unused prefetch, per view: {scenario.price_in_words} "
+        f"(a break-even of {scenario.break_even:g}).",
+        *_cache_sentences(result),
+        f"Up to {_pages(scenario.k)} {'is' if scenario.k == 1 else 'are'} fetched a view. No session is cut by the "
+        "split.",
+        *_assumed_sentences(result),
+        "The limits of policies (except Guess.js's, which are published) and the smoothing of Markov rules were picked "
+        "on validation.",
+        "A prefetched page is taken to be what the user would have loaded, and not to change what the user does.",
+    ]
+    if split.dropped.get("repeats"):
+        repeats = split.dropped["repeats"]
+        sentences.append(f"{repeats:,} repeats of the current page were collapsed: a reload is no navigation.")
+    return sentences
+
+
+def _assumed_sentences(result: Found) -> list[str]:
+    """What milliseconds and bytes rest on where nothing was measured."""
+    scenario, assumed = result.scenario, result.of("model").figures.assumed
+    networks = ", ".join(f"{name} {rtt:g} ms and {mbps:g} Mbit/s" for name, (rtt, mbps) in scenario.networks.items())
+    sentences = {
+        "page bytes": f"No page sizes were measured: {scenario.page_bytes / 1000:,.0f} kB a page are assumed.",
+        "dwell": f"No dwell times were measured: {scenario.dwell_s:g} s on each page are assumed.",
+        "network": f"No speeds were measured; assumed by effective type: {networks} (4g where it is unknown).",
+    }
+    return [sentence for name, sentence in sentences.items() if name in assumed]
+
+
+def _cache_sentences(result: Found) -> list[str]:
+    scenario = result.scenario
+    if not scenario.cache:
+        why = " (pages of this site are sections with changing content)" if result.split.card.sections else ""
+        return [f"No cache is replayed{why}: a prefetch serves the very next view or nothing."]
+    timed = has_dwell(result.split.train)
+    lifetime = f"{scenario.lifetime_s:g} s" if timed else f"{scenario.lifetime_views:g} views"
+    return [
+        f"A page stays fresh for {lifetime} in the session's cache: a page fetched now may be hit some views later, "
+        "and fresh pages are not fetched again."
+    ]
+
+
+def to_dict(result: Found) -> dict[str, dict[str, Any]]:
+    """What ``--json`` adds about data, evidence, frontier and model."""
+    detail, scenario = result.detail, result.scenario
+    records = detail.hits_at.astype(object).where(detail.hits_at.notna(), None).to_dict("index")
+    hits = {name: {f"{at:g}": value for at, value in row.items()} for name, row in records.items()}
+    return {
+        "data": {"session_end_share": detail.end_share},
+        "evidence": {"break_even": scenario.break_even, "unused_price": scenario.unused_price},
+        "frontier": {"hits_per_100_at_unused": hits},
+        "model": {"ranking": {name: asdict(rank) for name, rank in detail.ranking.items()}},
+    }
+
+
+def tables(result: Found) -> dict[str, pd.DataFrame]:
+    """Hits per 100 views at given numbers of unused prefetches a view, by policy; cells are text."""
+    table = result.detail.hits_at
+    cells = table.map(lambda hits: "" if pd.isna(hits) else f"{hits:.1f}")
+    named = cells.set_axis([f"{at:g} unused a view" for at in table.columns], axis=1)
+    return {"hits": named.rename_axis("hits per 100 views")}

@@ -1,0 +1,451 @@
+"""The whole path, for any decision: data, split, model and rules, replay, evidence, recommendation."""
+
+from __future__ import annotations
+
+import os
+import time
+import timeit
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workbench.datasets.loading import load
+from workbench.datasets.splits import FEWEST_USERS, Split, card_of, sample_users
+from workbench.decisions import find_decision
+from workbench.decisions.decision import (
+    PERFECT_KNOWLEDGE,
+    Decision,
+    Policy,
+    Situations,
+    known_rules,
+    policy_name,
+    same_policy,
+    traits_of,
+)
+from workbench.errors import WorkbenchError
+from workbench.evidence.bootstrap import Interval, cluster_interval
+from workbench.evidence.calibration import measure_calibration, reliability
+from workbench.evidence.segments import segment_table
+from workbench.evidence.verdict import judge_difference, judge_safety, recommend, users_to_settle
+from workbench.models.boosting import check_trained_on
+from workbench.studies.comparison import Comparison, ModelCost, PolicyResult
+from workbench.studies.provenance import trace_origin
+from workbench.studies.sensitivity import SensitivityRow, one_at_a_time
+
+Progress = Callable[[str], None]
+ROWS_TIMED = 2_000
+ROWS_REFITTED = 400_000  # sensitivity rows that need a fit run on at most about so many views, whole users or sessions
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Policies as ``validation`` settled them: limits tuned, the best rule picked; nothing of test has been read.
+
+    ``unavailable`` says by position in ``rules`` why a rule cannot be used here; ``tuned`` holds the others.
+    """
+
+    decision: Decision
+    split: Split = field(repr=False)
+    scenario: Any
+    model: Any = field(repr=False)
+    rules: tuple[Policy, ...] = field(repr=False)
+    unavailable: Mapping[int, str]
+    tuned: tuple[Policy, ...] = field(repr=False)
+    best_rule: Policy
+    ours: Policy = field(repr=False)
+    validation: Situations = field(repr=False)
+
+    def test(self) -> Situations:
+        """The views of test that are compared."""
+        known_by, split = self.model.known_by, self.split
+        return self.decision.situations(split.test, split.card, split.cluster, known_by, self.scenario)
+
+    def replay(self, policy: Policy, situations: Situations) -> pd.DataFrame:
+        """Outcomes of a policy, one row a view."""
+        answer = self.decision.ask(policy, situations, self.scenario)
+        return self.decision.outcomes(answer, situations, self.scenario)
+
+
+def study(
+    dataset: str | os.PathLike[str] | pd.DataFrame,
+    *,
+    scenario: Any = None,
+    rows: int | None = None,
+    seed: int = 0,
+    sensitivity: bool = False,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Walk the whole path on one dataset: load, split, train, compare.
+
+    The decision is the scenario's, else the default of the dataset's table (measurements: images; navigations:
+    prefetch). The split is by time where the data have times, else by user.
+
+    Parameters
+    ----------
+    dataset : str, path or DataFrame
+        A card's name, the path of a card, or a frame from ``load``, ``measurements`` or ``navigations``.
+    scenario : object, optional
+        ``wb.ImageScenario``, ``wb.PrefetchScenario``, or that of another decision.
+    rows : int, optional
+        About how many rows, whole users (else sessions) drawn by ``seed``.
+    seed : int
+        Of the draw, the split, the mask and the model.
+    sensitivity : bool
+        Whether to change one assumption at a time too (``result.sensitivity``): some twenty further studies.
+    progress : callable, optional
+        Called with the name of each step as it begins.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    WorkbenchError
+        Where the data cannot be had, or cannot be decided on.
+    """
+    started = time.perf_counter()
+    say = progress or (lambda step: None)
+    say("load")
+    if not isinstance(dataset, (str, os.PathLike, pd.DataFrame)):
+        raise WorkbenchError(f"expected a dataset's name, the path of a card, or a DataFrame; got {dataset!r}.")
+    views = dataset if isinstance(dataset, pd.DataFrame) else load(dataset, rows=rows, seed=seed)
+    card = card_of(views)
+    decision = find_decision(scenario, card)
+    decision.check(views)
+    plan = decision.plan(views, decision.scenario(card, scenario), seed)
+    split = decision.prepare(views, plan)
+    say("train the model")
+    model = decision.train(split, plan)
+    say("tune on validation")
+    stage = settle(decision, split, model, None, plan.scenario)
+    result, test = _read_test(stage, started=started, say=say)
+    if sensitivity:
+
+        def load_again(**keywords: Any) -> pd.DataFrame:
+            if isinstance(dataset, pd.DataFrame):
+                raise WorkbenchError("the frame is loaded already; name the dataset to load it otherwise.")
+            return load(dataset, rows=rows, seed=seed, **keywords)
+
+        base = Base(views, load_again, stage, test, result.margin)
+        changes = decision.changes(views, plan)
+        table = one_at_a_time(_judge("base", "base case", stage, test, result.margin), changes, base.change, progress)
+        result = replace(result, sensitivity=table)
+    return replace(result, seconds=time.perf_counter() - started)
+
+
+def compare(
+    split: Split,
+    model: Any,
+    rules: Iterable[Policy] | None = None,
+    scenario: Any = None,
+    *,
+    today: Policy | None = None,
+    margin: float | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Compare a trained model with rules, on views that neither has seen.
+
+    Limits and the best rule are picked on ``validation``; ``test`` is read once, at the end.
+
+    Parameters
+    ----------
+    split : Split
+    model : estimator
+        Trained on ``split``; its ``known_by`` is what all policies may see.
+    rules : iterable of callables, optional
+        Default ``wb.rules(split)``.
+    scenario : object, optional
+        Says which decision is compared; default that of the split's table.
+    today : callable, optional
+        What is done now; default the decision's.
+    margin : float, optional
+        Smallest difference in net worth having; default the card's, else the decision's.
+    progress : callable, optional
+        Called with the name of each step as it begins.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    WorkbenchError
+        Where no rule is available, nothing is left to decide, or a policy peeks, reads the future or answers wrongly.
+    """
+    started = time.perf_counter()
+    say = progress or (lambda step: None)
+    say("tune on validation")
+    decision = find_decision(scenario, split.card)
+    stage = settle(decision, split, model, rules, decision.scenario(split.card, scenario))
+    return _read_test(stage, today=today, margin=margin, started=started, say=say)[0]
+
+
+def rules(split: Split, *, scenario: Any = None, known_by: str | None = None) -> tuple[Policy, ...]:
+    """The rules that a model must beat: what a team would write anyway, from the plainest on.
+
+    Parameters
+    ----------
+    split : Split
+        Rules are counted on ``train``.
+    scenario : object, optional
+        Says which decision they are for; default that of the split's table.
+    known_by : str, optional
+        What they may see; default the card's.
+
+    Returns
+    -------
+    tuple of callables
+        A rule that lacks what it needs on this data is there too; comparisons print it as "not available".
+    """
+    return find_decision(scenario, split.card).rules(split, known_by)
+
+
+def settle(
+    decision: Decision,
+    split: Split,
+    model: Any,
+    rules: Iterable[Policy] | None,
+    scenario: Any,
+    validation: Situations | None = None,
+) -> Stage:
+    """Tune every limit and pick the best rule, on ``validation`` alone.
+
+    ``validation`` may hold answers that were given before, where nothing but the scenario has changed.
+
+    Raises
+    ------
+    WorkbenchError
+        Where no rule is available, or a policy peeks, reads the future or answers wrongly.
+    """
+    decision.check(split.train)
+    check_trained_on(model, split, decision.train_call)
+    every = decision.rules(split, model.known_by) if rules is None else known_rules(rules, model.known_by)
+    every = decision.settle_rules(every, split, scenario)
+    if validation is None:
+        validation = decision.situations(split.validation, split.card, split.cluster, model.known_by, scenario)
+    reasons = [decision.why_unavailable(rule, validation) for rule in every]
+    available = [rule for rule, reason in zip(every, reasons, strict=True) if not reason]
+    tuned = tuple(decision.tune(rule, validation, scenario) for rule in available)
+    if not tuned:
+        raise WorkbenchError(f"{split.card.name}: no rule is available on this data: {'; '.join(reasons)}.")
+    answers = [decision.ask(rule, validation, scenario) for rule in tuned]
+    nets = [decision.outcomes(answer, validation, scenario)["net"].mean() for answer in answers]
+    return Stage(
+        decision=decision,
+        split=split,
+        scenario=scenario,
+        model=model,
+        rules=every,
+        unavailable={i: reason for i, reason in enumerate(reasons) if reason},
+        tuned=tuned,
+        best_rule=tuned[int(np.argmax(nets))],
+        ours=decision.tune(decision.model_policy(model, split.card), validation, scenario),
+        validation=validation,
+    )
+
+
+def settle_again(stage: Stage, scenario: Any) -> Stage:
+    """The same model and rules under another scenario: limits tuned again, the best rule picked again."""
+    validation = stage.decision.under(stage.validation, scenario)
+    return settle(stage.decision, stage.split, stage.model, stage.rules, scenario, validation)
+
+
+def _read_test(
+    stage: Stage, *, started: float, say: Progress, today: Policy | None = None, margin: float | None = None
+) -> tuple[Comparison, Situations]:
+    """Replay every policy on test, and weigh the evidence."""
+    decision, split, scenario = stage.decision, stage.split, stage.scenario
+    margin = _checked_margin(margin, split.card.margin, decision.margin)
+    now = today or decision.today(split)
+    now = next((rule for rule in stage.tuned if same_policy(rule, now)), now)
+    say("replay on test")
+    test = stage.test()
+    results = replay_all(stage, now, test)
+    say("weigh the evidence")
+    by_model, by_rule, by_now = (_of(results, policy) for policy in (stage.ours, stage.best_rule, now))
+    difference = _interval(by_model, by_rule, test, split.seed)
+    rule_gain = _interval(by_rule, by_now, test, split.seed)
+    slow = decision.slowest(test, scenario)
+    waits = [decision.wait_ms(each.outcomes, test, scenario)[slow] for each in (by_model, by_rule)]
+    safety = judge_safety(*waits, test.users[slow], seed=split.seed)
+    word = judge_difference(difference, margin)
+    room = decision.headroom(results[-1].outcomes, test, scenario)
+    event, chance = decision.calibration_target(by_model.expected, test, scenario)
+    others = [result for result in results if result.outcomes is not None and result is not by_rule]
+    return Comparison(
+        decision=decision,
+        split=split,
+        model=stage.model,
+        results=tuple(results),
+        best_rule=stage.best_rule,
+        today=now,
+        scenario=scenario,
+        known_by=stage.model.known_by,
+        difference=difference,
+        rule_gain=rule_gain,
+        against_best_rule={other.name: _interval(other, by_rule, test, split.seed) for other in others},
+        margin=margin,
+        verdict=word,
+        safety=safety,
+        users_to_settle=users_to_settle(difference, margin),
+        headroom=room,
+        recommendation=recommend(
+            word,
+            safety,
+            difference=difference,
+            rule_gain=rule_gain,
+            headroom=room,
+            margin=margin,
+            rule=f'"{by_rule.name}"',
+            today=f'"{policy_name(now)}"',
+            all_users=split.count_people(),
+            who=split.people,
+            stop=decision.stop,
+        ),
+        test_users=len(np.unique(test.users)),
+        cost=_model_cost(stage, test),
+        calibration=measure_calibration(event, chance),
+        detail=decision.detail(results, stage, test),
+        reliability=reliability(event, chance),
+        segments=segment_table(
+            decision.segments(test, scenario),
+            _column(by_model, "net") - _column(by_rule, "net"),
+            _column(by_model, "added_wait_ms") - _column(by_rule, "added_wait_ms"),
+            test.users,
+            seed=split.seed,
+        ),
+        provenance=trace_origin(split),
+        seconds=time.perf_counter() - started,
+    ), test
+
+
+def replay_all(stage: Stage, now: Policy, test: Situations) -> list[PolicyResult]:
+    """Every policy of a settled comparison on test: rules, model, references, today's, and last perfect knowledge.
+
+    Rules that are not available come with their reason.
+    """
+    decision, scenario = stage.decision, stage.scenario
+    results = [_replay(stage, rule, "rule", test) for rule in stage.tuned]
+    for place, reason in stage.unavailable.items():
+        results.append(PolicyResult(policy_name(stage.rules[place]), "rule", stage.rules[place], reason))
+    results.append(_replay(stage, stage.ours, "model", test))
+    truth = decision.truth(stage.split.card)
+    if truth is not None:
+        tuned = decision.tune(truth, stage.validation, scenario)
+        results.append(_replay(stage, tuned, "reference", test))
+    if not any(now is result.policy for result in results):
+        results.append(_replay_today(stage, now, test))
+    for name, outcomes in decision.references(test, scenario):
+        figures = decision.figures(outcomes, test, scenario)
+        results.append(PolicyResult(name, "reference", figures=figures, outcomes=outcomes))
+    known = decision.outcomes(decision.hindsight(test, scenario), test, scenario)
+    figures = decision.figures(known, test, scenario)
+    return [*results, PolicyResult(PERFECT_KNOWLEDGE, "oracle", figures=figures, outcomes=known)]
+
+
+def _replay(stage: Stage, policy: Policy, kind: str, test: Situations) -> PolicyResult:
+    decision, scenario = stage.decision, stage.scenario
+    outcomes, expected, traits = stage.replay(policy, test), decision.weigh(policy, test, scenario), traits_of(policy)
+    return PolicyResult(
+        name=traits.name,
+        kind=kind,
+        policy=policy,
+        figures=decision.figures(outcomes, test, scenario, expected),
+        outcomes=outcomes,
+        expected=expected,
+        frontier=None if expected is None else decision.frontier(expected, test, scenario),
+        limit=traits.limit,
+        kilobytes=traits.kilobytes,
+    )
+
+
+def _replay_today(stage: Stage, now: Policy, test: Situations) -> PolicyResult:
+    """What is done now may read columns that are known later than the comparison's; it is marked then."""
+    reads_later = bool(stage.decision.why_unavailable(now, test))
+    seen = stage.decision.later_context(test) if reads_later else test
+    replayed = _replay(stage, now, "reference", seen)
+    return replace(replayed, name=f"today: {policy_name(now)}", reads_later=reads_later)
+
+
+def _of(results: Sequence[PolicyResult], policy: Policy) -> PolicyResult:
+    return next(result for result in results if result.policy is policy)
+
+
+def _model_cost(stage: Stage, test: Situations) -> ModelCost:
+    sample, model = test.context.iloc[:ROWS_TIMED], stage.model
+    seconds = min(timeit.repeat(lambda: stage.ours(sample, stage.scenario), number=1, repeat=3))
+    return ModelCost(
+        model.trees, model.kilobytes, 1e6 * seconds / len(sample), model.train_seconds_, tuple(model.fields)
+    )
+
+
+def _interval(one: PolicyResult, other: PolicyResult, views: Situations, seed: int) -> Interval:
+    """Net of one policy minus another's on the same views, users resampled."""
+    return cluster_interval(_column(one, "net") - _column(other, "net"), views.users, seed=seed)
+
+
+def _column(result: PolicyResult, name: str) -> np.ndarray:
+    assert result.outcomes is not None
+    return result.outcomes[name].to_numpy()
+
+
+def _checked_margin(*margins: float | None) -> float:
+    """The first margin that is given, in net: the call's, the card's, the decision's."""
+    margin = next(m for m in margins if m is not None)
+    if isinstance(margin, bool) or not isinstance(margin, (int, float)) or not 0 < margin < np.inf:
+        raise WorkbenchError(f"margin must be a number above 0; got {margin!r}.")
+    return margin
+
+
+@dataclass(frozen=True)
+class Base:
+    """The base case of the sensitivity figure: its views, a way to load them otherwise, and what was settled."""
+
+    views: pd.DataFrame
+    load_again: Callable[..., pd.DataFrame]
+    stage: Stage
+    test: Situations
+    margin: float
+
+    def change(self, change: Any) -> SensitivityRow:
+        """Model minus best rule under one change; everything that the change touches is fitted again."""
+        if change.only is not None:
+            return _judge(change.group, change.change, self.stage, self.test, self.margin, change.only)
+        if not change.refit:
+            stage = settle_again(self.stage, change.plan.scenario)
+            test = stage.decision.under(self.test, stage.scenario)
+            return _judge(change.group, change.change, stage, test, self.margin)
+        return self._refit(change)
+
+    def _refit(self, change: Any) -> SensitivityRow:
+        decision, plan = self.stage.decision, change.plan
+        frame = self.load_again(**change.load) if change.load else self.views
+        note = ""
+        if len(frame) > ROWS_REFITTED:
+            frame, note = sample_users(frame, ROWS_REFITTED, plan.seed), f"on about {ROWS_REFITTED:,} views"
+        split = decision.prepare(frame, plan)
+        every = decision.rules(split, plan.known_by, plan.without)
+        stage = settle(decision, split, decision.train(split, plan), every, plan.scenario)
+        return replace(_judge(change.group, change.change, stage, stage.test(), self.margin), note=note)
+
+
+def _judge(
+    group: str,
+    change: str,
+    stage: Stage,
+    test: Situations,
+    margin: float,
+    only: Callable[[pd.DataFrame], np.ndarray] | None = None,
+) -> SensitivityRow:
+    ours, rule = (stage.replay(policy, test)["net"].to_numpy() for policy in (stage.ours, stage.best_rule))
+    counted = np.ones(len(test), bool) if only is None else only(test.frame)
+    if only is not None and len(np.unique(test.users[counted])) < FEWEST_USERS:
+        raise WorkbenchError(f"under {FEWEST_USERS} {test.people}.")
+    difference = cluster_interval((ours - rule)[counted], test.users[counted], seed=stage.split.seed)
+    word = judge_difference(difference, margin)
+    name = policy_name(stage.best_rule)
+    return SensitivityRow(group, change, difference.estimate, difference.low, difference.high, word, name)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, did_you_mean
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
+WORDS = {bool: "true or false", int: "a whole number", float: "a number"}
 REAL_EXAMPLE = "workbench render image_delivery --dataset mobile_bandwidth"
 
 
@@ -43,8 +42,8 @@ def main() -> None:
 
     \b
     workbench datasets                                     what there is
-    workbench compare image --dataset mobile_bandwidth     the answer, as text
-    workbench compare prefetch --dataset eshop2008         the same for fetching pages ahead of the click
+    workbench compare mobile_bandwidth                     the answer, as text: which images to send
+    workbench compare eshop2008                            the same for fetching pages ahead of the click
     workbench render image_delivery                        the answer, as a proposal to share
     """  # noqa: D301 - \b is click's mark for lines to keep
 
@@ -77,79 +76,65 @@ def fetch(names: tuple[str, ...]) -> None:
             click.echo(f"{card.name}: {fetch_file(card, file, progress=sys.stderr.isatty())}")
 
 
-@main.group(cls=Commands)
-def compare() -> None:
-    """Compare the model with the rules."""
-
-
-def _comparison(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that both comparisons take."""
-    options = (
-        click.option(
-            "--dataset", required=True, metavar="NAME_OR_CARD", help="A dataset's name, or the path of a card."
-        ),
-        click.option(
-            "--rows", type=int, help="About how many rows to take, whole users drawn by seed.  [default: all]"
-        ),
-        click.option("--seed", type=int, default=0, show_default=True, help="Of the draw, the split and the model."),
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
-        click.option("--all", "every_column", is_flag=True, help="Print every column of the table of policies."),
-        click.option("--quick", is_flag=True, help="Leave out the sensitivity rows, some twenty further studies."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-@compare.command("image")
-@_comparison
-@click.option("--budget-ms", type=float, help="Time in which the images should be there.  [default: 1000]")
-@click.option("--cancelling-wait-ms", type=float, help="Wait that cancels the largest image's gain.  [default: 400]")
-def compare_image(*, as_json: bool, every_column: bool, **asked: Any) -> None:
-    """Which rendition of the images to send, by predicted network quality."""
-    from workbench.decisions.images.scenario import ImageScenario
-    from workbench.studies import study_images
-
-    scenario = _scenario(ImageScenario, asked, "budget_ms", "cancelling_wait_ms")
-    _study(study_images, scenario, asked, as_json=as_json, every_column=every_column)
-
-
-@compare.command("prefetch")
-@_comparison
-@click.option("--break-even", type=float, help="Chance from which fetching a page pays.  [default: 0.15]")
-@click.option("--k", type=int, help="Pages that one view may fetch.  [default: 3]")
-def compare_prefetch(*, as_json: bool, every_column: bool, **asked: Any) -> None:
-    """Which next pages to fetch ahead of the click, by predicted navigation."""
-    from workbench.decisions.prefetch.scenario import PrefetchScenario
-    from workbench.studies import study_prefetch
-
-    scenario = _scenario(PrefetchScenario, asked, "break_even", "k")
-    _study(study_prefetch, scenario, asked, as_json=as_json, every_column=every_column)
-
-
-def _scenario(kind: Callable[..., Any], asked: dict[str, Any], *names: str) -> Any:
-    """The scenario asked for; what was not given keeps its default."""
-    return kind(**{name: asked[name] for name in names if asked[name] is not None})
-
-
-def _study(
-    study: Callable[..., Any], scenario: Any, asked: dict[str, Any], *, as_json: bool, every_column: bool
+@main.command()
+@click.argument("dataset", metavar="DATASET")
+@click.option("--decision", metavar="NAME", help="Decision to compare for.  [default: that of the dataset's table]")
+@click.option("--rows", type=int, help="About how many rows to take, whole users drawn by seed.  [default: all]")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
+@click.option("-p", "pairs", nargs=2, multiple=True, metavar="KEY VALUE", help="Set an assumption of the scenario.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--all", "every_column", is_flag=True, help="Print every column of the table of policies.")
+@click.option("--quick", is_flag=True, help="Leave out the sensitivity rows, some twenty further studies.")
+def compare(
+    dataset: str,
+    *,
+    decision: str | None,
+    rows: int | None,
+    seed: int,
+    pairs: tuple[tuple[str, str], ...],
+    as_json: bool,
+    every_column: bool,
+    quick: bool,
 ) -> None:
-    """Run a study and print what it found."""
+    """Compare the model with the rules on a dataset.
+
+    DATASET is a dataset's name, or the path of a card. Assumptions are set by name, as in -p budget_ms 1500 or
+    -p break_even 0.3.
+    """
+    from workbench.datasets import find_card
+    from workbench.decisions import find_decision
+    from workbench.studies import study
     from workbench.studies.report import to_text
 
-    if asked["seed"] < 0:
-        raise WorkbenchError(f"seed must be a whole number from 0; got {asked['seed']}.")
-    with _progress() as tell:
-        result = study(
-            asked["dataset"],
-            rows=asked["rows"],
-            seed=asked["seed"],
-            scenario=scenario,
-            sensitivity=not asked["quick"],
-            progress=tell,
-        )
+    if seed < 0:
+        raise WorkbenchError(f"seed must be a whole number from 0; got {seed}.")
+    found = find_decision(card=find_card(dataset), name=decision)
+    scenario = _scenario(found.scenario_type, dict(pairs))
+    with _progress() as say:
+        result = study(dataset, rows=rows, seed=seed, scenario=scenario, sensitivity=not quick, progress=say)
     click.echo(json.dumps(result.to_dict(), indent=1) if as_json else to_text(result, every_column=every_column))
+
+
+def _scenario(kind: type, given: dict[str, str]) -> Any:
+    """The scenario with what was given as text; all else keeps its default."""
+    known = {each.name: each.default for each in fields(kind) if isinstance(each.default, (bool, int, float))}
+    values = {}
+    for name, text in given.items():
+        if name not in known:
+            raise WorkbenchError(
+                f"an assumption must be one of {', '.join(known)}; got {name!r}.{did_you_mean(name, list(known))}"
+            )
+        values[name] = _as_number(name, text, type(known[name]))
+    return kind(**values)
+
+
+def _as_number(name: str, text: str, kind: type) -> Any:
+    if kind is bool and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        return kind(text)
+    except ValueError as err:
+        raise WorkbenchError(f"{name} must be {WORDS[kind]}; got {text!r}.") from err
 
 
 @main.command()
@@ -199,8 +184,8 @@ def _progress() -> Iterator[Callable[[str], None] | None]:
 
     with tqdm(bar_format="{n} steps, {elapsed}: {desc}", leave=False) as bar:
 
-        def tell(step: str) -> None:
+        def say(step: str) -> None:
             bar.update()
             bar.set_description_str(step)
 
-        yield tell
+        yield say

@@ -608,9 +608,9 @@ class Decision(Protocol):
     def calibration_target(self, expected: Any, situations: Situations, scenario: Any) -> tuple[np.ndarray, np.ndarray]:
         """An event of the model's that either happened or not, and the chance that it gave."""
 
-    @abstractmethod
     def detail(self, results: Sequence[Any], settled: Any, test: Situations) -> Any:
         """What only a comparison of this decision has; ``settled`` is the study's ``Stage``."""
+        return None
 
     @abstractmethod
     def changes(self, views: pd.DataFrame, plan: Plan) -> Iterable[Change]:

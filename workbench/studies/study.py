@@ -270,10 +270,10 @@ def _read_test(
     difference = _interval(by_model, by_rule, test, split.seed)
     rule_gain = _interval(by_rule, by_now, test, split.seed)
     slow = decision.slowest(test, scenario)
-    waits = [decision.wait_ms(each.outcomes, test, scenario)[slow] for each in (by_model, by_rule)]
-    safety = judge_safety(*waits, test.users[slow], seed=split.seed)
+    ours, theirs = (decision.wait_ms(_outcomes(each), test, scenario)[slow] for each in (by_model, by_rule))
+    safety = judge_safety(ours, theirs, test.users[slow], seed=split.seed)
     word = judge_difference(difference, margin)
-    room = decision.headroom(results[-1].outcomes, test, scenario)
+    room = decision.headroom(_outcomes(results[-1]), test, scenario)
     event, chance = decision.calibration_target(by_model.expected, test, scenario)
     others = [result for result in results if result.outcomes is not None and result is not by_rule]
     return Comparison(
@@ -389,8 +389,12 @@ def _interval(one: PolicyResult, other: PolicyResult, views: Situations, seed: i
 
 
 def _column(result: PolicyResult, name: str) -> np.ndarray:
-    assert result.outcomes is not None
-    return result.outcomes[name].to_numpy()
+    return _outcomes(result)[name].to_numpy()
+
+
+def _outcomes(result: PolicyResult) -> pd.DataFrame:
+    assert result.outcomes is not None  # of every policy that was replayed
+    return result.outcomes
 
 
 def _checked_margin(*margins: float | None) -> float:

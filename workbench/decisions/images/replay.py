@@ -2,8 +2,8 @@
 
 Replay assumes that the rendition sent does not change the network, that a view's measured network holds for its whole
 load, and that people behave the same whatever they are sent (but leave at the cap). The equivalent plain loop: for each
-view, show the policy what was known before it, take its rendition, then look up how long that rendition would have taken
-on the network that the view measured.
+view, show the policy what was known before it, take its rendition, then look up how long that rendition would have
+taken on the network that the view measured.
 """
 
 from __future__ import annotations

@@ -162,6 +162,6 @@ def image_rules(split: Split, known_by: str) -> tuple[Policy, ...]:
     assume = base_assumptions(split.card)
     tables = fit_tables(split, TABLES, known_by)
     networks = tables[TABLES.index(NETWORK_KEYS)]
-    signals = [EffectiveType(), ConnectionDefaults(), ConnectionClass()]
-    last = [LastMeasurement(assume=assume), LastMeasurement(assume=assume, otherwise=networks)]
+    signals: list[Any] = [EffectiveType(), ConnectionDefaults(), ConnectionClass()]
+    last: list[Any] = [LastMeasurement(assume=assume), LastMeasurement(assume=assume, otherwise=networks)]
     return (OneOption("small"), OneOption("medium"), OneOption("large"), *signals, *last, *tables)

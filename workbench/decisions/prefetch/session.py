@@ -99,7 +99,7 @@ def _common_steps(begin: np.ndarray, end: np.ndarray, people: np.ndarray) -> pd.
 
 def _common_pages(train: pd.DataFrame, cluster: str) -> set[str]:
     users = pd.Series(users_of(train, cluster)).groupby(train["page"].cat.codes.to_numpy()).nunique()
-    return set(train["page"].cat.categories[crowd.index[users >= FEWEST_USERS]])
+    return set(train["page"].cat.categories[users.index[users >= FEWEST_USERS]])
 
 
 def _named(pages: pd.Series, known: set[str]) -> list[str]:

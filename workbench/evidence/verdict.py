@@ -24,7 +24,7 @@ POWER_FACTOR = (1.959964 + 0.841621) ** 2
 def judge_difference(difference: Interval, margin: float) -> str:
     """Judge a difference in net against the smallest difference worth having.
 
-    Fewer than 100 users: inconclusive, whatever the interval, for it cannot know of rare losses that no one of them
+    Fewer than 100 users: inconclusive, whatever the interval, since it cannot know of rare losses that none of them
     met. Inside the margin: equivalent. Else above 0: better; below 0: worse; else inconclusive. (Equivalence by an
     interval inside the margin: Schuirmann 1987.)
 
@@ -173,13 +173,14 @@ def recommend(
         return Recommendation(USE_RULE, f"Use {rule}. The model makes the slowest fifth wait longer.")
     if headroom < margin:
         return Recommendation(
-            LITTLE_TO_WIN, "There is little to win here: even perfect knowledge gains less than the margin."
+            LITTLE_TO_WIN,
+            "No rule or model can win much here: even perfect knowledge gains less than the smallest gain that matters.",
         )
     if word == BETTER:
         users = users_for_ab_test(difference, margin)
         return Recommendation(
             TEST_MODEL,
-            f"A/B test the model against {rule}: at least {users:,} {who} (a lower bound). Stop if {stop}.",
+            f"A/B test the model against {rule}, with at least {users:,} {who} (a lower bound). Stop if {stop}.",
         )
     if word in (EQUIVALENT, WORSE):
         if rule != today and rule_gain.high < margin:
@@ -191,5 +192,5 @@ def recommend(
     users = round(users_to_settle(difference, margin) * all_users / difference.clusters)
     return Recommendation(
         COLLECT,
-        f"Collect more data: these {all_users:,} {who} cannot tell the model from {rule}; about {users:,} would.",
+        f"Collect more data: {all_users:,} {who} are too few to tell the model from {rule}; about {users:,} would do.",
     )

@@ -447,7 +447,7 @@ def _judge(
 ) -> SensitivityRow:
     ours, rule = (stage.replay(policy, test)["net"].to_numpy() for policy in (stage.ours, stage.best_rule))
     counted = np.ones(len(test), bool) if only is None else only(test.frame)
-    if only is not None and len(np.unique(test.users[counted])) < FEWEST_USERS:
+    if len(np.unique(test.users[counted])) < FEWEST_USERS:
         raise WorkbenchError(f"under {FEWEST_USERS} {test.people}.")
     difference = cluster_interval((ours - rule)[counted], test.users[counted], seed=stage.split.seed)
     word = judge_difference(difference, margin)

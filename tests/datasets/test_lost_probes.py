@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from workbench.studies.sentences import assumptions
 
 import workbench as wb
 from workbench import plotting
@@ -14,7 +15,6 @@ from workbench.errors import WorkbenchError
 from workbench.evidence.verdict import slowest_fifth
 from workbench.features.network import count_chances, interpolate_chance, threshold_grid
 from workbench.models.boosting import _targets, ask
-from workbench.studies.sentences import assumptions
 
 LOST = 0.2
 HUGE = np.array([1e4, 1e6, np.inf])
@@ -43,7 +43,7 @@ def views():
 
 @pytest.fixture(scope="module")
 def study(views):
-    return wb.study_images(views)
+    return wb.study(views)
 
 
 def test_a_lost_probe_is_measured_and_counted(views):

@@ -65,7 +65,10 @@ class VideoReport:
         return f"one of {len(result.scenario.options)} bitrates to start with"
 
     def key_figures(self, figures: VideoFigures) -> dict[str, str]:
-        return {"highest bitrate": f"{1000 * figures.high_share:,.0f}", "stalled": f"{1000 * figures.stalled_share:,.0f}"}
+        return {
+            "highest bitrate": f"{1000 * figures.high_share:,.0f}",
+            "stalled": f"{1000 * figures.stalled_share:,.0f}",
+        }
 
     def policy_row(self, figures: VideoFigures, every_column: bool) -> dict[str, str]:
         row = {"net": f"{figures.net:.2f}", "high %": f"{100 * figures.high_share:.1f}"}

@@ -3,7 +3,7 @@
 import pytest
 
 import workbench as wb
-from workbench.decisions.images.rules import ImagePolicy
+from workbench.decisions.images.rules import ChancePolicy
 from workbench.explanation import common_context
 from workbench.explanation.inspect_images import ImageInspection
 
@@ -16,7 +16,7 @@ def split():
 @pytest.fixture(scope="module")
 def inspection(split):
     model = wb.train_network_quality(split, max_trees=30)
-    return ImageInspection.of(model, wb.image_rules(split), split.train, None)
+    return ImageInspection.of(model, wb.rules(split), split.train, None)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def answer(inspection, view):
 
 
 def test_the_answer_is_the_models_own(inspection, view, answer):
-    late = ImagePolicy(inspection.model).prospects(view, inspection.scenario).late[0]
+    late = ChancePolicy(inspection.model).prospects(view, inspection.scenario).late[0]
     assert [each["percent"] for each in answer["chances"]] == [round(100 * chance) for chance in late]
     taken = [each["name"] for each in answer["chances"] if each["taken"]]
     assert answer["finding"].startswith(f"The model sends {taken[0]}: late in ")

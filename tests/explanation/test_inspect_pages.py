@@ -24,7 +24,7 @@ def model(split):
 
 @pytest.fixture(scope="module")
 def inspection(split, model):
-    return PageInspection.of(model, wb.prefetch_rules(split), split.train, None)
+    return PageInspection.of(model, wb.rules(split), split.train, None)
 
 
 @pytest.fixture(scope="module")
@@ -113,12 +113,12 @@ def test_without_users_sessions_are_the_crowd():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"session_id": np.repeat(np.arange(300), 4), "page": rng.choice(["a", "b", "c"], 1200)})
     split = wb.split_by_time(wb.navigations(frame))
-    alone = PageInspection.of(wb.train_next_page(split, max_trees=3), wb.prefetch_rules(split), split.train, None)
+    alone = PageInspection.of(wb.train_next_page(split, max_trees=3), wb.rules(split), split.train, None)
     assert alone.people == "sessions"
     assert "20 sessions" in alone.words["example"]
     answer = alone.answer(alone.common(np.ones(len(alone.table), bool)))
     absent = [policy["name"] for policy in answer["policies"] if policy["does"] is None]
-    assert absent == ["quicklink", "the person's habits, else Markov"]
+    assert absent == ["quicklink", "user history, else Markov"]
 
 
 def test_where_no_page_has_a_crowd_there_is_no_archetype(split, model):

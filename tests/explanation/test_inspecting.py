@@ -18,12 +18,12 @@ from workbench.explanation.inspecting import (
 
 def of_images():
     split = wb.split_by_user(wb.load("synthetic_measurements", rows=4000))
-    return wb.train_network_quality(split, max_trees=5), wb.image_rules(split), split.train
+    return wb.train_network_quality(split, max_trees=5), wb.rules(split), split.train
 
 
 def of_pages():
     split = wb.split_by_time(wb.load("synthetic_navigations", rows=4000))
-    return wb.train_next_page(split, max_trees=5), wb.prefetch_rules(split), split.train
+    return wb.train_next_page(split, max_trees=5), wb.rules(split), split.train
 
 
 @pytest.fixture(scope="module", params=[of_images, of_pages], ids=["images", "pages"])

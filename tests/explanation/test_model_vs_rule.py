@@ -9,7 +9,7 @@ import pytest
 import workbench as wb
 from workbench.datasets.columns import LEVELS
 from workbench.datasets.splits import users_of
-from workbench.decisions.images.rules import NETWORK_KEYS, ImagePolicy, Lookup, OneRendition
+from workbench.decisions.images.rules import NETWORK_KEYS, ChancePolicy, Lookup, OneOption
 from workbench.decisions.prefetch.rules import Never, PrefetchPolicy
 from workbench.explanation.acting import act_on
 from workbench.explanation.model_vs_rule import NEARLY_EVERYWHERE, NOWHERE, disagreement
@@ -56,7 +56,7 @@ def next_page(site):
 
 @pytest.fixture(scope="module")
 def markov(site):
-    rules = wb.prefetch_rules(site)
+    rules = wb.rules(site)
     return replace(next(rule for rule in rules if rule.name == "first-order Markov"), limit=0.3)
 
 
@@ -193,23 +193,23 @@ def test_the_tree_as_a_rule_is_entered_on_the_other_half(found, model, table, vi
 
 
 def test_a_comparison_of_images_takes_it(found, model, split):
-    rules = [*wb.image_rules(split), found.rule]
-    compared = wb.compare_images(split, model, rules=rules)
+    rules = [*wb.rules(split), found.rule]
+    compared = wb.compare(split, model, rules=rules)
     assert compared.of(found.rule.name).available
     assert compared.of(found.rule.name).kilobytes > 0
     other = next(level for level in LEVELS if level != model.known_by)
     with pytest.raises(wb.WorkbenchError, match="was fitted on what is known by"):
-        wb.compare_images(split, model, rules=[replace(found.rule, known_by=other)])
+        wb.compare(split, model, rules=[replace(found.rule, known_by=other)])
 
 
 def test_a_comparison_of_prefetching_takes_it(pages, next_page, site):
-    compared = wb.compare_prefetch(site, next_page, rules=[*wb.prefetch_rules(site), pages.rule])
+    compared = wb.compare(site, next_page, rules=[*wb.rules(site), pages.rule])
     assert compared.of(pages.rule.name).available
 
 
 def test_an_image_rule_does_as_it_reads():
     rule = ImageTreeRule(
-        OneRendition("medium"),
+        OneOption("medium"),
         (
             ((Among("operating system", ("iOS",)), Between("local hour", above=16, whole=True)), "small"),
             ((Among("the rule sends", ("medium",)), Among("operating system", ("Android",))), "large"),
@@ -253,7 +253,7 @@ def test_a_page_rule_does_as_it_reads():
 
 @pytest.mark.parametrize("limit", [1.0, 4.0])
 def test_where_they_never_part_there_is_one_sentence(model, split, limit):
-    policy = ImagePolicy(model, limit=limit, assume={})
+    policy = ChancePolicy(model, limit=limit, assume={})
     same = disagreement(policy, policy, split.validation)
     assert same.sentences == [f"Model and rule (model) do the same in all {same.views:,} views."]
     assert (same.leaves, same.rule, len(same.separating)) == ((), None, 0)
@@ -264,7 +264,7 @@ def test_where_they_never_part_there_is_one_sentence(model, split, limit):
 
 def test_where_few_people_part_no_tree_is_grown(model, split):
     people = split.validation["user_id"].unique()[:30]
-    little = disagreement(model, OneRendition("small"), split.validation[split.validation["user_id"].isin(people)])
+    little = disagreement(model, OneOption("small"), split.validation[split.validation["user_id"].isin(people)])
     assert little.leaves == () and little.rule is None
     assert "too few users to say where: a tree needs 20 of them in each of its two halves" in str(little)
 

@@ -30,7 +30,7 @@ def views():
 
 @pytest.fixture(scope="session")
 def planted(views) -> Comparison:
-    return wb.study_images(views)
+    return wb.study(views)
 
 
 @pytest.fixture(scope="session")
@@ -40,13 +40,13 @@ def real_views(mirror: Path):
 
 @pytest.fixture(scope="session")
 def real(real_views) -> Comparison:
-    return wb.study_images(real_views)
+    return wb.study(real_views)
 
 
 @pytest.fixture(scope="session")
 def site() -> Comparison:
     """Prefetching on a simulated site, with users, times and page sizes."""
-    return wb.study_prefetch("synthetic_navigations", rows=ROWS)
+    return wb.study("synthetic_navigations", rows=ROWS)
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +55,7 @@ def letters() -> Comparison:
     rng = np.random.default_rng(0)
     sessions = np.repeat(np.arange(250), rng.integers(2, 9, 250))
     page = (np.cumsum(np.where(rng.random(len(sessions)) < 0.7, 1, 3)) % 6).astype(str)
-    return wb.study_prefetch(wb.navigations(pd.DataFrame({"session_id": sessions, "page": page}), name="letters"))
+    return wb.study(wb.navigations(pd.DataFrame({"session_id": sessions, "page": page}), name="letters"))
 
 
 @pytest.fixture(scope="session")

@@ -99,7 +99,7 @@ def test_only_the_model_is_judged(planted):
 def test_headroom_by_budget(result):
     ax = plotting.headroom(result)
     line = ax.lines[0]
-    assert dict(zip(1000 * line.get_xdata(), line.get_ydata(), strict=True)) == dict(result.image.headroom_by_budget)
+    assert dict(zip(1000 * line.get_xdata(), line.get_ydata(), strict=True)) == dict(result.detail.headroom_by_budget)
     assert list(ax.lines[1].get_xydata()[0]) == [result.scenario.budget_ms / 1000, result.headroom]
     assert set(ax.lines[2].get_ydata()) == {result.margin}
     assert f"{result.headroom:.1f} at the budget of 1 s" in texts(ax)
@@ -155,7 +155,7 @@ def test_of_prefetching_reliability_is_of_the_pages_named(result):
         "Chance that the page is opened next",
         "Share that was opened next",
     )
-    asked = result.prefetch.ranking["model"]
+    asked = result.detail.ranking["model"]
     table = result.reliability
     assert table["rows"].sum() == asked.pairs
     assert (table["share"] * table["rows"]).sum() == pytest.approx(asked.recall * asked.navigations)

@@ -40,7 +40,7 @@ def test_each_cell_shows_what_most_views_of_the_group_get(result):
     names = result.scenario.ladder.names
     policies = list(dict.fromkeys(result.of(which).name for which in WHICH))
     by_name = {result.of(which).name: result.of(which) for which in WHICH}
-    cells = [(by_name[name].outcomes, group) for group in (result.image.slow, result.image.fast) for name in policies]
+    cells = [(by_name[name].outcomes, group) for group in (result.detail.slow, result.detail.fast) for name in policies]
     assert len(ax.images) == len(cells)
     expected = []
     for image, (outcomes, group) in zip(ax.images, cells, strict=True):
@@ -56,11 +56,11 @@ def test_each_cell_shows_what_most_views_of_the_group_get(result):
 @each_finding
 def test_slow_and_fast_are_fifths_of_the_users_and_apart(result):
     frame = result.split.test.loc[result.of("model").outcomes.index]
-    slow, fast = (frame.loc[group, "user_id"].nunique() for group in (result.image.slow, result.image.fast))
+    slow, fast = (frame.loc[group, "user_id"].nunique() for group in (result.detail.slow, result.detail.fast))
     assert slow == fast == round(0.2 * result.test_users)
-    assert not (result.image.slow & result.image.fast).any()
+    assert not (result.detail.slow & result.detail.fast).any()
     load = result.of("model").outcomes["load_ms"]
-    assert load[result.image.fast].median() < load[result.image.slow].median()
+    assert load[result.detail.fast].median() < load[result.detail.slow].median()
 
 
 def test_late_is_said(planted):

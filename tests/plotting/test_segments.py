@@ -83,7 +83,7 @@ def test_without_segments_there_is_nothing_to_draw(planted):
 def test_segments_of_a_finding_belong_to_it(result):
     """Each dimension that holds every view adds up to the difference that is judged."""
     speed = result.segments[result.segments["dimension"] == "speed"]
-    assert speed["views"].sum() == len(result.image.slow)
+    assert speed["views"].sum() == len(result.detail.slow)
     assert np.average(speed["difference"], weights=speed["views"]) == pytest.approx(result.difference.estimate)
     slow = speed.set_index("level").loc["slowest fifth"]
     assert slow["added_wait_ms"] == pytest.approx(result.safety.added_wait.estimate)

@@ -9,26 +9,27 @@ import pandas as pd
 import pytest
 
 import workbench as wb
+from workbench.decisions.decision import call_policy
+from workbench.decisions.prefetch.decision import DECISION as PREFETCH
+from workbench.decisions.prefetch.decision import HOVER, UNUSED_A_VIEW
+from workbench.decisions.prefetch.markov import Markov
 from workbench.decisions.prefetch.ranking import PAGES_ASKED
 from workbench.decisions.prefetch.replay import replay_prefetch
-from workbench.decisions.prefetch.rules import GuessJs, Markov, Never, PrefetchPolicy, Quicklink, prefetch_rules
-from workbench.studies.prefetch import _waits_of_the_slowest
-from workbench.studies.prefetch_results import HOVER, UNUSED_A_VIEW
-from workbench.studies.prefetch_stage import views_of
-from workbench.studies.sentences import first_screen
+from workbench.decisions.prefetch.rules import GuessJs, Never, PrefetchPolicy, Quicklink
+from workbench.studies.report import first_screen
 
 ROWS = 4000
 
 
 @pytest.fixture(scope="module")
 def planted():
-    return wb.study_prefetch("synthetic_navigations", rows=12_000)
+    return wb.study("synthetic_navigations", rows=12_000)
 
 
 @pytest.fixture(scope="module")
 def little():
     """Small and quick, for tests of behaviour rather than of evidence."""
-    return wb.study_prefetch("synthetic_navigations", rows=ROWS)
+    return wb.study("synthetic_navigations", rows=ROWS)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,14 @@ def sections():
     session = np.repeat(np.arange(400), length)
     step = np.where(rng.random(len(session)) < 0.8, 1, rng.integers(2, 6, len(session)))
     page = (np.cumsum(step) % 7).astype(str)
-    return wb.study_prefetch(wb.navigations(pd.DataFrame({"session_id": session, "page": page}), name="a ring"))
+    return wb.study(wb.navigations(pd.DataFrame({"session_id": session, "page": page}), name="a ring"))
+
+
+def replay(policy, part, result):
+    """Ask a policy about whole sessions, as a function of its own, and replay its answer."""
+    here = PREFETCH.situations(part, result.split.card, result.split.cluster, result.known_by, result.scenario)
+    answer = PREFETCH.ask(lambda context: call_policy(policy, context, result.scenario), here, result.scenario)
+    return replay_prefetch(answer, part, result.scenario)
 
 
 def net(result, which):
@@ -69,7 +77,7 @@ def test_true_chances_are_a_reference_that_nobody_beats_and_never_the_best_rule(
 
 
 def test_on_the_null_world_the_model_is_not_better():
-    null = wb.study_prefetch("synthetic_navigations_null", rows=15_000)
+    null = wb.study("synthetic_navigations_null", rows=15_000)
     assert null.verdict != "better"
     assert null.recommendation.action != "test_model"
     assert net(null, "model") > 0.5 * net(null, "best_rule") > 0
@@ -87,7 +95,7 @@ def test_figures_are_those_of_a_plain_replay(little):
     """The same numbers by another road: each tuned policy is asked and replayed over the test part by itself."""
     for policy in little.results:
         if policy.policy is not None and policy.available:
-            alone = replay_prefetch(policy.policy, little.split.test, little.scenario)
+            alone = replay(policy.policy, little.split.test, little)
             assert alone["net"].mean() == pytest.approx(policy.figures.net), policy.name
             assert alone["hits"].mean() == pytest.approx(policy.figures.hits_per_100 / 100), policy.name
 
@@ -118,14 +126,14 @@ def test_every_other_policy_is_held_against_the_best_rule(little):
 
 
 def test_the_same_seed_gives_the_same_study(little):
-    again = wb.study_prefetch("synthetic_navigations", rows=ROWS)
+    again = wb.study("synthetic_navigations", rows=ROWS)
     one, other = (result.to_dict() for result in (little, again))
     for told in (one, other):
         for timed in ("us_per_decision", "train_seconds"):
             told["model"].pop(timed)
         told.pop("seconds")
     assert one == other
-    assert wb.study_prefetch("synthetic_navigations", rows=ROWS, seed=1).difference != little.difference
+    assert wb.study("synthetic_navigations", rows=ROWS, seed=1).difference != little.difference
 
 
 # Nothing of test reaches what is settled before
@@ -137,7 +145,7 @@ def garbled(part: pd.DataFrame) -> pd.DataFrame:
 
 def test_the_best_rule_and_the_limits_do_not_depend_on_test(little):
     split = replace(little.split, test=garbled(little.split.test))
-    again = wb.compare_prefetch(split, little.model)
+    again = wb.compare(split, little.model)
     assert again.of("best_rule").name == little.of("best_rule").name
     assert [policy.limit for policy in again.results] == [policy.limit for policy in little.results]
     assert len({policy.limit for policy in again.results}) > 3
@@ -146,11 +154,11 @@ def test_the_best_rule_and_the_limits_do_not_depend_on_test(little):
 
 def test_limits_are_those_with_the_largest_net_on_validation(little):
     split = replace(little.split, validation=garbled(little.split.validation))
-    again = wb.compare_prefetch(split, little.model)
+    again = wb.compare(split, little.model)
     assert [policy.limit for policy in again.results] != [policy.limit for policy in little.results]
     rule = little.of("first-order Markov").policy
     tried = [
-        replay_prefetch(replace(rule, limit=limit), little.split.validation, little.scenario)["net"].mean()
+        replay(replace(rule, limit=limit), little.split.validation, little)["net"].mean()
         for limit in (rule.limit, 0.5 * rule.limit, 2 * rule.limit)
     ]
     assert max(tried) == tried[0]
@@ -207,9 +215,9 @@ def test_figures_agree_with_each_other(little, sections):
         assert figures.recall == pytest.approx(outcomes["hits"].sum() / navigations)
         assert figures.precision == pytest.approx(outcomes["hits"].sum() / outcomes["fetched"].sum())
         assert len(outcomes) == len(result.split.test) > navigations
-        asked = result.prefetch.ranking["model"]
+        asked = result.detail.ranking["model"]
         assert (asked.top1, asked.top3, asked.navigations) == (figures.top1, figures.top3, navigations)
-        assert result.prefetch.end_share == pytest.approx(
+        assert result.detail.end_share == pytest.approx(
             1
             - sum((part["position"] > 0).sum() for _, part in result.split.parts())
             / sum(len(part) for _, part in result.split.parts())
@@ -220,7 +228,7 @@ def test_rules_that_cannot_be_used_say_why(sections, little):
     reasons = {policy.name: policy.reason for policy in sections.results if policy.reason}
     assert reasons == {
         "quicklink": "these views have no page links",
-        "the person's habits, else Markov": "nobody's earlier clicks are known",
+        "user history, else Markov": "no user history in this data",
     }
     for name, reason in reasons.items():
         assert f"not available: {name}: {reason}" in str(sections)
@@ -231,8 +239,8 @@ def test_rules_that_cannot_be_used_say_why(sections, little):
 def test_where_there_are_no_users_sessions_are_resampled_and_named(sections):
     assert sections.split.cluster == "session_id"
     assert sections.test_users == sections.split.test["session_id"].nunique()
-    assert "users" not in str(sections)
-    assert " in 400 sessions - " in str(sections)
+    assert "400 users" not in str(sections) and "of users" not in str(sections)
+    assert "400 sessions" in str(sections)
 
 
 def test_without_times_freshness_is_counted_in_views_and_dwell_is_assumed(sections):
@@ -259,11 +267,11 @@ def peeks(context):
 
 def test_a_persons_own_rule_is_a_rule_like_any_other(little):
     split = little.split
-    result = wb.compare_prefetch(split, little.model, rules=[same_again, *prefetch_rules(split)])
+    result = wb.compare(split, little.model, rules=[same_again, *wb.rules(split)])
     mine = result.of(same_again)
     assert (mine.kind, mine.name, mine.limit, mine.frontier) == ("rule", "same_again", None, None)
     assert mine.figures.unused_per_view > 0
-    assert mine.figures.net == pytest.approx(replay_prefetch(same_again, split.test, little.scenario)["net"].mean())
+    assert mine.figures.net == pytest.approx(replay(same_again, split.test, little)["net"].mean())
     assert result.difference == little.difference
 
 
@@ -271,7 +279,7 @@ def test_a_persons_own_rule_is_a_rule_like_any_other(little):
 def test_a_policy_that_peeks_is_refused(little, place):
     given = {"rules": [peeks]} if place == "rules" else {"today": peeks}
     with pytest.raises(wb.WorkbenchError, match="peeks reads the future"):
-        wb.compare_prefetch(little.split, little.model, **given)
+        wb.compare(little.split, little.model, **given)
 
 
 @pytest.mark.parametrize("column", ["user_id", "page_bytes"])
@@ -280,11 +288,11 @@ def test_a_rule_that_reads_what_nobody_knows_is_refused(little, column):
         return context[column]
 
     with pytest.raises(wb.WorkbenchError, match=f"reads reads '{column}', which is not known"):
-        wb.compare_prefetch(little.split, little.model, rules=[reads])
+        wb.compare(little.split, little.model, rules=[reads])
 
 
 def test_a_persons_own_source_of_chances_without_a_field_for_its_limit_is_called_as_it_is(little):
-    first = next(rule for rule in prefetch_rules(little.split) if rule.name == "first-order Markov")
+    first = next(rule for rule in wb.rules(little.split) if rule.name == "first-order Markov")
 
     class Ours:
         name, limit = "ours", 0.9
@@ -295,8 +303,8 @@ def test_a_persons_own_source_of_chances_without_a_field_for_its_limit_is_called
         def __call__(self, context, scenario):
             return replace(first, limit=0.4)(context, scenario)
 
-    mine = wb.compare_prefetch(little.split, little.model, rules=[Ours()]).of("ours")
-    alone = replay_prefetch(replace(first, limit=0.4), little.split.test, little.scenario)
+    mine = wb.compare(little.split, little.model, rules=[Ours()]).of("ours")
+    alone = replay(replace(first, limit=0.4), little.split.test, little)
     assert mine.figures.net == pytest.approx(alone["net"].mean())
 
 
@@ -309,7 +317,7 @@ def test_today_is_nothing_unless_somebody_says_otherwise(little):
 
 
 def test_today_may_be_any_policy_and_is_no_rule(little):
-    result = wb.compare_prefetch(little.split, little.model, today=same_again)
+    result = wb.compare(little.split, little.model, today=same_again)
     today = result.of("today")
     assert (today.name, today.kind) == ("today: same_again", "reference")
     assert result.rule_gain.estimate == pytest.approx(net(result, "best_rule") - today.figures.net)
@@ -317,10 +325,10 @@ def test_today_may_be_any_policy_and_is_no_rule(little):
 
 
 def test_a_rule_without_a_limit_fetches_from_the_break_even_today(little):
-    second = prefetch_rules(little.split)[3]
+    second = wb.rules(little.split)[3]
     assert second.limit is None
-    today = wb.compare_prefetch(little.split, little.model, today=second).of("today")
-    at_price = replay_prefetch(replace(second, limit=0.15), little.split.test, little.scenario)
+    today = wb.compare(little.split, little.model, today=second).of("today")
+    at_price = replay(replace(second, limit=0.15), little.split.test, little)
     assert today.figures.net == pytest.approx(at_price["net"].mean())
 
 
@@ -328,8 +336,8 @@ def test_a_rule_without_a_limit_fetches_from_the_break_even_today(little):
 def test_a_rule_fitted_elsewhere_is_not_taken_for_the_one_fitted_here(little, make):
     """Both bear one name; each is asked for itself."""
     elsewhere = make().fit(little.split.test.tail(300))
-    result = wb.compare_prefetch(little.split, little.model, today=elsewhere)
-    alone = replay_prefetch(elsewhere, little.split.test, little.scenario)
+    result = wb.compare(little.split, little.model, today=elsewhere)
+    alone = replay(elsewhere, little.split.test, little)
     assert result.of("today").figures.net == pytest.approx(alone["net"].mean())
     assert result.of("today").figures != result.of(elsewhere.name).figures
 
@@ -338,7 +346,7 @@ def test_a_rule_fitted_elsewhere_is_not_taken_for_the_one_fitted_here(little, ma
 
 
 def test_a_dearer_miss_fetches_less(little):
-    dear = wb.compare_prefetch(little.split, little.model, scenario=wb.PrefetchScenario(break_even=0.5))
+    dear = wb.compare(little.split, little.model, scenario=wb.PrefetchScenario(break_even=0.5))
     assert dear.of("model").figures.unused_per_view < little.of("model").figures.unused_per_view
     assert dear.of("model").limit > little.of("model").limit
     assert "one hit is worth 1.0 unused prefetches" in str(dear)
@@ -348,16 +356,16 @@ def test_a_dearer_miss_fetches_less(little):
 def test_as_many_pages_are_fetched_as_the_scenario_says(little, k):
     """A price close to nothing: everybody fetches all that may be fetched."""
     greedy = wb.PrefetchScenario(k=k, break_even=0.001)
-    result = wb.compare_prefetch(little.split, little.model, scenario=greedy)
+    result = wb.compare(little.split, little.model, scenario=greedy)
     popular = result.of("most popular page")
-    most = replay_prefetch(popular.policy, little.split.test, greedy)
+    most = replay(popular.policy, little.split.test, result)
     assert most["fetched"].max() == k
     assert popular.figures.net == pytest.approx(most["net"].mean())
-    assert result.prefetch.ranking["model"].recall == pytest.approx(little.prefetch.ranking["model"].recall)
+    assert result.detail.ranking["model"].recall == pytest.approx(little.detail.ranking["model"].recall)
 
 
 def test_hits_at_are_read_off_the_frontier(little):
-    table = little.prefetch.hits_at
+    table = little.detail.hits_at
     assert list(table.columns) == list(UNUSED_A_VIEW)
     assert set(table.index) == {policy.name for policy in little.results if policy.frontier is not None}
     reached = table.loc["model"].dropna()
@@ -366,9 +374,12 @@ def test_hits_at_are_read_off_the_frontier(little):
 
 def test_safety_weighs_all_that_is_waited_for(little):
     """Tolerance is a tenth of what those with the slowest pages wait under the rule, not of what it saves them."""
-    test = views_of(little.split.test, little.split, little.known_by, little.scenario)
-    model, rule = little.of("model"), little.of("best_rule")
-    ours, theirs, users = _waits_of_the_slowest(model, rule, test, little.scenario)
+    split, scenario = little.split, little.scenario
+    test = PREFETCH.situations(split.test, split.card, split.cluster, little.known_by, scenario)
+    slow = PREFETCH.slowest(test, scenario)
+    outcomes = (little.of(which).outcomes for which in ("model", "best_rule"))
+    ours, theirs = (PREFETCH.wait_ms(each, test, scenario)[slow] for each in outcomes)
+    users = test.users[slow]
     assert theirs.mean() > 0
     assert len(np.unique(users)) == round(0.2 * little.test_users)
     assert little.safety.tolerance_ms == pytest.approx(0.1 * theirs.mean())
@@ -383,9 +394,9 @@ def test_where_all_pages_load_alike_everybody_is_looked_at(sections, little):
     assert sections.safety.added_wait.estimate == pytest.approx(saved + added)
     assert sections.safety.added_wait.clusters == sections.test_users
     said = first_screen(sections)["safety"]
-    assert "people wait" in said and "slowest" not in said
+    assert "all sessions" in said and "slowest" not in said
     told = first_screen(little)["safety"]
-    assert "those with the slowest pages" in told
+    assert "the fifth of users with the slowest pages" in told
 
 
 # What is refused
@@ -393,75 +404,75 @@ def test_where_all_pages_load_alike_everybody_is_looked_at(sections, little):
 
 def test_what_is_no_table_of_page_views_is_refused():
     speeds = wb.load("synthetic_measurements", rows=500)
-    for given in (speeds, speeds.assign(page="a"), "synthetic_measurements"):
-        with pytest.raises(wb.WorkbenchError, match=r"prefetching is decided on page views .* wb\.study_images"):
-            wb.study_prefetch(given)
+    for given in (speeds, "synthetic_measurements"):
+        with pytest.raises(wb.WorkbenchError, match="prefetch is decided on navigations"):
+            wb.study(given, scenario=wb.PrefetchScenario())
     with pytest.raises(wb.WorkbenchError, match="expected a dataset's name, the path of a card, or a DataFrame"):
-        wb.study_prefetch(None)
+        wb.study(None)
     with pytest.raises(wb.WorkbenchError, match=r"wb\.navigations\(df\)"):
-        wb.study_prefetch(pd.DataFrame({"page": ["a", "b"]}))
+        wb.study(pd.DataFrame({"page": ["a", "b"]}))
 
 
 def test_page_views_cannot_decide_images(little):
     for given in ("synthetic_navigations", wb.load("synthetic_navigations", rows=500)):
-        with pytest.raises(wb.WorkbenchError, match="images cannot be decided on this data"):
-            wb.study_images(given)
+        with pytest.raises(wb.WorkbenchError, match="images is decided on measurements"):
+            wb.study(given, scenario=wb.ImageScenario())
 
 
 def test_a_split_of_measurements_is_refused(little):
     split = wb.split_by_user(wb.load("synthetic_measurements", rows=2000))
-    with pytest.raises(wb.WorkbenchError, match="prefetching is decided on page views"):
-        wb.compare_prefetch(split, little.model)
+    with pytest.raises(wb.WorkbenchError, match="takes? .*trained|trained on other rows"):
+        wb.compare(split, little.model)
 
 
 def test_a_model_from_another_split_is_refused(little):
     views = wb.load("synthetic_navigations", rows=ROWS)
     for split in (wb.split_by_user(views), wb.split_by_time(views.head(3000))):
         with pytest.raises(wb.WorkbenchError, match=r"trained on other rows than this split.*wb.train_next_page"):
-            wb.compare_prefetch(split, little.model)
+            wb.compare(split, little.model)
 
 
 def test_an_untrained_model_is_refused(little):
     from workbench.models import NextPage
 
     with pytest.raises(wb.WorkbenchError, match=r"expected a trained model, as from wb\.train_next_page"):
-        wb.compare_prefetch(little.split, NextPage())
+        wb.compare(little.split, NextPage())
 
 
 @pytest.mark.parametrize("margin", [0, -1.0, float("nan"), "half a hit"])
 def test_a_margin_is_a_number_above_zero(little, margin):
     with pytest.raises(wb.WorkbenchError, match="margin must be a number above 0"):
-        wb.compare_prefetch(little.split, little.model, margin=margin)
+        wb.compare(little.split, little.model, margin=margin)
 
 
 def test_the_margin_given_decides_the_verdict(planted):
-    wide = wb.compare_prefetch(planted.split, planted.model, margin=0.5)
+    wide = wb.compare(planted.split, planted.model, margin=0.5)
     assert (wide.verdict, wide.margin, planted.margin) == ("equivalent", 0.5, 0.005)
     assert wide.difference == planted.difference
 
 
 def test_what_is_no_rule_is_refused(little):
     for rules in (same_again, ["never"], "never", []):
-        with pytest.raises(wb.WorkbenchError, match=r"rules must be a list of callables, such as wb\.prefetch_rules"):
-            wb.compare_prefetch(little.split, little.model, rules=rules)
+        with pytest.raises(wb.WorkbenchError, match=r"rules must be a list of callables, such as wb\.rules"):
+            wb.compare(little.split, little.model, rules=rules)
     with pytest.raises(wb.WorkbenchError, match="'same_again' came more than once"):
-        wb.compare_prefetch(little.split, little.model, rules=[same_again, same_again])
+        wb.compare(little.split, little.model, rules=[same_again, same_again])
     with pytest.raises(wb.WorkbenchError, match="expected a DataFrame with the columns view_id, page, rank"):
-        wb.compare_prefetch(little.split, little.model, rules=[lambda context: "home"])
+        wb.compare(little.split, little.model, rules=[lambda context: "home"])
 
 
 def test_no_rule_may_take_the_models_name(little):
     """Two sources under one name would be told apart by nobody."""
     other = PrefetchPolicy(little.model)
     with pytest.raises(wb.WorkbenchError, match="a rule cannot be called 'model'"):
-        wb.compare_prefetch(little.split, little.model, rules=[other])
-    result = wb.compare_prefetch(little.split, little.model, rules=[replace(other, name="the old model")])
+        wb.compare(little.split, little.model, rules=[other])
+    result = wb.compare(little.split, little.model, rules=[replace(other, name="the old model")])
     assert result.difference.estimate == 0
 
 
 def test_without_any_rule_there_is_nothing_to_compare_with(little):
     with pytest.raises(wb.WorkbenchError, match="no rule is available on this data: these views have no page links"):
-        wb.compare_prefetch(little.split, little.model, rules=[Quicklink()])
+        wb.compare(little.split, little.model, rules=[Quicklink()])
 
 
 def test_hover_is_a_reference_with_half_of_its_pages_opened(little):
@@ -493,7 +504,7 @@ def hostile():
     frame = views[["session_id", "user_id", "viewed_at", "device"]].assign(
         page=views["page"].astype(str).replace(pages).astype(str)
     )
-    return wb.study_prefetch(wb.navigations(frame, name="<img src=x onerror=alert(1)>"))
+    return wb.study(wb.navigations(frame, name="<img src=x onerror=alert(1)>"))
 
 
 def test_hostile_names_are_escaped_wherever_they_show(hostile):
@@ -505,7 +516,7 @@ def test_hostile_names_are_escaped_wherever_they_show(hostile):
             report.to_html(hostile),
             report.policies_html(hostile, every_column=True),
             report.segments_html(hostile, most=20),
-            report.hits_html(hostile),
+            report.table_html(hostile, "hits"),
             report.assumptions_html(hostile),
             *(report.finding_html(hostile, about) for about in names),
         ]
@@ -521,6 +532,6 @@ def test_hostile_names_are_escaped_wherever_they_show(hostile):
 
 def test_the_first_screen_of_hostile_data_can_be_read(hostile):
     lines = str(hostile).split(os.linesep)
-    assert lines[0].startswith("PREFETCH - <img src=x onerror=alert(1)> - REAL page views")
+    assert lines[0].startswith("PREFETCH - <img src=x onerror=alert(1)> - REAL data")
     assert max(map(len, lines[:12])) < 200
     assert "\x00" not in str(hostile)

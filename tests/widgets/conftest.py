@@ -43,7 +43,7 @@ document.body.style.cssText = `background: #111; --jp-content-font-color1: #fff;
 
 @pytest.fixture(scope="session")
 def result():
-    return wb.study_images("synthetic_measurements", rows=4000)
+    return wb.study("synthetic_measurements", rows=4000)
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +61,7 @@ def explorer(made):
 
 @pytest.fixture(scope="session")
 def prefetch_result():
-    return wb.study_prefetch("synthetic_navigations", rows=3000)
+    return wb.study("synthetic_navigations", rows=3000)
 
 
 @pytest.fixture(scope="session")
@@ -95,7 +95,7 @@ def inspector(inspector_made):
 @pytest.fixture(scope="session")
 def page_inspector_made(prefetch_result):
     split = prefetch_result.split
-    return wb.DecisionInspector(prefetch_result.model, wb.prefetch_rules(split), split.train)
+    return wb.DecisionInspector(prefetch_result.model, wb.rules(split), split.train)
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def bare(tiny_world):
     def lean(context):
         return ["lean"] * len(context)
 
-    result = wb.compare_images(split, model, rules=[lean], today=lean, scenario=scenario)
+    result = wb.compare(split, model, rules=[lean], today=lean, scenario=scenario)
     return wb.ImageExplorer(result, segment="all")
 
 

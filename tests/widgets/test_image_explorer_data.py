@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from workbench.studies.image_explorer_data import PARTS, SHOWN_TO
 
 import workbench as wb
 from workbench.evidence.segments import typical_view
-from workbench.studies.image_explorer_data import PARTS, SHOWN_TO
 
 FIGURES = {
     "large": ("large_share", 1000, 0),
@@ -53,7 +53,7 @@ def test_the_base_case_is_what_compare_prints(result, explorer):
 @pytest.mark.parametrize(("budget_ms", "wait_ms"), [(2000, 1600), (500, 100)])
 def test_another_setting_is_what_compare_prints_there(result, explorer, budget_ms, wait_ms):
     scenario = replace(result.scenario.with_budget(budget_ms), cancelling_wait_ms=wait_ms)
-    other = wb.compare_images(result.split, result.model, scenario=scenario)
+    other = wb.compare(result.split, result.model, scenario=scenario)
     assert_same(explorer.data, other.to_dict(), budget_ms, wait_ms)
 
 
@@ -70,7 +70,7 @@ def test_segments_are_those_of_the_comparison(result, explorer):
 
 def test_members_get_what_the_photographs_of_the_comparison_show(result, explorer):
     told = np.array(cell(explorer.data, explorer.data["members"], 1000, 400), dtype=object).reshape(3, 3, 3)
-    for group, members in ((0, result.image.slow), (2, result.image.fast)):
+    for group, members in ((0, result.detail.slow), (2, result.detail.fast)):
         for column, part in enumerate(("today", "best_rule", "model")):
             view = typical_view(result.of(part).outcomes, members)
             assert list(told[group, column]) == [view.rendition, round(100 * view.share), round(view.load_ms)]

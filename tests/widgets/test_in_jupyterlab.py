@@ -33,18 +33,18 @@ CELLS = """[...window.jupyterapp.shell.currentWidget.content.model.cells].map(ce
 CHANGED = "([explorer, before]) => explorer.innerText !== before"
 TINY = [
     "import ipywidgets\nimport workbench as wb\n\n"
-    "result = wb.study_images('synthetic_measurements', rows=1500)\nexplorer = wb.ImageExplorer(result)",
+    "result = wb.study('synthetic_measurements', rows=1500)\nexplorer = wb.ImageExplorer(result)",
     "seen = ipywidgets.Label('nothing yet', description='seen')\n"
     "explorer.observe(lambda change: setattr(seen, 'value', f'seen {change.new:g}'), 'budget_ms')\n"
     "people = ipywidgets.Dropdown(options=explorer.segments, description='People')\n"
     "ipywidgets.link((people, 'value'), (explorer, 'segment'))\n"
     "ipywidgets.VBox([seen, people, explorer])",
     "asked = ipywidgets.Label('not yet')\n"
-    "inspector = wb.DecisionInspector(result.model, wb.image_rules(result.split), result.split.train)\n"
+    "inspector = wb.DecisionInspector(result.model, wb.rules(result.split), result.split.train)\n"
     "inspector.observe(lambda change: setattr(asked, 'value', f'asked {change.new}'), 'changes')\n"
     "ipywidgets.VBox([asked, inspector])",
     "split = wb.split_by_time(wb.load('synthetic_navigations', rows=3000))\n"
-    "wb.DecisionInspector(wb.train_next_page(split), wb.prefetch_rules(split), split.train)",
+    "wb.DecisionInspector(wb.train_next_page(split), wb.rules(split), split.train)",
 ]
 
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import ipywidgets
 import pytest
+from workbench.studies.prefetch_explorer_data import PARTS
 
 import workbench as wb
 from workbench.errors import WorkbenchError
-from workbench.studies.prefetch_explorer_data import PARTS
 
 MOST_BYTES = 300_000
 OWN = ("data", "break_even", "value_of_second", "usd_per_gb", "segment")
@@ -98,7 +98,7 @@ def test_the_base_case_is_what_compare_prints(prefetch_result, prefetch_explorer
     data = prefetch_explorer.data
     assert_same(data, prefetch_result.to_dict(), 0.15)
     assert (data["verdict"], data["margin"]) == (prefetch_result.verdict, 100 * prefetch_result.margin)
-    session = prefetch_result.prefetch.session
+    session = prefetch_result.detail.session
     shown = data["sessions"][data["break_evens"].index(0.15)]
     for row, view in zip(session.to_dict("records"), shown, strict=True):
         assert view["page"] == row["page"]
@@ -108,10 +108,10 @@ def test_the_base_case_is_what_compare_prints(prefetch_result, prefetch_explorer
 
 def test_another_break_even_and_todays_policy_are_what_compare_prints_there(prefetch_result):
     split, model = prefetch_result.split, prefetch_result.model
-    today = wb.prefetch_rules(split)[2]
-    base = wb.compare_prefetch(split, model, today=today)
+    today = wb.rules(split)[2]
+    base = wb.compare(split, model, today=today)
     scenario = replace(base.scenario, break_even=0.45, usd_per_second=0.002, usd_per_gb=0.06)
-    other = wb.compare_prefetch(split, model, scenario=scenario, today=today)
+    other = wb.compare(split, model, scenario=scenario, today=today)
     from_base, from_other = wb.PrefetchExplorer(base), wb.PrefetchExplorer(other)
     assert_same(from_base.data, other.to_dict(), 0.45)
     for name in ("figures", "difference", "bars", "best_rule", "sessions"):

@@ -41,7 +41,7 @@ def test_it_shows_the_numbers_of_the_base_case(opened, prefetch_result):
         gigabytes = ours.bytes_wasted_per_view / 1e6
         assert value(page, "money", "model") == f"{-0.085 * gigabytes:+.3f}"
         assert f"Verdict: {prefetch_result.verdict}." in page.locator(".wb-finding").inner_text()
-        assert page.locator(".wb-session tbody tr").count() == len(prefetch_result.prefetch.session)
+        assert page.locator(".wb-session tbody tr").count() == len(prefetch_result.detail.session)
         assert page.get_by_text("Beyond the picture: perfect knowledge").is_visible()
         assert page.get_by_role("button", name="Back to the base case").is_disabled()
 

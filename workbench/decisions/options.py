@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -230,8 +230,8 @@ class OptionDecision(Decision):
 
     def weigh(self, policy: Policy, situations: Situations, scenario: Any) -> Prospects | None:
         """What to expect of each option, for policies that weigh chances."""
-        if not isinstance(policy, Weighs):
-            return None
+        if not is_dataclass(policy) or not isinstance(policy, Weighs):
+            return None  # what is no dataclass has no limit that could be moved: it is asked as it is
         return situations.remember(
             policy, self.prices_aside(scenario), lambda: policy.prospects(situations.context, scenario)
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -193,8 +193,8 @@ class Prefetch(Decision):
 
     def weigh(self, policy: Policy, situations: Situations, scenario: PrefetchScenario) -> pd.DataFrame | None:
         """The likeliest next pages of each view, for policies that answer with chances."""
-        if not isinstance(policy, WeighsPages):
-            return None
+        if not is_dataclass(policy) or not isinstance(policy, WeighsPages):
+            return None  # what is no dataclass has no limit that could be moved: it is asked as it is
         pages = max(PAGES_ASKED, scenario.k)
         return situations.remember(policy, pages, lambda: ask_chances(policy, situations.context, pages))
 

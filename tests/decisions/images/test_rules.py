@@ -6,16 +6,11 @@ import pytest
 
 import workbench as wb
 from workbench.datasets.schema import known_context
-from workbench.decisions.images.replay import decide, realise, rendition_outcomes
-from workbench.decisions.images.rules import (
-    EffectiveType,
-    Lookup,
-    OneRendition,
-    base_assumptions,
-    image_rules,
-    true_chance,
-)
+from workbench.decisions.chances import Lookup, OneOption, base_assumptions, true_chance
+from workbench.decisions.images.decision import DECISION as IMAGES
+from workbench.decisions.images.rules import EffectiveType
 from workbench.decisions.images.scenario import ImageScenario
+from workbench.decisions.options import decide
 
 
 def test_effective_type_follows_the_published_rule():
@@ -33,7 +28,7 @@ def test_effective_type_hands_views_without_a_signal_to_another_policy():
 
 
 def test_policies_are_values():
-    assert OneRendition("large") == OneRendition("large") != OneRendition("small")
+    assert OneOption("large") == OneOption("large") != OneOption("small")
     assert EffectiveType() == EffectiveType()
 
 
@@ -80,15 +75,15 @@ def world():
 
 
 def test_a_table_whose_keys_come_later_stays_unfitted(world):
-    rules = {rule.name: rule for rule in image_rules(world) if isinstance(rule, Lookup)}
+    rules = {rule.name: rule for rule in wb.rules(world) if isinstance(rule, Lookup)}
     assert rules["table by (country, asn)"].tables
     assert not rules["table by (connection_type, isp)"].tables
-    later = {rule.name: rule for rule in image_rules(world, known_by="client_js") if isinstance(rule, Lookup)}
+    later = {rule.name: rule for rule in wb.rules(world, known_by="client_js") if isinstance(rule, Lookup)}
     assert later["table by (connection_type, isp)"].tables
 
 
 def test_a_table_is_fitted_on_train_alone(world):
-    rules = image_rules(world)
+    rules = wb.rules(world)
     table = next(rule for rule in rules if getattr(rule, "keys", None) == ("country", "asn"))
     counted = [int(sizes.sum()) for sizes in table.tables["downlink_mbps"].sizes]
     assert counted == [len(world.train)] * 3
@@ -96,14 +91,13 @@ def test_a_table_is_fitted_on_train_alone(world):
 
 def test_true_chances_reach_the_planted_effect(world):
     """Before the model is asked: whoever knows the world's chances gains at least 3 points over the best table."""
-    scenario, test = ImageScenario(), world.test
-    context = known_context(test, "first_request")
-    outcomes = rendition_outcomes(test, scenario, {})
+    scenario = ImageScenario()
+    test = IMAGES.situations(world.test, world.card, world.cluster, "first_request", scenario)
 
     def net(policy):
-        return realise(decide(policy, context, scenario), outcomes, scenario, test.index)["net"].mean()
+        return IMAGES.outcomes(IMAGES.ask(policy, test, scenario), test, scenario)["net"].mean()
 
-    tables = [net(rule) for rule in image_rules(world) if getattr(rule, "tables", None)]
+    tables = [net(rule) for rule in wb.rules(world) if getattr(rule, "tables", None)]
     assert net(true_chance(world.card)) >= max(tables) + 3
 
 

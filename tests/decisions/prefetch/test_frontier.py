@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from workbench.decisions.prefetch.markov import fetches_at
 from workbench.decisions.prefetch.replay import (
     best_prefetch_limit,
     hits_at_unused,
@@ -13,7 +14,6 @@ from workbench.decisions.prefetch.replay import (
     replay_prefetch,
     trace_frontier,
 )
-from workbench.decisions.prefetch.rules import fetches_at
 from workbench.decisions.prefetch.scenario import PrefetchScenario
 
 PAGES = list("abcdef")

@@ -9,19 +9,9 @@ import pytest
 import workbench as wb
 from workbench.datasets.schema import known_navigation_context
 from workbench.decisions.prefetch.answers import ask_chances, ask_prefetch
+from workbench.decisions.prefetch.markov import Markov, UserHistory, fetches_at, popular
 from workbench.decisions.prefetch.replay import perfect_knowledge_fetches, replay_prefetch
-from workbench.decisions.prefetch.rules import (
-    GuessJs,
-    Markov,
-    Never,
-    PrefetchPolicy,
-    Quicklink,
-    UsualNext,
-    fetches_at,
-    popular,
-    prefetch_rules,
-    true_next,
-)
+from workbench.decisions.prefetch.rules import GuessJs, Never, PrefetchPolicy, Quicklink, true_next
 from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError
 
@@ -158,13 +148,13 @@ def test_quicklink_holds_back_on_2g_and_with_save_data():
 
 
 def test_quicklink_needs_links():
-    assert Quicklink().needs == ("page links",)
+    assert Quicklink().unavailable == "these views have no page links"
     assert Quicklink(LINKS).needs == ()
     with pytest.raises(WorkbenchError, match="quicklink needs the links of each page"):
         Quicklink()(TRAIN, PrefetchScenario())
 
 
-@pytest.mark.parametrize("rule", [popular(), Markov(), GuessJs(), UsualNext(Markov().fit(TRAIN))])
+@pytest.mark.parametrize("rule", [popular(), Markov(), GuessJs(), UserHistory(Markov().fit(TRAIN))])
 def test_a_rule_that_was_never_fitted_says_so(rule):
     with pytest.raises(WorkbenchError, match="has not counted anything yet; take its fit"):
         rule(TRAIN, PrefetchScenario())
@@ -187,7 +177,7 @@ def test_a_habit_is_as_strong_as_it_was_planted():
     rng = np.random.default_rng(0)
     everybody = Markov(order=1).fit(habitual(rng, 4000, 0.0))
     for strength in (0.0, 0.3, 0.7):
-        rule = UsualNext(everybody).fit(habitual(rng, 20_000, strength))
+        rule = UserHistory(everybody).fit(habitual(rng, 20_000, strength))
         test = habitual(rng, 200, strength)
         top = rule.next_pages(test[test["position"] == 0], 4)
         usual = test.set_index("view_id")["usual_next"].reindex(top["view_id"]).to_numpy()
@@ -197,13 +187,13 @@ def test_a_habit_is_as_strong_as_it_was_planted():
 
 def test_without_habits_everybody_decides():
     everybody = Markov(order=1).fit(TRAIN)
-    rule = UsualNext(everybody).fit(habitual(np.random.default_rng(0), 500, 0.5))
+    rule = UserHistory(everybody).fit(habitual(np.random.default_rng(0), 500, 0.5))
     nobody = sessions("abc").assign(usual_next=pd.Series(None, range(3), dtype="str"), last_next=None)
     pd.testing.assert_frame_equal(rule.next_pages(nobody, 3), everybody.next_pages(nobody, 3))
 
 
 def test_the_last_page_counts_beside_the_usual_one():
-    rule = replace(UsualNext(Markov(order=1, smoothing=(1.0,)).fit(TRAIN)), habit=np.tile([0.4, 0.2], (50, 1)))
+    rule = replace(UserHistory(Markov(order=1, smoothing=(1.0,)).fit(TRAIN)), habit=np.tile([0.4, 0.2], (50, 1)))
     view = sessions("a").assign(usual_next="c", last_next="b", here_before=3.0, usual_share=0.6)
     top = rule.next_pages(view, 3)
     # What is left of everybody's 20/45 for b and 11/45 for c is two fifths.
@@ -223,7 +213,7 @@ def test_all_rules_answer_as_the_contract_says(world):
     context = known_navigation_context(world.test, "client_js")
     scenario = PrefetchScenario()
     perfect = replay_prefetch(perfect_knowledge_fetches(world.test, scenario), world.test, scenario)["net"].sum()
-    rules = prefetch_rules(world)
+    rules = wb.rules(world)
     assert len({rule.name for rule in rules}) == len(rules) == 7
     for rule in rules:
         answer = ask_prefetch(rule, context, scenario)
@@ -238,15 +228,15 @@ def test_all_rules_answer_as_the_contract_says(world):
 
 
 def test_counts_are_of_train_alone(world):
-    for rule in prefetch_rules(world):
+    for rule in wb.rules(world):
         if isinstance(rule, Markov):
             assert rule.counts.orders[0].total.tolist() == [len(world.train)]
 
 
 def test_guess_js_says_where_no_network_is_known(world):
-    by_name = {rule.name: rule for rule in prefetch_rules(world, known_by="first_request")}
+    by_name = {rule.name: rule for rule in wb.rules(world, known_by="first_request")}
     assert "Guess.js (every network counts as 3g)" in by_name
-    assert "Guess.js" in {rule.name for rule in prefetch_rules(world)}
+    assert "Guess.js" in {rule.name for rule in wb.rules(world)}
 
 
 def test_the_model_s_chances_are_fetched_from_the_limit_on():
@@ -260,7 +250,7 @@ def test_the_model_s_chances_are_fetched_from_the_limit_on():
 
 def test_a_simulated_site_tells_its_chances_and_nature_does_not(world):
     truth = true_next(world.card)
-    assert (truth.kind, truth.name) == ("reference", "true chances")
+    assert truth.name == "true chances"
     context = known_navigation_context(world.test, "client_js")
     assert len(ask_chances(truth, context, 3)) > len(context)
     assert true_next(replace(world.card, generator=None)) is None

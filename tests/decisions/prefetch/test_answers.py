@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from workbench.datasets.schema import known_navigation_context
 from workbench.decisions.prefetch.answers import ask_chances, ask_prefetch, cut_sessions
 from workbench.decisions.prefetch.replay import replay_prefetch
 from workbench.decisions.prefetch.scenario import PrefetchScenario
@@ -38,6 +39,12 @@ def says(*columns):
     return stubborn
 
 
+def replay(policy, views, scenario, **more):
+    """Ask a policy about views, and replay its answer."""
+    said = ask_prefetch(policy, known_navigation_context(views, "client_js"), scenario, **more)
+    return replay_prefetch(said, views, scenario)
+
+
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
@@ -55,7 +62,7 @@ def says(*columns):
 )
 def test_a_wrong_answer_is_named(columns, said):
     with pytest.raises(WorkbenchError, match=f"stubborn: expected .*{said}"):
-        replay_prefetch(says(*columns), VIEWS, TWO)
+        replay(says(*columns), VIEWS, TWO)
     with pytest.raises(WorkbenchError, match=f"fetches: expected .*{said}"):
         replay_prefetch(answer(*columns), VIEWS, TWO)
 
@@ -70,11 +77,11 @@ def test_a_wrong_answer_is_named(columns, said):
 )
 def test_something_else_than_such_a_frame_is_named(given, came):
     with pytest.raises(WorkbenchError, match=f"odd: expected a DataFrame with the columns view_id.*got {came}"):
-        replay_prefetch(type("Odd", (), {"name": "odd", "__call__": lambda self, context: given})(), VIEWS, TWO)
+        replay(type("Odd", (), {"name": "odd", "__call__": lambda self, context: given})(), VIEWS, TWO)
 
 
 def test_a_view_may_fetch_nothing():
-    assert replay_prefetch(says([], [], []), VIEWS, TWO)["fetched"].sum() == 0
+    assert replay(says([], [], []), VIEWS, TWO)["fetched"].sum() == 0
 
 
 def test_order_of_rows_and_kind_of_text_do_not_matter():
@@ -97,12 +104,12 @@ def by_size(context):
 @pytest.mark.parametrize(("policy", "column"), [(by_user, "user_id"), (by_size, "page_bytes")])
 def test_a_policy_that_reads_what_it_may_not_see_raises(policy, column):
     with pytest.raises(WorkbenchError, match=f"{policy.__name__} reads '{column}', which is not known when the dec"):
-        replay_prefetch(policy, VIEWS, TWO)
+        replay(policy, VIEWS, TWO)
 
 
 def test_a_policy_s_own_mistake_stays_its_own():
     with pytest.raises(KeyError, match="colour"):
-        replay_prefetch(lambda context: context["colour"], VIEWS, TWO)
+        replay(lambda context: context["colour"], VIEWS, TWO)
 
 
 def fetch(context, page):
@@ -129,13 +136,13 @@ def the_batch(context):
 @pytest.mark.parametrize("policy", [the_next_row, the_length_of_the_session])
 def test_a_policy_that_reads_the_future_raises(policy):
     with pytest.raises(WorkbenchError, match=f"{policy.__name__} reads the future: where sessions are cut short, it"):
-        replay_prefetch(policy, VIEWS, TWO)
+        replay(policy, VIEWS, TWO)
 
 
 def test_a_policy_that_reads_other_sessions_raises():
     views = VIEWS.assign(page=pd.Categorical(list("abdcadcd"), categories=PAGES))
     with pytest.raises(WorkbenchError, match="the_batch reads the future"):
-        replay_prefetch(the_batch, views, TWO, seed=1)
+        replay(the_batch, views, TWO, seed=1)
 
 
 def test_a_policy_that_throws_dice_raises():
@@ -145,7 +152,7 @@ def test_a_policy_that_throws_dice_raises():
         return fetch(context, pd.Series(rng.choice(PAGES, len(context)), context.index))
 
     with pytest.raises(WorkbenchError, match="must answer the same when asked again"):
-        replay_prefetch(dice, VIEWS, TWO)
+        replay(dice, VIEWS, TWO)
 
 
 def test_the_guard_can_fail(monkeypatch):
@@ -153,15 +160,15 @@ def test_the_guard_can_fail(monkeypatch):
     monkeypatch.setattr(
         "workbench.decisions.prefetch.answers.cut_sessions", lambda context, seed, most: np.ones(len(context), bool)
     )
-    assert replay_prefetch(the_next_row, VIEWS, TWO)["hits"].sum() > 0
+    assert replay(the_next_row, VIEWS, TWO)["hits"].sum() > 0
 
 
 def test_earlier_views_of_the_session_may_be_read():
     def back_again(context):
         return fetch(context, context.groupby("session_id")["page"].shift(2))
 
-    assert replay_prefetch(back_again, VIEWS, PrefetchScenario(lifetime_views=2, k=1))["fetched"].sum() == 0
-    assert replay_prefetch(back_again, VIEWS, PrefetchScenario(lifetime_views=1))["fetched"].sum() == 4
+    assert replay(back_again, VIEWS, PrefetchScenario(lifetime_views=2, k=1))["fetched"].sum() == 0
+    assert replay(back_again, VIEWS, PrefetchScenario(lifetime_views=1))["fetched"].sum() == 4
 
 
 def test_a_policy_that_takes_the_scenario_gets_it():

@@ -5,16 +5,12 @@ import pandas as pd
 import pytest
 
 from workbench.datasets.schema import known_context
-from workbench.decisions.images.replay import (
-    decide,
-    headroom,
-    perfect_knowledge,
-    rendition_outcomes,
-    replay_images,
-    summarise_images,
-)
-from workbench.decisions.images.rules import OneRendition
+from workbench.decisions.chances import OneOption
+from workbench.decisions.decision import Situations
+from workbench.decisions.images.decision import DECISION as IMAGES
+from workbench.decisions.images.replay import rendition_payoffs, summarise_images, typical_view
 from workbench.decisions.images.scenario import ImageScenario, Ladder
+from workbench.decisions.options import decide
 from workbench.errors import WorkbenchError
 
 # One image a view of 10, 50 or 100 kB; quality 0, 50, 100; one round trip; 1 point a 4 ms.
@@ -29,43 +25,54 @@ VIEWS = pd.DataFrame({"rtt_ms": [200.0, 200.0, 200.0, 200.0], "downlink_mbps": [
 LOAD_MS = [[210, 250, 300], [300, 700, 1200], [450, 1450, 2700], [4200, 20200, 40200]]
 
 
+def at(views, known_by="first_request", assume=None, context=None):
+    """Views to decide in, each of a user of its own."""
+    context = known_context(views, known_by) if context is None else context
+    given = rendition_payoffs(views, BY_HAND, assume or {})
+    return Situations(views, context, np.arange(len(views)), "views", None, known_by, given)
+
+
+def replay(policy, views, known_by="first_request", assume=None):
+    here = at(views, known_by, assume)
+    return IMAGES.outcomes(IMAGES.ask(policy, here, BY_HAND), here, BY_HAND)
+
+
 def test_outcomes_by_hand():
-    outcomes = rendition_outcomes(VIEWS, BY_HAND, {})
-    assert outcomes.load_ms == pytest.approx(np.array(LOAD_MS))
-    assert outcomes.late.astype(int).tolist() == [[0, 0, 0], [0, 0, 1], [0, 1, 1], [1, 1, 1]]
-    assert outcomes.excess_wait_ms == pytest.approx(
+    outcomes = rendition_payoffs(VIEWS, BY_HAND, {})
+    assert outcomes["load_ms"] == pytest.approx(np.array(LOAD_MS))
+    assert outcomes["late"].astype(int).tolist() == [[0, 0, 0], [0, 0, 1], [0, 1, 1], [1, 1, 1]]
+    assert outcomes["added_wait_ms"] == pytest.approx(
         np.array([[0, 0, 0], [0, 0, 200], [0, 450, 1700], [2000, 2000, 2000]])
     )
-    assert outcomes.quality.tolist() == [[0, 50, 100], [0, 50, 100], [0, 50, 100], [0, 0, 0]]
-    assert outcomes.net[1].tolist() == pytest.approx([0, 50, 100 - 50])
-    assert outcomes.net[3].tolist() == pytest.approx([-500, -500, -500])
+    assert outcomes["quality"].tolist() == [[0, 50, 100], [0, 50, 100], [0, 50, 100], [0, 0, 0]]
+    assert outcomes["net"][1].tolist() == pytest.approx([0, 50, 100 - 50])
+    assert outcomes["net"][3].tolist() == pytest.approx([-500, -500, -500])
 
 
 def test_perfect_knowledge_takes_the_best_and_among_equals_the_smaller():
-    outcomes = rendition_outcomes(VIEWS, BY_HAND, {})
     # View 1: medium and large both bring 50, so medium; view 3 is lost anyway, so small.
-    assert perfect_knowledge(pd.DataFrame(index=VIEWS.index), outcomes).tolist() == [2, 1, 0, 0]
+    assert IMAGES.hindsight(at(VIEWS), BY_HAND).tolist() == [2, 1, 0, 0]
 
 
 def test_replay_reads_the_outcome_of_the_rendition_sent():
-    replayed = replay_images(OneRendition("m"), VIEWS, BY_HAND)
+    replayed = replay(OneOption("m"), VIEWS)
     assert replayed["net"].tolist() == pytest.approx([50, 50, 50 - 450 / 4, -500])
     assert replayed["bytes"].tolist() == [50e3] * 4
 
 
 def test_an_assumed_quantity_stands_for_one_that_was_not_measured():
-    assumed = replay_images(OneRendition("m"), VIEWS[["downlink_mbps"]], BY_HAND, assume={"rtt_ms": 200.0})
-    assert assumed["net"].tolist() == replay_images(OneRendition("m"), VIEWS, BY_HAND)["net"].tolist()
+    assumed = replay(OneOption("m"), VIEWS[["downlink_mbps"]], assume={"rtt_ms": 200.0})
+    assert assumed["net"].tolist() == replay(OneOption("m"), VIEWS)["net"].tolist()
 
 
 def test_a_quantity_neither_measured_nor_assumed_is_asked_for():
     with pytest.raises(WorkbenchError, match="rtt_ms is neither measured nor assumed"):
-        replay_images(OneRendition("m"), VIEWS[["downlink_mbps"]], BY_HAND)
+        replay(OneOption("m"), VIEWS[["downlink_mbps"]])
 
 
 def test_a_quantity_missing_in_some_views_is_refused():
     with pytest.raises(WorkbenchError, match="rtt_ms is missing in 1 of 4 views"):
-        replay_images(OneRendition("m"), VIEWS.assign(rtt_ms=[200, 200, None, 200]), BY_HAND)
+        replay(OneOption("m"), VIEWS.assign(rtt_ms=[200, 200, None, 200]))
 
 
 def peeks_by_key(context):
@@ -79,13 +86,12 @@ def peeks_by_attribute(context):
 @pytest.mark.parametrize(("policy", "column"), [(peeks_by_key, "downlink_mbps"), (peeks_by_attribute, "rtt_ms")])
 def test_a_policy_that_reads_its_own_measurement_raises(policy, column):
     with pytest.raises(WorkbenchError, match=f"{policy.__name__} reads '{column}', which the view itself measured"):
-        replay_images(policy, VIEWS, BY_HAND)
+        replay(policy, VIEWS)
 
 
-def test_the_guard_can_fail(monkeypatch):
-    """Broken on purpose: where replay hands out the whole frame, peeking goes unnoticed."""
-    monkeypatch.setattr("workbench.decisions.images.replay.known_context", lambda frame, known_by, extra: frame)
-    assert replay_images(peeks_by_key, VIEWS, BY_HAND)["rendition"].tolist() == [2, 0, 0, 0]
+def test_the_guard_can_fail():
+    """Broken on purpose: where the whole frame is handed out, peeking goes unnoticed."""
+    assert IMAGES.ask(peeks_by_key, at(VIEWS, context=VIEWS), BY_HAND).tolist() == [2, 0, 0, 0]
 
 
 def test_what_is_known_later_is_not_shown():
@@ -95,8 +101,8 @@ def test_what_is_known_later_is_not_shown():
         return context["effective_type"].map({"4g": "l"})
 
     with pytest.raises(WorkbenchError, match="'effective_type', which is not known when the decision is taken"):
-        replay_images(by_class, views, BY_HAND, known_by="first_request")
-    assert replay_images(by_class, views, BY_HAND, known_by="after_accept_ch")["rendition"].tolist() == [2] * 4
+        replay(by_class, views, known_by="first_request")
+    assert replay(by_class, views, known_by="after_accept_ch")["rendition"].tolist() == [2] * 4
 
 
 def test_a_policy_cannot_change_what_others_see():
@@ -113,9 +119,9 @@ def test_a_policy_cannot_change_what_others_see():
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (["s", "s"], "expected one rendition for each of 4 views; got 2"),
-        (["s", "huge", "s", "huge"], "expected one of s, m, l for every view; got 'huge' in 2 of 4 views"),
-        ([None] * 4, "got None in 4 of 4 views"),
+        (["s", "s"], "expected one of s, m, l for each of 4 views; got 2 answers"),
+        (["s", "huge", "s", "huge"], "expected one of s, m, l for each of 4 views; got 'huge' in 2"),
+        ([None] * 4, "got None in 4 of them"),
     ],
 )
 def test_a_wrong_answer_is_named(answer, said):
@@ -125,9 +131,8 @@ def test_a_wrong_answer_is_named(answer, said):
 
 def test_save_data_always_gets_the_smallest():
     context = pd.DataFrame({"save_data": pd.array([True, False, None, True], dtype="boolean")})
-    assert decide(OneRendition("l"), context, BY_HAND).tolist() == [0, 2, 2, 0]
-    outcomes = rendition_outcomes(VIEWS, BY_HAND, {})
-    assert perfect_knowledge(context, outcomes).tolist() == [0, 1, 0, 0]
+    assert decide(OneOption("l"), context, BY_HAND).tolist() == [0, 2, 2, 0]
+    assert IMAGES.hindsight(at(VIEWS, context=context), BY_HAND).tolist() == [0, 1, 0, 0]
 
 
 def test_a_policy_that_takes_the_scenario_gets_it():
@@ -138,9 +143,7 @@ def test_a_policy_that_takes_the_scenario_gets_it():
 
 
 def test_summary_by_hand():
-    figures = summarise_images(
-        replay_images(OneRendition("m"), VIEWS, BY_HAND), np.array([False, False, True, True]), BY_HAND
-    )
+    figures = summarise_images(replay(OneOption("m"), VIEWS), np.array([False, False, True, True]), BY_HAND)
     assert figures.quality == pytest.approx(150 / 4)
     assert figures.late_share == 0.5
     assert figures.large_share == 0
@@ -150,9 +153,18 @@ def test_summary_by_hand():
 
 
 def test_headroom_by_hand():
-    outcomes = rendition_outcomes(VIEWS, BY_HAND, {})
     # Perfect: 100 + 50 + 0 - 500. Constants: small 0 + 0 + 0 - 500; medium 50 + 50 - 62.5 - 500; large is worse.
-    everyone = pd.DataFrame(index=VIEWS.index)
-    assert headroom(outcomes, everyone) == pytest.approx((-350 - (-462.5)) / 4)
+    assert IMAGES.headroom(None, at(VIEWS), BY_HAND) == pytest.approx((-350 - (-462.5)) / 4)
     nobody_left = pd.DataFrame({"save_data": pd.array([True] * 4, dtype="boolean")})
-    assert headroom(outcomes, nobody_left) == 0
+    assert IMAGES.headroom(None, at(VIEWS, context=nobody_left), BY_HAND) == 0
+
+
+def test_the_typical_view_is_the_majoritys_and_its_time_the_median():
+    outcomes = pd.DataFrame({"rendition": [2, 2, 1, 0, 2], "load_ms": [100.0, 300, 500, 700, 9000]})
+    view = typical_view(outcomes, np.array([True, True, True, True, False]))
+    assert (view.rendition, view.share, view.load_ms) == (2, 0.5, 400)
+
+
+def test_a_tie_goes_to_the_smaller_rendition():
+    outcomes = pd.DataFrame({"rendition": [2, 1], "load_ms": [1.0, 3.0]})
+    assert typical_view(outcomes, np.array([True, True])).rendition == 1

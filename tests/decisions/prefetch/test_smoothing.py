@@ -5,9 +5,8 @@ from dataclasses import replace
 import pytest
 
 import workbench as wb
+from workbench.decisions.prefetch.markov import Markov, UserHistory, smooth_rules
 from workbench.decisions.prefetch.replay import trace_frontier
-from workbench.decisions.prefetch.rules import Markov, UsualNext, prefetch_rules
-from workbench.studies.prefetch_smoothing import smooth_rules
 
 SCENARIO = wb.PrefetchScenario()
 
@@ -22,7 +21,7 @@ def net(rule, validation) -> float:
 
 
 def test_no_rule_is_weaker_on_validation_than_as_it_came_and_a_badly_smoothed_one_is_mended(split):
-    rules = prefetch_rules(split)
+    rules = wb.rules(split)
     second = next(rule for rule in rules if isinstance(rule, Markov) and rule.order == 2)
     bad = replace(second, smoothing=(1000.0, 1000.0))
     (mended,) = smooth_rules((bad,), split, SCENARIO)
@@ -34,17 +33,17 @@ def test_no_rule_is_weaker_on_validation_than_as_it_came_and_a_badly_smoothed_on
 
 
 def test_habits_lean_on_the_markov_rule_that_stands_beside_them(split):
-    rules = smooth_rules(prefetch_rules(split), split, SCENARIO)
+    rules = smooth_rules(wb.rules(split), split, SCENARIO)
     second = next(rule for rule in rules if isinstance(rule, Markov) and rule.order == 2)
-    habits = next(rule for rule in rules if isinstance(rule, UsualNext))
+    habits = next(rule for rule in rules if isinstance(rule, UserHistory))
     assert habits.everybody is second
 
 
 def test_nothing_of_test_enters(split):
     blind = replace(split, test=split.test.iloc[:0])
     for with_test, without in zip(
-        smooth_rules(prefetch_rules(split), split, SCENARIO),
-        smooth_rules(prefetch_rules(blind), blind, SCENARIO),
+        smooth_rules(wb.rules(split), split, SCENARIO),
+        smooth_rules(wb.rules(blind), blind, SCENARIO),
         strict=True,
     ):
         assert getattr(with_test, "smoothing", None) == getattr(without, "smoothing", None)

@@ -84,7 +84,7 @@ NO_GAIN = Interval(0.1, -0.3, 0.5, 100)
     ("facts", "action", "says"),
     [
         (("better", HARMFUL, GAIN, 20), "use_rule", "wait longer"),
-        (("better", SAFE, GAIN, 0.5), "little_to_win", "little to win"),
+        (("better", SAFE, GAIN, 0.5), "little_to_win", "perfect knowledge gains less"),
         (("better", SAFE, GAIN, 20), "test_model", "A/B test the model against table"),
         (("equivalent", SAFE, GAIN, 20), "use_rule", "as well, not better"),
         (("worse", SAFE, GAIN, 20), "use_rule", "does worse"),
@@ -108,7 +108,7 @@ def test_recommendation(facts, action, says):
     assert advice.action == action
     assert says in advice.text
     if action == "collect":  # 100 users of test gave 0.5 +- 1.5; +- 0.5 takes nine times as many, of all five fifths
-        assert "these 500 users cannot tell the model from table; about 4,500 would" in advice.text
+        assert "500 users are too few to tell the model from table; about 4,500 would do" in advice.text
     assert ("users" in advice.text) == (action in ("collect", "test_model"))
     assert recommend(word, safety, **told, who="views").text == advice.text.replace("users", "views")
     assert ("A/B" in advice.text) == (action == "test_model")

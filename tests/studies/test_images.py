@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 import workbench as wb
-from workbench.decisions.images.replay import replay_images
-from workbench.decisions.images.rules import EffectiveType, OneRendition, base_assumptions
+from workbench.decisions.chances import OneOption
+from workbench.decisions.decision import call_policy
+from workbench.decisions.images.rules import EffectiveType
 
 
 def net(result, which):
@@ -62,6 +63,11 @@ def test_at_least_five_rules_apply_to_real_data(real):
     assert reasons["NetInfo effective type"] == "these views have no effective_type"
 
 
+def plain(policy, scenario):
+    """A policy as a function of its own, which weighs nothing that anybody could remember."""
+    return lambda context: call_policy(policy, context, scenario)
+
+
 @pytest.mark.parametrize("study", ["planted", "real"])
 def test_figures_are_those_of_a_plain_replay(study, request):
     """The same numbers by another road: replay each tuned policy over the test part by itself."""
@@ -70,10 +76,12 @@ def test_figures_are_those_of_a_plain_replay(study, request):
     for policy in result.results:
         if policy.policy is None or not policy.available:
             continue
-        known_by = policy.sees or result.known_by
-        alone = replay_images(
-            policy.policy, result.split.test, result.scenario, known_by=known_by, assume=base_assumptions(card)
-        ).loc[policy.outcomes.index]
+        decision, test = result.decision, result.split.test
+        here = decision.situations(test, card, result.split.cluster, result.known_by, result.scenario)
+        here = decision.later_context(here) if policy.reads_later else here
+        # A function of its own: what it expects is asked anew, and its answer is checked.
+        answer = decision.ask(plain(policy.policy, result.scenario), here, result.scenario)
+        alone = decision.outcomes(answer, here, result.scenario)
         assert alone["net"].mean() == pytest.approx(policy.figures.net), policy.name
 
 
@@ -81,7 +89,7 @@ def test_the_best_rule_and_the_limits_do_not_depend_on_test(little):
     shuffled = little.split.test.copy()
     for name in ("rtt_ms", "downlink_mbps"):
         shuffled[name] = shuffled[name].to_numpy()[::-1]
-    again = wb.compare_images(replace(little.split, test=shuffled), little.model)
+    again = wb.compare(replace(little.split, test=shuffled), little.model)
     assert again.of("best_rule").name == little.of("best_rule").name
     assert [r.limit for r in again.results] == [r.limit for r in little.results]
     assert again.difference != little.difference
@@ -95,14 +103,14 @@ def test_references_are_never_the_best_rule(planted):
 def test_today_is_the_netinfo_class_where_the_data_have_it_and_reads_it_though_it_comes_later(planted, real):
     today = planted.of("today")
     assert isinstance(planted.today, EffectiveType)
-    assert (today.kind, today.sees) == ("reference", "native_app")
-    assert real.today == OneRendition("medium")
+    assert (today.kind, today.reads_later) == ("reference", True)
+    assert real.today == OneOption("medium")
     assert real.of("today").kind == "rule"
 
 
 def test_views_with_a_signal_are_left_out(little):
     model = wb.train_network_quality(little.split, known_by="after_accept_ch", max_trees=10)
-    result = wb.compare_images(little.split, model)
+    result = wb.compare(little.split, model)
 
     def shows(part):
         return part["effective_type"].notna() | (part["last_age_s"] < 600)
@@ -111,7 +119,7 @@ def test_views_with_a_signal_are_left_out(little):
     assert 0.2 < carries.mean() < 0.9
     assert len(result.of("model").outcomes) == (~carries).sum()
     parts = pd.concat([shows(part) for _, part in little.split.parts()])
-    assert result.image.signal_free_share == pytest.approx(1 - parts.mean())
+    assert result.detail.signal_free_share == pytest.approx(1 - parts.mean())
 
 
 def ours(context):
@@ -142,7 +150,7 @@ def test_a_persons_own_frame_and_rule(own_data):
     )
     split = wb.split_by_user(views, seed=0)
     model = wb.train_network_quality(split)
-    result = wb.compare_images(split, model, rules=[ours, *wb.image_rules(split)])
+    result = wb.compare(split, model, rules=[ours, *wb.rules(split)])
     mine = next(r for r in result.results if r.name == "ours")
     assert mine.kind == "rule"
     assert mine.figures.large_share == pytest.approx((split.test["os_family"] == "iOS").mean())
@@ -154,14 +162,14 @@ def test_a_rule_that_peeks_raises(little):
         return context["downlink_mbps"].gt(5).map({True: "large", False: "small"})
 
     with pytest.raises(wb.WorkbenchError, match="peeks reads 'downlink_mbps'"):
-        wb.compare_images(little.split, little.model, rules=[peeks])
+        wb.compare(little.split, little.model, rules=[peeks])
 
 
 def test_a_rule_that_sorts_its_views_is_read_by_its_index(little):
     def sorts(context):
         return ours(context.sort_values("browser"))
 
-    one, other = (wb.compare_images(little.split, little.model, rules=[rule]) for rule in (ours, sorts))
+    one, other = (wb.compare(little.split, little.model, rules=[rule]) for rule in (ours, sorts))
     assert one.of("ours").figures == other.of("sorts").figures
 
 
@@ -172,7 +180,7 @@ def test_a_rule_cannot_find_its_views_again(little):
         return frame.loc[context.index, "rtt_ms"].gt(100).map({True: "small", False: "large"})
 
     with pytest.raises((wb.WorkbenchError, KeyError)):
-        wb.compare_images(little.split, little.model, rules=[remembers])
+        wb.compare(little.split, little.model, rules=[remembers])
 
 
 def test_a_model_from_another_split_is_refused(little):
@@ -180,33 +188,33 @@ def test_a_model_from_another_split_is_refused(little):
     stranger = wb.train_network_quality(wb.split_by_user(views, seed=5), max_trees=5)
     for split in (little.split, wb.split_by_time(views, seed=5)):
         with pytest.raises(wb.WorkbenchError, match="trained on other rows than this split"):
-            wb.compare_images(split, stranger)
+            wb.compare(split, stranger)
 
 
 def test_what_is_no_rule_is_refused(little):
     for rules in (ours, ["medium"], "medium", []):
         with pytest.raises(wb.WorkbenchError, match="rules must be a list of callables"):
-            wb.compare_images(little.split, little.model, rules=rules)
+            wb.compare(little.split, little.model, rules=rules)
     with pytest.raises(wb.WorkbenchError, match="'ours' came more than once"):
-        wb.compare_images(little.split, little.model, rules=[ours, ours])
-    with pytest.raises(wb.WorkbenchError, match="expected one rendition for each"):
-        wb.compare_images(little.split, little.model, rules=[lambda context: "large"])
+        wb.compare(little.split, little.model, rules=[ours, ours])
+    with pytest.raises(wb.WorkbenchError, match="expected one of small, medium, large for each"):
+        wb.compare(little.split, little.model, rules=[lambda context: "large"])
 
 
 def test_page_loads_alone_cannot_decide_images():
     views = wb.measurements(pd.DataFrame({"page_load_ms": np.arange(1.0, 500), "isp": ["a"] * 499}))
     with pytest.raises(wb.WorkbenchError, match="images cannot be decided on this data"):
-        wb.study_images(views)
+        wb.study(views)
 
 
 @pytest.mark.parametrize("margin", [0, -1.0])
 def test_a_margin_is_above_zero(little, margin):
     with pytest.raises(wb.WorkbenchError, match="margin must be a number above 0"):
-        wb.compare_images(little.split, little.model, margin=margin)
+        wb.compare(little.split, little.model, margin=margin)
 
 
 def test_a_policy_is_found_by_itself_or_its_name(little):
-    result = wb.compare_images(little.split, little.model, rules=[ours, *wb.image_rules(little.split)])
+    result = wb.compare(little.split, little.model, rules=[ours, *wb.rules(little.split)])
     assert result.of(ours) is result.of("ours")
     with pytest.raises(wb.WorkbenchError, match="no policy 'nope' in this comparison; there are ours"):
         result.of("nope")
@@ -217,28 +225,28 @@ def test_a_rule_says_what_it_needs(little):
     def by_device(context):
         return pd.Series("large", context.index)
 
-    result = wb.compare_images(little.split, little.model, rules=[by_device, OneRendition()])
+    result = wb.compare(little.split, little.model, rules=[by_device, OneOption()])
     told = next(r for r in result.results if r.name == "by_device")
     assert (told.available, told.reason) == (False, "device is known by after_accept_ch, not by first_request")
 
 
 def test_without_any_rule_there_is_nothing_to_compare_with(little):
     with pytest.raises(wb.WorkbenchError, match="no rule is available"):
-        wb.compare_images(little.split, little.model, rules=[EffectiveType()])
+        wb.compare(little.split, little.model, rules=[EffectiveType()])
 
 
 def test_a_dearer_wait_sends_no_more_large_images(little):
-    dear = wb.compare_images(little.split, little.model, scenario=wb.ImageScenario(cancelling_wait_ms=100))
+    dear = wb.compare(little.split, little.model, scenario=wb.ImageScenario(cancelling_wait_ms=100))
     assert dear.of("model").figures.large_share < little.of("model").figures.large_share
     assert dear.of("model").figures.excess_wait_ms < little.of("model").figures.excess_wait_ms
 
 
 def test_the_same_seed_gives_the_same_study(little):
-    again = wb.study_images("synthetic_measurements", rows=6000)
+    again = wb.study("synthetic_measurements", rows=6000)
     timed = ("seconds", "model")
     one, other = ({k: v for k, v in r.to_dict().items() if k not in timed} for r in (little, again))
     assert one == other
-    assert wb.study_images("synthetic_measurements", rows=6000, seed=1).difference != little.difference
+    assert wb.study("synthetic_measurements", rows=6000, seed=1).difference != little.difference
 
 
 def test_users_of_the_four_parts_are_strangers(strangers, real):

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from workbench.decisions.images.replay import decide, rendition_outcomes
+from workbench.decisions.images.replay import rendition_payoffs
 from workbench.decisions.images.rules import (
     CHROMIUM_DEFAULTS,
     ConnectionClass,
@@ -12,6 +12,7 @@ from workbench.decisions.images.rules import (
     best_at,
 )
 from workbench.decisions.images.scenario import ImageScenario, Ladder
+from workbench.decisions.options import decide
 
 # One image of 10, 50 or 100 kB; one round trip; quality 0, 50, 100; a point a 4 ms; budget 1 s.
 BY_HAND = ImageScenario(
@@ -23,7 +24,7 @@ STANDARD = ImageScenario()
 def test_the_best_rendition_at_a_point_is_that_of_perfect_knowledge():
     rng = np.random.default_rng(0)
     views = pd.DataFrame({"rtt_ms": rng.gamma(2, 60, 500), "downlink_mbps": rng.gamma(1, 4, 500)})
-    best = rendition_outcomes(views, STANDARD, {}).net.argmax(axis=1)
+    best = rendition_payoffs(views, STANDARD, {})["net"].argmax(axis=1)
     names = best_at(STANDARD, views["rtt_ms"].to_numpy(), views["downlink_mbps"].to_numpy())
     assert names.tolist() == [STANDARD.ladder.names[i] for i in best]
     assert set(names) == {"small", "medium", "large"}

@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 
 import workbench as wb
-from workbench.studies.image_plan import default_plan, prepare
-from workbench.studies.image_sensitivity import changes
-from workbench.studies.wording import flips
+from workbench.decisions.images.decision import DECISION as IMAGES
+from workbench.studies.report import robustness
 
 
 @pytest.fixture(scope="module")
 def small(mirror):
-    return wb.study_images("mobile_bandwidth", rows=6000, sensitivity=True)
+    return wb.study("mobile_bandwidth", rows=6000, sensitivity=True)
 
 
 def test_every_change_has_a_row_and_the_base_case_comes_first(small):
@@ -19,9 +18,7 @@ def test_every_change_has_a_row_and_the_base_case_comes_first(small):
     assert table.iloc[0]["change"] == "base case"
     assert table.iloc[0]["difference"] == pytest.approx(small.difference.estimate)
     assert (table.iloc[0]["low"], table.iloc[0]["high"]) == pytest.approx((small.difference.low, small.difference.high))
-    assert {"budget", "wait that cancels", "abandoned after", "assumed", "known by", "without", "seed"} <= set(
-        table["group"]
-    )
+    assert {"budget", "delay price", "abandoned after", "assumed", "known by", "without", "seed"} <= set(table["group"])
     ran = table[table["verdict"] != ""]
     assert (ran["low"] <= ran["difference"]).all()
     assert (ran["difference"] <= ran["high"]).all()
@@ -31,7 +28,7 @@ def test_every_change_has_a_row_and_the_base_case_comes_first(small):
 def test_a_row_is_the_study_that_a_person_would_run(small, mirror):
     """The same number by another road: the budget row against a comparison at that budget."""
     row = small.sensitivity.set_index("change").loc["0.5 s"]
-    again = wb.compare_images(small.split, small.model, scenario=wb.ImageScenario(budget_ms=500))
+    again = wb.compare(small.split, small.model, scenario=wb.ImageScenario(budget_ms=500))
     assert row["difference"] == pytest.approx(again.difference.estimate)
     assert row["best_rule"] == again.of("best_rule").name
 
@@ -39,7 +36,7 @@ def test_a_row_is_the_study_that_a_person_would_run(small, mirror):
 def test_a_seed_row_is_the_study_with_that_seed(small, mirror):
     views = wb.load("mobile_bandwidth", rows=6000)
     row = small.sensitivity.set_index("change").loc["seed 1"]
-    assert row["difference"] == pytest.approx(wb.study_images(views, seed=1).difference.estimate)
+    assert row["difference"] == pytest.approx(wb.study(views, seed=1).difference.estimate)
 
 
 def test_any_mix_of_technologies_lies_between_each_alone(small):
@@ -52,11 +49,12 @@ def test_any_mix_of_technologies_lies_between_each_alone(small):
     assert (alone * views).sum() / views.sum() == pytest.approx(small.difference.estimate)
 
 
-def test_flips_are_said_in_words(small):
-    said = flips(small)
+def test_what_the_verdict_does_not_survive_is_named(small):
+    said = robustness(small)
     changed = small.sensitivity.iloc[1:]
-    flipped = (changed["verdict"] != small.verdict) & (changed["verdict"] != "")
-    assert (f"under {flipped.sum()} of" in said) == flipped.any()
+    ran = changed["verdict"] != ""
+    flipped = (changed["verdict"] != small.verdict) & ran
+    assert (f"Robust in {ran.sum() - flipped.sum()} of {ran.sum()} checks" in said) == flipped.any()
     assert said in str(small)
     assert len(small.to_dict()["sensitivity"]) == len(small.sensitivity)
 
@@ -67,8 +65,8 @@ def world():
 
 
 def test_each_change_changes_one_thing(world):
-    plan = default_plan(world, wb.ImageScenario(), 0)
-    listed = list(changes(world, plan))
+    plan = IMAGES.plan(world, wb.ImageScenario(), 0)
+    listed = list(IMAGES.changes(world, plan))
     for change in listed:
         differs = [name for name in vars(plan) if getattr(plan, name) != getattr(change.plan, name)]
         assert len(differs) == 1, change
@@ -79,21 +77,21 @@ def test_each_change_changes_one_thing(world):
 
 
 def test_changes_reach_the_split(world):
-    plan = default_plan(world, wb.ImageScenario(), 0)
-    by_name = {change.change: change.plan for change in changes(world, plan)}
-    assert "asn" not in prepare(world, by_name["ASN and provider"]).train
-    assert "last_rtt_ms" not in prepare(world, by_name["history"]).train
-    assert prepare(world, by_name["nobody"]).mask is None
-    assert prepare(world, by_name["by user"]).how == "by user"
-    assert prepare(world, by_name["networks never seen"]).cluster == "asn"
-    assert prepare(world, by_name["client js"]).card.known_by == "client_js"
+    plan = IMAGES.plan(world, wb.ImageScenario(), 0)
+    by_name = {change.change: change.plan for change in IMAGES.changes(world, plan)}
+    assert "asn" not in IMAGES.prepare(world, by_name["ASN and provider"]).train
+    assert "last_rtt_ms" not in IMAGES.prepare(world, by_name["history"]).train
+    assert IMAGES.prepare(world, by_name["nobody"]).mask is None
+    assert IMAGES.prepare(world, by_name["by user"]).how == "by user"
+    assert IMAGES.prepare(world, by_name["networks never seen"]).cluster == "asn"
+    assert IMAGES.prepare(world, by_name["client js"]).card.known_by == "client_js"
 
 
 def test_what_was_assumed_low_is_assumed_low(mirror):
     views = wb.load("mobile_bandwidth", rows=500)
-    plan = default_plan(views, wb.ImageScenario(), 0)
-    low = next(change.plan for change in changes(views, plan) if change.change == "rtt_ms 50")
-    assert prepare(views, low).card.assume["rtt_ms"] == (50, 50, 200)
+    plan = IMAGES.plan(views, wb.ImageScenario(), 0)
+    low = next(change.plan for change in IMAGES.changes(views, plan) if change.change == "rtt_ms 50")
+    assert IMAGES.prepare(views, low).card.assume["rtt_ms"] == (50, 50, 200)
 
 
 def test_a_change_that_cannot_be_run_says_why():
@@ -104,6 +102,6 @@ def test_a_change_that_cannot_be_run_says_why():
             asn=rng.choice(["1", "2", "3"], n), user_id=rng.integers(0, 200, n).astype(str)
         )
     )
-    table = wb.study_images(views, sensitivity=True).sensitivity.set_index("change")
+    table = wb.study(views, sensitivity=True).sensitivity.set_index("change")
     assert np.isnan(table.loc["networks never seen", "difference"])
     assert "at least 20 asns; got 3" in table.loc["networks never seen", "note"]

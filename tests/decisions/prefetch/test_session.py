@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 import workbench as wb
+from workbench.decisions.prefetch.decision import DECISION as PREFETCH
 from workbench.decisions.prefetch.rules import Never
-from workbench.studies.prefetch_session import LONGEST, RARE, replay_typical_session, typical_session
-from workbench.studies.prefetch_stage import settle
+from workbench.decisions.prefetch.session import LONGEST, RARE, example_session
+from workbench.studies.study import settle
 
 FEWEST = 20
 
@@ -24,7 +25,7 @@ def sessions(*paths: tuple[str, int], users: list[str] | None = None) -> pd.Data
 
 
 def path_of(train: pd.DataFrame, **more) -> str:
-    return "".join(typical_session(train, "user_id", **more)["page"].astype(str))
+    return "".join(example_session(train, "user_id", **more)["page"].astype(str))
 
 
 def test_only_steps_that_20_people_took():
@@ -67,9 +68,9 @@ def test_where_nobody_goes_together_there_is_one_view():
 
 def test_the_same_seed_draws_the_same_session():
     train = wb.split_by_time(wb.load("synthetic_navigations", rows=5000)).train
-    one, other = (typical_session(train, "user_id", seed=3) for _ in range(2))
+    one, other = (example_session(train, "user_id", seed=3) for _ in range(2))
     pd.testing.assert_frame_equal(one, other)
-    paths = {tuple(typical_session(train, "user_id", seed=seed)["page"]) for seed in range(10)}
+    paths = {tuple(example_session(train, "user_id", seed=seed)["page"]) for seed in range(10)}
     assert len(paths) > 5
 
 
@@ -79,14 +80,14 @@ def test_of_real_looking_data_no_step_was_taken_by_fewer():
     took = train["user_id"].groupby([train["page"].astype(object), following]).nunique()
     began = train[train["position"] == 0].groupby("page", observed=True)["user_id"].nunique()
     for seed in range(30):
-        path = list(typical_session(train, "user_id", seed=seed)["page"])
+        path = list(example_session(train, "user_id", seed=seed)["page"])
         assert began[path[0]] >= FEWEST
         assert all(took[step] >= FEWEST for step in pairwise(path))
 
 
 def test_it_is_a_table_of_page_views_without_a_person():
     train = wb.split_by_time(wb.load("synthetic_navigations", rows=5000)).train
-    session = typical_session(train, "user_id")
+    session = example_session(train, "user_id")
     assert "user_id" not in session
     assert session["view_id"].tolist() == session["position"].tolist() == list(range(len(session)))
     assert session["page"].cat.categories.equals(train["page"].cat.categories)
@@ -100,15 +101,19 @@ def test_it_is_a_table_of_page_views_without_a_person():
 # What policies do in it
 
 
+def settled(split, model, rules=None):
+    return settle(PREFETCH, split, model, rules, PREFETCH.scenario(split.card))
+
+
 @pytest.fixture(scope="module")
 def stage():
     split = wb.split_by_time(wb.load("synthetic_navigations", rows=5000))
-    return settle(split, wb.train_next_page(split))
+    return settled(split, wb.train_next_page(split))
 
 
 @pytest.fixture(scope="module")
 def table(stage):
-    return replay_typical_session(stage)
+    return PREFETCH.example_session(stage)
 
 
 def test_hits_are_pages_fetched_then_and_opened_later(table, stage):
@@ -127,7 +132,7 @@ def test_hits_are_pages_fetched_then_and_opened_later(table, stage):
 def test_what_is_fetched_is_what_the_policy_says(table, stage):
     """The same by another road: the policy is called by itself; what it adds is in the cache already."""
     train = stage.split.train
-    session = typical_session(train, "user_id", seed=stage.split.seed)
+    session = example_session(train, "user_id", seed=stage.split.seed)
     assert list(session["page"].astype(str)) == list(table["page"])
     for who, policy in (("rule", stage.best_rule), ("model", stage.ours)):
         answer = policy(session, stage.scenario)
@@ -141,12 +146,12 @@ def test_what_is_fetched_is_what_the_policy_says(table, stage):
 
 def test_pages_that_few_people_viewed_are_not_named(table, stage):
     train = stage.split.train
-    crowd = train.groupby("page", observed=True)["user_id"].nunique()
+    users = train.groupby("page", observed=True)["user_id"].nunique()
     named = {page for who in ("rule", "model") for pages in table[f"{who}_pages"] for page in pages} - {RARE}
-    assert all(crowd[page] >= FEWEST for page in [*named, *table["page"]])
+    assert all(users[page] >= FEWEST for page in [*named, *table["page"]])
     few = sessions(("AB", 12), ("BC", 12), ("CA", 12))
     split = wb.split_by_time(few)
-    told = replay_typical_session(settle(split, wb.train_next_page(split, max_trees=1)))
+    told = PREFETCH.example_session(settled(split, wb.train_next_page(split, max_trees=1)))
     shown = {*told["page"], *(page for pages in told["model_pages"] for page in pages)}
     assert shown <= {
         RARE,
@@ -155,15 +160,15 @@ def test_pages_that_few_people_viewed_are_not_named(table, stage):
 
 
 def test_a_rule_that_fetches_nothing_has_empty_lists(stage):
-    nothing = replay_typical_session(settle(stage.split, stage.model, [Never()], stage.scenario))
+    nothing = PREFETCH.example_session(settled(stage.split, stage.model, [Never()]))
     assert nothing["rule_pages"].map(len).sum() == 0
-    assert nothing["model_pages"].tolist() == replay_typical_session(stage)["model_pages"].tolist()
+    assert nothing["model_pages"].tolist() == PREFETCH.example_session(stage)["model_pages"].tolist()
 
 
 def test_seconds_are_told_where_times_are_known(table):
     assert table["at_s"].iloc[0] == 0
     assert (np.diff(table["at_s"]) > 0).all()
     split = wb.split_by_time(sessions(("ABC", 60)))
-    told = replay_typical_session(settle(split, wb.train_next_page(split, max_trees=1)))
+    told = PREFETCH.example_session(settled(split, wb.train_next_page(split, max_trees=1)))
     assert told["at_s"].isna().all()
     assert "".join(told["page"]) == "ABC"

@@ -4,17 +4,32 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from workbench.decisions.decision import Situations
+from workbench.decisions.images.decision import DECISION as IMAGES
+from workbench.decisions.prefetch.decision import DECISION as PREFETCH
 from workbench.evidence.bootstrap import cluster_interval
-from workbench.evidence.segments import COLUMNS, image_segments, prefetch_segments, typical_view
+from workbench.evidence.segments import COLUMNS, segment_table
 
 N = 400
 
 
-def segments(views: pd.DataFrame, difference=None, users=None, **others) -> pd.DataFrame:
+def segments(views: pd.DataFrame, difference=None, users=None, *, added_wait_ms=None, slow=None, **others):
+    """Of measurements, where ``slow`` views load slowest."""
     n = len(views)
-    given = {"added_wait_ms": np.zeros(n), "slow": np.zeros(n, bool)} | others
+    load = np.zeros((n, 1)) if slow is None else slow[:, None].astype(float)
+    return of(IMAGES, views, difference, users, added_wait_ms, {"load_ms": load}, **others)
+
+
+def of(decision, views, difference, users, added_wait_ms, given, **others):
+    n = len(views)
+    users = np.arange(n) if users is None else users
+    here = Situations(views, views, users, "users", None, "first_request", given)
+    dimensions = decision.segments(here, None)
+    if given and not given["load_ms"].any():
+        dimensions.pop("speed")
     difference = np.arange(n, dtype=float) if difference is None else difference
-    return image_segments(views, difference, np.arange(n) if users is None else users, **given)
+    wait = np.zeros(n) if added_wait_ms is None else added_wait_ms
+    return segment_table(dimensions, difference, wait, users, **others)
 
 
 def told(table: pd.DataFrame, dimension: str) -> dict[str, int]:
@@ -103,7 +118,7 @@ def test_intervals_are_those_of_each_segment_taken_alone():
     users = rng.integers(0, 150, N)
     net, wait = rng.normal(2, 8, (2, 150))[:, users] + rng.normal(0, 3, (2, N))
     table = segments(views, net, users, added_wait_ms=wait)
-    assert list(table) == COLUMNS
+    assert list(table) == list(COLUMNS)
     for row in table.itertuples():
         inside = (views[row.dimension] == row.level).to_numpy()
         for values, found in (
@@ -142,32 +157,12 @@ def test_no_verdict_word():
     assert not words & {*table["level"], *table["dimension"], *table.columns}
 
 
-def test_the_typical_view_is_the_majoritys_and_its_time_the_median():
-    outcomes = pd.DataFrame({"rendition": [2, 2, 1, 0, 2], "load_ms": [100.0, 300, 500, 700, 9000]})
-    group = np.array([True, True, True, True, False])
-    view = typical_view(outcomes, group)
-    assert (view.rendition, view.share, view.load_ms) == (2, 0.5, 400)
-
-
-def test_a_tie_goes_to_the_smaller_rendition():
-    outcomes = pd.DataFrame({"rendition": [2, 1], "load_ms": [1.0, 3.0]})
-    assert typical_view(outcomes, np.array([True, True])).rendition == 1
-
-
 # Page views
 
 
 def page_segments(views: pd.DataFrame, difference=None, users=None) -> pd.DataFrame:
-    n = len(views)
     views = pd.DataFrame({"page": "home", "position": 0}, index=views.index).assign(**views)
-    difference = np.arange(n, dtype=float) if difference is None else difference
-    return prefetch_segments(views, difference, np.arange(n) if users is None else users)
-
-
-def test_of_page_views_there_are_no_waits():
-    table = page_segments(pd.DataFrame({"page": ["a"] * 30 + ["b"] * 30}))
-    assert list(table) == ["dimension", "level", "users", "views", "difference", "low", "high"]
-    assert told(table, "page") == {"a": 30, "b": 30}
+    return of(PREFETCH, views, difference, users, None, {})
 
 
 def test_rare_pages_are_merged():

@@ -13,6 +13,8 @@ from workbench.datasets.schema import (
     has_signal,
     known_context,
     known_navigation_context,
+    label,
+    unit,
 )
 from workbench.datasets.sessions import dwell_s, has_dwell, share_of_session_ends
 from workbench.datasets.splits import Split, sample_users, split_by_time, split_by_user
@@ -41,6 +43,7 @@ __all__ = [
     "has_time",
     "known_context",
     "known_navigation_context",
+    "label",
     "links_of",
     "list_cards",
     "load",
@@ -53,4 +56,5 @@ __all__ = [
     "share_of_session_ends",
     "split_by_time",
     "split_by_user",
+    "unit",
 ]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.datasets.columns import FLAG, LEVELS, NUMBER, TEXT, Column
-from workbench.datasets.schema import ASSUMABLE, COLUMNS, LOSABLE, MEASURED, NAVIGATION_COLUMNS, SOURCE_COLUMNS
+from workbench.datasets.schema import ASSUMABLE, COLUMNS, LABELS, LOSABLE, MEASURED, NAVIGATION_COLUMNS, SOURCE_COLUMNS
 from workbench.errors import WorkbenchError, check_whole, did_you_mean
 
 SCALARS = (str, int, float, bool)
@@ -167,7 +167,7 @@ TEXTS = (
     "order",
 )
 FLAGS = ("simulated", "mirror_only", "drop_duplicates", "sections", "percent_encoded")
-TABLES = ("generate", "columns", "constants", "values", "scale", "lost", "skip", "assume", "context")
+TABLES = ("generate", "columns", "constants", "values", "scale", "lost", "skip", "assume", "context", "labels")
 LISTS = ("files", "missing", "require", "date")
 LINK_COLUMNS = ("from_page", "to_page")
 SHA256 = re.compile("[0-9a-f]{64}")
@@ -225,6 +225,8 @@ def typed_entries(entries: dict[str, Any], name: str) -> dict[str, Any]:
     for table in ("lost", "skip"):
         for column, markers in entries.get(table, {}).items():
             check_type(name, f"{table}.{column}", markers, list)
+    for column, text in entries.get("labels", {}).items():
+        check_type(name, f"labels.{column}", text, str)
     typed = dict(entries)
     typed["files"] = tuple(_source_file(name, file) for file in entries.get("files", ()))
     typed["missing"] = tuple(map(str, entries.get("missing", ())))
@@ -322,6 +324,8 @@ class Card:
         Quantity to (low, base, high) for one that the source does not measure.
     context : tuple of Column
         Context columns beyond the canonical ones.
+    labels : mapping
+        Column (canonical or of ``context``) to what readers see for it, in place of the canonical label.
     margin : float or None
         Smallest difference in net worth having, in points; None: the default of comparisons.
     order : str
@@ -363,6 +367,7 @@ class Card:
     drop_duplicates: bool = False
     assume: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     context: tuple[Column, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
     margin: float | None = None
     order: str = ""
     sections: bool = False
@@ -432,6 +437,8 @@ class Card:
         constants = [*self.constants, *(name for file in self.files for name in file.constants)]
         for name in [*self.columns.values(), *self.values, *constants]:
             check_one_of(self.name, "canonical column", name, [*(column.name for column in self.facts.columns), *own])
+        for name in self.labels:
+            check_one_of(self.name, "labelled column", name, [*LABELS, *own])
         for name in constants:
             if name in MEASURED:
                 raise WorkbenchError(f"{self.name}: {name} is measured, not constant; state it under assume.")

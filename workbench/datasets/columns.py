@@ -50,6 +50,8 @@ class Column:
         When a number may be infinite, in words; empty: never.
     complete : bool
         Whether every row must have a value, where the table has the column.
+    label, unit : str
+        What readers see; without a label, the name with its underscores as spaces.
     """
 
     name: str
@@ -62,6 +64,8 @@ class Column:
     above: bool = False
     infinite: str = ""
     complete: bool = False
+    label: str = ""
+    unit: str = ""
 
 
 def check_table(frame: pd.DataFrame, name: str, columns: Sequence[Column]) -> pd.DataFrame:

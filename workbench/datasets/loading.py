@@ -111,6 +111,7 @@ def navigations(
     simulated: bool = False,
     margin: float | None = None,
     assume: Mapping[str, Sequence[float]] | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Bring any DataFrame of page views into canonical form, with the checks that cards get.
 
@@ -138,6 +139,8 @@ def navigations(
         Smallest difference in net hits per navigation worth having.
     assume : mapping, optional
         ``page_bytes``, ``page_load_ms`` or ``dwell_s`` to (low, base, high), where the data do not tell.
+    labels : mapping, optional
+        Canonical column to what readers see for it.
 
     Returns
     -------
@@ -168,6 +171,7 @@ def navigations(
         values=dict(values or {}),
         assume=low_base_high(name, assume or {}),
         margin=margin,
+        labels=dict(labels or {}),
         session_gap_min=session_gap_min,
     )
     return finish_navigations(to_canonical(df, card), card, links, keep_repeats=keep_repeats)
@@ -286,6 +290,7 @@ def measurements(
     name: str = "your data",
     simulated: bool = False,
     margin: float | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Bring any DataFrame of measurements into canonical form, with the checks that cards get.
 
@@ -307,6 +312,8 @@ def measurements(
         Whether the rows are simulated; reports then say so.
     margin : float, optional
         Smallest difference in net worth having, in points.
+    labels : mapping, optional
+        Canonical column to what readers see for it.
 
     Returns
     -------
@@ -337,6 +344,7 @@ def measurements(
         values=dict(values or {}),
         assume=low_base_high(name, assume or {}),
         margin=margin,
+        labels=dict(labels or {}),
     )
     return _finish(to_canonical(df, card), card)
 

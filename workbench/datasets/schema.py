@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -30,19 +31,45 @@ CELLULAR = ("2g", "3g", "4g", "5g")
 
 COLUMNS = (
     Column("country", TEXT, "first_request", "ISO 3166 code, from the address"),
-    Column("asn", TEXT, "first_request", "autonomous system number, digits only, from the address"),
-    Column("isp", TEXT, "first_request", "provider, from the address"),
+    Column(
+        "asn", TEXT, "first_request", "autonomous system number, digits only, from the address", label="network (ASN)"
+    ),
+    Column("isp", TEXT, "first_request", "provider, from the address", label="provider"),
     Column("region", TEXT, "first_request", "from the address"),
     Column("city", TEXT, "first_request", "from the address"),
-    Column("os_family", TEXT, "first_request", "from the user agent"),
-    Column("os_major", NUMBER, "first_request", "major version", 0),
+    Column("os_family", TEXT, "first_request", "from the user agent", label="operating system"),
+    Column("os_major", NUMBER, "first_request", "major version", 0, label="system version"),
     Column("browser", TEXT, "first_request", "from the user agent"),
-    Column("browser_major", NUMBER, "first_request", "major version", 0),
-    Column("save_data", FLAG, "first_request", "Save-Data request header"),
+    Column("browser_major", NUMBER, "first_request", "major version", 0, label="browser version"),
+    Column("save_data", FLAG, "first_request", "Save-Data request header", label="Save-Data"),
     Column("local_hour", NUMBER, "first_request", "hour of the day where the view is", 0, 23),
-    Column("last_rtt_ms", NUMBER, "first_request", "history: RTT of the user's last measured view", 0),
-    Column("last_downlink_mbps", NUMBER, "first_request", "history: throughput of the user's last measured view", 0),
-    Column("last_age_s", NUMBER, "first_request", "history: seconds since then", 0),
+    Column(
+        "last_rtt_ms",
+        NUMBER,
+        "first_request",
+        "history: RTT of the user's last measured view",
+        0,
+        label="last round-trip time",
+        unit="ms",
+    ),
+    Column(
+        "last_downlink_mbps",
+        NUMBER,
+        "first_request",
+        "history: throughput of the user's last measured view",
+        0,
+        label="last throughput",
+        unit="Mbit/s",
+    ),
+    Column(
+        "last_age_s",
+        NUMBER,
+        "first_request",
+        "history: seconds since then",
+        0,
+        label="age of the last measurement",
+        unit="s",
+    ),
     Column("earlier_views", NUMBER, "first_request", "history: measured views of the user before", 0),
     Column("device", TEXT, "after_accept_ch", "model, from Sec-CH-UA-Model or an app"),
     Column(
@@ -51,20 +78,38 @@ COLUMNS = (
         "after_accept_ch",
         "NetInfo class, from ECT",
         allowed=("slow-2g", "2g", "3g", "4g"),
+        label="NetInfo class",
     ),
-    Column("netinfo_rtt_ms", NUMBER, "after_accept_ch", "NetInfo round trip, rounded to 25 ms", 0),
-    Column("netinfo_downlink_mbps", NUMBER, "after_accept_ch", "NetInfo throughput, rounded and capped", 0),
+    Column(
+        "netinfo_rtt_ms",
+        NUMBER,
+        "after_accept_ch",
+        "NetInfo round trip, rounded to 25 ms",
+        0,
+        label="NetInfo round-trip time",
+        unit="ms",
+    ),
+    Column(
+        "netinfo_downlink_mbps",
+        NUMBER,
+        "after_accept_ch",
+        "NetInfo throughput, rounded and capped",
+        0,
+        label="NetInfo throughput",
+        unit="Mbit/s",
+    ),
     Column(
         "connection_type",
         TEXT,
         "client_js",
         "kind of link; an app tells the cellular generation too",
         allowed=("wifi", "ethernet", "bluetooth", "cellular", "unknown", *CELLULAR),
+        label="connection",
     ),
     Column("access_technology", TEXT, "never", "finer technology, for ablations"),
-    Column("user_id", TEXT, None, "who; used to split and to resample, never shown"),
-    Column("measured_at", TIME, None, "UTC"),
-    Column("utc_offset_h", NUMBER, None, "local time minus UTC", -12, 14),
+    Column("user_id", TEXT, None, "who; used to split and to resample, never shown", label="user"),
+    Column("measured_at", TIME, None, "UTC", label="time of the measurement"),
+    Column("utc_offset_h", NUMBER, None, "local time minus UTC", -12, 14, label="offset from UTC", unit="h"),
     Column("simulated", FLAG, None, "drawn by a simulation"),
     Column(
         "rtt_ms",
@@ -74,9 +119,29 @@ COLUMNS = (
         low=0,
         above=True,
         infinite="where the probe was lost",
+        label="round-trip time",
+        unit="ms",
     ),
-    Column("downlink_mbps", NUMBER, None, "measured throughput, Mbit/s", low=0, above=True),
-    Column("page_load_ms", NUMBER, None, "measured load time of a page, ms", low=0, above=True),
+    Column(
+        "downlink_mbps",
+        NUMBER,
+        None,
+        "measured throughput, Mbit/s",
+        low=0,
+        above=True,
+        label="throughput",
+        unit="Mbit/s",
+    ),
+    Column(
+        "page_load_ms",
+        NUMBER,
+        None,
+        "measured load time of a page, ms",
+        low=0,
+        above=True,
+        label="page load time",
+        unit="ms",
+    ),
 )
 BY_NAME = {column.name: column for column in COLUMNS}
 
@@ -211,31 +276,66 @@ EXPECTED = (
 )
 NAVIGATION_HISTORY = (
     Column("earlier_views", NUMBER, "first_request", "history: the user's views before", 0),
-    Column("here_before", NUMBER, "first_request", "history: the user's earlier views of this page", 0),
-    Column("last_next", CATEGORY, "first_request", "history: what the user opened the last time after this page"),
-    Column("usual_next", CATEGORY, "first_request", "history: what the user opened most often after this page"),
     Column(
-        "usual_share", NUMBER, "first_request", "history: share of the earlier views of this page so followed", 0, 1
+        "here_before",
+        NUMBER,
+        "first_request",
+        "history: the user's earlier views of this page",
+        0,
+        label="earlier views of this page",
+    ),
+    Column(
+        "last_next",
+        CATEGORY,
+        "first_request",
+        "history: what the user opened the last time after this page",
+        label="page opened next last time",
+    ),
+    Column(
+        "usual_next",
+        CATEGORY,
+        "first_request",
+        "history: what the user opened most often after this page",
+        label="page usually opened next",
+    ),
+    Column(
+        "usual_share",
+        NUMBER,
+        "first_request",
+        "history: share of the earlier views of this page so followed",
+        0,
+        1,
+        label="share of the page usually opened next",
     ),
 )
 OF_THE_SESSION = ("view_id", "session_id", "position", "page", "viewed_at")
 SOURCE_COLUMNS = (
-    Column("user_id", TEXT, None, "who; used to split, to resample and for history, never shown"),
-    Column("session_id", ANYTHING, None, "session, a number from 0 in order of their starts", complete=True),
-    Column("viewed_at", TIME, None, "UTC", complete=True),
-    Column("position", NUMBER, None, "place within the session, from 0", complete=True),
+    Column("user_id", TEXT, None, "who; used to split, to resample and for history, never shown", label="user"),
+    Column(
+        "session_id",
+        ANYTHING,
+        None,
+        "session, a number from 0 in order of their starts",
+        complete=True,
+        label="session",
+    ),
+    Column("viewed_at", TIME, None, "UTC", complete=True, label="time of the view"),
+    Column("position", NUMBER, None, "place within the session, from 0", complete=True, label="place in the session"),
     Column("page", CATEGORY, None, "what is viewed", complete=True),
     *CONTEXT,
-    Column("utc_offset_h", NUMBER, None, "local time minus UTC", -12, 14),
-    Column("page_bytes", NUMBER, None, "size of the page viewed", 0),
+    Column("utc_offset_h", NUMBER, None, "local time minus UTC", -12, 14, label="offset from UTC", unit="h"),
+    Column("page_bytes", NUMBER, None, "size of the page viewed", 0, label="page size", unit="bytes"),
     BY_NAME["simulated"],
 )
 NAVIGATION_COLUMNS = (
-    Column("view_id", "int64", None, "number of the view, from 0"),
+    Column("view_id", "int64", None, "number of the view, from 0", label="view"),
     *SOURCE_COLUMNS,
     *NAVIGATION_HISTORY,
 )
 ASSUMABLE = ("page_bytes", "page_load_ms", "dwell_s")
+# What readers see; the time on a page is no column, but is assumed and shown as one.
+LABELS = {column.name: column.label for column in (*COLUMNS, *NAVIGATION_COLUMNS)} | {"dwell_s": "time on the page"}
+UNITS = {column.name: column.unit for column in (*COLUMNS, *NAVIGATION_COLUMNS)} | {"dwell_s": "s"}
 
 
 def check_navigations(frame: pd.DataFrame, name: str, extra: Sequence[Column] = ()) -> pd.DataFrame:
@@ -326,11 +426,33 @@ def navigation_context_columns(known_by: str, extra: Iterable[Column] = ()) -> l
     return [column.name for column in (*CONTEXT, *extra) if column.name in known]
 
 
-def label(name: str, card: object = None) -> str:
-    """TEMP."""
-    return name
+class Labelled(Protocol):
+    """What has labels of its own for columns, as a card."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Column to what readers see."""
+        ...
+
+
+def label(name: str, card: Labelled | None = None) -> str:
+    """What readers see for a column: the card's own label, else the canonical one, else the name with spaces.
+
+    Examples
+    --------
+    >>> label("rtt_ms"), label("target_region")
+    ('round-trip time', 'target region')
+    """
+    known = LABELS if card is None else {**LABELS, **card.labels}
+    return known.get(name) or name.replace("_", " ")
 
 
 def unit(name: str) -> str:
-    """TEMP."""
-    return {"rtt_ms": "ms", "downlink_mbps": "Mbit/s", "page_load_ms": "ms"}.get(name, "")
+    """Unit of a column's numbers; empty where it has none or the column is unknown.
+
+    Examples
+    --------
+    >>> unit("downlink_mbps"), unit("country")
+    ('Mbit/s', '')
+    """
+    return UNITS.get(name, "")

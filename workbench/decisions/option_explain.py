@@ -191,7 +191,7 @@ def used_sources(booster: Any, sources: Iterable[str]) -> set[str]:
 # ------------------------------------------------------------------------------------- model against rule
 
 
-def contrast(
+def contrast(  # noqa: PLR0917 - the arguments of Decision.contrast, and the decision
     decision: Any, ours: np.ndarray, theirs: np.ndarray, rule: Policy, situations: Situations, scenario: Any
 ) -> Contrast:
     """Where the model picks a more, or a less, demanding option than the rule."""

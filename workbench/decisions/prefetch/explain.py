@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
 
 from workbench.datasets.cards import Card
 from workbench.datasets.schema import NAVIGATION_HISTORY, OF_THE_SESSION, label
@@ -23,7 +22,7 @@ from workbench.decisions.decision import (
     policy_name,
     traits_of,
 )
-from workbench.decisions.option_explain import context_facts, used_sources, with_units, write_branches
+from workbench.decisions.option_explain import as_shown, context_facts, used_sources, with_units, write_branches
 from workbench.decisions.prefetch.markov import Markov, UserHistory, WeighsPages, fetches_at
 from workbench.decisions.prefetch.replay import trace_fetches
 from workbench.decisions.prefetch.rules import Never
@@ -144,8 +143,7 @@ def _shown(
         if feature == DEVICE_AND_HOUR:
             found[feature] = _device_and_hour(context)
         elif feature in columns:
-            values = context[columns[feature]]
-            found[feature] = (values.astype(float) if is_numeric_dtype(values.dtype) else values).to_numpy()
+            found[feature] = as_shown(context[columns[feature]]).to_numpy()
         else:
             name = STANDS_FOR.get(feature)
             number = matrix[:, names.index(name)].astype(float) if name in names else np.full(len(matrix), np.nan)

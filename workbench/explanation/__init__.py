@@ -1,22 +1,15 @@
 """Explanation: what drives the model's answers."""
 
-from workbench.explanation.archetype import common_context
-from workbench.explanation.attempts import attempt
-from workbench.explanation.data_checks import drift, redundancy
-from workbench.explanation.feature_dependence import dependence
-from workbench.explanation.feature_importance import importance
-from workbench.explanation.model_vs_rule import disagreement
-from workbench.explanation.shap_by_feature import shap_values
-from workbench.explanation.tabular_habits import try_habits
+from workbench.explanation.base import Unavailable
+from workbench.explanation.dependence import dependence
+from workbench.explanation.disagreement import disagreement
+from workbench.explanation.importance import importance
+from workbench.explanation.shap_values import shap_values
 
 __all__ = [
-    "attempt",
-    "common_context",
+    "Unavailable",
     "dependence",
     "disagreement",
-    "drift",
     "importance",
-    "redundancy",
     "shap_values",
-    "try_habits",
 ]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from workbench.explanation.levels import OTHER, UNKNOWN, name_levels, number_levels
+from workbench.features.levels import OTHER, UNKNOWN, name_levels, number_levels
 
 
 def test_few_numbers_stand_by_themselves():

@@ -1,0 +1,220 @@
+"""How an answer depends on one feature: the mean SHAP value at each of its levels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workbench.datasets.cards import Card
+from workbench.datasets.schema import label
+from workbench.datasets.splits import FEWEST_USERS
+from workbench.errors import WorkbenchError, check_whole, did_you_mean
+from workbench.evidence.segments import segment_intervals
+from workbench.explanation.base import apply_model, as_html, draw_users, may_be_missing
+from workbench.explanation.interactions import groups_of, levels_of, strongest_interaction
+from workbench.explanation.shap_values import features_of, shap_values
+from workbench.features.levels import MOST_LEVELS, OTHER
+
+VIEWS_EXPLAINED = 8_000  # levels are crossed with groups, and each cell needs users
+MEANS = ("shap", "margin")
+
+
+@dataclass(frozen=True, repr=False)
+class Dependence:
+    """Mean SHAP value of a feature at each of its levels.
+
+    Parameters
+    ----------
+    feature : str
+        As a reader knows it.
+    by : str
+        The feature that splits the views; empty where none does.
+    question : str
+        What the values are about, in words.
+    points : DataFrame
+        A row a level, or a group and a level: ``group, level, users, views``; ``shap, shap_low, shap_high``, the mean
+        of the feature's SHAP values in log-odds; ``margin, margin_low, margin_high``, the mean of the raw margin, all
+        features together, less its mean over all views.
+    numeric : bool
+        Whether levels are bins of numbers, in order.
+    left_out : int
+        Views in no row: their level has under 20 users.
+    people : str
+        What those are who were resampled.
+    unit : str
+        Of the levels, where they are shares: ``"%"``.
+    card : Card
+    """
+
+    feature: str
+    by: str
+    question: str
+    points: pd.DataFrame
+    numeric: bool
+    left_out: int
+    people: str
+    unit: str
+    card: Card = field(repr=False)
+
+    @property
+    def finding(self) -> str:
+        """In one line, what is shown."""
+        split = f", by {self.by}" if self.by else ""
+        return f"How the answer depends on {self.feature}{split}"
+
+    @property
+    def sentences(self) -> list[str]:
+        """The levels with the largest and the smallest mean; of each group, where views are split."""
+        named = self.points[~self.points["level"].isin([OTHER])]
+        groups = named.groupby("group", sort=False, observed=True)
+        said = "; ".join(self._extremes(str(group), rows) for group, rows in groups)
+        return [f"Mean SHAP value of {self.feature} ({self.question}): {said}."]
+
+    def _extremes(self, group: str, rows: pd.DataFrame) -> str:
+        top, bottom = rows.loc[rows["shap"].idxmax()], rows.loc[rows["shap"].idxmin()]
+        said = f"largest at {top['level']}, {_span(top)}"
+        if bottom["level"] != top["level"]:
+            said += f", smallest at {bottom['level']}, {_span(bottom)}"
+        return f"{self.by} {group}: {said}" if group else said
+
+    def to_frame(self) -> pd.DataFrame:
+        """The points, one row a level (of a group)."""
+        return self.points.set_index(["group", "level"] if self.by else "level")
+
+    def __repr__(self) -> str:
+        return f"{self.finding}.\n{self._short().to_string(index=False)}"
+
+    def _repr_html_(self) -> str:
+        return as_html(self.finding, self.sentences, self._short())
+
+    def _short(self) -> pd.DataFrame:
+        points = self.points[["group", "level", "users"] if self.by else ["level", "users"]]
+        spans = [_span(row) for _, row in self.points.iterrows()]
+        return points.rename(columns={"group": self.by, "level": self.feature}).assign(**{"mean SHAP value": spans})
+
+
+@may_be_missing
+def dependence(
+    model: Any,
+    frame: pd.DataFrame,
+    feature: str | None = None,
+    *,
+    scenario: Any = None,
+    seed: int = 0,
+    by: str | None = None,
+    bins: int | Sequence[float] = MOST_LEVELS,
+    **question: Any,
+) -> Dependence:
+    """Show how a model's answer depends on one feature.
+
+    SHAP values of the question of :func:`workbench.explanation.shap_values`, averaged at each level of the feature:
+    bins of numbers, the largest levels of a category. Levels of fewer than 20 users are merged into "other", and
+    crossings with ``by`` of fewer are left out. Intervals resample users, and hold the model as it is.
+
+    Parameters
+    ----------
+    model : estimator, or a policy that holds one
+    frame : DataFrame
+        Canonical, with its card, such as ``split.validation``; of navigations whole sessions. Of measurements those
+        views count that come without a signal: in the others no model is asked. About 8,000 views, whole users drawn
+        by seed, are explained at most.
+    feature : str, optional
+        A column, or the name of the feature in an explanation. Without one, the two features are shown whose effects
+        depend most on one another (:func:`workbench.explanation.interactions.strongest_interaction`).
+    scenario : object, optional
+        Says which decision is meant; default that of the frame's table.
+    seed : int
+        Of the draw and of the resampling.
+    by : str, optional
+        Another one: the views are split by its three largest levels.
+    bins : int or sequence of float
+        Of numbers: how many bins, or where bins begin.
+    **question
+        As for ``shap_values``, such as ``quantity="rtt_ms"``.
+    missing_ok : bool
+        Whether a refusal comes back as :class:`workbench.explanation.Unavailable`.
+
+    Returns
+    -------
+    Dependence
+
+    Raises
+    ------
+    WorkbenchError
+        Where the model has no such feature, no level has 20 users, or no view is without a signal.
+    """
+    check_whole("seed", seed, at_least=0)
+    applied = apply_model(model, frame, scenario)
+    drawn = draw_users(applied.users, VIEWS_EXPLAINED, seed)
+    views = applied.frame[drawn].reset_index(drop=True)
+    explanation = shap_values(model, views, scenario=applied.scenario, views=len(views), **question)
+    users, card = applied.users[drawn][explanation.index], applied.situations.card
+    place, split_at = _places_of(feature, by, explanation, users, card)
+    levels, numeric = levels_of(explanation, place, users, bins)
+    name, groups = explanation.feature_names[place], groups_of(explanation, split_at, users)
+    margin = np.asarray(explanation.values).sum(axis=1) + explanation.base_values
+    values = np.column_stack([explanation.values[:, place], margin - margin.mean()])
+    points = _points(levels, groups, values, users, seed)
+    if points.empty:
+        raise WorkbenchError(f"no level of {name} has {FEWEST_USERS} users, so none can be shown. Take more rows.")
+    return Dependence(
+        feature=name,
+        by="" if split_at is None else explanation.feature_names[split_at],
+        question=str(explanation.output_names),
+        points=points,
+        numeric=numeric,
+        left_out=len(users) - int(points["views"].sum()),
+        people=applied.people,
+        unit=explanation.units.get(name, ""),
+        card=card,
+    )
+
+
+def _places_of(
+    feature: str | None, by: str | None, explanation: Any, users: np.ndarray, card: Card
+) -> tuple[int, int | None]:
+    """Places of a feature and of the one that splits the views."""
+    if feature is not None:
+        return _place_of(feature, explanation, card), None if by is None else _place_of(by, explanation, card)
+    if by is not None:
+        raise WorkbenchError(f"by={by!r} splits the views of a feature: expected its name too, or neither.")
+    return strongest_interaction(explanation, users)
+
+
+def _place_of(feature: str, explanation: Any, card: Card) -> int:
+    names = {explanation.feature_names[place]: place for place in features_of(explanation)}
+    for name in (feature, label(feature, card)):
+        if name in names:
+            return names[name]
+    raise WorkbenchError(
+        f"the model has no feature {feature!r}; it has {', '.join(names)}.{did_you_mean(feature, list(names))}"
+    )
+
+
+def _points(levels: pd.Series, groups: pd.Series, values: np.ndarray, users: np.ndarray, seed: int) -> pd.DataFrame:
+    """One row a group and level with 20 users at least."""
+    rows: list[dict[str, Any]] = []
+    members = []
+    for group in groups.cat.categories:
+        here = (groups == group).to_numpy()
+        for level in levels.cat.categories:
+            inside = here & (levels == level).to_numpy()
+            count = len(np.unique(users[inside]))
+            if count >= FEWEST_USERS:
+                members.append(inside)
+                rows.append({"group": group, "level": level, "users": count, "views": int(inside.sum())})
+    bounds = segment_intervals(values, users, members, seed=seed)
+    points = pd.DataFrame(rows, columns=["group", "level", "users", "views"])
+    for name, ordered in (("group", groups.cat.categories), ("level", levels.cat.categories)):
+        shown = [each for each in ordered if each in set(points[name])]
+        points[name] = pd.Categorical(points[name], shown, ordered=True)
+    columns = [f"{name}{end}" for name in MEANS for end in ("", "_low", "_high")]
+    return points.assign(**dict(zip(columns, bounds.T, strict=True)))
+
+
+def _span(row: pd.Series) -> str:
+    return f"{row['shap']:+.2f} ({row['shap_low']:+.2f} to {row['shap_high']:+.2f})"

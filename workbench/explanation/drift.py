@@ -1,0 +1,353 @@
+"""Has the traffic changed? A classifier tries to tell later views from the training data by context alone.
+
+Adversarial validation: where it cannot, what was learnt on the first part should hold on the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
+from scipy.sparse import csr_array
+from scipy.stats import rankdata
+from sklearn.model_selection import StratifiedGroupKFold, cross_validate
+
+from workbench.datasets.cards import Card
+from workbench.datasets.history import HISTORY
+from workbench.datasets.schema import (
+    NAVIGATION_HISTORY,
+    SIGNALS,
+    known_context,
+    known_navigation_context,
+    label,
+)
+from workbench.datasets.splits import card_of, sample_users, users_of
+from workbench.errors import WorkbenchError, check_whole
+from workbench.evidence.bootstrap import LEVEL, RESAMPLES, Interval
+from workbench.explanation.base import as_html, check_users, listed, may_be_missing
+
+ROWS_COMPARED = 20_000  # of each part, about
+LEAST_FALL = 0.005  # in AUC, chosen: what shuffling a feature must cost for it to be named
+CHANCE, A_LITTLE = 0.5, 0.6  # AUC; up to the second, chosen, parts differ little
+FEW_USERS = 200  # chosen: a percentile interval of few users is too narrow
+NAMED = 3
+HISTORY_AND_SIGNALS = {*HISTORY, *SIGNALS, *(column.name for column in NAVIGATION_HISTORY)}
+# What only counts views, or is a clock, tells the period by itself and is no context.
+NOT_CONTEXT = ("view_id", "session_id", "viewed_at")
+FOLDS = 5
+MOST_LEVELS = 100  # of a category, the most frequent; all others are one
+TREES, DEPTH, LEARNING_RATE, LEAST_WEIGHT = 80, 4, 0.1, 20.0  # chosen: small, for it need only see a shift
+A_SIDE = round(LEAST_WEIGHT / 0.25)  # views: a view that may be either weighs a quarter at most
+BINS = 256  # of the scores, equally filled; ties count as half
+RESAMPLES_A_BATCH = 250
+
+
+@dataclass(frozen=True, repr=False)
+class Drift:
+    """How well context alone tells which of two parts, such as train and validation, a view is from.
+
+    Parameters
+    ----------
+    auc : Interval
+        Chance that a later view scores above an earlier one, users resampled; 0.5 is chance.
+    features : DataFrame
+        A row a column of context, the largest fall first: ``column, feature`` (as a reader knows it), ``fall, low,
+        high`` (fall in AUC where it is shuffled).
+    views : tuple of int
+        Of the first and the second part, as compared.
+    users : int
+        Of both parts.
+    fewest : int
+        Users of the smaller part.
+    people : str
+        What those are who were resampled.
+    card : Card
+    excluded : tuple of str
+        History and signals that were not compared, as a reader knows them.
+    """
+
+    auc: Interval
+    features: pd.DataFrame
+    views: tuple[int, int]
+    users: int
+    fewest: int
+    people: str
+    card: Card = field(repr=False)
+    excluded: tuple[str, ...] = ()
+
+    @property
+    def drifted(self) -> pd.DataFrame:
+        """Features whose shuffling lowers the AUC beyond chance and by 0.005 at least; none where parts look alike."""
+        found = self.features[self.features["low"] > LEAST_FALL]
+        return found if self.auc.low > CHANCE else found.head(0)
+
+    @property
+    def finding(self) -> str:
+        """In one line, whether the parts differ."""
+        if self._no_tree:
+            return "Too few views to compare newer traffic with the training data"
+        if self.auc.low > CHANCE:
+            return f"Newer traffic {'differs' if self.auc.high > A_LITTLE else 'hardly differs'} from the training data"
+        if self.auc.high <= A_LITTLE:
+            return "Newer traffic looks like the training data"
+        return "Too few data to tell whether newer traffic differs from the training data"
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What it means for what was learnt on the first part; and what was not compared."""
+        if self._no_tree:
+            first, second = self.views
+            said = f"{first:,} and {second:,} views are too few: no split of a tree leaves {A_SIDE} on either side."
+        elif self.auc.low > CHANCE:
+            said = self._differ()
+        elif self.auc.high <= A_LITTLE:
+            said = f"Context alone does not tell newer views from the training data: {self._auc_in_words()}."
+        else:
+            said = (
+                f"{self._auc_in_words()}, with {self.fewest:,} {self.people} in the smaller part: consistent with no "
+                "shift and with a clear one."
+            )
+        return (said, f"Not compared: {listed(self.excluded)}.") if self.excluded else (said,)
+
+    def to_frame(self) -> pd.DataFrame:
+        """The features, one row a column."""
+        return self.features.set_index("column")
+
+    def __repr__(self) -> str:
+        return f"{self.finding}. {self._auc_in_words()}."
+
+    def _repr_html_(self) -> str:
+        return as_html(self.finding, self.sentences)
+
+    @property
+    def _no_tree(self) -> bool:
+        """Whether all scores are equal: an interval of no width at chance comes from nothing else."""
+        return self.auc.low == self.auc.high == CHANCE
+
+    def _auc_in_words(self) -> str:
+        return f"AUC {self.auc.estimate:.2f} ({self.auc.low:.2f} to {self.auc.high:.2f}; 0.50 is chance)"
+
+    def _differ(self) -> str:
+        auc = self.auc
+        how = "clearly" if auc.low > A_LITTLE else "barely better than chance" if auc.high <= A_LITTLE else "somewhat"
+        meaning = "what was learnt may not hold" if auc.high > A_LITTLE else "what the model sees has hardly changed"
+        named = list(self.drifted["feature"][:NAMED])
+        by = f" Largest shift: {listed(named)}." if named else " No single feature explains it."
+        if self.fewest < FEW_USERS:
+            by += f" With {self.fewest} {self.people} in the smaller part, the interval is too narrow."
+        return f"Context alone tells newer views from the training data {how}: {self._auc_in_words()}; {meaning}.{by}"
+
+
+@may_be_missing
+def drift(
+    train: pd.DataFrame,
+    later: pd.DataFrame,
+    *,
+    seed: int = 0,
+    known_by: str | None = None,
+    without: Sequence[str] = (),
+    history: bool = False,
+    rows: int = ROWS_COMPARED,
+) -> Drift:
+    """Try to tell later views from the training data by what a model sees of each (adversarial validation).
+
+    A small XGBoost is cross-validated (scikit-learn, five folds grouped by user) on context alone: never on what was
+    measured or opened next, nor on times and running numbers. So ``drift(split.train, split.validation)`` does not read
+    ``test``; of a split by user it should find nothing. Each feature is then shuffled (permutation importance, in AUC).
+    History and signals are not compared by default: history grows with time by its nature, and a mask blanks both for
+    users who are kept in ``validation`` and not in ``train``.
+
+    Parameters
+    ----------
+    train, later : DataFrame
+        Canonical views with their card, such as ``split.train`` and ``split.validation``.
+    seed : int
+        Of the draw, the folds, the shuffling and the resampling.
+    known_by : str, optional
+        Information set; default the card's.
+    without : sequence of str
+        Further columns of context that are not compared.
+    history : bool
+        Whether history, and the signals of NetInfo, are compared too.
+    rows : int
+        About how many views of each part are compared at most; whole users are drawn.
+    missing_ok : bool
+        Whether a refusal comes back as :class:`workbench.explanation.Unavailable`.
+
+    Returns
+    -------
+    Drift
+
+    Raises
+    ------
+    WorkbenchError
+        Where a frame carries no card, both do not come from one dataset, a part has under 20 users, or no context
+        that is compared differs between views.
+    """
+    card, other = card_of(train), card_of(later)
+    check_whole("rows", rows, at_least=1)
+    check_whole("seed", seed, at_least=0)
+    if card.name != other.name:
+        raise WorkbenchError(
+            f"drift compares two parts of one dataset, such as split.train and split.validation; got {card.name} and "
+            f"{other.name}."
+        )
+    parts = [part if len(part) <= rows else sample_users(part, rows, seed) for part in (train, later)]
+    cluster = "session_id" if card.kind == "navigations" and "user_id" not in train else "user_id"
+    people = cluster.removesuffix("_id") + "s" if cluster in train else "views"
+    for part in parts:
+        check_users(users_of(part, cluster), people, card, "drift")
+    both = pd.concat(parts)
+    both.attrs["card"] = card
+    is_later = np.repeat([False, True], [len(part) for part in parts])
+    context = _context(both, known_by or card.known_by, card).drop(columns=list(without), errors="ignore")
+    excluded = [] if history else [name for name in context if name in HISTORY_AND_SIGNALS]
+    context = context.drop(columns=excluded)
+    if context.empty:
+        but = " besides history and signals, which history=True compares" if excluded else ""
+        raise WorkbenchError(f"{card.name}: no context differs between views{but}, so nothing can be compared.")
+    users = users_of(both, cluster)
+    auc, falls = auc_intervals(*_scores(context, is_later, users, seed), is_later, users, seed=seed)
+    rows_of = [(name, label(name, card), each.estimate, each.low, each.high) for name, each in falls.items()]
+    features = pd.DataFrame(rows_of, columns=["column", "feature", "fall", "low", "high"])
+    return Drift(
+        auc=auc,
+        features=features.sort_values("fall", ascending=False, ignore_index=True),
+        views=(len(parts[0]), len(parts[1])),
+        users=auc.clusters,
+        fewest=min(len(np.unique(users_of(part, cluster))) for part in parts),
+        people=people,
+        card=card,
+        excluded=tuple(label(name, card) for name in excluded),
+    )
+
+
+def _context(frame: pd.DataFrame, known_by: str, card: Card) -> pd.DataFrame:
+    """What a model may see of each view, without clocks, running numbers, and columns that are alike in all views."""
+    known = known_navigation_context if card.kind == "navigations" else known_context
+    context = known(frame, known_by, card.context).drop(columns=list(NOT_CONTEXT), errors="ignore")
+    return context[[name for name in context if context[name].nunique() + context[name].isna().any() > 1]]
+
+
+def _scores(
+    context: pd.DataFrame, is_later: np.ndarray, users: np.ndarray, seed: int
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Score each view by a classifier that has seen none of its user's: the higher, the later.
+
+    Returns
+    -------
+    whole : ndarray of float, shape (rows,)
+        Places within the fold, from 0 to 1: scores of different classifiers do not compare.
+    shuffled : dict of ndarray
+        The same with one column shuffled among the rows of the fold.
+    """
+    from xgboost import XGBClassifier
+
+    # Categories are XGBoost's own: an encoding by the share of later rows, cross-fitted, would push the scores of what
+    # tells nothing below those of chance.
+    classifier = XGBClassifier(
+        n_estimators=TREES,
+        max_depth=DEPTH,
+        learning_rate=LEARNING_RATE,
+        min_child_weight=LEAST_WEIGHT,
+        enable_categorical=True,
+        random_state=seed,
+    )
+    table = _as_table(context)
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+    found = cross_validate(
+        classifier, table, is_later, groups=users, cv=folds, return_estimator=True, return_indices=True
+    )
+    rng = np.random.default_rng(seed)
+    whole, shuffled = np.zeros(len(table)), {str(name): np.zeros(len(table)) for name in table}
+    for fitted, asked in zip(found["estimator"], found["indices"]["test"], strict=True):
+        rows, order = table.iloc[asked], rng.permutation(len(asked))
+        whole[asked] = _places(fitted, rows)
+        for name, scores in shuffled.items():
+            moved = rows[name].iloc[order].set_axis(rows.index)
+            scores[asked] = _places(fitted, rows.assign(**{name: moved}))
+    return whole, shuffled
+
+
+def _as_table(context: pd.DataFrame) -> pd.DataFrame:
+    """Numbers as float, all else as categories: the 100 most frequent levels, the others as one."""
+    table = {}
+    for name, values in context.items():
+        if is_numeric_dtype(values.dtype) and not is_bool_dtype(values.dtype):
+            table[str(name)] = values.to_numpy(np.float32, na_value=np.nan)
+        else:
+            text = values.astype(object).where(values.notna(), None).map(str)
+            frequent = {level: code for code, level in enumerate(text.value_counts().index[:MOST_LEVELS])}
+            codes = text.map(frequent).fillna(len(frequent)).to_numpy(int)
+            table[str(name)] = pd.Categorical(codes, range(len(frequent) + 1))
+    return pd.DataFrame(table)
+
+
+def _places(classifier: Any, table: pd.DataFrame) -> np.ndarray:
+    """Place of each row's score in its fold, from 0 to 1; where all are equal, each is at 0.5."""
+    return (rankdata(classifier.predict(table, output_margin=True)) - 0.5) / len(table)
+
+
+def auc_intervals(
+    whole: np.ndarray,
+    shuffled: Mapping[str, np.ndarray],
+    is_later: np.ndarray,
+    users: np.ndarray,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> tuple[Interval, dict[str, Interval]]:
+    """AUC of scores, and by how much it falls where each feature is shuffled; users resampled with replacement.
+
+    The area under the ROC curve is the chance that a later row scores above an earlier one, ties counting half
+    (Hanley & McNeil 1982). Scores are first put into 256 equally filled bins. The classifiers are held as they are.
+
+    Parameters
+    ----------
+    whole : ndarray of float, shape (rows,)
+    shuffled : mapping of ndarray of float, shape (rows,)
+    is_later : ndarray of bool, shape (rows,)
+    users : ndarray of int, shape (rows,)
+    resamples, seed : int
+    """
+    _, who = np.unique(users, return_inverse=True)
+    n = int(who.max()) + 1
+    counts = {name: _counts(scores, is_later, who, n) for name, scores in {"": whole, **shuffled}.items()}
+    rng = np.random.default_rng(seed)
+    drawn: dict[str, list[np.ndarray]] = {name: [] for name in counts}
+    for start in range(0, resamples, RESAMPLES_A_BATCH):
+        size = min(RESAMPLES_A_BATCH, resamples - start)
+        places = rng.integers(0, n, (size, n)) + np.arange(size)[:, None] * n
+        weights = np.bincount(places.ravel(), minlength=size * n).reshape(size, n).astype(float)
+        for name, (early, late) in counts.items():
+            drawn[name].append(_auc(weights @ early, weights @ late))
+    auc = {name: np.concatenate(each) for name, each in drawn.items()}
+    everybody = np.ones((1, n))
+    exact = {name: float(_auc(everybody @ early, everybody @ late)[0]) for name, (early, late) in counts.items()}
+    falls = {name: _interval(exact[""] - exact[name], auc[""] - auc[name], n) for name in shuffled}
+    return _interval(exact[""], auc[""], n), falls
+
+
+def _counts(score: np.ndarray, is_later: np.ndarray, who: np.ndarray, n: int) -> list[csr_array]:
+    """How many earlier, and how many later rows each user has in each bin of the score: two of shape (users, bins)."""
+    edges = np.unique(np.quantile(score, np.linspace(0, 1, BINS + 1)[1:-1]))
+    bins = np.searchsorted(edges, score, side="right")
+    return [
+        csr_array((np.ones(which.sum()), (who[which], bins[which])), shape=(n, BINS)) for which in (~is_later, is_later)
+    ]
+
+
+def _auc(early: np.ndarray, late: np.ndarray) -> np.ndarray:
+    """Area under the curve from counts in rising bins, shape (resamples, bins)."""
+    below = early.cumsum(axis=1) - early
+    pairs = early.sum(axis=1) * late.sum(axis=1)
+    return (late * (below + early / 2)).sum(axis=1) / np.maximum(pairs, 1e-9)
+
+
+def _interval(estimate: float, drawn: np.ndarray, users: int) -> Interval:
+    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(estimate, float(low), float(high), users)

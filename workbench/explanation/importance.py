@@ -1,0 +1,310 @@
+"""Which features matter: how far each moves the answer (SHAP), beside what decisions lose without it (net)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from workbench.datasets.cards import Card
+from workbench.decisions.decision import Unit
+from workbench.explanation.base import (
+    Applied,
+    apply_model,
+    as_html,
+    beyond_noise,
+    check_users,
+    count_views,
+    draw_users,
+    interval_columns,
+    listed,
+    may_be_missing,
+    net_of,
+    with_bar,
+)
+from workbench.explanation.shap_values import VIEWS_EXPLAINED, features_of, shap_values
+from workbench.studies.report import short_name
+
+REPLAYED_VIEWS = 3_000  # decided again for each feature: more take minutes
+REPEATS = 2  # views vary more than permutations do, and each costs all decisions anew
+NAMED, SHOWN, HEADED = 5, 12, 3
+NAME_WIDTH = 40  # characters
+STRONG_SHARE = 0.1  # of the strongest feature's SHAP: a weaker one is not expected to cost anything
+SELDOM = 0.05  # of the views: a feature without which fewer decisions change
+STEPS_APART = 2  # places by which the two rankings differ before a sentence says so
+CORRELATED = "Correlated features share credit and mask each other: see wb.redundancy(split, model)."
+
+
+@dataclass(frozen=True, repr=False)
+class Importance:
+    """The features of a model, by how far they move its answer, and what its decisions lose without them.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a feature, the strongest first: ``feature``; ``shap, shap_low, shap_high``, mean size of its SHAP
+        values, log-odds; ``net, net_low, net_high``, net lost a view where the feature is permuted (in net; times
+        ``unit.factor`` as it is shown); ``turned``, the share of views in which another decision is taken then.
+    question : str
+        What the SHAP values explain.
+    rows, users : int
+        How many views and users the SHAP values rest on; users are sessions, or views, where ``people`` says so.
+    replayed, replayed_users : int
+        How many views, and of how many users, were decided again.
+    unit : Unit
+        How net is shown.
+    people : str
+        What those are called who were resampled.
+    card : Card
+    """
+
+    table: pd.DataFrame
+    question: str
+    rows: int
+    users: int
+    replayed: int
+    replayed_users: int
+    unit: Unit
+    people: str
+    card: Card = field(repr=False)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Features whose permutation costs net beyond noise (:func:`beyond_noise`), costliest first."""
+        return tuple(_costly(self)["feature"])
+
+    @property
+    def finding(self) -> str:
+        """In one line, what decisions cannot do without."""
+        named = [_name(feature) for feature in self.needed[:HEADED]]
+        if not named:
+            return "Permuting any single feature has no detectable effect on net"
+        return f"Decisions depend most on {listed(named)}" if len(named) > 1 else f"Decisions depend on {named[0]}"
+
+    @property
+    def sentences(self) -> list[str]:
+        """What moves the answer, what decisions lose, and what it means where the two rankings differ."""
+        return [_moves(self), _loses(self), *_differ(self), CORRELATED]
+
+    def to_frame(self) -> pd.DataFrame:
+        """The table, one row a feature."""
+        return self.table.set_index("feature")
+
+    def __repr__(self) -> str:
+        return f"{self.finding}.\n{_short(self).to_string(index=False)}"
+
+    def _repr_html_(self) -> str:
+        return as_html(self.finding, self.sentences, _short(self))
+
+
+class Lost(NamedTuple):
+    """What decisions lose without each feature.
+
+    ``features`` are those that the trees use, as a reader knows them; ``net`` is the net lost in each view, ``turned``
+    the share of repeats in which another decision is taken in it: ndarray of float, shape (views, features).
+    """
+
+    features: list[str]
+    net: np.ndarray
+    turned: np.ndarray
+
+
+@may_be_missing
+def importance(model: Any, frame: pd.DataFrame, *, scenario: Any = None, seed: int = 0, **question: Any) -> Importance:
+    """Rank features by how far they move the answer, beside what decisions lose without each.
+
+    SHAP: mean size of the values of :func:`workbench.explanation.shap_values` on about 4,000 views, whole users drawn
+    by seed. Net: how much a view's net falls where the feature is shuffled across views and the policy decides again
+    (permutation importance, Breiman 2001, Random Forests, section 10, with the net of decisions in place of the error
+    of predictions), on about 3,000 views, the mean of 2 permutations; and the share of views in which another decision
+    is taken. Both with 95 % intervals, users resampled (20 at least): they cover other users, not other permutations.
+
+    Both describe what this model does with what it was given, not a model trained without the feature
+    (:func:`workbench.explanation.ablation`). Exploratory: there is no verdict, and among many intervals some miss.
+
+    Parameters
+    ----------
+    model : estimator, or a policy that holds one
+        Such as ``result.model``, or ``result.of("model").policy``: a model acts at the declared price, a policy by its
+        own limit.
+    frame : DataFrame
+        Canonical, with its card, such as ``split.validation``; of navigations whole sessions. Of measurements those
+        views count that come without a signal.
+    scenario : object, optional
+        Says which decision is meant; default that of the frame's table.
+    seed : int
+        Of the draws, the permutations and the resamples.
+    **question
+        As for :func:`workbench.explanation.shap_values`, such as ``quantity="rtt_ms"``.
+    missing_ok : bool
+        Whether a refusal comes back as :class:`workbench.explanation.Unavailable`.
+
+    Returns
+    -------
+    Importance
+
+    Raises
+    ------
+    WorkbenchError
+        Where model, frame and scenario do not belong to one decision, the frame carries no card, no view is without a
+        signal, or the views are of fewer than 20 users.
+    """
+    applied = apply_model(model, frame, scenario)
+    card = applied.situations.card
+    check_users(applied.users, applied.people, card, "importance")
+    drawn = draw_users(applied.users, VIEWS_EXPLAINED, seed)
+    views, users = applied.frame[drawn].reset_index(drop=True), applied.users[drawn]
+    explanation = shap_values(model, views, scenario=applied.scenario, views=len(views), **question)
+    users = users[explanation.index]
+    replayed = applied.on(draw_users(applied.users, REPLAYED_VIEWS, seed))
+    lost = net_lost(replayed, REPEATS, seed)
+    return Importance(
+        table=_table(explanation, users, lost, replayed.users, seed),
+        question=str(explanation.output_names),
+        rows=len(users),
+        users=len(np.unique(users)),
+        replayed=len(replayed.frame),
+        replayed_users=len(np.unique(replayed.users)),
+        unit=applied.unit,
+        people=applied.people,
+        card=card,
+    )
+
+
+def net_lost(applied: Applied, repeats: int, seed: int) -> Lost:
+    """Net as it is minus net with one feature permuted, and how often the decision changes, averaged over repeats.
+
+    Parameters
+    ----------
+    applied : Applied
+    repeats : int
+        How often each feature is permuted.
+    seed : int
+
+    Returns
+    -------
+    Lost
+    """
+    answer = applied.ask()
+    as_is = applied.net(answer)
+    shuffled = applied.decision.shuffled(applied.policy, applied.situations, applied.scenario, answer)
+    net, turned = np.empty((len(as_is), len(shuffled))), np.empty((len(as_is), len(shuffled)))
+    for place, shuffle in enumerate(with_bar(list(shuffled.values()), "permuted features")):
+        found = shuffle([np.random.default_rng([seed, place, i]) for i in range(repeats)])
+        net[:, place] = np.mean([as_is - after for after, _ in found], axis=0)
+        turned[:, place] = np.mean([other for _, other in found], axis=0)
+    return Lost(list(shuffled), net, turned)
+
+
+def _table(explanation: Any, users: np.ndarray, lost: Lost, replayed_users: np.ndarray, seed: int) -> pd.DataFrame:
+    """Both intervals of each feature, by SHAP; 0 where no tree of the question, or no tree at all, uses it."""
+    places = features_of(explanation)
+    moved = interval_columns("shap", abs(explanation.values[:, places]), users, seed)
+    cost = interval_columns("net", lost.net, replayed_users, seed).assign(turned=lost.turned.mean(axis=0))
+    moved.index, cost.index = pd.Index([explanation.feature_names[i] for i in places]), pd.Index(lost.features)
+    table = moved.join(cost, how="outer").fillna(0.0).rename_axis("feature").reset_index()
+    return table.sort_values(["shap", "net"], ascending=False, ignore_index=True)
+
+
+# ------------------------------------------------------------------------------------------------- sentences
+
+
+def _ranked(result: Importance) -> pd.DataFrame:
+    """Features with their places in both rankings from 1, and whether their net is beyond noise (1, 0, -1)."""
+    table = result.table
+    by = {f"by_{name}": table[name].rank(ascending=False, method="first").astype(int) for name in ("shap", "net")}
+    sure = [beyond_noise(result.unit, row.net_low, row.net_high) for row in table.itertuples()]
+    return table.assign(**by, sure=sure)
+
+
+def _costly(result: Importance) -> pd.DataFrame:
+    ranked = _ranked(result)
+    return ranked[ranked["sure"] > 0].sort_values("net", ascending=False)
+
+
+def _moves(result: Importance) -> str:
+    strong = result.table[result.table["shap"] > 0].head(NAMED)
+    if strong.empty:
+        return "No feature moves the answer."
+    each = ", ".join(
+        f"{_name(row.feature)} {row.shap:.2f} ({row.shap_low:.2f} to {row.shap_high:.2f})"
+        for row in strong.itertuples()
+    )
+    on = count_views(result.rows, result.users, result.people)
+    return f"Largest mean |SHAP| for the {result.question}, on {on}: {each}."
+
+
+def _loses(result: Importance) -> str:
+    on = f"Permuted across {count_views(result.replayed, result.replayed_users, result.people)}"
+    costly = _costly(result).head(NAMED)
+    if costly.empty:
+        return f"{on}, no single feature has a detectable effect on net."
+    each = ", ".join(f"{_name(row['feature'])} {_cost(result, row)}" for row in costly.to_dict("records"))
+    return f"{on}, these features cost net: {each} {result.unit.per_view} (exploratory)."
+
+
+def _differ(result: Importance) -> list[str]:
+    """What it means where a feature is strong in one ranking and weak in the other."""
+    ranked = _ranked(result)
+    strong = ranked[(ranked["by_shap"] <= NAMED) & (ranked["shap"] >= STRONG_SHARE * ranked["shap"].max())]
+    unneeded = strong[(strong["shap"] > 0) & (strong["sure"] == 0)]
+    idle, unclear = unneeded[unneeded["turned"] < SELDOM], unneeded[unneeded["turned"] >= SELDOM]
+    ahead = ranked[(ranked["by_net"] <= NAMED) & (ranked["sure"] > 0)]
+    ahead = ahead[ahead["by_shap"] - ahead["by_net"] >= STEPS_APART].sort_values("by_net")
+    harmful = ranked[ranked["sure"] < 0]
+    said = []
+    if len(idle):
+        said.append(
+            f"High SHAP, no detectable effect on net: {_places(result, idle)}. Such a feature moves the chance, but "
+            f"seldom across the decision's limit: permuting it changes {_turned(idle)} of the decisions."
+        )
+    if len(unclear):
+        said.append(
+            f"High SHAP, effect on net not settled: {_places(result, unclear)}. Permuting changes {_turned(unclear)} "
+            "of the decisions, and the interval of the net includes zero."
+        )
+    if len(ahead):
+        said.append(
+            f"Ranked higher by net than by SHAP: {_places(result, ahead)}. Such a feature moves the chance less, but "
+            "near the decision's limit or where much is at stake."
+        )
+    if len(harmful):
+        said.append(
+            f"Net rises where these are permuted: {_places(result, harmful)}. Possible overfitting, or chance: "
+            f"{len(ranked)} intervals were tested, and about 1 in 20 misses."
+        )
+    return said or ["Both rankings agree."]
+
+
+def _places(result: Importance, rows: pd.DataFrame) -> str:
+    return ", ".join(
+        f"{_name(row['feature'])} (rank {row['by_shap']} by SHAP, {row['by_net']} by net: {_cost(result, row)})"
+        for row in rows.to_dict("records")
+    )
+
+
+def _turned(rows: pd.DataFrame) -> str:
+    low, high = (f"{100 * share:.1f}" for share in (rows["turned"].min(), rows["turned"].max()))
+    return f"{low} %" if low == high else f"{low} to {high} %"
+
+
+def _short(result: Importance) -> pd.DataFrame:
+    """The first features, each with its intervals."""
+    shown = result.table.head(SHOWN).to_dict("records")
+    return pd.DataFrame(
+        {
+            "feature": [_name(row["feature"]) for row in shown],
+            "mean |SHAP|": [f"{row['shap']:.3f} ({row['shap_low']:.3f} to {row['shap_high']:.3f})" for row in shown],
+            f"net lost when permuted, {result.unit.per_view}": [_cost(result, row) for row in shown],
+        }
+    )
+
+
+def _cost(result: Importance, row: Any) -> str:
+    return result.unit.span(net_of(row))
+
+
+def _name(feature: str) -> str:
+    return short_name(str(feature), NAME_WIDTH)

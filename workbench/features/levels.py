@@ -1,0 +1,157 @@
+"""Values as a few levels, each of at least 20 users: the one place where small groups are merged or left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import is_bool_dtype, is_float_dtype
+
+from workbench.datasets.splits import FEWEST_USERS
+
+MOST_LEVELS = 8
+OTHER, UNKNOWN = "other", "unknown"
+
+
+def number_levels(
+    values: np.ndarray, users: np.ndarray, bins: int | Sequence[float] = MOST_LEVELS, unit: str = ""
+) -> pd.Series:
+    """Put numbers into bins of about equally many rows; few distinct ones stand by themselves.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (rows,)
+        Missing ones become "unknown".
+    users : ndarray of int, shape (rows,)
+    bins : int or sequence of float
+        How many, or where one begins within the range: ``(6, 12, 17)`` makes four.
+    unit : str
+        Follows the last number of a name, such as ``"%"``.
+
+    Returns
+    -------
+    Series of ordered category, shape (rows,)
+        "3"; "6 to 11" where all numbers are whole, else "6 to 12", and 12 is in the bin above. The first and the last
+        bin have open ends, "5 or less" and "17 or more": the most extreme number may be one person's. Then "other"
+        (numbers and bins under 20 users), then "unknown". Missing where even these are under 20 users.
+    """
+    known = ~np.isnan(values)
+    numbers = np.unique(values[known])
+    alone = isinstance(bins, int) and len(numbers) <= bins
+    if not isinstance(bins, int):
+        edges = np.unique(np.asarray(bins, float))
+    elif alone:
+        edges = numbers[1:]
+    else:
+        edges = np.unique(np.quantile(values[known], np.arange(1, bins) / bins, method="nearest"))
+        if len(np.unique(users[values == numbers[0]])) < FEWEST_USERS:
+            edges = edges[edges > numbers[0]]
+    place = np.where(known, np.searchsorted(edges, values, side="right"), -1)
+    there = np.unique(place[known])
+    whole = bool((numbers % 1 == 0).all())
+    written = [_with_unit(_short(number), unit) for number in numbers] if alone else _bounds(edges, whole, unit)
+    names = {int(bin_): written[bin_] for bin_ in there}
+    labels = pd.Series(place).map(names).fillna(UNKNOWN)
+    return _merge_small(labels, users, list(dict.fromkeys(names.values())))
+
+
+def name_levels(values: np.ndarray, users: np.ndarray, most: int = MOST_LEVELS) -> pd.Series:
+    """Keep the levels with most users, the rest is "other".
+
+    Returns
+    -------
+    Series of ordered category, shape (rows,)
+        Most users first, then "other" (all levels but the ``most`` largest, and those under 20 users), then
+        "unknown". Missing where even these are under 20 users.
+    """
+    labels = pd.Series(values, dtype=object)
+    labels = labels.where(labels.notna(), UNKNOWN).map(str)
+    return _merge_small(labels, users, _largest(labels, users, (OTHER, UNKNOWN))[:most])
+
+
+def level_members(column: pd.Series, users: np.ndarray, most: int = MOST_LEVELS) -> dict[str, np.ndarray]:
+    """Rows of each level that is shown: the largest ones, then "other".
+
+    Parameters
+    ----------
+    column : Series, shape (rows,)
+        A categorical's categories are in the order in which they are shown; else most users come first.
+    users : ndarray of int, shape (rows,)
+    most : int
+
+    Returns
+    -------
+    dict of ndarray of bool, shape (rows,)
+        "other" holds all levels but the ``most`` largest and those under 20 users; it is left out where it is under 20
+        users too. Missing values are in none.
+    """
+    column = column.reset_index(drop=True)
+    kept = _largest(column, users, (OTHER,))[:most]
+    shown = [level for level in column.cat.categories if level in kept] if hasattr(column, "cat") else kept
+    levels = {level: (column == level).to_numpy() for level in shown}
+    rest = (column.notna() & ~column.isin(shown)).to_numpy()
+    if len(np.unique(users[rest])) >= FEWEST_USERS:
+        levels[OTHER] = rest
+    return levels
+
+
+def largest_levels(values: pd.Series, users: np.ndarray) -> list[Any]:
+    """Levels that at least 20 users have, most users first, ties by name; none of a column of numbers."""
+    return [] if is_number(values) else _largest(values.reset_index(drop=True), users)
+
+
+def is_number(values: pd.Series) -> bool:
+    """Whether a column of context holds numbers, which have a middle, and not values to share."""
+    return is_float_dtype(values.dtype) and not is_bool_dtype(values.dtype)
+
+
+def _largest(column: pd.Series, users: np.ndarray, without: Sequence[str] = ()) -> list[Any]:
+    """Levels of at least 20 users; by users, ties by name, so that the order of the rows does not matter."""
+    count = pd.Series(users).groupby(column, observed=True).nunique().drop(list(without), errors="ignore")
+    count = count[count >= FEWEST_USERS].sort_index()
+    return list(count.sort_values(ascending=False, kind="stable").index)
+
+
+def _merge_small(labels: pd.Series, users: np.ndarray, order: Sequence[str]) -> pd.Series:
+    count = pd.Series(users).groupby(labels).nunique()
+    kept = [name for name in order if count[name] >= FEWEST_USERS]
+    labels = labels.where(labels.isin([*kept, UNKNOWN]), OTHER)
+    count = pd.Series(users).groupby(labels).nunique()
+    shown = [*kept, *(name for name in (OTHER, UNKNOWN) if count.get(name, 0) >= FEWEST_USERS)]
+    return pd.Series(pd.Categorical(labels.where(labels.isin(shown)), shown, ordered=True))
+
+
+def _bounds(edges: np.ndarray, whole: bool, unit: str) -> list[str]:
+    """Names of the bins that edges make, those at both ends open.
+
+    Examples
+    --------
+    >>> _bounds(np.array([6.0, 7.0, 17.0]), True, "")
+    ['5 or less', '6', '7 to 16', '17 or more']
+    >>> _bounds(np.array([0.5, 2.5]), False, "%")
+    ['0.5 % or less', '0.5 to 2.5 %', '2.5 % or more']
+    """
+    begins = [_short(edge) for edge in (np.ceil(edges) if whole else edges)]
+    ends = [_short(edge) for edge in (np.ceil(edges) - 1 if whole else edges)]
+    inner = [low if low == high else f"{low} to {high}" for low, high in zip(begins[:-1], ends[1:], strict=True)]
+    if not begins:
+        return ["any"]
+    first, last = f"{_with_unit(ends[0], unit)} or less", f"{_with_unit(begins[-1], unit)} or more"
+    return [first, *(_with_unit(name, unit) for name in inner), last]
+
+
+def _with_unit(number: str, unit: str) -> str:
+    return f"{number} {unit}" if unit else number
+
+
+def _short(number: float) -> str:
+    """A number with three figures and without trailing zeros.
+
+    Examples
+    --------
+    >>> _short(12.0), _short(0.03712), _short(123456.0)
+    ('12', '0.0371', '123456')
+    """
+    return f"{number:.0f}" if abs(number) >= 100 or number == int(number) else f"{number:.3g}"

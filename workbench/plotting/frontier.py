@@ -164,9 +164,8 @@ def _equal_net(result: Comparison, costs: tuple[float, float]) -> np.ndarray | N
     Net is fitted to cost and gain of all policies at all limits; None where it is not cost and gain at a fixed price.
     """
     tables = [policy.frontier for policy in result.results if policy.frontier is not None]
-    means = [
-        policy.outcomes.mean(numeric_only=True).to_frame().T for policy in result.results if policy.outcomes is not None
-    ]
+    outcomes = [policy.outcomes for policy in result.results if policy.outcomes is not None]
+    means = [each.mean(numeric_only=True).to_frame().T for each in outcomes]
     points = np.vstack([_in_axes(table, result.decision.axes) for table in (*tables, *means)])
     net = np.concatenate([table["net"].to_numpy(float) for table in (*tables, *means)])
     terms = np.column_stack([points, np.ones(len(points))])

@@ -9,11 +9,12 @@ from workbench.plotting.data import known_context_shares, measured, netinfo_blun
 from workbench.plotting.explanation import bar, beeswarm, dependence, importance, waterfall
 from workbench.plotting.frontier import frontier
 from workbench.plotting.images import member_view
-from workbench.plotting.model_checks import disagreement, drift, habits, redundancy, separating
+from workbench.plotting.model_checks import ablation, disagreement, drift, redundancy
 from workbench.plotting.pages import main_flows, session
 from workbench.plotting.style import alt_text, label_source, save_figure, set_alt_text, style_context
 
 __all__ = [
+    "ablation",
     "alt_text",
     "bar",
     "beeswarm",
@@ -22,7 +23,6 @@ __all__ = [
     "disagreement",
     "drift",
     "frontier",
-    "habits",
     "headroom",
     "importance",
     "known_context_shares",
@@ -35,7 +35,6 @@ __all__ = [
     "reliability",
     "save_figure",
     "sensitivity",
-    "separating",
     "session",
     "set_alt_text",
     "style_context",

@@ -10,7 +10,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from workbench.datasets.schema import COLUMNS, MEASURED, Column, measured_quantities
+from workbench.datasets.cards import Card
+from workbench.datasets.schema import COLUMNS, MEASURED, Column, label, measured_quantities, unit
 from workbench.datasets.splits import FEWEST_USERS, card_of, users_of
 from workbench.errors import WorkbenchError, did_you_mean
 from workbench.plotting.style import (
@@ -32,7 +33,6 @@ from workbench.plotting.style import (
     set_alt_text,
     style_context,
 )
-from workbench.studies.image_sentences import QUANTITIES, UNITS
 
 GROUPED_BY = ("connection_type", "effective_type", "os_family")
 MOST_GROUPS = 6
@@ -40,8 +40,8 @@ OTHER, NO_VALUE = "other", "no value"
 CLASSES = ("4g", "3g", "2g", "slow-2g")
 KNOWN_BY = {
     "first_request": ("with the first request", BLUE),
-    "after_accept_ch": ("once the browser was asked (Accept-CH)", GREEN),
-    "client_js": ("to a script in the page, or an app", VERMILLION),
+    "after_accept_ch": ("from the second request on (Accept-CH)", GREEN),
+    "client_js": ("once JavaScript runs, or to an app", VERMILLION),
     "native_app": ("to an app only", PURPLE),
 }
 
@@ -56,7 +56,7 @@ def measured(
     ----------
     frame : DataFrame
         Canonical measurements that carry their card; rows without a value of the quantity, and lost probes, are left
-        out, and a note tells the share that was lost.
+        out, and a note gives the share that was lost.
     quantity : str, optional
         One of ``schema.MEASURED``; default throughput where it was measured, else the first that was.
     by : str, optional
@@ -83,23 +83,27 @@ def measured(
     medians = values.groupby(groups).median().sort_values()
     hues = cycle(PALETTE)
     colours = {name: GREY if name in (OTHER, NO_VALUE) else next(hues) for name in medians.index}
+    names = [f"{name}, {_percent(shares[name])} of views" for name in medians.index]
     ax = axes_or_new(ax, 4.6)
-    for name in medians.index:
-        label = f"{name}, {_percent(shares[name])} of views"
-        sns.ecdfplot(x=values[groups == name], color=colours[name], label=label, ax=ax)
+    for name, words in zip(medians.index, names, strict=True):
+        sns.ecdfplot(x=values[groups == name], color=colours[name], label=words, ax=ax)
     log_axis(ax)
-    what, unit = QUANTITIES[quantity], UNITS[quantity]
-    ax.set(xlabel=f"Measured {what}, {unit}, on a log scale", ylabel="Share of views at or below", ylim=(0, 1.02))
+    ax.set(xlabel=_measured(quantity, card), ylabel="Share of views at or below", ylim=(0, 1.02))
     ax.yaxis.set_major_formatter(percent())
-    _add_legend(ax, str(groups.name))
+    _add_legend(ax, label(str(groups.name), card) if groups.name else "")
     label_source(ax, card)
     each = ", ".join(f"{name} {median:,.1f}" for name, median in medians.items())
     views = int(groups.notna().sum())
     if lost:
         note_below(ax, f"left out: {lost}")
     gone = f" Left out: {lost}." if lost else ""
-    set_alt_text(ax, f"Distribution of measured {what} over {views:,} views; medians in {unit}: {each}.{gone}")
+    about = f"Distribution of measured {label(quantity, card)} over {views:,} views"
+    set_alt_text(ax, f"{about}; medians in {unit(quantity)}: {each}.{gone}")
     return ax
+
+
+def _measured(quantity: str, card: Card) -> str:
+    return f"Measured {label(quantity, card)}, {unit(quantity)}, on a log scale"
 
 
 def _came_back(frame: pd.DataFrame, quantity: str) -> tuple[pd.DataFrame, str]:
@@ -132,9 +136,9 @@ def _groups_of(frame: pd.DataFrame, by: str | None) -> pd.Series:
     if groups.nunique() == 1:
         return groups
     users = pd.Series(users_of(frame), frame.index)
-    crowd = users.groupby(groups).nunique()
-    kept = crowd[crowd >= FEWEST_USERS].index
-    if len(crowd) > MOST_GROUPS:
+    count = users.groupby(groups).nunique()
+    kept = count[count >= FEWEST_USERS].index
+    if len(count) > MOST_GROUPS:
         kept = groups[groups.isin(kept)].value_counts().index[: MOST_GROUPS - 1]
     groups = groups.where(groups.isin(kept), OTHER)
     rest = groups == OTHER
@@ -181,29 +185,35 @@ def known_context_shares(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes
         Where the frame carries no card.
     """
     card = card_of(frame)
-    rows: list[tuple[str, float | None, str]] = []
-    for level, (when, colour) in KNOWN_BY.items():
-        columns = [column for column in (*COLUMNS, *card.context) if column.level == level]
-        if columns:
-            rows.append((when, None, colour))
-            rows += [(column.name, _known_share(frame, column), colour) for column in columns]
+    columns = [column for column in (*COLUMNS, *card.context) if column.level in KNOWN_BY]
+    shares = {column.name: _known_share(frame, column) for column in columns}
+    groups = {level: [column.name for column in columns if column.level == level] for level in KNOWN_BY}
+    groups = {level: names for level, names in groups.items() if names}
+    rows = [name for level, names in groups.items() for name in (level, *names)]
     ax = axes_or_new(ax, 1.0 + 0.27 * len(rows))
-    for y, (name, share, colour) in enumerate(rows):
-        if share is None:
-            ax.text(0, y + 0.05, f"Known {name}", color=WORDS[colour], fontweight="bold", fontsize=11, va="center")
-            continue
-        ax.barh(y, 1, height=0.62, color=LINE, alpha=0.5)
-        ax.barh(y, share, height=0.62, color=colour, label=name)
-        words = _percent(share) if name in frame else "not in this data"
-        ax.annotate(words, (1, y), (8, 0), textcoords="offset points", va="center", fontsize=11, color=MUTED)
-    bars = [y for y, (_, share, _) in enumerate(rows) if share is not None]
-    ax.set_yticks(bars, [rows[y][0] for y in bars])
+    for level, names in groups.items():
+        when, colour = KNOWN_BY[level]
+        top = rows.index(level)
+        ax.text(0, top + 0.05, f"Known {when}", color=WORDS[colour], fontweight="bold", fontsize=11, va="center")
+        for y, name in enumerate(names, top + 1):
+            ax.barh(y, 1, height=0.62, color=LINE, alpha=0.5)
+            ax.barh(y, shares[name], height=0.62, color=colour, label=name)
+            words = _percent(shares[name]) if name in frame else "not in this data"
+            ax.annotate(words, (1, y), (8, 0), textcoords="offset points", va="center", fontsize=11, color=MUTED)
+    bars = {y: label(name, card) for y, name in enumerate(rows) if name in shares}
+    ax.set_yticks(list(bars), list(bars.values()))
     ax.set(xlim=(0, 1), ylim=(len(rows) - 0.5, -0.5), xlabel="Share of views in which it is known")
     ax.xaxis.set_major_formatter(percent())
     ax.grid(visible=False)
     ax.spines["left"].set_visible(False)
     label_source(ax, card)
-    set_alt_text(ax, _known_in_words(rows))
+    never = [label(name, card) for name, share in shares.items() if share == 0]
+    partly = [f"{label(name, card)} {_percent(share)}" for name, share in shares.items() if 0 < share < 0.995]
+    set_alt_text(
+        ax,
+        f"Of {len(shares)} context columns, {len(shares) - len(never) - len(partly)} are known in every view. "
+        f"In part: {', '.join(partly) or 'none'}. Never: {', '.join(never) or 'none'}.",
+    )
     return ax
 
 
@@ -212,16 +222,6 @@ def _known_share(frame: pd.DataFrame, column: Column) -> float:
         return 0.0
     values = frame[column.name]
     return float((values.notna() & ~values.isin(["unknown"])).mean())
-
-
-def _known_in_words(rows: list[tuple[str, float | None, str]]) -> str:
-    columns = [(name, share) for name, share, _ in rows if share is not None]
-    never = [name for name, share in columns if share == 0]
-    partly = [f"{name} {_percent(share)}" for name, share in columns if 0 < share < 0.995]
-    return (
-        f"Of {len(columns)} context columns, {len(columns) - len(never) - len(partly)} are known in every view. "
-        f"In part: {', '.join(partly) or 'none'}. Never: {', '.join(never) or 'none'}."
-    )
 
 
 @style_context()
@@ -254,8 +254,8 @@ def netinfo_bluntness(frame: pd.DataFrame, quantity: str | None = None, *, ax: A
         )
     frame, lost = _came_back(frame, quantity)
     classes = _with_no_value(frame["effective_type"])
-    crowd = pd.Series(users_of(frame), frame.index).groupby(classes).nunique()
-    shown = [name for name in (*CLASSES, NO_VALUE) if crowd.get(name, 0) >= FEWEST_USERS]
+    count = pd.Series(users_of(frame), frame.index).groupby(classes).nunique()
+    shown = [name for name in (*CLASSES, NO_VALUE) if count.get(name, 0) >= FEWEST_USERS]
     if not shown:
         raise WorkbenchError(f"{card.name}: no NetInfo class has {FEWEST_USERS} users; take more rows.")
     values = [frame.loc[classes == name, quantity] for name in shown]
@@ -276,12 +276,11 @@ def netinfo_bluntness(frame: pd.DataFrame, quantity: str | None = None, *, ax: A
     for name, box in zip(shown, boxes["boxes"], strict=True):
         box.set_facecolor(GREY if name == NO_VALUE else BLUE)
     log_axis(ax)
-    labels = [f"{name}\n{_percent(share)} of views" for name, share in zip(shown, shares, strict=True)]
-    ax.set_yticks(range(1, len(shown) + 1), labels)
+    names = [f"{name}\n{_percent(share)} of views" for name, share in zip(shown, shares, strict=True)]
+    ax.set_yticks(range(1, len(shown) + 1), names)
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
-    what, unit = QUANTITIES[quantity], UNITS[quantity]
-    ax.set_xlabel(f"Measured {what}, {unit}, on a log scale")
+    ax.set_xlabel(_measured(quantity, card))
     gone = f"left out: {lost}" if lost else ""
     note_below(ax, "; ".join(filter(None, ["box: middle half of the views, with the median; line: middle 90 %", gone])))
     label_source(ax, card)
@@ -289,7 +288,7 @@ def netinfo_bluntness(frame: pd.DataFrame, quantity: str | None = None, *, ax: A
         f"{name} ({_percent(share)} of views) {np.quantile(found, 0.05):,.1f} to {np.quantile(found, 0.95):,.1f}"
         for name, share, found in zip(shown, shares, values, strict=True)
     )
-    set_alt_text(ax, f"Measured {what} by NetInfo class, middle 90 % in {unit}: {each}.")
+    set_alt_text(ax, f"Measured {label(quantity, card)} by NetInfo class, middle 90 % in {unit(quantity)}: {each}.")
     return ax
 
 

@@ -6,6 +6,7 @@ import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,18 +20,13 @@ from matplotlib.transforms import blended_transform_factory
 from matplotlib.typing import ColorType
 
 from workbench.datasets.cards import Card
+from workbench.decisions.decision import Unit
 from workbench.errors import WorkbenchError, check_whole
 from workbench.evidence.bootstrap import Interval
-from workbench.explanation.feature_dependence import Dependence
-from workbench.explanation.feature_importance import Importance
-from workbench.explanation.importance_words import beyond_noise, ordered
-from workbench.explanation.levels import OTHER, UNKNOWN
-from workbench.plotting.intervals import draw_zero, name_rows, write_right
+from workbench.features.levels import OTHER, UNKNOWN
+from workbench.plotting.intervals import colour_of, draw_zero, minus, name_rows, write_right
 from workbench.plotting.style import (
     BLUE,
-    DASHES,
-    GREEN,
-    GREY,
     INK,
     MUTED,
     PALETTE,
@@ -43,12 +39,17 @@ from workbench.plotting.style import (
     set_alt_text,
     style_context,
 )
-from workbench.studies.wording import short_name
+from workbench.studies.report import short_name
 
 LOW_TO_HIGH = LinearSegmentedColormap.from_list("low_to_high", [BLUE, "#b9bec5", VERMILLION])
-ROW_HEIGHT, FEWEST_ROWS = 0.42, 4
-LABEL_WIDTH = 62  # characters
-NAMED_IN_WORDS = 5
+SHAP_ROW, RANK_ROW, NOTE_HEIGHT = 0.42, 0.3, 0.6  # inches
+LABEL_WIDTH, NOTE_WIDTH, NAME_WIDTH = 62, 84, 27  # characters
+NAMED = 5  # features in an alternative text
+BARS, ROOM_FOR_BARS, APART = 0.10, 0.24, 0.22  # of the height of the axes; of the distance of levels: between groups
+MOST_LEVEL, AXIS_WIDTH = 14, 84  # numbers side by side, more are turned; characters of the names of all levels
+
+
+# -------------------------------------------------------------------------------------------------- SHAP values
 
 
 @style_context()
@@ -71,7 +72,7 @@ def beeswarm(
     card : Card, optional
         Where the data come from; default ``explanation.card``.
     xlabel : str, optional
-        What the values push; default ``explanation.output_names``.
+        What the values are about; default ``explanation.output_names``.
     ax : Axes, optional
 
     Returns
@@ -86,7 +87,7 @@ def beeswarm(
     import shap
 
     card, question = _source(explanation, card, 2), xlabel or _question(explanation)
-    ax = axes_or_new(ax, 1.7 + ROW_HEIGHT * max(FEWEST_ROWS, min(max_display, explanation.shape[1])))
+    ax = axes_or_new(ax, 1.7 + SHAP_ROW * max(4, min(max_display, explanation.shape[1])))
     with _shap_kept_in_bounds():
         shap.plots.beeswarm(
             _names_in_grey(explanation),
@@ -98,8 +99,8 @@ def beeswarm(
             plot_size=None,
             show=False,
         )
-    _finish(ax, card, f"Push on the {question}")
-    set_alt_text(ax, f"SHAP values of {len(explanation):,} views. {_strongest_in_words(explanation, question)}")
+    _finish(ax, card, f"SHAP value ({question})")
+    set_alt_text(ax, f"SHAP values of {len(explanation):,} views. {_strongest(explanation, question)}")
     return ax
 
 
@@ -133,15 +134,15 @@ def bar(
     import shap
 
     card, question = _source(explanation, card, 2), xlabel or _question(explanation)
-    ax = axes_or_new(ax, 1.5 + ROW_HEIGHT * min(max_display, explanation.shape[1]))
+    ax = axes_or_new(ax, 1.5 + SHAP_ROW * min(max_display, explanation.shape[1]))
     with _shap_kept_in_bounds():
         shap.plots.bar(explanation, max_display=max_display, ax=ax, show=False)
     for number in ax.texts:
         number.set(text=number.get_text().removeprefix("+"), color=BLUE)  # a mean of sizes has no sign
     for patch in ax.patches:
         patch.set_color(BLUE)
-    _finish(ax, card, f"Mean push, up or down, on the {question}")
-    set_alt_text(ax, f"Mean of {len(explanation):,} views. {_strongest_in_words(explanation, question)}")
+    _finish(ax, card, f"Mean size of SHAP values ({question})")
+    set_alt_text(ax, f"Mean of {len(explanation):,} views. {_strongest(explanation, question)}")
     return ax
 
 
@@ -182,7 +183,7 @@ def waterfall(
         if not -len(explanation) <= row < len(explanation):
             raise WorkbenchError(f"row must be one of the {len(explanation):,} explained, from 0; got {row}.")
         explanation = explanation[row]
-    ax = axes_or_new(ax, 1.9 + ROW_HEIGHT * min(max_display, len(explanation.values)))
+    ax = axes_or_new(ax, 1.9 + SHAP_ROW * min(max_display, len(explanation.values)))
     figure, before = figure_of(ax), len(figure_of(ax).axes)
     width, height = figure.get_size_inches()
     plt.sca(ax)
@@ -196,12 +197,11 @@ def waterfall(
     for twin, at, words, pad in zip(figure.axes[before:], (mean, answer), ("mean", "this view"), (22, 4), strict=True):
         twin.set_xticks([at], [f"{words} {at:.2f}".replace("-", "\u2212")], ha="center", color=MUTED, fontsize=11)
         twin.tick_params(axis="x", pad=pad)
-    _finish(ax, card, f"The {question}")
+    _finish(ax, card, question[:1].upper() + question[1:])
     ax.xaxis.labelpad = 24  # below the mark of the mean
     set_alt_text(
         ax,
-        f"One view: the {question} goes from {mean:.2f} on average to {answer:.2f}. "
-        f"{_strongest_in_words(explanation, question)}",
+        f"One view: {question} goes from {mean:.2f} on average to {answer:.2f}. {_strongest(explanation, question)}",
     )
     return ax
 
@@ -222,7 +222,7 @@ def _source(explanation: shap.Explanation, card: Card | None, dimensions: int) -
 
 def _question(explanation: shap.Explanation) -> str:
     names = explanation.output_names
-    return names if isinstance(names, str) else "model's output"
+    return names if isinstance(names, str) else "the model's output"
 
 
 def _names_in_grey(explanation: shap.Explanation) -> shap.Explanation:
@@ -286,23 +286,20 @@ def _is_shaps_red(colour: ColorType) -> bool:
     return red > blue
 
 
-def _strongest_in_words(explanation: shap.Explanation, question: str) -> str:
+def _strongest(explanation: shap.Explanation, question: str) -> str:
     """The features with the largest (mean) size, with their numbers."""
     values = np.asarray(explanation.values)
     sizes = abs(values).mean(axis=0) if values.ndim > 1 else values
-    order = np.argsort(-abs(sizes))[:NAMED_IN_WORDS]
+    order = np.argsort(-abs(sizes))[:NAMED]
     each = ", ".join(f"{explanation.feature_names[i]} {sizes[i]:.2f}" for i in order)
-    return f"What pushes the {question} most: {each}."
+    return f"Largest SHAP values ({question}): {each}."
 
 
-ROW_HEIGHT_FEATURE_RANKING, ROOM_AROUND = 0.3, 1.5  # inches
-NOTE_HEIGHT = 0.6
-NAME_WIDTH, NOTE_WIDTH, UNIT_WIDTH = 27, 72, 16  # characters
-NAMED_IN_WORDS_FEATURE_RANKING = 5
+# --------------------------------------------------------------------------------------- importance, dependence
 
 
 @style_context()
-def importance(result: Importance, *, most: int = 12, ax: Axes | None = None) -> Axes:
+def importance(result: Any, *, most: int = 12, ax: Axes | None = None) -> Axes:
     """How far each feature moves the answer, beside the net that decisions lose where it is permuted.
 
     Both panels have the same rows, the strongest by SHAP on top, with 95 % intervals over users. In net, grey is what
@@ -321,7 +318,7 @@ def importance(result: Importance, *, most: int = 12, ax: Axes | None = None) ->
     -------
     Axes
         The left one, x: mean size of the SHAP values, log-odds; the right one is the figure's last, x: net lost a
-        view, as net is told.
+        view.
 
     Raises
     ------
@@ -332,16 +329,27 @@ def importance(result: Importance, *, most: int = 12, ax: Axes | None = None) ->
     rows = result.table.head(most)
     if rows.empty:
         raise WorkbenchError("this model has no feature: there is no importance to draw.")
-    left = axes_or_new(ax, ROOM_AROUND + NOTE_HEIGHT + ROW_HEIGHT_FEATURE_RANKING * len(rows))
+    left = axes_or_new(ax, 1.5 + NOTE_HEIGHT + RANK_ROW * len(rows))
     right, below = _divide(left, len(rows))
-    _draw_strength(left, rows)
-    _draw_cost(right, rows, result)
+    at = np.arange(len(rows))
+    left.hlines(at, rows["shap_low"], rows["shap_high"], color=BLUE, linewidth=1.6, zorder=3)
+    left.plot(rows["shap"], at, "o", color=BLUE, markersize=7, zorder=4)
+    draw_zero(left)
+    left.set_xlim(left=-0.03 * left.get_xlim()[1])
+    _draw_net_lost(right, rows, result.unit)
     name_rows(left, [(short_name(str(feature), NAME_WIDTH), False) for feature in rows["feature"]])
-    left.set_xlabel("moves the answer\n(mean |SHAP|)")
-    right.set_xlabel("costs, permuted\n" + textwrap.fill(f"({result.unit.per_view})", UNIT_WIDTH))
-    _note(below, result)
+    for axes in (left, right):
+        axes.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
+    left.set_xlabel("mean size of\nSHAP values")
+    right.set_xlabel("net lost when permuted\n" + textwrap.fill(f"({result.unit.per_view})", 16))
+    lines = [
+        *textwrap.wrap(f"SHAP values: {result.question}; {_count(result, result.rows, result.users)}", NOTE_WIDTH - 12),
+        f"net: {_count(result, result.replayed, result.replayed_users)}; lines: 95 % intervals; exploratory",
+    ]
+    words = below.text(0.5, 1, "\n".join(lines), ha="center", va="top", color=MUTED, fontsize=10, linespacing=1.3)
+    words.set_in_layout(False)  # its axes have room for it
     label_source(right, result.card)
-    set_alt_text(left, _in_words(result))
+    set_alt_text(left, _ranking_in_words(result))
     return left
 
 
@@ -350,80 +358,43 @@ def _divide(ax: Axes, rows: int) -> tuple[Axes, Axes]:
     place = ax.get_subplotspec()
     if place is None:
         raise WorkbenchError("this picture has two panels: pass axes from plt.subplots(), or leave ax out.")
-    parts = place.subgridspec(2, 2, wspace=0.1, height_ratios=[ROW_HEIGHT_FEATURE_RANKING * rows, NOTE_HEIGHT])
+    parts = place.subgridspec(2, 2, wspace=0.1, height_ratios=[RANK_ROW * rows, NOTE_HEIGHT])
     ax.set_subplotspec(parts[0, 0])
     below = figure_of(ax).add_subplot(parts[1, :])
     below.set_axis_off()
     return figure_of(ax).add_subplot(parts[0, 1], sharey=ax), below
 
 
-def _draw_strength(ax: Axes, rows: pd.DataFrame) -> None:
-    at = np.arange(len(rows))
-    ax.hlines(at, rows["shap_low"], rows["shap_high"], color=BLUE, linewidth=1.6, zorder=3)
-    ax.plot(rows["shap"], at, "o", color=BLUE, markersize=7, zorder=4)
-    draw_zero(ax)
-    ax.set_xlim(left=-0.03 * ax.get_xlim()[1])
-    ax.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
-
-
-def _draw_cost(ax: Axes, rows: pd.DataFrame, result: Importance) -> None:
+def _draw_net_lost(ax: Axes, rows: pd.DataFrame, unit: Unit) -> None:
     draw_zero(ax)
     for y, row in enumerate(rows.itertuples()):
         if np.isnan(row.net):
             write_right(ax, y, "no column to permute")
             continue
-        colour = {1: BLUE, 0: GREY, -1: VERMILLION}[beyond_noise(result.unit, row.net_low, row.net_high)]
-        low, middle, high = (result.unit.factor * value for value in (row.net_low, row.net, row.net_high))
-        ax.plot([low, high], [y, y], color=colour, linewidth=1.6, zorder=3)
-        ax.plot(middle, y, "o", color=colour, markersize=7, zorder=4)
-        span = result.unit.span(Interval(row.net, row.net_low, row.net_high, result.replayed_users))
-        write_right(ax, y, span.replace("-", "\u2212"), colour=colour)
+        colour = colour_of(unit, row.net_low, row.net_high)
+        ax.plot(unit.factor * np.array([row.net_low, row.net_high]), [y, y], color=colour, linewidth=1.6, zorder=3)
+        ax.plot(unit.factor * row.net, y, "o", color=colour, markersize=7, zorder=4)
+        write_right(ax, y, minus(unit.span(Interval(row.net, row.net_low, row.net_high, 0))), colour=colour)
     ax.tick_params(axis="y", left=False, labelleft=False)
     ax.grid(axis="y", visible=False)
     ax.spines["left"].set_visible(False)
-    ax.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
 
 
-def _note(ax: Axes, result: Importance) -> None:
-    """A small remark under the labels of both panels: the question, and what each panel rests on."""
-    order = f", order of the first {ordered(result)} {'settled' if result.settled else 'not settled'}"
-    lines = [
-        *textwrap.wrap(f"the answer: {result.question}", NOTE_WIDTH),
-        f"SHAP: {_count(result, result.rows, result.users)}{order if ordered(result) > 1 else ''}",
-        f"net: {_count(result, result.replayed, result.replayed_users)}; lines: 95 % intervals; exploratory",
-    ]
-    words = ax.text(0.5, 1, "\n".join(lines), ha="center", va="top", color=MUTED, fontsize=10, linespacing=1.3)
-    words.set_in_layout(False)  # its axes have room for it
-
-
-def _count(result: Importance, views: int, people: int) -> str:
+def _count(result: Any, views: int, people: int) -> str:
     return f"{views:,} views" + ("" if result.people == "views" else f" of {people:,} {result.people}")
 
 
-def _in_words(result: Importance) -> str:
-    can = result.table[result.table["net"].notna()].head(NAMED_IN_WORDS_FEATURE_RANKING)
+def _ranking_in_words(result: Any) -> str:
     each = "; ".join(
         f"{row.feature} {row.shap:.2f}, net lost {result.unit.span(Interval(row.net, row.net_low, row.net_high, 0))}"
-        for row in can.itertuples()
+        for row in result.table[result.table["net"].notna()].head(NAMED).itertuples()
     )
-    return f"Features by mean size of their SHAP values, and {result.unit.name} lost where each is permuted: {each}."
-
-
-BARS, ROOM_FOR_BARS = 0.10, 0.24  # of the height of the axes
-APART = 0.22  # of the distance of levels: between groups
-LABEL_WIDTH_DEPENDENCE_LINES, NOTE_WIDTH_DEPENDENCE_LINES = 62, 84  # characters
-GROUP_WIDTH, GROUP_APART, GROUP_LINE = 20, 0.32, 17  # characters, share of the axes, points
-TOGETHER = ("together_low", "together_high", "true_together")
-MOST_LEVEL = 14  # numbers of users that stand beside each other; more of them are turned
-AXIS_WIDTH = 84  # characters of the names of all levels
+    return f"Features by mean size of their SHAP values, and {result.unit.name} lost when permuted: {each}."
 
 
 @style_context()
-def dependence(result: Dependence, *, ax: Axes | None = None) -> Axes:
-    """Mean push of each level, with 95 % intervals; below, how many users are behind it; dashed, the planted truth.
-
-    Where the truth of the feature alone is not fixed by the simulation, its mean of all features together is drawn,
-    beside the model's.
+def dependence(result: Any, *, ax: Axes | None = None) -> Axes:
+    """Mean SHAP value at each level of a feature, with 95 % intervals; below, how many users are behind it.
 
     Parameters
     ----------
@@ -445,52 +416,23 @@ def dependence(result: Dependence, *, ax: Axes | None = None) -> Axes:
         rows = points[points["group"] == group].sort_values("level")
         colour = PALETTE[number % len(PALETTE)]
         xs = rows["level"].cat.codes.to_numpy() + APART * (number - (len(groups) - 1) / 2)
-        _draw_push(ax, xs, rows, colour, connect=result.numeric)
+        ax.vlines(xs, rows["shap_low"], rows["shap_high"], color=colour, linewidth=3, zorder=3)
+        ax.plot(xs, rows["shap"], "o", color=colour, markersize=7, zorder=4)
+        if result.numeric:  # levels are in order, but for the last two
+            line = ~rows["level"].isin([OTHER, UNKNOWN]).to_numpy()
+            ax.plot(xs[line], rows["shap"].to_numpy()[line], color=colour, linewidth=1.4, alpha=0.7, zorder=2)
         _draw_users(ax, xs, rows.assign(height=heights), colour, upright=len(points) > MOST_LEVEL)
-    together = bool(points["true_push"].isna().all() and points["true_together"].notna().any() and len(groups) == 1)
-    if together:
-        _draw_together(ax, points, connect=result.numeric)
-    columns = ["push_low", "push_high", "true_push", *(TOGETHER if together else [])]
-    _set_axes(ax, levels, points[columns].to_numpy(float).ravel())
+    _set_axes(ax, levels, points[["shap_low", "shap_high"]].to_numpy(float).ravel())
     if len(groups) > 1:
         _name_groups(ax, groups)
     unit = f", {result.unit}" if result.unit else ""
     ax.set_xlabel(f"{result.feature}{unit}{f', by {result.by}' if result.by else ''}")
-    ax.set_ylabel(
-        textwrap.fill(f"Mean push on the {result.question}", LABEL_WIDTH_DEPENDENCE_LINES // 2 + 6), fontsize=11
-    )
-    note_below(ax, _note_dependence_lines(result, together))
+    ax.set_ylabel(textwrap.fill(f"Mean SHAP value ({result.question})", 37), fontsize=11)
+    few = f"; left out: {result.left_out:,} views in levels of under 20 {result.people}" if result.left_out else ""
+    note_below(ax, textwrap.fill(f"bars: {result.people} behind each point{few}", NOTE_WIDTH))
     label_source(ax, result.card)
     set_alt_text(ax, " ".join(result.sentences))
     return ax
-
-
-def _draw_push(ax: Axes, xs: np.ndarray, rows: pd.DataFrame, colour: str, *, connect: bool) -> None:
-    ax.vlines(xs, rows["push_low"], rows["push_high"], color=colour, linewidth=3, zorder=3)
-    ax.plot(xs, rows["push"], "o", color=colour, markersize=7, zorder=4)
-    line = _in_order(rows, connect)
-    ax.plot(xs[line], rows["push"].to_numpy()[line], color=colour, linewidth=1.4, alpha=0.7, zorder=2)
-    _draw_truth(ax, xs, rows["true_push"].to_numpy(float), line, colour)
-
-
-def _draw_truth(ax: Axes, xs: np.ndarray, truth: np.ndarray, line: np.ndarray, colour: str) -> None:
-    """Dashed where levels are in order, else a short bar a level."""
-    ax.plot(xs[line], truth[line], color=colour, linestyle=DASHES, linewidth=1.8, zorder=3)
-    ax.plot(xs[~line], truth[~line], "_", color=colour, markersize=16, markeredgewidth=2.2, zorder=5)
-
-
-def _draw_together(ax: Axes, rows: pd.DataFrame, *, connect: bool) -> None:
-    rows = rows.sort_values("level")
-    xs, line = rows["level"].cat.codes.to_numpy() + APART, _in_order(rows, connect)
-    ax.vlines(xs, rows["together_low"], rows["together_high"], color=GREEN, linewidth=1.6, zorder=3)
-    ax.plot(xs, rows["together"], "D", color=GREEN, markersize=5, zorder=4)
-    ax.plot(xs[line], rows["together"].to_numpy()[line], color=GREEN, linewidth=1.2, alpha=0.7, zorder=2)
-    _draw_truth(ax, xs, rows["true_together"].to_numpy(float), line, GREEN)
-
-
-def _in_order(rows: pd.DataFrame, connect: bool) -> np.ndarray:
-    """Which levels are numbers in order, to be joined by a line."""
-    return np.full(len(rows), connect) & ~rows["level"].isin([OTHER, UNKNOWN]).to_numpy()
 
 
 def _draw_users(ax: Axes, xs: np.ndarray, rows: pd.DataFrame, colour: str, *, upright: bool) -> None:
@@ -521,25 +463,12 @@ def _name_groups(ax: Axes, groups: list[str]) -> None:
         colour = PALETTE[number % len(PALETTE)]
         line, column = divmod(number, 2)
         ax.annotate(
-            f"\u25cf {short_name(group, GROUP_WIDTH)}",
-            (column * GROUP_APART, 1),
-            (0, 4 + GROUP_LINE * (lines - 1 - line)),
+            f"\u25cf {short_name(group, 20)}",
+            (0.32 * column, 1),
+            (0, 4 + 17 * (lines - 1 - line)),
             xycoords="axes fraction",
             textcoords="offset points",
             va="bottom",
             color=WORDS.get(colour, INK),
             fontsize=11,
         )
-
-
-def _note_dependence_lines(result: Dependence, together: bool) -> str:
-    parts, mark = [f"bars: {result.people} behind each point"], "dashes" if result.numeric else "short bars"
-    if result.points["true_push"].notna().any():
-        parts.append(f"{mark}: planted truth, the feature's own share")
-    if together:
-        parts.append(
-            f"blue: this feature; green: all features together, less their mean; {mark}: planted truth of that"
-        )
-    if result.left_out:
-        parts.append(f"{result.left_out:,} views in levels of under 20 {result.people} are left out")
-    return textwrap.fill("; ".join(parts), NOTE_WIDTH_DEPENDENCE_LINES)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
 
 from workbench.datasets.splits import users_of
+from workbench.decisions.decision import Axis
 from workbench.evidence.bootstrap import Interval, cluster_intervals
 from workbench.plotting.labels import KEY_PARTS, PARTS, Mark, label_marks, merge_marks, name_of, part_of
 from workbench.plotting.style import (
@@ -26,67 +25,24 @@ from workbench.plotting.style import (
     style_context,
 )
 from workbench.studies.comparison import Comparison, PolicyResult
-from workbench.studies.sentences import findings
+from workbench.studies.report import findings
 
-FURTHER = 1.8  # how far right a picture of prefetching goes beyond the mark of the policy that fetches most
-LEAST_UNUSED, LEAST_HITS = 0.05, 1.0
+FURTHER = 1.8  # how far right the picture goes, in costs of the costliest rule or model
+LEAST_PART = 0.05  # of the longest frontier that is drawn even where nothing costs anything
 NOTE_WIDTH = 80  # characters
 
-
-@dataclass(frozen=True)
-class Trade:
-    """What one decision trades: a cost (x) against a gain (y).
-
-    ``cost`` and ``gain`` name the figures and the columns of frontiers; ``columns`` those of outcomes, and ``factors``
-    bring their means to the figures' units. ``price`` is how much gain one unit of cost is worth.
-    """
-
-    cost: str
-    gain: str
-    columns: tuple[str, str]
-    factors: tuple[float, float]
-    labels: tuple[str, str]
-    units: tuple[str, str]
-    digits: tuple[int, int]
-    price: Callable[[Any], float]
-
-    def at(self, figures: Any) -> tuple[float, float]:
-        """Where a policy lies."""
-        return getattr(figures, self.cost), getattr(figures, self.gain)
-
-
-TRADES = {
-    "image": Trade(
-        "excess_wait_ms",
-        "quality",
-        columns=("excess_wait_ms", "quality"),
-        factors=(1.0, 1.0),
-        labels=("Waiting beyond the budget, ms a view", "Quality, 0 (all small) to 100 (all large)"),
-        units=("ms of waiting a view", "points of quality"),
-        digits=(0, 1),
-        price=lambda scenario: scenario.wait_price,
-    ),
-    "prefetch": Trade(
-        "unused_per_view",
-        "hits_per_100",
-        columns=("unused", "hits"),
-        factors=(1.0, 100.0),
-        labels=("Pages fetched for nothing, a view", "Pages there at the click, of 100 views"),
-        units=("unused prefetches a view", "hits in 100 views"),
-        digits=(2, 1),
-        price=lambda scenario: 100 * scenario.unused_price,
-    ),
-}
+Axes2 = tuple[Axis, Axis]
 
 
 @style_context()
 def frontier(result: Comparison, *, ax: Axes | None = None) -> Axes:
-    """What each policy trades on test: mean quality against mean waiting, or hits against unused prefetches.
+    """What each policy trades on test: the mean gain of its decisions against their mean cost.
 
-    A line is a policy whose limit moves, its mark the limit that was chosen on ``validation``; a lone mark has none to
+    A line is a policy whose limit moves, its mark the limit that was picked on ``validation``; a lone mark has none to
     move. The bars are 95 % intervals of how far a mark lies from the best rule's, users resampled: both met the same
-    views, so what they share is not in them. The dashed line joins what is worth as much as the best rule: above it,
-    net is higher. Of prefetching, references that lie far off are told beneath, not drawn.
+    views, so what they share is not in them. The dashed line joins what is worth as much as the best rule (above it,
+    net is higher); it is drawn where net is cost and gain at a fixed price. References that lie far off are named in a
+    note, not drawn.
 
     Parameters
     ----------
@@ -96,81 +52,87 @@ def frontier(result: Comparison, *, ax: Axes | None = None) -> Axes:
     Returns
     -------
     Axes
-        x: excess wait, ms a view, or unused prefetches a view; y: quality, 0 (all small) to 100 (all large), or hits
-        in 100 views.
+        x, y: cost and gain, the decision's two axes.
     """
     ax = axes_or_new(ax, 5.6)
-    trade = TRADES[result.decision]
-    shown = sorted((policy for policy in result.results if policy.figures), key=lambda p: -_importance(result, p))
-    far = _frame(ax, result, trade, shown)
+    order = list(PARTS)
+    shown = sorted((p for p in result.results if p.outcomes is not None), key=lambda p: order.index(part_of(result, p)))
+    far = _set_limits(ax, result, shown)
     shown = [policy for policy in shown if policy not in far]
     for policy in reversed(shown):
-        _draw_policy(ax, trade, policy, part_of(result, policy))
-    bars = [bar for policy in shown if _has_bars(result, policy) for bar in _draw_bars(ax, result, policy)]
-    ax.set(xlabel=trade.labels[0], ylabel=trade.labels[1])
-    note_below(ax, "\n".join(["bars: how far from the best rule, 95 % intervals", *_told(trade, far)]))
+        _draw_policy(ax, result, policy)
+    bars = [bar for p in shown if part_of(result, p) not in ("best rule", "other") for bar in _draw_bars(ax, result, p)]
+    ax.set(**{f"{side}label": axis.label for side, axis in zip("xy", result.decision.axes, strict=True)})
+    note_below(ax, "\n".join(["bars: how far from the best rule, 95 % intervals", *_beyond(result, far)]))
     label_source(ax, result.split.card)
-    lines = [p.frontier[[trade.cost, trade.gain]].to_numpy() for p in shown if p.frontier is not None]
-    lines += [_equal_net(result, ax.get_xlim()), *bars]
-    taken = [_draw_equal_net(ax, result), _point_to_better(ax)]
+    lines = [_line(result, policy) for policy in shown if policy.frontier is not None] + bars
+    taken = [_point_to_better(ax)]
+    equal = _equal_net(result, ax.get_xlim())
+    if equal is not None:
+        lines.append(equal)
+        taken.append(_draw_equal_net(ax, equal))
     label_marks(ax, merge_marks(ax, [_mark_of(result, policy) for policy in shown]), lines, taken)
-    set_alt_text(ax, _frontier_in_words(result))
+    set_alt_text(ax, _in_words(result))
     return ax
 
 
-def _frame(ax: Axes, result: Comparison, trade: Trade, shown: list[PolicyResult]) -> list[PolicyResult]:
-    """Set the axes' ends; returns the references of prefetching that lie beyond them."""
-    if result.decision == "image":
-        ends = [line[trade.cost].max() for p in shown if (line := p.frontier) is not None]
-        ax.set_xlim(0, 1.06 * max([*ends, *(trade.at(policy.figures)[0] for policy in shown)]))
-        ax.set_ylim(-6, 106)
-        return []
-    marks = np.array([trade.at(policy.figures) for policy in shown if policy.kind in ("rule", "model")])
-    ax.set_xlim(-0.02 * FURTHER * marks[:, 0].max(), max(FURTHER * marks[:, 0].max(), LEAST_UNUSED))
-    line = result.of("model").frontier
-    assert line is not None
-    reached = line.loc[line[trade.cost] <= ax.get_xlim()[1], trade.gain]
-    top = 1.15 * max(marks[:, 1].max(), reached.max(), LEAST_HITS)
-    ax.set_ylim(-0.06 * top, top)
-    return [policy for policy in shown if policy.kind in ("reference", "oracle") and trade.at(policy.figures)[1] > top]
+def _in_axes(table: pd.DataFrame, axes: Axes2) -> np.ndarray:
+    """Cost and gain of each row as the axes show them: shape (rows, 2)."""
+    return table[[axis.column for axis in axes]].to_numpy(float) * [axis.factor for axis in axes]
 
 
-def _told(trade: Trade, far: list[PolicyResult]) -> list[str]:
-    each = []
-    for policy in far:
-        cost, gain = trade.at(policy.figures)
-        each.append(f"{policy.name}: {gain:.{trade.digits[1]}f} hits at {cost:.{trade.digits[0]}f} unused")
-    return [textwrap.fill(f"beyond the picture: {'; '.join(each)}", NOTE_WIDTH)] if each else []
+def _line(result: Comparison, policy: PolicyResult) -> np.ndarray:
+    """A policy's frontier, by its limit: shape (limits, 2)."""
+    assert policy.frontier is not None
+    return _in_axes(policy.frontier.sort_values("limit"), result.decision.axes)
 
 
-def _importance(result: Comparison, policy: PolicyResult) -> int:
-    return -list(PARTS).index(part_of(result, policy))
+def _at(result: Comparison, policy: PolicyResult) -> np.ndarray:
+    """Where a policy lies: shape (2,)."""
+    assert policy.outcomes is not None
+    return _in_axes(policy.outcomes, result.decision.axes).mean(axis=0)
 
 
-def _draw_policy(ax: Axes, trade: Trade, policy: PolicyResult, part: str) -> None:
-    assert policy.figures is not None
+def _set_limits(ax: Axes, result: Comparison, shown: list[PolicyResult]) -> list[PolicyResult]:
+    """Set the axes' ends, so that rules and model fill them; returns the references that lie beyond."""
+    places = {policy.name: _at(result, policy) for policy in shown}
+    marks = np.array([places[policy.name] for policy in shown if policy.kind in ("rule", "model")])
+    points = np.vstack([marks, *(_line(result, policy) for policy in shown if policy.frontier is not None)])
+    ends, longest = marks[:, 0].max(), points[:, 0].max()
+    right = min(1.06 * longest, max(FURTHER * ends, LEAST_PART * longest)) or 1.0
+    gains = points[points[:, 0] <= right, 1]
+    span = np.ptp(gains) or 1.0
+    ax.set(xlim=(-0.02 * right, right), ylim=(gains.min() - 0.06 * span, gains.max() + 0.1 * span))
+    references = [policy for policy in shown if policy.kind in ("reference", "oracle")]
+    return [policy for policy in references if not ax.viewLim.contains(*places[policy.name])]
+
+
+def _beyond(result: Comparison, far: list[PolicyResult]) -> list[str]:
+    each = [f"{policy.name}: {' at '.join(_as_text(result, policy))}" for policy in far]
+    x, y = (axis.label[:1].lower() + axis.label[1:] for axis in result.decision.axes)
+    return [textwrap.fill(f"beyond the picture ({y} at {x}): {'; '.join(each)}", NOTE_WIDTH)] if each else []
+
+
+def _as_text(result: Comparison, policy: PolicyResult) -> list[str]:
+    """Gain and cost in the decimals of the axes."""
+    pairs = zip(_at(result, policy), result.decision.axes, strict=True)
+    return [f"{value:,.{axis.digits}f}" for value, axis in pairs][::-1]
+
+
+def _draw_policy(ax: Axes, result: Comparison, policy: PolicyResult) -> None:
+    part = part_of(result, policy)
     look, key = PARTS[part], part in KEY_PARTS
     if policy.frontier is not None:
-        line = policy.frontier.sort_values("limit")
-        ax.plot(
-            line[trade.cost],
-            line[trade.gain],
-            color=look["color"],
-            linewidth=2.2 if key else 1.0,
-            zorder=3 if key else 2,
-            label=policy.name,
-        )
-    ax.plot(*trade.at(policy.figures), linestyle="", markeredgecolor="white", zorder=5 if key else 4, **look)
-
-
-def _has_bars(result: Comparison, policy: PolicyResult) -> bool:
-    return part_of(result, policy) not in ("best rule", "other")
+        width, order = (2.2, 3) if key else (1.0, 2)
+        line = _line(result, policy)
+        ax.plot(*line.T, color=look["color"], linewidth=width, zorder=order, label=policy.name)
+    place = _at(result, policy)
+    ax.plot(*place[:, None], linestyle="", markeredgecolor="white", zorder=5 if key else 4, **look)
 
 
 def _draw_bars(ax: Axes, result: Comparison, policy: PolicyResult) -> list[np.ndarray]:
     """Draw a mark's two intervals; returns them as lines, shape (2, 2) each."""
-    trade = TRADES[result.decision]
-    rule, ours = trade.at(result.of("best_rule").figures), trade.at(policy.figures)
+    rule, ours = _at(result, result.of("best_rule")), _at(result, policy)
     cost, gain = _distance(result, policy)
     across = np.array([(rule[0] + end, ours[1]) for end in (cost.low, cost.high)])
     up = np.array([(ours[0], rule[1] + end) for end in (gain.low, gain.high)])
@@ -181,38 +143,47 @@ def _draw_bars(ax: Axes, result: Comparison, policy: PolicyResult) -> list[np.nd
 
 
 def _distance(result: Comparison, policy: PolicyResult) -> tuple[Interval, Interval]:
-    """Cost and gain of a policy minus those of the best rule, in the figures' units."""
-    trade, rule = TRADES[result.decision], result.of("best_rule").outcomes
+    """Cost and gain of a policy minus those of the best rule, as the axes show them."""
+    rule = result.of("best_rule").outcomes
     assert rule is not None and policy.outcomes is not None
     users = users_of(result.split.test.loc[rule.index], result.split.cluster)
-    columns = list(trade.columns)
-    differences = (policy.outcomes[columns].to_numpy(float) - rule[columns].to_numpy(float)) * trade.factors
+    differences = _in_axes(policy.outcomes, result.decision.axes) - _in_axes(rule, result.decision.axes)
     cost, gain = cluster_intervals(differences, users, seed=result.split.seed)
     return cost, gain
 
 
 def _mark_of(result: Comparison, policy: PolicyResult) -> Mark:
-    assert policy.figures is not None
     part = part_of(result, policy)
     style = {"color": WORDS[PARTS[part]["color"]], "fontweight": "bold" if part in KEY_PARTS else "normal"}
-    return Mark(name_of(result, policy), *TRADES[result.decision].at(policy.figures), style)
+    return Mark(name_of(result, policy), *_at(result, policy), style)
 
 
-def _equal_net(result: Comparison, costs: tuple[float, float]) -> np.ndarray:
-    """All that is worth as much as the best rule, as a line between two costs: shape (2, 2)."""
-    trade = TRADES[result.decision]
-    cost, gain = trade.at(result.of("best_rule").figures)
-    return np.array([(x, gain + trade.price(result.scenario) * (x - cost)) for x in costs])
+def _equal_net(result: Comparison, costs: tuple[float, float]) -> np.ndarray | None:
+    """All that is worth as much as the best rule, as a line between two costs: shape (2, 2).
+
+    Net is fitted to cost and gain of all policies at all limits; None where it is not cost and gain at a fixed price.
+    """
+    tables = [policy.frontier for policy in result.results if policy.frontier is not None]
+    outcomes = [policy.outcomes for policy in result.results if policy.outcomes is not None]
+    means = [each.mean(numeric_only=True).to_frame().T for each in outcomes]
+    points = np.vstack([_in_axes(table, result.decision.axes) for table in (*tables, *means)])
+    net = np.concatenate([table["net"].to_numpy(float) for table in (*tables, *means)])
+    terms = np.column_stack([points, np.ones(len(points))])
+    weights, *_ = np.linalg.lstsq(terms, net, rcond=None)
+    if not np.allclose(terms @ weights, net, atol=1e-6 * np.ptp(net)) or not weights[1] > 0:
+        return None
+    cost, gain = _at(result, result.of("best_rule"))
+    return np.array([(x, gain - weights[0] / weights[1] * (x - cost)) for x in costs])
 
 
-def _draw_equal_net(ax: Axes, result: Comparison) -> Bbox:
+def _draw_equal_net(ax: Axes, line: np.ndarray) -> Bbox:
     """Draw that line, and name it; returns the pixels that its name takes."""
-    (left, low), (right, high) = _equal_net(result, ax.get_xlim())
+    (left, low), (right, high) = line
     ax.axline((left, low), (right, high), color=MUTED, linewidth=1, linestyle=DASHES, zorder=1)
     figure_of(ax).draw_without_rendering()
-    (x0, y0), (x1, y1) = ax.transData.transform([(left, low), (right, high)])
+    (x0, y0), (x1, y1) = ax.transData.transform(line)
     # From the left end on: there the line runs above every frontier, and nothing else is near.
-    start = max(0.015, (ax.get_ylim()[0] - low) / (high - low))
+    start = max(0.015, (ax.get_ylim()[0] - low) / (high - low)) if high != low else 0.015
     words = ax.annotate(
         "as good as the best rule",
         (left + start * (right - left), low + start * (high - low)),
@@ -242,19 +213,18 @@ def _point_to_better(ax: Axes) -> Bbox:
     return words.get_window_extent()
 
 
-def _frontier_in_words(result: Comparison) -> str:
-    trade = TRADES[result.decision]
+def _in_words(result: Comparison) -> str:
+    x, y = (axis.label[:1].lower() + axis.label[1:] for axis in result.decision.axes)
     parts = {"today": "today", "best rule": "best_rule", "model": "model", "perfect knowledge": "oracle"}
-    each = []
-    for part, which in parts.items():
-        cost, gain = trade.at(result.of(which).figures)
-        each.append(f"{part} {gain:.1f} at {cost:,.{trade.digits[0]}f}")
-    digits_told = [max(1, digits) for digits in trade.digits]
-    told = [
-        f"{interval.estimate:+.{digits}f} ({interval.low:+.{digits}f} to {interval.high:+.{digits}f}) {unit}"
-        for interval, unit, digits in zip(_distance(result, result.of("model")), trade.units, digits_told, strict=True)
-    ]
+    each = [f"{part} {' at '.join(_as_text(result, result.of(which)))}" for part, which in parts.items()]
+    cost, gain = (
+        f"{interval.estimate:+.{digits}f} ({interval.low:+.{digits}f} to {interval.high:+.{digits}f})"
+        for interval, digits in zip(
+            _distance(result, result.of("model")), [max(1, axis.digits) for axis in result.decision.axes], strict=True
+        )
+    )
+    found = findings(result).get("frontier", "")
     return (
-        f"{trade.labels[1]}, against {trade.labels[0].lower()}: {', '.join(each)}. Model minus best rule: {told[1]}, "
-        f"{told[0]}. {findings(result)['frontier']}."
+        f"{y[:1].upper() + y[1:]} against {x}: {', '.join(each)}. Model minus best rule: {y} {gain}, {x} {cost}."
+        + f" {found}." * bool(found)
     )

@@ -7,15 +7,15 @@ import textwrap
 import numpy as np
 from matplotlib.axes import Axes
 
+from workbench.decisions.images.replay import TypicalView, typical_view
 from workbench.decisions.images.scenario import photo_as_sent
 from workbench.errors import WorkbenchError
-from workbench.evidence.segments import TypicalView, typical_view
 from workbench.evidence.verdict import SLOWEST_SHARE
 from workbench.plotting.labels import PARTS, name_of, part_of
 from workbench.plotting.style import MUTED, VERMILLION, WORDS, axes_or_new, label_source, set_alt_text, style_context
 from workbench.studies.comparison import Comparison, PolicyResult
 
-FEWEST_IN_A_FIFTH = 5  # users; nobody is to be recognised by what she gets
+FEWEST_IN_A_FIFTH = 5  # users; nobody is to be recognised by what they get
 WIDTH, GAP, CAPTION = 1.0, 0.05, 0.26  # of a picture and between pictures, in widths of a picture
 DETAIL = (slice(90, 304), slice(130, 450))  # rows and columns shown: about one pixel of the file in one of the page
 HEADING_WIDTH = 24  # characters
@@ -23,9 +23,9 @@ HEADING_WIDTH = 24  # characters
 
 @style_context()
 def member_view(result: Comparison, *, ax: Axes | None = None) -> Axes:
-    """The photograph as today's rule, the best rule and the model would send it, to a slow and to a fast member.
+    """The photograph as today's rule, the best rule and the model would send it, to slow and to fast users.
 
-    Neither is a real person. Each is the typical view of a fifth of the users of test, the slowest and the fastest
+    No real person is shown. Each row is the typical view of a fifth of the users of test, the slowest and the fastest
     by the load time of the smallest rendition: the rendition that most of their views get, and the median load time
     of all of them as they are sent. A detail of the photograph is shown, so that the renditions can be told apart.
 
@@ -37,27 +37,27 @@ def member_view(result: Comparison, *, ax: Axes | None = None) -> Axes:
     Returns
     -------
     Axes
-        One column a policy, one row a member.
+        One column a policy, one row a fifth of the users.
 
     Raises
     ------
     WorkbenchError
         Where a fifth of the users is under 5, or no width is known for a rendition.
     """
-    fifth, people = round(SLOWEST_SHARE * result.test_users), result.split.people
+    fifth, people = round(SLOWEST_SHARE * result.test_users), result.people
     if fifth < FEWEST_IN_A_FIFTH:
         raise WorkbenchError(
             f"{result.split.card.name}: a fifth of the {result.test_users:,} {people} of test is under "
-            f"{FEWEST_IN_A_FIFTH}, and nobody is to be recognised by what she gets; take more rows."
+            f"{FEWEST_IN_A_FIFTH}, and nobody is to be recognised by what they get; take more rows."
         )
     columns = _policies(result)
-    members = {f"slowest fifth\nof {people}": result.image.slow, f"fastest fifth\nof {people}": result.image.fast}
+    members = {f"slowest fifth\nof {people}": result.detail.slow, f"fastest fifth\nof {people}": result.detail.fast}
     names = result.scenario.ladder.names
     photos = {name: photo_as_sent(name)[DETAIL] for name in names}
     height = WIDTH * photos[names[0]].shape[0] / photos[names[0]].shape[1]
     headings = [textwrap.fill(name_of(result, policy), HEADING_WIDTH) for policy in columns]
     ax = axes_or_new(ax, 5.0 + 0.17 * max(heading.count("\n") + 1 for heading in headings))
-    told = []
+    said = []
     for row, (member, group) in enumerate(members.items()):
         for column, policy in enumerate(columns):
             assert policy.outcomes is not None
@@ -69,7 +69,7 @@ def member_view(result: Comparison, *, ax: Axes | None = None) -> Axes:
             caption = [(f"{name}: {100 * view.share:.0f} % of views", MUTED)]
             caption.append((f"late: {_median(view)}", WORDS[VERMILLION]) if late else (_median(view), MUTED))
             _write_caption(ax, left + WIDTH / 2, top + height, caption)
-            told.append(f"{part_of(result, policy)} to the {member.replace(chr(10), ' ')}: {_in_words(view, name)}")
+            said.append(f"{part_of(result, policy)} to the {member.replace(chr(10), ' ')}: {_in_words(view, name)}")
     _name_cells(ax, headings, list(members), height)
     for tick, policy in zip(ax.get_xticklabels(), columns, strict=True):
         tick.set(color=WORDS[PARTS[part_of(result, policy)]["color"]], fontweight="bold", fontsize=10)
@@ -80,7 +80,7 @@ def member_view(result: Comparison, *, ax: Axes | None = None) -> Axes:
         fontsize=10,
     )
     label_source(ax, result.split.card)
-    set_alt_text(ax, f"A photograph as it is sent. {'; '.join(told)}.")
+    set_alt_text(ax, f"A photograph as it is sent. {'; '.join(said)}.")
     return ax
 
 

@@ -1,4 +1,7 @@
-"""How the policies of a comparison are drawn and named, and labels that do not overlap."""
+"""How the policies of a comparison are drawn and named, and labels that do not overlap.
+
+adjustText 1.4 was tried: on real frontiers, where many lines end in one corner, it wrote names over lines and marks.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,15 @@ PARTS: dict[str, dict[str, Any]] = {
     "other": {"color": GREY, "marker": "o", "markersize": 6},
 }
 KEY_PARTS = ("model", "best rule")
+TOUCHING_PX = 7.0  # marks nearer than this are one to the eye
+MARK_PX, PADDING_PX = 6.0, 3.0
+LINE_STEP_PX = 3.0
+FIRST_LEADER = 20.0  # points from the mark at which a thin line leads to it
+DISTANCES = (9.0, 20.0, 32.0, 46.0, 64.0, 86.0, 112.0)  # points
+# Right, left, above, below, then between them; the longer side is 1.
+STRAIGHT = [(1, 0), (-1, 0), (0, 1), (0, -1)]
+ASLANT = [(x * across, y * up) for across, up in ((1, 1), (1, 0.5), (0.5, 1)) for x in (1, -1) for y in (1, -1)]
+WAYS: list[np.ndarray] = [np.array(way) for way in (*STRAIGHT, *ASLANT)]
 
 
 def part_of(result: Comparison, policy: PolicyResult) -> str:
@@ -41,23 +53,11 @@ def part_of(result: Comparison, policy: PolicyResult) -> str:
 
 
 def name_of(result: Comparison, policy: PolicyResult) -> str:
-    """A policy's name, with the part that it plays where the name does not tell."""
+    """A policy's name, with the part that it plays where the name does not say so."""
     part = part_of(result, policy)
     if policy.policy is result.best_rule and result.best_rule is result.today:
         part = "best rule and today"
-    told = part == "other" or policy.name.startswith(part)
-    return policy.name if told else f"{part}: {policy.name}"
-
-
-TOUCHING_PX = 7.0  # marks nearer than this are one to the eye
-MARK_PX, PADDING_PX = 6.0, 3.0
-LINE_STEP_PX = 3.0
-FIRST_LEADER = 20.0  # points from the mark at which a thin line leads to it
-DISTANCES = (9.0, 20.0, 32.0, 46.0, 64.0, 86.0, 112.0)  # points
-# Right, left, above, below, then between them; the longer side is 1.
-STRAIGHT = [(1, 0), (-1, 0), (0, 1), (0, -1)]
-ASLANT = [(x * across, y * up) for across, up in ((1, 1), (1, 0.5), (0.5, 1)) for x in (1, -1) for y in (1, -1)]
-WAYS: list[np.ndarray] = [np.array(way) for way in (*STRAIGHT, *ASLANT)]
+    return policy.name if part == "other" or policy.name.startswith(part) else f"{part}: {policy.name}"
 
 
 @dataclass(frozen=True)
@@ -73,20 +73,17 @@ class Mark:
 def merge_marks(ax: Axes, marks: Sequence[Mark], within_px: float = TOUCHING_PX) -> list[Mark]:
     """Marks that lie on one another share one label, a name a line; the first of them gives place and style."""
     merged: list[Mark] = []
-    for mark in marks:
-        near = (i for i, other in enumerate(merged) if _distance_px(ax, mark, other) < within_px)
-        first = next(near, None)
-        if first is None:
-            merged.append(mark)
+    places = [ax.transData.transform((mark.x, mark.y)) for mark in marks]
+    at: list[np.ndarray] = []
+    for mark, place in zip(marks, places, strict=True):
+        near = [i for i, other in enumerate(at) if np.hypot(*(place - other)) < within_px]
+        if near:
+            first = merged[near[0]]
+            merged[near[0]] = Mark(f"{first.name}\n{mark.name}", first.x, first.y, first.style)
         else:
-            other = merged[first]
-            merged[first] = Mark(f"{other.name}\n{mark.name}", other.x, other.y, other.style)
+            merged.append(mark)
+            at.append(place)
     return merged
-
-
-def _distance_px(ax: Axes, one: Mark, other: Mark) -> float:
-    here, there = ax.transData.transform([(one.x, one.y), (other.x, other.y)])
-    return float(np.hypot(*(here - there)))
 
 
 def label_marks(

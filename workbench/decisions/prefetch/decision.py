@@ -91,8 +91,8 @@ class Prefetch(Decision):
     scenario_type = PrefetchScenario
     train_call = "wb.train_next_page(split)"
     axes = (
-        Axis("unused_per_view", "Unused prefetches a view", digits=2),
-        Axis("hits_per_100", "Hits per 100 views"),
+        Axis("unused", "Unused prefetches a view", digits=2),
+        Axis("hits", "Hits per 100 views", factor=100.0),
     )
     stop = "pages load more slowly"
     report = report

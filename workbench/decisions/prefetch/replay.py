@@ -413,15 +413,15 @@ def trace_frontier(
     Returns
     -------
     DataFrame
-        One row a limit, from the lowest: ``limit, hits_per_100, unused_per_view, net``, means over all views.
+        One row a limit, from the lowest: ``limit, hits, unused, net``, means over all views.
     """
     limits = prefetch_limits(scenario) if limits is None else np.asarray(limits, float)
     points = []
     for limit, offers, fetched in _fetched_at(top, views, scenario, limits):
         hits = np.count_nonzero((offers.hit_row >= 0) & fetched) / len(views)
         unused = np.count_nonzero(fetched) / len(views) - hits
-        points.append((limit, 100 * hits, unused, hits - scenario.unused_price * unused))
-    return pd.DataFrame(points, columns=["limit", "hits_per_100", "unused_per_view", "net"])
+        points.append((limit, hits, unused, hits - scenario.unused_price * unused))
+    return pd.DataFrame(points, columns=["limit", "hits", "unused", "net"])
 
 
 def count_by_view(
@@ -472,9 +472,9 @@ def hits_at_unused(frontier: pd.DataFrame, unused_per_view: float) -> float | No
     Between two limits, and between the highest limit and fetching nothing, points are joined by a line: what a coin
     thrown between the two would bring.
     """
-    points = frontier[["unused_per_view", "hits_per_100"]].sort_values(["unused_per_view", "hits_per_100"])
-    unused = np.append(0.0, points["unused_per_view"])
-    hits = np.maximum.accumulate(np.append(0.0, points["hits_per_100"]))
+    points = frontier[["unused", "hits"]].sort_values(["unused", "hits"])
+    unused = np.append(0.0, points["unused"])
+    hits = np.maximum.accumulate(np.append(0.0, 100 * points["hits"]))
     if not 0 <= unused_per_view <= unused[-1]:
         return None
     last = np.append(np.diff(unused) > 0, True)

@@ -17,6 +17,9 @@ import matplotlib.pyplot as plt
 import pytest
 from click.testing import CliRunner
 
+import workbench as wb
+from workbench.datasets.schema import label
+
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 
@@ -114,15 +117,30 @@ def test_every_block_says_what_it_is(page: str):
     assert [block for block in found if block.language not in LANGUAGES] == []
 
 
-def test_the_python_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    session = [block for block in blocks(page) if block.language == "python" and not block.not_run]
-    assert session, "README.md shows no Python that runs"
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_the_python_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    session = [block for block in blocks(text) if block.language == "python" and not block.not_run]
+    assert session, f"{name} shows no Python that runs"
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "readme"}
     for block in session:
         # The empty lines in front give a traceback the line numbers of the page.
-        exec(compile("\n" * (block.line - 1) + block.text, str(README), "exec"), names)
+        exec(compile("\n" * (block.line - 1) + block.text, name, "exec"), names)
     plt.close("all")
+
+
+def test_the_card_of_contributing_is_a_dataset(tmp_path: Path):
+    """Its own file of speed tests, read as the card says, goes through the whole path."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (card,) = (block.text for block in blocks(text) if block.language == "toml")
+    (tmp_path / "our_speed_tests.toml").write_text(card)
+    views = wb.make_measurements(rows=2000, seed=1)
+    named = {"user_id": "who", "rtt_ms": "ms", "downlink_mbps": "mbit", "isp": "provider"}
+    views[list(named)].rename(columns=named).to_csv(tmp_path / "our_speed_tests.csv", index=False)
+    result = wb.study(tmp_path / "our_speed_tests.toml")
+    assert sum(len(part) for _, part in result.split.parts()) == 2000
+    assert label("isp", result.split.card) == "internet provider"
 
 
 def test_little_is_left_out_of_the_run(page: str):

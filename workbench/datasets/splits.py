@@ -283,8 +283,7 @@ def check_page_views(card: Card) -> None:
     """
     if card.kind != "navigations":
         raise WorkbenchError(
-            f"{card.name}: prefetching is decided on page views (kind navigations); this data holds none. Take "
-            "wb.study_images or workbench compare image for measurements."
+            f"{card.name}: prefetching is decided on page views (kind navigations); this data holds {card.kind}."
         )
 
 

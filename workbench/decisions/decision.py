@@ -420,7 +420,12 @@ class Found(Protocol):
 
 
 class Report(Protocol):
-    """The rows and sentences that are a decision's own; ``decisions/<name>/report.py`` is one, as a module."""
+    """The rows and sentences that are a decision's own; ``decisions/<name>/report.py`` is one, as a module.
+
+    ``event`` is what calibration is about, in a few words: "the large images are late".
+    """
+
+    event: str
 
     def headline(self, result: Any) -> str:
         """What stands behind dataset and users in the first line: the question in a few words."""

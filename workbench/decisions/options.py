@@ -237,11 +237,10 @@ class OptionDecision(Decision):
         )
 
     def tune(self, policy: Policy, situations: Situations, scenario: Any) -> Policy:
-        """The limit with the largest net; among those that cannot be told from it, the one nearest the declared price.
+        """The limit with the largest net; among those within one standard error of it, the one nearest the declared price.
 
-        "Cannot be told" is the one-standard-error rule (Breiman et al. 1984; Hastie et al. 2009, section 7.10), with the
-        error of the paired difference clustered by user. Taking the largest outright follows the noise of a few slow
-        views.
+        The one-standard-error rule (Breiman et al. 1984; Hastie et al. 2009, section 7.10), with the error of the paired
+        difference clustered by user. Taking the largest outright follows the noise of a few slow views.
         """
         expected = self.weigh(policy, situations, scenario)
         if expected is None:

@@ -174,7 +174,8 @@ def recommend(
     if headroom < margin:
         return Recommendation(
             LITTLE_TO_WIN,
-            "No rule or model can win much here: even perfect knowledge gains less than the smallest gain that matters.",
+            "No rule or model can win much here: even perfect knowledge gains less than the smallest gain that "
+            "matters.",
         )
     if word == BETTER:
         users = users_for_ab_test(difference, margin)

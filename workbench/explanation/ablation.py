@@ -86,7 +86,9 @@ class Ablation:
 
 
 @may_be_missing
-def ablation(split: Split, model: Any, columns: str | Sequence[str], *, scenario: Any = None, seed: int = 0) -> Ablation:
+def ablation(
+    split: Split, model: Any, columns: str | Sequence[str], *, scenario: Any = None, seed: int = 0
+) -> Ablation:
     """Measure what leaving columns out does to the net of decisions on ``validation``.
 
     The model is trained again without the columns; both decide at the declared price, no limit is tuned. The interval

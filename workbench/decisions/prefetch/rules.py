@@ -1,4 +1,4 @@
-"""The rules of prefetching: nothing, site libraries, counted transitions; the model as a policy, a simulated site's truth.
+"""The rules of prefetching: nothing, site libraries, counted transitions; model and simulated truth as policies.
 
 A rule is a callable: context frame in, a frame ``view_id, page, rank`` out, 0 to k rows a view. Those with a ``limit``
 and ``next_pages`` weigh chances; comparisons tune their limit.

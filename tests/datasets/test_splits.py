@@ -91,7 +91,7 @@ def test_fewer_than_20_users_are_refused():
 
 
 def test_a_frame_without_its_card_is_sent_through_measurements():
-    with pytest.raises(WorkbenchError, match=r"got a frame without one. Pass your DataFrame through wb\.measurements"):
+    with pytest.raises(WorkbenchError, match=r"got a frame without one. Pass your own through wb\.measurements"):
         split_by_user(pd.DataFrame({"rtt_ms": [1.0]}))
 
 

@@ -232,8 +232,9 @@ def card_of(frame: pd.DataFrame) -> Card:
     card = frame.attrs.get("card")
     if not isinstance(card, Card):
         raise WorkbenchError(
-            "expected a frame from wb.load(), which carries its card; got a frame without one. Pass your DataFrame "
-            "through wb.measurements(df) or wb.navigations(df)."
+            "expected a frame from wb.load(), which carries its card; got a frame without one. Pass your own through "
+            "wb.measurements(df) or wb.navigations(df); if merge or concat lost the card, through "
+            "wb.measurements(df, like=views) or wb.navigations(df, like=views)."
         )
     return card
 

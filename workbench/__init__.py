@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from workbench.completion import complete_dataset_names
+
 _HOME = {
     "WorkbenchError": "workbench.errors",
     "ImageScenario": "workbench.decisions.images.scenario",
@@ -38,7 +40,7 @@ _HOME = {
     "Explorer": "workbench.widgets",
     "DecisionInspector": "workbench.widgets",
 }
-_AREAS = ("plotting",)
+_AREAS = ("datasets", "plotting")
 
 __all__ = [*_HOME, *_AREAS]  # noqa: PLE0604 - names, fetched lazily
 
@@ -53,3 +55,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+complete_dataset_names()

@@ -142,9 +142,9 @@ def test_every_field_of_a_card_is_read(card_of):
     ("text", "expected"),
     [
         ("title = ", "mine.toml is not a card: expected TOML"),
-        ('titel = "x"', r"a card's field must be one of title, .*; got 'titel'\. Did you mean 'title'\?"),
-        ('name = "x"', "a card's field must be one of"),
-        ('folder = "/etc"', "a card's field must be one of"),
+        ('titel = "x"', r"an entry must be one of title, .*; got 'titel'\. Did you mean 'title'\?"),
+        ('name = "x"', "an entry must be one of"),
+        ('folder = "/etc"', "an entry must be one of"),
         ("title = 5", "title must be text; got 5"),
         ('kind = "traces"', "kind must be one of measurements, navigations; got 'traces'"),
         ('reader = "xml"', "reader must be one of csv, jsonl, parquet; got 'xml'"),
@@ -184,7 +184,7 @@ def test_every_field_of_a_card_is_read(card_of):
         ('values = { ips = { a = "b" } }', "canonical column must be one of .*; got 'ips'. Did you mean 'isp'"),
         ("assume = 5", "assume must be a table; got 5"),
         ("assume = { rtt = [1, 2, 3] }", "assumed quantity must be one of rtt_ms, .*; got 'rtt'"),
-        ("assume = { rtt_ms = 50 }", "assumed for rtt_ms must be three rising numbers above 0 .*; got 50"),
+        ("assume = { rtt_ms = 50 }", "assume.rtt_ms must be three rising numbers above 0 .*; got 50"),
         ('assume = { rtt_ms = "123" }', "three rising numbers above 0 .*; got '123'"),
         ("assume = { rtt_ms = [1, 2] }", "three rising numbers above 0"),
         ("assume = { rtt_ms = [3, 2, 1] }", "three rising numbers above 0"),
@@ -194,12 +194,12 @@ def test_every_field_of_a_card_is_read(card_of):
         ('assume = { rtt_ms = [1, "2", 3] }', "three rising numbers above 0"),
         ("context = { plan = 5 }", "context.plan must be a table; got 5"),
         (
-            'context = { plan = { level = "never" } }',
-            "type of context column plan must be one of text, number, flag; got",
+            'context = { plan = { type = "words", level = "never" } }',
+            "context column 'plan': type must be one of text, number, flag; got 'words'",
         ),
         (
             'context = { plan = { type = "text" } }',
-            "level of context column plan must be one of first_request, .*; got",
+            "context column 'plan': level must be given",
         ),
         (
             'context = { rtt_ms = { type = "number", level = "first_request" } }',
@@ -212,20 +212,23 @@ def test_every_field_of_a_card_is_read(card_of):
         ('generator = "dice"', "generator must be one of synthetic_network; got 'dice'"),
         (
             'generator = "synthetic_network"\ngenerate = { row = 5 }',
-            "synthetic_network takes must be one of rows, seed",
+            "entry of .generate. for synthetic_network must be one of rows, .*; got 'row'. Did you mean 'rows'",
         ),
         ("generate = 5", "generate must be a table; got 5"),
         ('files = "a.csv"', "files must be a list; got 'a.csv'"),
-        ('files = ["a.csv"]', "each of files must be a table; got 'a.csv'"),
-        ("[[files]]\nname = 5", "a file's name must be text; got 5"),
-        ('[[files]]\nurl = "https://x.org"', "a file name in a card is a plain name, .*; got ''"),
+        ('files = ["a.csv"]', "files.0 must be a table; got 'a.csv'"),
+        ("[[files]]\nname = 5", "name must be text; got 5"),
+        ('[[files]]\nurl = "https://x.org"', "name must be given"),
         (
             '[[files]]\nname = "a"\nsize = 5',
-            "a file's field must be one of name, url, sha256, constants, folder, links; got 'size'",
+            "file 'a': an entry must be one of name, url, sha256, constants, folder, links; got 'size'",
         ),
-        ('[[files]]\nname = "a"\nurl = "ftp://x.org/a"', "url of a must start with http:// or https://; got 'ftp://"),
-        ('[[files]]\nname = "a"\nsha256 = "md5"', "sha256 of a must be 64 digits of 0 to 9 and a to f; got 'md5'"),
-        ('[[files]]\nname = "a"\nconstants = "x"', "a file's constants must be a table; got 'x'"),
+        (
+            '[[files]]\nname = "a"\nurl = "ftp://x.org/a"',
+            "file 'a': url must be an address .*https://; got 'ftp://",
+        ),
+        ('[[files]]\nname = "a"\nsha256 = "md5"', "file 'a': sha256 must be 64 digits of 0 to 9 and a to f; got 'md5'"),
+        ('[[files]]\nname = "a"\nconstants = "x"', "file 'a': constants must be a table; got 'x'"),
         ('[[files]]\nname = "a"\nconstants = { isp = ["x"] }', "constants.isp must be one text"),
         ('[[files]]\nname = "a"\nconstants = { land = "x" }', "canonical column must be one of .*; got 'land'"),
     ],
@@ -338,5 +341,5 @@ def test_a_card_whose_name_would_lead_elsewhere_is_refused(tmp_path, name):
 def test_what_is_generated_is_checked(tmp_path, entry):
     path = tmp_path / "world.toml"
     path.write_text(f'generator = "synthetic_network"\n[generate]\n{entry}\n')
-    with pytest.raises(WorkbenchError, match=r"of \[generate\] must be"):
+    with pytest.raises(WorkbenchError, match=r"^world: generate\.\w+ must be .*; got"):
         read_card(path)

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.datasets.loading import measurements
-from workbench.datasets.splits import sample_users, split_by_user, users_of
+from workbench.datasets.loading import measurements, navigations
+from workbench.datasets.splits import describe_size, people_of, sample_users, split_by_time, split_by_user, users_of
 from workbench.errors import WorkbenchError
 
 
@@ -91,7 +91,7 @@ def test_fewer_than_20_users_are_refused():
 
 
 def test_a_frame_without_its_card_is_sent_through_measurements():
-    with pytest.raises(WorkbenchError, match=r"got a frame without one. Pass your DataFrame through wb\.measurements"):
+    with pytest.raises(WorkbenchError, match=r"got a frame without one. Pass your own through wb\.measurements"):
         split_by_user(pd.DataFrame({"rtt_ms": [1.0]}))
 
 
@@ -141,3 +141,22 @@ def test_a_sample_of_everything_is_everything():
 def test_a_sample_that_cannot_be_is_refused(name, value):
     with pytest.raises(WorkbenchError, match=rf"^{name} must be a whole number from [01]; got {value}\.$"):
         sample_users(views_of(users=20), **{"rows": 5, "seed": 0, name: value})
+
+
+def test_users_sessions_and_views_are_named_and_counted_once():
+    users = pd.DataFrame({"user_id": ["a", "a", "b", None], "asn": ["1", "1", "1", "2"]})
+    assert people_of(users) == ("users", 3)  # a row without a user is a user of its own
+    assert people_of(users, "asn") == ("asns", 2)
+    assert people_of(users.drop(columns="user_id").assign(session_id=[0, 0, 1, 1])) == ("sessions", 2)
+    assert people_of(users[["asn"]]) == ("views", 4)
+
+
+def test_the_size_of_a_split_and_its_one_line():
+    rtt = np.arange(1.0, 241.0)
+    named = pd.DataFrame({"rtt_ms": rtt, "user_id": np.repeat(np.arange(60), 4)})
+    split = split_by_user(measurements(named, name="ours"), seed=3)
+    assert describe_size(split) == "240 views of 60 users"
+    assert repr(split) == ("Split(ours, by user: train 168, calibration 0, validation 24, test 48 views; seed 3)")
+    assert describe_size(split_by_user(measurements(named[["rtt_ms"]]))) == "240 views"
+    pages = pd.DataFrame({"session_id": np.repeat(np.arange(1500), 2), "page": ["/", "/a"] * 1500})
+    assert describe_size(split_by_time(navigations(pages))) == "3,000 views in 1,500 sessions"

@@ -1,6 +1,14 @@
-"""Datasets: cards, files, canonical tables, splits, and the simulated worlds."""
+"""Datasets: cards, files, canonical tables, splits, and the simulated worlds.
 
-from workbench.datasets.cards import Card, SourceFile, card_folder, find_card, list_cards, read_card
+The package can be called, since it shares its name with a public verb: ``wb.datasets()`` is :func:`list_datasets`.
+"""
+
+import sys
+from types import ModuleType
+
+import pandas as pd
+
+from workbench.datasets.cards import Card, SourceFile, card_folder, find_card, list_cards, list_datasets, read_card
 from workbench.datasets.columns import LEVELS, Column
 from workbench.datasets.download import fetch_file
 from workbench.datasets.history import HISTORY, Mask, add_history, add_navigation_history, has_time
@@ -14,6 +22,7 @@ from workbench.datasets.schema import (
     known_context,
     known_navigation_context,
     label,
+    saves_data,
     unit,
 )
 from workbench.datasets.sessions import dwell_s, has_dwell, share_of_session_ends
@@ -46,6 +55,7 @@ __all__ = [
     "label",
     "links_of",
     "list_cards",
+    "list_datasets",
     "load",
     "make_measurements",
     "make_navigations",
@@ -53,8 +63,19 @@ __all__ = [
     "navigations",
     "read_card",
     "sample_users",
+    "saves_data",
     "share_of_session_ends",
     "split_by_time",
     "split_by_user",
     "unit",
 ]
+
+
+class _CallableArea(ModuleType):
+    """A package that answers as the function of its name does (Python reference, 3.3.2.1: a module's own class)."""
+
+    def __call__(self) -> pd.DataFrame:
+        return list_datasets()
+
+
+sys.modules[__name__].__class__ = _CallableArea

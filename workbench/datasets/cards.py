@@ -6,92 +6,50 @@ import math
 import os
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass as plain_dataclass
+from dataclasses import field, fields
 from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar, Self
+
+import pandas as pd
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    PlainValidator,
+    StrictBool,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    model_validator,
+)
+from pydantic.dataclasses import dataclass
+from pydantic_core import ArgsKwargs, PydanticCustomError
 
 from workbench.datasets.columns import FLAG, LEVELS, NUMBER, TEXT, Column
 from workbench.datasets.schema import ASSUMABLE, COLUMNS, LABELS, LOSABLE, MEASURED, NAVIGATION_COLUMNS, SOURCE_COLUMNS
 from workbench.errors import WorkbenchError, check_whole, did_you_mean
 
-SCALARS = (str, int, float, bool)
-KINDS_IN_WORDS = {
-    str: "text",
-    bool: "true or false",
-    dict: "a table",
-    list: "a list",
-    SCALARS: "one text, number, true or false",
+READERS = ("csv", "jsonl", "parquet")
+TIME_UNITS = {"unix_s": "s", "unix_ms": "ms"}
+LINK_COLUMNS = ("from_page", "to_page")
+GENERATED_FROM = ("rows", "seed", "planted")
+CARD_NAME = re.compile(r"\w[\w.-]*")
+LOG_NAME = re.compile(r"\.log(\.\d+)?(\.gz)?$")  # access.log, and as logrotate names older ones
+SHA256 = re.compile("([0-9a-f]{64})?")
+CHECKOUT = Path(__file__).resolve().parents[2]
+# pydantic's kinds of error, as what was expected.
+EXPECTED = {
+    "string_type": "text",
+    "bool_type": "true or false",
+    "dict_type": "a table",
+    "dataclass_type": "a table",
+    "tuple_type": "a list",
 }
 
 
-def check_one_of(card: str, what: str, value: object, known: Sequence[str]) -> None:
-    """Refuse a value that is not one of those known, and name the nearest."""
-    if value not in known:
-        hint = did_you_mean(str(value), list(known))
-        raise WorkbenchError(f"{card}: {what} must be one of {', '.join(known)}; got {value!r}.{hint}")
-
-
-def check_type(card: str, what: str, value: object, kind: type | tuple[type, ...]) -> None:
-    """Refuse a value of another type than a card's field has."""
-    if not isinstance(value, kind):
-        raise WorkbenchError(f"{card}: {what} must be {KINDS_IN_WORDS[kind]}; got {value!r}.")
-
-
-def check_above_zero(card: str, what: str, value: object) -> None:
-    """Refuse what is not a finite number above 0."""
-    if not (is_number(value) and 0 < value < math.inf):  # type: ignore[operator]
-        raise WorkbenchError(f"{card}: {what} must be a number above 0; got {value!r}.")
-
-
-def check_assumed(card: str, quantity: str, values: tuple[float, ...]) -> None:
-    """Refuse what is not three rising numbers above 0."""
-    if len(values) != 3 or not 0 < values[0] <= values[1] <= values[2] < math.inf:
-        raise not_rising(card, quantity, tuple(values))
-
-
-def check_date(card: str, date: Sequence[str], time: str, given: Collection[str]) -> None:
-    """Refuse a date that is not told by three columns, or a time that is told twice."""
-    if date and len(date) != 3:
-        raise WorkbenchError(f"{card}: date must name three columns (year, month, day); got {list(date)!r}.")
-    if date and time in given:
-        raise WorkbenchError(f"{card}: date and a column of {time} both tell the time; name one.")
-
-
-def low_base_high(card: str, assume: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
-    """What is assumed, as numbers.
-
-    Raises
-    ------
-    WorkbenchError
-        Where an entry is not a list of numbers.
-    """
-    for quantity, values in assume.items():
-        if isinstance(values, str) or not isinstance(values, Iterable) or not all(map(is_number, values)):
-            raise not_rising(card, quantity, values)
-    return {quantity: tuple(map(float, values)) for quantity, values in assume.items()}
-
-
-def not_rising(card: str, quantity: str, values: object) -> WorkbenchError:
-    """The error for an assumption that is not low, base, high."""
-    return WorkbenchError(
-        f"{card}: what is assumed for {quantity} must be three rising numbers above 0 (low, base, high); "
-        f"got {values!r}."
-    )
-
-
-def is_number(value: object) -> bool:
-    """Whether a value is a number; true and false are none."""
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def is_plain(name: str) -> bool:
-    """Whether a file's name leads nowhere else."""
-    return name not in ("", ".", "..") and not set(name) & set("/\\:\0")
-
-
-@dataclass(frozen=True)
+@plain_dataclass(frozen=True)
 class Kind:
     """What a card of a kind may say.
 
@@ -112,7 +70,7 @@ class Kind:
     readers, generators : tuple of str
         Those that only this kind has.
     fields : tuple of str
-        Fields of a card that only this kind has.
+        Entries of a card that only this kind has.
     """
 
     columns: tuple[Column, ...]
@@ -150,128 +108,165 @@ KINDS = {
         fields=("order", "sections", "session_gap_min", "percent_encoded"),
     ),
 }
-GENERATED_FROM = ("rows", "seed", "planted")
 
 
-TEXTS = (
-    "title",
-    "kind",
-    "citation",
-    "licence",
-    "note",
-    "known_by",
-    "reader",
-    "separator",
-    "time_unit",
-    "generator",
-    "order",
-)
-FLAGS = ("simulated", "mirror_only", "drop_duplicates", "sections", "percent_encoded")
-TABLES = ("generate", "columns", "constants", "values", "scale", "lost", "skip", "assume", "context", "labels")
-LISTS = ("files", "missing", "require", "date")
-LINK_COLUMNS = ("from_page", "to_page")
-SHA256 = re.compile("[0-9a-f]{64}")
+def check_one_of(what: str, value: object, known: Sequence[str]) -> None:
+    """Refuse a value that is not one of those known, and name the nearest."""
+    if value not in known:
+        hint = did_you_mean(str(value), list(known))
+        raise WorkbenchError(f"{what} must be one of {', '.join(known)}; got {value!r}.{hint}")
 
 
-@dataclass(frozen=True)
-class SourceFile:
+def _one_of(*known: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if value not in known:
+            raise PydanticCustomError("one_of", "one of several", {"known": [name for name in known if name]})
+        return value
+
+    return AfterValidator(check)
+
+
+def _fits(test: Callable[[Any], bool], words: str) -> Callable[[Any], Any]:
+    """A validator that leaves the value as it is, or says what was expected."""
+
+    def check(value: Any) -> Any:
+        if not test(value):
+            raise PydanticCustomError("unfit", words)
+        return value
+
+    return check
+
+
+def _is_above_zero(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < math.inf
+
+
+def _low_base_high(given: Any) -> tuple[float, ...]:
+    values = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else []
+    if len(values) != 3 or not all(map(_is_above_zero, values)) or values != sorted(values):
+        raise PydanticCustomError("unfit", "three rising numbers above 0 (low, base, high)")
+    return tuple(map(float, values))
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a file's name leads nowhere else."""
+    return name not in (".", "..") and not set(name) & set("/\\:\0")
+
+
+def _as_columns(given: Any) -> Any:
+    """Context columns, from a card's table of them."""
+    if not isinstance(given, Mapping):
+        return given
+    for name, entry in given.items():
+        if not isinstance(entry, Mapping):
+            raise WorkbenchError(f"context.{name} must be a table; got {entry!r}.")
+    return tuple(ContextEntry(**{"name": name, **entry}).column() for name, entry in given.items())
+
+
+AboveZero = Annotated[float, PlainValidator(_fits(_is_above_zero, "a number above 0"))]
+LowBaseHigh = Annotated[tuple[float, ...], PlainValidator(_low_base_high)]
+Scalar = Annotated[
+    Any, PlainValidator(_fits(lambda value: isinstance(value, str | int | float), "one text, number, true or false"))
+]
+Marker = Annotated[str, BeforeValidator(str)]
+PLAIN = "a plain name, without folders or '..'"
+FileName = Annotated[str, AfterValidator(_fits(lambda name: bool(name) and _is_plain(name), PLAIN))]
+FolderName = Annotated[str, AfterValidator(_fits(_is_plain, PLAIN))]
+Url = Annotated[
+    str,
+    AfterValidator(
+        _fits(
+            lambda url: not url or url.startswith(("http://", "https://")),
+            "an address that starts with http:// or https://",
+        )
+    ),
+]
+Digest = Annotated[
+    str, AfterValidator(_fits(lambda text: bool(SHA256.fullmatch(text)), "64 digits of 0 to 9 and a to f"))
+]
+Separator = Annotated[str, AfterValidator(_fits(lambda text: len(text) < 2, "one character"))]
+Date = Annotated[
+    tuple[str, ...], AfterValidator(_fits(lambda date: len(date) in (0, 3), "three columns (year, month, day)"))
+]
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Entries:
+    """Entries of a card, checked as they are made; an error is one sentence after ``PREFIX``."""
+
+    PREFIX: ClassVar[str] = "{name}: "
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_one_sentence(cls, data: Any, handler: ValidatorFunctionWrapHandler) -> Self:
+        try:
+            return handler(data)
+        except (ValidationError, WorkbenchError) as err:
+            if isinstance(data, ArgsKwargs):
+                data = {**dict(zip(("name",), data.args, strict=False)), **(data.kwargs or {})}
+            if not isinstance(data, Mapping):
+                raise  # no table at all, which the entry that it stands in says
+            words = _in_words(err, [entry.name for entry in fields(cls)]) if isinstance(err, ValidationError) else err
+            raise WorkbenchError(f"{cls.PREFIX.format(name=data.get('name', ''))}{words}") from err
+
+
+def _in_words(err: ValidationError, entries: Sequence[str]) -> str:
+    """The first thing that is wrong: which entry, what was expected, what came."""
+    first = err.errors(include_url=False)[0]
+    entry, known = ".".join(map(str, first["loc"])), first.get("ctx", {}).get("known")
+    if first["type"] == "missing":
+        return f"{entry} must be given."
+    if first["type"] == "unexpected_keyword_argument":
+        return f"an entry must be one of {', '.join(entries)}; got {entry!r}.{did_you_mean(entry, list(entries))}"
+    if known:
+        hint = did_you_mean(str(first["input"]), known)
+        return f"{entry} must be one of {', '.join(known)}; got {first['input']!r}.{hint}"
+    return f"{entry} must be {EXPECTED.get(first['type'], first['msg'])}; got {first['input']!r}."
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class SourceFile(Entries):
     """One file of a dataset: its name, where it is published, its sha256, and columns that hold for all of it.
 
     ``folder`` is that of cache and mirror, where it is not the card's name: two cards may read files of one dataset.
     ``links`` maps columns of the file to ``from_page`` and ``to_page``, where it holds the links of pages, not views.
     """
 
-    name: str
-    url: str = ""
-    sha256: str = ""
-    constants: Mapping[str, str] = field(default_factory=dict)
-    folder: str = ""
-    links: Mapping[str, str] = field(default_factory=dict)
+    PREFIX: ClassVar[str] = "file {name!r}: "
+
+    name: FileName
+    url: Url = ""
+    sha256: Digest = ""
+    constants: dict[str, Scalar] = field(default_factory=dict)
+    folder: FolderName = ""
+    links: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not is_plain(self.name) or (self.folder and not is_plain(self.folder)):
-            raise WorkbenchError(
-                "a file name in a card is a plain name, without folders or '..'; got "
-                f"{(self.folder if is_plain(self.name) else self.name)!r}. Put the file beside the card."
-            )
-        if self.url and not self.url.startswith(("http://", "https://")):
-            raise WorkbenchError(f"the url of {self.name} must start with http:// or https://; got {self.url!r}.")
-        if self.sha256 and not SHA256.fullmatch(self.sha256):
-            raise WorkbenchError(
-                f"the sha256 of {self.name} must be 64 digits of 0 to 9 and a to f; got {self.sha256!r}."
-            )
         if self.links and sorted(self.links.values()) != sorted(LINK_COLUMNS):
             raise WorkbenchError(
-                f"links of {self.name} must name the columns of {' and '.join(LINK_COLUMNS)}, each once; "
-                f"got {dict(self.links)!r}."
+                f"links must name the columns of {' and '.join(LINK_COLUMNS)}, each once; got {self.links!r}."
             )
 
 
-def typed_entries(entries: dict[str, Any], name: str) -> dict[str, Any]:
-    """Fields of a card from the tables, lists, texts and numbers of its TOML.
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class ContextEntry(Entries):
+    """A context column of a card's own, as its table describes it."""
 
-    Raises
-    ------
-    WorkbenchError
-        Where one is of another type than the field, or a file or context column is described wrongly.
-    """
-    for keys, kind in ((TEXTS, str), (FLAGS, bool), (TABLES, dict), (LISTS, list)):
-        for key in keys:
-            check_type(name, key, entries.get(key, kind()), kind)
-    for column, values in entries.get("values", {}).items():
-        check_type(name, f"values.{column}", values, dict)
-    for column, value in entries.get("constants", {}).items():
-        check_type(name, f"constants.{column}", value, SCALARS)
-    for table in ("lost", "skip"):
-        for column, markers in entries.get(table, {}).items():
-            check_type(name, f"{table}.{column}", markers, list)
-    for column, text in entries.get("labels", {}).items():
-        check_type(name, f"labels.{column}", text, str)
-    typed = dict(entries)
-    typed["files"] = tuple(_source_file(name, file) for file in entries.get("files", ()))
-    typed["missing"] = tuple(map(str, entries.get("missing", ())))
-    for key in ("require", "date"):
-        typed[key] = tuple(entries.get(key, ()))
-    for table in ("lost", "skip"):
-        typed[table] = {column: tuple(map(str, markers)) for column, markers in entries.get(table, {}).items()}
-    typed["assume"] = low_base_high(name, entries.get("assume", {}))
-    typed["context"] = tuple(_context_column(name, key, spec) for key, spec in entries.get("context", {}).items())
-    return typed
+    PREFIX: ClassVar[str] = "context column {name!r}: "
+    DTYPES: ClassVar[dict[str, str]] = {"text": TEXT, "number": NUMBER, "flag": FLAG}
+
+    name: str
+    type: Annotated[str, _one_of(*DTYPES)]
+    level: Annotated[str, _one_of(*LEVELS)]
+    meaning: str = ""
+
+    def column(self) -> Column:
+        """The column of the contract."""
+        return Column(self.name, self.DTYPES[self.type], self.level, self.meaning)
 
 
-def _source_file(card: str, entry: dict[str, Any]) -> SourceFile:
-    check_type(card, "each of files", entry, dict)
-    for key in entry:
-        check_one_of(card, "a file's field", key, [f.name for f in fields(SourceFile)])
-    for key in ("name", "url", "sha256", "folder"):
-        check_type(card, f"a file's {key}", entry.get(key, ""), str)
-    for key in ("constants", "links"):
-        check_type(card, f"a file's {key}", entry.get(key, {}), dict)
-    for column, value in entry.get("constants", {}).items():
-        check_type(card, f"constants.{column}", value, SCALARS)
-    try:
-        return SourceFile(**{"name": "", **entry})
-    except WorkbenchError as err:
-        raise WorkbenchError(f"{card}: {err}") from err
-
-
-def _context_column(card: str, name: str, spec: Mapping[str, str]) -> Column:
-    check_type(card, f"context.{name}", spec, dict)
-    dtypes = {"text": TEXT, "number": NUMBER, "flag": FLAG}
-    check_one_of(card, f"type of context column {name}", spec.get("type"), tuple(dtypes))
-    check_one_of(card, f"level of context column {name}", spec.get("level"), LEVELS)
-    return Column(name, dtypes[spec["type"]], spec["level"], spec.get("meaning", ""))
-
-
-READERS = ("csv", "jsonl", "parquet")
-TIME_UNITS = {"unix_s": "s", "unix_ms": "ms"}
-CARD_NAME = re.compile(r"\w[\w.-]*")
-LOG_NAME = re.compile(r"\.log(\.\d+)?(\.gz)?$")  # access.log, and as logrotate names older ones
-CHECKOUT = Path(__file__).resolve().parents[2]
-
-
-@dataclass(frozen=True)
-class Card:
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Card(Entries):
     """Facts about a dataset.
 
     Parameters
@@ -281,7 +276,7 @@ class Card:
     title, citation, licence, note : str
         What it is, whom to cite, under which terms, what to beware of.
     kind : str
-        ``"measurements"`` or ``"navigations"``; some fields are of one kind only (``card_kinds``).
+        ``"measurements"`` or ``"navigations"``; some entries are of one kind only (``KINDS``).
     simulated : bool
         Whether the data come from a simulation; every figure then says SIMULATED.
     known_by : str
@@ -342,121 +337,116 @@ class Card:
 
     name: str
     title: str = ""
-    kind: str = "measurements"
+    kind: Annotated[str, _one_of(*KINDS)] = "measurements"
     citation: str = ""
     licence: str = ""
     note: str = ""
-    simulated: bool = False
-    known_by: str = ""
-    mirror_only: bool = False
+    simulated: StrictBool = False
+    known_by: Annotated[str, _one_of(*LEVELS, "")] = ""
+    mirror_only: StrictBool = False
     files: tuple[SourceFile, ...] = ()
     reader: str = ""
-    separator: str = ""
+    separator: Separator = ""
     generator: str = ""
-    generate: Mapping[str, Any] = field(default_factory=dict)
-    columns: Mapping[str, str] = field(default_factory=dict)
-    constants: Mapping[str, str] = field(default_factory=dict)
-    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    scale: Mapping[str, float] = field(default_factory=dict)
-    time_unit: str = ""
-    date: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    lost: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    skip: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    generate: dict[str, Any] = field(default_factory=dict)
+    columns: dict[Any, Any] = field(default_factory=dict)
+    constants: dict[str, Scalar] = field(default_factory=dict)
+    values: dict[str, dict[Any, Any]] = field(default_factory=dict)
+    scale: dict[str, AboveZero] = field(default_factory=dict)
+    time_unit: Annotated[str, _one_of(*TIME_UNITS, "")] = ""
+    date: Date = ()
+    missing: tuple[Marker, ...] = ()
+    lost: dict[str, tuple[Marker, ...]] = field(default_factory=dict)
+    skip: dict[str, tuple[Marker, ...]] = field(default_factory=dict)
     require: tuple[str, ...] = ()
-    drop_duplicates: bool = False
-    assume: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    context: tuple[Column, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
-    margin: float | None = None
-    order: str = ""
-    sections: bool = False
-    session_gap_min: float = 30
-    percent_encoded: bool = False
+    drop_duplicates: StrictBool = False
+    assume: dict[str, LowBaseHigh] = field(default_factory=dict)
+    context: Annotated[tuple[Column, ...], BeforeValidator(_as_columns)] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+    margin: AboveZero | None = None
+    order: Annotated[str, _one_of("file", "")] = ""
+    sections: StrictBool = False
+    session_gap_min: AboveZero = 30
+    percent_encoded: StrictBool = False
     folder: Path | None = None
 
     def __post_init__(self) -> None:
-        check_one_of(self.name, "kind", self.kind, tuple(KINDS))
         if not self.known_by:
             object.__setattr__(self, "known_by", self.facts.known_by)
-        check_one_of(self.name, "known_by", self.known_by, LEVELS)
-        self._check_fields_of_the_kind()
-        self._check_reading()
-        if self.generator:
-            check_one_of(self.name, "generator", self.generator, self.facts.generators)
-            self._check_generate()
-        self._check_columns()
+        self._check_kind()
+        self._check_generate()
+        self._check_names()
         self._check_measured()
-        for quantity, values in self.assume.items():
-            check_one_of(self.name, "assumed quantity", quantity, self.facts.assumable)
-            check_assumed(self.name, quantity, values)
-        if self.margin is not None:
-            check_above_zero(self.name, "margin", self.margin)
+
+    def __deepcopy__(self, memo: dict) -> Card:
+        """Itself: it cannot change, and pandas copies ``attrs`` with every selection."""
+        return self
+
+    @property
+    def origin(self) -> str:
+        """Where the rows come from: "generated", "downloaded", or "mirror only" (no public address)."""
+        return "generated" if self.generator else "mirror only" if self.mirror_only else "downloaded"
 
     @property
     def facts(self) -> Kind:
         """What a card of this kind may say."""
         return KINDS[self.kind]
 
-    def _check_fields_of_the_kind(self) -> None:
+    def _check_kind(self) -> None:
+        """Refuse what cards of another kind have, and a time that is given twice."""
         empty = {entry.name: entry.default for entry in fields(self)}
         for kind, facts in KINDS.items():
             for name in facts.fields:
                 value = getattr(self, name)
                 if kind != self.kind and value and value != empty[name]:
-                    raise WorkbenchError(
-                        f"{self.name}: {name} is a field of cards of {kind}; this one is of {self.kind}. Leave it out."
-                    )
-
-    def _check_reading(self) -> None:
-        if self.reader:
-            check_one_of(self.name, "reader", self.reader, (*READERS, *self.facts.readers))
-        if self.time_unit:
-            check_one_of(self.name, "time_unit", self.time_unit, tuple(TIME_UNITS))
-        if len(self.separator) > 1:
-            raise WorkbenchError(f"{self.name}: separator must be one character; got {self.separator!r}.")
-        if self.order:
-            check_one_of(self.name, "order", self.order, ("file",))
-        check_date(self.name, self.date, self.facts.time, self.columns.values())
-        check_above_zero(self.name, "session_gap_min", self.session_gap_min)
+                    raise WorkbenchError(f"{name} is for cards of {kind}; this one is of {self.kind}. Leave it out.")
         if self.kind != "navigations" and any(file.links for file in self.files):
-            raise WorkbenchError(f"{self.name}: links of pages go with navigations; this card is of {self.kind}.")
+            raise WorkbenchError(f"links of pages are for cards of navigations; this one is of {self.kind}.")
+        if self.reader:
+            check_one_of("reader", self.reader, (*READERS, *self.facts.readers))
+        if self.date and self.facts.time in self.columns.values():
+            raise WorkbenchError(f"date and a column of {self.facts.time} both give the time; name one.")
 
     def _check_generate(self) -> None:
-        for key in self.generate:
-            check_one_of(self.name, f"what {self.generator} takes", key, GENERATED_FROM)
-        for key in ("rows", "seed"):
-            check_whole(f"{self.name}: {key} of [generate]", self.generate.get(key, 1), at_least=0)
-        check_type(self.name, "planted of [generate]", self.generate.get("planted", True), bool)
+        if not self.generator:
+            return
+        check_one_of("generator", self.generator, self.facts.generators)
+        for name in self.generate:
+            check_one_of(f"an entry of [generate] for {self.generator}", name, GENERATED_FROM)
+        for name in ("rows", "seed"):
+            check_whole(f"generate.{name}", self.generate.get(name, 1), at_least=0)
+        if not isinstance(self.generate.get("planted", True), bool):
+            raise WorkbenchError(f"generate.planted must be true or false; got {self.generate['planted']!r}.")
 
-    def _check_columns(self) -> None:
+    def _check_names(self) -> None:
+        """Refuse names of columns that are not canonical, and columns of the card's own that are."""
         own = [column.name for column in self.context]
         for name in own:
             if name in self.facts.reserved:
-                raise WorkbenchError(f"{self.name}: context column {name!r} is canonical; give yours its own name.")
+                raise WorkbenchError(f"context column {name!r} is canonical; give yours its own name.")
         constants = [*self.constants, *(name for file in self.files for name in file.constants)]
         for name in [*self.columns.values(), *self.values, *constants]:
-            check_one_of(self.name, "canonical column", name, [*(column.name for column in self.facts.columns), *own])
+            check_one_of("canonical column", name, [*(column.name for column in self.facts.columns), *own])
         for name in self.labels:
-            check_one_of(self.name, "labelled column", name, [*LABELS, *own])
+            check_one_of("labelled column", name, [*LABELS, *own])
         for name in constants:
             if name in MEASURED:
-                raise WorkbenchError(f"{self.name}: {name} is measured, not constant; state it under assume.")
+                raise WorkbenchError(f"{name} is measured, not constant; state it under assume.")
             if name in self.facts.of_a_row:
-                raise WorkbenchError(f"{self.name}: {name} differs from row to row; name its column under columns.")
-        numbers = [column.name for column in self.facts.columns if column.dtype == NUMBER]
-        for name, factor in self.scale.items():
-            check_one_of(self.name, "scaled column", name, numbers)
-            check_above_zero(self.name, f"scale.{name}", factor)
+                raise WorkbenchError(f"{name} differs from row to row; name its column under columns.")
 
     def _check_measured(self) -> None:
+        for name in self.scale:
+            numbers = [column.name for column in self.facts.columns if column.dtype == NUMBER]
+            check_one_of("scaled column", name, numbers)
+        for name in self.assume:
+            check_one_of("assumed quantity", name, self.facts.assumable)
         for name in self.require:
-            known = [quantity for quantity in MEASURED if quantity in self.columns.values()]
-            check_one_of(self.name, "required quantity", name, known)
+            check_one_of("required quantity", name, [name for name in MEASURED if name in self.columns.values()])
         if self.lost and LOSABLE not in self.columns.values():
             raise WorkbenchError(
-                f"{self.name}: a lost probe is an infinite {LOSABLE}, which no column gives. Name its source under "
-                "columns, or take skip."
+                f"a lost probe is an infinite {LOSABLE}, which no column gives; name its source under columns, or "
+                "take skip."
             )
 
 
@@ -466,8 +456,7 @@ def read_card(path: Path) -> Card:
     Raises
     ------
     WorkbenchError
-        Where the file is not TOML, or holds a field, level or column that cards do not have, or a field of another
-        type.
+        Where the file is not TOML, or an entry is unknown or wrong: which, what was expected, what came.
     """
     if not CARD_NAME.fullmatch(path.stem):
         raise WorkbenchError(
@@ -478,10 +467,10 @@ def read_card(path: Path) -> Card:
         entries = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows editors put a mark in front
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
         raise WorkbenchError(f"{path.name} is not a card: expected TOML; {err}.") from err
-    known = [f.name for f in fields(Card) if f.name not in ("name", "folder")]
-    for key in entries:
-        check_one_of(path.stem, "a card's field", key, known)
-    return Card(name=path.stem, folder=path.parent.resolve(), **typed_entries(entries, path.stem))
+    known = [entry.name for entry in fields(Card) if entry.name not in ("name", "folder")]
+    for name in entries:
+        check_one_of(f"{path.stem}: an entry", name, known)
+    return Card(name=path.stem, folder=path.parent.resolve(), **entries)
 
 
 def card_folder() -> Path:
@@ -505,6 +494,25 @@ def card_folder() -> Path:
 def list_cards() -> list[Card]:
     """All cards of :func:`card_folder`, by name."""
     return [read_card(path) for path in sorted(card_folder().glob("*.toml"))]
+
+
+def list_datasets() -> pd.DataFrame:
+    """The datasets whose cards are found, by name.
+
+    Returns
+    -------
+    DataFrame
+        One row a card: ``name``, ``title``, ``kind`` ("measurements" or "navigations"), ``origin`` ("generated",
+        "downloaded", or "mirror only": no public address), ``licence``, ``simulated`` (bool), ``citation``.
+
+    Examples
+    --------
+    >>> list_datasets().set_index("name").loc["msnbc", ["kind", "origin"]].tolist()
+    ['navigations', 'downloaded']
+    """
+    cards = list_cards()
+    shown = ("name", "title", "kind", "origin", "licence", "simulated", "citation")
+    return pd.DataFrame([{name: getattr(card, name) for name in shown} for card in cards], columns=list(shown))
 
 
 def find_card(name_or_path: str | os.PathLike[str]) -> Card:

@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from workbench.datasets.access_logs import number_visitors, read_access_log
 from workbench.datasets.canonical import add_local_hour, drop_unmeasured, to_canonical
-from workbench.datasets.cards import Card, SourceFile, find_card, low_base_high
+from workbench.datasets.cards import Card, SourceFile, find_card
 from workbench.datasets.columns import as_category
 from workbench.datasets.download import fetch_file
 from workbench.datasets.readers import (
@@ -33,12 +34,13 @@ from workbench.datasets.schema import (
     count_lost,
     measured_quantities,
 )
-from workbench.datasets.sessions import GAP_MIN, collapse_repeats, order_views
-from workbench.datasets.splits import sample_users
+from workbench.datasets.sessions import collapse_repeats, order_views
+from workbench.datasets.splits import card_of, sample_users
 from workbench.datasets.synthetic_network import make_measurements
 from workbench.datasets.synthetic_site import make_navigations
 from workbench.errors import WorkbenchError, check_whole, did_you_mean
 
+YOURS = "your data"  # a frame without a name
 ENDINGS = {
     ".csv": "csv",
     ".tsv": "csv",
@@ -104,14 +106,15 @@ def navigations(
     columns: Mapping[str, str] | None = None,
     values: Mapping[str, Mapping[str, str]] | None = None,
     links: pd.DataFrame | None = None,
-    known_by: str = "client_js",
-    session_gap_min: float = GAP_MIN,
+    known_by: str = "",
+    session_gap_min: float | None = None,
     keep_repeats: bool = False,
-    name: str = "your data",
+    name: str = "",
     simulated: bool = False,
     margin: float | None = None,
     assume: Mapping[str, Sequence[float]] | None = None,
     labels: Mapping[str, str] | None = None,
+    like: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Bring any DataFrame of page views into canonical form, with the checks that cards get.
 
@@ -126,13 +129,13 @@ def navigations(
     links : DataFrame, optional
         Links between pages, ``from_page`` and ``to_page``: what can be opened from where.
     known_by : str
-        What is known when pages are fetched ahead (one of ``columns.LEVELS``).
-    session_gap_min : float
-        Minutes of silence that end a session, where there is no ``session_id``.
+        What is known when pages are fetched ahead (one of ``columns.LEVELS``); default ``client_js``.
+    session_gap_min : float, optional
+        Minutes of silence that end a session, where there is no ``session_id``; default 30.
     keep_repeats : bool
         Whether a view of the page that the session is on already counts (a reload does not, by default).
     name : str
-        What reports call it.
+        What reports call it; default "your data".
     simulated : bool
         Whether the rows are simulated; reports then say so.
     margin : float, optional
@@ -141,6 +144,9 @@ def navigations(
         ``page_bytes``, ``page_load_ms`` or ``dwell_s`` to (low, base, high), where the data do not tell.
     labels : mapping, optional
         Canonical column to what readers see for it.
+    like : DataFrame, optional
+        A frame whose card holds for ``df`` too, which has canonical columns already: what ``merge`` or ``pd.concat``
+        made of it. Only the frame is checked; nothing else may be given.
 
     Returns
     -------
@@ -159,21 +165,22 @@ def navigations(
     >>> views["page"].tolist(), views["position"].tolist(), views.attrs["dropped"]["repeats"]
     (['/', '/cart', '/'], [0, 1, 0], 1)
     """
-    if not isinstance(df, pd.DataFrame):
-        raise WorkbenchError(f"{name}: expected a pandas DataFrame; got {type(df).__name__}.")
-    card = Card(
-        name=name,
-        title=name,
-        kind="navigations",
+    card = _own_card(
+        df,
+        "navigations",
+        name,
+        like,
+        columns=columns,
+        values=values,
         known_by=known_by,
-        simulated=simulated,
-        columns=dict(columns or {}),
-        values=dict(values or {}),
-        assume=low_base_high(name, assume or {}),
-        margin=margin,
-        labels=dict(labels or {}),
         session_gap_min=session_gap_min,
+        simulated=simulated,
+        margin=margin,
+        assume=assume,
+        labels=labels,
     )
+    if like is not None:
+        return finish_navigations(df, card, links_of(like) if links is None else links, keep_repeats=True)
     return finish_navigations(to_canonical(df, card), card, links, keep_repeats=keep_repeats)
 
 
@@ -286,11 +293,12 @@ def measurements(
     columns: Mapping[str, str] | None = None,
     assume: Mapping[str, Sequence[float]] | None = None,
     values: Mapping[str, Mapping[str, str]] | None = None,
-    known_by: str = "first_request",
-    name: str = "your data",
+    known_by: str = "",
+    name: str = "",
     simulated: bool = False,
     margin: float | None = None,
     labels: Mapping[str, str] | None = None,
+    like: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Bring any DataFrame of measurements into canonical form, with the checks that cards get.
 
@@ -305,15 +313,18 @@ def measurements(
     values : mapping, optional
         Canonical column to a mapping of your values to canonical ones.
     known_by : str
-        What is known when the images are chosen (one of ``schema.LEVELS``).
+        What is known when the decision is made (one of ``columns.LEVELS``); default ``first_request``.
     name : str
-        What reports call it.
+        What reports call it; default "your data".
     simulated : bool
         Whether the rows are simulated; reports then say so.
     margin : float, optional
         Smallest difference in net worth having, in points.
     labels : mapping, optional
         Canonical column to what readers see for it.
+    like : DataFrame, optional
+        A frame whose card holds for ``df`` too, which has canonical columns already: what ``merge`` or ``pd.concat``
+        made of it. Only the frame is checked; nothing else may be given.
 
     Returns
     -------
@@ -333,20 +344,36 @@ def measurements(
     >>> list(views.columns), views.attrs["card"].assume["downlink_mbps"]
     (['rtt_ms'], (2.0, 10.0, 50.0))
     """
-    if not isinstance(df, pd.DataFrame):
-        raise WorkbenchError(f"{name}: expected a pandas DataFrame; got {type(df).__name__}.")
-    card = Card(
-        name=name,
-        title=name,
+    card = _own_card(
+        df,
+        "measurements",
+        name,
+        like,
+        columns=columns,
+        assume=assume,
+        values=values,
         known_by=known_by,
         simulated=simulated,
-        columns=dict(columns or {}),
-        values=dict(values or {}),
-        assume=low_base_high(name, assume or {}),
         margin=margin,
-        labels=dict(labels or {}),
+        labels=labels,
     )
-    return _finish(to_canonical(df, card), card)
+    return _finish(df if like is not None else to_canonical(df, card), card)
+
+
+def _own_card(df: pd.DataFrame, kind: str, name: str, like: pd.DataFrame | None, **entries: Any) -> Card:
+    """The card of a person's own frame: that of the frame it is like, or one of these entries."""
+    if not isinstance(df, pd.DataFrame):
+        raise WorkbenchError(f"{name or YOURS}: expected a pandas DataFrame; got {type(df).__name__}.")
+    given = {entry: value for entry, value in entries.items() if value is not None and value != ""}
+    if like is None:
+        return Card(name=name or YOURS, title=name or YOURS, kind=kind, **given)
+    card = card_of(like)
+    said = [entry for entry, value in {"name": name, **given}.items() if value is not False and value != ""]
+    if said:
+        raise WorkbenchError(f"{card.name}: like= takes its card as it is; leave out {', '.join(said)}.")
+    if card.kind != kind:
+        raise WorkbenchError(f"{card.name}: like= is of {card.kind}; take wb.{card.kind}(df, like=views).")
+    return card
 
 
 def _load_navigations(card: Card, keep_repeats: bool) -> pd.DataFrame:

@@ -262,6 +262,11 @@ class PageLinks:
 
     frame: pd.DataFrame
 
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, PageLinks) and self.frame.equals(other.frame))
+
+    __hash__ = None  # type: ignore[assignment]  # it compares by value, and a frame has no hash
+
     def __deepcopy__(self, memo: dict) -> PageLinks:
         return self
 

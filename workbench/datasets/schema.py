@@ -23,125 +23,47 @@ from workbench.datasets.columns import (
 from workbench.errors import WorkbenchError, did_you_mean
 
 MEASURED = ("rtt_ms", "downlink_mbps", "page_load_ms")
-LOSABLE = "rtt_ms"  # infinite where the probe was lost: worse than any threshold
+LOSABLE = "rtt_ms"  # infinite where the probe was lost, which is worse than any threshold
 # A visible value of one of these is a signal: the network is known, nothing need be predicted.
 SIGNALS = ("effective_type", "netinfo_rtt_ms", "netinfo_downlink_mbps")
 SIGNAL_AGE_S = 600.0  # an earlier measurement younger than this is a signal too
 CELLULAR = ("2g", "3g", "4g", "5g")
+LINKS = ("wifi", "ethernet", "bluetooth", "cellular", "unknown", *CELLULAR)
+EFFECTIVE_TYPES = ("slow-2g", "2g", "3g", "4g")
+LOST = "where the probe was lost"
+FIRST, ASKED, SCRIPT, NEVER = (LEVELS[place] for place in (0, 1, 2, 4))
 
 COLUMNS = (
-    Column("country", TEXT, "first_request", "ISO 3166 code, from the address"),
+    Column("country", TEXT, FIRST, "ISO 3166 code, from the address"),
+    Column("asn", TEXT, FIRST, "autonomous system number, digits only, from the address", label="network (ASN)"),
+    Column("isp", TEXT, FIRST, "provider, from the address", label="provider"),
+    Column("region", TEXT, FIRST, "from the address"),
+    Column("city", TEXT, FIRST, "from the address"),
+    Column("os_family", TEXT, FIRST, "from the user agent", label="operating system"),
+    Column("os_major", NUMBER, FIRST, "major version", 0, label="system version"),
+    Column("browser", TEXT, FIRST, "from the user agent"),
+    Column("browser_major", NUMBER, FIRST, "major version", 0, label="browser version"),
+    Column("save_data", FLAG, FIRST, "Save-Data request header", label="Save-Data"),
+    Column("local_hour", NUMBER, FIRST, "hour of the day where the view is", 0, 23),
     Column(
-        "asn", TEXT, "first_request", "autonomous system number, digits only, from the address", label="network (ASN)"
+        "last_rtt_ms", NUMBER, FIRST, "history: of the last measured view", 0, label="last round-trip time", unit="ms"
     ),
-    Column("isp", TEXT, "first_request", "provider, from the address", label="provider"),
-    Column("region", TEXT, "first_request", "from the address"),
-    Column("city", TEXT, "first_request", "from the address"),
-    Column("os_family", TEXT, "first_request", "from the user agent", label="operating system"),
-    Column("os_major", NUMBER, "first_request", "major version", 0, label="system version"),
-    Column("browser", TEXT, "first_request", "from the user agent"),
-    Column("browser_major", NUMBER, "first_request", "major version", 0, label="browser version"),
-    Column("save_data", FLAG, "first_request", "Save-Data request header", label="Save-Data"),
-    Column("local_hour", NUMBER, "first_request", "hour of the day where the view is", 0, 23),
-    Column(
-        "last_rtt_ms",
-        NUMBER,
-        "first_request",
-        "history: RTT of the user's last measured view",
-        0,
-        label="last round-trip time",
-        unit="ms",
-    ),
-    Column(
-        "last_downlink_mbps",
-        NUMBER,
-        "first_request",
-        "history: throughput of the user's last measured view",
-        0,
-        label="last throughput",
-        unit="Mbit/s",
-    ),
-    Column(
-        "last_age_s",
-        NUMBER,
-        "first_request",
-        "history: seconds since then",
-        0,
-        label="age of the last measurement",
-        unit="s",
-    ),
-    Column("earlier_views", NUMBER, "first_request", "history: measured views of the user before", 0),
-    Column("device", TEXT, "after_accept_ch", "model, from Sec-CH-UA-Model or an app"),
-    Column(
-        "effective_type",
-        TEXT,
-        "after_accept_ch",
-        "NetInfo class, from ECT",
-        allowed=("slow-2g", "2g", "3g", "4g"),
-        label="NetInfo class",
-    ),
-    Column(
-        "netinfo_rtt_ms",
-        NUMBER,
-        "after_accept_ch",
-        "NetInfo round trip, rounded to 25 ms",
-        0,
-        label="NetInfo round-trip time",
-        unit="ms",
-    ),
-    Column(
-        "netinfo_downlink_mbps",
-        NUMBER,
-        "after_accept_ch",
-        "NetInfo throughput, rounded and capped",
-        0,
-        label="NetInfo throughput",
-        unit="Mbit/s",
-    ),
-    Column(
-        "connection_type",
-        TEXT,
-        "client_js",
-        "kind of link; an app tells the cellular generation too",
-        allowed=("wifi", "ethernet", "bluetooth", "cellular", "unknown", *CELLULAR),
-        label="connection",
-    ),
-    Column("access_technology", TEXT, "never", "finer technology, for ablations"),
-    Column("user_id", TEXT, None, "who; used to split and to resample, never shown", label="user"),
+    Column("last_downlink_mbps", NUMBER, FIRST, "history: of the same view", 0, label="last throughput", unit="Mbit/s"),
+    Column("last_age_s", NUMBER, FIRST, "history: since then", 0, label="age of the last measurement", unit="s"),
+    Column("earlier_views", NUMBER, FIRST, "history: measured views of the user before", 0),
+    Column("device", TEXT, ASKED, "model, from Sec-CH-UA-Model or an app"),
+    Column("effective_type", TEXT, ASKED, "from ECT", allowed=EFFECTIVE_TYPES, label="NetInfo class"),
+    Column("netinfo_rtt_ms", NUMBER, ASKED, "rounded to 25 ms", 0, label="NetInfo round-trip time", unit="ms"),
+    Column("netinfo_downlink_mbps", NUMBER, ASKED, "rounded, capped", 0, label="NetInfo throughput", unit="Mbit/s"),
+    Column("connection_type", TEXT, SCRIPT, "an app sees the generation too", allowed=LINKS, label="connection"),
+    Column("access_technology", TEXT, NEVER, "finer technology, for ablations"),
+    Column("user_id", TEXT, None, "to split and to resample; never shown", label="user"),
     Column("measured_at", TIME, None, "UTC", label="time of the measurement"),
     Column("utc_offset_h", NUMBER, None, "local time minus UTC", -12, 14, label="offset from UTC", unit="h"),
     Column("simulated", FLAG, None, "drawn by a simulation"),
-    Column(
-        "rtt_ms",
-        NUMBER,
-        None,
-        "measured round-trip time, ms; infinite where the probe was lost",
-        low=0,
-        above=True,
-        infinite="where the probe was lost",
-        label="round-trip time",
-        unit="ms",
-    ),
-    Column(
-        "downlink_mbps",
-        NUMBER,
-        None,
-        "measured throughput, Mbit/s",
-        low=0,
-        above=True,
-        label="throughput",
-        unit="Mbit/s",
-    ),
-    Column(
-        "page_load_ms",
-        NUMBER,
-        None,
-        "measured load time of a page, ms",
-        low=0,
-        above=True,
-        label="page load time",
-        unit="ms",
-    ),
+    Column("rtt_ms", NUMBER, None, "measured", 0, above=True, infinite=LOST, label="round-trip time", unit="ms"),
+    Column("downlink_mbps", NUMBER, None, "measured", 0, above=True, label="throughput", unit="Mbit/s"),
+    Column("page_load_ms", NUMBER, None, "measured", 0, above=True, label="page load time", unit="ms"),
 )
 BY_NAME = {column.name: column for column in COLUMNS}
 
@@ -156,7 +78,7 @@ def context_columns(known_by: str, extra: Iterable[Column] = ()) -> list[str]:
 
     Examples
     --------
-    >>> context_columns("first_request")[:3]
+    >>> context_columns(FIRST)[:3]
     ['country', 'asn', 'isp']
     """
     if known_by not in LEVELS:
@@ -165,34 +87,6 @@ def context_columns(known_by: str, extra: Iterable[Column] = ()) -> list[str]:
         )
     known = LEVELS[: LEVELS.index(known_by) + 1]
     return [column.name for column in (*COLUMNS, *extra) if column.level in known]
-
-
-def known_context(frame: pd.DataFrame, known_by: str, extra: Iterable[Column] = ()) -> pd.DataFrame:
-    """What is known about each view by a level, before the view is served.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Canonical measurements, or a context already cut.
-    known_by : str
-        One of ``LEVELS``.
-    extra : iterable of Column
-        Further context that the card declares.
-
-    Returns
-    -------
-    DataFrame
-        Same rows and index; every column known by then, all-missing where the source has none. A browser script
-        sees "cellular" where an app sees 2g to 5g.
-    """
-    columns = {**BY_NAME, **{column.name: column for column in extra}}
-    known = {
-        name: frame[name] if name in frame else pd.Series(None, frame.index, dtype=columns[name].dtype)
-        for name in context_columns(known_by, extra)
-    }
-    if known_by == "client_js":
-        known["connection_type"] = blur_link(known["connection_type"])
-    return pd.DataFrame(known, index=frame.index)
 
 
 def blur_link(connection_type: pd.Series) -> pd.Series:
@@ -275,55 +169,21 @@ EXPECTED = (
     "connection_type",
 )
 NAVIGATION_HISTORY = (
-    Column("earlier_views", NUMBER, "first_request", "history: the user's views before", 0),
-    Column(
-        "here_before",
-        NUMBER,
-        "first_request",
-        "history: the user's earlier views of this page",
-        0,
-        label="earlier views of this page",
-    ),
-    Column(
-        "last_next",
-        CATEGORY,
-        "first_request",
-        "history: what the user opened the last time after this page",
-        label="page opened next last time",
-    ),
-    Column(
-        "usual_next",
-        CATEGORY,
-        "first_request",
-        "history: what the user opened most often after this page",
-        label="page usually opened next",
-    ),
-    Column(
-        "usual_share",
-        NUMBER,
-        "first_request",
-        "history: share of the earlier views of this page so followed",
-        0,
-        1,
-        label="share of the page usually opened next",
-    ),
+    Column("earlier_views", NUMBER, FIRST, "history: the user's views before", 0),
+    Column("here_before", NUMBER, FIRST, "history: of the user", 0, label="earlier views of this page"),
+    Column("last_next", CATEGORY, FIRST, "history: after this page", label="page opened next last time"),
+    Column("usual_next", CATEGORY, FIRST, "history: after this page", label="page usually opened next"),
+    Column("usual_share", NUMBER, FIRST, "history: of the views here", 0, 1, label="share of the usual next page"),
 )
 OF_THE_SESSION = ("view_id", "session_id", "position", "page", "viewed_at")
 SOURCE_COLUMNS = (
-    Column("user_id", TEXT, None, "who; used to split, to resample and for history, never shown", label="user"),
-    Column(
-        "session_id",
-        ANYTHING,
-        None,
-        "session, a number from 0 in order of their starts",
-        complete=True,
-        label="session",
-    ),
+    Column("user_id", TEXT, None, "to split, to resample and for history; never shown", label="user"),
+    Column("session_id", ANYTHING, None, "a number from 0, in order of their starts", complete=True, label="session"),
     Column("viewed_at", TIME, None, "UTC", complete=True, label="time of the view"),
     Column("position", NUMBER, None, "place within the session, from 0", complete=True, label="place in the session"),
     Column("page", CATEGORY, None, "what is viewed", complete=True),
     *CONTEXT,
-    Column("utc_offset_h", NUMBER, None, "local time minus UTC", -12, 14, label="offset from UTC", unit="h"),
+    BY_NAME["utc_offset_h"],
     Column("page_bytes", NUMBER, None, "size of the page viewed", 0, label="page size", unit="bytes"),
     BY_NAME["simulated"],
 )
@@ -383,13 +243,13 @@ def check_navigations(frame: pd.DataFrame, name: str, extra: Sequence[Column] = 
     return checked
 
 
-def known_navigation_context(frame: pd.DataFrame, known_by: str, extra: Iterable[Column] = ()) -> pd.DataFrame:
-    """What a policy sees of each view: its page and place in the session, context known by a level, and history.
+def known_context(frame: pd.DataFrame, known_by: str, extra: Iterable[Column] = ()) -> pd.DataFrame:
+    """What a policy sees of each view: the context that is known by a level.
 
     Parameters
     ----------
     frame : DataFrame
-        Canonical navigations, or a context already cut.
+        Canonical measurements or navigations (which have ``session_id`` and ``page``), or a context of either.
     known_by : str
         One of ``columns.LEVELS``.
     extra : iterable of Column
@@ -398,9 +258,10 @@ def known_navigation_context(frame: pd.DataFrame, known_by: str, extra: Iterable
     Returns
     -------
     DataFrame
-        Same rows and index; never ``user_id``, ``page_bytes`` or what comes later. Every column of ``EXPECTED``
-        known by then is there, all-missing where the source has none; others where the source has them. A browser
-        script sees "cellular" where an app sees 2g to 5g.
+        Same rows and index. Measurements: every column known by then, all-missing where the source has none.
+        Navigations: the view's own columns, context and history; the columns of ``EXPECTED`` known by then in any case,
+        others where the source has them; never ``user_id``, ``page_bytes`` or what comes later. A browser script sees
+        "cellular" where an app sees 2g to 5g.
 
     Raises
     ------
@@ -408,16 +269,22 @@ def known_navigation_context(frame: pd.DataFrame, known_by: str, extra: Iterable
         Where the level is not one of ``LEVELS``.
     """
     extra = tuple(extra)
-    known = {*context_columns(known_by, extra)} - set(NOT_OF_A_VIEW)
-    wanted = [column.name for column in (*CONTEXT, *extra) if column.name in known]
-    history = [column.name for column in NAVIGATION_HISTORY]
-    there = [name for name in (*OF_THE_SESSION, *wanted, *history) if name in frame]
-    context = frame[there]
-    absent = [name for name in wanted if name in EXPECTED and name not in frame]
-    context = context.assign(**{name: pd.Series(None, frame.index, dtype=BY_NAME[name].dtype) for name in absent})
-    if known_by == "client_js" and "connection_type" in frame:
-        context = context.assign(connection_type=blur_link(frame["connection_type"]))
-    return context[[name for name in (*OF_THE_SESSION, *wanted, *history) if name in context]]
+    dtypes = {column.name: column.dtype for column in (*COLUMNS, *extra)}
+    if {"session_id", "page"} <= set(frame.columns):
+        wanted = navigation_context_columns(known_by, extra)
+        history = [column.name for column in NAVIGATION_HISTORY]
+        names = [name for name in (*OF_THE_SESSION, *wanted, *history) if name in frame or name in EXPECTED]
+    else:
+        names = context_columns(known_by, extra)
+    known = {name: frame[name] if name in frame else pd.Series(None, frame.index, dtype=dtypes[name]) for name in names}
+    if known_by == SCRIPT and "connection_type" in frame:
+        known["connection_type"] = blur_link(frame["connection_type"])
+    context = pd.DataFrame(known, index=frame.index)
+    context.attrs = frame.attrs
+    return context
+
+
+known_navigation_context = known_context  # its former name for page views
 
 
 def navigation_context_columns(known_by: str, extra: Iterable[Column] = ()) -> list[str]:

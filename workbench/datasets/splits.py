@@ -18,16 +18,15 @@ FEWEST_CALIBRATION_USERS = 200
 FEWEST_USERS = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Split:
     """A table in four parts, and the card that came with it.
 
     ``train`` fits models and rules; ``calibration`` stops and calibrates the model (empty where it would hold under 200
     users: it then belongs to train, and out-of-fold predictions serve); ``validation`` picks the best rule, smoothing
     and limits; ``test`` is read once. ``masked_rows`` were left out of ``train`` and ``calibration``. ``cluster`` is
-    the
-    column of those who were split and are resampled: users, or sessions of navigations that know no users. ``links``
-    are a site's links between pages (``from_page, to_page``), where the source of navigations has them.
+    the column that is kept whole and resampled: users, or sessions of navigations that know no users. ``links`` are a
+    site's links between pages (``from_page, to_page``), where the source of navigations has them.
     """
 
     train: pd.DataFrame
@@ -43,14 +42,18 @@ class Split:
     masked_rows: int = 0
     links: pd.DataFrame | None = None
 
+    def __repr__(self) -> str:
+        rows = ", ".join(f"{name} {len(part):,}" for name, part in self.parts())
+        return f"Split({self.card.name}, {self.how}: {rows} views; seed {self.seed})"
+
     @property
     def people(self) -> str:
-        """What those are called who were split and are resampled: users, sessions, ...; views where nobody is known."""
-        return f"{_word(self.cluster)}s" if self.cluster in self.test else "views"
+        """What is split and resampled: "users", "sessions", ...; "views" where users are unknown."""
+        return people_of(self.test, self.cluster)[0]
 
     def count_people(self) -> int:
-        """How many of them all parts hold, each once; views where nobody is known."""
-        return len(np.unique(users_of(pd.concat([part for _, part in self.parts()]), self.cluster)))
+        """How many users (sessions, views) the parts hold together, each counted once."""
+        return people_of(pd.concat([part for _, part in self.parts()]), self.cluster)[1]
 
     def parts(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """Name and frame of each part, in the order of use."""
@@ -58,8 +61,33 @@ class Split:
             yield name, getattr(self, name)
 
 
+def people_of(frame: pd.DataFrame, cluster: str = "") -> tuple[str, int]:
+    """What the rows of a frame are grouped by ("users", "sessions", "views"), and how many of them there are.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    cluster : str
+        The column; default ``user_id``, else ``session_id``, where the frame has them. A frame without it has views.
+
+    Examples
+    --------
+    >>> people_of(pd.DataFrame({"session_id": [0, 0, 1]})), people_of(pd.DataFrame({"rtt_ms": [5.0]}))
+    (('sessions', 2), ('views', 1))
+    """
+    cluster = cluster or next((name for name in ("user_id", "session_id") if name in frame), "user_id")
+    return f"{_word(cluster)}s" if cluster in frame else "views", len(np.unique(users_of(frame, cluster)))
+
+
+def describe_size(split: Split) -> str:
+    """The size of a split's table: "12,000 views of 3,000 users", "165,474 views in 24,026 sessions", "500 views"."""
+    views = f"{sum(len(part) for _, part in split.parts()):,} views"
+    within = {"views": "", "sessions": f" in {split.count_people():,} sessions"}
+    return views + within.get(split.people, f" of {split.count_people():,} {split.people}")
+
+
 def users_of(frame: pd.DataFrame, cluster: str = "user_id") -> np.ndarray:
-    """Who each row belongs to, as codes (rows,): the user; the row itself where there is none or it is missing.
+    """Which user each row belongs to, as codes (rows,); a row without a user is one of its own.
 
     ``cluster`` may name another column, such as ``asn`` for claims about networks never seen.
     """
@@ -70,14 +98,19 @@ def users_of(frame: pd.DataFrame, cluster: str = "user_id") -> np.ndarray:
     return np.where(alone, codes.max(initial=-1) + np.cumsum(alone), codes)
 
 
+def shuffle_users(users: np.ndarray, seed: int) -> np.ndarray:
+    """The distinct users of some rows, in an order drawn by seed: whole users are drawn from its beginning."""
+    return np.random.default_rng(seed).permutation(np.unique(users))
+
+
 def split_by_user(
     frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = None, cluster: str = "user_id", history: bool = True
 ) -> Split:
     """Split 60 / 20 / 20 of the users by seed; no user is on two sides.
 
     Mask first, then history, then split. The held-out fifth is halved by user into ``calibration`` and
-    ``validation``. Measurements
-    without a user count as users of their own; where navigations know no users, their sessions are split.
+    ``validation``. Measurements without a user count as users of their own; where navigations know no users, their
+    sessions are split.
 
     Parameters
     ----------
@@ -105,12 +138,12 @@ def split_by_user(
     cluster = _who(frame, card, cluster)
     frame, hidden = _prepare(frame, card, mask, history)
     users = users_of(frame, cluster)
-    order = np.random.default_rng(seed).permutation(np.unique(users))
+    order = shuffle_users(users, seed)
     n = len(order)
     if n < FEWEST_USERS:
         raise WorkbenchError(
             f"{card.name}: a split by {_word(cluster)} needs at least {FEWEST_USERS} {_word(cluster)}s; got {n}. Take "
-            "more rows, or map the column that tells people apart to user_id."
+            "more rows, or name the column of users under columns, as user_id."
         )
     ends = np.round(np.array([TRAIN_SHARE, TRAIN_SHARE + VALIDATION_SHARE / 2, TRAIN_SHARE + VALIDATION_SHARE]) * n)
     train, calibration, validation, test = np.split(order, ends.astype(int))
@@ -137,8 +170,8 @@ def split_by_time(frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = Non
 
     Mask first, then history, then split. Sessions of navigations are never cut: 60 / 20 / 20 are shares of sessions, in
     the order of their starts (of the frame, where there are no times). The held-out fifth is halved by user (by
-    session where
-    there are none) into ``calibration`` and ``validation``; a user of ``test`` may have been seen before, as in life.
+    session where there are none) into ``calibration`` and ``validation``; a user of ``test`` may have been seen before,
+    as in life.
 
     Parameters
     ----------
@@ -166,8 +199,8 @@ def split_by_time(frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = Non
     cluster = _who(frame, card, "user_id")
     frame, hidden = _prepare(frame, card, mask, history)
     users = users_of(frame, cluster)
-    between = np.unique(users[~early & ~late])
-    half = np.random.default_rng(seed).permutation(between)[: len(between) // 2]
+    between = shuffle_users(users[~early & ~late], seed)
+    half = between[: len(between) // 2]
     calibrates = ~early & ~late & np.isin(users, half)
     joins = len(half) < FEWEST_CALIBRATION_USERS
     return Split(
@@ -232,8 +265,9 @@ def card_of(frame: pd.DataFrame) -> Card:
     card = frame.attrs.get("card")
     if not isinstance(card, Card):
         raise WorkbenchError(
-            "expected a frame from wb.load(), which carries its card; got a frame without one. Pass your DataFrame "
-            "through wb.measurements(df) or wb.navigations(df)."
+            "expected a frame from wb.load(), which carries its card; got a frame without one. Pass your own through "
+            "wb.measurements(df) or wb.navigations(df); if merge or concat lost the card, through "
+            "wb.measurements(df, like=views) or wb.navigations(df, like=views)."
         )
     return card
 
@@ -267,7 +301,7 @@ def sample_users(frame: pd.DataFrame, rows: int, seed: int = 0) -> pd.DataFrame:
     check_whole("rows", rows, at_least=1)
     check_whole("seed", seed, at_least=0)
     users = users_of(frame, "user_id" if "user_id" in frame or "session_id" not in frame else "session_id")
-    order = np.random.default_rng(seed).permutation(users.max() + 1)
+    order = shuffle_users(users, seed)
     total = np.cumsum(np.bincount(users)[order])
     drawn = order[: max(1, int(np.searchsorted(total, rows, side="right")))]
     return frame[np.isin(users, drawn)]
@@ -285,8 +319,3 @@ def check_page_views(card: Card) -> None:
         raise WorkbenchError(
             f"{card.name}: prefetching is decided on page views (kind navigations); this data holds {card.kind}."
         )
-
-
-def describe_size(split: Split) -> str:
-    """TEMP."""
-    return f"{split.count_people():,} {split.people}"

@@ -22,7 +22,7 @@ from workbench.explanation.base import as_html, beyond_noise, listed, may_be_mis
 
 # Half of the variance of the ranks is shared from here on: 0.7 squared is 0.49.
 CORRELATED = 0.7
-VIEWS_COMPARED = 20_000
+VIEWS_COMPARED = 4_000  # of navigations about 20 rows each
 FEWEST_ROWS = 50  # in which both features have a value; from fewer, nothing is said about a pair
 ALL, ALL_BUT_ONE = "all of them", "all but one"
 NO_EFFECT = dict.fromkeys(EFFECT)
@@ -170,7 +170,7 @@ def redundancy(
     bench = Bench.of(split, model, scenario)
     train = split.train if len(split.train) <= VIEWS_COMPARED else sample_users(split.train, VIEWS_COMPARED, seed)
     train.attrs["card"] = split.card
-    groups = group_features(bench.here.decision.explained(model, train, bench.here.scenario), alike)
+    groups = group_features(bench.here.decision.explained(model, train, bench.here.scenario, all_rows=True), alike)
     tasks = [task for place, members in enumerate(groups.groups) for task in _tasks(place, members, groups, bench)]
     rows = []
     for task in with_bar(tasks, "retraining"):

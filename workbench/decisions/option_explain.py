@@ -48,7 +48,13 @@ EXAMPLE = (
 
 
 def explained(
-    decision: Any, model: Any, frame: pd.DataFrame, scenario: Any, *, quantity: str | None = None
+    decision: Any,
+    model: Any,
+    frame: pd.DataFrame,
+    scenario: Any,
+    *,
+    quantity: str | None = None,
+    all_rows: bool = False,
 ) -> Explained:
     """Every view, asked how likely the network is too slow for the most demanding option.
 
@@ -65,6 +71,8 @@ def explained(
     quantity : str, optional
         Measured quantity asked about. Default throughput where the model knows it and some throughput is enough, else
         another that the model knows.
+    all_rows : bool
+        Every view is a row, whether or not all are asked for.
 
     Returns
     -------

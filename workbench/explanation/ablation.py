@@ -16,9 +16,12 @@ from workbench.decisions.decision import Unit
 from workbench.errors import WorkbenchError, check_whole, did_you_mean
 from workbench.evidence.bootstrap import cluster_interval
 from workbench.explanation.base import Applied, apply_model, as_html, beyond_noise, listed, may_be_missing, net_of
+from workbench.features.page_features import HISTORY, SECOND
 from workbench.models.boosting import check_trained_on
 
 EFFECT = ("net", "net_low", "net_high", "trees_saved", "kilobytes_saved")
+# What readers call groups of features that ``without=`` can leave out; others are columns.
+GROUPS = {HISTORY: "user history", SECOND: "the page before"}
 NOT_FINAL = (
     "Measured on validation: where the columns were picked there too, this flatters them. Only test can say what they "
     "are worth, and it is read once."
@@ -68,11 +71,8 @@ class Ablation:
         """The effect on net and on the model's size, and what may not be concluded."""
         saved = self.effect["kilobytes_saved"]
         size = f"{abs(saved):,.0f} kB {'smaller' if saved >= 0 else 'larger'}"
-        return (
-            f"Retrained without {listed(self.columns)}: {self.unit.span(net_of(self.effect))} {self.unit.per_view}; the "
-            f"model is {size}.",
-            NOT_FINAL,
-        )
+        net = f"{self.unit.span(net_of(self.effect))} {self.unit.per_view}"
+        return f"Retrained without {listed(self.columns)}: {net}; the model is {size}.", NOT_FINAL
 
     def to_frame(self) -> pd.DataFrame:
         """One row."""
@@ -190,4 +190,4 @@ class Bench:
 
 def removable(model: Any, card: Card) -> dict[str, str]:
     """What a model can be trained without: the feature that a reader knows, and what ``without=`` calls it."""
-    return {label(name, card): name for name in model.removable()}
+    return {GROUPS.get(name) or label(name, card): name for name in model.removable()}

@@ -10,6 +10,7 @@ import pandas as pd
 
 from workbench.datasets.cards import Card
 from workbench.decisions.decision import Unit
+from workbench.explanation.ablation import removable
 from workbench.explanation.base import (
     Applied,
     apply_model,
@@ -58,6 +59,8 @@ class Importance:
     people : str
         What those are called who were resampled.
     card : Card
+    removable : tuple of str
+        Features without which the model can be trained.
     """
 
     table: pd.DataFrame
@@ -69,11 +72,21 @@ class Importance:
     unit: Unit
     people: str
     card: Card = field(repr=False)
+    removable: tuple[str, ...] = ()
 
     @property
     def needed(self) -> tuple[str, ...]:
         """Features whose permutation costs net beyond noise (:func:`beyond_noise`), costliest first."""
         return tuple(_costly(self)["feature"])
+
+    @property
+    def weak(self) -> tuple[str, ...]:
+        """Features that could be left out, and whose permutation has no detectable cost: for ``wb.ablation``.
+
+        A feature that is made of two columns ("device and hour") needs both.
+        """
+        parts = {part for feature in self.needed for part in (feature, *feature.split(" and "))}
+        return tuple(name for name in self.removable if name not in parts)
 
     @property
     def finding(self) -> str:
@@ -170,6 +183,7 @@ def importance(model: Any, frame: pd.DataFrame, *, scenario: Any = None, seed: i
         unit=applied.unit,
         people=applied.people,
         card=card,
+        removable=tuple(removable(applied.model, card)),
     )
 
 

@@ -82,7 +82,7 @@ GROUPED, CROSSED = " by ", " x "  # in the names of features that are counted ap
 # --------------------------------------------------------------------------------------------- SHAP values
 
 
-def explained(model: Any, frame: pd.DataFrame) -> Explained:
+def explained(model: Any, frame: pd.DataFrame, *, all_rows: bool = False) -> Explained:
     """The page that the model ranks first in each view, and why; views without candidates are left out.
 
     Parameters
@@ -90,6 +90,8 @@ def explained(model: Any, frame: pd.DataFrame) -> Explained:
     model : NextPage, or a policy that holds one
     frame : DataFrame
         Canonical navigations, whole sessions.
+    all_rows : bool
+        Whether every candidate is a row, and not only the one that is ranked first.
 
     Returns
     -------
@@ -101,9 +103,10 @@ def explained(model: Any, frame: pd.DataFrame) -> Explained:
     parts, views = [np.empty((0, len(source.names_)), np.float32)], [np.empty(0, np.int64)]
     for start, part in session_batches(context, VIEWS_A_BATCH):
         pairs = source.describe(part)
-        first = _first_choice(pairs.row, source.booster_.inplace_predict(pairs.matrix, predict_type="margin"))
-        parts.append(pairs.matrix[first])
-        views.append(pairs.row[first] + start)
+        margin = source.booster_.inplace_predict(pairs.matrix, predict_type="margin")
+        rows = np.arange(len(margin)) if all_rows else _first_choice(pairs.row, margin)
+        parts.append(pairs.matrix[rows])
+        views.append(pairs.row[rows] + start)
     matrix, view = np.vstack(parts), np.concatenate(views)
     sources = tuple(source_of(name, card) for name in source.names_)
     shown = _shown(dict.fromkeys(sources), source.names_, matrix, context.iloc[view], card)

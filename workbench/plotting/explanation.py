@@ -343,7 +343,7 @@ def importance(result: Any, *, most: int = 12, ax: Axes | None = None) -> Axes:
     left.set_xlabel("mean size of\nSHAP values")
     right.set_xlabel("net lost when permuted\n" + textwrap.fill(f"({result.unit.per_view})", 16))
     lines = [
-        *textwrap.wrap(f"SHAP values: {result.question}; {_count(result, result.rows, result.users)}", NOTE_WIDTH - 12),
+        *textwrap.wrap(f"SHAP values: {result.question}, {_count(result, result.rows, result.users)}", NOTE_WIDTH),
         f"net: {_count(result, result.replayed, result.replayed_users)}; lines: 95 % intervals; exploratory",
     ]
     words = below.text(0.5, 1, "\n".join(lines), ha="center", va="top", color=MUTED, fontsize=10, linespacing=1.3)

@@ -102,7 +102,7 @@ def _set_limits(ax: Axes, result: Comparison, shown: list[PolicyResult]) -> list
     right = min(1.06 * longest, max(FURTHER * ends, LEAST_PART * longest)) or 1.0
     gains = points[points[:, 0] <= right, 1]
     span = np.ptp(gains) or 1.0
-    ax.set(xlim=(-0.02 * right, right), ylim=(gains.min() - 0.06 * span, gains.max() + 0.1 * span))
+    ax.set(xlim=(-0.02 * right, right), ylim=(gains.min() - 0.06 * span, gains.max() + 0.15 * span))
     references = [policy for policy in shown if policy.kind in ("reference", "oracle")]
     return [policy for policy in references if not ax.viewLim.contains(*places[policy.name])]
 

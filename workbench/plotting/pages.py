@@ -33,8 +33,9 @@ ENDS, OTHERS = -1, -2  # beside the codes of pages
 NAMES = {ENDS: "session ends", OTHERS: "other pages"}
 FROM_PAGES, TO_PAGES = 8, 8
 SHADES = LinearSegmentedColormap.from_list("shades", ["#f6f8fa", BLUE])
+LEAST_SHARE = 0.005  # that is written into a cell
 NAME_WIDTH = 22  # characters
-COLUMN_WIDTH = 12  # characters
+COLUMN_WIDTH = 14  # characters
 TITLE_LINE = 0.4  # of the height of a page fetched
 ROWS = {"rule": "best rule", "model": "model"}
 
@@ -72,7 +73,8 @@ def main_flows(views: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     steps = _steps(views)
     shares = steps.div(steps.sum(axis=1), axis=0)
     ax = axes_or_new(ax, 2.4 + 0.42 * len(steps))
-    sns.heatmap(100 * shares, annot=True, fmt=".0f", cmap=SHADES, vmin=0, cbar=False, linewidths=1, ax=ax)
+    words = shares.map(lambda share: f"{100 * share:.0f}" if share >= LEAST_SHARE else "")
+    sns.heatmap(shares, annot=words, fmt="", cmap=SHADES, vmin=0, cbar=False, linewidths=1, ax=ax)
     rows = [f"{names[code]} ({100 * size:.0f} %)" for code, size in steps.sum(axis=1).items()]
     ax.set_yticks(ax.get_yticks(), rows, rotation=0, color=INK, fontsize=10)
     ax.set_xticks(ax.get_xticks(), [names[code] for code in steps], rotation=35, ha="right", fontsize=10)

@@ -234,3 +234,36 @@ def test_what_was_assumed_low_is_assumed_low(mirror):
     views = wb.load("mobile_bandwidth", rows=500)
     low = IMAGES.prepare(views, changes(views)["rtt_ms 50"])
     assert low.card.assume["rtt_ms"] == (50, 50, 200)
+
+
+# Whose results are shown apart
+
+
+def levels(views, slow=None):
+    """How many views each level of a dimension has."""
+    load = np.zeros((len(views), 1)) if slow is None else slow[:, None].astype(float)
+    here = Situations(views, views, np.arange(len(views)), "users", None, "first_request", {"load_ms": load})
+    return {title: found.value_counts().to_dict() for title, found in IMAGES.segments(here, SCENARIO).items()}
+
+
+def test_the_network_is_the_provider_else_the_number():
+    views = pd.DataFrame({"asn": ["1"] * 3 + ["2"] * 3, "isp": ["Telia"] * 4 + ["Orange"] * 2})
+    assert levels(views)["network"] == {"Telia": 4, "Orange": 2}
+    assert levels(views.assign(isp=None))["network"] == {"1": 3, "2": 3}
+    assert "network" not in levels(views[["isp"]].assign(isp=None))
+
+
+def test_measured_remembered_slow_and_hours():
+    views = pd.DataFrame(
+        {
+            "effective_type": ["4g"] * 150 + [None] * 250,
+            "last_age_s": [np.nan] * 300 + [60.0] * 100,
+            "local_hour": np.repeat([23.0, 0.0, 5.0, 6.0, 17.0], 80),
+        }
+    )
+    assert levels(views, slow=np.arange(400) < 80) == {
+        "NetInfo": {"measured": 150, "not measured": 250},
+        "history": {"measured before": 100, "never before": 300},
+        "speed": {"slowest fifth": 80, "all others": 320},
+        "local hour": {"00-05 h": 160, "06-11 h": 80, "12-17 h": 80, "18-23 h": 80},
+    }

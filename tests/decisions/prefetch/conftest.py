@@ -4,6 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import workbench as wb
+from workbench.decisions.decision import call_policy
+
 
 @pytest.fixture(scope="session")
 def sessions():
@@ -47,3 +50,36 @@ def played():
 def told():
     """Columns of an answer as a list of tuples."""
     return lambda answer, *columns: list(answer[list(columns)].astype({"page": str}).itertuples(index=False, name=None))
+
+
+@pytest.fixture(scope="session")
+def little(studied):
+    """Small and quick, for tests of behaviour rather than of evidence."""
+    return studied("synthetic_navigations", rows=4000)
+
+
+@pytest.fixture(scope="session")
+def ring(once):
+    """Own data without users, times and context: pages that follow one another in a ring, and some strays."""
+
+    def make():
+        rng = np.random.default_rng(3)
+        session = np.repeat(np.arange(400), rng.integers(2, 9, 400))
+        step = np.where(rng.random(len(session)) < 0.8, 1, rng.integers(2, 6, len(session)))
+        page = (np.cumsum(step) % 7).astype(str)
+        return wb.study(wb.navigations(pd.DataFrame({"session_id": session, "page": page}), name="a ring"))
+
+    return once("a ring", make)
+
+
+@pytest.fixture(scope="session")
+def replayed():
+    """A policy asked about whole sessions as a function of its own, and its answer replayed."""
+
+    def replay(policy, part, result):
+        decision, scenario = result.decision, result.scenario
+        here = decision.situations(part, result.split.card, result.split.cluster, result.known_by, scenario)
+        answer = decision.ask(lambda context: call_policy(policy, context, scenario), here, scenario)
+        return decision.outcomes(answer, here, scenario)
+
+    return replay

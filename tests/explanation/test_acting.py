@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from workbench.explanation.acting import act_on
 
 import workbench as wb
 from workbench.datasets.schema import has_signal, known_context
-from workbench.explanation.acting import act_on
 from workbench.studies import image_stage, prefetch_stage
 
 

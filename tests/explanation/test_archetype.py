@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from workbench.explanation.archetype import common_view
 
 import workbench as wb
 from workbench.explanation import common_context
-from workbench.explanation.archetype import common_view
 
 
 def trained(views):

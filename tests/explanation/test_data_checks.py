@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from workbench.explanation.data_checks import ALL, ALL_BUT_SOME, drift, redundancy
 
 import workbench as wb
-from workbench.explanation.data_checks import ALL, ALL_BUT_SOME, drift, redundancy
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,10 @@
 
 import pandas as pd
 import pytest
+from workbench.explanation.data_checks import Drift
 
 from workbench.datasets.cards import Card
 from workbench.evidence.bootstrap import Interval
-from workbench.explanation.data_checks import Drift
 
 
 def told(estimate, low, high, **changes):

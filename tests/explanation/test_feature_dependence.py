@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from workbench.explanation.feature_dependence import dependence
 
 import workbench as wb
-from workbench.explanation.feature_dependence import dependence
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from workbench.explanation.feature_groups import group_features, reader_numbers, representative
 
 import workbench as wb
-from workbench.explanation.feature_groups import group_features, reader_numbers, representative
 
 
 @pytest.fixture(scope="module")

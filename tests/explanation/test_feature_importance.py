@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import xgboost
-
-import workbench as wb
-from workbench.explanation import feature_importance
 from workbench.explanation.acting import act_on
 from workbench.explanation.feature_importance import THE_QUESTION, Importance, importance
 from workbench.explanation.importance_words import SHARED, beyond_noise
 from workbench.explanation.permuted_net import Lost, net_lost
+
+import workbench as wb
+from workbench.explanation import feature_importance
 from workbench.studies.comparison import NET_HITS, POINTS
 
 ROWS = 15_000

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import shap
-
 from workbench.explanation.feature_pairs import groups_of, levels_of, strongest_interaction
 from workbench.explanation.shap_by_feature import THE_QUESTION
 

@@ -1,7 +1,6 @@
 """Sentences on what policies fetch, each worked out by hand."""
 
 import pytest
-
 from workbench.explanation.inspect_fetching import Fetching, Telling
 
 OURS = Fetching("model", ("/a",), {"/a": 0.4, "/b": 0.1, "/rare": 0.05})

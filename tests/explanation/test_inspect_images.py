@@ -1,11 +1,11 @@
 """One decision about images: the model's own chances, and why rules send something else."""
 
 import pytest
+from workbench.explanation.inspect_images import ImageInspection
 
 import workbench as wb
 from workbench.decisions.images.rules import ChancePolicy
 from workbench.explanation import common_context
-from workbench.explanation.inspect_images import ImageInspection
 
 
 @pytest.fixture(scope="module")

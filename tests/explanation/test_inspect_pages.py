@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from workbench.explanation.inspect_pages import PageInspection
+from workbench.explanation.inspecting import change_context
 
 import workbench as wb
 from workbench.decisions.prefetch.rules import Markov
-from workbench.explanation.inspect_pages import PageInspection
-from workbench.explanation.inspecting import change_context
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import shap
-
-from workbench.decisions.decision import needs
 from workbench.explanation.inspect_parts import as_plain, lacks, largest_levels, listed, readable, said, strongest
 from workbench.explanation.shap_by_feature import THE_QUESTION
+
+from workbench.decisions.decision import needs
 
 
 def test_values_become_plain():

@@ -5,8 +5,6 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-
-import workbench as wb
 from workbench.explanation.inspecting import (
     change_context,
     describe_fields,
@@ -14,6 +12,8 @@ from workbench.explanation.inspecting import (
     inspection_of,
     inspector_data,
 )
+
+import workbench as wb
 
 
 def of_images():

@@ -5,17 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from workbench.explanation.acting import act_on
+from workbench.explanation.model_vs_rule import NEARLY_EVERYWHERE, NOWHERE, disagreement
+from workbench.explanation.parting_conditions import Among, Between, belongs
+from workbench.explanation.parting_rule import FETCH_NOTHING, FETCH_USUAL, ImageTreeRule, PageTreeRule
+from workbench.explanation.parting_views import SAME, pages_in_words, side_by_side
 
 import workbench as wb
 from workbench.datasets.columns import LEVELS
 from workbench.datasets.splits import users_of
 from workbench.decisions.images.rules import NETWORK_KEYS, ChancePolicy, Lookup, OneOption
 from workbench.decisions.prefetch.rules import Never, PrefetchPolicy
-from workbench.explanation.acting import act_on
-from workbench.explanation.model_vs_rule import NEARLY_EVERYWHERE, NOWHERE, disagreement
-from workbench.explanation.parting_conditions import Among, Between, belongs
-from workbench.explanation.parting_rule import FETCH_NOTHING, FETCH_USUAL, ImageTreeRule, PageTreeRule
-from workbench.explanation.parting_views import SAME, pages_in_words, side_by_side
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-
 from workbench.explanation.parting_conditions import Among, Between, belongs, in_words, simplify
 
 

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-
-from workbench.explanation import parting_tree
 from workbench.explanation.parting_conditions import Among, belongs, in_words
 from workbench.explanation.parting_leaves import find_leaves
 from workbench.explanation.parting_views import SAME, Parting
+
+from workbench.explanation import parting_tree
 from workbench.studies.comparison import POINTS
 
 ROWS = 2000

@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
-
-from workbench.explanation import parting_tables
 from workbench.explanation.parting_tables import DIRECTIONS, OTHERWISE, directions_of, separating_features
 from workbench.explanation.parting_views import ONLY_MODEL, SAME
+
+from workbench.explanation import parting_tables
 
 
 def planted(way, users):

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-
 from workbench.explanation.parting_conditions import belongs, in_words
 from workbench.explanation.parting_splits import grow_splits
 from workbench.explanation.parting_tree import grow_leaves

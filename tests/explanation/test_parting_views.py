@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-
 from workbench.explanation.parting_views import NOTHING, pages_in_words
 
 

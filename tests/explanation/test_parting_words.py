@@ -4,11 +4,11 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-
-from workbench.evidence.bootstrap import Interval
 from workbench.explanation.parting_tables import OTHERWISE
 from workbench.explanation.parting_views import SAME
 from workbench.explanation.parting_words import finding_of, separating_sentences
+
+from workbench.evidence.bootstrap import Interval
 
 WAY, OTHER_WAY = "the model sends smaller images", "the model sends larger images"
 

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
-
 from workbench.explanation.periods import Scores, auc_intervals, column_in_words, period_context, score_periods
 
 

@@ -5,10 +5,10 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
+from workbench.explanation.planted_truth import LAW, _known, _shapley, true_log_odds, true_next_log_odds, true_push
 
 from workbench.datasets.cards import Card
 from workbench.datasets.synthetic_network import true_chance_worse
-from workbench.explanation.planted_truth import LAW, _known, _shapley, true_log_odds, true_next_log_odds, true_push
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
-
-import workbench as wb
 from workbench.explanation.acting import act_on
 from workbench.explanation.feature_dependence import dependence
 from workbench.explanation.feature_importance import importance
 from workbench.explanation.inspect_images import ImageInspection
 from workbench.explanation.questions import LateQuestion, late_question
 from workbench.explanation.single_rows import look_at_rows
+
+import workbench as wb
 
 LARGE, MEDIUM, SMALL = (wb.ImageScenario().view_bytes[size] for size in (-1, 1, 0))
 

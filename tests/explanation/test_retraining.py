@@ -1,10 +1,10 @@
 """A model trained again without some of its columns, beside itself."""
 
 import pytest
-
-import workbench as wb
 from workbench.explanation.acting import act_on
 from workbench.explanation.retraining import effect_columns, prepare_retraining, removable
+
+import workbench as wb
 
 
 @pytest.fixture(scope="module")

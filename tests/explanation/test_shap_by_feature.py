@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import xgboost
+from workbench.explanation.questions import late_question
+from workbench.explanation.shap_by_feature import THE_QUESTION
 
 import workbench as wb
 from workbench.explanation import shap_by_feature, shap_exact
-from workbench.explanation.questions import late_question
-from workbench.explanation.shap_by_feature import THE_QUESTION
 
 
 @pytest.fixture(scope="module")

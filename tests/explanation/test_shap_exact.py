@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import xgboost
+from workbench.explanation.shap_exact import check_sum, exact_shap, slices, unite, with_bar
 
 from workbench.explanation import shap_exact
-from workbench.explanation.shap_exact import check_sum, exact_shap, slices, unite, with_bar
 from workbench.features.encoding import distinct_rows
 
 SOURCES = ("a", "b", "a", "c")

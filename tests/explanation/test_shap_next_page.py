@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import xgboost
+from workbench.explanation.shap_next_page import HABITS, PAGE_BEFORE, PAGE_NOW, QUESTION, explain_next_page, source_of
+from workbench.studies.wording import finding_from_shap
 
 import workbench as wb
 from workbench.datasets.splits import sample_users
 from workbench.explanation import shap_exact, shap_next_page
-from workbench.explanation.shap_next_page import HABITS, PAGE_BEFORE, PAGE_NOW, QUESTION, explain_next_page, source_of
-from workbench.studies.wording import finding_from_shap
 
 
 @pytest.fixture(scope="module")

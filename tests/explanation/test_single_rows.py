@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-
-import workbench as wb
 from workbench.explanation.acting import act_on
 from workbench.explanation.questions import late_question
 from workbench.explanation.single_rows import log_losses, look_at_rows
+
+import workbench as wb
 
 
 @pytest.fixture(scope="module")

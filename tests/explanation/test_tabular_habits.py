@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from workbench.explanation.retraining import removable
+from workbench.explanation.tabular_habits import REDUNDANT, ROWS, SHIFTED, USED_UP, WEAK, try_habits
 
 import workbench as wb
 from workbench.explanation import tabular_habits
-from workbench.explanation.retraining import removable
-from workbench.explanation.tabular_habits import REDUNDANT, ROWS, SHIFTED, USED_UP, WEAK, try_habits
 from workbench.studies.comparison import POINTS
 
 

@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import squareform
+from workbench.explanation.data_checks import ALL, ALL_BUT_SOME, Drift, Redundancy
+from workbench.explanation.feature_groups import Groups
+from workbench.explanation.tabular_habits import REDUNDANT, ROWS, SHIFTED, USED_UP, WEAK, Habits
 
 from workbench import plotting
 from workbench.datasets.cards import Card
 from workbench.evidence.bootstrap import Interval
-from workbench.explanation.data_checks import ALL, ALL_BUT_SOME, Drift, Redundancy
-from workbench.explanation.feature_groups import Groups
-from workbench.explanation.tabular_habits import REDUNDANT, ROWS, SHIFTED, USED_UP, WEAK, Habits
 from workbench.studies.comparison import NET_HITS, POINTS
 
 CARD = Card("world", simulated=True)

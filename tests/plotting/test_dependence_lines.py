@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.collections import LineCollection
+from workbench.explanation.feature_dependence import Dependence
 
 from workbench import plotting
 from workbench.datasets.cards import Card
-from workbench.explanation.feature_dependence import Dependence
 
 LEVELS = ["0 to 5", "6 to 16", "17 to 23", "other", "unknown"]
 

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from workbench.explanation.feature_importance import Importance
+from workbench.explanation.shap_by_feature import THE_QUESTION
 
 from workbench import plotting
 from workbench.datasets.cards import Card
 from workbench.errors import WorkbenchError
-from workbench.explanation.feature_importance import Importance
-from workbench.explanation.shap_by_feature import THE_QUESTION
 from workbench.plotting.style import BLUE, GREY, VERMILLION
 from workbench.studies.comparison import NET_HITS, POINTS
 

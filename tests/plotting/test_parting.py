@@ -5,11 +5,11 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import pytest
 from matplotlib.figure import Figure
+from workbench.explanation.model_vs_rule import disagreement as find_disagreement
+from workbench.explanation.parting_conditions import Among, Between
 
 from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import Interval
-from workbench.explanation.model_vs_rule import disagreement as find_disagreement
-from workbench.explanation.parting_conditions import Among, Between
 from workbench.plotting import alt_text
 from workbench.plotting.model_checks import disagreement, separating
 from workbench.plotting.style import BLUE, GREY, VERMILLION

@@ -16,7 +16,7 @@ import pandas as pd
 import workbench as wb
 from workbench.datasets.readers import links_of
 from workbench.datasets.splits import card_of
-from workbench.decisions.prefetch.ranking import judge_ranking
+from workbench.decisions.prefetch.answers import judge_ranking
 from workbench.features.candidates import as_answer, follower_pairs
 from workbench.features.pages import PageCounts, backoff_chances, session_numbers
 

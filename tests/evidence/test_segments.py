@@ -17,10 +17,10 @@ def segments(views: pd.DataFrame, difference=None, users=None, *, added_wait_ms=
     """Of measurements, where ``slow`` views load slowest."""
     n = len(views)
     load = np.zeros((n, 1)) if slow is None else slow[:, None].astype(float)
-    return of(IMAGES, views, difference, users, added_wait_ms, {"load_ms": load}, **others)
+    return of(IMAGES, views, difference, users, added_wait_ms=added_wait_ms, given={"load_ms": load}, **others)
 
 
-def of(decision, views, difference, users, added_wait_ms, given, **others):
+def of(decision, views, difference, users, *, added_wait_ms=None, given=None, **others):
     n = len(views)
     users = np.arange(n) if users is None else users
     here = Situations(views, views, users, "users", None, "first_request", given)
@@ -162,7 +162,7 @@ def test_no_verdict_word():
 
 def page_segments(views: pd.DataFrame, difference=None, users=None) -> pd.DataFrame:
     views = pd.DataFrame({"page": "home", "position": 0}, index=views.index).assign(**views)
-    return of(PREFETCH, views, difference, users, None, {})
+    return of(PREFETCH, views, difference, users)
 
 
 def test_rare_pages_are_merged():

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from workbench.datasets import add_navigation_history, navigations
 from workbench.datasets.columns import Column
 from workbench.datasets.splits import split_by_time
-from workbench.decisions.prefetch.ranking import judge_ranking, pair_chances
+from workbench.decisions.prefetch.answers import judge_ranking, pair_chances
 from workbench.errors import WorkbenchError
 from workbench.evidence.calibration import measure_calibration
 from workbench.features.candidates import as_answer, follower_pairs

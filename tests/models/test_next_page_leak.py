@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from workbench.datasets import navigations
-from workbench.decisions.prefetch.ranking import pair_chances
+from workbench.decisions.prefetch.answers import pair_chances
 from workbench.evidence.calibration import Calibration, measure_calibration
 from workbench.features.page_features import fit_layout
 from workbench.models import NextPage

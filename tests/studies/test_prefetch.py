@@ -10,10 +10,10 @@ import pytest
 
 import workbench as wb
 from workbench.decisions.decision import call_policy
+from workbench.decisions.prefetch.answers import PAGES_ASKED
 from workbench.decisions.prefetch.decision import DECISION as PREFETCH
 from workbench.decisions.prefetch.decision import HOVER, UNUSED_A_VIEW
 from workbench.decisions.prefetch.markov import Markov
-from workbench.decisions.prefetch.ranking import PAGES_ASKED
 from workbench.decisions.prefetch.replay import replay_prefetch
 from workbench.decisions.prefetch.rules import GuessJs, Never, PrefetchPolicy, Quicklink
 from workbench.studies.report import first_screen
@@ -421,7 +421,7 @@ def test_page_views_cannot_decide_images(little):
 
 def test_a_split_of_measurements_is_refused(little):
     split = wb.split_by_user(wb.load("synthetic_measurements", rows=2000))
-    with pytest.raises(wb.WorkbenchError, match="takes? .*trained|trained on other rows"):
+    with pytest.raises(wb.WorkbenchError, match=r"takes? .*trained|trained on other rows"):
         wb.compare(split, little.model)
 
 

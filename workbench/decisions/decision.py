@@ -20,6 +20,7 @@ from workbench.datasets.history import Mask
 from workbench.datasets.schema import BY_NAME, LEVELS, context_columns
 from workbench.datasets.splits import Split
 from workbench.errors import WorkbenchError
+from workbench.evidence.bootstrap import Interval
 
 PERFECT_KNOWLEDGE = "perfect knowledge"
 MORE_SEEDS = 2
@@ -119,25 +120,6 @@ def missing_columns(policy: Policy, context: pd.DataFrame, known_by: str) -> str
 # -------------------------------------------------------------------------------- what a study fixes and looks at
 
 
-class Spread(Protocol):
-    """An estimate with its 95 % interval."""
-
-    @property
-    def estimate(self) -> float:
-        """The estimate."""
-        ...
-
-    @property
-    def low(self) -> float:
-        """Lower end."""
-        ...
-
-    @property
-    def high(self) -> float:
-        """Upper end."""
-        ...
-
-
 @dataclass(frozen=True)
 class Unit:
     """How a net is shown to readers: its name, its size beside the net of ``outcomes``, and its decimals."""
@@ -155,7 +137,7 @@ class Unit:
         """A difference of nets: ``+0.5``."""
         return f"{self.factor * net:+.{self.digits}f}"
 
-    def span(self, interval: Spread) -> str:
+    def span(self, interval: Interval) -> str:
         """A difference and its interval: ``+0.2 (-0.4 to +0.8)``."""
         return f"{self.signed(interval.estimate)} ({self.signed(interval.low)} to {self.signed(interval.high)})"
 
@@ -381,46 +363,13 @@ class Grid:
     panels: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
 
 
-# ---------------------------------------------------------------------------------------------- results, as read
-
-
-class PolicyFound(Protocol):
-    """What a report may read of one policy of a comparison."""
-
-    name: str
-    kind: str
-    figures: Any
-    outcomes: pd.DataFrame | None
-    expected: Any
-    frontier: pd.DataFrame | None
-    kilobytes: float
-
-
-class Found(Protocol):
-    """What a decision's report may read of a comparison."""
-
-    split: Split
-    model: Any
-    scenario: Any
-    known_by: str
-    results: tuple[Any, ...]
-    detail: Any
-    difference: Any
-    headroom: float
-    margin: float
-    safety: Any
-    calibration: Any
-    reliability: pd.DataFrame
-    people: str
-    test_users: int
-
-    def of(self, policy: Policy | str) -> Any:
-        """The result of a policy."""
-        ...
+# -------------------------------------------------------------------------------------------------- the report
 
 
 class Report(Protocol):
     """The rows and sentences that are a decision's own; ``decisions/<name>/report.py`` is one, as a module.
+
+    ``result`` is the study's ``Comparison``, which a decision may not import.
 
     ``event`` is what calibration is about, in a few words: "the large images are late".
     """

@@ -94,7 +94,7 @@ def _tiles() -> tuple[Tile, ...]:
         Tile(
             "slowest_wait", "wait, slowest fifth", lambda out, at: out["added_wait_ms"], unit="ms a view", slowest=True
         ),
-        Tile("megabytes", "MB sent", lambda out, at: out["bytes"] * 1000 / 1e6, unit="MB for 1,000 views"),
+        Tile("megabytes", "MB sent", lambda out, at: out["bytes"] * 1000 / 1e6, unit="for 1,000 views"),
         # One MB for 1,000 views is one GB for a million.
         Tile("money", "cost of sending", unit="USD a million views", terms=(("megabytes", "", USD_PER_GB),)),
     )

@@ -13,6 +13,7 @@ BREAK_EVENS = (0.05, 0.10, 0.15, 0.30, 0.45, 0.60)  # 0.15 to 0.60: Guess.js on 
 NO_CLAIM = 0.0
 USD_PER_SECOND = (NO_CLAIM, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03)
 USD_PER_GB = (0.02, 0.05, 0.085, 0.15, 0.5, 2.0, 5.0)  # from a bulk price of sending to what some visitors pay
+MONEY = {"tile": "money", "second": "usd_per_second", "gigabyte": "usd_per_gb"}
 DIMENSIONS = ("country", "device", "connection", "NetInfo", "user", "place in the session", "page")
 
 
@@ -34,7 +35,7 @@ def grid(result: Any) -> Grid:
         sliders=_sliders(scenario),
         tiles=_tiles(),
         scenario_at=lambda values: scenario.with_break_even(values["break_even"]),
-        panels={"money": Panel({"second": "usd_per_second", "gigabyte": "usd_per_gb"}), "session": Panel(at=session)},
+        panels={"money": Panel(MONEY), "session": Panel(at=session)},
         dimensions=DIMENSIONS,
         slope=lambda at: 100 * at.unused_price,
         about=lambda at: f"{at.price_in_words[0].upper()}{at.price_in_words[1:]}. {end}",
@@ -95,10 +96,10 @@ def _tiles() -> tuple[Tile, ...]:
     )
     return (
         Tile("hits", "pages ready at the click", mean_of("hits"), 1000.0, kept=2, unit="of 1,000 views"),
-        Tile("unused", "unused prefetches", mean_of("unused"), 1000.0, kept=2, unit="pages, 1,000 views"),
+        Tile("unused", "unused prefetches", mean_of("unused"), 1000.0, kept=2, unit="for 1,000 views"),
         Tile("saved_ms", "waiting saved", mean_of("saved_ms"), kept=1, unit="ms a view"),
         Tile("slowed_ms", "current page slowed", mean_of("contention_ms"), kept=1, unit="ms a view"),
-        Tile("wasted_mb", "MB wasted", mean_of("wasted_bytes"), 1000 / 1e6, kept=1, unit="MB for 1,000 views"),
+        Tile("wasted_mb", "MB wasted", mean_of("wasted_bytes"), 1000 / 1e6, kept=1, unit="for 1,000 views"),
         Tile("money", "money", digits=3, unit="USD for 1,000 views", terms=money, signed=True),
     )
 

@@ -335,4 +335,4 @@ def _placements(score: np.ndarray, is_later: np.ndarray) -> np.ndarray:
 def _intervals(estimates: np.ndarray, drawn: np.ndarray, users: np.ndarray) -> list[Interval]:
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     count = len(np.unique(users))
-    return [Interval(*map(float, each), count) for each in zip(estimates, low, high, strict=True)]
+    return [Interval(float(one), float(a), float(b), count) for one, a, b in zip(estimates, low, high, strict=True)]

@@ -587,7 +587,7 @@ class PageInspection:
         there = Situations(session, session, np.zeros(len(session), int), "sessions", self.card, "")
         answer, last = self.decision.ask(policy, there, self.scenario), len(session) - 1
         fetched = trace_fetches(answer[answer["view_id"] == last], session, self.scenario)
-        chances = {}
+        chances: dict[str, float] = {}
         if isinstance(policy, WeighsPages):
             top = policy.next_pages(session, PAGES_ASKED)
             top = top[top["view_id"] == last]

@@ -11,7 +11,13 @@ import traitlets
 
 from workbench.decisions.images.scenario import ImageScenario
 from workbench.decisions.prefetch.scenario import PrefetchScenario
-from workbench.explanation.inspecting import change_context, find_archetypes, inspection_of, inspector_data
+from workbench.explanation.example_context import (
+    answer_of,
+    change_context,
+    find_examples,
+    inspection_of,
+    inspector_data,
+)
 from workbench.models import NetworkQuality, NextPage
 from workbench.widgets.sources import check_change, check_name, module_source, style_sheet
 
@@ -61,7 +67,7 @@ class DecisionInspector(anywidget.AnyWidget):
         **choices: Any,
     ) -> None:
         self._inspection = inspection_of(model, rules, frame, scenario)
-        self._views = find_archetypes(self._inspection)
+        self._views = find_examples(self._inspection)
         data = inspector_data(self._inspection, self._views)
         super().__init__(data=data, **{"archetype": next(iter(self._views))} | choices)
 
@@ -82,4 +88,4 @@ class DecisionInspector(anywidget.AnyWidget):
     @traitlets.observe("archetype", "changes")
     def _ask_again(self, change: object) -> None:
         view = change_context(self._views[self.archetype], self.changes)
-        self.answer = self._inspection.answer(view) | {"archetype": self.archetype, "changes": self.changes}
+        self.answer = answer_of(self._inspection, view) | {"archetype": self.archetype, "changes": self.changes}

@@ -127,10 +127,10 @@ function render({ model, el }) {
     for (const [trait, value] of Object.entries(values)) model.set(trait, value);
     model.save_changes();
   };
-  const chosen = () => data.archetypes.find(({ name }) => name === model.get("archetype")) ?? data.archetypes[0];
+  const chosen = () => data.examples.find(({ name }) => name === model.get("archetype")) ?? data.examples[0];
   const pick = dropDown({
     label: "A view like", onChange: (name) => set({ changes: {}, archetype: name }),
-    options: data.archetypes.map(({ name, users }) => (
+    options: data.examples.map(({ name, users }) => (
       { value: name, text: `${name} (${number(users)} ${data.people})` })),
   });
   const change = (name, value) => {
@@ -172,8 +172,8 @@ function render({ model, el }) {
     const reasons = answer.why.length ? answer.why : ["All rules do the same."];
     why.replaceChildren(...[...reasons, ...(absent.length ? [`Not available here: ${absent.join("; ")}.`] : [])]
       .map((each) => element("li", {}, unbroken(each))));
-    setText(question, `${answer.push.question[0].toUpperCase()}${answer.push.question.slice(1)}`);
-    pushes.replaceChildren(...(answer.push.features.length ? [waterfall(answer.push, narrow)] : []));
+    setText(question, `${answer.shap.question[0].toUpperCase()}${answer.shap.question.slice(1)}`);
+    pushes.replaceChildren(...(answer.shap.features.length ? [waterfall(answer.shap, narrow)] : []));
   };
   return redraw(model, el, ["archetype", "changes", "answer"], draw);
 }

@@ -39,7 +39,7 @@ from workbench.plotting.style import (
     set_alt_text,
     style_context,
 )
-from workbench.studies.report import short_name
+from workbench.studies.report import capital, short_name
 
 LOW_TO_HIGH = LinearSegmentedColormap.from_list("low_to_high", [BLUE, "#b9bec5", VERMILLION])
 SHAP_ROW, RANK_ROW, NOTE_HEIGHT = 0.42, 0.3, 0.6  # inches
@@ -197,7 +197,7 @@ def waterfall(
     for twin, at, words, pad in zip(figure.axes[before:], (mean, answer), ("mean", "this view"), (22, 4), strict=True):
         twin.set_xticks([at], [f"{words} {at:.2f}".replace("-", "\u2212")], ha="center", color=MUTED, fontsize=11)
         twin.tick_params(axis="x", pad=pad)
-    _finish(ax, card, question[:1].upper() + question[1:])
+    _finish(ax, card, capital(question))
     ax.xaxis.labelpad = 24  # below the mark of the mean
     set_alt_text(
         ax,

@@ -35,7 +35,7 @@ FROM_PAGES, TO_PAGES = 8, 8
 SHADES = LinearSegmentedColormap.from_list("shades", ["#f6f8fa", BLUE])
 LEAST_SHARE = 0.005  # that is written into a cell
 NAME_WIDTH = 22  # characters
-COLUMN_WIDTH = 14  # characters
+COLUMN_WIDTH = 12  # characters
 TITLE_LINE = 0.4  # of the height of a page fetched
 ROWS = {"rule": "best rule", "model": "model"}
 

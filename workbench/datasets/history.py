@@ -96,29 +96,20 @@ def add_history(frame: pd.DataFrame, hidden: np.ndarray | None = None) -> pd.Dat
         A copy with ``last_rtt_ms, last_downlink_mbps`` (of the last view that measured; missing where there is
         none), ``last_age_s`` (how long ago), ``earlier_views`` (how many there were).
     """
-    values = [frame[name].to_numpy(float) if name in frame else np.full(len(frame), np.nan) for name in REMEMBERED]
-    seen = np.any(np.isfinite(values), axis=0) & (True if hidden is None else ~hidden)
-    codes = pd.factorize(frame["user_id"])[0]
     seconds = (frame["measured_at"] - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy()
-    order = np.lexsort((seconds, codes))
-    codes, seconds_sorted, seen_sorted = codes[order], seconds[order], seen[order]
-    position = np.arange(len(order))
-    new_user = np.r_[True, codes[1:] != codes[:-1]]
-    new_time = new_user | np.r_[True, seconds_sorted[1:] != seconds_sorted[:-1]]
-    user_start = np.maximum.accumulate(np.where(new_user, position, 0))
-    # The row before those of the same moment: what happens at once is not yet remembered.
-    before = np.maximum.accumulate(np.where(new_time, position, 0)) - 1
-    last_seen = np.maximum.accumulate(np.where(seen_sorted, position, -1))
-    found = np.where(before >= 0, last_seen[before], -1)
-    known = found >= user_start
-    counted = np.concatenate([[0], np.cumsum(seen_sorted)])
-    history = np.full((len(order), len(HISTORY)), np.nan)
-    for column, value in enumerate(values):
-        finite = np.where(np.isfinite(value), value, np.nan)[order]
-        history[order, column] = np.where(known, finite[found], np.nan)
-    history[order, 2] = np.where(known, seconds_sorted - seconds_sorted[found], np.nan)
-    history[order, 3] = counted[before + 1] - counted[user_start]
-    return frame.assign(**dict(zip(HISTORY, history.T, strict=True)))
+    views = pd.DataFrame({"user": pd.factorize(frame["user_id"])[0], "at": seconds, "row": np.arange(len(frame))})
+    for remembered, name in zip(HISTORY, REMEMBERED, strict=False):
+        views[remembered] = frame[name].where(np.isfinite(frame[name])).to_numpy(float) if name in frame else np.nan
+    views = views.sort_values("at", kind="stable")
+    seen = views[views[list(HISTORY[:2])].notna().any(axis=1) & (True if hidden is None else ~hidden[views["row"]])]
+    seen = seen.assign(seen_at=seen["at"], earlier_views=seen.groupby("user").cumcount() + 1.0)
+    # Strictly earlier: what happens at the same moment is not yet remembered.
+    last = pd.merge_asof(
+        views[["user", "at", "row"]], seen.drop(columns="row"), on="at", by="user", allow_exact_matches=False
+    ).sort_values("row")
+    last["last_age_s"] = last["at"] - last["seen_at"]
+    last["earlier_views"] = last["earlier_views"].fillna(0.0)
+    return frame.assign(**{name: last[name].to_numpy() for name in HISTORY})
 
 
 def _is_first_view(frame: pd.DataFrame) -> np.ndarray:

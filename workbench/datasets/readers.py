@@ -213,33 +213,25 @@ def read_wikispeedia(path: Path) -> pd.DataFrame:
             f"{path.name} is not a file of Wikispeedia paths: expected {', '.join(GAME_COLUMNS)}, separated by tabs; "
             f"got {games.shape[1]} columns."
         )
-    views = games[3].str.split(";").explode()
-    game = views.index.to_numpy()
-    page = views.to_numpy(object)
-    shown = page[_resolved(game, page == BACK, path.name)]
-    return pd.DataFrame({"player": games[0][game], "started_s": games[1][game], "game": game, "page": shown}).replace(
-        {"page": {"": None}}
-    )
+    shown = [_shown(clicks, line, path.name) for line, clicks in enumerate(games[3], 1)]
+    game = np.repeat(np.arange(len(games)), list(map(len, shown)))
+    page = pd.Series([page or None for pages in shown for page in pages], dtype="str")
+    views = {"player": games[0].to_numpy()[game], "started_s": games[1].to_numpy()[game], "game": game, "page": page}
+    return pd.DataFrame(views)
 
 
-def _resolved(game: np.ndarray, back: np.ndarray, name: str) -> np.ndarray:
-    """Which row's page each view shows (int64, shape (rows,)): its own, or, after a back click, that returned to.
-
-    Opening a page puts it on a pile, going back takes the top one off. What a back click uncovers is the latest page
-    that was put down at that height.
-    """
-    step = np.where(back, -1, 1)
-    before_game = np.r_[0, np.cumsum(step)]
-    begins = np.searchsorted(game, game)
-    height = before_game[1:] - before_game[begins]
-    if (height < 1).any():
-        raise WorkbenchError(
-            f"{name}: a path cannot go back beyond its first page; line {game[height < 1][0] + 1} does."
-        )
-    order = np.lexsort((np.arange(len(game)), height, game))
-    laid = np.maximum.accumulate(np.where(back[order], 0, np.arange(len(order))))
-    shown = np.empty(len(order), np.int64)
-    shown[order] = order[laid]
+def _shown(path: str, line: int, name: str) -> list[str]:
+    """The pages that a game shows: opening one puts it on a pile, going back takes it off."""
+    pile: list[str] = []
+    shown = []
+    for click in path.split(";"):
+        if click == BACK:
+            del pile[-1:]
+        else:
+            pile.append(click)
+        if not pile:
+            raise WorkbenchError(f"{name}: a path cannot go back beyond its first page; line {line} does.")
+        shown.append(pile[-1])
     return shown
 
 

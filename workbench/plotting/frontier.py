@@ -155,7 +155,8 @@ def _distance(result: Comparison, policy: PolicyResult) -> tuple[Interval, Inter
 def _mark_of(result: Comparison, policy: PolicyResult) -> Mark:
     part = part_of(result, policy)
     style = {"color": WORDS[PARTS[part]["color"]], "fontweight": "bold" if part in KEY_PARTS else "normal"}
-    return Mark(textwrap.fill(name_of(result, policy), NAME_WIDTH), *_at(result, policy), style)
+    x, y = (float(place) for place in _at(result, policy))
+    return Mark(textwrap.fill(name_of(result, policy), NAME_WIDTH), x, y, style)
 
 
 def _equal_net(result: Comparison, costs: tuple[float, float]) -> np.ndarray | None:

@@ -9,8 +9,6 @@ import anywidget
 import pandas as pd
 import traitlets
 
-from workbench.decisions.images.scenario import ImageScenario
-from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.explanation.example_context import (
     answer_of,
     change_context,
@@ -18,7 +16,6 @@ from workbench.explanation.example_context import (
     inspection_of,
     inspector_data,
 )
-from workbench.models import NetworkQuality, NextPage
 from workbench.widgets.sources import check_change, check_name, module_source, style_sheet
 
 
@@ -30,15 +27,15 @@ class DecisionInspector(anywidget.AnyWidget):
 
     Parameters
     ----------
-    model : NetworkQuality or NextPage
+    model : estimator
         Trained.
     rules : iterable of callables
-        Such as ``wb.image_rules(split)`` or ``wb.prefetch_rules(split)``; those with limits act by the ones they come
+        Such as ``wb.rules(split)``; those with limits act by the ones they come
         with, without one by the scenario's price.
     frame : DataFrame
         Canonical measurements or navigations, such as ``split.train``: from it come archetypes and values to choose
         from.
-    scenario : ImageScenario or PrefetchScenario, optional
+    scenario : object, optional
     **choices
         ``archetype`` to begin with, ``changes`` (column to value; None is unknown).
 
@@ -59,11 +56,11 @@ class DecisionInspector(anywidget.AnyWidget):
 
     def __init__(
         self,
-        model: NetworkQuality | NextPage,
+        model: Any,
         rules: Iterable[Callable[..., Any]],
         frame: pd.DataFrame,
         *,
-        scenario: ImageScenario | PrefetchScenario | None = None,
+        scenario: Any = None,
         **choices: Any,
     ) -> None:
         self._inspection = inspection_of(model, rules, frame, scenario)

@@ -149,7 +149,7 @@ def test_quicklink_holds_back_on_2g_and_with_save_data():
 
 def test_quicklink_needs_links():
     assert Quicklink().unavailable == "these views have no page links"
-    assert Quicklink(LINKS).needs == ()
+    assert Quicklink(LINKS).unavailable == ""
     with pytest.raises(WorkbenchError, match="quicklink needs the links of each page"):
         Quicklink()(TRAIN, PrefetchScenario())
 
@@ -253,4 +253,4 @@ def test_a_simulated_site_tells_its_chances_and_nature_does_not(world):
     assert truth.name == "true chances"
     context = known_navigation_context(world.test, "client_js")
     assert len(ask_chances(truth, context, 3)) > len(context)
-    assert true_next(replace(world.card, generator=None)) is None
+    assert true_next(replace(world.card, generator="")) is None

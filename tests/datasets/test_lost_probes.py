@@ -14,7 +14,7 @@ from workbench.datasets.schema import count_lost
 from workbench.errors import WorkbenchError
 from workbench.evidence.verdict import slowest_fifth
 from workbench.features.network import count_chances, interpolate_chance, threshold_grid
-from workbench.models.boosting import _targets, ask
+from workbench.models.network_quality import _targets, ask
 
 LOST = 0.2
 HUGE = np.array([1e4, 1e6, np.inf])

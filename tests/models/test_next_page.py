@@ -15,10 +15,9 @@ from workbench.datasets import add_navigation_history, navigations
 from workbench.datasets.columns import Column
 from workbench.datasets.splits import split_by_time
 from workbench.decisions.prefetch.answers import judge_ranking, pair_chances
+from workbench.decisions.prefetch.markov import Markov
 from workbench.errors import WorkbenchError
 from workbench.evidence.calibration import measure_calibration
-from workbench.features.candidates import as_answer, follower_pairs
-from workbench.features.pages import PageCounts, backoff_chances
 from workbench.models import NextPage, train_next_page
 from workbench.models.boosting import rows_hash
 from workbench.models.next_page import draw_sessions, earlier_and_own
@@ -64,25 +63,12 @@ def quick(small) -> NextPage:
     return NextPage(**QUICK).fit(small)
 
 
-class SecondOrder:
-    """Second-order Markov with back-off, as the rules do it."""
-
-    def __init__(self, train: pd.DataFrame) -> None:
-        self.counts = PageCounts.fit(train)
-
-    def next_pages(self, context: pd.DataFrame, k: int) -> pd.DataFrame:
-        row, page = follower_pairs(self.counts, context)
-        states = [state[row] for state in self.counts.states(context)]
-        chance = backoff_chances(self.counts.orders, states, page, (20, 20))
-        return as_answer(context, self.counts.pages, (row, page), chance, k)
-
-
 # What it finds.
 
 
 def test_it_sees_what_a_markov_rule_cannot(split, model):
     ours = judge_ranking(model, model.context(split.test), split.test)
-    rule = judge_ranking(SecondOrder(split.train), split.test, split.test)
+    rule = judge_ranking(Markov(2, (20, 20)).fit(split.train), split.test, split.test)
     assert ours.top1 > rule.top1 + 0.05
     assert ours.brier < rule.brier
     assert ours.top1 == pytest.approx(0.6 * 0.85 + 0.4 / 29, abs=0.03)  # the truth

@@ -173,17 +173,8 @@ class BoostedModel(BaseEstimator):
 
     @property
     @abstractmethod
-    def fields(self) -> tuple[str, ...]:
-        """Columns that a trained model reads."""
-
-    @property
-    @abstractmethod
     def trees(self) -> int:
         """Number of trees."""
-
-    @abstractmethod
-    def removable(self) -> tuple[str, ...]:
-        """What the model can be trained without, as ``without`` calls it."""
 
     @abstractmethod
     def fit_split(self, split: Split) -> Self:

@@ -223,8 +223,8 @@ class NetworkQuality(BoostedModel):
         """Negative log-loss: the higher, the better the chances fit what was measured.
 
         The mean over rows, over the 5th, 10th, ... 95th percentile of the training values as thresholds (was the row
-        worse than it?), then over the quantities that model and frame both have. A lost probe is worse than all; a chance
-        below one in a million counts as that.
+        worse than it?), then over the quantities that model and frame both have. A lost probe is worse than all;
+        a chance below one in a million counts as that.
 
         Parameters
         ----------

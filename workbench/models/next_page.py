@@ -258,8 +258,8 @@ class NextPage(BoostedModel):
 
         The mean over views of the logarithm of the chance of the page that was opened next; where the session ended, or
         the next page was no candidate, of the chance that is left for all of these. A chance below one in a million
-        counts as that. Compare only models with the same candidates: trained on the same pages and links, all with or all
-        without ``"history"``.
+        counts as that. Compare only models with the same candidates: trained on the same pages and links, all with
+        ``"history"`` or all without.
 
         Parameters
         ----------

@@ -19,7 +19,7 @@ AS_NUMBER = r"^\s*AS\s*(\d+)(?:\s.*)?$"
 DATE = ("year", "month", "day")
 
 
-def to_canonical(source: pd.DataFrame, card: Card, constants: Mapping[str, str] | None = None) -> pd.DataFrame:
+def to_canonical(source: pd.DataFrame, card: Card, constants: Mapping[str, object] | None = None) -> pd.DataFrame:
     """Rename, map values, bring units to the contract's, blank missing markers, add what holds for every row.
 
     Parameters

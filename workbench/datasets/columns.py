@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Number
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,8 @@ import pandera.pandas as pa
 from workbench.errors import WorkbenchError
 
 # Who can know a column, in the order in which it becomes known.
-LEVELS = ("first_request", "after_accept_ch", "client_js", "native_app", "never")
+Level = Literal["first_request", "after_accept_ch", "client_js", "native_app", "never"]
+LEVELS: tuple[str, ...] = get_args(Level)
 TEXT, NUMBER, FLAG, TIME, CATEGORY = "str", "float64", "boolean", "datetime64[us, UTC]", "category"
 ANYTHING = "any"  # names of any type, which are soon replaced by numbers
 BAD_ROWS_SHOWN = 3

@@ -274,7 +274,7 @@ def load(
     check_whole("seed", seed, at_least=0)
     card = find_card(name_or_path)
     if card.generator and rows is not None:
-        card = replace(card, generate={**card.generate, "rows": rows})
+        card = replace(card, generate={**card.generate, "rows": int(rows)})
     if card.kind == "navigations":
         views = _load_navigations(card, keep_repeats)
     elif keep_repeats:
@@ -366,7 +366,7 @@ def _own_card(df: pd.DataFrame, kind: str, name: str, like: pd.DataFrame | None,
         raise WorkbenchError(f"{name or YOURS}: expected a pandas DataFrame; got {type(df).__name__}.")
     given = {entry: value for entry, value in entries.items() if value is not None and value != ""}
     if like is None:
-        return Card(name=name or YOURS, title=name or YOURS, kind=kind, **given)
+        return Card(name=name or YOURS, title=name or YOURS, **{"kind": kind, **given})
     card = card_of(like)
     said = [entry for entry, value in {"name": name, **given}.items() if value is not False and value != ""]
     if said:

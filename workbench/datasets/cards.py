@@ -311,7 +311,7 @@ class Card(Entries):
     sections : bool
         Whether a page is a section of the site: it is never "already fetched", so no cache is replayed.
     session_gap_min : float
-        Silence that ends a session, in minutes, where the source tells no sessions.
+        Silence that ends a session, in minutes, where the source has no sessions.
     percent_encoded : bool
         Whether names of pages are percent-encoded UTF-8, to be decoded.
     folder : Path or None

@@ -17,7 +17,7 @@ HISTORY = ("last_rtt_ms", "last_downlink_mbps", "last_age_s", "earlier_views")
 
 @dataclass(frozen=True)
 class Mask:
-    """Whom the signal is taken from.
+    """Whose network signal is hidden.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def masked_users(frame: pd.DataFrame, mask: Mask) -> np.ndarray:
     rng = np.random.default_rng(mask.seed)
     order = rng.random(len(users))
     if mask.slow_biased:
-        # Exponential races: who runs at twice the rate is drawn twice as often (Efraimidis & Spirakis 2006).
+        # Exponential races: twice the rate is drawn twice as often (Efraimidis & Spirakis 2006).
         order = -np.log(order) / _slowness_rank(frame, codes)
     drawn = np.argsort(order, kind="stable")[: round(mask.users * len(users))]
     return np.isin(codes, drawn)
@@ -72,7 +72,7 @@ def apply_mask(frame: pd.DataFrame, mask: Mask) -> tuple[pd.DataFrame, np.ndarra
     frame : DataFrame
         A copy; measured columns stay, for replay.
     hidden : ndarray of bool, shape (rows,)
-        Rows of masked users: nothing may be learnt from what they measured.
+        Rows of masked users: models must not learn from what they measured.
     """
     hidden = masked_users(frame, mask)
     blank = hidden | (_is_first_view(frame) if mask.first_views else False)
@@ -133,7 +133,7 @@ NAMES = tuple(column.name for column in NAVIGATION_HISTORY)
 
 
 def add_navigation_history(frame: pd.DataFrame) -> pd.DataFrame:
-    """Add what earlier views of the same user tell: how often they came, and where they went on from this page.
+    """Add what is known from earlier views of the same user: how many, and where they went from this page.
 
     A view knows the views before it in its user's time, whatever their session, and those onward clicks that had
     been made by then. Its own next page is never among them.

@@ -118,11 +118,11 @@ def split_by_user(
         From ``load``, ``measurements`` or ``navigations``.
     seed : int
     mask : Mask, optional
-        Whom the signal is taken from; rows of masked users are left out of ``train`` and ``calibration``.
+        Whose signal is hidden; rows of masked users are left out of ``train`` and ``calibration``.
     cluster : str
         Column that is kept whole: ``user_id``, or ``asn`` for claims about networks never seen.
     history : bool
-        Whether views know what earlier views of their user measured, or where these led, where the data tell.
+        Whether views know what earlier views of their user measured, or where these led, where the data show it.
 
     Returns
     -------
@@ -180,7 +180,7 @@ def split_by_time(frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = Non
     seed : int
         Of the halving.
     mask : Mask, optional
-        Whom the signal is taken from; rows of masked users are left out of ``train`` and ``calibration``.
+        Whose signal is hidden; rows of masked users are left out of ``train`` and ``calibration``.
     history : bool
         Whether views know what earlier views of their user measured, or where these led.
 
@@ -245,7 +245,7 @@ def _sessions_in_time(frame: pd.DataFrame, card: Card) -> tuple[np.ndarray, np.n
 
 
 def _who(frame: pd.DataFrame, card: Card, cluster: str) -> str:
-    """The column of those who are split and resampled: sessions, where navigations know no users."""
+    """The column that is kept whole and resampled: sessions, where navigations have no users."""
     without_users = cluster == "user_id" and "user_id" not in frame
     return "session_id" if card.kind == "navigations" and without_users else cluster
 
@@ -273,7 +273,7 @@ def card_of(frame: pd.DataFrame) -> Card:
 
 
 def _prepare(frame: pd.DataFrame, card: Card, mask: Mask | None, history: bool) -> tuple[pd.DataFrame, np.ndarray]:
-    """Mask, then history: the masked frame with its history, and the rows that nothing may be learnt from."""
+    """Mask, then history: the masked frame with its history, and the rows that models must not learn from."""
     hidden = np.zeros(len(frame), bool)
     if card.kind == "navigations":
         if mask is not None:

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.cards import TIME_UNITS, Card
-from workbench.datasets.columns import TEXT, as_text, bad_values, refuse_repeated_columns
+from workbench.datasets.columns import TEXT, as_text, bad_values, check_columns, column_names, refuse_repeated_columns
 from workbench.datasets.schema import LOSABLE, MEASURED
-from workbench.errors import WorkbenchError, did_you_mean
+from workbench.errors import WorkbenchError
 
 # A time in another unit than the card says is decades or millennia off.
 FIRST_TIME, LAST_TIME = pd.Timestamp("1990-01-01", tz="UTC"), pd.Timestamp("2100-01-01", tz="UTC")
@@ -19,7 +19,7 @@ AS_NUMBER = r"^\s*AS\s*(\d+)(?:\s.*)?$"
 DATE = ("year", "month", "day")
 
 
-def to_canonical(source: pd.DataFrame, card: Card, constants: Mapping[str, str] | None = None) -> pd.DataFrame:
+def to_canonical(source: pd.DataFrame, card: Card, constants: Mapping[str, object] | None = None) -> pd.DataFrame:
     """Rename, map values, bring units to the contract's, blank missing markers, add what holds for every row.
 
     Parameters
@@ -43,12 +43,7 @@ def to_canonical(source: pd.DataFrame, card: Card, constants: Mapping[str, str] 
     """
     named = {**dict.fromkeys(card.date, "date"), **card.columns}
     named |= {**dict.fromkeys(card.lost, "lost"), **dict.fromkeys(card.skip, "skip")}
-    for name, purpose in named.items():
-        if name not in source:
-            raise WorkbenchError(
-                f"{card.name}: expected a column {name!r} (for {purpose}); got "
-                f"{', '.join(map(str, list(source.columns)[:12]))}.{did_you_mean(name, list(map(str, source.columns)))}"
-            )
+    check_columns(source, named, card.name)
     frame = source.rename(columns=dict(card.columns))
     if card.columns and card.folder is not None:
         frame = frame[list(card.columns.values())]
@@ -80,8 +75,8 @@ def _with_values(frame: pd.DataFrame, card: Card) -> pd.DataFrame:
     for name, values in card.values.items():
         if name not in frame:
             raise WorkbenchError(
-                f"{card.name}: values are mapped for {name!r}, which no column gives; got "
-                f"{', '.join(map(str, list(frame.columns)[:12]))}. Name its source under columns."
+                f"{card.name}: values are mapped for {name!r}, which no column gives; got {column_names(frame)}. Name "
+                "its source under columns."
             )
         # A card's keys are text, whatever type the source has.
         given = frame[name] if card.folder is None else as_text(frame[name])

@@ -14,7 +14,7 @@ import pandas as pd
 from workbench.datasets.access_logs import number_visitors, read_access_log
 from workbench.datasets.canonical import add_local_hour, drop_unmeasured, to_canonical
 from workbench.datasets.cards import Card, SourceFile, find_card
-from workbench.datasets.columns import as_category
+from workbench.datasets.columns import as_category, check_columns
 from workbench.datasets.download import fetch_file
 from workbench.datasets.readers import (
     PageLinks,
@@ -38,7 +38,7 @@ from workbench.datasets.sessions import collapse_repeats, order_views
 from workbench.datasets.splits import card_of, sample_users
 from workbench.datasets.synthetic_network import make_measurements
 from workbench.datasets.synthetic_site import make_navigations
-from workbench.errors import WorkbenchError, check_whole, did_you_mean
+from workbench.errors import WorkbenchError, check_whole
 
 YOURS = "your data"  # a frame without a name
 ENDINGS = {
@@ -87,12 +87,7 @@ def read_links(path: Path, card: Card, file: SourceFile) -> pd.DataFrame:
         Where the file lacks a column that the card names.
     """
     source = read_csv(path, card.separator or _separator(path))
-    for name, purpose in file.links.items():
-        if name not in source:
-            raise WorkbenchError(
-                f"{card.name}: expected a column {name!r} (for {purpose}) in {file.name}; got "
-                f"{', '.join(map(str, list(source.columns)[:12]))}.{did_you_mean(name, list(map(str, source.columns)))}"
-            )
+    check_columns(source, file.links, card.name, f" in {file.name}")
     return tidy_links(source.rename(columns=dict(file.links)), card.name, card.percent_encoded)
 
 
@@ -141,7 +136,7 @@ def navigations(
     margin : float, optional
         Smallest difference in net hits per navigation worth having.
     assume : mapping, optional
-        ``page_bytes``, ``page_load_ms`` or ``dwell_s`` to (low, base, high), where the data do not tell.
+        ``page_bytes``, ``page_load_ms`` or ``dwell_s`` to (low, base, high), where the data do not say.
     labels : mapping, optional
         Canonical column to what readers see for it.
     like : DataFrame, optional
@@ -192,7 +187,7 @@ def finish_navigations(
     *,
     keep_repeats: bool = False,
 ) -> pd.DataFrame:
-    """Check page views, put them in order, number sessions and views; the card and links then ride in ``attrs``.
+    """Check page views, put them in order, number sessions and views; card and links are kept in ``attrs``.
 
     Parameters
     ----------
@@ -274,7 +269,7 @@ def load(
     check_whole("seed", seed, at_least=0)
     card = find_card(name_or_path)
     if card.generator and rows is not None:
-        card = replace(card, generate={**card.generate, "rows": rows})
+        card = replace(card, generate={**card.generate, "rows": int(rows)})
     if card.kind == "navigations":
         views = _load_navigations(card, keep_repeats)
     elif keep_repeats:
@@ -366,7 +361,7 @@ def _own_card(df: pd.DataFrame, kind: str, name: str, like: pd.DataFrame | None,
         raise WorkbenchError(f"{name or YOURS}: expected a pandas DataFrame; got {type(df).__name__}.")
     given = {entry: value for entry, value in entries.items() if value is not None and value != ""}
     if like is None:
-        return Card(name=name or YOURS, title=name or YOURS, kind=kind, **given)
+        return Card(name=name or YOURS, title=name or YOURS, **{"kind": kind, **given})
     card = card_of(like)
     said = [entry for entry, value in {"name": name, **given}.items() if value is not False and value != ""]
     if said:

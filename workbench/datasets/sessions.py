@@ -135,7 +135,7 @@ def share_of_session_ends(frame: pd.DataFrame) -> float:
 
 
 def has_dwell(frame: pd.DataFrame) -> bool:
-    """Whether times tell how long a page was looked at: they are finer than a day and differ within a session."""
+    """Whether times show how long a page was looked at: they are finer than a day and differ within a session."""
     if "viewed_at" not in frame or not len(frame):
         return False
     moment = _microseconds(frame)
@@ -145,7 +145,7 @@ def has_dwell(frame: pd.DataFrame) -> bool:
 def dwell_s(frame: pd.DataFrame) -> np.ndarray:
     """Seconds from each view to the next of its session (float64, shape (rows,)).
 
-    NaN at a session's end, and everywhere where the source's times do not tell (:func:`has_dwell`). It becomes known
+    NaN at a session's end, and everywhere where the source's times do not show it (:func:`has_dwell`). It becomes known
     with the next view: of a view's context, only the dwell of views *before* it is part.
     """
     if not has_dwell(frame):

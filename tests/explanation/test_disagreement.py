@@ -213,12 +213,15 @@ def test_the_rule_is_measured_on_the_other_half(found, model, table, views):
     assert f"{found.gains['rule over base'].estimate:+.1f}" in " ".join(found.sentences)
 
 
-def test_a_comparison_takes_it(found, model, split, pages, next_page, site):
+def test_a_comparison_takes_it(found, model, split):
     compared = wb.compare(split, model, rules=[*wb.rules(split), found.rule])
     assert compared.of(found.rule.name).available and compared.of(found.rule.name).kilobytes > 0
     other = next(level for level in LEVELS if level != model.known_by)
     with pytest.raises(wb.WorkbenchError, match="was fitted on what is known by"):
         wb.compare(split, model, rules=[replace(found.rule, known_by=other)])
+
+
+def test_a_comparison_of_pages_takes_it(pages, next_page, site):
     assert wb.compare(site, next_page, rules=[*wb.rules(site), pages.rule]).of(pages.rule.name).available
 
 
@@ -364,5 +367,5 @@ def test_a_rule_that_is_not_available_is_refused_with_the_reason(model, split, n
 
 def test_of_fewer_than_20_users_nothing_is_said(model, table, split):
     few = split.validation[split.validation["user_id"].isin(split.validation["user_id"].unique()[:5])]
-    with pytest.raises(wb.WorkbenchError, match="at least 20 users; got .* of 5"):
+    with pytest.raises(wb.WorkbenchError, match=r"at least 20 users; got .* of 5"):
         disagreement(model, table, few)

@@ -95,7 +95,7 @@ def test_what_cannot_be_compared_is_said(periods, small_site):
         drift(*bare)
     with pytest.raises(wb.WorkbenchError, match="besides history and signals"):
         drift(*(each.assign(earlier_views=np.arange(1600.0)) for each in bare))
-    with pytest.raises(wb.WorkbenchError, match="at least 20 users; got .* of 10"):
+    with pytest.raises(wb.WorkbenchError, match=r"at least 20 users; got .* of 10"):
         drift(first, second.head(40))
     with pytest.raises(wb.WorkbenchError, match="two parts of one dataset"):
         drift(first, small_site.train)

@@ -12,7 +12,7 @@ ROWS = 1200
 
 @pytest.fixture
 def world():
-    """An hour that raises the answer on a phone and lowers it elsewhere; a network and its country, which say the same."""
+    """An hour that raises the answer on a phone and lowers it elsewhere; a network, and its country."""
     rng = np.random.default_rng(0)
     hour, phone, network = rng.integers(0, 4, ROWS), rng.integers(0, 2, ROWS), rng.integers(0, 3, ROWS)
     evening = np.where(hour >= 2, 1.0, -1.0)

@@ -28,6 +28,7 @@ from workbench.decisions.decision import (
     traits_of,
 )
 from workbench.errors import WorkbenchError
+from workbench.features.encoding import Encoding
 from workbench.features.levels import UNKNOWN
 
 ASKED_FIRST = "downlink_mbps"
@@ -89,7 +90,7 @@ def explained(
     head, context = source.heads_[quantity], source.context(frame)
     asked = np.column_stack([distinct, np.full(len(distinct), np.log(edge), np.float32)])
     sources = [str(name) for name in head.encoding.sources]
-    shown = {label(name, card): as_shown(context[name], head.encoding.means) for name in dict.fromkeys(sources)}
+    shown = {label(name, card): as_shown(context[name], head.encoding) for name in dict.fromkeys(sources)}
     return Explained(
         booster=head.booster,
         matrix=asked[which],
@@ -128,14 +129,15 @@ class _Usual(dict[str, float]):
         return assumed({}, quantity)
 
 
-def as_shown(values: pd.Series, means: Mapping[str, Mapping[str, float]] | None = None) -> pd.Series:
+def as_shown(values: pd.Series, encoding: Encoding | None = None) -> pd.Series:
     """Numbers as numbers; text in the order of what its levels measured in the past, where the model knows that."""
     if is_numeric_dtype(values.dtype) and not is_bool_dtype(values.dtype):
         return values.astype(float)
-    known = (means or {}).get(f"{values.name}|log")
-    if known is None:
+    known = encoding.means.get(f"{values.name}|log") if encoding else None
+    if encoding is None or known is None:
         return values.astype(object)
-    return values.astype(object).astype(pd.CategoricalDtype(sorted(known, key=known.__getitem__), ordered=True))
+    levels = sorted(values.dropna().unique(), key=lambda level: known.get(str(level), encoding.defaults["log"]))
+    return values.astype(object).astype(pd.CategoricalDtype(levels, ordered=True))
 
 
 # ---------------------------------------------------------------------------------- permutation importance

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from scipy.cluster.hierarchy import dendrogram
 
-from workbench.evidence.bootstrap import Interval
+from workbench.explanation.base import net_of, percent
 from workbench.plotting.intervals import (
     Row,
     clear_rows,
@@ -107,12 +107,8 @@ def _leaf_lines(leaf: Any, rest: str) -> tuple[list[str], list[str]]:
     action = leaf.action if isinstance(leaf.action, str) else ", ".join(leaf.action or ())
     as_rule = f"; as a rule: {short_name(action, LINE_WIDTH // 2)}" if action else ""
     does = leaf.doing or leaf.way or "they differ"
-    what = f"{_percent(leaf.coverage)} of the views; in {_percent(leaf.precision)} of these: {does}{as_rule}"
+    what = f"{percent(leaf.coverage)} of the views; in {percent(leaf.precision)} of these: {does}{as_rule}"
     return textwrap.wrap(where, LINE_WIDTH), textwrap.wrap(what, LINE_WIDTH)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %" if 0 < share < 0.095 else f"{100 * share:.0f} %"
 
 
 def _set_axes(ax: Axes, edge: float, bottom: float, label: str) -> None:
@@ -197,12 +193,8 @@ def redundancy(result: Any, *, ax: Axes | None = None) -> Axes:
 
 def _cost(row: pd.Series, unit: Any) -> str:
     what = textwrap.fill(f"only {', '.join(row['kept'])} kept" if row["kept"] else "none kept", COST_WIDTH)
-    net = "all of it must stay" if not row["dropped"] else minus(unit.span(_net(row)))
+    net = "all of it must stay" if not row["dropped"] else minus(unit.span(net_of(row)))
     return f"{what}:\n{net}"
-
-
-def _net(row: pd.Series) -> Interval:
-    return Interval(row["net"], row["net_low"], row["net_high"], 0)
 
 
 @style_context()
@@ -271,4 +263,4 @@ def ablation(result: Any, *, ax: Axes | None = None) -> Axes:
 def _ablation_row(columns: str, row: pd.Series, unit: Any) -> Row:
     saved = minus(f"{row['kilobytes_saved']:+,.0f} kB saved, {row['trees_saved']:+.0f} trees")
     colour = colour_of(unit, row["net_low"], row["net_high"])
-    return Row(textwrap.fill(f"without {columns}", NAME_WIDTH), _net(row), colour, under=saved)
+    return Row(textwrap.fill(f"without {columns}", NAME_WIDTH), net_of(row), colour, under=saved)

@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
 from workbench.datasets.sessions import ends_session
-from workbench.datasets.splits import FEWEST_USERS, card_of, users_of
+from workbench.datasets.splits import card_of, users_of
 from workbench.errors import WorkbenchError
+from workbench.features.levels import largest_levels
 from workbench.plotting.style import (
     BLUE,
     GREEN,
@@ -109,8 +110,7 @@ def _pages_named(views: pd.DataFrame) -> np.ndarray:
     """Code of the page of each view; of pages that too few people viewed, that of other pages: int64, shape (rows,)."""
     page = views["page"].cat.codes.to_numpy().astype(np.int64)
     people = users_of(views, "user_id" if "user_id" in views else "session_id")
-    count = pd.Series(people).groupby(page).nunique()
-    return np.where(np.isin(page, count.index[count >= FEWEST_USERS]), page, OTHERS)
+    return np.where(np.isin(page, largest_levels(pd.Series(page), people)), page, OTHERS)
 
 
 def _flows_in_words(steps: pd.DataFrame, names: dict[int, str]) -> str:

@@ -12,6 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap
 
 from workbench.datasets.sessions import ends_session
 from workbench.datasets.splits import card_of, users_of
+from workbench.decisions.prefetch.decision import PrefetchDetail
 from workbench.errors import WorkbenchError
 from workbench.features.levels import largest_levels
 from workbench.plotting.style import (
@@ -138,7 +139,14 @@ def session(result: Comparison, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
         A column a view; under it the pages that each policy fetches there, those opened in time with a tick.
+
+    Raises
+    ------
+    WorkbenchError
+        Where the comparison is of another decision.
     """
+    if not isinstance(result.detail, PrefetchDetail):
+        raise WorkbenchError(f"session draws a comparison of prefetching; this one is of {result.decision.name}.")
     table = result.detail.session
     height = max(1, *(len(pages) for who in ROWS for pages in table[f"{who}_pages"]))
     ax = axes_or_new(ax, 2.2 + 0.6 * height)

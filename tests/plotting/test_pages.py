@@ -200,3 +200,10 @@ def test_a_picture_goes_where_it_is_told_and_leaves_no_figure_behind(site, name)
     ax, given = Figure().subplots(), site if name == "session" else site.split.train
     assert getattr(plotting, name)(given, ax=ax) is ax
     assert plt.get_fignums() == []
+
+
+def test_pictures_of_one_decision_refuse_another(site, planted):
+    with pytest.raises(wb.WorkbenchError, match=r"image delivery; this one is of prefetch"):
+        plotting.member_view(site)
+    with pytest.raises(wb.WorkbenchError, match=r"prefetching; this one is of images"):
+        plotting.session(planted)

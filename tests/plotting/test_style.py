@@ -17,8 +17,6 @@ import workbench as wb
 from workbench import plotting
 from workbench.datasets.cards import Card
 from workbench.errors import WorkbenchError
-from workbench.export.notebooks import execute
-from workbench.export.page import notebook_to_html
 from workbench.plotting import style
 
 ROOT = Path(__file__).parents[2]
@@ -61,7 +59,7 @@ def test_a_picture_says_where_its_data_come_from():
 
 
 def test_a_frame_without_a_card_is_refused():
-    with pytest.raises(WorkbenchError, match=r"Pass your DataFrame through wb.measurements\(df\)"):
+    with pytest.raises(WorkbenchError, match=r"through wb.measurements\(df\)"):
         plotting.measured(pd.DataFrame({"rtt_ms": [1.0]}))
 
 
@@ -85,6 +83,9 @@ def test_names_from_data_are_not_markup():
 
 
 def test_the_words_reach_the_page_as_alternative_text(tmp_path):
+    from workbench.export.notebooks import execute
+    from workbench.export.page import notebook_to_html
+
     draw = (
         "import pandas as pd, workbench as wb\n"
         "views = wb.measurements(pd.DataFrame({'rtt_ms': range(1, 102)}), name='ours')\n"

@@ -47,14 +47,12 @@ def test_a_changed_value_moves_the_prediction_and_tells_python(inspector):
     inspector.unobserve_all("answer")
 
 
-def test_only_values_of_a_crowd_are_offered(inspector, result):
+def test_only_values_that_20_users_share_are_offered(inspector, result):
     train = result.split.train
     for field in inspector.data["fields"]:
         column = {"page_before": "page"}.get(field["name"], field["name"])
         for option in field.get("options", ()):
-            assert (
-                result.split.train.loc[result.split.train[column].astype(str) == str(option), "user_id"].nunique() >= 20
-            )
+            assert train.loc[train[column].astype(str) == str(option), "user_id"].nunique() >= 20
 
 
 @pytest.mark.parametrize(

@@ -74,16 +74,6 @@ def test_choices_can_be_set_watched_and_linked(explorer, decision):
     assert (explorer.values, users.value) == (BASE[decision], "all")
 
 
-def test_choices_to_begin_with(results):
-    split, model = results["prefetch"].split, results["prefetch"].model
-    scenario = wb.PrefetchScenario(break_even=0.45, usd_per_second=0.002, usd_per_gb=0.06)
-    result = wb.compare(split, model, scenario=scenario)
-    explorer = wb.Explorer(result, usd_per_gb=5, segment="all")
-    assert explorer.values == {"break_even": 0.45, "usd_per_second": 0.002, "usd_per_gb": 5}
-    with pytest.raises(WorkbenchError, match="break_even must be one of"):
-        wb.Explorer(result, break_even=0.2)
-
-
 def test_what_is_no_comparison_is_refused():
     with pytest.raises(WorkbenchError, match=r"expected a comparison, as from wb\.compare .*; got 'data'"):
         wb.Explorer("data")

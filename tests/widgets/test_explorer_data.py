@@ -89,11 +89,14 @@ def test_every_road_leads_to_the_same_numbers(results):
     base = results["prefetch"]
     today = wb.rules(base.split)[2]
     base = wb.compare(base.split, base.model, today=today)
-    other = wb.compare(base.split, base.model, today=today, scenario=base.scenario.with_break_even(0.45))
-    from_base, from_other = explorer_data(base), explorer_data(other)
+    scenario = wb.PrefetchScenario(break_even=0.45, usd_per_second=0.002, usd_per_gb=0.06)
+    other = wb.compare(base.split, base.model, today=today, scenario=scenario)
+    from_base, from_other = explorer_data(base), wb.Explorer(other, usd_per_gb=5, segment="all")
     assert_same(from_base, other, {"break_even": 0.45})
     for name in ("figures", "marks", "difference", "bars", "best_rule", "panels"):
-        assert from_base[name] == from_other[name]
+        assert from_base[name] == from_other.data[name]
+    assert from_other.values == {"break_even": 0.45, "usd_per_second": 0.002, "usd_per_gb": 5}
+    assert from_other.sliders["usd_per_gb"] == (0.02, 0.06, 0.085, 0.15, 0.5, 2.0, 5.0)
 
 
 def test_segments_are_those_of_the_comparison(result, made):

@@ -69,8 +69,8 @@ def write_small(path, folder):
     lines = [f"{name} = {value!r}" for name, value in few.items()]
     lines += [
         "from pathlib import Path",
-        "from workbench.plotting import saving",
-        f"saving.CHECKOUT = Path({str(folder)!r})",
+        "from workbench.plotting import style",
+        f"style.CHECKOUT = Path({str(folder)!r})",
     ]
     notebook = nbformat.read(path, as_version=4)
     cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
@@ -136,11 +136,11 @@ def shipped_widgets(path):
 
 def troubles(cells):
     """What went wrong in cells: not run, failed, or a word on standard error."""
-    told = [(cell, output) for cell in cells for output in cell["outputs"]]
+    shown = [(cell, output) for cell in cells for output in cell["outputs"]]
     return [
         *(f"not run: {cell['source']}" for cell in cells if not cell["execution_count"]),
-        *(f"{o['ename']}: {o['evalue']}, in {cell['source']}" for cell, o in told if o["output_type"] == "error"),
-        *(f"{o['text']}, in {cell['source']}" for cell, o in told if o.get("name") == "stderr"),
+        *(f"{o['ename']}: {o['evalue']}, in {cell['source']}" for cell, o in shown if o["output_type"] == "error"),
+        *(f"{o['text']}, in {cell['source']}" for cell, o in shown if o.get("name") == "stderr"),
     ]
 
 

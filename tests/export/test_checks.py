@@ -5,7 +5,7 @@ from workbench.export.checks import check_page
 from workbench.export.offline_widgets import page_script, policy_of, script_hash
 
 META = f'<meta http-equiv="Content-Security-Policy" content="{policy_of([])}">'
-OWN = page_script("image_explorer")
+OWN = page_script("explorer")
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 
 

@@ -221,10 +221,10 @@ function moneyPanel(data, { tile: name, second, gigabyte }) {
     const from = ["best rule", "model"].map((part) => [part, data.policies.indexOf(part)])
       .filter(([, i]) => secondsOf(i) > 0 && costOf(i) > 0)
       .map(([part, i]) => `the ${part}'s from ${significant(costOf(i) / secondsOf(i))} USD a second`);
-    const worth = at.chosen[second].value ? `at ${textOf(second, at)} a second` : "without a value for a second";
+    const worth = at.chosen[second].value
+      ? `a second saved, less pages slowed, is worth ${textOf(second, at)}` : "no value is set for a second saved";
     const pays = from.length ? ` The time saved pays for the bytes wasted: ${from.join(", ")}.` : "";
-    setText(words, `Money for 1,000 views: waiting saved minus pages slowed, ${worth}, minus data wasted, at `
-      + `${textOf(gigabyte, at)} a GB.${pays}`);
+    setText(words, `Money for 1,000 views: ${worth}; data wasted costs ${textOf(gigabyte, at)} a GB.${pays}`);
   };
   return { node: element("div", {}, bars, words), show };
 }

@@ -1,15 +1,24 @@
-"""What tests share: a clean home for Jupyter and Matplotlib, a browser, and real data."""
+"""What tests share: a clean home for Jupyter and Matplotlib, a browser, real data, and studies that are walked once."""
 
+import fcntl
+import hashlib
+import importlib.util
+import io
 import os
+import pickle
 import shutil
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+
+import workbench as wb
 
 ROOT = Path(__file__).parent.parent
 LONGEST = ("test_notebooks.py", "test_in_jupyterlab.py")
@@ -58,6 +67,94 @@ def mirror() -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WORKBENCH_MIRROR", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session")
+def once(pytestconfig: pytest.Config) -> Callable[[str, Callable[[], Any]], Any]:
+    """``once(name, make)``: what ``make()`` gives, worked out by one worker and read from a file by all others.
+
+    The file lies in pytest's cache under a hash of the code, the cards and the libraries, so that a second run on the
+    same code need not work it out again.
+    """
+    code = hash_of_code()
+    folder = pytestconfig.cache.mkdir("studies")
+    for other in folder.iterdir():
+        if other.name != code:
+            shutil.rmtree(other, ignore_errors=True)
+    (folder / code).mkdir(exist_ok=True)
+    held: dict[str, Any] = {}
+
+    def remember(name: str, make: Callable[[], Any]) -> Any:
+        if name not in held:
+            held[name] = read_or_make(folder / code / hashlib.sha256(name.encode()).hexdigest()[:16], make)
+        return held[name]
+
+    return remember
+
+
+@pytest.fixture(scope="session")
+def studied(once, request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """``studied(name, **options)`` is ``wb.study(name, **options)``, walked once a run; nobody may change it."""
+    from workbench.datasets import find_card
+
+    def study(name: str, **options: Any) -> Any:
+        if not find_card(name).generator:
+            request.getfixturevalue("mirror")
+        return once(f"{name} {sorted(options.items())}", lambda: wb.study(name, **options))
+
+    return study
+
+
+def hash_of_code() -> str:
+    digest = hashlib.sha256(sys.version.encode())
+    for package in ("numpy", "pandas", "scikit-learn", "scipy"):
+        digest.update(metadata.version(package).encode())
+    kept = {".py", ".csv", ".json", ".toml"}
+    files = [*(ROOT / "workbench").rglob("*"), *(ROOT / "datasets").glob("*")]
+    for path in sorted(path for path in files if path.suffix in kept):
+        digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def read_or_make(path: Path, make: Callable[[], Any]) -> Any:
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # freed when a worker dies, too
+        if not path.exists():
+            stream = io.BytesIO()
+            DecisionsByName(stream, protocol=5).dump(make())
+            path.with_suffix(".part").write_bytes(stream.getvalue())
+            path.with_suffix(".part").rename(path)
+    return FindDecisions(io.BytesIO(path.read_bytes())).load()
+
+
+class DecisionsByName(pickle.Pickler):
+    """There is one of each decision: its name stands for it."""
+
+    def persistent_id(self, each: Any) -> str | None:
+        from workbench.decisions import decisions
+
+        return next((known.name for known in decisions() if known is each), None)
+
+
+class FindDecisions(pickle.Unpickler):
+    """Name to decision."""
+
+    def persistent_load(self, name: str) -> Any:
+        from workbench.decisions import find_decision
+
+        return find_decision(name=name)
+
+
+@pytest.fixture(scope="module")
+def video() -> Iterator[Any]:
+    """The module of a third decision, which is known while the tests of one file run."""
+    place = ROOT / "tests" / "decisions" / "video_start.py"
+    spec = importlib.util.spec_from_file_location("video_start", place)
+    module = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("workbench.decisions._REGISTERED", [])
+        spec.loader.exec_module(module)
+        yield module
 
 
 @pytest.fixture(scope="session")

@@ -4,32 +4,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.decisions.decision import Situations
-from workbench.decisions.images.decision import DECISION as IMAGES
-from workbench.decisions.prefetch.decision import DECISION as PREFETCH
 from workbench.evidence.bootstrap import cluster_interval
-from workbench.evidence.segments import COLUMNS, segment_table
+from workbench.evidence.segments import COLUMNS, level_names, segment_table, two_levels
 
 N = 400
 
 
-def segments(views: pd.DataFrame, difference=None, users=None, *, added_wait_ms=None, slow=None, **others):
-    """Of measurements, where ``slow`` views load slowest."""
-    n = len(views)
-    load = np.zeros((n, 1)) if slow is None else slow[:, None].astype(float)
-    return of(IMAGES, views, difference, users, added_wait_ms=added_wait_ms, given={"load_ms": load}, **others)
-
-
-def of(decision, views, difference, users, *, added_wait_ms=None, given=None, **others):
+def segments(views: pd.DataFrame, difference=None, users=None, *, added_wait_ms=None, **others):
+    """Every column of the views is a dimension of its own name."""
     n = len(views)
     users = np.arange(n) if users is None else users
-    here = Situations(views, views, users, "users", None, "first_request", given)
-    dimensions = decision.segments(here, None)
-    if given and not given["load_ms"].any():
-        dimensions.pop("speed")
     difference = np.arange(n, dtype=float) if difference is None else difference
     wait = np.zeros(n) if added_wait_ms is None else added_wait_ms
-    return segment_table(dimensions, difference, wait, users, **others)
+    return segment_table(level_names(views, {name: name for name in views}), difference, wait, users, **others)
 
 
 def told(table: pd.DataFrame, dimension: str) -> dict[str, int]:
@@ -71,35 +58,8 @@ def test_a_level_that_the_data_call_other_joins_the_rest():
 def test_missing_values_are_a_level_and_empty_columns_none():
     views = pd.DataFrame({"connection_type": ["wifi"] * 30 + [None] * 25, "country": [None] * 55})
     table = segments(views)
-    assert told(table, "connection") == {"wifi": 30, "no value": 25}
-    assert set(table["dimension"]) == {"connection"}
-
-
-def test_the_network_is_the_provider_else_the_number():
-    views = pd.DataFrame({"asn": ["1"] * 30 + ["2"] * 30, "isp": ["Telia"] * 40 + ["Orange"] * 20})
-    assert told(segments(views), "network") == {"Telia": 40, "Orange": 20}
-    assert told(segments(views.assign(isp=None)), "network") == {"1": 30, "2": 30}
-
-
-def test_measured_remembered_slow_and_hours():
-    views = pd.DataFrame(
-        {
-            "effective_type": ["4g"] * 150 + [None] * 250,
-            "last_age_s": [np.nan] * 300 + [60.0] * 100,
-            "local_hour": np.repeat([23.0, 0.0, 5.0, 6.0, 17.0], 80),
-        }
-    )
-    table = segments(views, slow=np.arange(N) < 80)
-    assert told(table, "NetInfo") == {"measured": 150, "not measured": 250}
-    assert told(table, "history") == {"measured before": 100, "never before": 300}
-    assert told(table, "speed") == {"slowest fifth": 80, "all others": 320}
-    hours = table[table["dimension"] == "local hour"]
-    assert list(zip(hours["level"], hours["users"], strict=True)) == [
-        ("00-05 h", 160),
-        ("06-11 h", 80),
-        ("12-17 h", 80),
-        ("18-23 h", 80),
-    ]
+    assert told(table, "connection_type") == {"wifi": 30, "no value": 25}
+    assert set(table["dimension"]) == {"connection_type"}
 
 
 def test_a_planted_gain_is_found_where_it_was_planted():
@@ -157,54 +117,10 @@ def test_no_verdict_word():
     assert not words & {*table["level"], *table["dimension"], *table.columns}
 
 
-# Page views
-
-
-def page_segments(views: pd.DataFrame, difference=None, users=None) -> pd.DataFrame:
-    views = pd.DataFrame({"page": "home", "position": 0}, index=views.index).assign(**views)
-    return of(PREFETCH, views, difference, users)
-
-
-def test_rare_pages_are_merged():
-    views = pd.DataFrame({"page": pd.Categorical(["a"] * 40 + ["b"] * 30 + ["c"] * 19 + ["d"] * 5)})
-    assert told(page_segments(views), "page") == {"a": 40, "b": 30, "other": 24}
-
-
-def test_places_in_the_session():
-    views = pd.DataFrame({"position": np.repeat([0, 1, 2, 3, 5, 6, 40], 25)})
-    table = page_segments(views)
-    assert list(told(table, "place in the session").items()) == [
-        ("first view", 25),
-        ("2nd and 3rd", 50),
-        ("4th to 6th", 50),
-        ("7th and later", 50),
-    ]
-    first = table[table["level"] == "first view"].iloc[0]
-    assert first["difference"] == 12.0  # the mean of 0 to 24
-
-
-def test_who_came_before_has_more_views_behind_her_than_the_session():
-    views = pd.DataFrame({"position": [0, 0, 2, 2] * 25, "earlier_views": [0.0, 1.0, 2.0, 9.0] * 25})
-    assert told(page_segments(views), "user") == {"came before": 50, "first session": 50}
-    assert "user" not in set(page_segments(views.drop(columns="earlier_views"))["dimension"])
-
-
-def test_netinfo_and_device_as_far_as_known():
-    views = pd.DataFrame({"effective_type": ["4g"] * 30 + [None] * 30, "device": ["phone"] * 60, "country": None})
-    table = page_segments(views)
-    assert told(table, "NetInfo") == {"4g": 30, "no value": 30}
-    assert set(table["dimension"]) == {"NetInfo"}
-
-
-def test_intervals_of_page_views_resample_users():
-    """Twenty users a page; one that differs from view to view within users says nothing."""
-    rng = np.random.default_rng(0)
-    users = np.repeat(np.arange(60), 10)
-    views = pd.DataFrame({"page": np.where(users < 30, "a", "b")})
-    per_user = rng.normal(0, 1, 60)[users]
-    table = page_segments(views, per_user, users).set_index("level")
-    alone = cluster_interval(per_user[users < 30], users[users < 30], seed=5)
-    assert (table.loc["a", "low"], table.loc["a", "high"]) == pytest.approx(
-        (alone.low, alone.high), abs=0.2 * alone.half_width
-    )
-    assert table["users"].tolist() == [30, 30]
+def test_categories_keep_their_order_and_a_yes_or_no_is_two_levels():
+    speed = pd.Series(pd.Categorical(["slow", "fast"] * 30, categories=["slow", "fast"], ordered=True))
+    early = two_levels(np.arange(60) < 20, "early", "late", speed.index)
+    table = segment_table({"speed": speed, "time": early}, np.arange(60.0), np.zeros(60), np.arange(60))
+    assert list(told(table, "speed").items()) == [("slow", 30), ("fast", 30)]
+    assert told(table, "time") == {"early": 20, "late": 40}
+    assert table.set_index("level").loc["early", "difference"] == 9.5  # the mean of 0 to 19

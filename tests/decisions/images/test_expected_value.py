@@ -67,11 +67,6 @@ def test_round_trips_past_the_budget_make_every_rendition_late():
     assert (prospects.late == 1).all()
 
 
-def test_what_is_neither_predicted_nor_assumed_is_asked_for():
-    with pytest.raises(WorkbenchError, match=r"rtt_ms is neither measured nor assumed.*assume="):
-        image_prospects(LogNormal("downlink_mbps"), pd.DataFrame({"shift": [0.0]}), ImageScenario(), {})
-
-
 def test_page_load_alone_cannot_decide_images():
     source = LogNormal("page_load_ms")
     with pytest.raises(WorkbenchError, match="only page_load_ms was measured"):

@@ -1,16 +1,25 @@
-"""Rules, tables, and the truth of the simulated world."""
+"""Rules on a signal: NetInfo's class, Chromium's defaults, Facebook's classes, the last measurement."""
 
 import numpy as np
 import pandas as pd
-import pytest
 
-import workbench as wb
-from workbench.datasets.schema import known_context
-from workbench.decisions.chances import Lookup, OneOption, base_assumptions, true_chance
-from workbench.decisions.images.decision import DECISION as IMAGES
-from workbench.decisions.images.rules import EffectiveType
-from workbench.decisions.images.scenario import ImageScenario
+from workbench.decisions.images.replay import rendition_payoffs
+from workbench.decisions.images.rules import (
+    CHROMIUM_DEFAULTS,
+    ConnectionClass,
+    ConnectionDefaults,
+    EffectiveType,
+    LastMeasurement,
+    best_at,
+)
+from workbench.decisions.images.scenario import ImageScenario, Ladder
 from workbench.decisions.options import decide
+
+# One image of 10, 50 or 100 kB; one round trip; quality 0, 50, 100; a point a 4 ms; budget 1 s.
+BY_HAND = ImageScenario(
+    images_per_view=1, connection_rtts=1, ladder=Ladder(("s", "m", "l"), (10e3, 50e3, 100e3), (0, 0.5, 1))
+)
+STANDARD = ImageScenario()
 
 
 def test_effective_type_follows_the_published_rule():
@@ -25,90 +34,76 @@ def test_effective_type_hands_views_without_a_signal_to_another_policy():
         return context["os_family"].map({"iOS": "large", "Android": "small"})
 
     assert EffectiveType(otherwise=by_system)(context).tolist() == ["large", "large", "small"]
+    # The other policy may ask for the scenario too.
+    context = context.assign(last_rtt_ms=20.0, last_downlink_mbps=0.2, last_age_s=60.0)
+    assert decide(EffectiveType(otherwise=LastMeasurement()), context, STANDARD).tolist() == [2, 0, 0]
 
 
-def test_policies_are_values():
-    assert OneOption("large") == OneOption("large") != OneOption("small")
-    assert EffectiveType() == EffectiveType()
-
-
-@pytest.fixture
-def ten_each():
-    """Provider "slow" had about 1 Mbit/s ten times, "fast" about 100 Mbit/s ten times; one RTT is assumed."""
-    speeds = np.concatenate([np.linspace(0.9, 1.1, 10), np.linspace(90, 110, 10)])
-    views = pd.DataFrame({"isp": ["slow"] * 10 + ["fast"] * 10, "downlink_mbps": speeds})
-    return wb.measurements(views, assume={"rtt_ms": (50, 50, 50)})
-
-
-def test_a_table_counts_by_group_and_leans_on_its_parent(ten_each):
-    table = Lookup(("isp",), smoothing=10.0).fit(ten_each)
-    asked = pd.DataFrame({"isp": ["slow", "fast", "never seen"]}, dtype="str")
-    # Below 80 Mbit/s: all of slow, none of fast, half of everything: (10 + 10 / 2) / 20, (0 + 10 / 2) / 20, 1 / 2.
-    chance = table.chance_worse(known_context(asked, "first_request"), "downlink_mbps", np.array([80.0]))
-    assert chance[:, 0] == pytest.approx([0.75, 0.25, 0.5])
-
-
-def test_a_table_sends_what_its_groups_can_carry(ten_each):
-    table = Lookup(("isp",), smoothing=1.0, assume=base_assumptions(ten_each.attrs["card"])).fit(ten_each)
-    context = known_context(ten_each, "first_request")
-    chosen = decide(table, context, ImageScenario())
-    # 1 Mbit/s: medium needs 4 * 50 + 8 * 150,528 / 1000 = 1,404 ms, small 534 ms.
-    assert chosen.tolist() == [0] * 10 + [2] * 10
-
-
-def test_smoothing_is_what_serves_other_users_best():
+def test_the_best_rendition_at_a_point_is_that_of_perfect_knowledge():
     rng = np.random.default_rng(0)
-    groups = rng.integers(0, 400, 4000).astype(str)
-    pure_noise = pd.DataFrame({"city": groups, "downlink_mbps": np.exp(rng.normal(2, 1, 4000))})
-    train, validation = wb.measurements(pure_noise[:2000]), wb.measurements(pure_noise[2000:])
-    assert Lookup(("city",)).fit(train).smooth(validation).smoothing == 300.0
-
-    speed = dict(zip(np.unique(groups), np.exp(rng.normal(2, 2, len(np.unique(groups)))), strict=True))
-    pure_signal = pure_noise.assign(downlink_mbps=pure_noise["city"].map(speed) * np.exp(rng.normal(0, 0.05, 4000)))
-    train, validation = wb.measurements(pure_signal[:2000]), wb.measurements(pure_signal[2000:])
-    assert Lookup(("city",)).fit(train).smooth(validation).smoothing == 1.0
+    views = pd.DataFrame({"rtt_ms": rng.gamma(2, 60, 500), "downlink_mbps": rng.gamma(1, 4, 500)})
+    best = rendition_payoffs(views, STANDARD, {})["net"].argmax(axis=1)
+    names = best_at(STANDARD, views["rtt_ms"].to_numpy(), views["downlink_mbps"].to_numpy())
+    assert names.tolist() == [STANDARD.ladder.names[i] for i in best]
+    assert set(names) == {"small", "medium", "large"}
 
 
-@pytest.fixture(scope="module")
-def world():
-    return wb.split_by_user(wb.load("synthetic_measurements", rows=30_000))
+def test_chromium_defaults_by_hand():
+    links = ["wifi", "4g", "3g", "2g", "5g", None]
+    context = pd.DataFrame({"connection_type": pd.Series(links, dtype="str")})
+    # wifi: 116 + 800 / 2.658 = 417 ms for the large one; 3g: 273 + 1068 = 1341 late, medium 807;
+    # 2g: 1726 ms before the first byte, 2807 for the small one: lost or nearly so, the small one.
+    assert ConnectionDefaults()(context, BY_HAND).tolist() == ["l", "l", "m", "s", "l", "l"]
+    assert CHROMIUM_DEFAULTS["5g"] == CHROMIUM_DEFAULTS["4g"] == CHROMIUM_DEFAULTS["cellular"]
 
 
-def test_a_table_whose_keys_come_later_stays_unfitted(world):
-    rules = {rule.name: rule for rule in wb.rules(world) if isinstance(rule, Lookup)}
-    assert rules["table by (country, asn)"].tables
-    assert not rules["table by (connection_type, isp)"].tables
-    later = {rule.name: rule for rule in wb.rules(world, known_by="client_js") if isinstance(rule, Lookup)}
-    assert later["table by (connection_type, isp)"].tables
+def test_connection_classes_by_their_published_edges():
+    context = pd.DataFrame({"last_downlink_mbps": [2.0, 1.99, 0.55, 0.549, 0.1, np.nan]})
+    chosen = ConnectionClass(otherwise="large")(context, STANDARD)
+    assert chosen.tolist() == ["large", "medium", "medium", "small", "small", "large"]
 
 
-def test_a_table_is_fitted_on_train_alone(world):
-    rules = wb.rules(world)
-    table = next(rule for rule in rules if getattr(rule, "keys", None) == ("country", "asn"))
-    counted = [int(sizes.sum()) for sizes in table.tables["downlink_mbps"].sizes]
-    assert counted == [len(world.train)] * 3
+def test_a_young_measurement_is_taken_as_if_it_were_now():
+    context = pd.DataFrame(
+        {
+            "last_rtt_ms": [20.0, 20.0, 20.0, np.nan],
+            "last_downlink_mbps": [100.0, 0.2, 100.0, np.nan],
+            "last_age_s": [60.0, 60.0, 9999.0, np.nan],
+        }
+    )
+    chosen = LastMeasurement(max_age_s=600)(context, STANDARD)
+    assert chosen.tolist() == ["large", "small", "medium", "medium"]
 
 
-def test_true_chances_reach_the_planted_effect(world):
-    """Before the model is asked: whoever knows the world's chances gains at least 3 points over the best table."""
-    scenario = ImageScenario()
-    test = IMAGES.situations(world.test, world.card, world.cluster, "first_request", scenario)
-
-    def net(policy):
-        return IMAGES.outcomes(IMAGES.ask(policy, test, scenario), test, scenario)["net"].mean()
-
-    tables = [net(rule) for rule in wb.rules(world) if getattr(rule, "tables", None)]
-    assert net(true_chance(world.card)) >= max(tables) + 3
+def test_what_was_never_measured_is_assumed():
+    context = pd.DataFrame({"last_rtt_ms": [20.0], "last_downlink_mbps": [np.nan], "last_age_s": [60.0]})
+    assert LastMeasurement(assume={"downlink_mbps": 100.0})(context, STANDARD).tolist() == ["large"]
+    assert LastMeasurement()(context, STANDARD).tolist() == ["medium"]
 
 
-def test_true_chances_do_not_read_the_frame(world):
-    truth = true_chance(world.card).source
-    context = known_context(world.test, "first_request").head(50)
-    edges = np.array([1.0, 5.0])
-    plain = truth.chance_worse(context, "downlink_mbps", edges)
-    told = context.assign(downlink_mbps=0.1, rtt_ms=5000.0, access_technology="2g")
-    assert (truth.chance_worse(told, "downlink_mbps", edges) == plain).all()
+def test_views_without_a_signal_go_to_the_other_policy():
+    context = pd.DataFrame(
+        {"last_rtt_ms": [20.0, np.nan], "last_downlink_mbps": [0.2, np.nan], "last_age_s": [60.0, np.nan]}
+    )
+
+    def other(context, scenario):
+        return pd.Series("large", context.index)
+
+    hybrid = LastMeasurement(max_age_s=600, otherwise=other)
+    assert decide(hybrid, context, STANDARD).tolist() == [0, 2]
+    assert hybrid.name == "last measurement up to 0.166667 h, else other"
 
 
-def test_nature_does_not_tell_its_chances(ten_each):
-    assert true_chance(ten_each.attrs["card"]) is None
+def test_save_data_comes_first_in_every_rule():
+    context = pd.DataFrame(
+        {
+            "connection_type": pd.Series(["wifi"], dtype="str"),
+            "last_rtt_ms": [1.0],
+            "last_downlink_mbps": [1000.0],
+            "last_age_s": [1.0],
+            "save_data": pd.array([True], dtype="boolean"),
+        }
+    )
+    for rule, otherwise in ((ConnectionDefaults(), 1), (ConnectionClass(), 2), (LastMeasurement(), 2)):
+        assert decide(rule, context, STANDARD).tolist() == [0]
+        assert decide(rule, context.drop(columns="save_data"), STANDARD).tolist() == [otherwise]

@@ -1,10 +1,25 @@
+"""What images cost and are worth: budgets, waiting, the ladder and the photograph that it was measured on."""
+
+import io
 import math
+import sys
 from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
+from PIL import Image
+from skimage.metrics import structural_similarity
 
-from workbench.decisions.images.scenario import ImageScenario, Ladder
+from workbench.decisions.images.scenario import (
+    WIDTHS,
+    ImageScenario,
+    Ladder,
+    encode_photo,
+    load_ladder,
+    load_photo,
+    measure_ladder,
+    photo_as_sent,
+)
 from workbench.errors import WorkbenchError
 
 NUMBERS = ["budget_ms", "cancelling_wait_ms", "images_per_view", "connection_rtts", "cap_ms"]
@@ -90,3 +105,107 @@ def test_numbers_of_numpy_are_numbers():
 def test_a_scenario_cannot_be_changed_behind_a_result():
     with pytest.raises(FrozenInstanceError):
         ImageScenario().budget_ms = 5
+
+
+# The ladder
+
+
+@pytest.fixture(scope="module")
+def china() -> np.ndarray:
+    return load_photo()
+
+
+def test_the_committed_ladder_is_what_the_photograph_gives_within_3_percent(china):
+    measured, committed = measure_ladder(china), load_ladder()
+    assert measured.names == committed.names == ("small", "medium", "large")
+    assert measured.image_bytes == pytest.approx(committed.image_bytes, rel=0.03)
+    assert measured.ssim == pytest.approx(committed.ssim, rel=0.03)
+
+
+def test_the_largest_rendition_is_the_photograph_itself_as_webp(china):
+    # 640 pixels are the photograph's own width: no scaling, so the encoder alone tells bytes and likeness.
+    encoded = io.BytesIO()
+    Image.fromarray(china).save(encoded, "WEBP", quality=75)
+    decoded = np.asarray(Image.open(encoded).convert("RGB"))
+    assert load_ladder().image_bytes[-1] == pytest.approx(encoded.tell(), rel=0.03)
+    assert load_ladder().ssim[-1] == pytest.approx(structural_similarity(china, decoded, channel_axis=2), rel=0.03)
+
+
+def test_the_renditions_are_worth_0_about_42_and_100_points():
+    small, medium, large = load_ladder().quality
+    assert (small, large) == (0, 100)
+    assert medium == pytest.approx(42, abs=1)
+
+
+def test_quality_is_linear_in_ssim_between_the_ends():
+    ladder = Ladder(("a", "b", "c"), (10, 20, 30), (0.5, 0.6, 0.9))
+    assert ladder.quality == pytest.approx([0, 25, 100])
+
+
+@pytest.mark.parametrize(
+    ("names", "sizes", "ssim", "words"),
+    [
+        ((), (), (), "two or more renditions.* 0 names"),
+        (("a",), (1,), (0.5,), "two or more renditions.* 1 names"),
+        (("a", "b"), (1, 2, 3), (0.5, 0.6), "got 2 names, 3 sizes, 2 SSIM values"),
+        (("a", "b"), (1, 2), (0.5,), "got 2 names, 2 sizes, 1 SSIM values"),
+        (("a", "b"), (0, 2), (0.5, 0.6), "bytes above 0"),
+        (("a", "b"), (2, 2), (0.5, 0.6), "increasing"),
+        (("a", "b"), (3, 2), (0.5, 0.6), "smallest to the largest"),
+        (("a", "b"), (1, 2), (0.6, 0.6), "SSIM increasing"),
+        (("a", "b"), (1, 2), (0.6, math.nan), "SSIM increasing"),
+        (("a", "b"), (math.nan, 2), (0.5, 0.6), "bytes above 0"),
+        (("a", "b"), (1, math.inf), (0.5, 0.6), "increasing"),
+    ],
+)
+def test_a_ladder_that_does_not_rise_is_refused(names, sizes, ssim, words):
+    with pytest.raises(WorkbenchError, match=words):
+        Ladder(names, sizes, ssim)
+
+
+def test_measuring_without_scikit_image_says_what_to_install(china, monkeypatch):
+    monkeypatch.setitem(sys.modules, "skimage.metrics", None)
+    with pytest.raises(WorkbenchError, match=r"needs scikit-image; .*performance-workbench\[dev\]"):
+        measure_ladder(china)
+
+
+# The photograph as it is sent
+
+
+@pytest.mark.parametrize("rendition", WIDTHS)
+def test_what_is_shown_has_the_display_size_and_the_likeness_of_the_ladder(china, rendition):
+    shown = photo_as_sent(rendition)
+    assert (shown.shape, shown.dtype) == (china.shape, np.uint8)
+    ladder = load_ladder()
+    likeness = structural_similarity(china, shown, channel_axis=2)
+    assert likeness == pytest.approx(ladder.ssim[ladder.names.index(rendition)], rel=0.03)
+
+
+@pytest.mark.parametrize("rendition", WIDTHS)
+def test_what_travels_is_a_webp_of_the_renditions_width(china, rendition):
+    encoded = encode_photo(china, WIDTHS[rendition])
+    sent = Image.open(io.BytesIO(encoded))
+    assert (sent.format, sent.width) == ("WEBP", WIDTHS[rendition])
+    assert sent.height == round(427 * sent.width / 640)
+    ladder = load_ladder()
+    assert len(encoded) == pytest.approx(ladder.image_bytes[ladder.names.index(rendition)], rel=0.03)
+
+
+def test_the_widths_are_those_of_the_ladder():
+    assert tuple(WIDTHS) == load_ladder().names
+
+
+def test_ones_own_photograph_at_ones_own_widths():
+    photo = np.zeros((30, 40, 3), np.uint8)
+    photo[:, 20:] = 255
+    shown = photo_as_sent("tiny", photo, widths={"tiny": 4})
+    assert shown.shape == photo.shape
+    assert shown[:, :5].mean() < 40 and shown[:, -5:].mean() > 215
+    assert np.ptp(shown[15, 15:25].astype(int), axis=0).max() < 255, "an edge does not survive four pixels"
+
+
+def test_an_unknown_rendition_is_refused():
+    with pytest.raises(
+        WorkbenchError, match=r"one of small, medium, large, whose widths are known; got 'meduim'.*medium"
+    ):
+        photo_as_sent("meduim")

@@ -1,117 +1,31 @@
-"""Prefetch replay: by hand, against a plain loop over random worlds, and its properties."""
+"""Prefetch replay: by hand, against a plain loop over random worlds, its properties, figures and frontiers."""
+
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.decisions.prefetch.replay import hover, perfect_knowledge_fetches, replay_prefetch, summarise_prefetch
+from workbench.decisions.prefetch.markov import fetches_at
+from workbench.decisions.prefetch.replay import (
+    best_prefetch_limit,
+    hits_at_unused,
+    hover,
+    perfect_knowledge_fetches,
+    prefetch_limits,
+    replay_prefetch,
+    summarise_prefetch,
+    top_shares,
+    trace_frontier,
+)
 from workbench.decisions.prefetch.scenario import PrefetchScenario
-from workbench.errors import WorkbenchError
 
 HALF = PrefetchScenario(break_even=0.5)  # an unused page costs as much as a hit brings
 
 
-def sessions(*pages, seconds=None, letters="abcdefghij", **columns):
-    """One string of one-letter pages a session; seconds since each session's start where they are known."""
-    views = pd.DataFrame(
-        {
-            "session_id": np.repeat(np.arange(len(pages)), [len(each) for each in pages]),
-            "position": np.concatenate([np.arange(len(each)) for each in pages]),
-            "page": pd.Categorical(list("".join(pages)), categories=list(letters)),
-            **columns,
-        }
-    )
-    if seconds is not None:
-        at = pd.to_timedelta(np.concatenate(seconds), unit="s") + pd.Timestamp("2026-01-01", tz="UTC")
-        views["viewed_at"] = at.as_unit("us")
-    return views.assign(view_id=np.arange(len(views)))
-
-
-def fetches(**by_view):
-    """Pages of each view in the order of their ranks: fetches(v0="bc") fetches b, then c, at view 0."""
-    rows = [(int(view[1:]), page, rank) for view, pages in by_view.items() for rank, page in enumerate(pages, 1)]
-    return pd.DataFrame(rows, columns=["view_id", "page", "rank"])
-
-
-def played(outcomes, *columns):
-    return outcomes[list(columns)].astype(int).to_numpy().tolist()
-
-
-def test_a_page_fetched_now_is_a_hit_two_views_later():
-    outcomes = replay_prefetch(fetches(v0="c"), sessions("abc"), HALF)
-    assert played(outcomes, "hits", "unused", "fetched", "hit_next", "navigation") == [
-        [1, 0, 1, 0, 1],
-        [0, 0, 0, 0, 1],
-        [0, 0, 0, 0, 0],
-    ]
-
-
-def test_what_is_not_opened_by_the_end_of_the_session_is_unused():
-    outcomes = replay_prefetch(fetches(v0="bd", v1="e"), sessions("ab", "de"), HALF)
-    assert played(outcomes, "hits", "unused", "hit_next") == [[1, 1, 1], [0, 1, 0], [0, 0, 0], [0, 0, 0]]
-    assert outcomes["net"].tolist() == [0, -1, 0, 0]
-
-
-def test_fresh_pages_are_not_fetched():
-    # At view 1, a was visited and c fetched before; at view 2 (page c) both are fresh, and so is c itself.
-    outcomes = replay_prefetch(fetches(v0="c", v1="ac", v2="ac"), sessions("abca"), HALF)
-    assert outcomes["fetched"].tolist() == [1, 0, 0, 0]
-
-
-def test_a_page_opened_again_from_the_cache_is_no_second_hit():
-    assert replay_prefetch(fetches(v0="b", v1="b", v2="b"), sessions("abab"), HALF)["hits"].tolist() == [1, 0, 0, 0]
-
-
-def test_freshness_ends_after_its_views():
-    two = PrefetchScenario(lifetime_views=2)
-    # Fetched at view 0: fresh in views 1 and 2; stale in view 3, where it is fetched again and then used.
-    outcomes = replay_prefetch(fetches(v0="e", v1="e", v2="e", v3="e"), sessions("abcde"), two)
-    assert played(outcomes, "hits", "unused") == [[0, 1], [0, 0], [0, 0], [1, 0], [0, 0]]
-
-
-def test_freshness_ends_after_its_seconds_and_a_visit_renews_it():
-    ten = PrefetchScenario(lifetime_s=10)
-    views = sessions("ababab", seconds=[[0, 10, 15, 20, 30, 41]])
-    # b at 10 s is used in time (exactly), then fresh until 20 s; opened at 20 s from there, fresh until 30 s.
-    # From view 4 (30 s) b is still fresh; opened at 41 s it is not, but it was not fetched either.
-    outcomes = replay_prefetch(fetches(v0="b", v2="b", v4="b"), views, ten)
-    assert played(outcomes, "hits", "unused") == [[1, 0], [0, 0], [0, 0], [0, 0], [0, 0], [0, 0]]
-
-
-def test_times_that_do_not_vary_within_sessions_are_no_clock():
-    views = sessions("abcdefgh", seconds=[[0.0] * 8])
-    outcomes = replay_prefetch(fetches(v0="gf"), views, PrefetchScenario(lifetime_views=5))
-    assert played(outcomes, "hits", "unused")[0] == [1, 1]  # f five views later, g six
-    assert outcomes.attrs["assumed"] == ("dwell", "page bytes", "network")
-
-
-def test_without_a_cache_a_fetch_serves_the_very_next_view():
-    off = PrefetchScenario(cache=False)
-    outcomes = replay_prefetch(fetches(v0="cb", v1="ac", v2="a"), sessions("abca"), off)
-    assert played(outcomes, "hits", "unused") == [[1, 1], [1, 1], [1, 0], [0, 0]]
-
-
-def test_sessions_do_not_share_a_cache():
-    outcomes = replay_prefetch(fetches(v0="b", v2="b"), sessions("ac", "ab"), HALF)
-    assert played(outcomes, "hits", "unused") == [[0, 1], [0, 0], [1, 0], [0, 0]]
-
-
-def test_a_page_that_nobody_ever_views_is_fetched_for_nothing():
-    outcomes = replay_prefetch(
-        pd.DataFrame({"view_id": [0, 1], "page": ["new", "new"], "rank": [1, 1]}), sessions("abc"), HALF
-    )
-    assert played(outcomes, "hits", "unused", "fetched") == [[0, 1, 1], [0, 0, 0], [0, 0, 0]]
-
-
-def test_outcomes_keep_the_index_of_the_views():
+def test_outcomes_keep_the_index_of_the_views(sessions, fetches):
     views = sessions("abc").set_axis([7, 8, 9])
     assert replay_prefetch(fetches(v0="b"), views, HALF).index.tolist() == [7, 8, 9]
-
-
-def test_sessions_in_pieces_are_refused():
-    views = sessions("ab", "cd").iloc[[0, 2, 1, 3]]
-    with pytest.raises(WorkbenchError, match="2 sessions lie in 4 pieces"):
-        replay_prefetch(fetches(v0="b"), views, HALF)
 
 
 # One view of 1 s at 8 Mbit/s is 1 MB; every page loads in 1 s, without round trips to speak of.
@@ -123,7 +37,7 @@ ONE_SECOND = PrefetchScenario(
 )
 
 
-def test_milliseconds_by_hand():
+def test_milliseconds_by_hand(sessions, fetches):
     # The page itself loads until 1 s; the first fetch until 2 s, the second until 3 s; the person leaves at 2.5 s.
     # d: half of it is there when she leaves; it goes on for 0.5 s, in the way of b.
     outcomes = replay_prefetch(fetches(v0="bd"), sessions("abc"), ONE_SECOND)
@@ -135,24 +49,24 @@ def test_milliseconds_by_hand():
     assert outcomes["contention_ms"].tolist() == pytest.approx([0, 0, 0])
 
 
-def test_a_fetch_not_begun_saves_nothing_and_a_later_hit_saves_all():
+def test_a_fetch_not_begun_saves_nothing_and_a_later_hit_saves_all(sessions, fetches):
     outcomes = replay_prefetch(fetches(v0="deb"), sessions("abe"), ONE_SECOND)
     # b begins after 3 s, she leaves after 2.5 s; e is used at 5 s.
     assert outcomes["saved_ms"].tolist() == pytest.approx([1000, 0, 0])
     assert outcomes["hits"].tolist() == [2, 0, 0]
 
 
-def test_what_is_fresh_is_not_in_the_queue():
+def test_what_is_fresh_is_not_in_the_queue(sessions, fetches):
     # At view 1, d is fresh already, so c is first in the queue and all of it is there after 2 s.
     outcomes = replay_prefetch(fetches(v0="d", v1="dc"), sessions("abc"), ONE_SECOND)
     assert outcomes["saved_ms"].tolist() == pytest.approx([0, 1000, 0])
 
 
-def test_a_session_s_last_view_holds_nobody_up():
+def test_a_session_s_last_view_holds_nobody_up(sessions, fetches):
     assert replay_prefetch(fetches(v2="de"), sessions("abc"), ONE_SECOND)["contention_ms"].sum() == 0
 
 
-def test_measured_sizes_and_times_come_before_assumptions():
+def test_measured_sizes_and_times_come_before_assumptions(sessions, fetches):
     views = sessions("abab", seconds=[[0, 1.5, 10, 20]], page_bytes=[1e6, 2e6, 1e6, np.nan])
     outcomes = replay_prefetch(fetches(v0="bc"), views, ONE_SECOND)
     # a loads for 1 s, then b for 2 s, of which half a second has passed at the click. c's size is not known: 1 MB.
@@ -163,17 +77,14 @@ def test_measured_sizes_and_times_come_before_assumptions():
     assert outcomes.attrs["assumed"] == ("network",)
 
 
-def test_the_network_follows_the_effective_type():
+def test_the_network_follows_the_effective_type(sessions, fetches):
     slow = PrefetchScenario(dwell_s=1000, page_bytes=1e6)
     views = sessions("ab", "ab", "ab", effective_type=["4g", "4g", "3g", "3g", None, None])
     saved = replay_prefetch(fetches(v0="b", v2="b", v4="b"), views, slow)["saved_ms"]
     assert saved[[0, 2, 4]].tolist() == pytest.approx([170 + 8e3 / 9, 300 + 8e3 / 1.6, 170 + 8e3 / 9])
 
 
-# --- random worlds -----------------------------------------------------------------------------------------------
-
-
-def random_world(rng):
+def random_world(rng, sessions):
     pages = "abcdefgh"[: rng.integers(2, 9)]
     drawn = ["".join(rng.choice(list(pages), rng.integers(1, 15))) for _ in range(rng.integers(1, 6))]
     seconds = None
@@ -251,10 +162,10 @@ def play_session(rows, page, at_ms, *, clock, lifetime, cache, load, proposed, o
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_replay_equals_a_plain_loop_on_random_worlds(seed):
+def test_replay_equals_a_plain_loop_on_random_worlds(seed, sessions):
     rng = np.random.default_rng(seed)
     for _ in range(60):
-        views, scenario = random_world(rng)
+        views, scenario = random_world(rng, sessions)
         answer = random_fetches(rng, views, scenario.k)
         expected, outcomes = plain_replay(answer, views, scenario), replay_prefetch(answer, views, scenario)
         assert outcomes[["hits", "unused", "hit_next"]].astype(float).equals(expected[["hits", "unused", "hit_next"]])
@@ -263,10 +174,10 @@ def test_replay_equals_a_plain_loop_on_random_worlds(seed):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_nobody_beats_perfect_knowledge(seed):
+def test_nobody_beats_perfect_knowledge(seed, sessions):
     rng = np.random.default_rng(100 + seed)
     for _ in range(60):
-        views, scenario = random_world(rng)
+        views, scenario = random_world(rng, sessions)
         perfect = replay_prefetch(perfect_knowledge_fetches(views, scenario), views, scenario)
         assert perfect["unused"].sum() == 0
         assert perfect["hits"].equals(perfect["fetched"])
@@ -276,10 +187,10 @@ def test_nobody_beats_perfect_knowledge(seed):
             assert other["net"].sum() <= perfect["net"].sum() + 1e-9
 
 
-def test_proposing_everything_catches_every_page_that_is_not_fresh():
+def test_proposing_everything_catches_every_page_that_is_not_fresh(sessions):
     rng = np.random.default_rng(5)
     for _ in range(60):
-        views, _ = random_world(rng)
+        views, _ = random_world(rng, sessions)
         forever = PrefetchScenario(k=8, lifetime_s=1e6, lifetime_views=10**6)
         letters = list("abcdefgh")
         everything = pd.DataFrame(
@@ -292,15 +203,12 @@ def test_proposing_everything_catches_every_page_that_is_not_fresh():
         assert outcomes["fetched"].sum() == 7 * views["session_id"].nunique()
 
 
-def test_fetching_nothing_brings_nothing():
+def test_fetching_nothing_brings_nothing(sessions, fetches):
     outcomes = replay_prefetch(fetches(), sessions("abc", "ab"), HALF)
     assert (outcomes.drop(columns=["visited_bytes", "navigation"]) == 0).all(axis=None)
 
 
-# --- references --------------------------------------------------------------------------------------------------
-
-
-def test_perfect_knowledge_by_hand():
+def test_perfect_knowledge_by_hand(sessions):
     # a b a c: b and c are new, a is fresh.
     assert perfect_knowledge_fetches(sessions("abac"), HALF)[["view_id", "page"]].to_numpy().tolist() == [
         [0, "b"],
@@ -310,12 +218,12 @@ def test_perfect_knowledge_by_hand():
     assert perfect_knowledge_fetches(sessions("abac"), off)["page"].tolist() == ["b", "a", "c"]
 
 
-def test_perfect_knowledge_fetches_nothing_that_goes_stale_before_the_click():
+def test_perfect_knowledge_fetches_nothing_that_goes_stale_before_the_click(sessions):
     views = sessions("abc", seconds=[[0, 400, 410]])
     assert perfect_knowledge_fetches(views, PrefetchScenario(lifetime_s=300))["page"].tolist() == ["c"]
 
 
-def test_hover_by_hand():
+def test_hover_by_hand(sessions):
     # Of a b a c two pages are opened that are not fresh; at one half, as many again are hovered over in vain.
     outcomes = hover(sessions("abac"), HALF, precision=0.5)
     assert outcomes["hits"].tolist() == [1, 0, 1, 0]
@@ -326,12 +234,173 @@ def test_hover_by_hand():
     assert (figures.precision, figures.byte_precision) == pytest.approx((0.8, 0.8))
 
 
-def test_hover_meets_the_click_itself():
+def test_hover_meets_the_click_itself(sessions):
     # When b is opened again it has gone stale, although it was fresh one view before.
     views = sessions("abab", seconds=[[0, 10, 300, 320]])
     assert hover(views, PrefetchScenario(lifetime_s=300))["hits"].tolist() == [1, 0, 1, 0]
 
 
-def test_hover_saves_no_more_than_the_page_takes():
+def test_hover_saves_no_more_than_the_page_takes(sessions):
     fast = PrefetchScenario(page_bytes=9000)  # 170 ms and 8 ms on 4g
     assert hover(sessions("ab"), fast)["saved_ms"].tolist() == pytest.approx([178, 0])
+
+
+# Figures
+
+# Two sessions, a b c and a c: three navigations in five views.
+VIEWS = pd.DataFrame(
+    {
+        "view_id": range(5),
+        "session_id": [0, 0, 0, 1, 1],
+        "page": pd.Categorical(list("abcac"), categories=list("abcd")),
+        "page_bytes": [1000.0, 2000.0, 4000.0, 1000.0, 4000.0],
+    }
+)
+# View 0 fetches b (hit) and d (unused, of no known size), view 3 fetches b (unused).
+FETCHES = pd.DataFrame({"view_id": [0, 0, 3], "page": ["b", "d", "b"], "rank": [1, 2, 1]})
+SCENARIO = PrefetchScenario(break_even=0.5, page_bytes=3000)
+
+
+def test_figures_by_hand():
+    figures = summarise_prefetch(replay_prefetch(FETCHES, VIEWS, SCENARIO))
+    assert figures.net == pytest.approx((1 - 2) / 5)
+    assert figures.hits_per_100 == pytest.approx(20)
+    assert figures.unused_per_view == pytest.approx(0.4)
+    assert figures.precision == pytest.approx(1 / 3)
+    assert figures.recall == pytest.approx(1 / 3)
+    assert figures.byte_precision == pytest.approx(2000 / 7000)
+    assert figures.traffic_increase == pytest.approx(5000 / 12000)
+    assert figures.bytes_fetched_per_view == pytest.approx(1400)
+    assert figures.bytes_wasted_per_view == pytest.approx(1000)
+    assert figures.ms_saved_per_view == pytest.approx((170 + 16 / 9) / 5)  # b is there long before the click
+    assert figures.contention_ms_per_view == 0
+    assert (figures.top1, figures.top3) == (None, None)
+    assert figures.assumed == ("dwell", "network")
+
+
+def test_fetching_nothing_has_no_precision():
+    figures = summarise_prefetch(replay_prefetch(FETCHES[:0], VIEWS, SCENARIO))
+    assert (figures.net, figures.recall, figures.traffic_increase) == (0, 0, 0)
+    assert (figures.precision, figures.byte_precision) == (None, None)
+
+
+def test_top_shares_by_hand():
+    # a is followed by b (rank 1: found), b by c (rank 2), a by c (rank 4: not among three); ends do not count.
+    top = pd.DataFrame(
+        {"view_id": [0, 1, 1, 2, 3, 4], "page": list("bacdcb"), "rank": [1, 1, 2, 1, 4, 1], "chance": 0.2}
+    )
+    assert top_shares(top, VIEWS) == pytest.approx((1 / 3, 2 / 3))
+    figures = summarise_prefetch(replay_prefetch(FETCHES, VIEWS, SCENARIO), top, VIEWS)
+    assert (figures.top1, figures.top3) == pytest.approx((1 / 3, 2 / 3))
+
+
+def test_pages_outside_the_views_are_no_matches():
+    top = pd.DataFrame({"view_id": [0, 2, 9], "page": ["new", "new", "b"], "rank": 1})
+    assert top_shares(top, VIEWS) == (0, 0)
+
+
+# Frontiers
+
+PAGES = list("abcdef")
+
+
+def random_views(rng, sessions=40):
+    length = rng.integers(1, 12, sessions)
+    n = length.sum()
+    views = pd.DataFrame({"view_id": np.arange(n), "session_id": np.repeat(np.arange(sessions), length)})
+    return views.assign(page=pd.Categorical(rng.choice(PAGES, n), categories=PAGES))
+
+
+def random_top(rng, views, k):
+    chance = -np.sort(-rng.dirichlet(np.ones(k + 1), len(views))[:, :k], axis=1)
+    page = np.array([rng.permutation(PAGES)[:k] for _ in range(len(views))])
+    view_id = np.repeat(views["view_id"], k).to_numpy()
+    return pd.DataFrame(
+        {
+            "view_id": view_id,
+            "page": page.ravel(),
+            "rank": np.tile(np.arange(k) + 1, len(views)),
+            "chance": chance.ravel(),
+        }
+    )
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_the_frontier_is_a_replay_at_every_limit(cache):
+    rng = np.random.default_rng(1)
+    scenario = PrefetchScenario(cache=cache, k=3, lifetime_views=3)
+    views = random_views(rng)
+    top = random_top(rng, views, 5)  # more pages than a view may fetch
+    for _, point in trace_frontier(top.sample(frac=1, random_state=0), views, scenario).iterrows():
+        outcomes = replay_prefetch(fetches_at(top, point["limit"], 3), views, scenario)
+        assert point["hits"] == pytest.approx(outcomes["hits"].mean())
+        assert point["unused"] == pytest.approx(outcomes["unused"].mean())
+        assert point["net"] == pytest.approx(outcomes["net"].mean())
+
+
+@pytest.mark.parametrize("lifetime_views", [1, 2, 5, 100])
+@pytest.mark.parametrize("cache", [True, False])
+def test_a_higher_limit_never_fetches_more(cache, lifetime_views):
+    scenario = PrefetchScenario(cache=cache, lifetime_views=lifetime_views)
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        views = random_views(rng)
+        frontier = trace_frontier(random_top(rng, views, 3), views, scenario)
+        fetched = frontier["hits"] + frontier["unused"]
+        assert (np.diff(fetched) <= 1e-12).all()
+        # Hits may rise where pages go stale: what is fetched later is fresh at the click.
+        if not cache or lifetime_views == 100:
+            assert (np.diff(frontier["hits"]) <= 1e-9).all()
+
+
+@pytest.mark.parametrize("break_even", [0.15, 0.3, 0.005, 0.95])
+def test_the_break_even_is_one_of_25_limits(break_even):
+    limits = prefetch_limits(PrefetchScenario(break_even=break_even))
+    assert len(limits) == 25
+    assert break_even in limits
+    assert (np.diff(limits) > 0).all()
+
+
+def test_a_higher_limit_takes_some_of_the_same_pages():
+    rng = np.random.default_rng(0)
+    top = random_top(rng, random_views(rng), 5)
+    taken = [set(fetches_at(top, limit, 3).itertuples(index=False, name=None)) for limit in (0.8, 0.3, 0.1, 0.01)]
+    assert taken == sorted(taken, key=len)
+    assert all(some <= more for some, more in pairwise(taken))
+    assert max(rank for _, _, rank in taken[-1]) == 3
+
+
+def frontier(limit, unused, hits, net=None):
+    """Hits are of 100 views."""
+    return pd.DataFrame(
+        {"limit": limit, "hits": np.array(hits) / 100, "unused": unused, "net": net or [0.0] * len(hits)}
+    )
+
+
+def test_the_limit_with_the_largest_net_is_taken_outright():
+    assert (
+        best_prefetch_limit(frontier([0.1, 0.2, 0.4], [0] * 3, [0] * 3, [0.1, 0.05, 0.100001]), PrefetchScenario())
+        == 0.4
+    )
+
+
+def test_among_equals_the_limit_nearest_the_break_even_is_taken():
+    # As a ratio .12 lies nearer to .15 than .2 does: .15 / .12 = 1.25, .2 / .15 = 1.33.
+    equal = frontier([0.01, 0.12, 0.2, 0.8], [0] * 4, [0] * 4, [0.2, 0.3, 0.3, 0.3])
+    assert best_prefetch_limit(equal, PrefetchScenario()) == 0.12
+
+
+def test_hits_at_a_number_of_unused_prefetches():
+    points = frontier([0.1, 0.3, 0.6], [1.0, 0.4, 0.2], [30.0, 20.0, 10.0])
+    assert hits_at_unused(points, 0.4) == 20
+    assert hits_at_unused(points, 0.7) == 25
+    assert hits_at_unused(points, 0.1) == 5  # half the views as at the highest limit, half without
+    assert hits_at_unused(points, 1.0) == 30
+    assert hits_at_unused(points, 1.1) is None
+    assert hits_at_unused(points, -0.1) is None
+
+
+def test_fetching_more_for_fewer_hits_is_not_read_as_a_loss():
+    points = frontier([0.1, 0.2, 0.3], [1.0, 0.5, 0.5], [15.0, 20.0, 18.0])
+    assert hits_at_unused(points, 0.5) == 20
+    assert hits_at_unused(points, 1.0) == 20

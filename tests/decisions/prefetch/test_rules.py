@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -16,97 +15,19 @@ from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError
 
 
-def sessions(*pages, letters="abcdef", **columns):
-    """One string of one-letter pages a session."""
-    views = pd.DataFrame(
-        {
-            "session_id": np.repeat(np.arange(len(pages)), [len(each) for each in pages]),
-            "position": np.concatenate([np.arange(len(each)) for each in pages]),
-            "page": pd.Categorical(list("".join(pages)), categories=list(letters)),
-            **columns,
-        }
-    )
-    return views.assign(view_id=np.arange(len(views)))
+@pytest.fixture(scope="module")
+def train(sessions):
+    """After a, seen 4 times: twice b, once c, the end. After b: once c, once a, the end. After c: twice the end."""
+    return sessions("abc", "aba", "b", "ac", letters="abcdef")
 
 
-def told(answer, *columns):
-    return list(answer[list(columns)].astype({"page": str}).itertuples(index=False, name=None))
+def test_never_fetches_nothing(train):
+    assert len(ask_prefetch(Never(), train, PrefetchScenario())) == 0
 
 
-# After a, seen 4 times: twice b, once c, once the end. After b: once c, once a, once the end. After c: twice the end.
-TRAIN = sessions("abc", "aba", "b", "ac")
-
-
-def test_never_fetches_nothing():
-    assert len(ask_prefetch(Never(), TRAIN, PrefetchScenario())) == 0
-
-
-def test_popular_pages_are_those_that_are_opened_next():
-    # 9 views: after them b twice, c twice, a once. On b itself, b is no candidate.
-    top = replace(popular(), limit=0.2).fit(TRAIN).next_pages(sessions("db"), 3)
-    shares = [("b", 2 / 9), ("c", 2 / 9), ("a", 1 / 9)]
-    assert [page for page, _ in shares] == top["page"].tolist()[:3]
-    assert top["chance"].tolist() == pytest.approx([2 / 9, 2 / 9, 1 / 9, 2 / 9, 1 / 9])
-    rule = replace(popular(), limit=0.2).fit(TRAIN)
-    assert told(rule(sessions("db"), PrefetchScenario()), "view_id", "page") == [(0, "b"), (0, "c"), (1, "c")]
-
-
-def test_first_order_chances_by_hand():
-    rule = Markov(order=1, smoothing=(1.0,)).fit(TRAIN)
-    top = rule.next_pages(sessions("a"), 3)
-    # After a: (2 + 2/9) / 5 for b, (1 + 2/9) / 5 for c.
-    assert top["page"].tolist() == ["b", "c"]
-    assert top["chance"].tolist() == pytest.approx([20 / 45, 11 / 45])
-
-
-def test_second_order_backs_off_where_little_was_seen():
-    rule = Markov(order=2, smoothing=(1.0, 2.0)).fit(TRAIN)
-    top = rule.next_pages(sessions("ab", "cb"), 3)
-    first = {"a": (1 + 1 / 9) / 4, "c": (1 + 2 / 9) / 4}  # after b, of 3 views
-    # After a b, seen twice: once a, once c. After c b, never seen: as after b.
-    chances = top[top["view_id"].isin([1, 3])].set_index(["view_id", "page"])["chance"]
-    assert chances[1, "a"] == pytest.approx((1 + 2 * first["a"]) / 4)
-    assert chances[1, "c"] == pytest.approx((1 + 2 * first["c"]) / 4)
-    assert chances[3, "a"] == pytest.approx(first["a"])
-
-
-def test_a_page_never_seen_is_followed_by_the_popular_ones():
-    top = Markov(order=2).fit(TRAIN).next_pages(sessions("f"), 2)
-    assert top["page"].tolist() == ["b", "c"]
-    assert top["chance"].tolist() == pytest.approx([2 / 9, 2 / 9])
-
-
-def test_the_same_chances_for_every_view_alone_and_together():
-    rng = np.random.default_rng(0)
-    train = sessions(*("".join(rng.choice(list("abcdef"), 6)) for _ in range(50)))
-    test = sessions(*("".join(rng.choice(list("abcdef"), 5)) for _ in range(8)))
-    for order in (1, 2):
-        rule = Markov(order=order).fit(train)
-        together = rule.next_pages(test, 3)
-        alone = pd.concat([rule.next_pages(session, 3) for _, session in test.groupby("session_id")])
-        pd.testing.assert_frame_equal(together, alone.reset_index(drop=True))
-        page = np.array([list(rule.pages).index(each) for each in together["page"]])
-        row = together["view_id"].to_numpy()
-        assert rule.chance_of(test, np.zeros(len(test), int))[0] >= 0
-        one = [rule.chance_of(test, np.full(len(test), code))[view] for view, code in zip(row, page, strict=True)]
-        assert one == pytest.approx(together["chance"].tolist())
-
-
-def test_chances_of_all_pages_leave_room_for_the_session_s_end():
-    rng = np.random.default_rng(2)
-    train = sessions(*("".join(rng.choice(list("abcdef"), rng.integers(1, 8))) for _ in range(40)))
-    context = sessions("abcdef", "fa", "d")
-    for order in (0, 1, 2):
-        rule = Markov(order=order, smoothing=(2.0, 5.0)[:order]).fit(train)
-        every = sum(rule.chance_of(context, np.full(len(context), code)) for code in range(len(rule.pages)))
-        assert (every < 1).all()
-        if order == 0:
-            assert every == pytest.approx(np.full(len(context), 1 - train["session_id"].nunique() / len(train)))
-
-
-def test_guess_js_counts_clicks_and_keeps_its_own_limits():
+def test_guess_js_counts_clicks_and_keeps_its_own_limits(sessions, train):
     # After a, of clicks: b twice, c once: 2/3 and 1/3. After b: c and a, 1/2 each. Nothing ever follows c.
-    rule = GuessJs().fit(TRAIN)
+    rule = GuessJs().fit(train)
     kinds = ["4g", "3g", "2g", "slow-2g", None, "4g", "slow-2g", "4g"]
     context = sessions(*"aaaaabbc", effective_type=pd.array(kinds, dtype="str"))
     answer = rule(context, PrefetchScenario())
@@ -116,7 +37,7 @@ def test_guess_js_counts_clicks_and_keeps_its_own_limits():
     assert "limit" not in rule.__dataclass_fields__
 
 
-def test_guess_js_takes_every_network_for_3g_where_none_is_known():
+def test_guess_js_takes_every_network_for_3g_where_none_is_known(sessions, told, train):
     train = sessions("ab", "ac", "ac", "ac", "ac")  # b in 1 of 5: over .15, under .30
     rule = GuessJs().fit(train)
     assert told(rule(sessions("a"), PrefetchScenario()), "page") == [("c",)]
@@ -124,7 +45,7 @@ def test_guess_js_takes_every_network_for_3g_where_none_is_known():
     assert GuessJs(class_known=False).name == "Guess.js (every network counts as 3g)"
 
 
-def test_guess_js_leaves_reloads_out():
+def test_guess_js_leaves_reloads_out(sessions):
     rule = GuessJs().fit(sessions("aab", "aaac"))
     assert rule(sessions("a"), PrefetchScenario())["page"].tolist() == ["b", "c"]  # 1/2 each, not 1/5
 
@@ -132,7 +53,7 @@ def test_guess_js_leaves_reloads_out():
 LINKS = pd.DataFrame({"from_page": list("abaaaac"), "to_page": list("dcbadce")})
 
 
-def test_quicklink_takes_the_first_links_of_the_page():
+def test_quicklink_takes_the_first_links_of_the_page(sessions, told):
     rule = Quicklink(LINKS)
     answer = rule(sessions("abcf"), PrefetchScenario(k=2))
     # a links to d, b, itself, d again and c.
@@ -140,68 +61,25 @@ def test_quicklink_takes_the_first_links_of_the_page():
     assert rule(sessions("a"), PrefetchScenario(k=5))["page"].tolist() == ["d", "b", "c"]
 
 
-def test_quicklink_holds_back_on_2g_and_with_save_data():
+def test_quicklink_holds_back_on_2g_and_with_save_data(sessions):
     kinds = pd.array(["4g", "3g", "2g", "slow-2g", None, "4g", "4g"], dtype="str")
     saves = pd.array([None, False, False, False, None, True, False], dtype="boolean")
     answer = Quicklink(LINKS)(sessions(*"b" * 7, effective_type=kinds, save_data=saves), PrefetchScenario())
     assert answer["view_id"].tolist() == [0, 1, 4, 6]
 
 
-def test_quicklink_needs_links():
+def test_quicklink_needs_links(train):
     assert Quicklink().unavailable == "these views have no page links"
     assert Quicklink(LINKS).unavailable == ""
     with pytest.raises(WorkbenchError, match="quicklink needs the links of each page"):
-        Quicklink()(TRAIN, PrefetchScenario())
+        Quicklink()(train, PrefetchScenario())
 
 
-@pytest.mark.parametrize("rule", [popular(), Markov(), GuessJs(), UserHistory(Markov().fit(TRAIN))])
-def test_a_rule_that_was_never_fitted_says_so(rule):
+@pytest.mark.parametrize("make", [popular, Markov, GuessJs, None])
+def test_a_rule_that_was_never_fitted_says_so(make, train):
+    rule = make() if make else UserHistory(Markov().fit(train))
     with pytest.raises(WorkbenchError, match="has not counted anything yet; take its fit"):
-        rule(TRAIN, PrefetchScenario())
-
-
-# --- habits ------------------------------------------------------------------------------------------------------
-
-
-def habitual(rng, n, strength):
-    """Everybody opens b, c, d or e at random after a, but for a person's own page, drawn with this strength."""
-    own, free = rng.choice(list("bcde"), n), rng.choice(list("bcde"), n)
-    views = sessions(*("a" + page for page in np.where(rng.random(n) < strength, own, free)))
-    first = views["position"] == 0
-    usual = pd.Series(None, views.index, dtype="str").mask(first, np.repeat(own, 2))
-    here = pd.Series(0.0, views.index).mask(first, 5.0)
-    return views.assign(usual_next=usual, last_next=usual, here_before=here, usual_share=here / 5)
-
-
-def test_a_habit_is_as_strong_as_it_was_planted():
-    rng = np.random.default_rng(0)
-    everybody = Markov(order=1).fit(habitual(rng, 4000, 0.0))
-    for strength in (0.0, 0.3, 0.7):
-        rule = UserHistory(everybody).fit(habitual(rng, 20_000, strength))
-        test = habitual(rng, 200, strength)
-        top = rule.next_pages(test[test["position"] == 0], 4)
-        usual = test.set_index("view_id")["usual_next"].reindex(top["view_id"]).to_numpy()
-        chance = top.loc[top["page"].astype(str).to_numpy() == usual, "chance"]
-        assert chance.to_numpy() == pytest.approx(strength + (1 - strength) / 4, abs=0.03)
-
-
-def test_without_habits_everybody_decides():
-    everybody = Markov(order=1).fit(TRAIN)
-    rule = UserHistory(everybody).fit(habitual(np.random.default_rng(0), 500, 0.5))
-    nobody = sessions("abc").assign(usual_next=pd.Series(None, range(3), dtype="str"), last_next=None)
-    pd.testing.assert_frame_equal(rule.next_pages(nobody, 3), everybody.next_pages(nobody, 3))
-
-
-def test_the_last_page_counts_beside_the_usual_one():
-    rule = replace(UserHistory(Markov(order=1, smoothing=(1.0,)).fit(TRAIN)), habit=np.tile([0.4, 0.2], (50, 1)))
-    view = sessions("a").assign(usual_next="c", last_next="b", here_before=3.0, usual_share=0.6)
-    top = rule.next_pages(view, 3)
-    # What is left of everybody's 20/45 for b and 11/45 for c is two fifths.
-    assert told(top, "page") == [("c",), ("b",)]
-    assert top["chance"].tolist() == pytest.approx([0.4 + 0.4 * 11 / 45, 0.2 + 0.4 * 20 / 45])
-
-
-# --- the whole list ----------------------------------------------------------------------------------------------
+        rule(train, PrefetchScenario())
 
 
 @pytest.fixture(scope="module")
@@ -239,8 +117,8 @@ def test_guess_js_says_where_no_network_is_known(world):
     assert "Guess.js" in {rule.name for rule in wb.rules(world)}
 
 
-def test_the_model_s_chances_are_fetched_from_the_limit_on():
-    policy = PrefetchPolicy(Markov(order=1, smoothing=(1.0,)).fit(TRAIN), limit=0.3)
+def test_the_model_s_chances_are_fetched_from_the_limit_on(sessions, told, train):
+    policy = PrefetchPolicy(Markov(order=1, smoothing=(1.0,)).fit(train), limit=0.3)
     context, scenario = sessions("a"), PrefetchScenario()
     assert told(policy(context, scenario), "view_id", "page", "rank") == [(0, "b", 1)]
     assert told(replace(policy, limit=0.2)(context, scenario), "page") == [("b",), ("c",)]

@@ -14,7 +14,7 @@ import pandas as pd
 
 from workbench.datasets.splits import Split
 from workbench.decisions.chances import OneOption, base_assumptions, fit_tables
-from workbench.decisions.decision import Policy, call_policy, needs
+from workbench.decisions.decision import Policy, call_policy, needs, policy_name
 from workbench.decisions.images.scenario import ImageScenario
 from workbench.decisions.load_time import load_ms
 
@@ -50,15 +50,14 @@ class EffectiveType:
 
     large_on: tuple[str, ...] = ("4g",)
     medium_on: tuple[str, ...] = ("3g",)
-    otherwise: str | Callable[[pd.DataFrame], pd.Series] = "medium"
+    otherwise: str | Callable[..., Any] = "medium"
     name: str = "NetInfo effective type"
 
-    def __call__(self, context: pd.DataFrame) -> pd.Series:
+    def __call__(self, context: pd.DataFrame, scenario: ImageScenario | None = None) -> pd.Series:
         signal = context["effective_type"]
         action = pd.Series("small", context.index)
         action = action.mask(signal.isin(self.medium_on), "medium").mask(signal.isin(self.large_on), "large")
-        other = self.otherwise(context) if callable(self.otherwise) else self.otherwise
-        return action.mask(signal.isna(), other)
+        return action.mask(signal.isna(), _ask(self.otherwise, context, scenario))
 
 
 @needs("connection_type")
@@ -120,14 +119,11 @@ class LastMeasurement:
     max_age_s: float = 86_400.0
     otherwise: str | Callable[..., Any] = "medium"
     assume: Mapping[str, float] = field(default_factory=dict)
-    label: str = ""
 
     @property
     def name(self) -> str:
         """What tables call it."""
-        other = self.label or (
-            self.otherwise if isinstance(self.otherwise, str) else getattr(self.otherwise, "name", "")
-        )
+        other = self.otherwise if isinstance(self.otherwise, str) else policy_name(self.otherwise)
         return f"last measurement up to {self.max_age_s / 3600:g} h, else {other}"
 
     def __call__(self, context: pd.DataFrame, scenario: ImageScenario) -> np.ndarray:
@@ -147,7 +143,7 @@ def best_at(scenario: ImageScenario, rtt_ms: np.ndarray, downlink_mbps: np.ndarr
     return np.asarray(scenario.ladder.names, dtype=object)[np.argmax(net, axis=1)]
 
 
-def _ask(otherwise: str | Callable[..., Any], context: pd.DataFrame, scenario: ImageScenario) -> Any:
+def _ask(otherwise: str | Callable[..., Any], context: pd.DataFrame, scenario: ImageScenario | None) -> Any:
     if isinstance(otherwise, str):
         return otherwise
     return np.asarray(call_policy(otherwise, context, scenario), dtype=object)

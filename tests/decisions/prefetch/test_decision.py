@@ -1,0 +1,280 @@
+"""Prefetching as a decision: whole sessions, what is done today, safety, what only its comparisons have."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import workbench as wb
+from workbench.decisions.decision import Situations
+from workbench.decisions.prefetch.decision import DECISION as PREFETCH
+from workbench.decisions.prefetch.decision import HOVER, UNUSED_A_VIEW
+from workbench.decisions.prefetch.markov import Markov, UserHistory
+from workbench.decisions.prefetch.ranking import PAGES_ASKED
+from workbench.decisions.prefetch.rules import Never
+from workbench.studies.report import first_screen
+
+
+def net(result, which):
+    return result.of(which).figures.net
+
+
+@pytest.fixture(scope="module")
+def views():
+    return wb.load("synthetic_navigations", rows=4000)
+
+
+@pytest.fixture(scope="module")
+def plan(views):
+    return PREFETCH.plan(views, PREFETCH.scenario(views.attrs["card"]), 0)
+
+
+# Figures
+
+
+def test_perfect_knowledge_wastes_nothing_and_is_the_headroom(little, ring):
+    for result in (little, ring):
+        perfect = result.of("oracle").figures
+        assert perfect.unused_per_view == 0
+        assert result.headroom == perfect.net == pytest.approx(perfect.hits_per_100 / 100)
+
+
+def test_figures_agree_with_each_other(little, ring):
+    for result in (little, ring):
+        outcomes = result.of("model").outcomes
+        figures = result.of("model").figures
+        navigations = outcomes["navigation"].sum()
+        assert figures.recall == pytest.approx(outcomes["hits"].sum() / navigations)
+        assert figures.precision == pytest.approx(outcomes["hits"].sum() / outcomes["fetched"].sum())
+        assert len(outcomes) == len(result.split.test) > navigations
+        asked = result.detail.ranking["model"]
+        assert (asked.top1, asked.top3, asked.navigations) == (figures.top1, figures.top3, navigations)
+        views = pd.concat([part for _, part in result.split.parts()])
+        assert result.detail.end_share == pytest.approx((views["position"] == 0).mean())
+
+
+def test_hits_at_are_read_off_the_frontier(little):
+    table = little.detail.hits_at
+    assert list(table.columns) == list(UNUSED_A_VIEW)
+    assert set(table.index) == {policy.name for policy in little.results if policy.frontier is not None}
+    reached = table.loc["model"].dropna()
+    assert reached.is_monotonic_increasing and len(reached) >= 2
+    assert set(little.to_dict()["hits_per_100_at_unused"]["model"]) == {f"{at:g}" for at in UNUSED_A_VIEW}
+
+
+def test_hover_is_a_reference_with_half_of_its_pages_opened(little):
+    assert (little.of(HOVER).kind, little.of(HOVER).policy) == ("reference", None)
+    assert little.of(HOVER).figures.precision == pytest.approx(0.5)
+
+
+def test_safety_weighs_all_that_is_waited_for(little):
+    """Tolerance is a tenth of what those with the slowest pages wait under the rule, not of what it saves them."""
+    split, scenario = little.split, little.scenario
+    test = PREFETCH.situations(split.test, split.card, split.cluster, little.known_by, scenario)
+    slow = PREFETCH.slowest(test, scenario)
+    outcomes = (little.of(which).outcomes for which in ("model", "best_rule"))
+    ours, theirs = (PREFETCH.wait_ms(each, test, scenario)[slow] for each in outcomes)
+    assert theirs.mean() > 0
+    assert len(np.unique(test.users[slow])) == round(0.2 * little.test_users)
+    assert little.safety.tolerance_ms == pytest.approx(0.1 * theirs.mean())
+    assert little.safety.added_wait.estimate == pytest.approx((ours - theirs).mean())
+    assert "the fifth of users with the slowest pages" in first_screen(little)["safety"]
+
+
+def test_where_all_pages_load_alike_everybody_is_looked_at(ring):
+    model, rule = (ring.of(which).figures for which in ("model", "best_rule"))
+    saved = rule.ms_saved_per_view - model.ms_saved_per_view
+    added = model.contention_ms_per_view - rule.contention_ms_per_view
+    assert ring.safety.added_wait.estimate == pytest.approx(saved + added)
+    assert ring.safety.added_wait.clusters == ring.test_users
+    said = first_screen(ring)["safety"]
+    assert "all sessions" in said and "slowest" not in said
+
+
+# Data without users, times and context
+
+
+def test_rules_that_cannot_be_used_say_why(ring, little):
+    reasons = {policy.name: policy.reason for policy in ring.results if policy.reason}
+    assert reasons == {
+        "quicklink": "these views have no page links",
+        "user history, else Markov": "no user history in this data",
+    }
+    for name, reason in reasons.items():
+        assert f"not available: {name}: {reason}" in str(ring)
+        assert ring.of(name).figures is None
+    assert not [policy.reason for policy in little.results if policy.reason]
+
+
+def test_where_there_are_no_users_sessions_are_resampled_and_named(ring):
+    assert ring.split.cluster == "session_id"
+    assert ring.test_users == ring.split.test["session_id"].nunique()
+    assert "400 sessions" in str(ring)
+    assert "400 users" not in str(ring) and "of users" not in str(ring)
+
+
+def test_without_times_freshness_is_counted_in_views_and_dwell_is_assumed(ring):
+    assert ring.of("model").figures.assumed == ("dwell", "page bytes", "network")
+    assert "A page stays fresh for 5 views" in str(ring)
+    assert "15 s on each page are assumed" in str(ring)
+
+
+# What is done today, and what rules a person brings
+
+
+def same_again(context):
+    """Plain function: the page before the current one, within the session."""
+    before = context.groupby("session_id")["page"].shift(1)
+    there = before.notna()
+    return pd.DataFrame({"view_id": context["view_id"][there], "page": before[there].astype(str), "rank": 1})
+
+
+def test_today_is_nothing_unless_somebody_says_otherwise(little):
+    assert (little.today, net(little, "today")) == (Never(), 0)
+    assert little.rule_gain.estimate == pytest.approx(net(little, "best_rule"))
+
+
+def test_a_rule_without_a_limit_fetches_from_the_break_even_today(little, replayed):
+    second = wb.rules(little.split)[3]
+    assert second.limit is None
+    today = wb.compare(little.split, little.model, today=second).of("today")
+    at_price = replayed(replace(second, limit=0.15), little.split.test, little)
+    assert today.figures.net == pytest.approx(at_price["net"].mean())
+
+
+def test_a_persons_own_rule_is_a_rule_like_any_other(little, replayed):
+    split = little.split
+    result = wb.compare(split, little.model, rules=[same_again, *wb.rules(split)])
+    mine = result.of(same_again)
+    assert (mine.kind, mine.name, mine.limit, mine.frontier) == ("rule", "same_again", None, None)
+    assert mine.figures.unused_per_view > 0
+    assert mine.figures.net == pytest.approx(replayed(same_again, split.test, little)["net"].mean())
+    assert result.difference == little.difference
+
+
+def test_a_persons_own_source_of_chances_without_a_field_for_its_limit_is_called_as_it_is(little, replayed):
+    first = next(rule for rule in wb.rules(little.split) if rule.name == "first-order Markov")
+
+    class Ours:
+        name, limit = "ours", 0.9
+
+        def next_pages(self, context, k):
+            return first.next_pages(context, k)
+
+        def __call__(self, context, scenario):
+            return replace(first, limit=0.4)(context, scenario)
+
+    mine = wb.compare(little.split, little.model, rules=[Ours()]).of("ours")
+    alone = replayed(replace(first, limit=0.4), little.split.test, little)
+    assert mine.figures.net == pytest.approx(alone["net"].mean())
+
+
+@pytest.mark.parametrize("column", ["user_id", "page_bytes"])
+def test_a_rule_that_reads_what_nobody_knows_is_refused(little, column):
+    def reads(context):
+        return context[column]
+
+    with pytest.raises(wb.WorkbenchError, match=f"reads reads '{column}', which is not known"):
+        wb.compare(little.split, little.model, rules=[reads])
+
+
+# Scenarios, and what can be changed
+
+
+def test_a_dearer_miss_fetches_less(little):
+    dear = wb.compare(little.split, little.model, scenario=wb.PrefetchScenario(break_even=0.5))
+    assert dear.of("model").figures.unused_per_view < little.of("model").figures.unused_per_view
+    assert dear.of("model").limit > little.of("model").limit
+    assert "one hit is worth 1.0 unused prefetches" in str(dear)
+
+
+@pytest.mark.parametrize("k", [1, PAGES_ASKED + 4])
+def test_as_many_pages_are_fetched_as_the_scenario_says(little, replayed, k):
+    """A price close to nothing: everybody fetches all that may be fetched."""
+    result = wb.compare(little.split, little.model, scenario=wb.PrefetchScenario(k=k, break_even=0.001))
+    popular = result.of("most popular page")
+    most = replayed(popular.policy, little.split.test, result)
+    assert most["fetched"].max() == k
+    assert popular.figures.net == pytest.approx(most["net"].mean())
+    assert result.detail.ranking["model"].recall == pytest.approx(little.detail.ranking["model"].recall)
+
+
+def test_sections_are_not_cached_and_a_cards_assumptions_hold_unless_somebody_says_otherwise(views):
+    card = replace(views.attrs["card"], sections=True, assume={"dwell_s": (1.0, 40.0, 60.0)})
+    assert (PREFETCH.scenario(card).cache, PREFETCH.scenario(card).dwell_s) == (False, 40.0)
+    said = PREFETCH.scenario(card, wb.PrefetchScenario(dwell_s=7.0, k=2))
+    assert (said.dwell_s, said.k, said.cache) == (7.0, 2, False)
+
+
+def changes(views, scenario=None):
+    card = views.attrs["card"]
+    listed = PREFETCH.changes(views, PREFETCH.plan(views, PREFETCH.scenario(card, scenario), 0))
+    return {(change.group, change.change) for change in listed}
+
+
+def test_what_the_data_do_not_have_is_not_changed():
+    frame = pd.DataFrame({"session_id": np.arange(120) // 2, "page": ["a", "b", "b", "a"] * 30})
+    names = changes(wb.navigations(frame, name="plain"))
+    assert ("without", "history") not in names
+    assert ("split", "sessions drawn at random") in names
+    assert not [name for name in names if name[0] == "known by"]
+
+
+def test_where_no_cache_is_replayed_the_change_is_to_replay_one(views):
+    without = changes(views, wb.PrefetchScenario(cache=False))
+    assert [change for group, change in without if group == "cache"] == ["on"]
+    assert {change for group, change in changes(views) if group == "cache"} == {"off", "6 times as long"}
+
+
+def test_what_nobody_has_the_model_has_not(views, plan):
+    had = {
+        what: set(PREFETCH.train(PREFETCH.prepare(views, plan), replace(plan, without=(what,))).names_)
+        for what in ("history", "second order", "context")
+    }
+    assert not {"is_usual_next", "here_before", "earlier_views"} & had["history"]
+    assert not {"second_chance", "previous_page", "skipping_chance"} & had["second order"]
+    assert not {"device", "local_hour", "first_chance by device"} & had["context"]
+    for what, own in (("history", "second_chance"), ("second order", "device"), ("context", "is_usual_next")):
+        assert own in had[what]
+
+
+def test_what_nobody_has_rules_have_not_either(views, plan):
+    split = PREFETCH.prepare(views, plan)
+    every = {rule.name for rule in PREFETCH.rules(split)}
+    kept = {what: PREFETCH.rules(split, without=(what,)) for what in ("history", "second order", "context")}
+    lost = {what: every - {rule.name for rule in rules} for what, rules in kept.items()}
+    assert lost["history"] == {"user history, else Markov"}
+    assert lost["second order"] == {"second-order Markov with back-off"}
+    assert lost["context"] == {"Guess.js", "quicklink"}
+    orders = [rule.order for rule in kept["second order"] if isinstance(rule, Markov)]
+    orders += [rule.everybody.order for rule in kept["second order"] if isinstance(rule, UserHistory)]
+    assert sorted(orders) == [0, 1, 1]
+
+
+# Whose results are shown apart
+
+
+def levels(views):
+    """How many views each level of a dimension has."""
+    views = pd.DataFrame({"page": "home", "position": 0}, index=views.index).assign(**views)
+    here = Situations(views, views, np.arange(len(views)), "users", None, "first_request")
+    return {title: found.value_counts().to_dict() for title, found in PREFETCH.segments(here, None).items()}
+
+
+def test_places_in_the_session():
+    shown = levels(pd.DataFrame({"position": np.repeat([0, 1, 2, 3, 5, 6, 40], 25)}))["place in the session"]
+    assert shown == {"first view": 25, "2nd and 3rd": 50, "4th to 6th": 50, "7th and later": 50}
+
+
+def test_who_came_before_has_more_views_behind_her_than_the_session():
+    views = pd.DataFrame({"position": [0, 0, 2, 2] * 25, "earlier_views": [0.0, 1.0, 2.0, 9.0] * 25})
+    assert levels(views)["user"] == {"came before": 50, "first session": 50}
+    assert "user" not in levels(views.drop(columns="earlier_views"))
+
+
+def test_netinfo_and_device_as_far_as_known():
+    views = pd.DataFrame({"effective_type": ["4g"] * 30 + [None] * 30, "device": ["phone"] * 60, "country": None})
+    shown = levels(views)
+    assert shown["NetInfo"] == {"4g": 30, "no value": 30}
+    assert shown["device"] == {"phone": 60} and "country" not in shown

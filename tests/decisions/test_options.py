@@ -1,0 +1,269 @@
+"""Asking a policy for one option a view, and the limit at which it weighs chances."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import workbench as wb
+from workbench.datasets.schema import known_context
+from workbench.decisions.chances import ChancePolicy, OneOption
+from workbench.decisions.decision import Situations
+from workbench.decisions.images.decision import DECISION as IMAGES
+from workbench.decisions.images.expected_value import Prospects
+from workbench.decisions.images.replay import rendition_payoffs
+from workbench.decisions.options import LIMITS, decide, measured_or_assumed
+from workbench.errors import WorkbenchError
+
+SCENARIO = wb.ImageScenario()
+VIEWS = pd.DataFrame({"rtt_ms": [200.0] * 4, "downlink_mbps": [8.0, 0.8, 0.32, 0.02]})
+
+
+# What policies may read and answer
+
+
+def peeks_by_key(context):
+    return context["downlink_mbps"].gt(1).map({True: "large", False: "small"})
+
+
+def peeks_by_attribute(context):
+    return context.rtt_ms.gt(1).map({True: "large", False: "small"})
+
+
+@pytest.mark.parametrize(("policy", "column"), [(peeks_by_key, "downlink_mbps"), (peeks_by_attribute, "rtt_ms")])
+def test_a_policy_that_reads_its_own_measurement_raises(policy, column):
+    with pytest.raises(WorkbenchError, match=f"{policy.__name__} reads '{column}', which the view itself measured"):
+        decide(policy, known_context(VIEWS, "native_app"), SCENARIO)
+
+
+def test_the_guard_can_fail():
+    """Broken on purpose: where the whole frame is handed out, peeking goes unnoticed."""
+    assert decide(peeks_by_key, VIEWS, SCENARIO).tolist() == [2, 0, 0, 0]
+
+
+def test_what_is_known_later_is_not_shown():
+    views = VIEWS.assign(effective_type="4g")
+
+    def by_class(context):
+        return context["effective_type"].map({"4g": "large"})
+
+    with pytest.raises(WorkbenchError, match="'effective_type', which is not known when the decision is taken"):
+        decide(by_class, known_context(views, "first_request"), SCENARIO)
+    assert decide(by_class, known_context(views, "after_accept_ch"), SCENARIO).tolist() == [2] * 4
+
+
+def test_a_policy_s_own_mistake_stays_its_own():
+    with pytest.raises(KeyError, match="colour"):
+        decide(lambda context: context["colour"], VIEWS, SCENARIO)
+
+
+def test_a_policy_cannot_change_what_others_see():
+    context = known_context(VIEWS.assign(country="SE"), "first_request")
+
+    def vandal(context):
+        context["country"] = "XX"
+        return ["small"] * len(context)
+
+    decide(vandal, context, SCENARIO)
+    assert (context["country"] == "SE").all()
+
+
+def test_a_policy_cannot_find_its_views_again():
+    frame = VIEWS.set_axis([10, 11, 12, 13])
+
+    def remembers(context):
+        return frame.loc[context.index, "rtt_ms"].gt(100).map({True: "small", False: "large"})
+
+    with pytest.raises((WorkbenchError, KeyError)):
+        decide(remembers, known_context(frame, "first_request"), SCENARIO)
+
+
+def test_a_policy_that_sorts_its_views_is_read_by_its_index():
+    context = pd.DataFrame({"country": list("dbca")}, index=[7, 7, 3, 1])
+
+    def by_country(context):
+        return context["country"].map({"a": "small", "b": "large"}).fillna("medium")
+
+    def sorts(context):
+        return by_country(context.sort_values("country"))
+
+    assert decide(sorts, context, SCENARIO).tolist() == decide(by_country, context, SCENARIO).tolist() == [1, 2, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (["small", "small"], "expected one of small, medium, large for each of 4 views; got 2 answers"),
+        (["small", "huge", "small", "huge"], "one of small, medium, large for each of 4 views; got 'huge' in 2"),
+        ([None] * 4, "got None in 4 of them"),
+        ("large", "expected one of small, medium, large for each of 4 views; got 'large'"),
+    ],
+)
+def test_a_wrong_answer_is_named(answer, said):
+    with pytest.raises(WorkbenchError, match=said):
+        decide(lambda context: answer, pd.DataFrame(index=VIEWS.index), SCENARIO)
+
+
+def test_save_data_always_gets_the_smallest():
+    context = pd.DataFrame({"save_data": pd.array([True, False, None, True], dtype="boolean")})
+    assert decide(OneOption("large"), context, SCENARIO).tolist() == [0, 2, 2, 0]
+
+
+def test_a_policy_that_takes_the_scenario_gets_it():
+    def by_budget(context, scenario):
+        return ["large" if scenario.budget_ms > 500 else "small"] * len(context)
+
+    assert decide(by_budget, pd.DataFrame(index=[0]), SCENARIO).tolist() == [2]
+
+
+def test_a_quantity_is_measured_everywhere_or_assumed_everywhere():
+    assert measured_or_assumed(VIEWS, "rtt_ms", {}).tolist() == [200] * 4
+    assert measured_or_assumed(VIEWS[["downlink_mbps"]], "rtt_ms", {"rtt_ms": 115.0}).tolist() == [115] * 4
+    with pytest.raises(WorkbenchError, match="rtt_ms is neither measured nor assumed"):
+        measured_or_assumed(VIEWS[["downlink_mbps"]], "rtt_ms", {})
+    with pytest.raises(WorkbenchError, match="rtt_ms is missing in 1 of 4 views"):
+        measured_or_assumed(VIEWS.assign(rtt_ms=[200, 200, None, 200]), "rtt_ms", {"rtt_ms": 115.0})
+
+
+# The limit
+
+
+def at(given):
+    n = len(given["net"])
+    frame = pd.DataFrame(index=range(n))
+    return Situations(frame, frame, np.arange(n), "users", None, "first_request", given)
+
+
+def views(n):
+    """What each option brings about on random networks."""
+    speed = np.exp(np.random.default_rng(0).normal(2, 1, n))
+    return rendition_payoffs(pd.DataFrame({"rtt_ms": 50.0, "downlink_mbps": speed}), SCENARIO, {})
+
+
+def expects(given, factor):
+    """Somebody who takes waits for so many times what they are."""
+    return Prospects(given["late"], given["late"] * 0.0, given["added_wait_ms"] * factor)
+
+
+def tuned(prospects, given):
+    """The limit of a policy with these prospects."""
+    policy = ChancePolicy(type("Source", (), {}))
+    here = at(given)
+    here.remember(policy, IMAGES.prices_aside(SCENARIO), lambda: prospects)
+    return IMAGES.tune(policy, here, SCENARIO).limit
+
+
+def test_limits_include_the_price_itself():
+    assert 1.0 in LIMITS
+    assert len(LIMITS) == 25
+    assert (LIMITS[0], LIMITS[-1]) == pytest.approx((1 / 8, 8))
+
+
+def test_a_higher_limit_waits_less_for_less_quality():
+    given = views(2000)
+    blur = np.exp(np.random.default_rng(1).normal(0, 1, (2000, 1)))
+    frontier = IMAGES.frontier(expects(given, blur), at(given), SCENARIO)
+    assert frontier["limit"].tolist() == pytest.approx(LIMITS.tolist())
+    assert (np.diff(frontier["added_wait_ms"]) <= 1e-9).all()
+    assert (np.diff(frontier["quality"]) <= 1e-9).all()
+
+
+def test_a_policy_that_misjudges_waits_gets_a_limit_that_mends_it():
+    given = views(4000)
+    assert tuned(expects(given, 1.0), given) == 1.0
+    assert tuned(expects(given, 1 / 5), given) > 2
+
+
+def two_people(gains):
+    """Up to the price everybody gets the medium rendition, above it the small one, which gains a person so much."""
+    n = len(gains)
+    prospects = Prospects(np.zeros((n, 3)), np.tile([0, 0, 1.0], (n, 1)), np.tile([0, 42 * 4 / 1.05, 0], (n, 1)))
+    net = np.column_stack([np.asarray(gains, float), np.zeros(n), np.zeros(n)])
+    return prospects, {"net": net, "quality": net, "added_wait_ms": net}
+
+
+def test_a_gain_that_everybody_has_moves_the_limit_as_little_as_it_takes():
+    assert tuned(*two_people([10, 10])) == LIMITS[LIMITS > 1.01][0]
+
+
+def test_a_gain_within_the_noise_does_not_move_the_limit():
+    # 10 and -8: a mean of 1, give or take 6.4.
+    prospects, given = two_people([10, -8])
+    assert IMAGES.frontier(prospects, at(given), SCENARIO)["net"].max() == 1
+    assert tuned(prospects, given) == 1.0
+
+
+# Which views are decided in, what can be changed
+
+
+def test_where_every_view_shows_a_signal_nothing_is_left_to_predict():
+    views = wb.measurements(VIEWS.assign(effective_type="4g", user_id=list("abcd")))
+    card = views.attrs["card"]
+    with pytest.raises(WorkbenchError, match=r"every view shows a signal by after_accept_ch.*earlier known_by"):
+        IMAGES.situations(views, card, "user_id", "after_accept_ch", SCENARIO)
+    assert len(IMAGES.situations(views, card, "user_id", "first_request", SCENARIO)) == 4
+
+
+def test_page_loads_alone_decide_nothing():
+    views = wb.measurements(pd.DataFrame({"page_load_ms": np.arange(1.0, 500), "isp": ["a"] * 499}))
+    with pytest.raises(WorkbenchError, match="images cannot be decided on this data"):
+        wb.study(views)
+
+
+@pytest.fixture(scope="module")
+def world():
+    return wb.load("synthetic_measurements", rows=3000)
+
+
+def changes(views):
+    plan = IMAGES.plan(views, SCENARIO, 0)
+    return {change.change: change.plan for change in IMAGES.changes(views, plan)}
+
+
+def test_changes_reach_the_split(world):
+    plans = changes(world)
+    assert "asn" not in IMAGES.prepare(world, plans["ASN and provider"]).train
+    assert "last_rtt_ms" not in IMAGES.prepare(world, plans["history"]).train
+    assert IMAGES.prepare(world, plans["nobody"]).mask is None
+    assert IMAGES.prepare(world, plans["slow users more often"]).mask.slow_biased
+    assert IMAGES.prepare(world, plans["by user"]).how == "by user"
+    assert IMAGES.prepare(world, plans["networks never seen"]).cluster == "asn"
+    assert IMAGES.prepare(world, plans["client js"]).card.known_by == "client_js"
+
+
+def test_what_was_assumed_low_is_assumed_low(mirror):
+    views = wb.load("mobile_bandwidth", rows=500)
+    low = IMAGES.prepare(views, changes(views)["rtt_ms 50"])
+    assert low.card.assume["rtt_ms"] == (50, 50, 200)
+
+
+# Whose results are shown apart
+
+
+def levels(views, slow=None):
+    """How many views each level of a dimension has."""
+    load = np.zeros((len(views), 1)) if slow is None else slow[:, None].astype(float)
+    here = Situations(views, views, np.arange(len(views)), "users", None, "first_request", {"load_ms": load})
+    return {title: found.value_counts().to_dict() for title, found in IMAGES.segments(here, SCENARIO).items()}
+
+
+def test_the_network_is_the_provider_else_the_number():
+    views = pd.DataFrame({"asn": ["1"] * 3 + ["2"] * 3, "isp": ["Telia"] * 4 + ["Orange"] * 2})
+    assert levels(views)["network"] == {"Telia": 4, "Orange": 2}
+    assert levels(views.assign(isp=None))["network"] == {"1": 3, "2": 3}
+    assert "network" not in levels(views[["isp"]].assign(isp=None))
+
+
+def test_measured_remembered_slow_and_hours():
+    views = pd.DataFrame(
+        {
+            "effective_type": ["4g"] * 150 + [None] * 250,
+            "last_age_s": [np.nan] * 300 + [60.0] * 100,
+            "local_hour": np.repeat([23.0, 0.0, 5.0, 6.0, 17.0], 80),
+        }
+    )
+    assert levels(views, slow=np.arange(400) < 80) == {
+        "NetInfo": {"measured": 150, "not measured": 250},
+        "history": {"measured before": 100, "never before": 300},
+        "speed": {"slowest fifth": 80, "all others": 320},
+        "local hour": {"00-05 h": 160, "06-11 h": 80, "12-17 h": 80, "18-23 h": 80},
+    }

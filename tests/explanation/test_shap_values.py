@@ -1,4 +1,4 @@
-"""SHAP values: additive, exact against the shap library, faithful to a planted truth; one question for each decision."""
+"""SHAP values: additive, exact against the shap library, faithful to a planted truth; one question a decision."""
 
 import warnings
 from dataclasses import replace

@@ -151,7 +151,8 @@ class OptionDecision(Decision):
             quantity: (values[0], values[place], values[2]) for quantity, values in card.assume.items()
         }
         frame = views.drop(columns=[name for name in plan.without if name in views])
-        frame.attrs |= {"card": replace(card, assume=assume, known_by=plan.known_by)}
+        known: Any = plan.known_by
+        frame.attrs |= {"card": replace(card, assume=assume, known_by=known)}
         if plan.split == "time":
             return split_by_time(frame, plan.seed, mask=plan.mask, history=plan.history)
         cluster = "user_id" if plan.split == "user" else plan.split

@@ -101,7 +101,7 @@ def test_each_result_is_a_row_with_its_effect_and_what_it_saves(faults_of):
     assert faults_of(ax.figure) == []
     names = [label.get_text().replace("\n", " ") for label in ax.get_yticklabels()]
     assert names == [f"without {', '.join(MANY)}", "without provider"]
-    assert "+18 kB saved, +12 trees" in texts(ax) and "\u22123 kB saved, +12 trees" in texts(ax)
+    assert "saved: +18 kB, +12 trees" in texts(ax) and "saved: \u22123 kB, +12 trees" in texts(ax)
     dots = [(line.get_xdata()[0], line.get_color()) for line in ax.lines if line.get_marker() == "o"]
     assert dots == [(-0.4, GREY), (-3.0, VERMILLION)]
     alone = plotting.ablation(results[0])

@@ -265,6 +265,6 @@ def ablation(result: Any, *, ax: Axes | None = None) -> Axes:
 
 
 def _ablation_row(columns: str, row: pd.Series, unit: Any) -> Row:
-    saved = minus(f"{row['kilobytes_saved']:+,.0f} kB saved, {row['trees_saved']:+.0f} trees")
+    saved = minus(f"saved: {row['kilobytes_saved']:+,.0f} kB, {row['trees_saved']:+.0f} trees")
     colour = colour_of(unit, row["net_low"], row["net_high"])
     return Row(textwrap.fill(f"without {columns}", NAME_WIDTH), net_of(row), colour, under=saved)

@@ -348,8 +348,8 @@ class Tile:
 
     ``value`` takes outcomes and scenario and gives a number a view; ``slowest`` takes the mean over the slowest fifth
     of users. A tile without ``value`` is a sum of other tiles, added up in the page: ``terms`` are (name of the tile,
-    name of the slider whose value weighs it or ``""``, factor). ``unit``, ``digits`` and ``signed`` say how it is written;
-    ``kept`` decimals more than are shown go into the page.
+    name of the slider whose value weighs it or ``""``, factor). ``unit``, ``digits`` and ``signed`` say how it is
+    written; ``kept`` decimals more than are shown go into the page.
     """
 
     name: str

@@ -120,7 +120,8 @@ def _parse_value(name: str, text: str, default: object) -> object:
         return next((value for value in _tried(text, int, _finite)), text)
     if kind not in kinds:
         raise WorkbenchError(f"{name} is a {kind.__name__} and can only be changed in the notebook itself.")
-    for value in _tried(text, {bool: _truth, int: int, float: _finite}[kind]):
+    converters: dict[type, Callable[[str], object]] = {bool: _truth, int: int, float: _finite}
+    for value in _tried(text, converters[kind]):
         return value
     raise WorkbenchError(f"{name} is {kinds[kind]} (such as {default}), not {text!r}.")
 

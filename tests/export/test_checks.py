@@ -42,9 +42,9 @@ def test_a_sound_page_passes(body):
         ('<script type="application/json" id="a">x = 1</script>', "a widget's data is not JSON"),
         (
             '<script type="application/json" id="a">{"rows": [{"user_id": 7}]}</script>',
-            "data tells who somebody is: user_id",
+            "data identifies somebody: user_id",
         ),
-        ("<table><tr><th>session_id</th></tr></table>", "table shows who somebody is: the column session_id"),
+        ("<table><tr><th>session_id</th></tr></table>", "table identifies somebody: the column session_id"),
         ("<p>seen from 10.1.22.3.</p>", r"an IP address is in the text: '10\.1\.22\.3'"),
         ("<SCRIPT src='data:,x'></SCRIPT>", "holds a <script> element"),
         ("<svg aria-label='x'><script>1</script></svg>", "holds a <script> element"),

@@ -28,7 +28,7 @@ from pydantic import (
 from pydantic.dataclasses import dataclass
 from pydantic_core import ArgsKwargs, PydanticCustomError
 
-from workbench.datasets.columns import FLAG, NUMBER, TEXT, Column, Level
+from workbench.datasets.columns import FLAG, LEVELS, NUMBER, TEXT, Column, Level
 from workbench.datasets.schema import ASSUMABLE, COLUMNS, LABELS, LOSABLE, MEASURED, NAVIGATION_COLUMNS, SOURCE_COLUMNS
 from workbench.errors import WorkbenchError, did_you_mean
 
@@ -325,7 +325,7 @@ class Card(Entries):
     licence: str = ""
     note: str = ""
     simulated: StrictBool = False
-    known_by: Literal["", Level] = ""
+    known_by: str = ""
     mirror_only: StrictBool = False
     files: tuple[SourceFile, ...] = ()
     reader: str = ""
@@ -356,6 +356,7 @@ class Card(Entries):
     def __post_init__(self) -> None:
         if not self.known_by:
             object.__setattr__(self, "known_by", self.facts.known_by)
+        check_one_of("known_by", self.known_by, LEVELS)
         self._check_kind()
         self._check_names()
         self._check_measured()

@@ -165,7 +165,7 @@ def test_every_field_of_a_card_is_read(card_of):
         ('require = ["downlink_mbps"]\ncolumns = { RTT = "rtt_ms" }', "quantity must be one of rtt_ms; got 'downlink"),
         ('[[files]]\nname = "a"\nfolder = "../x"', r"a plain name, without folders or '\.\.'; got '\.\./x'"),
         ('known_by = "javascript"', "known_by must be one of first_request, .*; got 'javascript'"),
-        ("known_by = 3", "known_by must be one of first_request, .*; got 3"),
+        ("known_by = 3", "known_by must be text; got 3"),
         ('simulated = "yes"', "simulated must be true or false; got 'yes'"),
         ('drop_duplicates = "no"', "drop_duplicates must be true or false; got 'no'"),
         ("mirror_only = 1", "mirror_only must be true or false; got 1"),

@@ -22,24 +22,9 @@ DATE = ("year", "month", "day")
 def to_canonical(source: pd.DataFrame, card: Card, constants: Mapping[str, object] | None = None) -> pd.DataFrame:
     """Rename, map values, bring units to the contract's, blank missing markers, add what holds for every row.
 
-    Parameters
-    ----------
-    source : DataFrame
-        Columns as the source names them.
-    card : Card
-    constants : mapping, optional
-        Canonical column to a value that holds for these rows (a file's own).
-
-    Returns
-    -------
-    DataFrame
-        Canonical names; not yet checked. A lost probe is an infinite ``rtt_ms``; a row that the card skips has
-        nothing measured.
-
-    Raises
-    ------
-    WorkbenchError
-        Where a column that the card names is not in the source, two become one, or times are in another unit.
+    ``constants`` are a file's own: canonical column to the value that holds for these rows. The result has canonical
+    names and is not yet checked: a lost probe is an infinite ``rtt_ms``, a skipped row has nothing measured. Raises a
+    WorkbenchError where a column that the card names is not in the source, two become one, or times have another unit.
     """
     named = {**dict.fromkeys(card.date, "date"), **card.columns}
     named |= {**dict.fromkeys(card.lost, "lost"), **dict.fromkeys(card.skip, "skip")}

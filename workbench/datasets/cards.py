@@ -28,7 +28,7 @@ from pydantic import (
 from pydantic.dataclasses import dataclass
 from pydantic_core import ArgsKwargs, PydanticCustomError
 
-from workbench.datasets.columns import FLAG, NUMBER, TEXT, Column, Level
+from workbench.datasets.columns import FLAG, LEVELS, NUMBER, TEXT, Column, Level
 from workbench.datasets.schema import ASSUMABLE, COLUMNS, LABELS, LOSABLE, MEASURED, NAVIGATION_COLUMNS, SOURCE_COLUMNS
 from workbench.errors import WorkbenchError, did_you_mean
 
@@ -61,37 +61,17 @@ PLAIN = r"^(?!\.{0,2}$)[^/\\:\0]+\Z"  # of a file's name, which leads nowhere el
 
 @plain_dataclass(frozen=True)
 class Kind:
-    """What a card of a kind may say.
+    """What a card of a kind may say."""
 
-    Parameters
-    ----------
-    columns : tuple of Column
-        Canonical columns that a source may give.
-    reserved : tuple of str
-        Names that a card's own context columns may not take.
-    time : str
-        The column of times.
-    of_a_row : tuple of str
-        Columns that differ from row to row and so are no constants.
-    assumable : tuple of str
-        Quantities that may be assumed.
-    known_by : str
-        Information set of comparisons, where the card names none.
-    readers, generators : tuple of str
-        Those that only this kind has.
-    fields : tuple of str
-        Entries of a card that only this kind has.
-    """
-
-    columns: tuple[Column, ...]
-    reserved: tuple[str, ...]
-    time: str
-    of_a_row: tuple[str, ...]
-    assumable: tuple[str, ...]
-    known_by: str
-    readers: tuple[str, ...]
+    columns: tuple[Column, ...]  # canonical columns that a source may give
+    reserved: tuple[str, ...]  # names that a card's own context columns may not take
+    time: str  # the column of times
+    of_a_row: tuple[str, ...]  # columns that differ from row to row, so no constants
+    assumable: tuple[str, ...]  # quantities that may be assumed
+    known_by: str  # information set of comparisons, where the card names none
+    readers: tuple[str, ...]  # those that only this kind has
     generators: tuple[str, ...]
-    fields: tuple[str, ...]
+    fields: tuple[str, ...]  # entries of a card that only this kind has
 
 
 KINDS = {
@@ -325,7 +305,7 @@ class Card(Entries):
     licence: str = ""
     note: str = ""
     simulated: StrictBool = False
-    known_by: Literal["", Level] = ""
+    known_by: str = ""
     mirror_only: StrictBool = False
     files: tuple[SourceFile, ...] = ()
     reader: str = ""
@@ -356,6 +336,7 @@ class Card(Entries):
     def __post_init__(self) -> None:
         if not self.known_by:
             object.__setattr__(self, "known_by", self.facts.known_by)
+        check_one_of("known_by", self.known_by, LEVELS)
         self._check_kind()
         self._check_names()
         self._check_measured()

@@ -71,25 +71,9 @@ class Column:
 
 
 def check_table(frame: pd.DataFrame, name: str, columns: Sequence[Column]) -> pd.DataFrame:
-    """Check a frame against columns and give each its dtype.
+    """Check a frame (``name`` in errors) against those of the columns that it has; each gets its dtype, others go.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        Canonical column names; columns that are not listed are dropped.
-    name : str
-        What errors call the frame.
-    columns : sequence of Column
-        Those that the frame has, in the order in which they are wanted.
-
-    Returns
-    -------
-    DataFrame
-
-    Raises
-    ------
-    WorkbenchError
-        With the column, the number of bad values, and the first of them.
+    Raises a WorkbenchError with the column, the number of bad values, and the first of them.
     """
     refuse_repeated_columns(frame, name)
     contract = pa.DataFrameSchema({column.name: _pandera_column(column) for column in columns})

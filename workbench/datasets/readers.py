@@ -34,10 +34,7 @@ def read_csv(path: Path, separator: str = ",") -> pd.DataFrame:
 def zip_member(path: Path) -> IO[bytes]:
     """Open the one file in a zip file; what macOS adds does not count.
 
-    Raises
-    ------
-    WorkbenchError
-        Where it holds none or several, or is no zip file.
+    Raises a WorkbenchError where it holds none or several, or is no zip file.
     """
     try:
         archive = zipfile.ZipFile(path)
@@ -76,10 +73,7 @@ def read_jsonl(path: Path) -> pd.DataFrame:
 def read_parquet(path: Path) -> pd.DataFrame:
     """Read a Parquet file; values keep their types.
 
-    Raises
-    ------
-    WorkbenchError
-        Where the extra ``parquet`` is not installed, or the file is something else.
+    Raises a WorkbenchError where the extra ``parquet`` is not installed, or the file is something else.
     """
     try:
         import pyarrow
@@ -272,10 +266,7 @@ def links_of(frame: pd.DataFrame) -> pd.DataFrame | None:
 def tidy_links(links: pd.DataFrame, name: str, percent_encoded: bool = False) -> pd.DataFrame:
     """Page links as texts, each pair once, in the order given; a page may link to itself.
 
-    Raises
-    ------
-    WorkbenchError
-        Where there is no frame with columns ``from_page`` and ``to_page``.
+    Raises a WorkbenchError where there is no frame with columns ``from_page`` and ``to_page``.
     """
     if not isinstance(links, pd.DataFrame) or not set(LINK_COLUMNS) <= set(links.columns):
         got = ", ".join(map(str, links.columns)) if isinstance(links, pd.DataFrame) else type(links).__name__

@@ -122,26 +122,9 @@ def count_lost(frame: pd.DataFrame) -> int:
 
 
 def check_measurements(frame: pd.DataFrame, name: str, extra: Sequence[Column] = ()) -> pd.DataFrame:
-    """Check a frame against the contract and give every canonical column its dtype.
+    """Check measurements (``name`` in errors): canonical columns and ``extra`` in their order and dtypes, others go.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        Canonical column names; columns outside the contract are dropped.
-    name : str
-        What errors call the frame.
-    extra : sequence of Column
-        Further context that the card declares.
-
-    Returns
-    -------
-    DataFrame
-        Canonical columns only, in the order of the contract.
-
-    Raises
-    ------
-    WorkbenchError
-        With the column, the number of bad values, and the first of them.
+    Raises a WorkbenchError with the column, the number of bad values, and the first of them.
     """
     columns = [column for column in (*COLUMNS, *extra) if column.name in frame]
     refuse_repeated_columns(frame, name)
@@ -200,28 +183,11 @@ UNITS = {column.name: column.unit for column in (*COLUMNS, *NAVIGATION_COLUMNS)}
 
 
 def check_navigations(frame: pd.DataFrame, name: str, extra: Sequence[Column] = ()) -> pd.DataFrame:
-    """Check a frame of page views, as a source has them, against the contract and give each column its dtype.
+    """Check page views as a source has them: its columns and ``extra`` in order and dtypes, rows as they come.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        Canonical column names; columns outside the contract are dropped. ``session_id`` may hold any names and
-        ``position`` any numbers that rise within a session.
-    name : str
-        What errors call the frame.
-    extra : sequence of Column
-        Further context that the card declares.
-
-    Returns
-    -------
-    DataFrame
-        Columns of the source only, in the order of the contract; not yet in order.
-
-    Raises
-    ------
-    WorkbenchError
-        With the column, the number of bad values, and the first of them; where nothing separates sessions, or
-        there is only one page.
+    ``session_id`` may hold any names, and ``position`` any numbers that rise within a session. Raises a WorkbenchError
+    with the column, the number of bad values, and the first of them; where nothing separates sessions, or there is only
+    one page.
     """
     refuse_repeated_columns(frame, name)
     if not len(frame):

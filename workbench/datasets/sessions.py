@@ -13,31 +13,13 @@ DAY_US = 86_400_000_000
 
 
 def order_views(frame: pd.DataFrame, *, by_time: bool = True, gap_min: float = GAP_MIN) -> pd.DataFrame:
-    """Put views in order and number their sessions.
+    """Put views in order and number their sessions: index from 0, ``session_id`` and ``position`` int64 from 0.
 
     Sessions come in order of their first view, views of a session together. A session is what ``session_id`` names,
     for each user; else what a user does until ``gap_min`` minutes pass without a view. Rows of one moment stay in
-    the order of ``position``, where the frame has one, then of the rows.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        With ``page``, and ``session_id`` of any type, or ``user_id`` and ``viewed_at``.
-    by_time : bool
-        False: the order of the rows (or ``position``) stands for time, also where there are times.
-    gap_min : float
-        Minutes of silence after which a user's next view begins a session.
-
-    Returns
-    -------
-    DataFrame
-        The same rows in order, index from 0; ``session_id`` int64 from 0, ``position`` int64 from 0 within each
-        session; a view without a user belongs to a user of its own session alone.
-
-    Raises
-    ------
-    WorkbenchError
-        Where times run backwards within a session whose order is given.
+    the order of ``position``, where the frame has one, then of the rows. Without ``by_time`` that order stands for
+    time, also where there are times. A view without a user belongs to a user of its own session alone. Raises a
+    WorkbenchError where times run backwards within a session whose order is given.
     """
     sessions = _given_sessions(frame) if "session_id" in frame else _sessions_by_silence(frame, gap_min)
     row = np.arange(len(frame))

@@ -117,3 +117,10 @@ def test_the_policy_names_the_scripts_that_stand_there_and_no_more():
     for head, body in ((META, script), (named, "")):
         with pytest.raises(WorkbenchError, match="Content-Security-Policy is missing"):
             check_page(page(body, head))
+
+
+def test_numbers_of_two_cells_are_no_address():
+    cells = "".join(f"<td>{number}</td>" for number in ("40.12", "0.0", "1.2", "7"))
+    check_page(page(f"<table><tr>{cells}</tr></table>"))
+    with pytest.raises(WorkbenchError, match="an IP address is in the text"):
+        check_page(page("<p>from <b>40</b>.12.0.7</p>"))

@@ -17,6 +17,7 @@ MAX_MB = 5
 _Attributes = dict[str, str]
 _FORBIDDEN = ("iframe", "frame", "frameset", "object", "embed", "applet", "base", "form", "portal")
 _VOID = ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr")
+_APART = ("td", "th", "tr", "li", "p", "div", "pre", "h1", "h2", "h3")
 _LOADS = ("src", "srcset", "href", "xlink:href", "poster", "background", "data", "ping", "imagesrcset")
 _METAS = ("content-security-policy", "content-type")
 _STYLES = ("style", "fill", "stroke", "filter", "mask", "clip-path", "cursor")
@@ -110,6 +111,8 @@ class _PageReader(HTMLParser):
             self._script = None
         if tag == "svg" and self._unnamed_svg and self._unnamed_svg.pop():
             self.problems.append("a drawing (svg) has no title or aria-label")
+        if tag in _APART:
+            self._prose.append(" ")  # numbers of two cells are not one address
         if any(tag == open_tag for open_tag, _ in self._open):
             while self._open.pop()[0] != tag:
                 pass

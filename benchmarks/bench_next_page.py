@@ -8,7 +8,6 @@ from them fail the benchmark; the model, which was another there, stands beside 
 
 import sys
 import time
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,9 +15,9 @@ import pandas as pd
 import workbench as wb
 from workbench.datasets.readers import links_of
 from workbench.datasets.splits import card_of
-from workbench.decisions.prefetch.ranking import judge_ranking
-from workbench.features.candidates import as_answer, follower_pairs
-from workbench.features.pages import PageCounts, backoff_chances, session_numbers
+from workbench.decisions.prefetch.answers import judge_ranking
+from workbench.decisions.prefetch.markov import Markov
+from workbench.features.pages import PageCounts, session_numbers
 
 TRAIN_SHARE, TOLERANCE = 0.8, 0.02
 SMOOTHING = (20.0, 20.0)
@@ -34,21 +33,6 @@ EARLIER = {
 }
 
 
-@dataclass(frozen=True)
-class Markov:
-    """Smoothed chances of an order; order 0 is the popular pages."""
-
-    counts: PageCounts
-    order: int
-
-    def next_pages(self, context: pd.DataFrame, k: int) -> pd.DataFrame:
-        """The likeliest pages of each view."""
-        row, page = follower_pairs(self.counts, context, order=self.order)
-        states = [state[row] for state in self.counts.states(context)[: self.order + 1]]
-        chance = backoff_chances(self.counts.orders[: self.order + 1], states, page, SMOOTHING[: self.order])
-        return as_answer(context, self.counts.pages, (row, page), chance, k)
-
-
 def main() -> int:
     """Print a line a set and source; 1 where one is too far off."""
     far = 0
@@ -61,7 +45,8 @@ def main() -> int:
         model = wb.NextPage(known_by=card.known_by, extra=card.context).fit(train, links=links_of(views))
         print(f"{name}: {len(train):,} views train, {len(test):,} test; model {model.train_seconds_:.0f} s")
         sources = {"popular": 0, "first-order Markov": 1, "second-order Markov": 2}
-        answers = {source: Markov(counts, order) for source, order in sources.items()} | {"model": model}
+        rules = {source: Markov(order, SMOOTHING, counts=counts) for source, order in sources.items()}
+        answers = rules | {"model": model}
         for source, answer in answers.items():
             far += not report(source, answer, test, earlier.get(source))
     print(

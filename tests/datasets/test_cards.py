@@ -212,7 +212,7 @@ def test_every_field_of_a_card_is_read(card_of):
         ('generator = "dice"', "generator must be one of synthetic_network; got 'dice'"),
         (
             'generator = "synthetic_network"\ngenerate = { row = 5 }',
-            "entry of .generate. for synthetic_network must be one of rows, .*; got 'row'. Did you mean 'rows'",
+            "entry of .generate. must be one of rows, .*; got 'row'. Did you mean 'rows'",
         ),
         ("generate = 5", "generate must be a table; got 5"),
         ('files = "a.csv"', "files must be a list; got 'a.csv'"),

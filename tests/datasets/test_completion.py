@@ -3,13 +3,14 @@
 import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 from workbench.completion import complete_dataset_names
 
 
 @pytest.fixture(scope="module")
 def shell() -> InteractiveShell:
-    shell = InteractiveShell()
+    shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
     complete_dataset_names(shell)
     return shell
 

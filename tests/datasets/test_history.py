@@ -72,8 +72,8 @@ def test_the_future_does_not_reach_back():
 
 def test_the_guard_against_the_future_can_fail(monkeypatch):
     """Broken on purpose: where time runs backwards, what comes later reaches back, and the check above sees it."""
-    lexsort = np.lexsort
-    monkeypatch.setattr(np, "lexsort", lambda keys: lexsort((-keys[0], keys[1])))
+    asof = pd.merge_asof
+    monkeypatch.setattr(pd, "merge_asof", lambda *frames, **how: asof(*frames, direction="forward", **how))
     with pytest.raises(AssertionError):
         test_the_future_does_not_reach_back()
 

@@ -6,7 +6,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from workbench.studies.sentences import assumptions
 
 import workbench as wb
 from workbench import plotting
@@ -14,7 +13,8 @@ from workbench.datasets.schema import count_lost
 from workbench.errors import WorkbenchError
 from workbench.evidence.verdict import slowest_fifth
 from workbench.features.network import count_chances, interpolate_chance, threshold_grid
-from workbench.models.boosting import _targets, ask
+from workbench.models.network_quality import _targets, ask
+from workbench.studies.report import assumptions
 
 LOST = 0.2
 HUGE = np.array([1e4, 1e6, np.inf])
@@ -103,7 +103,7 @@ def test_a_lost_view_is_abandoned_whatever_is_sent(study):
         if result.outcomes is None:
             continue
         gone = result.outcomes[lost]
-        assert (gone["excess_wait_ms"] == cap).all()
+        assert (gone["added_wait_ms"] == cap).all()
         assert (gone["quality"] == 0).all()
         np.testing.assert_allclose(gone["net"], -study.scenario.wait_price * cap)
         assert np.isfinite(result.outcomes["net"]).all()

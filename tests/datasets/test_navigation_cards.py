@@ -78,7 +78,7 @@ def test_every_field_of_a_card_of_navigations_is_read(tmp_path):
         (MEASURED + "assume = { page_bytes = [1, 2, 3] }", "assumed quantity must be one of rtt_ms, .*; got 'page_byt"),
         (CLICKS + "assume = { dwell_s = [3, 2, 1] }", r"assume.dwell_s must be three rising numbers above 0"),
         (CLICKS + 'order = "time"', "order must be one of file; got 'time'"),
-        (CLICKS + "order = true", "order must be text; got True"),
+        (CLICKS + "order = true", "order must be one of file; got True"),
         (CLICKS + 'sections = "yes"', "sections must be true or false; got 'yes'"),
         (CLICKS + "session_gap_min = 0", "session_gap_min must be a number above 0; got 0"),
         (CLICKS + 'session_gap_min = "30"', "session_gap_min must be a number above 0; got '30'"),

@@ -108,7 +108,7 @@ def test_every_format_gives_the_same_table(name, tmp_path):
 @pytest.mark.parametrize("name", ["rum.csv", "rum.jsonl", "rum.parquet"])
 def test_the_command_line_studies_it_without_python(name, tmp_path):
     card = write(rum(views=5), tmp_path / name)
-    done = CliRunner().invoke(main, ["compare", "image", "--dataset", str(card), "--json"])
+    done = CliRunner().invoke(main, ["compare", str(card), "--json"])
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
     assert told["dataset"] == "our_shop"
@@ -121,7 +121,7 @@ def test_the_command_line_studies_it_without_python(name, tmp_path):
 
 def refused(card: Path) -> str:
     """The one sentence on stderr."""
-    done = CliRunner().invoke(main, ["compare", "image", "--dataset", str(card), "--json"])
+    done = CliRunner().invoke(main, ["compare", str(card), "--json"])
     assert (done.exit_code, done.stdout) == (2, ""), done.output
     assert done.stderr.startswith("Error: ")
     assert done.stderr.count("\n") == 1

@@ -416,7 +416,7 @@ def test_a_context_that_the_world_does_not_know_is_refused(views):
         true_chance_worse(few.assign(asn="1"), "rtt_ms", edges, seed=3)
     with pytest.raises(WorkbenchError, match="Ask with the seed that the views were made with"):
         true_chance_worse(few, "rtt_ms", edges, seed=4)
-    with pytest.raises(WorkbenchError, match="needs column 'local_hour'"):
+    with pytest.raises(WorkbenchError, match="need column 'local_hour'"):
         true_chance_worse(few.drop(columns="local_hour"), "rtt_ms", edges, seed=3)
-    with pytest.raises(WorkbenchError, match="needs 'os_family' in every row; 20 rows have none"):
+    with pytest.raises(WorkbenchError, match="need 'os_family' in every row; 20 rows have none"):
         true_chance_worse(few.assign(os_family=np.nan), "rtt_ms", edges, seed=3)

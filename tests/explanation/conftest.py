@@ -1,4 +1,4 @@
-"""What the tests of data checks share: a simulated world with a column twice, a simulated site, a model of each."""
+"""What several explanations are tested on: a simulated world with a column twice, a simulated site, a model of each."""
 
 import pytest
 

@@ -5,7 +5,7 @@ from workbench.export.checks import check_page
 from workbench.export.offline_widgets import page_script, policy_of, script_hash
 
 META = f'<meta http-equiv="Content-Security-Policy" content="{policy_of([])}">'
-OWN = page_script("image_explorer")
+OWN = page_script("explorer")
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 
 
@@ -42,9 +42,9 @@ def test_a_sound_page_passes(body):
         ('<script type="application/json" id="a">x = 1</script>', "a widget's data is not JSON"),
         (
             '<script type="application/json" id="a">{"rows": [{"user_id": 7}]}</script>',
-            "data tells who somebody is: user_id",
+            "data identifies somebody: user_id",
         ),
-        ("<table><tr><th>session_id</th></tr></table>", "table shows who somebody is: the column session_id"),
+        ("<table><tr><th>session_id</th></tr></table>", "table identifies somebody: the column session_id"),
         ("<p>seen from 10.1.22.3.</p>", r"an IP address is in the text: '10\.1\.22\.3'"),
         ("<SCRIPT src='data:,x'></SCRIPT>", "holds a <script> element"),
         ("<svg aria-label='x'><script>1</script></svg>", "holds a <script> element"),
@@ -117,3 +117,10 @@ def test_the_policy_names_the_scripts_that_stand_there_and_no_more():
     for head, body in ((META, script), (named, "")):
         with pytest.raises(WorkbenchError, match="Content-Security-Policy is missing"):
             check_page(page(body, head))
+
+
+def test_numbers_of_two_cells_are_no_address():
+    cells = "".join(f"<td>{number}</td>" for number in ("40.12", "0.0", "1.2", "7"))
+    check_page(page(f"<table><tr>{cells}</tr></table>"))
+    with pytest.raises(WorkbenchError, match="an IP address is in the text"):
+        check_page(page("<p>from <b>40</b>.12.0.7</p>"))

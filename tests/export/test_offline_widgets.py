@@ -17,7 +17,7 @@ from workbench.export.offline_widgets import known_hashes, page_script, script_h
 from workbench.export.page import notebook_to_html
 from workbench.widgets.sources import MODULES
 
-OWN = {"_anywidget_id": "workbench.widgets.image_explorer.ImageExplorer", "_esm": "window.hacked = 1"}
+OWN = {"_anywidget_id": "workbench.widgets.explorer.Explorer", "_esm": "window.hacked = 1"}
 STRANGE = {"_anywidget_id": "elsewhere.Gauge", "_esm": "window.hacked = 1"}
 LIVE_ONLY = "This control needs the live notebook."
 
@@ -43,7 +43,7 @@ def test_a_displayed_widget_brings_its_data_and_the_packages_script():
     (data,) = scripts_of(html, "application/json")
     assert json.loads(data.string) == {"data": {"n": 1}}
     place = BeautifulSoup(html, "html.parser").find(attrs={"data-widget": True})
-    assert (place["data-widget"], place["data-state"]) == ("image_explorer", data["id"])
+    assert (place["data-widget"], place["data-state"]) == ("explorer", data["id"])
     assert "hacked" not in html
 
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from workbench.features import candidates as navigation_candidates
-from workbench.features.candidates import as_answer, candidate_pairs, follower_pairs, link_table, rank_within, top_k
+from workbench.features.candidates import as_answer, candidate_pairs, link_table, rank_within, top_k
 from workbench.features.pages import PageCounts, encode
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -29,15 +29,6 @@ def by_row(counts: PageCounts, row: np.ndarray, page: np.ndarray, views: int) ->
 def counts() -> PageCounts:
     """Every letter once, and after them what is asked about; popular: b, c, d, then ties by code."""
     return PageCounts.fit(visits(*LETTERS, "abcb", "abcb", "abd", "acd", "acd", "zyxw", "fb", "gb"))
-
-
-def test_followers_of_each_order_once_and_never_the_current_page(counts):
-    frame = visits("ab", "y")
-    row, page = follower_pairs(counts, frame, order=2, m=2)
-    # a: followed by b, c. ab: by c, d; b by c, d; popular b, c. y: by x; popular b, c.
-    assert by_row(counts, row, page, 3) == ["bc", "cd", "bcx"]
-    assert by_row(counts, *follower_pairs(counts, frame, order=0, m=1), 3) == ["b", "", "b"]
-    assert (np.diff(row * 26 + page) > 0).all()
 
 
 def test_all_pages_where_there_are_few(monkeypatch):

@@ -2,22 +2,25 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn.exceptions
 import xgboost
 from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 
 from workbench.datasets.loading import measurements
 from workbench.datasets.schema import Column
 from workbench.datasets.splits import Split, split_by_user
 from workbench.errors import WorkbenchError
 from workbench.models import NetworkQuality, train_network_quality
+from workbench.models.boosting import check_trained_on, rows_hash
 
 QUANTITIES = ("rtt_ms", "downlink_mbps")
 SPREAD = {"rtt_ms": 0.5, "downlink_mbps": 0.8}
@@ -340,6 +343,120 @@ def test_a_clone_is_not_trained_and_learns_the_same(quick, small, tmp_path):
     assert saved_bytes(other.fit(small), tmp_path / "a") == saved_bytes(quick, tmp_path / "b")
 
 
+def test_the_predicted_median_is_where_the_chance_is_one_half(world, quick, small):
+    few = world.split.test.head(300)
+    for quantity in QUANTITIES:
+        median = world.model.predict(few, quantity)
+        chance = np.array([world.model.chance_worse(few.iloc[[i]], quantity, median[i])[0] for i in range(40)])
+        assert np.abs(chance - 0.5).mean() < 0.02  # interpolated between percentiles
+        assert np.abs(chance - 0.5).max() < 0.07
+        assert np.corrcoef(np.log(median), log_median(few, quantity))[0, 1] > 0.95
+    np.testing.assert_array_equal(world.model.predict(few), world.model.predict(few, "rtt_ms"))
+    levels = quick.heads_["downlink_mbps"].levels
+    assert np.isin(quick.predict(small), [levels[0], levels[-1]]).mean() < 0.1
+    with pytest.raises(WorkbenchError, match="it cannot answer for 'page_load_ms'"):
+        quick.predict(small, "page_load_ms")
+
+
+def test_a_median_beyond_all_training_values_is_the_last_of_them(quick, small):
+    sure = clone(quick).fit(small)
+    for intercept, place in ((50.0, -1), (-50.0, 0)):
+        sure.heads_ = {name: replace(head, slope=0.0, intercept=intercept) for name, head in quick.heads_.items()}
+        levels = quick.heads_["rtt_ms"].levels
+        np.testing.assert_allclose(sure.predict(small.head(3), "rtt_ms"), levels[place])
+
+
+def test_a_single_threshold_gives_one_chance_a_row(quick, small):
+    chance = quick.chance_worse(small, "rtt_ms", 50)
+    np.testing.assert_array_equal(chance, quick.chance_worse(small, "rtt_ms", [50.0])[:, 0])
+    assert chance.shape == (800,)
+
+
+def test_its_score_is_the_mean_log_loss_of_a_loop(quick, small):
+    frame = small.head(30).assign(rtt_ms=lambda t: t["rtt_ms"].where(t.index != 3).replace(t["rtt_ms"].iloc[5], np.inf))
+    by_quantity = []
+    for quantity in QUANTITIES:
+        losses = []
+        for i in range(30):
+            value = frame[quantity].iloc[i]
+            thresholds = quick.heads_[quantity].levels[5:100:5]
+            for x, chance in zip(thresholds, quick.chance_worse(frame.iloc[[i]], quantity, thresholds)[0], strict=True):
+                worse = value > x if quantity == "rtt_ms" else value < x
+                if not np.isnan(value):
+                    losses.append(np.log(chance if worse else 1 - chance))
+        by_quantity.append(np.mean(losses))
+    assert quick.score(frame) == pytest.approx(np.mean(by_quantity))
+    assert quick.score(frame.drop(columns="rtt_ms")) == pytest.approx(by_quantity[1])
+    with pytest.raises(WorkbenchError, match=r"expected a measured column \(rtt_ms, downlink_mbps\)"):
+        quick.score(frame.drop(columns=list(QUANTITIES)))
+
+
+def test_the_truth_would_score_little_better_and_ignorance_worse(world):
+    test = world.split.test
+    plain = NetworkQuality(without=("isp", "city", "os_major"), max_trees=20, learning_rate=0.3).fit(test)
+    assert world.model.score(test) > plain.score(test) + 0.05
+    truth = []
+    for quantity in QUANTITIES:
+        x = world.model.heads_[quantity].levels[5:100:5]
+        values = test[quantity].to_numpy()[:, None]
+        worse = values > x if quantity == "rtt_ms" else values < x
+        chance = true_chance_worse(test, quantity, x)
+        truth.append(np.log(np.where(worse, chance, 1 - chance)).mean())
+    assert 0 < np.mean(truth) - world.model.score(test) < 0.01
+
+
+def test_it_goes_through_cross_validation_and_grid_search(small):
+    small = small.drop(columns="downlink_mbps")
+    model = NetworkQuality(known_by="native_app", **{**QUICK, "max_trees": 5})
+    folds = list(GroupKFold(2).split(small, groups=small["user_id"]))
+    scores = cross_val_score(model, small, cv=GroupKFold(2), groups=small["user_id"])
+    expected = [clone(model).fit(small.iloc[fit]).score(small.iloc[held_out]) for fit, held_out in folds]
+    np.testing.assert_allclose(scores, expected)
+    search = GridSearchCV(model, {"without": [(), ("isp",)]}, cv=2).fit(small)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert search.best_params_["without"] == ()
+    assert search.best_estimator_.score(small) == search.score(small)
+
+
+def test_answers_come_in_the_frame_and_not_apart(small):
+    for arguments in ({"calibration": small["rtt_ms"]}, {"y": small["rtt_ms"]}, {"calibration": [1, 2]}):
+        with pytest.raises(WorkbenchError, match=r"expected a second frame for calibration.*Leave y out"):
+            NetworkQuality(**QUICK).fit(small, **arguments)
+
+
+def test_a_model_says_what_it_reads_and_can_be_trained_without(small):
+    split = split_by_user(measurements(make_views(2500), known_by="native_app"))
+    model = train_network_quality(split, **QUICK)
+    assert model.fields == ("city", "connection_type", "isp", "os_major")
+    assert set(model.removable()) == set(model.fields)
+    bare = model.refit(split, without=("isp",)).refit(split, without=["city", "isp"])
+    assert (bare.fields, bare.without) == (("connection_type", "os_major"), ("isp", "city"))
+    assert (model.without, bare.trained_on_) == ((), model.trained_on_)
+    again = train_network_quality(split, without=("isp", "city"), **QUICK)
+    assert again.heads_["rtt_ms"].slope == bare.heads_["rtt_ms"].slope
+
+
+def test_only_a_model_of_this_split_belongs_to_it():
+    views = measurements(make_views(400))
+    split, other = split_by_user(views), split_by_user(views, seed=1)
+    model = train_network_quality(split, **QUICK)
+    check_trained_on(model, split, "how")
+    assert model.trained_on_ == rows_hash(split.train) != rows_hash(split.test)
+    with pytest.raises(WorkbenchError, match=r"trained on other rows than this split.*Train it on this split: how"):
+        check_trained_on(model, other, "how")
+    for untrained in (NetworkQuality(), "a model"):
+        with pytest.raises(WorkbenchError, match="expected a trained model, as from how; got"):
+            check_trained_on(untrained, split, "how")
+
+
+def test_it_prints_in_one_line(quick):
+    assert repr(NetworkQuality(extra=(Column("plan", "str", "never", ""),), seed=3)) == (
+        "NetworkQuality(extra=('plan',), seed=3): not trained"
+    )
+    assert repr(quick).endswith(f"): {quick.trees} trees")
+    assert "\n" not in repr(quick)
+
+
 def test_parameters_reach_the_trees(small):
     stumps = NetworkQuality(known_by="native_app", max_depth=1, max_trees=7, patience=50).fit(small)
     assert stumps.trees == 14
@@ -449,15 +566,20 @@ def test_a_model_of_another_format_is_sent_to_training(quick, tmp_path):
         lambda model: model.chance_worse(pd.DataFrame(), "rtt_ms", [1.0]),
         lambda model: model.encode(pd.DataFrame(), "rtt_ms"),
         lambda model: model.quantities,
+        lambda model: model.predict(pd.DataFrame()),
+        lambda model: model.score(pd.DataFrame()),
         lambda model: model.trees,
+        lambda model: model.fields,
+        lambda model: model.removable(),
         lambda model: model.kilobytes,
         lambda model: model.save("never"),
     ],
 )
 def test_an_untrained_model_says_so(ask, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(WorkbenchError, match=r"not trained yet: call fit\(frame\), or wb\.train_network_quality\("):
-        ask(NetworkQuality())
+    for error in (WorkbenchError, sklearn.exceptions.NotFittedError):
+        with pytest.raises(error, match=r"not trained yet: call fit\(frame\), or wb\.train_network_quality\("):
+            ask(NetworkQuality())
 
 
 def test_a_quantity_that_it_did_not_learn_is_refused(quick, small):
@@ -465,9 +587,9 @@ def test_a_quantity_that_it_did_not_learn_is_refused(quick, small):
         quick.chance_worse(small, "page_load_ms", [1000.0])
 
 
-@pytest.mark.parametrize("thresholds", [[0.0], [-1.0], [np.nan], [5.0, -np.inf], 5.0, [[1.0, 2.0]]])
+@pytest.mark.parametrize("thresholds", [[0.0], [-1.0], [np.nan], [5.0, -np.inf], 0.0, np.nan, [[1.0, 2.0]]])
 def test_a_threshold_that_cannot_be_is_refused(quick, small, thresholds):
-    with pytest.raises(WorkbenchError, match="thresholds of rtt_ms must be a list of numbers above 0; got"):
+    with pytest.raises(WorkbenchError, match="thresholds of rtt_ms must be a number above 0, or a list of them; got"):
         quick.chance_worse(small.head(2), "rtt_ms", thresholds)
 
 

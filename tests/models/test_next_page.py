@@ -7,18 +7,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn.exceptions
 from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict, cross_val_score
 
 from workbench.datasets import add_navigation_history, navigations
 from workbench.datasets.columns import Column
 from workbench.datasets.splits import split_by_time
-from workbench.decisions.prefetch.ranking import judge_ranking, pair_chances
+from workbench.decisions.prefetch.answers import judge_ranking, pair_chances
+from workbench.decisions.prefetch.markov import Markov
 from workbench.errors import WorkbenchError
 from workbench.evidence.calibration import measure_calibration
-from workbench.features.candidates import as_answer, follower_pairs
-from workbench.features.pages import PageCounts, backoff_chances
 from workbench.models import NextPage, train_next_page
-from workbench.models.next_page import draw_sessions, earlier_and_own, rows_hash
+from workbench.models.boosting import rows_hash
+from workbench.models.next_page import draw_sessions, earlier_and_own
 
 QUICK = {"max_trees": 30, "min_child_weight": 5, "learning_rate": 0.3, "pairs": 40_000}
 PAGES = [f"p{i:02}" for i in range(30)]
@@ -61,25 +63,12 @@ def quick(small) -> NextPage:
     return NextPage(**QUICK).fit(small)
 
 
-class SecondOrder:
-    """Second-order Markov with back-off, as the rules do it."""
-
-    def __init__(self, train: pd.DataFrame) -> None:
-        self.counts = PageCounts.fit(train)
-
-    def next_pages(self, context: pd.DataFrame, k: int) -> pd.DataFrame:
-        row, page = follower_pairs(self.counts, context)
-        states = [state[row] for state in self.counts.states(context)]
-        chance = backoff_chances(self.counts.orders, states, page, (20, 20))
-        return as_answer(context, self.counts.pages, (row, page), chance, k)
-
-
 # What it finds.
 
 
 def test_it_sees_what_a_markov_rule_cannot(split, model):
     ours = judge_ranking(model, model.context(split.test), split.test)
-    rule = judge_ranking(SecondOrder(split.train), split.test, split.test)
+    rule = judge_ranking(Markov(2, (20, 20)).fit(split.train), split.test, split.test)
     assert ours.top1 > rule.top1 + 0.05
     assert ours.brier < rule.brier
     assert ours.top1 == pytest.approx(0.6 * 0.85 + 0.4 / 29, abs=0.03)  # the truth
@@ -244,11 +233,73 @@ def test_it_is_an_estimator_of_scikit_learn(quick, small):
     assert model.set_params(seed=8, max_depth=2) is model
     assert (model.seed, model.max_depth) == (8, 2)
     other = clone(quick)
-    with pytest.raises(WorkbenchError, match="not trained yet"):
-        other.next_pages(small, 3)
-    with pytest.raises(WorkbenchError, match="not trained yet"):
-        other.save("anywhere")
+    for error in (WorkbenchError, sklearn.exceptions.NotFittedError):
+        for ask in (
+            lambda: other.next_pages(small, 3),
+            lambda: other.predict(small),
+            lambda: other.score(small),
+            other.removable,
+            lambda: other.fields,
+            lambda: other.save("anywhere"),
+        ):
+            with pytest.raises(error, match=r"not trained yet: call fit\(frame\), or wb\.train_next_page\(split\)"):
+                ask()
     assert list(quick._repr_mimebundle_()) == ["text/plain"]
+
+
+def test_the_prediction_is_the_first_of_the_next_pages(quick, small):
+    first = quick.next_pages(small, 1)
+    found = quick.predict(small)
+    assert found.index.equals(small.index)
+    assert found.tolist() == first["page"].astype(str).tolist()
+    views = small.head(9)
+    one_page = NextPage(**QUICK).fit(small)
+    one_page.candidate_chances = lambda frame: (np.array([0, 0, 4]), np.array([2, 5, 7]), np.array([0.1, 0.2, 0.3]))
+    expected = pd.Series(["p05", None, None, None, "p07", *[None] * 4], views.index, "str", name="page")
+    pd.testing.assert_series_equal(one_page.predict(views), expected)
+
+
+def test_its_score_is_the_log_of_the_chance_of_what_came(quick, small):
+    views = small.head(200).reset_index(drop=True)
+    chance = quick.next_pages(views, 30).set_index(["view_id", "page"])["chance"].to_dict()
+    logs = []
+    for i, view in views.iterrows():
+        left = 1 - sum(p for (shown, _), p in chance.items() if shown == view["view_id"])
+        goes_on = i + 1 < len(views) and views["session_id"][i + 1] == view["session_id"]
+        came = chance.get((view["view_id"], views["page"][i + 1])) if goes_on else None
+        logs.append(np.log(max(left if came is None else came, 1e-6)))
+    assert quick.score(views) == pytest.approx(np.mean(logs))
+
+
+def test_a_model_that_knows_more_scores_higher(split, model):
+    less = train_next_page(split, without=("context", "second order"), pairs=150_000)
+    assert model.score(split.test) > less.score(split.test) + 0.1
+
+
+def test_it_goes_through_cross_validation_and_grid_search(small):
+    model = NextPage(**{**QUICK, "max_trees": 4, "pairs": 10_000})
+    by_session = {"cv": GroupKFold(3), "groups": small["session_id"]}
+    scores = cross_val_score(model, small, **by_session)
+    folds = GroupKFold(3).split(small, groups=small["session_id"])
+    expected = [clone(model).fit(small.iloc[fit]).score(small.iloc[held_out]) for fit, held_out in folds]
+    np.testing.assert_allclose(scores, expected)
+    assert np.isfinite(cross_val_score(model, small, cv=2, params={"links": LINKS})).all()
+    assert len(cross_val_predict(model, small, **by_session)) == len(small)
+    search = GridSearchCV(model, {"max_depth": [1, 5]}, cv=2).fit(small)
+    assert search.best_estimator_.score(small) == search.score(small)
+
+
+def test_a_model_says_what_it_reads_and_can_be_trained_without(split):
+    model = train_next_page(split, **QUICK)
+    assert model.fields[:3] == ("page", "session_id", "device")
+    assert {"device", "last_next"} < set(model.fields)
+    assert model.removable() == ("device", "history", "second order")
+    bare = model.refit(split, without=("history",)).refit(split, without=("device",))
+    assert (bare.without, bare.removable()) == (("history", "device"), ("second order",))
+    assert "linked" in bare.names_
+    assert (model.without, bare.trained_on_) == ((), model.trained_on_)
+    with pytest.raises(WorkbenchError, match=r"expected a second frame for calibration, or none; got list\."):
+        model.fit(split.train, [1])
 
 
 def test_train_next_page_takes_the_cards_information_set(split):

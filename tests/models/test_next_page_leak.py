@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 
 from workbench.datasets import navigations
-from workbench.decisions.prefetch.ranking import pair_chances
+from workbench.decisions.prefetch.answers import pair_chances
 from workbench.evidence.calibration import Calibration, measure_calibration
 from workbench.features.page_features import fit_layout
 from workbench.models import NextPage
 from workbench.models import next_page as next_page_training
-from workbench.models.next_page import Rows, honest_rows
+from workbench.models.next_page import Rows, honest_rows, join_rows
 
 PAGES = np.array([f"p{i:03}" for i in range(200)])
 
@@ -58,7 +58,7 @@ def judged(train: pd.DataFrame, unseen: pd.DataFrame) -> Calibration:
 
 
 def described(train: pd.DataFrame) -> Rows:
-    return honest_rows(train, fit_layout(train, "client_js"), None, 10**6, 0, spare_last=False)[0]
+    return join_rows(honest_rows(train, fit_layout(train, "client_js"), None, 10**6, 0))
 
 
 def test_what_was_counted_before_tells_nothing_where_nothing_is_to_be_told(train):

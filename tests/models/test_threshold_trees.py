@@ -8,8 +8,9 @@ import xgboost
 from sklearn.model_selection import KFold
 
 from workbench.errors import WorkbenchError
-from workbench.models import boosting as threshold_trees
-from workbench.models.boosting import Boosting, Head, ask, check_device, fit_head
+from workbench.models import network_quality as threshold_trees
+from workbench.models.boosting import Boosting, check_device
+from workbench.models.network_quality import Head, ask, fit_head
 
 QUICK = Boosting(max_depth=3, min_child_weight=5, learning_rate=0.3, max_trees=30, patience=5, seed=0, device="cpu")
 

@@ -76,6 +76,7 @@ def unreadable(figure: Figure) -> list[str]:
         f"{one.get_text()!r} on {other.get_text()!r}"
         for one, other in combinations(boxes, 2)
         if boxes[one].padded(-1).overlaps(boxes[other].padded(-1))
+        and not (one.get_rotation() % 90 and other.get_rotation() % 90)  # slanted words lie apart, their boxes do not
     ]
     return cut + overlapping
 

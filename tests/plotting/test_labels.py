@@ -23,7 +23,7 @@ def test_marks_on_one_another_share_a_label(ax):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_labels_in_a_crowd_lie_apart_and_inside(ax, seed):
+def test_labels_of_many_marks_lie_apart_and_inside(ax, seed):
     rng = np.random.default_rng(seed)
     marks = merge_marks(ax, [Mark(f"policy number {i}", *rng.normal(60, 12, 2)) for i in range(9)])
     boxes = [label.get_window_extent() for label in label_marks(ax, marks)]
@@ -36,23 +36,11 @@ def test_labels_in_a_crowd_lie_apart_and_inside(ax, seed):
         assert not any(box.contains(x, y) for box in boxes)
 
 
-def test_a_label_stands_beside_its_mark_where_nothing_is_in_the_way(ax):
-    (label,) = label_marks(ax, [Mark("alone", 20, 50)])
-    box, (x, y) = label.get_window_extent(), ax.transData.transform((20, 50))
-    assert 0 < box.x0 - x < 20
-    assert box.y0 < y < box.y1
-
-
-def test_a_label_keeps_off_lines(ax):
+def test_a_label_keeps_off_lines_and_a_leader_goes_to_one_that_moved_away(ax):
     line = np.array([[0, 50], [100, 50]])
     (label,) = label_marks(ax, [Mark("on a line", 20, 50)], [line])
     box, (_, y) = label.get_window_extent(), ax.transData.transform((20, 50))
     assert not box.y0 < y < box.y1
-
-
-def test_a_leader_goes_to_a_label_that_had_to_move_away(ax):
-    label_marks(ax, [Mark("near", 20, 50)])
-    assert len(ax.texts) == 1
     walls = [np.array([[0, y], [100, y]]) for y in np.arange(46, 55, 1.0)]
     label_marks(ax, [Mark("far", 60, 50)], walls)
-    assert [text.get_text() for text in ax.texts] == ["near", "far", ""]
+    assert [text.get_text() for text in ax.texts] == ["on a line", "far", ""]

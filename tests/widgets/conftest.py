@@ -41,14 +41,34 @@ document.body.style.cssText = `background: #111; --jp-content-font-color1: #fff;
   --jp-border-color2: #616161; --jp-layout-color0: #111; --jp-layout-color2: #424242`"""
 
 
-@pytest.fixture(scope="session")
-def result():
-    return wb.study("synthetic_measurements", rows=4000)
+STUDIED = {"images": ("synthetic_measurements", 4000), "prefetch": ("synthetic_navigations", 3000)}
 
 
 @pytest.fixture(scope="session")
-def made(result):
-    return wb.ImageExplorer(result)
+def results():
+    """One comparison a decision, by name."""
+    return {name: wb.study(dataset, rows=rows) for name, (dataset, rows) in STUDIED.items()}
+
+
+@pytest.fixture(scope="session")
+def explorers(results):
+    """The explorer of each."""
+    return {name: wb.Explorer(result) for name, result in results.items()}
+
+
+@pytest.fixture(scope="session", params=STUDIED)
+def decision(request):
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def made(explorers, decision):
+    return explorers[decision]
+
+
+@pytest.fixture(scope="session")
+def result(results, decision):
+    return results[decision]
 
 
 @pytest.fixture
@@ -56,53 +76,24 @@ def explorer(made):
     """The explorer, as it was at first."""
     yield made
     made.unobserve_all()
-    made.budget_ms, made.cancelling_wait_ms, made.segment = 1000, 400, "all"
+    made.set(segment="all", **{slider["name"]: slider["base"] for slider in made.data["sliders"]})
 
 
 @pytest.fixture(scope="session")
-def prefetch_result():
-    return wb.study("synthetic_navigations", rows=3000)
-
-
-@pytest.fixture(scope="session")
-def prefetch_made(prefetch_result):
-    return wb.PrefetchExplorer(prefetch_result)
+def inspectors(results):
+    """The inspector of each decision, by name."""
+    return {
+        name: wb.DecisionInspector(result.model, wb.rules(result.split), result.split.train)
+        for name, result in results.items()
+    }
 
 
 @pytest.fixture
-def prefetch_explorer(prefetch_made):
-    """The explorer of prefetching, as it was at first."""
-    yield prefetch_made
-    prefetch_made.unobserve_all()
-    for name, value in prefetch_made.data["base"].items():
-        setattr(prefetch_made, name, value)
-    prefetch_made.segment = "all"
-
-
-@pytest.fixture(scope="session")
-def inspector_made(result):
-    rules = [policy.policy for policy in result.results if policy.kind == "rule"]
-    return wb.DecisionInspector(result.model, rules, result.split.train)
-
-
-@pytest.fixture
-def inspector(inspector_made):
+def inspector(inspectors, decision):
     """The inspector, as it was at first."""
-    yield inspector_made
-    inspector_made.changes, inspector_made.archetype = {}, inspector_made.archetypes[0]
-
-
-@pytest.fixture(scope="session")
-def page_inspector_made(prefetch_result):
-    split = prefetch_result.split
-    return wb.DecisionInspector(prefetch_result.model, wb.rules(split), split.train)
-
-
-@pytest.fixture
-def page_inspector(page_inspector_made):
-    """The inspector of prefetching, as it was at first."""
-    yield page_inspector_made
-    page_inspector_made.changes, page_inspector_made.archetype = {}, page_inspector_made.archetypes[0]
+    yield inspectors[decision]
+    inspectors[decision].unobserve_all("answer")
+    inspectors[decision].changes, inspectors[decision].example = {}, inspectors[decision].examples[0]
 
 
 @pytest.fixture(scope="session")

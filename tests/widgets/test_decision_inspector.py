@@ -1,4 +1,4 @@
-"""The inspector of one decision: archetypes, changes through the model, and the same in a page without a kernel."""
+"""The inspector of one decision: examples, changes through the model, and the same in a page without a kernel."""
 
 import copy
 import json
@@ -11,56 +11,45 @@ from workbench.errors import WorkbenchError
 
 MOST_BYTES = 300_000
 MOST_MS = 50
-OWN = ("data", "archetype", "changes", "answer", "live")
+OWN = ("data", "example", "changes", "answer", "live")
 PICTURES = (".wb-chances", ".wb-waterfall")
 
 
-@pytest.fixture(params=["inspector", "page_inspector"], ids=["images", "pages"])
-def either(request):
-    """The inspector of one decision, then of the other."""
-    return request.getfixturevalue(request.param)
+def test_examples_are_a_handful_and_nobody(inspector, result):
+    assert inspector.example == "the most common view"
+    assert 2 < len(inspector.examples) <= 6
+    assert all(each["users"] >= 20 for each in inspector.data["examples"])
+    shown = json.dumps(inspector.data)
+    assert not [user for user in result.split.train["user_id"].unique() if f'"{user}"' in shown]
 
 
-@pytest.fixture
-def train(either, result, prefetch_result):
-    """What the inspector was made from."""
-    return (prefetch_result if either.data["dataset"] == "synthetic_navigations" else result).split.train
-
-
-def test_archetypes_are_a_handful_and_nobody(either, train):
-    assert either.archetype == "the most common view"
-    assert 2 < len(either.archetypes) <= 6
-    assert all(each["users"] >= 20 for each in either.data["archetypes"])
-    told = json.dumps(either.data)
-    assert not [user for user in train["user_id"].unique() if f'"{user}"' in told]
-
-
-def test_its_state_is_small_and_plain(either):
-    state = either.get_state()
+def test_its_state_is_small_and_plain(inspector):
+    state = inspector.get_state()
     assert len(json.dumps({name: state[name] for name in OWN}, separators=(",", ":"), allow_nan=False)) < MOST_BYTES
 
 
-def test_what_an_archetype_is_can_be_chosen_too(either):
-    for field in either.data["fields"]:
-        held = [each["context"][field["name"]] for each in either.data["archetypes"]]
+def test_what_an_example_is_can_be_chosen_too(inspector):
+    for field in inspector.data["fields"]:
+        held = [each["context"][field["name"]] for each in inspector.data["examples"]]
         if "options" in field:
             assert set(held) <= {None, *field["options"]}
 
 
-def test_a_changed_value_moves_the_prediction_and_tells_python(either):
-    name = "asn" if "asn" in either.data["archetypes"][0]["context"] else "page"
-    field = next(field for field in either.data["fields"] if field["name"] == name)
+def test_a_changed_value_moves_the_prediction_and_tells_python(inspector):
+    name = "asn" if "asn" in inspector.data["examples"][0]["context"] else "page"
+    field = next(field for field in inspector.data["fields"] if field["name"] == name)
     seen = []
-    either.observe(lambda change: seen.append(json.dumps(change["new"]["chances"])), "answer")
+    inspector.observe(lambda change: seen.append(json.dumps(change["new"]["chances"])), "answer")
     for option in field["options"][:4]:
-        either.changes = {name: option}
+        inspector.changes = {name: option}
     assert len(set(seen)) > 1
-    assert either.answer["changes"] == either.changes
-    either.unobserve_all("answer")
+    assert inspector.answer["changes"] == inspector.changes
+    inspector.unobserve_all("answer")
 
 
-def test_only_values_of_a_crowd_are_offered(either, train):
-    for field in either.data["fields"]:
+def test_only_values_that_20_users_share_are_offered(inspector, result):
+    train = result.split.train
+    for field in inspector.data["fields"]:
         column = {"page_before": "page"}.get(field["name"], field["name"])
         for option in field.get("options", ()):
             assert train.loc[train[column].astype(str) == str(option), "user_id"].nunique() >= 20
@@ -75,68 +64,66 @@ def test_only_values_of_a_crowd_are_offered(either, train):
         ({"local_hour": "noon"}, r"local_hour must be a number from .*; got 'noon'\."),
     ],
 )
-def test_a_change_that_is_not_offered_is_refused(inspector, changes, message):
+def test_a_change_that_is_not_offered_is_refused(inspectors, changes, message):
     with pytest.raises(WorkbenchError, match=message):
-        inspector.changes = changes
-    assert inspector.changes == {}
+        inspectors["images"].changes = changes
+    assert inspectors["images"].changes == {}
 
 
-def test_a_page_is_needed_and_one_before_is_not(page_inspector):
+def test_a_page_is_needed_and_one_before_is_not(inspectors):
+    inspector = inspectors["prefetch"]
     with pytest.raises(WorkbenchError, match=r"page must be one of .*got 'None'"):
-        page_inspector.changes = {"page": None}
-    page_inspector.changes = {"page_before": None}
-    assert page_inspector.answer["finding"].startswith("The model fetches")
+        inspector.changes = {"page": None}
+    inspector.changes = {"page_before": None}
+    assert inspector.answer["finding"].startswith("The model fetches")
+    inspector.changes = {}
 
 
-def test_what_cannot_be_inspected_is_refused(prefetch_result, result):
-    with pytest.raises(
-        WorkbenchError, match=r"expected a model, as from wb\.train_network_quality\(split\) or .*; got 3"
-    ):
-        wb.DecisionInspector(3, [], result.split.train)
-    with pytest.raises(WorkbenchError, match="archetype must be one of 'the most common view'"):
-        wb.DecisionInspector(result.model, [], result.split.train, archetype="me")
-    with pytest.raises(WorkbenchError, match=r"takes a wb\.ImageScenario; got PrefetchScenario"):
-        wb.DecisionInspector(result.model, [], result.split.train, scenario=wb.PrefetchScenario())
-    with pytest.raises(WorkbenchError, match=r"takes a wb\.PrefetchScenario; got ImageScenario"):
-        wb.DecisionInspector(prefetch_result.model, [], prefetch_result.split.train, scenario=wb.ImageScenario())
-
-
-@pytest.fixture(scope="module", params=["inspector_made", "page_inspector_made"], ids=["images", "pages"])
-def made(request):
-    return request.getfixturevalue(request.param)
+def test_what_cannot_be_inspected_is_refused(results):
+    images, prefetch = results["images"], results["prefetch"]
+    with pytest.raises(WorkbenchError, match=r"takes a trained network-quality model, as from .*; got 3"):
+        wb.DecisionInspector(3, [], images.split.train)
+    with pytest.raises(WorkbenchError, match="example must be one of 'the most common view'"):
+        wb.DecisionInspector(images.model, [], images.split.train, example="me")
+    with pytest.raises(WorkbenchError, match="prefetch is decided on navigations"):
+        wb.DecisionInspector(images.model, [], images.split.train, scenario=wb.PrefetchScenario())
+    with pytest.raises(WorkbenchError, match="images is decided on measurements"):
+        wb.DecisionInspector(prefetch.model, [], prefetch.split.train, scenario=wb.ImageScenario())
 
 
 @pytest.fixture(scope="module")
-def file(made, page_with, tmp_path_factory):
-    path = tmp_path_factory.mktemp("page") / "page.html"
-    path.write_text(page_with(made.get_state()), encoding="utf-8")
-    return path
+def files(inspectors, page_with, tmp_path_factory):
+    """A page for each decision, by its name."""
+    folder = tmp_path_factory.mktemp("pages")
+    for name, made in inspectors.items():
+        (folder / f"{name}.html").write_text(page_with(made.get_state()), encoding="utf-8")
+    return folder
 
 
 @pytest.fixture
-def opened(open_offline, file, tmp_path):
+def opened(open_offline, files, decision, tmp_path):
     """Open the page; ``live`` as it looks in JupyterLab, without the kernel behind it."""
 
     def open_page(*, live=False, **options):
         path = tmp_path / "page.html"
-        html = file.read_text("utf-8")
+        html = (files / f"{decision}.html").read_text("utf-8")
         path.write_text(html.replace('"live":false', '"live":true') if live else html, encoding="utf-8")
         return open_offline(path, **options)
 
     return open_page
 
 
-def test_in_a_page_archetypes_can_be_picked_and_values_not_changed(opened, made, redraw_ms):
+def test_in_a_page_examples_can_be_picked_and_values_not_changed(opened, inspector, redraw_ms):
     with opened() as page:
         assert page.get_by_text("Changing values needs the live notebook.").is_visible()
         assert page.locator(".wb-controls input, .wb-controls select").count() == 1
         control = page.get_by_label("A view like")
         pictures = set()
-        for each in made.data["archetypes"]:
+        for each in inspector.data["examples"]:
             control.select_option(each["name"])
             pictures.add(tuple(page.locator(picture).inner_html() for picture in PICTURES))
             assert page.locator(".wb-finding").inner_text().replace("\u00a0", " ") == each["answer"]["finding"]
-        assert len(pictures) == len(made.archetypes)
+        assert len(pictures) == len(inspector.examples)
         assert redraw_ms(control, ".wb-waterfall") <= MOST_MS
 
 
@@ -148,8 +135,8 @@ def test_it_fits_on_a_phone(opened, width, live):
 
 
 @pytest.mark.parametrize("live", [False, True], ids=["page", "live"])
-def test_axe_finds_no_barrier(opened, darken, made, live):
-    label = made.data["fields"][0]["label"]
+def test_axe_finds_no_barrier(opened, darken, inspector, live):
+    label = inspector.data["fields"][0]["label"]
     with opened(live=live) as page:
         assert (page.get_by_label(label, exact=True).count() == 1) == live
         for context in (None, ".wb"):
@@ -158,18 +145,18 @@ def test_axe_finds_no_barrier(opened, darken, made, live):
             darken(page)
 
 
-def test_names_from_data_stay_text(open_offline, hostile, made, page_with, tmp_path):
-    state = copy.deepcopy({name: value for name, value in made.get_state().items() if name != "layout"})
-    for each, name in zip(state["data"]["archetypes"], hostile, strict=False):
+def test_names_from_data_stay_text(open_offline, hostile, inspector, page_with, tmp_path):
+    state = copy.deepcopy({name: value for name, value in inspector.get_state().items() if name != "layout"})
+    for each, name in zip(state["data"]["examples"], hostile, strict=False):
         each |= {"name": name, "context": {name: name}}
         each["answer"] |= {"why": [name], "finding": name, "columns": [name, name]}
         each["answer"]["chances"][0] |= {"name": name, "said": name}
         each["answer"]["policies"][1] |= {"name": name, "does": name, "expects": name}
-        each["answer"]["push"]["features"][0][:2] = [name, name]
+        each["answer"]["shap"]["features"][0][:2] = [name, name]
     path = tmp_path / "hostile.html"
-    path.write_text(page_with(state | {"archetype": hostile[0]}), encoding="utf-8")
+    path.write_text(page_with(state | {"example": hostile[0]}), encoding="utf-8")
     with open_offline(path) as page:
-        for name in hostile[: len(state["data"]["archetypes"])]:
+        for name in hostile[: len(state["data"]["examples"])]:
             page.get_by_label("A view like").select_option(name)
             assert page.locator(".wb-why").get_by_text(name).first.is_visible()
         assert page.evaluate("window.hacked") is None

@@ -16,7 +16,7 @@ from workbench.export.notebooks import declared_parameters
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-OURS = re.compile(r"wb\.\w+(?:Explorer|Inspector)\b")
+OURS = re.compile(r"wb\.(?:Explorer|DecisionInspector)\b")
 ROWS = 1500
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 PATIENCE_MS, PATIENCE_S = 300_000, 60
@@ -33,9 +33,9 @@ CELLS = """[...window.jupyterapp.shell.currentWidget.content.model.cells].map(ce
 CHANGED = "([explorer, before]) => explorer.innerText !== before"
 TINY = [
     "import ipywidgets\nimport workbench as wb\n\n"
-    "result = wb.study('synthetic_measurements', rows=1500)\nexplorer = wb.ImageExplorer(result)",
+    "result = wb.study('synthetic_measurements', rows=1500)\nexplorer = wb.Explorer(result)",
     "seen = ipywidgets.Label('nothing yet', description='seen')\n"
-    "explorer.observe(lambda change: setattr(seen, 'value', f'seen {change.new:g}'), 'budget_ms')\n"
+    "explorer.observe(lambda change: setattr(seen, 'value', f'seen {change.new}'), 'values')\n"
     "people = ipywidgets.Dropdown(options=explorer.segments, description='People')\n"
     "ipywidgets.link((people, 'value'), (explorer, 'segment'))\n"
     "ipywidgets.VBox([seen, people, explorer])",
@@ -69,8 +69,8 @@ def write_small(path, folder):
     lines = [f"{name} = {value!r}" for name, value in few.items()]
     lines += [
         "from pathlib import Path",
-        "from workbench.plotting import saving",
-        f"saving.CHECKOUT = Path({str(folder)!r})",
+        "from workbench.plotting import style",
+        f"style.CHECKOUT = Path({str(folder)!r})",
     ]
     notebook = nbformat.read(path, as_version=4)
     cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
@@ -136,11 +136,11 @@ def shipped_widgets(path):
 
 def troubles(cells):
     """What went wrong in cells: not run, failed, or a word on standard error."""
-    told = [(cell, output) for cell in cells for output in cell["outputs"]]
+    shown = [(cell, output) for cell in cells for output in cell["outputs"]]
     return [
         *(f"not run: {cell['source']}" for cell in cells if not cell["execution_count"]),
-        *(f"{o['ename']}: {o['evalue']}, in {cell['source']}" for cell, o in told if o["output_type"] == "error"),
-        *(f"{o['text']}, in {cell['source']}" for cell, o in told if o.get("name") == "stderr"),
+        *(f"{o['ename']}: {o['evalue']}, in {cell['source']}" for cell, o in shown if o["output_type"] == "error"),
+        *(f"{o['text']}, in {cell['source']}" for cell, o in shown if o.get("name") == "stderr"),
     ]
 
 
@@ -175,7 +175,7 @@ def test_it_appears_reacts_and_tells_python(pages):
     before = page.locator(".wb-tiles").inner_text()
     page.get_by_label("Images should be there in").focus()
     page.keyboard.press("ArrowRight")  # Lab would take the key, did the slider not forbid it
-    page.get_by_text("seen 1500").wait_for()
+    page.get_by_text("seen {'budget_ms': 1500.0,").wait_for()
     assert page.locator(".wb-tiles").inner_text() != before
 
     people = page.locator(".widget-dropdown select")

@@ -26,7 +26,7 @@ from workbench.datasets.schema import (
     unit,
 )
 from workbench.datasets.sessions import dwell_s, has_dwell, share_of_session_ends
-from workbench.datasets.splits import Split, sample_users, split_by_time, split_by_user
+from workbench.datasets.splits import Split, describe_size, people_of, sample_users, split_by_time, split_by_user
 from workbench.datasets.synthetic_network import make_measurements
 from workbench.datasets.synthetic_site import make_navigations
 
@@ -44,6 +44,7 @@ __all__ = [
     "add_history",
     "add_navigation_history",
     "card_folder",
+    "describe_size",
     "dwell_s",
     "fetch_file",
     "find_card",
@@ -61,6 +62,7 @@ __all__ = [
     "make_navigations",
     "measurements",
     "navigations",
+    "people_of",
     "read_card",
     "sample_users",
     "saves_data",

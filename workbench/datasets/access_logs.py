@@ -52,11 +52,11 @@ def _read(agent: object) -> tuple[bool, str | None, str | None, str | None]:
         return True, None, None, None
     from ua_parser import parse
 
-    told = parse(agent[:LONGEST])
-    system = told.os.family if told.os else None
-    family = told.device.family if told.device else ""
+    parsed = parse(agent[:LONGEST])
+    system = parsed.os.family if parsed.os else None
+    family = parsed.device.family if parsed.device else ""
     bot = family == SPIDER or BOTS.search(agent[:LONGEST]) is not None
-    return bot, _device(agent, system, family), system, told.user_agent.family if told.user_agent else None
+    return bot, _device(agent, system, family), system, parsed.user_agent.family if parsed.user_agent else None
 
 
 def _device(agent: str, system: str | None, family: str) -> str | None:

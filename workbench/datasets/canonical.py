@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.cards import TIME_UNITS, Card
-from workbench.datasets.columns import TEXT, as_text, bad_values, refuse_repeated_columns
+from workbench.datasets.columns import TEXT, as_text, bad_values, check_columns, column_names, refuse_repeated_columns
 from workbench.datasets.schema import LOSABLE, MEASURED
-from workbench.errors import WorkbenchError, did_you_mean
+from workbench.errors import WorkbenchError
 
 # A time in another unit than the card says is decades or millennia off.
 FIRST_TIME, LAST_TIME = pd.Timestamp("1990-01-01", tz="UTC"), pd.Timestamp("2100-01-01", tz="UTC")
@@ -19,36 +19,16 @@ AS_NUMBER = r"^\s*AS\s*(\d+)(?:\s.*)?$"
 DATE = ("year", "month", "day")
 
 
-def to_canonical(source: pd.DataFrame, card: Card, constants: Mapping[str, str] | None = None) -> pd.DataFrame:
+def to_canonical(source: pd.DataFrame, card: Card, constants: Mapping[str, object] | None = None) -> pd.DataFrame:
     """Rename, map values, bring units to the contract's, blank missing markers, add what holds for every row.
 
-    Parameters
-    ----------
-    source : DataFrame
-        Columns as the source names them.
-    card : Card
-    constants : mapping, optional
-        Canonical column to a value that holds for these rows (a file's own).
-
-    Returns
-    -------
-    DataFrame
-        Canonical names; not yet checked. A lost probe is an infinite ``rtt_ms``; a row that the card skips has
-        nothing measured.
-
-    Raises
-    ------
-    WorkbenchError
-        Where a column that the card names is not in the source, two become one, or times are in another unit.
+    ``constants`` are a file's own: canonical column to the value that holds for these rows. The result has canonical
+    names and is not yet checked: a lost probe is an infinite ``rtt_ms``, a skipped row has nothing measured. Raises a
+    WorkbenchError where a column that the card names is not in the source, two become one, or times have another unit.
     """
     named = {**dict.fromkeys(card.date, "date"), **card.columns}
     named |= {**dict.fromkeys(card.lost, "lost"), **dict.fromkeys(card.skip, "skip")}
-    for name, purpose in named.items():
-        if name not in source:
-            raise WorkbenchError(
-                f"{card.name}: expected a column {name!r} (for {purpose}); got "
-                f"{', '.join(map(str, list(source.columns)[:12]))}.{did_you_mean(name, list(map(str, source.columns)))}"
-            )
+    check_columns(source, named, card.name)
     frame = source.rename(columns=dict(card.columns))
     if card.columns and card.folder is not None:
         frame = frame[list(card.columns.values())]
@@ -80,8 +60,8 @@ def _with_values(frame: pd.DataFrame, card: Card) -> pd.DataFrame:
     for name, values in card.values.items():
         if name not in frame:
             raise WorkbenchError(
-                f"{card.name}: values are mapped for {name!r}, which no column gives; got "
-                f"{', '.join(map(str, list(frame.columns)[:12]))}. Name its source under columns."
+                f"{card.name}: values are mapped for {name!r}, which no column gives; got {column_names(frame)}. Name "
+                "its source under columns."
             )
         # A card's keys are text, whatever type the source has.
         given = frame[name] if card.folder is None else as_text(frame[name])

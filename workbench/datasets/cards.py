@@ -2,86 +2,76 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass as plain_dataclass
 from dataclasses import field, fields
-from numbers import Real
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, TypedDict
 
 import pandas as pd
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     ConfigDict,
+    Field,
     PlainValidator,
+    Strict,
     StrictBool,
+    TypeAdapter,
     ValidationError,
     ValidatorFunctionWrapHandler,
     model_validator,
+    with_config,
 )
 from pydantic.dataclasses import dataclass
 from pydantic_core import ArgsKwargs, PydanticCustomError
 
-from workbench.datasets.columns import FLAG, LEVELS, NUMBER, TEXT, Column
+from workbench.datasets.columns import FLAG, LEVELS, NUMBER, TEXT, Column, Level
 from workbench.datasets.schema import ASSUMABLE, COLUMNS, LABELS, LOSABLE, MEASURED, NAVIGATION_COLUMNS, SOURCE_COLUMNS
-from workbench.errors import WorkbenchError, check_whole, did_you_mean
+from workbench.errors import WorkbenchError, did_you_mean
 
 READERS = ("csv", "jsonl", "parquet")
 TIME_UNITS = {"unix_s": "s", "unix_ms": "ms"}
 LINK_COLUMNS = ("from_page", "to_page")
-GENERATED_FROM = ("rows", "seed", "planted")
 CARD_NAME = re.compile(r"\w[\w.-]*")
 LOG_NAME = re.compile(r"\.log(\.\d+)?(\.gz)?$")  # access.log, and as logrotate names older ones
-SHA256 = re.compile("([0-9a-f]{64})?")
 CHECKOUT = Path(__file__).resolve().parents[2]
-# pydantic's kinds of error, as what was expected.
+# What was expected, by pydantic's kind of error, and by entry where a text has the wrong form.
 EXPECTED = {
     "string_type": "text",
     "bool_type": "true or false",
     "dict_type": "a table",
     "dataclass_type": "a table",
     "tuple_type": "a list",
+    "string_too_long": "one character",
+    **dict.fromkeys(("float_type", "greater_than", "finite_number"), "a number above 0"),
+    **dict.fromkeys(("int_type", "greater_than_equal"), "a whole number from 0"),
 }
+FORMS = {
+    "name": "a plain name, without folders or '..'",
+    "folder": "a plain name, without folders or '..'",
+    "url": "an address that starts with http:// or https://",
+    "sha256": "64 digits of 0 to 9 and a to f",
+    "constants": "one text, number, true or false",
+}
+PLAIN = r"^(?!\.{0,2}$)[^/\\:\0]+\Z"  # of a file's name, which leads nowhere else
 
 
 @plain_dataclass(frozen=True)
 class Kind:
-    """What a card of a kind may say.
+    """What a card of a kind may say."""
 
-    Parameters
-    ----------
-    columns : tuple of Column
-        Canonical columns that a source may give.
-    reserved : tuple of str
-        Names that a card's own context columns may not take.
-    time : str
-        The column of times.
-    of_a_row : tuple of str
-        Columns that differ from row to row and so are no constants.
-    assumable : tuple of str
-        Quantities that may be assumed.
-    known_by : str
-        Information set of comparisons, where the card names none.
-    readers, generators : tuple of str
-        Those that only this kind has.
-    fields : tuple of str
-        Entries of a card that only this kind has.
-    """
-
-    columns: tuple[Column, ...]
-    reserved: tuple[str, ...]
-    time: str
-    of_a_row: tuple[str, ...]
-    assumable: tuple[str, ...]
-    known_by: str
-    readers: tuple[str, ...]
+    columns: tuple[Column, ...]  # canonical columns that a source may give
+    reserved: tuple[str, ...]  # names that a card's own context columns may not take
+    time: str  # the column of times
+    of_a_row: tuple[str, ...]  # columns that differ from row to row, so no constants
+    assumable: tuple[str, ...]  # quantities that may be assumed
+    known_by: str  # information set of comparisons, where the card names none
+    readers: tuple[str, ...]  # those that only this kind has
     generators: tuple[str, ...]
-    fields: tuple[str, ...]
+    fields: tuple[str, ...]  # entries of a card that only this kind has
 
 
 KINDS = {
@@ -110,47 +100,25 @@ KINDS = {
 }
 
 
+def _not_one_of(what: str, value: object, known: Sequence[str]) -> str:
+    return f"{what} must be one of {', '.join(known)}; got {value!r}.{did_you_mean(str(value), list(known))}"
+
+
 def check_one_of(what: str, value: object, known: Sequence[str]) -> None:
     """Refuse a value that is not one of those known, and name the nearest."""
     if value not in known:
-        hint = did_you_mean(str(value), list(known))
-        raise WorkbenchError(f"{what} must be one of {', '.join(known)}; got {value!r}.{hint}")
-
-
-def _one_of(*known: str) -> AfterValidator:
-    def check(value: str) -> str:
-        if value not in known:
-            raise PydanticCustomError("one_of", "one of several", {"known": [name for name in known if name]})
-        return value
-
-    return AfterValidator(check)
-
-
-def _fits(test: Callable[[Any], bool], words: str) -> Callable[[Any], Any]:
-    """A validator that leaves the value as it is, or says what was expected."""
-
-    def check(value: Any) -> Any:
-        if not test(value):
-            raise PydanticCustomError("unfit", words)
-        return value
-
-    return check
-
-
-def _is_above_zero(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < math.inf
+        raise WorkbenchError(_not_one_of(what, value, known))
 
 
 def _low_base_high(given: Any) -> tuple[float, ...]:
     values = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else []
-    if len(values) != 3 or not all(map(_is_above_zero, values)) or values != sorted(values):
+    try:
+        low, base, high = map(POSITIVE.validate_python, values)
+    except ValueError:
+        low, base, high = 1.0, 0.0, 0.0
+    if not low <= base <= high:
         raise PydanticCustomError("unfit", "three rising numbers above 0 (low, base, high)")
-    return tuple(map(float, values))
-
-
-def _is_plain(name: str) -> bool:
-    """Whether a file's name leads nowhere else."""
-    return name not in (".", "..") and not set(name) & set("/\\:\0")
+    return low, base, high
 
 
 def _as_columns(given: Any) -> Any:
@@ -163,34 +131,24 @@ def _as_columns(given: Any) -> Any:
     return tuple(ContextEntry(**{"name": name, **entry}).column() for name, entry in given.items())
 
 
-AboveZero = Annotated[float, PlainValidator(_fits(_is_above_zero, "a number above 0"))]
+Positive = Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)]
+POSITIVE = TypeAdapter(Positive)
 LowBaseHigh = Annotated[tuple[float, ...], PlainValidator(_low_base_high)]
-Scalar = Annotated[
-    Any, PlainValidator(_fits(lambda value: isinstance(value, str | int | float), "one text, number, true or false"))
-]
 Marker = Annotated[str, BeforeValidator(str)]
-PLAIN = "a plain name, without folders or '..'"
-FileName = Annotated[str, AfterValidator(_fits(lambda name: bool(name) and _is_plain(name), PLAIN))]
-FolderName = Annotated[str, AfterValidator(_fits(_is_plain, PLAIN))]
-Url = Annotated[
-    str,
-    AfterValidator(
-        _fits(
-            lambda url: not url or url.startswith(("http://", "https://")),
-            "an address that starts with http:// or https://",
-        )
-    ),
-]
-Digest = Annotated[
-    str, AfterValidator(_fits(lambda text: bool(SHA256.fullmatch(text)), "64 digits of 0 to 9 and a to f"))
-]
-Separator = Annotated[str, AfterValidator(_fits(lambda text: len(text) < 2, "one character"))]
-Date = Annotated[
-    tuple[str, ...], AfterValidator(_fits(lambda date: len(date) in (0, 3), "three columns (year, month, day)"))
-]
+Whole = Annotated[int, Strict(), Field(ge=0)]
+CHECKED = ConfigDict(extra="forbid", regex_engine="python-re")
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@with_config(CHECKED)
+class Generate(TypedDict, total=False):
+    """Arguments of a generator."""
+
+    rows: Whole
+    seed: Whole
+    planted: StrictBool
+
+
+@dataclass(frozen=True, config=CHECKED)
 class Entries:
     """Entries of a card, checked as they are made; an error is one sentence after ``PREFIX``."""
 
@@ -213,18 +171,23 @@ class Entries:
 def _in_words(err: ValidationError, entries: Sequence[str]) -> str:
     """The first thing that is wrong: which entry, what was expected, what came."""
     first = err.errors(include_url=False)[0]
-    entry, known = ".".join(map(str, first["loc"])), first.get("ctx", {}).get("known")
-    if first["type"] == "missing":
+    (whole, *inner), kind, got = first["loc"], first["type"], first["input"]
+    entry = ".".join(map(str, (whole, *inner)))
+    if kind == "missing":
         return f"{entry} must be given."
-    if first["type"] == "unexpected_keyword_argument":
-        return f"an entry must be one of {', '.join(entries)}; got {entry!r}.{did_you_mean(entry, list(entries))}"
-    if known:
-        hint = did_you_mean(str(first["input"]), known)
-        return f"{entry} must be one of {', '.join(known)}; got {first['input']!r}.{hint}"
-    return f"{entry} must be {EXPECTED.get(first['type'], first['msg'])}; got {first['input']!r}."
+    if kind in ("unexpected_keyword_argument", "extra_forbidden"):
+        known = list(Generate.__annotations__ if inner else entries)
+        what, got = f"an entry{f' of [{whole}]' if inner else ''}", first["loc"][-1]
+        return _not_one_of(what, got, known)
+    if kind == "literal_error":
+        return _not_one_of(entry, got, [name for name in re.findall("'([^']*)'", first["ctx"]["expected"]) if name])
+    if whole == "constants" and inner:
+        entry = f"constants.{inner[0]}"  # pydantic goes on to name each type that it tried
+    form = kind == "string_pattern_mismatch" or (whole == "constants" and inner)
+    return f"{entry} must be {FORMS[str(whole)] if form else EXPECTED.get(kind, first['msg'])}; got {got!r}."
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, config=CHECKED)
 class SourceFile(Entries):
     """One file of a dataset: its name, where it is published, its sha256, and columns that hold for all of it.
 
@@ -234,11 +197,11 @@ class SourceFile(Entries):
 
     PREFIX: ClassVar[str] = "file {name!r}: "
 
-    name: FileName
-    url: Url = ""
-    sha256: Digest = ""
-    constants: dict[str, Scalar] = field(default_factory=dict)
-    folder: FolderName = ""
+    name: Annotated[str, Field(pattern=PLAIN)]
+    url: Annotated[str, Field(pattern="^(https?://.*)?$")] = ""
+    sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?\Z")] = ""
+    constants: dict[str, str | bool | int | float] = field(default_factory=dict)
+    folder: Annotated[str, Field(pattern=rf"^\Z|{PLAIN}")] = ""
     links: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -248,7 +211,7 @@ class SourceFile(Entries):
             )
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, config=CHECKED)
 class ContextEntry(Entries):
     """A context column of a card's own, as its table describes it."""
 
@@ -256,8 +219,8 @@ class ContextEntry(Entries):
     DTYPES: ClassVar[dict[str, str]] = {"text": TEXT, "number": NUMBER, "flag": FLAG}
 
     name: str
-    type: Annotated[str, _one_of(*DTYPES)]
-    level: Annotated[str, _one_of(*LEVELS)]
+    type: Literal["text", "number", "flag"]
+    level: Level
     meaning: str = ""
 
     def column(self) -> Column:
@@ -265,7 +228,7 @@ class ContextEntry(Entries):
         return Column(self.name, self.DTYPES[self.type], self.level, self.meaning)
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, config=CHECKED)
 class Card(Entries):
     """Facts about a dataset.
 
@@ -328,7 +291,7 @@ class Card(Entries):
     sections : bool
         Whether a page is a section of the site: it is never "already fetched", so no cache is replayed.
     session_gap_min : float
-        Silence that ends a session, in minutes, where the source tells no sessions.
+        Silence that ends a session, in minutes, where the source has no sessions.
     percent_encoded : bool
         Whether names of pages are percent-encoded UTF-8, to be decoded.
     folder : Path or None
@@ -337,24 +300,24 @@ class Card(Entries):
 
     name: str
     title: str = ""
-    kind: Annotated[str, _one_of(*KINDS)] = "measurements"
+    kind: Literal["measurements", "navigations"] = "measurements"
     citation: str = ""
     licence: str = ""
     note: str = ""
     simulated: StrictBool = False
-    known_by: Annotated[str, _one_of(*LEVELS, "")] = ""
+    known_by: str = ""
     mirror_only: StrictBool = False
     files: tuple[SourceFile, ...] = ()
     reader: str = ""
-    separator: Separator = ""
+    separator: Annotated[str, Field(max_length=1)] = ""
     generator: str = ""
-    generate: dict[str, Any] = field(default_factory=dict)
+    generate: Generate = field(default_factory=Generate)
     columns: dict[Any, Any] = field(default_factory=dict)
-    constants: dict[str, Scalar] = field(default_factory=dict)
+    constants: dict[str, str | bool | int | float] = field(default_factory=dict)
     values: dict[str, dict[Any, Any]] = field(default_factory=dict)
-    scale: dict[str, AboveZero] = field(default_factory=dict)
-    time_unit: Annotated[str, _one_of(*TIME_UNITS, "")] = ""
-    date: Date = ()
+    scale: dict[str, Positive] = field(default_factory=dict)
+    time_unit: Literal["", "unix_s", "unix_ms"] = ""
+    date: tuple[str, ...] = ()
     missing: tuple[Marker, ...] = ()
     lost: dict[str, tuple[Marker, ...]] = field(default_factory=dict)
     skip: dict[str, tuple[Marker, ...]] = field(default_factory=dict)
@@ -363,18 +326,18 @@ class Card(Entries):
     assume: dict[str, LowBaseHigh] = field(default_factory=dict)
     context: Annotated[tuple[Column, ...], BeforeValidator(_as_columns)] = ()
     labels: dict[str, str] = field(default_factory=dict)
-    margin: AboveZero | None = None
-    order: Annotated[str, _one_of("file", "")] = ""
+    margin: Positive | None = None
+    order: Literal["", "file"] = ""
     sections: StrictBool = False
-    session_gap_min: AboveZero = 30
+    session_gap_min: Positive = 30.0
     percent_encoded: StrictBool = False
     folder: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.known_by:
             object.__setattr__(self, "known_by", self.facts.known_by)
+        check_one_of("known_by", self.known_by, LEVELS)
         self._check_kind()
-        self._check_generate()
         self._check_names()
         self._check_measured()
 
@@ -404,19 +367,12 @@ class Card(Entries):
             raise WorkbenchError(f"links of pages are for cards of navigations; this one is of {self.kind}.")
         if self.reader:
             check_one_of("reader", self.reader, (*READERS, *self.facts.readers))
+        if self.generator:
+            check_one_of("generator", self.generator, self.facts.generators)
+        if self.date and len(self.date) != 3:
+            raise WorkbenchError(f"date must be three columns (year, month, day); got {list(self.date)!r}.")
         if self.date and self.facts.time in self.columns.values():
             raise WorkbenchError(f"date and a column of {self.facts.time} both give the time; name one.")
-
-    def _check_generate(self) -> None:
-        if not self.generator:
-            return
-        check_one_of("generator", self.generator, self.facts.generators)
-        for name in self.generate:
-            check_one_of(f"an entry of [generate] for {self.generator}", name, GENERATED_FROM)
-        for name in ("rows", "seed"):
-            check_whole(f"generate.{name}", self.generate.get(name, 1), at_least=0)
-        if not isinstance(self.generate.get("planted", True), bool):
-            raise WorkbenchError(f"generate.planted must be true or false; got {self.generate['planted']!r}.")
 
     def _check_names(self) -> None:
         """Refuse names of columns that are not canonical, and columns of the card's own that are."""

@@ -1,23 +1,25 @@
-"""What a column of a table is, and how a frame is held against such columns: shared by all kinds of tables."""
+"""What a column of a table is, and how a frame is checked against such columns: shared by both tables."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Number
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 import pandera.errors
 import pandera.pandas as pa
 
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, did_you_mean
 
 # Who can know a column, in the order in which it becomes known.
-LEVELS = ("first_request", "after_accept_ch", "client_js", "native_app", "never")
+Level = Literal["first_request", "after_accept_ch", "client_js", "native_app", "never"]
+LEVELS: tuple[str, ...] = get_args(Level)
 TEXT, NUMBER, FLAG, TIME, CATEGORY = "str", "float64", "boolean", "datetime64[us, UTC]", "category"
 ANYTHING = "any"  # names of any type, which are soon replaced by numbers
-BAD_ROWS_SHOWN = 3
+BAD_ROWS_SHOWN, COLUMNS_SHOWN = 3, 12
 FLAG_WORDS = {"true": True, "false": False, "1": True, "0": False, "on": True, "off": False}  # "on": Save-Data's own
 KINDS = {
     TEXT: "text",
@@ -69,25 +71,9 @@ class Column:
 
 
 def check_table(frame: pd.DataFrame, name: str, columns: Sequence[Column]) -> pd.DataFrame:
-    """Hold a frame against columns and give each its dtype.
+    """Check a frame (``name`` in errors) against those of the columns that it has; each gets its dtype, others go.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        Canonical column names; columns that are not listed are dropped.
-    name : str
-        What errors call the frame.
-    columns : sequence of Column
-        Those that the frame has, in the order in which they are wanted.
-
-    Returns
-    -------
-    DataFrame
-
-    Raises
-    ------
-    WorkbenchError
-        With the column, the number of bad values, and the first of them.
+    Raises a WorkbenchError with the column, the number of bad values, and the first of them.
     """
     refuse_repeated_columns(frame, name)
     contract = pa.DataFrameSchema({column.name: _pandera_column(column) for column in columns})
@@ -107,6 +93,21 @@ def refuse_repeated_columns(frame: pd.DataFrame, name: str) -> None:
     if frame.columns.duplicated().any():
         twice = sorted(set(frame.columns[frame.columns.duplicated()]))
         raise WorkbenchError(f"{name}: each column may come once; {', '.join(map(repr, twice))} came more often.")
+
+
+def column_names(frame: pd.DataFrame) -> str:
+    """The first of a frame's column names, for an error."""
+    return ", ".join(map(str, list(frame.columns)[:COLUMNS_SHOWN]))
+
+
+def check_columns(frame: pd.DataFrame, purposes: Mapping[Any, str], name: str, place: str = "") -> None:
+    """Raise a WorkbenchError where a column is missing that is needed for a purpose."""
+    for column, purpose in purposes.items():
+        if column not in frame:
+            hint = did_you_mean(str(column), list(map(str, frame.columns)))
+            raise WorkbenchError(
+                f"{name}: expected a column {column!r} (for {purpose}){place}; got {column_names(frame)}.{hint}"
+            )
 
 
 def as_text(values: pd.Series) -> pd.Series:
@@ -152,8 +153,7 @@ def _as_flag(values: pd.Series) -> pd.Series:
 def _as_time(values: pd.Series) -> pd.Series:
     """ISO 8601 texts as times; without an offset they are UTC.
 
-    All else is refused: day and month may be swapped, and a bare number tells neither its unit nor where it
-    counts from.
+    All else is refused: day and month may be swapped, and a bare number has no unit and no origin.
     """
     if pd.api.types.is_datetime64_any_dtype(values):
         return values

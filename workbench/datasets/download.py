@@ -92,7 +92,7 @@ def _is_verified(path: Path, file: SourceFile) -> bool:
             return False
         differs = file.sha256 and pooch.file_hash(str(path)) != file.sha256
     except OSError as err:
-        raise WorkbenchError(f"could not read {path}: {_told_by_system(err)}. Make it readable and try again.") from err
+        raise WorkbenchError(f"could not read {path}: {_system_message(err)}. Make it readable and try again.") from err
     if differs:
         raise WorkbenchError(
             f"{path} is not the file that the card describes: its sha256 differs (expected {file.sha256[:12]}...). "
@@ -123,12 +123,12 @@ def _download(url: str, file: SourceFile, target: Path, progress: bool) -> Path:
         with contextlib.suppress(OSError):
             target.unlink(missing_ok=True)
         raise WorkbenchError(
-            f"could not write {target}: {_told_by_system(err)}; nothing was kept. Make room there or make the folder "
+            f"could not write {target}: {_system_message(err)}; nothing was kept. Make room there or make the folder "
             f"writable and try again, or put {file.name} beside the card."
         ) from err
 
 
-def _told_by_system(err: OSError) -> str:
+def _system_message(err: OSError) -> str:
     """What the system said, also where pooch has put it into words of its own."""
     cause = err.__cause__
     return err.strerror or (cause.strerror if isinstance(cause, OSError) else None) or str(err)

@@ -17,7 +17,7 @@ HISTORY = ("last_rtt_ms", "last_downlink_mbps", "last_age_s", "earlier_views")
 
 @dataclass(frozen=True)
 class Mask:
-    """Whom the signal is taken from.
+    """Whose network signal is hidden.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def masked_users(frame: pd.DataFrame, mask: Mask) -> np.ndarray:
     rng = np.random.default_rng(mask.seed)
     order = rng.random(len(users))
     if mask.slow_biased:
-        # Exponential races: who runs at twice the rate is drawn twice as often (Efraimidis & Spirakis 2006).
+        # Exponential races: twice the rate is drawn twice as often (Efraimidis & Spirakis 2006).
         order = -np.log(order) / _slowness_rank(frame, codes)
     drawn = np.argsort(order, kind="stable")[: round(mask.users * len(users))]
     return np.isin(codes, drawn)
@@ -72,7 +72,7 @@ def apply_mask(frame: pd.DataFrame, mask: Mask) -> tuple[pd.DataFrame, np.ndarra
     frame : DataFrame
         A copy; measured columns stay, for replay.
     hidden : ndarray of bool, shape (rows,)
-        Rows of masked users: nothing may be learnt from what they measured.
+        Rows of masked users: models must not learn from what they measured.
     """
     hidden = masked_users(frame, mask)
     blank = hidden | (_is_first_view(frame) if mask.first_views else False)
@@ -96,29 +96,20 @@ def add_history(frame: pd.DataFrame, hidden: np.ndarray | None = None) -> pd.Dat
         A copy with ``last_rtt_ms, last_downlink_mbps`` (of the last view that measured; missing where there is
         none), ``last_age_s`` (how long ago), ``earlier_views`` (how many there were).
     """
-    values = [frame[name].to_numpy(float) if name in frame else np.full(len(frame), np.nan) for name in REMEMBERED]
-    seen = np.any(np.isfinite(values), axis=0) & (True if hidden is None else ~hidden)
-    codes = pd.factorize(frame["user_id"])[0]
     seconds = (frame["measured_at"] - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy()
-    order = np.lexsort((seconds, codes))
-    codes, seconds_sorted, seen_sorted = codes[order], seconds[order], seen[order]
-    position = np.arange(len(order))
-    new_user = np.r_[True, codes[1:] != codes[:-1]]
-    new_time = new_user | np.r_[True, seconds_sorted[1:] != seconds_sorted[:-1]]
-    user_start = np.maximum.accumulate(np.where(new_user, position, 0))
-    # The row before those of the same moment: what happens at once is not yet remembered.
-    before = np.maximum.accumulate(np.where(new_time, position, 0)) - 1
-    last_seen = np.maximum.accumulate(np.where(seen_sorted, position, -1))
-    found = np.where(before >= 0, last_seen[before], -1)
-    known = found >= user_start
-    counted = np.concatenate([[0], np.cumsum(seen_sorted)])
-    history = np.full((len(order), len(HISTORY)), np.nan)
-    for column, value in enumerate(values):
-        finite = np.where(np.isfinite(value), value, np.nan)[order]
-        history[order, column] = np.where(known, finite[found], np.nan)
-    history[order, 2] = np.where(known, seconds_sorted - seconds_sorted[found], np.nan)
-    history[order, 3] = counted[before + 1] - counted[user_start]
-    return frame.assign(**dict(zip(HISTORY, history.T, strict=True)))
+    views = pd.DataFrame({"user": pd.factorize(frame["user_id"])[0], "at": seconds, "row": np.arange(len(frame))})
+    for remembered, name in zip(HISTORY, REMEMBERED, strict=False):
+        views[remembered] = frame[name].where(np.isfinite(frame[name])).to_numpy(float) if name in frame else np.nan
+    views = views.sort_values("at", kind="stable")
+    seen = views[views[list(HISTORY[:2])].notna().any(axis=1) & (True if hidden is None else ~hidden[views["row"]])]
+    seen = seen.assign(seen_at=seen["at"], earlier_views=seen.groupby("user").cumcount() + 1.0)
+    # Strictly earlier: what happens at the same moment is not yet remembered.
+    last = pd.merge_asof(
+        views[["user", "at", "row"]], seen.drop(columns="row"), on="at", by="user", allow_exact_matches=False
+    ).sort_values("row")
+    last["last_age_s"] = last["at"] - last["seen_at"]
+    last["earlier_views"] = last["earlier_views"].fillna(0.0)
+    return frame.assign(**{name: last[name].to_numpy() for name in HISTORY})
 
 
 def _is_first_view(frame: pd.DataFrame) -> np.ndarray:
@@ -142,7 +133,7 @@ NAMES = tuple(column.name for column in NAVIGATION_HISTORY)
 
 
 def add_navigation_history(frame: pd.DataFrame) -> pd.DataFrame:
-    """Add what earlier views of the same user tell: how often they came, and where they went on from this page.
+    """Add what is known from earlier views of the same user: how many, and where they went from this page.
 
     A view knows the views before it in its user's time, whatever their session, and those onward clicks that had
     been made by then. Its own next page is never among them.
@@ -165,9 +156,10 @@ def add_navigation_history(frame: pd.DataFrame) -> pd.DataFrame:
     here = pd.factorize(users * (pages.max(initial=0) + 1) + pages)[0].astype(np.int64)  # a user at a page
     goes_on = np.flatnonzero(~ends_session(frame))
     places, onward = here[goes_on], pages[goes_on + 1]
-    order, usual, count = _most_often_so_far(places, onward, _known_at(rank, goes_on))
+    known_at = _known_at(rank, goes_on)
+    order, usual, count = _most_often_so_far(places, onward, known_at)
     # The latest onward click from the same place that had been made when the view began.
-    made = places[order] * len(frame) + _known_at(rank, goes_on)[order]
+    made = places[order] * len(frame) + known_at[order]
     found = np.searchsorted(made, here * len(frame) + rank, side="right") - 1
     known = (found >= 0) & (places[order][found] == here) if len(order) else np.zeros(len(frame), bool)
     at = found[known]
@@ -204,27 +196,19 @@ def _most_often_so_far(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Order of onward clicks by place and time, the page most often clicked so far at each of them, and how often."""
     order = np.lexsort((known_at, places))
-    place, page = places[order], onward[order]
-    step = np.arange(len(order))
-    # How often this page was clicked here, this click included.
-    alike = np.lexsort((step, page, place))
-    begins = np.r_[True, (np.diff(place[alike]) != 0) | (np.diff(page[alike]) != 0)][: len(order)]
-    times = np.empty(len(order), np.int64)
-    times[alike] = step - np.maximum.accumulate(np.where(begins, step, 0)) + 1
+    clicks = pd.DataFrame({"place": places[order], "page": onward[order]})
+    times = clicks.groupby(["place", "page"]).cumcount().to_numpy() + 1  # of this page here, this click included
     # The most so far at a place: a running maximum that places, which rise, keep apart.
-    most = np.maximum.accumulate(place * (len(order) + 1) + times) - place * (len(order) + 1)
-    reached = np.maximum.accumulate(np.where(times == most, step, 0))
-    return order, page[reached], most
+    apart = clicks["place"].to_numpy() * (len(order) + 1)
+    most = np.maximum.accumulate(apart + times) - apart
+    reached = np.maximum.accumulate(np.where(times == most, np.arange(len(order)), 0))
+    return order, clicks["page"].to_numpy()[reached], most
 
 
 def _earlier(groups: np.ndarray, rank: np.ndarray) -> np.ndarray:
     """How many views of its group came before each view (int64, shape (rows,))."""
-    order = np.lexsort((rank, groups))
-    row = np.arange(len(order))
-    begins = np.r_[True, np.diff(groups[order]) != 0][: len(order)]
-    count = np.empty(len(order), np.int64)
-    count[order] = row - np.maximum.accumulate(np.where(begins, row, 0))
-    return count
+    in_time = pd.Series(groups, index=rank).sort_index()
+    return in_time.groupby(in_time).cumcount().to_numpy()[rank]
 
 
 def _pages(rows: int, known: np.ndarray, codes: np.ndarray, categories: pd.Index) -> pd.Categorical:

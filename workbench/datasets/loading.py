@@ -14,7 +14,7 @@ import pandas as pd
 from workbench.datasets.access_logs import number_visitors, read_access_log
 from workbench.datasets.canonical import add_local_hour, drop_unmeasured, to_canonical
 from workbench.datasets.cards import Card, SourceFile, find_card
-from workbench.datasets.columns import as_category
+from workbench.datasets.columns import as_category, check_columns
 from workbench.datasets.download import fetch_file
 from workbench.datasets.readers import (
     PageLinks,
@@ -38,7 +38,7 @@ from workbench.datasets.sessions import collapse_repeats, order_views
 from workbench.datasets.splits import card_of, sample_users
 from workbench.datasets.synthetic_network import make_measurements
 from workbench.datasets.synthetic_site import make_navigations
-from workbench.errors import WorkbenchError, check_whole, did_you_mean
+from workbench.errors import WorkbenchError, check_whole
 
 YOURS = "your data"  # a frame without a name
 ENDINGS = {
@@ -59,40 +59,22 @@ NAMED = {
 }
 
 
-def read_source(path: Path, card: Card) -> pd.DataFrame:
-    """Read one file of a card by the reader that the card names, else by the ending of the file's name.
-
-    Raises
-    ------
-    WorkbenchError
-        Where the file is not what the reader expects.
-    """
-    reader = reader_of(path, card)
+def _read_source(path: Path, card: Card) -> pd.DataFrame:
+    """One file of a card, by the reader that the card names, else by the ending of the file's name."""
+    reader = _reader_of(path, card)
     return NAMED[reader](path) if reader in NAMED else read_csv(path, card.separator or _separator(path))
 
 
-def reader_of(path: Path, card: Card) -> str:
-    """Name of the reader that a file of a card gets."""
+def _reader_of(path: Path, card: Card) -> str:
     endings = [ending.lower() for ending in path.suffixes]
     known = {**ENDINGS, ".log": "access_log"} if card.kind == "navigations" else ENDINGS
     return card.reader or next((known[ending] for ending in reversed(endings) if ending in known), "csv")
 
 
-def read_links(path: Path, card: Card, file: SourceFile) -> pd.DataFrame:
-    """Read a CSV file of page links: ``from_page, to_page`` (str), each pair once.
-
-    Raises
-    ------
-    WorkbenchError
-        Where the file lacks a column that the card names.
-    """
+def _read_links(path: Path, card: Card, file: SourceFile) -> pd.DataFrame:
+    """A CSV file of page links: ``from_page, to_page`` (str), each pair once."""
     source = read_csv(path, card.separator or _separator(path))
-    for name, purpose in file.links.items():
-        if name not in source:
-            raise WorkbenchError(
-                f"{card.name}: expected a column {name!r} (for {purpose}) in {file.name}; got "
-                f"{', '.join(map(str, list(source.columns)[:12]))}.{did_you_mean(name, list(map(str, source.columns)))}"
-            )
+    check_columns(source, file.links, card.name, f" in {file.name}")
     return tidy_links(source.rename(columns=dict(file.links)), card.name, card.percent_encoded)
 
 
@@ -141,7 +123,7 @@ def navigations(
     margin : float, optional
         Smallest difference in net hits per navigation worth having.
     assume : mapping, optional
-        ``page_bytes``, ``page_load_ms`` or ``dwell_s`` to (low, base, high), where the data do not tell.
+        ``page_bytes``, ``page_load_ms`` or ``dwell_s`` to (low, base, high), where the data do not say.
     labels : mapping, optional
         Canonical column to what readers see for it.
     like : DataFrame, optional
@@ -180,11 +162,11 @@ def navigations(
         labels=labels,
     )
     if like is not None:
-        return finish_navigations(df, card, links_of(like) if links is None else links, keep_repeats=True)
-    return finish_navigations(to_canonical(df, card), card, links, keep_repeats=keep_repeats)
+        return _finish_navigations(df, card, links_of(like) if links is None else links, keep_repeats=True)
+    return _finish_navigations(to_canonical(df, card), card, links, keep_repeats=keep_repeats)
 
 
-def finish_navigations(
+def _finish_navigations(
     source: pd.DataFrame,
     card: Card,
     links: pd.DataFrame | None = None,
@@ -192,30 +174,14 @@ def finish_navigations(
     *,
     keep_repeats: bool = False,
 ) -> pd.DataFrame:
-    """Check page views, put them in order, number sessions and views; the card and links then ride in ``attrs``.
-
-    Parameters
-    ----------
-    source : DataFrame
-        Canonical names, rows as the source has them.
-    card : Card
-    links : DataFrame, optional
-        ``from_page, to_page``.
-    dropped : mapping, optional
-        What was dropped before, by reason.
-    keep_repeats : bool
-
-    Returns
-    -------
-    DataFrame
-    """
+    """Check page views, put them in order, number sessions and views; card and links are kept in ``attrs``."""
     checked = check_navigations(source, card.name, card.context)
     try:
         ordered = order_views(checked, by_time=card.order != "file", gap_min=card.session_gap_min)
     except WorkbenchError as err:
         raise WorkbenchError(f"{card.name}: {err}") from err
     kept = ordered if keep_repeats else collapse_repeats(ordered)
-    views = in_contract_order(add_local_hour(kept.assign(view_id=range(len(kept))), card.facts.time), card)
+    views = _in_contract_order(add_local_hour(kept.assign(view_id=range(len(kept))), card.facts.time), card)
     if "simulated" in views and views["simulated"].any():
         card = replace(card, simulated=True)
     views.attrs = {name: source.attrs[name] for name in ("broken_lines",) if name in source.attrs}
@@ -225,15 +191,14 @@ def finish_navigations(
     return views
 
 
-def renumbered(views: pd.DataFrame) -> pd.DataFrame:
+def _renumbered(views: pd.DataFrame) -> pd.DataFrame:
     """Some sessions of a frame as a frame of its own: views, sessions and pages are those that are left."""
     sessions = pd.factorize(views["session_id"])[0]
     fresh = views.reset_index(drop=True)
     return fresh.assign(view_id=range(len(fresh)), session_id=sessions, page=as_category(fresh["page"]))
 
 
-def in_contract_order(views: pd.DataFrame, card: Card) -> pd.DataFrame:
-    """Columns in the order of the contract, the card's own last."""
+def _in_contract_order(views: pd.DataFrame, card: Card) -> pd.DataFrame:
     names = [column.name for column in (*NAVIGATION_COLUMNS, *card.context)]
     return views[[name for name in names if name in views]]
 
@@ -259,7 +224,7 @@ def load(
     Returns
     -------
     DataFrame
-        Canonical columns (``schema.COLUMNS`` or ``navigation_schema.NAVIGATION_COLUMNS``), one row a view; the card in
+        Canonical columns (``schema.COLUMNS`` or ``schema.NAVIGATION_COLUMNS``), one row a view; the card in
         ``attrs["card"]``, counts of dropped rows in ``attrs["dropped"]``. Measurements: lost probes, which stay, are
         counted in ``attrs["lost"]``. Navigations: links between pages, where the source has them, from
         :func:`workbench.datasets.links_of`; the first broken lines of an access log in ``attrs["broken_lines"]``.
@@ -274,7 +239,7 @@ def load(
     check_whole("seed", seed, at_least=0)
     card = find_card(name_or_path)
     if card.generator and rows is not None:
-        card = replace(card, generate={**card.generate, "rows": rows})
+        card = replace(card, generate={**card.generate, "rows": int(rows)})
     if card.kind == "navigations":
         views = _load_navigations(card, keep_repeats)
     elif keep_repeats:
@@ -284,7 +249,7 @@ def load(
     if rows is None or card.generator:
         return views
     drawn = sample_users(views, rows, seed)
-    return renumbered(drawn) if card.kind == "navigations" else drawn.reset_index(drop=True)
+    return _renumbered(drawn) if card.kind == "navigations" else drawn.reset_index(drop=True)
 
 
 def measurements(
@@ -366,7 +331,7 @@ def _own_card(df: pd.DataFrame, kind: str, name: str, like: pd.DataFrame | None,
         raise WorkbenchError(f"{name or YOURS}: expected a pandas DataFrame; got {type(df).__name__}.")
     given = {entry: value for entry, value in entries.items() if value is not None and value != ""}
     if like is None:
-        return Card(name=name or YOURS, title=name or YOURS, kind=kind, **given)
+        return Card(name=name or YOURS, title=name or YOURS, **{"kind": kind, **given})
     card = card_of(like)
     said = [entry for entry, value in {"name": name, **given}.items() if value is not False and value != ""]
     if said:
@@ -379,13 +344,13 @@ def _own_card(df: pd.DataFrame, kind: str, name: str, like: pd.DataFrame | None,
 def _load_navigations(card: Card, keep_repeats: bool) -> pd.DataFrame:
     if card.generator:
         views = make_navigations(**card.generate)
-        return finish_navigations(views, card, links_of(views), keep_repeats=keep_repeats)
+        return _finish_navigations(views, card, links_of(views), keep_repeats=keep_repeats)
     source, _, dropped = _read_files(card)
-    if "user_id" in source and any(reader_of(Path(file.name), card) == "access_log" for file in card.files):
+    if "user_id" in source and any(_reader_of(Path(file.name), card) == "access_log" for file in card.files):
         source["user_id"] = number_visitors(source["user_id"])
-    links = [read_links(fetch_file(card, file), card, file) for file in card.files if file.links]
+    links = [_read_links(fetch_file(card, file), card, file) for file in card.files if file.links]
     joined = pd.concat(links, ignore_index=True) if links else None
-    return finish_navigations(source, card, joined, dropped, keep_repeats=keep_repeats)
+    return _finish_navigations(source, card, joined, dropped, keep_repeats=keep_repeats)
 
 
 def _read_files(card: Card) -> tuple[pd.DataFrame, Card, Counter[str]]:
@@ -395,7 +360,7 @@ def _read_files(card: Card) -> tuple[pd.DataFrame, Card, Counter[str]]:
     for file in card.files:
         if file.links:
             continue
-        source = read_source(fetch_file(card, file), card)
+        source = _read_source(fetch_file(card, file), card)
         dropped.update(source.attrs.get("dropped", {}))
         shown += source.attrs.get("broken_lines", ())
         if card.drop_duplicates:

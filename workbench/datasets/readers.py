@@ -34,10 +34,7 @@ def read_csv(path: Path, separator: str = ",") -> pd.DataFrame:
 def zip_member(path: Path) -> IO[bytes]:
     """Open the one file in a zip file; what macOS adds does not count.
 
-    Raises
-    ------
-    WorkbenchError
-        Where it holds none or several, or is no zip file.
+    Raises a WorkbenchError where it holds none or several, or is no zip file.
     """
     try:
         archive = zipfile.ZipFile(path)
@@ -76,10 +73,7 @@ def read_jsonl(path: Path) -> pd.DataFrame:
 def read_parquet(path: Path) -> pd.DataFrame:
     """Read a Parquet file; values keep their types.
 
-    Raises
-    ------
-    WorkbenchError
-        Where the extra ``parquet`` is not installed, or the file is something else.
+    Raises a WorkbenchError where the extra ``parquet`` is not installed, or the file is something else.
     """
     try:
         import pyarrow
@@ -213,33 +207,25 @@ def read_wikispeedia(path: Path) -> pd.DataFrame:
             f"{path.name} is not a file of Wikispeedia paths: expected {', '.join(GAME_COLUMNS)}, separated by tabs; "
             f"got {games.shape[1]} columns."
         )
-    views = games[3].str.split(";").explode()
-    game = views.index.to_numpy()
-    page = views.to_numpy(object)
-    shown = page[_resolved(game, page == BACK, path.name)]
-    return pd.DataFrame({"player": games[0][game], "started_s": games[1][game], "game": game, "page": shown}).replace(
-        {"page": {"": None}}
-    )
+    shown = [_shown(clicks, line, path.name) for line, clicks in enumerate(games[3], 1)]
+    game = np.repeat(np.arange(len(games)), list(map(len, shown)))
+    page = pd.Series([page or None for pages in shown for page in pages], dtype="str")
+    views = {"player": games[0].to_numpy()[game], "started_s": games[1].to_numpy()[game], "game": game, "page": page}
+    return pd.DataFrame(views)
 
 
-def _resolved(game: np.ndarray, back: np.ndarray, name: str) -> np.ndarray:
-    """Which row's page each view shows (int64, shape (rows,)): its own, or, after a back click, that returned to.
-
-    Opening a page puts it on a pile, going back takes the top one off. What a back click uncovers is the latest page
-    that was put down at that height.
-    """
-    step = np.where(back, -1, 1)
-    before_game = np.r_[0, np.cumsum(step)]
-    begins = np.searchsorted(game, game)
-    height = before_game[1:] - before_game[begins]
-    if (height < 1).any():
-        raise WorkbenchError(
-            f"{name}: a path cannot go back beyond its first page; line {game[height < 1][0] + 1} does."
-        )
-    order = np.lexsort((np.arange(len(game)), height, game))
-    laid = np.maximum.accumulate(np.where(back[order], 0, np.arange(len(order))))
-    shown = np.empty(len(order), np.int64)
-    shown[order] = order[laid]
+def _shown(path: str, line: int, name: str) -> list[str]:
+    """The pages that a game shows: opening one puts it on a pile, going back takes it off."""
+    pile: list[str] = []
+    shown = []
+    for click in path.split(";"):
+        if click == BACK:
+            del pile[-1:]
+        else:
+            pile.append(click)
+        if not pile:
+            raise WorkbenchError(f"{name}: a path cannot go back beyond its first page; line {line} does.")
+        shown.append(pile[-1])
     return shown
 
 
@@ -280,10 +266,7 @@ def links_of(frame: pd.DataFrame) -> pd.DataFrame | None:
 def tidy_links(links: pd.DataFrame, name: str, percent_encoded: bool = False) -> pd.DataFrame:
     """Page links as texts, each pair once, in the order given; a page may link to itself.
 
-    Raises
-    ------
-    WorkbenchError
-        Where there is no frame with columns ``from_page`` and ``to_page``.
+    Raises a WorkbenchError where there is no frame with columns ``from_page`` and ``to_page``.
     """
     if not isinstance(links, pd.DataFrame) or not set(LINK_COLUMNS) <= set(links.columns):
         got = ", ".join(map(str, links.columns)) if isinstance(links, pd.DataFrame) else type(links).__name__

@@ -1,4 +1,4 @@
-"""The two tables, measurements and navigations: their columns, who knows them when, and what is refused."""
+"""The two tables, measurements and navigations: their columns, when each is known, and what is refused."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from workbench.datasets.columns import (
     TIME,
     Column,
     check_table,
+    column_names,
     refuse_repeated_columns,
 )
 from workbench.errors import WorkbenchError, did_you_mean
@@ -121,26 +122,9 @@ def count_lost(frame: pd.DataFrame) -> int:
 
 
 def check_measurements(frame: pd.DataFrame, name: str, extra: Sequence[Column] = ()) -> pd.DataFrame:
-    """Hold a frame against the contract and give every canonical column its dtype.
+    """Check measurements (``name`` in errors): canonical columns and ``extra`` in their order and dtypes, others go.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        Canonical column names; columns outside the contract are dropped.
-    name : str
-        What errors call the frame.
-    extra : sequence of Column
-        Further context that the card declares.
-
-    Returns
-    -------
-    DataFrame
-        Canonical columns only, in the order of the contract.
-
-    Raises
-    ------
-    WorkbenchError
-        With the column, the number of bad values, and the first of them.
+    Raises a WorkbenchError with the column, the number of bad values, and the first of them.
     """
     columns = [column for column in (*COLUMNS, *extra) if column.name in frame]
     refuse_repeated_columns(frame, name)
@@ -148,13 +132,13 @@ def check_measurements(frame: pd.DataFrame, name: str, extra: Sequence[Column] =
         raise WorkbenchError(f"{name}: expected at least one row; got an empty table.")
     if not any(column.name in MEASURED for column in columns):
         raise WorkbenchError(
-            f"{name}: expected at least one measured column of {', '.join(MEASURED)}; got "
-            f"{', '.join(map(str, list(frame.columns)[:12]))}. Name yours with columns={{'<yours>': 'rtt_ms'}}."
+            f"{name}: expected at least one measured column of {', '.join(MEASURED)}; got {column_names(frame)}. Name "
+            "yours with columns={'<yours>': 'rtt_ms'}."
         )
     return check_table(frame, name, columns)
 
 
-# What only earlier measurements tell, and what is never known: no context of a page view.
+# Known from earlier measurements only, or never: no context of a page view.
 NOT_OF_A_VIEW = ("last_rtt_ms", "last_downlink_mbps", "last_age_s", "earlier_views", "access_technology")
 CONTEXT = tuple(column for column in COLUMNS if column.level and column.name not in NOT_OF_A_VIEW)
 # Those that policies always see, all-missing where the source has none; the others only where the source has them.
@@ -199,34 +183,17 @@ UNITS = {column.name: column.unit for column in (*COLUMNS, *NAVIGATION_COLUMNS)}
 
 
 def check_navigations(frame: pd.DataFrame, name: str, extra: Sequence[Column] = ()) -> pd.DataFrame:
-    """Hold a frame of page views, as a source has them, against the contract and give each column its dtype.
+    """Check page views as a source has them: its columns and ``extra`` in order and dtypes, rows as they come.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        Canonical column names; columns outside the contract are dropped. ``session_id`` may hold any names and
-        ``position`` any numbers that rise within a session.
-    name : str
-        What errors call the frame.
-    extra : sequence of Column
-        Further context that the card declares.
-
-    Returns
-    -------
-    DataFrame
-        Columns of the source only, in the order of the contract; not yet in order.
-
-    Raises
-    ------
-    WorkbenchError
-        With the column, the number of bad values, and the first of them; where nothing tells sessions apart, or
-        there is but one page.
+    ``session_id`` may hold any names, and ``position`` any numbers that rise within a session. Raises a WorkbenchError
+    with the column, the number of bad values, and the first of them; where nothing separates sessions, or there is only
+    one page.
     """
     refuse_repeated_columns(frame, name)
     if not len(frame):
         raise WorkbenchError(f"{name}: expected at least one page view; got an empty table.")
     columns = [column for column in (*SOURCE_COLUMNS, *extra) if column.name in frame]
-    given = f"got {', '.join(map(str, list(frame.columns)[:12]))}"
+    given = f"got {column_names(frame)}"
     if "page" not in frame:
         raise WorkbenchError(f"{name}: expected a column page; {given}. Name yours with columns={{'<yours>': 'page'}}.")
     if "session_id" not in frame and not {"user_id", "viewed_at"} <= set(frame.columns):

@@ -13,31 +13,13 @@ DAY_US = 86_400_000_000
 
 
 def order_views(frame: pd.DataFrame, *, by_time: bool = True, gap_min: float = GAP_MIN) -> pd.DataFrame:
-    """Put views in order and number their sessions.
+    """Put views in order and number their sessions: index from 0, ``session_id`` and ``position`` int64 from 0.
 
     Sessions come in order of their first view, views of a session together. A session is what ``session_id`` names,
     for each user; else what a user does until ``gap_min`` minutes pass without a view. Rows of one moment stay in
-    the order of ``position``, where the frame has one, then of the rows.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        With ``page``, and ``session_id`` of any type, or ``user_id`` and ``viewed_at``.
-    by_time : bool
-        False: the order of the rows (or ``position``) stands for time, also where there are times.
-    gap_min : float
-        Minutes of silence after which a user's next view begins a session.
-
-    Returns
-    -------
-    DataFrame
-        The same rows in order, index from 0; ``session_id`` int64 from 0, ``position`` int64 from 0 within each
-        session; a view without a user belongs to a user of its own session alone.
-
-    Raises
-    ------
-    WorkbenchError
-        Where times run backwards within a session whose order is given.
+    the order of ``position``, where the frame has one, then of the rows. Without ``by_time`` that order stands for
+    time, also where there are times. A view without a user belongs to a user of its own session alone. Raises a
+    WorkbenchError where times run backwards within a session whose order is given.
     """
     sessions = _given_sessions(frame) if "session_id" in frame else _sessions_by_silence(frame, gap_min)
     row = np.arange(len(frame))
@@ -135,7 +117,7 @@ def share_of_session_ends(frame: pd.DataFrame) -> float:
 
 
 def has_dwell(frame: pd.DataFrame) -> bool:
-    """Whether times tell how long a page was looked at: they are finer than a day and differ within a session."""
+    """Whether times show how long a page was looked at: they are finer than a day and differ within a session."""
     if "viewed_at" not in frame or not len(frame):
         return False
     moment = _microseconds(frame)
@@ -145,7 +127,7 @@ def has_dwell(frame: pd.DataFrame) -> bool:
 def dwell_s(frame: pd.DataFrame) -> np.ndarray:
     """Seconds from each view to the next of its session (float64, shape (rows,)).
 
-    NaN at a session's end, and everywhere where the source's times do not tell (:func:`has_dwell`). It becomes known
+    NaN at a session's end, and everywhere where the source's times do not show it (:func:`has_dwell`). It becomes known
     with the next view: of a view's context, only the dwell of views *before* it is part.
     """
     if not has_dwell(frame):

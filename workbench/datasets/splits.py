@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -118,11 +119,11 @@ def split_by_user(
         From ``load``, ``measurements`` or ``navigations``.
     seed : int
     mask : Mask, optional
-        Whom the signal is taken from; rows of masked users are left out of ``train`` and ``calibration``.
+        Whose signal is hidden; rows of masked users are left out of ``train`` and ``calibration``.
     cluster : str
         Column that is kept whole: ``user_id``, or ``asn`` for claims about networks never seen.
     history : bool
-        Whether views know what earlier views of their user measured, or where these led, where the data tell.
+        Whether views know what earlier views of their user measured, or where these led, where the data show it.
 
     Returns
     -------
@@ -149,20 +150,8 @@ def split_by_user(
     train, calibration, validation, test = np.split(order, ends.astype(int))
     if len(calibration) < FEWEST_CALIBRATION_USERS:
         train, calibration = np.concatenate([train, calibration]), calibration[:0]
-    return Split(
-        masked_rows=int(hidden[np.isin(users, [*train, *calibration])].sum()),
-        train=frame[np.isin(users, train) & ~hidden],
-        calibration=frame[np.isin(users, calibration) & ~hidden],
-        validation=frame[np.isin(users, validation)],
-        test=frame[np.isin(users, test)],
-        card=card,
-        how=f"by {_word(cluster)}",
-        seed=seed,
-        cluster=cluster,
-        mask=mask,
-        dropped=frame.attrs.get("dropped", {}),
-        links=links_of(frame),
-    )
+    places = [np.isin(users, part) for part in (train, calibration, validation, test)]
+    return _split(frame, card, hidden, places, how=f"by {_word(cluster)}", seed=seed, cluster=cluster, mask=mask)
 
 
 def split_by_time(frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = None, history: bool = True) -> Split:
@@ -180,7 +169,7 @@ def split_by_time(frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = Non
     seed : int
         Of the halving.
     mask : Mask, optional
-        Whom the signal is taken from; rows of masked users are left out of ``train`` and ``calibration``.
+        Whose signal is hidden; rows of masked users are left out of ``train`` and ``calibration``.
     history : bool
         Whether views know what earlier views of their user measured, or where these led.
 
@@ -202,20 +191,27 @@ def split_by_time(frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = Non
     between = shuffle_users(users[~early & ~late], seed)
     half = between[: len(between) // 2]
     calibrates = ~early & ~late & np.isin(users, half)
-    joins = len(half) < FEWEST_CALIBRATION_USERS
+    validates = ~early & ~late & ~calibrates
+    if len(half) < FEWEST_CALIBRATION_USERS:
+        early, calibrates = early | calibrates, np.zeros(len(frame), bool)
+    places = [early, calibrates, validates, late]
+    how = "by time" if card.facts.time in frame else "by order"
+    return _split(frame, card, hidden, places, how=how, seed=seed, cluster=cluster, mask=mask)
+
+
+def _split(frame: pd.DataFrame, card: Card, hidden: np.ndarray, places: list[np.ndarray], **about: Any) -> Split:
+    """The parts at their places; hidden rows are left out of what is learnt from, and counted."""
+    train, calibration, validation, test = places
     return Split(
-        masked_rows=int(hidden[early | calibrates].sum()),
-        train=frame[(early | calibrates if joins else early) & ~hidden],
-        calibration=frame[np.zeros(len(frame), bool) if joins else calibrates & ~hidden],
-        validation=frame[~early & ~late & ~calibrates],
-        test=frame[late],
+        train=frame[train & ~hidden],
+        calibration=frame[calibration & ~hidden],
+        validation=frame[validation],
+        test=frame[test],
         card=card,
-        how="by time" if card.facts.time in frame else "by order",
-        seed=seed,
-        cluster=cluster,
-        mask=mask,
         dropped=frame.attrs.get("dropped", {}),
+        masked_rows=int(hidden[train | calibration].sum()),
         links=links_of(frame),
+        **about,
     )
 
 
@@ -245,7 +241,7 @@ def _sessions_in_time(frame: pd.DataFrame, card: Card) -> tuple[np.ndarray, np.n
 
 
 def _who(frame: pd.DataFrame, card: Card, cluster: str) -> str:
-    """The column of those who are split and resampled: sessions, where navigations know no users."""
+    """The column that is kept whole and resampled: sessions, where navigations have no users."""
     without_users = cluster == "user_id" and "user_id" not in frame
     return "session_id" if card.kind == "navigations" and without_users else cluster
 
@@ -273,7 +269,7 @@ def card_of(frame: pd.DataFrame) -> Card:
 
 
 def _prepare(frame: pd.DataFrame, card: Card, mask: Mask | None, history: bool) -> tuple[pd.DataFrame, np.ndarray]:
-    """Mask, then history: the masked frame with its history, and the rows that nothing may be learnt from."""
+    """Mask, then history: the masked frame with its history, and the rows that models must not learn from."""
     hidden = np.zeros(len(frame), bool)
     if card.kind == "navigations":
         if mask is not None:

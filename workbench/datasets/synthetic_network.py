@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,9 +35,9 @@ class World:
     spread: dict[str, np.ndarray]  # quantity -> (networks, 4), standard deviation of the natural log
 
 
-def stream(seed: int, step: str) -> np.random.Generator:
-    """Return the random numbers of one step of one world."""
-    return np.random.default_rng([seed, STREAMS.index(step)])
+def stream(seed: int, step: str, steps: Sequence[str] = STREAMS) -> np.random.Generator:
+    """Return the random numbers of one of the steps of one world."""
+    return np.random.default_rng([seed, steps.index(step)])
 
 
 def make_world(seed: int) -> World:
@@ -129,38 +130,52 @@ def draw_users(rows: int, world: World, rng: np.random.Generator) -> pd.DataFram
 
 
 def _draw_machines(country: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
-    machines = _draw_systems(country, rng)
-    system, chromium = machines["os_family"], machines["browser"].isin(facts.CHROMIUM)
+    """Draw operating system and browser with their major versions, device and Save-Data."""
+    system = draw_systems(country, rng)
+    drawn = {"os_family": system_names(system)}
+    for column, field in (("os_major", "majors"), ("browser", "browsers"), ("device", "devices")):
+        drawn[column] = draw_named([getattr(s, field) for s in facts.SYSTEMS], system, rng)
+    machines = pd.DataFrame(drawn).astype({"os_major": float})
     lag = np.minimum(rng.geometric(facts.BROWSER_LAG, len(machines)) - 1, facts.LARGEST_BROWSER_LAG)
     newest = machines["browser"].map(facts.NEWEST_MAJOR) - lag
-    saves = pd.Series(rng.random(len(machines)) < system.map(facts.SAVE_DATA_SHARE).fillna(0.0))
     # Only Chromium names the phone (Sec-CH-UA-Model), and Safari on iOS carries the version of iOS.
-    unnamed = (system == "Android") & ~chromium
+    unnamed = (machines["os_family"] == "Android") & ~machines["browser"].isin(facts.CHROMIUM)
     return machines.assign(
-        browser_major=newest.mask(system == "iOS", machines["os_major"]).astype(float),
-        save_data=saves.astype("boolean").where(chromium),
+        browser_major=newest.mask(machines["os_family"] == "iOS", machines["os_major"]).astype(float),
+        save_data=draw_save_data(machines, rng),
         device=machines["device"].mask(unnamed, "Android phone"),
     )
 
 
-def _draw_systems(country: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
-    """Draw operating system, its major version, browser and device."""
+def draw_systems(country: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw an operating system for each user, as positions in ``SYSTEMS``."""
     desktops = facts.shares(facts.DESKTOP_WEIGHTS)
-    systems = [
+    chances = [
         [c.phone_share * c.ios_share, c.phone_share * (1 - c.ios_share), *((1 - c.phone_share) * desktops)]
         for c in facts.COUNTRIES
     ]
-    system = pick(rng, np.array(systems), country)
-    drawn = {"os_family": np.array([s.name for s in facts.SYSTEMS], dtype=object)[system]}
-    for column, field in (("os_major", "majors"), ("browser", "browsers"), ("device", "devices")):
-        options = [getattr(s, field) for s in facts.SYSTEMS]
-        chances = np.zeros((len(options), max(map(len, options))))
-        names = np.empty(chances.shape, dtype=object)
-        for row, weights in enumerate(options):
-            chances[row, : len(weights)] = facts.shares(weights.values())
-            names[row, : len(weights)] = list(weights)
-        drawn[column] = names[system, pick(rng, chances, system)]
-    return pd.DataFrame(drawn).astype({"os_major": float})
+    return pick(rng, np.array(chances), country)
+
+
+def system_names(system: np.ndarray) -> np.ndarray:
+    """Return the names of operating systems by their positions."""
+    return np.array([s.name for s in facts.SYSTEMS], dtype=object)[system]
+
+
+def draw_named(options: Sequence[Mapping[Any, float]], group: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw one name for each element of ``group``, by the relative weights of its group."""
+    chances = np.zeros((len(options), max(map(len, options))))
+    names = np.empty(chances.shape, dtype=object)
+    for row, weights in enumerate(options):
+        chances[row, : len(weights)] = facts.shares(weights.values())
+        names[row, : len(weights)] = list(weights)
+    return names[group, pick(rng, chances, group)]
+
+
+def draw_save_data(machines: pd.DataFrame, rng: np.random.Generator) -> pd.Series:
+    """Draw who asks for less data, by operating system; missing outside Chromium."""
+    saves = rng.random(len(machines)) < machines["os_family"].map(facts.SAVE_DATA_SHARE).fillna(0.0)
+    return saves.astype("boolean").where(machines["browser"].isin(facts.CHROMIUM))
 
 
 def draw_views(rows: int, users: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
@@ -302,7 +317,9 @@ def true_chance_worse(
     (5, 2)
     """
     check_whole("seed", seed, at_least=0)
-    _check_context(context, quantity)
+    if quantity not in QUANTITIES:
+        raise WorkbenchError(f"quantity must be one of {', '.join(QUANTITIES)}; got {quantity!r}.")
+    check_complete(context, ("asn", "local_hour", "os_family"))
     world = make_world(seed)
     network = _network_of(context["asn"], world, seed)
     hour, system = context["local_hour"].to_numpy(dtype=float), context["os_family"].to_numpy(dtype=object)
@@ -408,15 +425,14 @@ def _network_of(asn: pd.Series, world: World, seed: int) -> np.ndarray:
     return network
 
 
-def _check_context(context: pd.DataFrame, quantity: str) -> None:
-    if quantity not in QUANTITIES:
-        raise WorkbenchError(f"quantity must be one of {', '.join(QUANTITIES)}; got {quantity!r}.")
-    for name in ("asn", "local_hour", "os_family"):
+def check_complete(context: pd.DataFrame, names: Iterable[str]) -> None:
+    """Refuse a context without these columns, or with missing values in them."""
+    for name in names:
         if name not in context:
             got = ", ".join(map(str, context.columns))
-            raise WorkbenchError(f"The true chance needs column {name!r}; got {got}. Load the views with it.")
+            raise WorkbenchError(f"true chances need column {name!r}; got {got}. Load the views with it.")
         missing = int(context[name].isna().sum())
         if missing:
             raise WorkbenchError(
-                f"The true chance needs {name!r} in every row; {missing:,} rows have none. Leave those out."
+                f"true chances need {name!r} in every row; {missing:,} rows have none. Leave them out."
             )

@@ -13,7 +13,16 @@ import pandas as pd
 from workbench.datasets import synthetic_network_facts as people_facts
 from workbench.datasets import synthetic_site_facts as facts
 from workbench.datasets.readers import PageLinks
-from workbench.datasets.synthetic_network import pick, pick_alike
+from workbench.datasets.synthetic_network import (
+    check_complete,
+    draw_named,
+    draw_save_data,
+    draw_systems,
+    pick,
+    pick_alike,
+    stream,
+    system_names,
+)
 from workbench.datasets.synthetic_network_facts import is_evening, shares
 from workbench.errors import WorkbenchError, check_whole
 
@@ -126,33 +135,16 @@ def draw_users(sessions: int, site: Site, rng: np.random.Generator) -> pd.DataFr
     counts = np.ceil(rng.lognormal(facts.SESSIONS_LOG_MEAN, facts.SESSIONS_LOG_SPREAD, sessions)).astype(int)
     number = int(np.searchsorted(np.cumsum(counts), sessions)) + 1
     country = pick_alike(rng, [c.user_share for c in people_facts.COUNTRIES], number)
-    desktops = shares(people_facts.DESKTOP_WEIGHTS)
-    chances = [
-        [c.phone_share * c.ios_share, c.phone_share * (1 - c.ios_share), *((1 - c.phone_share) * desktops)]
-        for c in people_facts.COUNTRIES
-    ]
-    system = pick(rng, np.array(chances), country)
+    system = draw_systems(country, rng)
     users = pd.DataFrame({"sessions": counts[:number], "country": country})
-    users["os_family"] = np.array([s.name for s in people_facts.SYSTEMS], dtype=object)[system]
+    users["os_family"] = system_names(system)
     for column, field in (("browser", "browsers"), ("device", "devices")):
-        users[column] = _draw_named([getattr(s, field) for s in people_facts.SYSTEMS], system, rng)
+        users[column] = draw_named([getattr(s, field) for s in people_facts.SYSTEMS], system, rng)
     users["device"] = users["device"].map(facts.DEVICE_OF).fillna("phone").astype(object)
-    chromium = users["browser"].isin(people_facts.CHROMIUM)
-    saves = rng.random(number) < users["os_family"].map(people_facts.SAVE_DATA_SHARE).fillna(0.0)
-    users["save_data"] = saves.astype("boolean").where(chromium)
+    users["save_data"] = draw_save_data(users, rng)
     for kind, name in enumerate(KINDS):
         users[f"own_{name}"] = pick(rng, site.popularity, np.full(number, kind))
     return users
-
-
-def _draw_named(options: list[dict[str, float]], group: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw one name for each element of ``group``, by the relative weights of its group."""
-    chances = np.zeros((len(options), max(map(len, options))))
-    names = np.empty(chances.shape, dtype=object)
-    for row, weights in enumerate(options):
-        chances[row, : len(weights)] = shares(weights.values())
-        names[row, : len(weights)] = list(weights)
-    return names[group, pick(rng, chances, group)]
 
 
 def draw_sessions(number: int, users: pd.DataFrame, site: Site, rng: np.random.Generator) -> pd.DataFrame:
@@ -171,7 +163,7 @@ def draw_sessions(number: int, users: pd.DataFrame, site: Site, rng: np.random.G
     cable = (sessions["os_family"] == "ChromeOS") & (rng.random(number) < people_facts.CHROMEBOOK_ETHERNET_SHARE)
     link = np.select([away, cable], [1, 2], 0)
     sessions["connection_type"] = np.array(facts.LINKS, dtype=object)[link]
-    sessions["effective_type"] = _draw_named([facts.EFFECTIVE_TYPES[name] for name in facts.LINKS], link, rng)
+    sessions["effective_type"] = draw_named([facts.EFFECTIVE_TYPES[name] for name in facts.LINKS], link, rng)
     entries = site.pages.get_indexer([facts.KINDS[name].address for name in facts.ENTRIES])
     sessions["entry"] = entries[pick_alike(rng, list(facts.ENTRIES.values()), number)]
     return sessions.sort_values(["user", "start"], kind="stable", ignore_index=True)
@@ -304,9 +296,9 @@ def make_navigations(rows: int = 40_000, seed: int = 0, *, planted: bool = True)
     check_whole("seed", seed, at_least=0)
     site = make_site()
     number = int(rows / VIEWS_A_SESSION) + 100
-    users = draw_users(number, site, _stream(seed, "users"))
-    sessions = draw_sessions(number, users, site, _stream(seed, "sessions"))
-    views = draw_views(sessions, site, planted, _stream(seed, "walk"), _stream(seed, "clock"))
+    users = draw_users(number, site, stream(seed, "users", STREAMS))
+    sessions = draw_sessions(number, users, site, stream(seed, "sessions", STREAMS))
+    views = draw_views(sessions, site, planted, stream(seed, "walk", STREAMS), stream(seed, "clock", STREAMS))
     kept = _first_rows(views[keep_apart(views, sessions)[views["session"]]], rows)
     frame = _name_things(kept, sessions, site)
     frame.attrs["links"] = PageLinks(page_links(site))
@@ -376,13 +368,12 @@ def true_next_chances(context: pd.DataFrame, generate: Mapping[str, Any], k: int
 
 def _states(context: pd.DataFrame, site: Site, planted: bool) -> np.ndarray:
     """Return (rows, 3): whether a view lies in the planted cell, the page before (-1: none) and the page now."""
-    _check_context(context)
+    check_complete(context, NEEDED)
     now = site.pages.get_indexer(context["page"].astype("str"))
     if (now < 0).any():
         first = context["page"].iloc[int(np.argmax(now < 0))]
         raise WorkbenchError(
-            f"The true chances need pages of the simulated site; got {first!r}. Ask with views that "
-            "make_navigations drew."
+            f"true chances need pages of the simulated site; got {first!r}. Ask with views that make_navigations drew."
         )
     views = context[["session_id", "position", "viewed_at"]].assign(now=now).reset_index(drop=True)
     ordered = views.sort_values(["session_id", "position"], kind="stable")
@@ -390,29 +381,13 @@ def _states(context: pd.DataFrame, site: Site, planted: bool) -> np.ndarray:
     missing = (views["position"] > 0) & (earlier["position"] != views["position"] - 1)
     if missing.any():
         raise WorkbenchError(
-            f"The true chances need the view before each view; {int(missing.sum()):,} views lack theirs. Ask with "
+            f"true chances need the view before each view; {int(missing.sum()):,} views lack theirs. Ask with "
             "sessions from their beginning."
         )
     quick = ~((views["viewed_at"] - earlier["viewed_at"]) >= pd.Timedelta(milliseconds=facts.QUICK_MS))
     device, hour = context["device"].to_numpy(dtype=object), context["local_hour"].to_numpy(dtype=float)
     in_cell = planted & in_planted_cell(device, hour, quick.to_numpy())
     return np.column_stack([in_cell, earlier["now"].fillna(-1), now]).astype(np.int64)
-
-
-def _check_context(context: pd.DataFrame) -> None:
-    for name in NEEDED:
-        if name not in context:
-            got = ", ".join(map(str, context.columns))
-            raise WorkbenchError(f"The true chances need column {name!r}; got {got}. Load the views with it.")
-        missing = int(context[name].isna().sum())
-        if missing:
-            raise WorkbenchError(
-                f"The true chances need {name!r} in every row; {missing:,} rows have none. Leave their sessions out."
-            )
-
-
-def _stream(seed: int, step: str) -> np.random.Generator:
-    return np.random.default_rng([seed, STREAMS.index(step)])
 
 
 def _first_rows(views: pd.DataFrame, rows: int) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from workbench.datasets.history import Mask
 from workbench.datasets.schema import BY_NAME, LEVELS, context_columns
 from workbench.datasets.splits import Split
 from workbench.errors import WorkbenchError
+from workbench.evidence.bootstrap import Interval
 
 PERFECT_KNOWLEDGE = "perfect knowledge"
 MORE_SEEDS = 2
@@ -119,25 +120,6 @@ def missing_columns(policy: Policy, context: pd.DataFrame, known_by: str) -> str
 # -------------------------------------------------------------------------------- what a study fixes and looks at
 
 
-class Spread(Protocol):
-    """An estimate with its 95 % interval."""
-
-    @property
-    def estimate(self) -> float:
-        """The estimate."""
-        ...
-
-    @property
-    def low(self) -> float:
-        """Lower end."""
-        ...
-
-    @property
-    def high(self) -> float:
-        """Upper end."""
-        ...
-
-
 @dataclass(frozen=True)
 class Unit:
     """How a net is shown to readers: its name, its size beside the net of ``outcomes``, and its decimals."""
@@ -155,7 +137,7 @@ class Unit:
         """A difference of nets: ``+0.5``."""
         return f"{self.factor * net:+.{self.digits}f}"
 
-    def span(self, interval: Spread) -> str:
+    def span(self, interval: Interval) -> str:
         """A difference and its interval: ``+0.2 (-0.4 to +0.8)``."""
         return f"{self.signed(interval.estimate)} ({self.signed(interval.low)} to {self.signed(interval.high)})"
 
@@ -250,11 +232,20 @@ class Situations:
         Two policies of one name, fitted on different views, are two policies.
         """
         parts = (value for name, value in vars(policy).items() if name != "limit")
-        place = (id(type(policy)), *map(id, parts), key)
+        place = (id(type(policy)), *map(_identity, parts), key)
         if place not in self.answers:
             # The policy is kept, so that no other object takes the place of its parts.
             self.answers[place] = policy, work_out()
         return self.answers[place][1]
+
+
+def _identity(part: Any) -> Any:
+    """Plain values by what they are, all else by which object it is."""
+    if part is None or isinstance(part, (str, int, float)):
+        return part
+    if isinstance(part, (tuple, dict)):
+        return tuple(map(_identity, part.items() if isinstance(part, dict) else part))
+    return id(part)
 
 
 # ------------------------------------------------------------------------------------------- what explanations ask
@@ -339,22 +330,38 @@ class Slider:
     settles: bool = True
 
 
+def values_with(base: float, usual: Sequence[float]) -> tuple[float, ...]:
+    """The usual values, of which the nearest gives way to the base case.
+
+    Examples
+    --------
+    >>> values_with(800.0, (500.0, 1000.0, 2000.0))
+    (500.0, 800.0, 2000.0)
+    """
+    nearest = min(usual, key=lambda value: abs(np.log(value / base)))
+    return tuple(sorted({float(base), *(value for value in usual if value != nearest)}))
+
+
 @dataclass(frozen=True)
 class Tile:
     """A number that the explorer shows for each policy: ``factor`` times the mean of ``value`` over views.
 
-    ``value`` takes outcomes and scenario and gives a number a view; ``slowest`` looks at the slowest fifth of users
-    alone; ``weights`` names sliders whose values this tile is multiplied with in the page, ``unit`` and ``digits`` say
-    how it is written.
+    ``value`` takes outcomes and scenario and gives a number a view; ``slowest`` takes the mean over the slowest fifth
+    of users. A tile without ``value`` is a sum of other tiles, added up in the page: ``terms`` are (name of the tile,
+    name of the slider whose value weighs it or ``""``, factor). ``unit``, ``digits`` and ``signed`` say how it is
+    written; ``kept`` decimals more than are shown go into the page.
     """
 
     name: str
     label: str
-    value: Callable[[pd.DataFrame, Any], np.ndarray]
+    value: Callable[[pd.DataFrame, Any], np.ndarray] | None = None
     factor: float = 1.0
     digits: int = 0
+    kept: int = 0
     unit: str = ""
     slowest: bool = False
+    terms: tuple[tuple[str, str, float], ...] = ()
+    signed: bool = False
 
 
 @dataclass(frozen=True)
@@ -368,59 +375,82 @@ class Axis:
 
 
 @dataclass(frozen=True)
+class Setting:
+    """One place of the sliders: ``stage`` is settled for ``scenario``, ``outcomes`` are on ``test``, by who acts."""
+
+    scenario: Any
+    stage: Any = field(repr=False)
+    test: Situations = field(repr=False)
+    outcomes: Mapping[str, pd.DataFrame] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Views of test that the explorer shows apart: bool, shape (rows,); ``groups`` as :attr:`Grid.groups` has them."""
+
+    name: str
+    inside: np.ndarray = field(repr=False)
+    groups: Mapping[str, np.ndarray] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A further part of the explorer: what it needs whatever is set, and what it needs for each setting, as JSON."""
+
+    fixed: Any = None
+    at: Callable[[Setting, Sequence[Segment]], Any] | None = None
+
+
+@dataclass(frozen=True)
 class Grid:
     """What the explorer of a decision moves and shows.
 
-    ``scenario_at(values)`` is the scenario for the values of the sliders that settle. ``panels`` are further parts of
-    the explorer, by the name of the script's function that draws them: what each needs, for every setting.
+    Parameters
+    ----------
+    sliders : tuple of Slider
+    tiles : tuple of Tile
+    scenario_at : callable
+        The scenario for the values of the sliders that settle.
+    panels : mapping
+        By the name of the script's function that draws each.
+    dimensions : tuple of str
+        Segments are picked from these, the largest level of each first; default all that the decision has.
+    groups : callable, optional
+        ``groups(situations, inside)``: by name, views of users of a segment that are looked at alone (bool, shape
+        (rows,)), such as ``"slow"``; empty where there are too few.
+    price : callable, optional
+        Of a scenario: what a policy's limit multiplies, so that settings which differ in that alone share a frontier.
+        Default: limits mean the same under every scenario.
+    slope : callable, optional
+        Of a scenario: how much of the second axis one of the first is worth; without it no line of equal net is drawn.
+    about : callable
+        Of a scenario: what a reader should know of it, one or more sentences.
+    gains : pair of float, optional
+        Ends of the second axis; default as far as rules and model reach.
+    digits : pair of int
+        Decimals that places in the picture are kept with, one an axis.
     """
 
     sliders: tuple[Slider, ...]
     tiles: tuple[Tile, ...]
     scenario_at: Callable[[Mapping[str, float]], Any]
-    panels: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    panels: Mapping[str, Panel] = field(default_factory=dict)
+    dimensions: tuple[str, ...] = ()
+    groups: Callable[[Situations, np.ndarray], Mapping[str, np.ndarray]] | None = None
+    price: Callable[[Any], float] | None = None
+    slope: Callable[[Any], float] | None = None
+    about: Callable[[Any], str] = lambda scenario: ""
+    gains: tuple[float, float] | None = None
+    digits: tuple[int, int] = (2, 2)
 
 
-# ---------------------------------------------------------------------------------------------- results, as read
-
-
-class PolicyFound(Protocol):
-    """What a report may read of one policy of a comparison."""
-
-    name: str
-    kind: str
-    figures: Any
-    outcomes: pd.DataFrame | None
-    expected: Any
-    frontier: pd.DataFrame | None
-    kilobytes: float
-
-
-class Found(Protocol):
-    """What a decision's report may read of a comparison."""
-
-    split: Split
-    model: Any
-    scenario: Any
-    known_by: str
-    results: tuple[Any, ...]
-    detail: Any
-    difference: Any
-    headroom: float
-    margin: float
-    safety: Any
-    calibration: Any
-    reliability: pd.DataFrame
-    people: str
-    test_users: int
-
-    def of(self, policy: Policy | str) -> Any:
-        """The result of a policy."""
-        ...
+# -------------------------------------------------------------------------------------------------- the report
 
 
 class Report(Protocol):
     """The rows and sentences that are a decision's own; ``decisions/<name>/report.py`` is one, as a module.
+
+    ``result`` is the study's ``Comparison``, which a decision may not import.
 
     ``event`` is what calibration is about, in a few words: "the large images are late".
     """
@@ -595,7 +625,7 @@ class Decision(Protocol):
     def trade(
         self, expected: Any, situations: Situations, scenario: Any, limits: np.ndarray
     ) -> Iterable[tuple[np.ndarray, np.ndarray]]:
-        """The same view by view: for each limit, both axes' columns, shape (rows,) each."""
+        """The same view by view: for each limit, both quantities as the axes show them, shape (rows,) each."""
 
     @abstractmethod
     def slowest(self, situations: Situations, scenario: Any) -> np.ndarray:

@@ -28,9 +28,9 @@ from workbench.decisions.decision import (
     traits_of,
 )
 from workbench.errors import WorkbenchError
+from workbench.features.encoding import Encoding
 from workbench.features.levels import UNKNOWN
 
-Branches = Sequence[tuple[Callable[[pd.DataFrame], np.ndarray], str]]
 ASKED_FIRST = "downlink_mbps"
 QUESTIONS = {
     "downlink_mbps": "throughput is below {:.1f} Mbit/s",
@@ -90,7 +90,7 @@ def explained(
     head, context = source.heads_[quantity], source.context(frame)
     asked = np.column_stack([distinct, np.full(len(distinct), np.log(edge), np.float32)])
     sources = [str(name) for name in head.encoding.sources]
-    shown = {label(name, card): as_shown(context[name], head.encoding.means) for name in dict.fromkeys(sources)}
+    shown = {label(name, card): as_shown(context[name], head.encoding) for name in dict.fromkeys(sources)}
     return Explained(
         booster=head.booster,
         matrix=asked[which],
@@ -129,14 +129,15 @@ class _Usual(dict[str, float]):
         return assumed({}, quantity)
 
 
-def as_shown(values: pd.Series, means: Mapping[str, Mapping[str, float]] | None = None) -> pd.Series:
+def as_shown(values: pd.Series, encoding: Encoding | None = None) -> pd.Series:
     """Numbers as numbers; text in the order of what its levels measured in the past, where the model knows that."""
     if is_numeric_dtype(values.dtype) and not is_bool_dtype(values.dtype):
         return values.astype(float)
-    known = (means or {}).get(f"{values.name}|log")
-    if known is None:
+    known = encoding.means.get(f"{values.name}|log") if encoding else None
+    if encoding is None or known is None:
         return values.astype(object)
-    return values.astype(object).astype(pd.CategoricalDtype(sorted(known, key=known.__getitem__), ordered=True))
+    levels = sorted(values.dropna().unique(), key=lambda level: known.get(str(level), encoding.defaults["log"]))
+    return values.astype(object).astype(pd.CategoricalDtype(levels, ordered=True))
 
 
 # ---------------------------------------------------------------------------------- permutation importance
@@ -211,7 +212,7 @@ def contrast(  # noqa: PLR0917 - the arguments of Decision.contrast, and the dec
         facts=_facts(decision, situations.context, names[theirs], situations.card),
         rule_does=names[theirs],
         actions={str(name): np.full(len(ours), place) for place, name in enumerate(names)},
-        entered=lambda branches: OptionTreeRule(rule, tuple(branches), decision, situations.card, situations.known_by),
+        entered=lambda branches: OptionTreeRule(rule, tuple(branches), situations.card, situations.known_by, decision),
     )
 
 
@@ -248,16 +249,15 @@ def _as_fact(values: pd.Series) -> pd.Series:
 
 
 @dataclass(frozen=True)
-class OptionTreeRule:
-    """Does what another rule does, except where one of the branches says which option to take.
+class TreeRule:
+    """Does what another rule does, except where one of the branches says what to do; each decision adds the call.
 
     Parameters
     ----------
     base : callable
         The rule that it starts from.
-    branches : tuple of (condition, option)
-        Conditions are called with facts and return bool, shape (rows,).
-    decision : OptionDecision
+    branches : tuple of (condition, action)
+        Conditions are called with facts and return bool, shape (rows,); actions are names.
     card : Card
     known_by : str
         When what it reads is known.
@@ -265,9 +265,8 @@ class OptionTreeRule:
 
     base: Policy
     branches: tuple[Any, ...]
-    decision: Any = field(repr=False, compare=False)
     card: Card = field(repr=False, compare=False)
-    known_by: str = "first_request"
+    known_by: str
 
     @property
     def name(self) -> str:
@@ -284,6 +283,18 @@ class OptionTreeRule:
         """Size of the rule that it starts from, and of the written branches, kB."""
         return traits_of(self.base).kilobytes + len(str(self).encode()) / 1000
 
+    def __str__(self) -> str:
+        lines = [f"if {condition}: {action}" for condition, action in self.branches]
+        otherwise = f"as {policy_name(self.base)} does"
+        return "\nel".join([*lines, f"se: {otherwise}"]) if lines else otherwise
+
+
+@dataclass(frozen=True)
+class OptionTreeRule(TreeRule):
+    """Takes the option that another rule takes, except in some branches."""
+
+    decision: Any = field(repr=False, compare=False)
+
     def __call__(self, context: pd.DataFrame, scenario: Any) -> np.ndarray:
         there = _situations(context, self.card, self.known_by)
         taken = np.asarray(scenario.options, dtype=object)[self.decision.ask(self.base, there, scenario)]
@@ -292,20 +303,10 @@ class OptionTreeRule:
             taken = np.where(condition(facts), option, taken)
         return taken
 
-    def __str__(self) -> str:
-        return write_branches(self.branches, self.base)
-
 
 def _situations(context: pd.DataFrame, card: Card, known_by: str) -> Situations:
     """Views of nobody in particular, to ask a policy about."""
     return Situations(context, context, np.arange(len(context)), "views", card, known_by)
-
-
-def write_branches(branches: Branches, base: Policy) -> str:
-    """Branches line by line, as one would write them down."""
-    lines = [f"if {condition}: {action}" for condition, action in branches]
-    otherwise = f"as {policy_name(base)} does"
-    return "\nel".join([*lines, f"se: {otherwise}"]) if lines else otherwise
 
 
 # ----------------------------------------------------------------------------------------------- one view

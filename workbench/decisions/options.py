@@ -147,9 +147,12 @@ class OptionDecision(Decision):
         """Leave out what nobody has, set what is assumed, mask, add history, split."""
         card = card_of(views)
         place = {"low": 0, "base": 1, "high": 2}[plan.assume]
-        assume = {quantity: (values[0], values[place], values[2]) for quantity, values in card.assume.items()}
+        assume: dict[str, tuple[float, ...]] = {
+            quantity: (values[0], values[place], values[2]) for quantity, values in card.assume.items()
+        }
         frame = views.drop(columns=[name for name in plan.without if name in views])
-        frame.attrs |= {"card": replace(card, assume=assume, known_by=plan.known_by)}
+        known: Any = plan.known_by
+        frame.attrs |= {"card": replace(card, assume=assume, known_by=known)}
         if plan.split == "time":
             return split_by_time(frame, plan.seed, mask=plan.mask, history=plan.history)
         cluster = "user_id" if plan.split == "user" else plan.split
@@ -237,10 +240,10 @@ class OptionDecision(Decision):
         )
 
     def tune(self, policy: Policy, situations: Situations, scenario: Any) -> Policy:
-        """The limit with the largest net; among those within one standard error of it, the one nearest the declared price.
+        """The limit with the largest net; of those within one standard error, the one nearest the declared price.
 
-        The one-standard-error rule (Breiman et al. 1984; Hastie et al. 2009, section 7.10), with the error of the paired
-        difference clustered by user. Taking the largest outright follows the noise of a few slow views.
+        Breiman et al. 1984; Hastie et al. 2009, section 7.10; the error is that of the paired difference, clustered by
+        user. Taking the largest outright follows the noise of a few slow views.
         """
         expected = self.weigh(policy, situations, scenario)
         if expected is None:

@@ -127,7 +127,7 @@ def ablation(
         if name not in names:
             raise WorkbenchError(
                 f"{split.card.name}: the model cannot be trained without {name!r}; columns that can be left out are "
-                f"{', '.join(names)}.{did_you_mean(str(name), list(names))}"
+                f"{', '.join(names)}.{did_you_mean(str(name), [*names, *names.values()])}"
             )
     if not left_out or len(left_out) == len(names):
         which = "every column" if left_out else "no column"
@@ -180,8 +180,7 @@ class Bench:
 
     def without(self, features: Sequence[str], seed: int = 0) -> dict[str, Any]:
         """Train again without features, and measure the effect on net and size: the columns of ``EFFECT``."""
-        left_out = dict.fromkeys((*self.model.without, *(self.names[name] for name in features)))
-        bare = self.model.refit(self.split, without=tuple(left_out))
+        bare = self.model.refit(self.split, without=tuple(self.names[name] for name in features))
         there = apply_model(bare, self.split.validation, self.here.scenario)
         net = cluster_interval(there.net(there.ask()) - self.net, self.here.users, seed=seed)
         saved = self.model.trees - bare.trees, self.model.kilobytes - bare.kilobytes

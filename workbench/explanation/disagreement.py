@@ -107,11 +107,6 @@ class Leaf:
             f"rule there {self.unit.span(self.net)} {self.unit.per_view}."
         )
 
-    @property
-    def as_rule(self) -> str:
-        """The leaf as one would write it down; empty where it is no candidate."""
-        return f"if {self.conditions}: {self.action}" if self.action else ""
-
 
 @dataclass(frozen=True, repr=False)
 class Disagreement:
@@ -183,19 +178,12 @@ class Disagreement:
             return [self._share_sentence()]
         return [self._share_sentence(), *self._direction_sentences(), self._tree_sentence(), EXPLORATORY]
 
-    @property
-    def written(self) -> str:
-        """The tree as a rule, line by line as one would write it down; a sentence where there is none."""
-        if not self.share.estimate:
-            return self._share_sentence()
-        return self._tree_sentence() if self.rule is None else str(self.rule)
-
     def to_frame(self) -> pd.DataFrame:
         """The directions, one row each."""
         return self.directions.set_index("direction")
 
     def __repr__(self) -> str:
-        return f"{self.finding}.\n{self.written}"
+        return f"{self.finding}.\n{self._tree_sentence() if self.rule is None else self.rule}"
 
     def _repr_html_(self) -> str:
         rest = [self.elsewhere] if self.elsewhere is not None and self.leaves else []
@@ -223,6 +211,8 @@ class Disagreement:
         ]
 
     def _tree_sentence(self) -> str:
+        if not self.share.estimate:
+            return self._share_sentence()
         if not self.leaves:
             return self.no_tree
         if self.rule is None:

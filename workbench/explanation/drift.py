@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
-from scipy.sparse import csr_array
 from scipy.stats import rankdata
 from sklearn.model_selection import StratifiedGroupKFold, cross_validate
 
@@ -27,7 +26,7 @@ from workbench.datasets.schema import (
 )
 from workbench.datasets.splits import card_of, sample_users, users_of
 from workbench.errors import WorkbenchError, check_whole
-from workbench.evidence.bootstrap import LEVEL, RESAMPLES, Interval
+from workbench.evidence.bootstrap import LEVEL, Interval, bootstrap_means
 from workbench.explanation.base import as_html, check_users, listed, may_be_missing
 
 ROWS_COMPARED = 20_000  # of each part, about
@@ -42,8 +41,6 @@ FOLDS = 5
 MOST_LEVELS = 100  # of a category, the most frequent; all others are one
 TREES, DEPTH, LEARNING_RATE, LEAST_WEIGHT = 80, 4, 0.1, 20.0  # chosen: small, for it need only see a shift
 A_SIDE = round(LEAST_WEIGHT / 0.25)  # views: a view that may be either weighs a quarter at most
-BINS = 256  # of the scores, equally filled; ties count as half
-RESAMPLES_A_BATCH = 250
 
 
 @dataclass(frozen=True, repr=False)
@@ -298,13 +295,14 @@ def auc_intervals(
     is_later: np.ndarray,
     users: np.ndarray,
     *,
-    resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> tuple[Interval, dict[str, Interval]]:
     """AUC of scores, and by how much it falls where each feature is shuffled; users resampled with replacement.
 
     The area under the ROC curve is the chance that a later row scores above an earlier one, ties counting half
-    (Hanley & McNeil 1982). Scores are first put into 256 equally filled bins. The classifiers are held as they are.
+    (Hanley & McNeil 1982). It is the mean of the later rows' placements among the earlier ones, and of the earlier
+    rows' among the later; users are resampled by these (Obuchowski 1997, Biometrics 53, for clustered data). The
+    classifiers are held as they are.
 
     Parameters
     ----------
@@ -312,42 +310,29 @@ def auc_intervals(
     shuffled : mapping of ndarray of float, shape (rows,)
     is_later : ndarray of bool, shape (rows,)
     users : ndarray of int, shape (rows,)
-    resamples, seed : int
+    seed : int
     """
-    _, who = np.unique(users, return_inverse=True)
-    n = int(who.max()) + 1
-    counts = {name: _counts(scores, is_later, who, n) for name, scores in {"": whole, **shuffled}.items()}
-    rng = np.random.default_rng(seed)
-    drawn: dict[str, list[np.ndarray]] = {name: [] for name in counts}
-    for start in range(0, resamples, RESAMPLES_A_BATCH):
-        size = min(RESAMPLES_A_BATCH, resamples - start)
-        places = rng.integers(0, n, (size, n)) + np.arange(size)[:, None] * n
-        weights = np.bincount(places.ravel(), minlength=size * n).reshape(size, n).astype(float)
-        for name, (early, late) in counts.items():
-            drawn[name].append(_auc(weights @ early, weights @ late))
-    auc = {name: np.concatenate(each) for name, each in drawn.items()}
-    everybody = np.ones((1, n))
-    exact = {name: float(_auc(everybody @ early, everybody @ late)[0]) for name, (early, late) in counts.items()}
-    falls = {name: _interval(exact[""] - exact[name], auc[""] - auc[name], n) for name in shuffled}
-    return _interval(exact[""], auc[""], n), falls
+    scores = [whole, *shuffled.values()]
+    places = np.column_stack([_placements(each, is_later) for each in scores])
+    exact = places[is_later].mean(axis=0)
+    parts = np.column_stack([places * is_later[:, None], places * ~is_later[:, None], is_later, ~is_later])
+    drawn = bootstrap_means(parts, users, seed=seed)
+    n = len(scores)
+    drawn = drawn[:, :n] / drawn[:, [-2]] + drawn[:, n:-2] / drawn[:, [-1]] - exact
+    falls = _intervals(exact[:1] - exact[1:], drawn[:, :1] - drawn[:, 1:], users)
+    return _intervals(exact[:1], drawn[:, :1], users)[0], dict(zip(shuffled, falls, strict=True))
 
 
-def _counts(score: np.ndarray, is_later: np.ndarray, who: np.ndarray, n: int) -> list[csr_array]:
-    """How many earlier, and how many later rows each user has in each bin of the score: two of shape (users, bins)."""
-    edges = np.unique(np.quantile(score, np.linspace(0, 1, BINS + 1)[1:-1]))
-    bins = np.searchsorted(edges, score, side="right")
-    return [
-        csr_array((np.ones(which.sum()), (who[which], bins[which])), shape=(n, BINS)) for which in (~is_later, is_later)
-    ]
+def _placements(score: np.ndarray, is_later: np.ndarray) -> np.ndarray:
+    """Of each later row the share of earlier rows that score below it, of each earlier row the share of later above."""
+    ranks, own = rankdata(score), np.zeros(len(score))
+    own[is_later], own[~is_later] = rankdata(score[is_later]), rankdata(score[~is_later])
+    below = ranks - own  # rows of the other part
+    early, late = (~is_later).sum(), is_later.sum()
+    return np.where(is_later, below / early, 1 - below / late)
 
 
-def _auc(early: np.ndarray, late: np.ndarray) -> np.ndarray:
-    """Area under the curve from counts in rising bins, shape (resamples, bins)."""
-    below = early.cumsum(axis=1) - early
-    pairs = early.sum(axis=1) * late.sum(axis=1)
-    return (late * (below + early / 2)).sum(axis=1) / np.maximum(pairs, 1e-9)
-
-
-def _interval(estimate: float, drawn: np.ndarray, users: int) -> Interval:
-    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(estimate, float(low), float(high), users)
+def _intervals(estimates: np.ndarray, drawn: np.ndarray, users: np.ndarray) -> list[Interval]:
+    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    count = len(np.unique(users))
+    return [Interval(float(one), float(a), float(b), count) for one, a, b in zip(estimates, low, high, strict=True)]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from workbench.datasets.cards import Card
 from workbench.datasets.schema import label
 from workbench.datasets.splits import FEWEST_USERS, card_of, users_of
 from workbench.decisions import find_decision
@@ -123,34 +122,7 @@ def _middle(values: pd.Series, who: np.ndarray, users: int) -> float:
 # ----------------------------------------------------------------------------------------------- the inspector
 
 
-class Inspection(Protocol):
-    """What a decision says of single views: its answer to :meth:`workbench.decisions.decision.Decision.inspected`."""
-
-    card: Card
-    table: pd.DataFrame
-    users: np.ndarray
-    people: str
-    dimensions: tuple[str, ...]
-    first: tuple[str, ...]
-    missing: Mapping[str, str | None]
-    words: Mapping[str, str]
-    scenario: Any
-    policies: Mapping[str, Policy]
-
-    def complete(self, view: pd.DataFrame) -> pd.DataFrame:
-        """An example, without values that mean nothing by themselves."""
-        ...
-
-    def views(self, view: pd.DataFrame) -> pd.DataFrame:
-        """What SHAP values are asked of; its last row is the view."""
-        ...
-
-    def answer(self, view: pd.DataFrame) -> dict[str, Any]:
-        """What each policy does in one view, in plain values and sentences."""
-        ...
-
-
-def inspection_of(model: Any, rules: Iterable[Policy], frame: pd.DataFrame, scenario: Any = None) -> Inspection:
+def inspection_of(model: Any, rules: Iterable[Policy], frame: pd.DataFrame, scenario: Any = None) -> Any:
     """Set model and rules beside each other, to be asked about single views.
 
     Parameters
@@ -163,6 +135,14 @@ def inspection_of(model: Any, rules: Iterable[Policy], frame: pd.DataFrame, scen
     scenario : object, optional
         Says which decision is meant; default that of the frame's table.
 
+    Returns
+    -------
+    object
+        The decision's own: ``table`` (one row a view: float columns are numbers, all others have values to share),
+        ``users`` whose each is and ``people`` what they are; ``first`` columns fixed first in an example, ``missing``
+        what a missing value means (None where there must be one), ``dimensions`` whose largest levels make examples;
+        ``complete(view)``, ``answer(view)`` and ``views(view)``, the rows to explain.
+
     Raises
     ------
     WorkbenchError
@@ -172,11 +152,10 @@ def inspection_of(model: Any, rules: Iterable[Policy], frame: pd.DataFrame, scen
     card = card_of(frame)
     decision = find_decision(scenario, card)
     policies = {"model": decision.model_policy(model, card)} | {policy_name(rule): rule for rule in rules}
-    found: Inspection = decision.inspected(policies, frame, card, decision.scenario(card, scenario))
-    return found
+    return decision.inspected(policies, frame, card, decision.scenario(card, scenario))
 
 
-def find_examples(inspection: Inspection) -> dict[str, pd.DataFrame]:
+def find_examples(inspection: Any) -> dict[str, pd.DataFrame]:
     """The most common view, and the most common ones within the largest levels of some columns; nobody's own.
 
     Returns
@@ -198,14 +177,14 @@ def find_examples(inspection: Inspection) -> dict[str, pd.DataFrame]:
     return found
 
 
-def _example(inspection: Inspection, rows: np.ndarray) -> pd.DataFrame:
+def _example(inspection: Any, rows: np.ndarray) -> pd.DataFrame:
     common = common_view(inspection.table[rows], inspection.users[rows], first=inspection.first)
     view = inspection.complete(common)
     view.attrs |= common.attrs
     return view
 
 
-def answer_of(inspection: Inspection, view: pd.DataFrame) -> dict[str, Any]:
+def answer_of(inspection: Any, view: pd.DataFrame) -> dict[str, Any]:
     """What each policy does in one view, and the SHAP values of the model's answer, as an inspector shows them.
 
     Returns
@@ -221,7 +200,7 @@ def answer_of(inspection: Inspection, view: pd.DataFrame) -> dict[str, Any]:
     return answer | {"shap": _shap_of(inspection, view, about)}
 
 
-def _shap_of(inspection: Inspection, view: pd.DataFrame, about: str) -> dict[str, Any]:
+def _shap_of(inspection: Any, view: pd.DataFrame, about: str) -> dict[str, Any]:
     model: Any = next(iter(inspection.policies.values()))
     try:
         explanation = shap_values(model, inspection.views(view), scenario=inspection.scenario)
@@ -237,7 +216,7 @@ def _shap_of(inspection: Inspection, view: pd.DataFrame, about: str) -> dict[str
     }
 
 
-def inspector_data(inspection: Inspection, examples: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+def inspector_data(inspection: Any, examples: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     """What an inspector shows: where the data come from, what may be changed, and each example with its answer."""
     return {
         "dataset": inspection.card.name,
@@ -257,7 +236,7 @@ def inspector_data(inspection: Inspection, examples: Mapping[str, pd.DataFrame])
     }
 
 
-def describe_fields(inspection: Inspection, examples: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
+def describe_fields(inspection: Any, examples: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
     """What of a view may be changed, and to what; only values that at least 20 users share are named.
 
     Returns

@@ -1,7 +1,7 @@
-"""What a finished page must not hold: a strange script, anything from outside, who somebody is, a mute figure.
+"""What a finished page must not hold: a foreign script, anything from outside, identities, undescribed figures.
 
 The page's Content-Security-Policy makes the browser enforce most of this as well; the check is there so that
-such a page is never handed out in the first place.
+no such page is written in the first place.
 """
 
 import json
@@ -12,16 +12,18 @@ from html.parser import HTMLParser
 from workbench.errors import WorkbenchError
 from workbench.export.offline_widgets import known_hashes, policy_of, script_hash
 
-MAX_BYTES = 5_000_000
+MAX_MB = 5
 
 _Attributes = dict[str, str]
 _FORBIDDEN = ("iframe", "frame", "frameset", "object", "embed", "applet", "base", "form", "portal")
 _VOID = ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr")
+_APART = ("td", "th", "tr", "li", "p", "div", "pre", "h1", "h2", "h3")
 _LOADS = ("src", "srcset", "href", "xlink:href", "poster", "background", "data", "ping", "imagesrcset")
+_METAS = ("content-security-policy", "content-type")
 _STYLES = ("style", "fill", "stroke", "filter", "mask", "clip-path", "cursor")
 _LINKS = ("https://", "http://", "mailto:", "#")
 _NO_ALT = "No description has been provided for this image"  # what nbconvert writes where there is none
-# Columns that tell who somebody is, however they came into a table or into a widget's data.
+# Columns that identify somebody, however they came into a table or into a widget's data.
 _PRIVATE = frozenset({"user_id", "session_id", "ip", "ip_address", "client_ip", "remote_addr"})
 _ADDRESS = re.compile(r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w.]*\w)")
 _CSS_ESCAPE = re.compile(r"\\([0-9a-fA-F]{1,6})\s?")
@@ -30,7 +32,7 @@ _WARNING = re.compile(r"\.py:\d+: \w*Warning: .*|Traceback \(most recent call la
 
 
 def check_page(html: str) -> None:
-    """Refuse a page that is not fit to be handed on.
+    """Refuse a page that should not be passed on.
 
     Parameters
     ----------
@@ -41,17 +43,20 @@ def check_page(html: str) -> None:
     ------
     WorkbenchError
         If the page holds a script other than the package's own or an inline handler, refers to anything outside
-        itself (ordinary links to web pages are fine), tells a user, a session or an IP address, has a figure without
+        itself (ordinary links to web pages are fine), names a user, a session or an IP address, has a figure without
         alternative text, holds standard error or a Python warning, lacks the Content-Security-Policy that allows its
         scripts and no others, or is larger than 5 MB. The message lists what was found.
     """
     reader = _PageReader()
     reader.feed(html)
     reader.close()
-    problems = [*reader.first_problems(), *reader.problems, *_size_problems(html)]
+    problems = [*reader.first_problems(), *reader.problems]
+    megabytes = len(html.encode()) / 1e6
+    if megabytes > MAX_MB:
+        problems.append(f"it is {megabytes:.1f} MB, over {MAX_MB} MB: fewer figures, or fewer dots per inch")
     if problems:
         more = f"; and {len(problems) - 6} more" if len(problems) > 6 else ""
-        raise WorkbenchError(f"The page is not fit to be handed on: {'; '.join(problems[:6])}{more}.")
+        raise WorkbenchError(f"Export checks failed: {'; '.join(problems[:6])}{more}.")
 
 
 class _PageReader(HTMLParser):
@@ -95,14 +100,10 @@ class _PageReader(HTMLParser):
         if tag == "script":
             self._script = (attributes, [])
         if tag == "svg":
-            self._unnamed_svg.append(not _is_named(attributes))
+            named = attributes.get("aria-label") or attributes.get("aria-labelledby")
+            self._unnamed_svg.append(not named and attributes.get("aria-hidden") != "true")
         elif tag == "title" and self._unnamed_svg:
             self._unnamed_svg[-1] = False
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if tag not in _VOID:
-            self.handle_endtag(tag)
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "script" and self._script is not None:
@@ -110,6 +111,8 @@ class _PageReader(HTMLParser):
             self._script = None
         if tag == "svg" and self._unnamed_svg and self._unnamed_svg.pop():
             self.problems.append("a drawing (svg) has no title or aria-label")
+        if tag in _APART:
+            self._prose.append(" ")  # numbers of two cells are not one address
         if any(tag == open_tag for open_tag, _ in self._open):
             while self._open.pop()[0] != tag:
                 pass
@@ -137,7 +140,7 @@ class _PageReader(HTMLParser):
         elif ("details", "code") not in self._open:
             self._prose.append(data)
             if data.strip() in _PRIVATE and self._open and self._open[-1][0] == "th":
-                self.problems.append(f"a table shows who somebody is: the column {data.strip()}")
+                self.problems.append(f"a table identifies somebody: the column {data.strip()}")
 
 
 def _data_problems(text: str) -> list[str]:
@@ -148,13 +151,15 @@ def _data_problems(text: str) -> list[str]:
         return ["a widget's data is not JSON"]
     if "<" in text:
         return ["a widget's data holds a '<' that is not escaped"]
-    return [f"a widget's data tells who somebody is: {name}" for name in sorted(_PRIVATE & set(_names_in(state)))]
+    return [f"a widget's data identifies somebody: {name}" for name in sorted(_PRIVATE & set(_names_in(state)))]
 
 
 def _names_in(value: object) -> Iterator[str]:
+    inner = value if isinstance(value, list) else []
     if isinstance(value, dict):
         yield from value
-    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        inner = list(value.values())
+    for each in inner:
         yield from _names_in(each)
 
 
@@ -162,10 +167,7 @@ def _element_problems(tag: str, attributes: _Attributes) -> list[str]:
     problems = []
     if tag in _FORBIDDEN:
         problems.append(f"it holds a <{tag}> element")
-    if tag == "meta" and attributes.get("http-equiv", "content-type").lower() not in (
-        "content-security-policy",
-        "content-type",
-    ):
+    if tag == "meta" and attributes.get("http-equiv", "content-type").lower() not in _METAS:
         problems.append(f"it holds a <meta http-equiv={_quote(attributes['http-equiv'])}>")
     if tag == "img" and attributes.get("alt", "").strip() in ("", _NO_ALT):
         problems.append(
@@ -201,19 +203,6 @@ def _outside_in_css(css: str) -> list[str]:
     if "@import" in rest.lower():
         outside.append("@import")
     return outside + re.findall(r"(?:https?:)?//[^\s\"')]+", rest)
-
-
-def _is_named(attributes: _Attributes) -> bool:
-    if attributes.get("aria-hidden") == "true":
-        return True
-    return bool(attributes.get("aria-label") or attributes.get("aria-labelledby"))
-
-
-def _size_problems(html: str) -> list[str]:
-    size = len(html.encode())
-    if size <= MAX_BYTES:
-        return []
-    return [f"it is {size / 1e6:.1f} MB, over {MAX_BYTES / 1e6:.0f} MB: fewer figures, or fewer dots per inch"]
 
 
 def _quote(text: str) -> str:

@@ -8,8 +8,8 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,7 +17,6 @@ from pathlib import Path
 import nbformat
 import papermill
 import zmq
-from bs4 import BeautifulSoup
 from jupyter_client.kernelspec import NoSuchKernel
 from nbconvert.filters import strip_ansi
 from papermill.exceptions import PapermillExecutionError
@@ -25,7 +24,7 @@ from traitlets.config import Config
 
 from workbench.errors import WorkbenchError, did_you_mean
 from workbench.export.checks import check_page
-from workbench.export.page import notebook_to_html
+from workbench.export.page import html_headings, markdown_headings, notebook_to_html
 
 
 def find_notebook(name: str, folder: Path) -> Path:
@@ -73,7 +72,7 @@ def declared_parameters(notebook: Path) -> dict[str, object]:
         found = papermill.inspect_notebook(str(notebook))
     except Exception as err:  # papermill lets through whatever json, nbformat and its translators raise
         raise WorkbenchError(
-            f"{notebook.name} could not be read as a notebook ({_one_line(str(err))}): "
+            f"{notebook.name} could not be read as a notebook ({one_paragraph(str(err), 200)}): "
             "open it in JupyterLab, choose the Python 3 kernel, and save it."
         ) from err
     return {name: _plain_value(parameter["default"]) for name, parameter in found.items()}
@@ -115,33 +114,31 @@ def check_names(names: Iterable[str], declared: Mapping[str, object]) -> None:
 def _parse_value(name: str, text: str, default: object) -> object:
     kinds = {bool: "true or false", int: "a whole number", float: "a number"}
     kind = type(default)
-    try:
-        if default is None:
-            return _number_or_text(text)
-        if kind is bool:
-            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
-        if kind is int:
-            return int(text)
-        if kind is float:
-            return _finite(float(text))
-    except (KeyError, ValueError) as err:
-        raise WorkbenchError(f"{name} is {kinds[kind]} (such as {default}), not {text!r}.") from err
     if kind is str:
         return text
-    raise WorkbenchError(f"{name} is a {kind.__name__} and can only be changed in the notebook itself.")
+    if default is None:
+        return next((value for value in _tried(text, int, _finite)), text)
+    if kind not in kinds:
+        raise WorkbenchError(f"{name} is a {kind.__name__} and can only be changed in the notebook itself.")
+    converters: dict[type, Callable[[str], object]] = {bool: _truth, int: int, float: _finite}
+    for value in _tried(text, converters[kind]):
+        return value
+    raise WorkbenchError(f"{name} is {kinds[kind]} (such as {default}), not {text!r}.")
 
 
-def _number_or_text(text: str) -> object:
-    for convert in (int, lambda text: _finite(float(text))):
-        try:
-            return convert(text)
-        except ValueError:
-            continue
-    return text
+def _tried(text: str, *converters: Callable[[str], object]) -> Iterator[object]:
+    """What each converter makes of a text, where it can."""
+    for convert in converters:
+        with suppress(KeyError, ValueError):
+            yield convert(text)
 
 
-def _finite(value: float) -> float:
-    if not math.isfinite(value):
+def _truth(text: str) -> bool:
+    return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(value := float(text)):
         raise ValueError("not finite")
     return value
 
@@ -155,10 +152,6 @@ def _plain_value(source: str) -> object:
 
 def _without_number(stem: str) -> str:
     return re.sub(r"^\d+[_-]", "", stem)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:200].rstrip(".")
 
 
 def execute(
@@ -187,6 +180,9 @@ def execute(
     WorkbenchError
         If a cell fails or the kernel dies: one paragraph, without traceback.
     """
+    # "auto", not "required": a kernelspec written by an older ipykernel does not declare encryption and would not start
+    # at all. Without encryption ipykernel 7.4 prints an alarming warning at each start.
+    encrypted = {"KernelManager": {"transport_encryption": "auto"}} if zmq.has("curve") else {}
     try:
         with _kernel_environment(root):
             return papermill.execute_notebook(
@@ -198,7 +194,7 @@ def execute(
                 kernel_name="python3",
                 language="python",
                 progress_bar=_bar(notebook.stem, progress),
-                config=_kernel_config(),
+                config=Config(encrypted),
                 # All outputs are there by then; a kernel that is asked to stop may still complain of the interruption.
                 shutdown_kernel="immediate",
             )
@@ -227,33 +223,18 @@ def _kernel_environment(root: Path) -> Iterator[None]:
         changes["WORKBENCH_MIRROR"] = str((root / Path(mirror).expanduser()).resolve())
     if cards:
         changes["WORKBENCH_DATASETS"] = str(Path(cards).resolve())
-    before = {name: os.environ.get(name) for name in changes}
+    before = dict(os.environ)
     os.environ.update(changes)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-def _kernel_config() -> Config:
-    """Encrypt the kernel's sockets: without it ipykernel 7.4 prints an alarming warning at each start.
-
-    "auto", not "required": a kernelspec written by an older ipykernel does not declare encryption and would
-    not start at all.
-    """
-    if not zmq.has("curve"):
-        return Config()
-    return Config({"KernelManager": {"transport_encryption": "auto"}})
+        for name in changes.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update({name: before[name] for name in changes.keys() & before.keys()})
 
 
 def _bar(name: str, progress: bool | None) -> dict[str, object] | bool:
-    if progress is None:
-        progress = sys.stderr.isatty()
-    if not progress:
+    if not (sys.stderr.isatty() if progress is None else progress):
         return False
     look = "{desc} |{bar}| {n_fmt} of {total_fmt} cells, {elapsed}"
     # "disable" is said here because TQDM_DISABLE, meant for the kernel, is set in this process meanwhile.
@@ -269,29 +250,21 @@ def _failed_cell(err: PapermillExecutionError, notebook: Path, executed: Path) -
 
 
 def _heading_above(executed: Path, execution_count: int | None) -> str:
+    """The last heading before a cell: in markdown, or, where it states a finding, in a cell's HTML output."""
     heading = ""
     for cell in nbformat.read(str(executed), as_version=4).cells:
         if cell.cell_type == "code" and cell.get("execution_count") == execution_count:
             break
-        heading = ([heading, *_headings(cell)])[-1]
+        shown = "".join(str(output.get("data", {}).get("text/html", "")) for output in cell.get("outputs", ()))
+        found = markdown_headings(cell.source) if cell.cell_type == "markdown" else html_headings(shown)
+        heading = found[-1][1] if found else heading
     return heading
-
-
-def _headings(cell: nbformat.NotebookNode) -> list[str]:
-    """Headings that a cell writes: in its markdown, or, where they state a finding, in its HTML output."""
-    if cell.cell_type == "markdown":
-        return re.findall(r"^#{1,6}\s+(.+?)\s*$", cell.source, flags=re.MULTILINE)
-    shown = "".join(str(output.get("data", {}).get("text/html", "")) for output in cell.get("outputs", ()))
-    return [heading.get_text() for heading in BeautifulSoup(shown, "html.parser").find_all(re.compile("^h[1-6]$"))]
 
 
 def one_paragraph(text: str, limit: int = 600) -> str:
     """Return a message without colour codes and line breaks, cut after `limit` characters."""
     flat = " ".join(strip_ansi(text).split())
     return flat if len(flat) <= limit else flat[:limit].rstrip() + " ..."
-
-
-__all__ = ["find_notebook", "parse_parameters", "render_notebook"]
 
 
 def render_notebook(
@@ -310,8 +283,8 @@ def render_notebook(
     notebook : str or Path
         A name as `find_notebook` takes it, or a path.
     parameters : mapping, optional
-        Values for parameters that the notebook declares. ``dataset`` may be the path of a card, from the
-        current directory; a dataset other than the default becomes part of the file's name.
+        Of those that the notebook declares. ``dataset`` may be the path of a card, from the current directory; a
+        dataset other than the default becomes part of the file's name.
     folder : Path
         The folder of notebooks; its parent is the repository.
     output : Path
@@ -378,8 +351,7 @@ def _dataset_suffix(given: Mapping[str, object], declared: Mapping[str, object])
 
 
 def _dataset_name(dataset: object) -> str:
-    text = str(dataset)
-    return Path(text).stem if text.endswith(".toml") else text
+    return Path(str(dataset)).stem if str(dataset).endswith(".toml") else str(dataset)
 
 
 def _provenance(source: Path, given: Mapping[str, object], declared: Mapping[str, object], commit: str | None) -> str:

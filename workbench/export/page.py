@@ -1,7 +1,6 @@
 """From an executed notebook to the text of one HTML page, by the project's own nbconvert template."""
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 from bs4 import BeautifulSoup, Tag
@@ -25,6 +24,7 @@ SHOWN = ("text/html", "text/markdown", *IMAGES, "text/plain")
 # What `wb.plotting` returns, shown by Jupyter as text beside the figure itself; and a progress bar.
 DRAWING = re.compile(r"<(Axes|Figure|seaborn\.|matplotlib\.)[^\n]*>")
 BAR = re.compile(r"[^\n]*\d+(%\||it \[)[^\n]*\]")
+HEADING = re.compile("^h[1-6]$")
 NUMBER = re.compile(r"[-+\u2212]?\d[\d.,]*(e[-+]?\d+)?(\s?%|\s\S{1,4})?|nan|none|<na>|-|\u2013|\u2014|", re.IGNORECASE)
 
 
@@ -40,7 +40,9 @@ def notebook_to_html(notebook: NotebookNode, *, name: str, provenance: str) -> s
     provenance : str
         Plain text for the line at the foot of the page.
     """
-    _drop_litter(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if not _is_litter(output)]
     widgets = place_widgets(notebook)
     _mark_live_controls(notebook)
     _describe_figures(notebook)
@@ -56,37 +58,31 @@ def notebook_to_html(notebook: NotebookNode, *, name: str, provenance: str) -> s
         }
     }
     html, _ = exporter.from_notebook_node(notebook, resources=resources)
-    before, end, after = _arrange(html).rpartition("</body>")
+    page = BeautifulSoup(html, "html.parser")
+    _arrange_tables(page)
+    _add_contents(page)
+    before, end, after = str(page).rpartition("</body>")
     # As text, after all else is done: what is hashed must not be written anew.
     return before + widget_blocks(widgets) + end + after
 
 
 def page_title(notebook: NotebookNode) -> str:
     """Return the text of the first first-level heading, or an empty string."""
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            for level, text in _headings(cell.source):
-                if level == "h1":
-                    return text
-    return ""
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    return next((text for source in sources for level, text in markdown_headings(source) if level == "h1"), "")
 
 
 def _mark_live_controls(notebook: NotebookNode) -> None:
     """Replace what only a running notebook can show (scripts, foreign formats) by one line."""
-    for output in _outputs(notebook):
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
+    for output in outputs:
         dead = any("javascript" in kind for kind in output.data)
         if dead or not any(kind in output.data for kind in SHOWN):
             output.data = NotebookNode({"text/html": LIVE_ONLY})
 
 
-def _drop_litter(notebook: NotebookNode) -> None:
-    """Drop what says nothing in a file: ``<Axes: xlabel=...>`` after a plotting call, and tqdm's widgets."""
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if not _is_litter(output)]
-
-
 def _is_litter(output: NotebookNode) -> bool:
+    """What says nothing in a file: ``<Axes: xlabel=...>`` after a plotting call, and tqdm's widgets."""
     data = output.get("data", {})
     text = data.get("text/plain", "").strip()
     if VIEW in data:
@@ -99,7 +95,7 @@ def _describe_figures(notebook: NotebookNode) -> None:
     heading = ""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            heading = next((text for _, text in reversed(_headings(cell.source))), heading)
+            heading = next((text for _, text in reversed(markdown_headings(cell.source))), heading)
             continue
         fallback = cell.metadata.get("alt") or (f"Figure: {heading}" if heading else "")
         for output in cell.get("outputs", []):
@@ -109,47 +105,17 @@ def _describe_figures(notebook: NotebookNode) -> None:
                     own["alt"] = own.get("alt") or output.metadata.get("alt") or fallback
 
 
-def _outputs(notebook: NotebookNode) -> list[NotebookNode]:
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    return [output for cell in cells for output in cell.outputs if "data" in output]
+def markdown_headings(markdown: str) -> list[tuple[str, str]]:
+    """Level (``h1``) and text of the headings in a markdown cell; a code block in it may hold comments."""
+    renderer = IPythonRenderer(escape=False, exclude_anchor_links=True)
+    return html_headings(MarkdownWithMath(renderer=renderer).render(markdown))
 
 
-class _HeadingReader(HTMLParser):
-    """Collects (tag, text) of the headings in a piece of HTML."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[tuple[str, str]] = []
-        self._inside = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if re.fullmatch("h[1-6]", tag):
-            self.found.append((tag, ""))
-            self._inside = True
-
-    def handle_endtag(self, tag: str) -> None:
-        if re.fullmatch("h[1-6]", tag):
-            self._inside = False
-
-    def handle_data(self, data: str) -> None:
-        if self._inside:
-            tag, text = self.found[-1]
-            self.found[-1] = (tag, text + data)
-
-
-def _headings(markdown: str) -> list[tuple[str, str]]:
-    # Read from the HTML, not by "#": a code block in the cell may hold comments.
-    reader = _HeadingReader()
-    reader.feed(MarkdownWithMath(renderer=IPythonRenderer(escape=False, exclude_anchor_links=True)).render(markdown))
-    return [(tag, " ".join(text.split())) for tag, text in reader.found if text.strip()]
-
-
-def _arrange(html: str) -> str:
-    """Arrange the tables, and list the headings at the side."""
-    page = BeautifulSoup(html, "html.parser")
-    _arrange_tables(page)
-    _add_contents(page)
-    return str(page)
+def html_headings(html: str) -> list[tuple[str, str]]:
+    """Level and text of the headings in a piece of HTML."""
+    found = BeautifulSoup(html, "html.parser").find_all(HEADING)
+    texts = [(heading.name, " ".join(heading.get_text().split())) for heading in found]
+    return [(level, text) for level, text in texts if text]
 
 
 def _add_contents(page: BeautifulSoup) -> None:
@@ -181,7 +147,7 @@ def _arrange_tables(page: BeautifulSoup) -> None:
         if "dataframe" in table.get_attribute_list("class"):
             _align_columns(table)
         if table.find_parent("table") is None:
-            heading = table.caption or table.find_previous(re.compile("^h[1-6]$"))
+            heading = table.caption or table.find_previous(HEADING)
             label = f"Table: {heading.get_text(' ', strip=True)}" if heading else "Table"
             # Focusable, so that it can be scrolled from the keyboard.
             box = {"class": "scroll", "tabindex": "0", "role": "group", "aria-label": label}

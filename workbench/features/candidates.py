@@ -17,22 +17,6 @@ SMALL_VOCABULARY = 24  # up to so many pages every page is a candidate
 REMEMBERED = ("last_next", "usual_next")
 
 
-def follower_pairs(
-    counts: PageCounts, frame: pd.DataFrame, *, order: int = 2, m: int = FOLLOWERS
-) -> tuple[np.ndarray, np.ndarray]:
-    """Pair each view with the pages that followed its state most often, in the orders up to one.
-
-    Returns
-    -------
-    row, page : ndarray of int64, shape (pairs,)
-        Place of the view in the frame, and page code: at most ``m`` an order, each pair once, never the current page;
-        sorted by row, then page.
-    """
-    codes = encode(frame, counts.pages)
-    found = [counts.orders[k].top(state, m)[:2] for k, state in enumerate(counts.states(frame)[: order + 1])]
-    return _unite(found, codes, len(counts.pages))
-
-
 def candidate_pairs(
     counts: PageCounts, frame: pd.DataFrame, links: Transitions | None = None, *, history: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -54,7 +38,7 @@ def candidate_pairs(
     Returns
     -------
     row, page : ndarray of int64, shape (pairs,)
-        As of :func:`follower_pairs`.
+        Place of the view in the frame, and page code; each pair once, never the current page, sorted by row, then page.
     """
     codes, n_pages = encode(frame, counts.pages), len(counts.pages)
     rows = np.arange(len(frame))

@@ -1,69 +1,38 @@
-"""One binary XGBoost over thresholds: how likely is a quantity worse than x?"""
+"""What both models share: boosted trees, their settings and calibration, saving and loading."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+import hashlib
+import json
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+import sklearn.exceptions
 import xgboost
+from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
 
-from workbench.datasets.history import HISTORY
-from workbench.datasets.splits import users_of
-from workbench.errors import WorkbenchError
-from workbench.features.encoding import FOLDS, Encoding, fit_encoding
-from workbench.features.network import WORSE_IS_HIGH, came_back, worse_than, worst_fifth
+from workbench.datasets.columns import Column
+from workbench.datasets.schema import measured_quantities
+from workbench.datasets.splits import Split
+from workbench.errors import WorkbenchError, check_whole
 
-REPEATS, REPEATED_ROWS = 4, 500_000  # every row meets 4 thresholds, up to half a million rows in all
-ROWS_A_BATCH = 400_000
-WORST_TENTH = 0.1
-FEWEST_USERS = 2 * FOLDS  # folds within folds, each with users of its own
+FORMAT = 1
+SMALLEST_CHANCE = 1e-6  # a smaller one counts as this much in a log-loss, as in that of the lookup tables
 
 
-@dataclass(frozen=True)
-class Head:
-    """One fitted quantity: its encoding, its trees, and the Platt map on their margin.
-
-    ``levels`` are the training values at the 0th to 100th percentile, shape (101,): what "median" means later. A lost
-    probe counts as the largest value that came back.
-    """
-
-    quantity: str
-    encoding: Encoding
-    booster: xgboost.Booster
-    slope: float
-    intercept: float
-    levels: np.ndarray
-
-    def margins(self, matrix: np.ndarray, log_x: np.ndarray) -> np.ndarray:
-        """Raw margins of encoded rows at the logarithms of thresholds, shape (rows, thresholds)."""
-        step = max(1, ROWS_A_BATCH // max(1, len(log_x)))
-        batches = [np.empty((0, len(log_x)), np.float32)]
-        for start in range(0, len(matrix), step):
-            rows = matrix[start : start + step]
-            asked = np.empty((len(rows), len(log_x), matrix.shape[1] + 1), np.float32)
-            asked[:, :, :-1] = rows[:, None, :]
-            asked[:, :, -1] = log_x
-            margin = self.booster.inplace_predict(asked.reshape(-1, asked.shape[-1]), predict_type="margin")
-            batches.append(margin.reshape(len(rows), len(log_x)))
-        return np.vstack(batches)
-
-    def chances(self, matrix: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-        """Calibrated chances that encoded rows are worse than thresholds, shape (rows, thresholds)."""
-        chance = np.full((len(matrix), len(thresholds)), 0.0 if WORSE_IS_HIGH[self.quantity] else 1.0)
-        finite = np.isfinite(thresholds)
-        margin = self.margins(matrix, np.log(thresholds[finite]))
-        chance[:, finite] = 1 / (1 + np.exp(-(self.slope * margin + self.intercept)))
-        return chance
+class NotFittedError(WorkbenchError, sklearn.exceptions.NotFittedError):
+    """A model or rule was used before its ``fit``; scikit-learn's tools know it as their own ``NotFittedError``."""
 
 
 @dataclass(frozen=True)
 class Boosting:
-    """How trees are grown; ``patience`` rounds without gain on the stopping rows end the training."""
+    """How trees are grown; ``patience`` rounds without gain on the held-out rows end the training."""
 
     max_depth: int
     min_child_weight: float
@@ -73,72 +42,61 @@ class Boosting:
     seed: int
     device: str
 
-    def train(self, train: xgboost.DMatrix, stop: xgboost.DMatrix | None, monotone: list[int]) -> Any:
-        """Grow trees; with ``stop``, keep those up to the best round."""
+    def grow(
+        self,
+        matrix: np.ndarray,
+        answer: np.ndarray,
+        held_out: tuple[np.ndarray, np.ndarray] | None = None,
+        monotone: Sequence[int] = (),
+    ) -> tuple[xgboost.Booster, np.ndarray]:
+        """Grow trees for a yes-or-no answer.
+
+        Parameters
+        ----------
+        matrix : ndarray of float32, shape (rows, features)
+        answer : ndarray, shape (rows,)
+        held_out : tuple of ndarray, optional
+            Matrix and answer of other rows: trees up to the best round on them are kept. Without them, all are.
+        monotone : sequence of int, shape (features,)
+            1 where the chance may only rise with a feature, -1 where it may only fall, else 0.
+
+        Returns
+        -------
+        booster : xgboost.Booster
+        margin : ndarray of float32, shape (held-out rows,)
+            Raw margins of the held-out rows; empty without them.
+        """
+        settings = {
+            "objective": "binary:logistic",
+            "max_depth": self.max_depth,
+            "min_child_weight": self.min_child_weight,
+            "learning_rate": self.learning_rate,
+            "seed": self.seed,
+            "device": self.device,
+        }
+        if monotone:
+            settings["monotone_constraints"] = tuple(monotone)
+        train = xgboost.QuantileDMatrix(matrix, label=answer)
+        if held_out is None:
+            return xgboost.train(settings, train, self.max_trees), np.empty(0, np.float32)
+        # A plain matrix: rounds are evaluated on it five times as fast as on one of quantiles, with the same trees.
+        stop = xgboost.DMatrix(held_out[0], label=held_out[1])
         booster = xgboost.train(
-            {
-                "objective": "binary:logistic",
-                "max_depth": self.max_depth,
-                "min_child_weight": self.min_child_weight,
-                "learning_rate": self.learning_rate,
-                "monotone_constraints": tuple(monotone),
-                "seed": self.seed,
-                "device": self.device,
-            },
+            settings,
             train,
             self.max_trees,
-            evals=[] if stop is None else [(stop, "stop")],
-            early_stopping_rounds=None if stop is None else self.patience,
+            evals=[(stop, "stop")],
+            early_stopping_rounds=self.patience,
             verbose_eval=False,
         )
-        return booster if stop is None else booster[: booster.best_iteration + 1]
+        booster = booster[: booster.best_iteration + 1]
+        return booster, booster.inplace_predict(held_out[0], predict_type="margin")
 
 
-def fit_head(
-    rows: pd.DataFrame,
-    stop: pd.DataFrame | None,
-    quantity: str,
-    context_of: Callable[[pd.DataFrame], pd.DataFrame],
-    boosting: Boosting,
-) -> Head:
-    """Fit encoding, trees and the Platt map for one quantity.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Canonical measurements with the quantity in every row.
-    stop : DataFrame or None
-        Other users, who end the training and calibrate. Where it is None, or holds fewer than 10 users with the
-        quantity, out-of-fold predictions serve, in folds by user.
-    quantity : str
-    context_of : callable
-        Cuts a frame down to what the model may see.
-    boosting : Boosting
-
-    Returns
-    -------
-    Head
-
-    Raises
-    ------
-    WorkbenchError
-        Where ``rows`` holds fewer than 10 users.
-    """
-    users = _count_users(rows)
-    if users < FEWEST_USERS:
-        raise WorkbenchError(f"{quantity}: a model needs at least {FEWEST_USERS} users who measured it; got {users}.")
-    stop = None if stop is None or quantity not in stop else stop[stop[quantity].notna()]
-    if stop is not None and _count_users(stop) >= FEWEST_USERS:
-        head, margin, answer = _grow(rows, stop, quantity, context_of, boosting)
-    else:
-        folds = [
-            _grow(fit, held_out, quantity, context_of, boosting) for fit, held_out in _user_folds(rows, boosting.seed)
-        ]
-        trees = round(np.mean([head.booster.num_boosted_rounds() for head, _, _ in folds]))
-        margin, answer = (np.concatenate([fold[i] for fold in folds]) for i in (1, 2))
-        head, _, _ = _grow(rows, None, quantity, context_of, replace(boosting, max_trees=max(1, trees)))
+def fit_platt(margin: np.ndarray, answer: np.ndarray) -> tuple[float, float]:
+    """Slope and intercept of the map from margins to log-odds (Platt 1999), fitted on rows the trees have not seen."""
     platt = LogisticRegression(C=np.inf).fit(margin[:, None], answer)
-    return replace(head, slope=float(platt.coef_[0, 0]), intercept=float(platt.intercept_[0]))
+    return float(platt.coef_[0, 0]), float(platt.intercept_[0])
 
 
 def check_device(device: str) -> None:
@@ -164,101 +122,170 @@ def check_device(device: str) -> None:
         raise WorkbenchError(f"device={device!r}: no usable GPU was found. Use device='cpu'.") from err
 
 
-def _grow(
-    rows: pd.DataFrame,
-    stop: pd.DataFrame | None,
-    quantity: str,
-    context_of: Callable[[pd.DataFrame], pd.DataFrame],
-    boosting: Boosting,
-) -> tuple[Head, np.ndarray, np.ndarray]:
-    """Fit encoding and trees; return the margins and answers of the rows that stopped the training."""
-    values = rows[quantity].to_numpy(float)
-    sample = came_back(values)
-    encoding, matrix = fit_encoding(context_of(rows), _targets(values, quantity), users_of(rows), boosting.seed)
-    remembered = [i for i, source in enumerate(encoding.sources) if source in HISTORY]
-    asked, answer = ask(matrix, values, sample, quantity, boosting.seed, remembered=remembered)
-    train = xgboost.QuantileDMatrix(asked, label=answer)
-    monotone = [0] * matrix.shape[1] + [-1 if WORSE_IS_HIGH[quantity] else 1]
-    levels = np.quantile(np.minimum(values, sample.max()), np.linspace(0, 1, 101))
-    if stop is None:
-        booster = boosting.train(train, None, monotone)
-        return Head(quantity, encoding, booster, 1.0, 0.0, levels), np.empty(0), np.empty(0)
-    unseen = encoding.transform(context_of(stop))
-    stop_asked, stop_answer = ask(
-        unseen, stop[quantity].to_numpy(float), sample, quantity, boosting.seed + 1, remembered=remembered
-    )
-    stop_matrix = xgboost.DMatrix(stop_asked, label=stop_answer)  # same trees as binned, and evaluated sooner
-    booster = boosting.train(train, stop_matrix, monotone)
-    margin = booster.inplace_predict(stop_asked, predict_type="margin")
-    return Head(quantity, encoding, booster, 1.0, 0.0, levels), margin, stop_answer
+def rows_hash(frame: pd.DataFrame) -> str:
+    """Hash of which rows a part holds: its index, and sessions and pages, or the measured values."""
+    page_views = {"session_id", "page"} <= set(frame)
+    columns = ["session_id", "page"] if page_views else measured_quantities(frame)
+    rows = pd.util.hash_pandas_object(frame[columns], index=True)
+    return hashlib.sha256(rows.to_numpy().tobytes()).hexdigest()
 
 
-def ask(
-    matrix: np.ndarray,
-    values: np.ndarray,
-    sample: np.ndarray,
-    quantity: str,
-    seed: int,
-    *,
-    remembered: Sequence[int] = (),
-) -> tuple[np.ndarray, np.ndarray]:
-    """Repeat each row with random thresholds: half from all of a sample, half from its worst fifth.
-
-    Each row meets 4 thresholds up to 125,000 rows, then ``max(1, 500,000 // rows)``. Half of the repeats come without
-    history: the views that need a prediction most are those of people whom nobody remembers.
+def check_trained_on(model: Any, split: Split, how: str) -> None:
+    """Refuse a model that is not trained, or was trained on other rows than the split's train part.
 
     Parameters
     ----------
-    matrix : ndarray of float32, shape (rows, features)
-    values : ndarray, shape (rows,)
-        What was measured.
-    sample : ndarray, shape (any,)
-        Where thresholds are drawn from: the training values, without lost probes.
-    quantity : str
-    seed : int
-    remembered : sequence of int
-        Columns of history.
+    model : estimator
+        Any object; a trained one has ``trained_on_``, the :func:`rows_hash` of its rows.
+    split : Split
+    how : str
+        The call that trains one on this split.
 
-    Returns
-    -------
-    asked : ndarray of float32, shape (rows * repeats, features + 1)
-        The last column is log x.
-    answer : ndarray of float, shape (rows * repeats,)
-        1 where the value is worse than x.
+    Raises
+    ------
+    WorkbenchError
+        With that call.
     """
-    rng = np.random.default_rng([seed, len(values)])
-    repeats = REPEATS if len(values) * REPEATS <= REPEATED_ROWS else max(1, REPEATED_ROWS // len(values))
-    rows = np.repeat(np.arange(len(values)), repeats)
-    # Every other one, counted in random order of the rows: where repeats are odd, no row meets one half alone always.
-    turn = np.tile(np.arange(repeats), len(values)) + rng.permutation(len(values))[rows]
-    everywhere = rng.choice(sample, len(rows))
-    tail = rng.choice(worst_fifth(sample, quantity), len(rows))
-    x = np.where(turn % 2 == 0, everywhere, tail)
-    asked = np.column_stack([matrix[rows], np.log(x)]).astype(np.float32)
-    asked[np.ix_(turn // 2 % 2 == 1, remembered)] = np.nan
-    return asked, worse_than(values[rows], x, quantity).astype(float)
+    trained_on = getattr(model, "trained_on_", None)
+    if trained_on is None:
+        raise WorkbenchError(f"expected a trained model, as from {how}; got {str(model)[:80]}.")
+    if trained_on != rows_hash(split.train):
+        raise WorkbenchError(
+            "the model was trained on other rows than this split's train part, perhaps on people of its test part. "
+            f"Train it on this split: {how}."
+        )
 
 
-def _targets(values: np.ndarray, quantity: str) -> dict[str, np.ndarray]:
-    """What a level's past says of a quantity: its middle (mean of the log) and its tail (share in the worst tenth).
+class BoostedModel(BaseEstimator):
+    """An estimator of boosted trees; the parameters are those of :class:`Boosting`, ``extra`` and ``without``.
 
-    A lost probe counts as the largest value that came back.
+    A trained one has ``trained_on_`` (:func:`rows_hash` of its rows) and ``train_seconds_`` (None where it was loaded:
+    a saved model must not depend on the clock). ``fields`` and ``trees`` say what it reads and how large it is.
     """
-    high = WORSE_IS_HIGH[quantity]
-    values = np.minimum(values, came_back(values).max())
-    edge = np.quantile(values, 1 - WORST_TENTH if high else WORST_TENTH)
-    return {"log": np.log(values), "tail": (values >= edge if high else values <= edge).astype(float)}
+
+    extra: tuple[Column, ...]
+    without: tuple[str, ...]
+    seed: int
+    device: str
+    trained_on_: str
+    train_seconds_: float | None
+    train_call = ""
+
+    @property
+    @abstractmethod
+    def trees(self) -> int:
+        """Number of trees."""
+
+    @abstractmethod
+    def fit_split(self, split: Split) -> Self:
+        """Train on ``split.train``; ``split.calibration`` ends the training and calibrates."""
+
+    @abstractmethod
+    def _state(self) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """What ``model.json`` holds besides the parameters, and the other files."""
+
+    @abstractmethod
+    def _restore(self, saved: dict[str, Any], read: Callable[[str], bytes]) -> None:
+        """Bring back what :meth:`_state` gave; ``read`` reads one of the other files."""
+
+    def refit(self, split: Split, without: Sequence[str] = ()) -> Self:
+        """Train a new model on a split, with the same parameters and further columns left out.
+
+        Parameters
+        ----------
+        split : Split
+        without : sequence of str
+            Left out besides what the model itself leaves out.
+
+        Returns
+        -------
+        Self
+            The new model; this one stays as it is.
+        """
+        left_out = tuple(dict.fromkeys((*self.without, *without)))
+        return clone(self).set_params(without=left_out).fit_split(split)
+
+    @property
+    def kilobytes(self) -> float:
+        """Size of the saved model, kB."""
+        return sum(map(len, self._files().values())) / 1000
+
+    def save(self, folder: str | Path) -> Path:
+        """Write ``model.json`` and the files beside it into a folder, and return it; same model, same bytes."""
+        files = self._files()
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read a model that :meth:`save` wrote.
+
+        Raises
+        ------
+        WorkbenchError
+            Where the folder holds no such model.
+        """
+        folder = Path(folder)
+        try:
+            saved = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+            if saved["format"] != FORMAT:
+                raise WorkbenchError(
+                    f"{folder}: expected model format {FORMAT}; got {saved['format']}. Train it again."
+                )
+            params = saved["params"]
+            extra = tuple(Column(**{**column, "allowed": tuple(column["allowed"])}) for column in params["extra"])
+            model = cls(**{**params, "extra": extra, "without": tuple(params["without"])})
+            model._restore(saved, lambda name: (folder / name).read_bytes())
+            model.trained_on_, model.train_seconds_ = saved["trained_on"], None
+        except (OSError, KeyError, TypeError, ValueError, AttributeError) as err:
+            raise WorkbenchError(f"{folder} holds no saved model: expected model.json and its .ubj files.") from err
+        return model
+
+    def __repr__(self) -> str:
+        usual = type(self)().get_params()
+        params = {name: value for name, value in self.get_params().items() if value != usual[name]}
+        if "extra" in params:
+            params["extra"] = tuple(column.name for column in self.extra)
+        given = ", ".join(f"{name}={value!r}" for name, value in params.items())
+        state = f"{self.trees} trees" if hasattr(self, "trained_on_") else "not trained"
+        return f"{type(self).__name__}({given}): {state}"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        # scikit-learn's HTML carries a script, which a rendered proposal forbids.
+        return {"text/plain": repr(self)}
+
+    def _files(self) -> dict[str, bytes]:
+        self._check_fitted()
+        described, files = self._state()
+        params = {**self.get_params(), "extra": [asdict(column) for column in self.extra]}
+        saved = {"format": FORMAT, "params": params, "trained_on": self.trained_on_, **described}
+        return {"model.json": json.dumps(saved, indent=1, sort_keys=True).encode(), **files}
+
+    def _boosting(self) -> Boosting:
+        params = self.get_params()
+        return Boosting(**{setting.name: params[setting.name] for setting in fields(Boosting)})
+
+    def _check_settings(self, calibration: Any, y: Any) -> None:
+        """Refuse a device or seed that cannot be, and answers given apart from the frame, as ``fit(X, y)`` would."""
+        check_device(self.device)
+        check_whole("seed", self.seed, at_least=0)
+        if y is not None or not isinstance(calibration, pd.DataFrame | None):
+            came = type(calibration if y is None else y).__name__
+            raise WorkbenchError(
+                f"expected a second frame for calibration, or none; got {came}. Leave y out: what is predicted is read "
+                "from the frame itself."
+            )
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "trained_on_"):
+            raise NotFittedError(f"this model is not trained yet: call fit(frame), or {self.train_call}.")
 
 
-def _count_users(rows: pd.DataFrame) -> int:
-    return len(np.unique(users_of(rows)))
-
-
-def _user_folds(rows: pd.DataFrame, seed: int) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    folds = GroupKFold(FOLDS, shuffle=True, random_state=seed).split(rows, groups=users_of(rows))
-    for fit, held_out in folds:
-        yield rows.iloc[fit], rows.iloc[held_out]
-
-
-def check_trained_on(model: Any, split: Any, how: str) -> None:
-    """TEMP."""
+def read_booster(content: bytes) -> xgboost.Booster:
+    """Trees from the content of a UBJ file."""
+    booster = xgboost.Booster()
+    booster.load_model(bytearray(content))
+    return booster

@@ -1,89 +1,35 @@
-"""Network quality: how likely is this network worse than x, in this context?"""
+"""Network quality: how likely is this network worse than x, in this context? One binary XGBoost over thresholds."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import xgboost
-from sklearn.base import BaseEstimator
+from numpy.typing import ArrayLike
+from sklearn.model_selection import GroupKFold
 
-from workbench.datasets.schema import Column, context_columns, known_context, measured_quantities
-from workbench.datasets.splits import Split
-from workbench.errors import WorkbenchError, check_whole, did_you_mean
-from workbench.features.encoding import Encoding, distinct_rows
-from workbench.models.boosting import Boosting, Head, check_device, fit_head
+from workbench.datasets.columns import Column
+from workbench.datasets.history import HISTORY
+from workbench.datasets.schema import context_columns, known_context, measured_quantities
+from workbench.datasets.splits import Split, users_of
+from workbench.errors import WorkbenchError, did_you_mean
+from workbench.features.encoding import FOLDS, Encoding, distinct_rows, fit_encoding
+from workbench.features.network import WORSE_IS_HIGH, came_back, worse_than, worst_fifth
+from workbench.models.boosting import SMALLEST_CHANCE, BoostedModel, Boosting, fit_platt, read_booster, rows_hash
 
-FORMAT = 1
-
-
-def describe_model(params: Mapping[str, Any], trained_on: str, heads: Mapping[str, Head]) -> str:
-    """What ``model.json`` holds: all of a model but its trees."""
-    described = {
-        quantity: {
-            "encoding": head.encoding.to_dict(),
-            "slope": head.slope,
-            "intercept": head.intercept,
-            "levels": head.levels.tolist(),
-        }
-        for quantity, head in heads.items()
-    }
-    params = {**params, "extra": [asdict(column) for column in params["extra"]]}
-    saved = {"format": FORMAT, "params": params, "trained_on": trained_on, "heads": described}
-    return json.dumps(saved, indent=1, sort_keys=True)
+REPEATS, REPEATED_ROWS = 4, 500_000  # every row meets 4 thresholds, up to half a million rows in all
+ROWS_A_BATCH = 400_000
+WORST_TENTH = 0.1
+FEWEST_USERS = 2 * FOLDS  # folds within folds, each with users of its own
+SCORED = slice(5, 100, 5)  # percentiles of the training values at which a model is scored
 
 
-def write_model(folder: str | Path, text: str, heads: Mapping[str, Head]) -> Path:
-    """Write a model's description and the trees of its heads; returns the folder."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    for quantity, head in heads.items():
-        (folder / f"{quantity}.ubj").write_bytes(head.booster.save_raw("ubj"))
-    (folder / "model.json").write_text(text, encoding="utf-8")
-    return folder
-
-
-def read_model[Model](folder: str | Path, make: Callable[..., Model]) -> Model:
-    """Read what :func:`write_model` wrote; ``make`` takes the parameters and gives an unfitted model.
-
-    Raises
-    ------
-    WorkbenchError
-        Where the folder holds no such model.
-    """
-    try:
-        saved = json.loads((Path(folder) / "model.json").read_text(encoding="utf-8"))
-        if saved["format"] != FORMAT:
-            raise WorkbenchError(f"{folder}: expected model format {FORMAT}; got {saved['format']}. Train it again.")
-        params = {**saved["params"], "without": tuple(saved["params"]["without"])}
-        model: Any = make(**{**params, "extra": tuple(_read_column(column) for column in params["extra"])})
-        model.trained_on_ = saved["trained_on"]
-        model.heads_ = {name: _read_head(Path(folder), name, head) for name, head in saved["heads"].items()}
-        model.train_seconds_ = None
-    except (OSError, KeyError, TypeError, ValueError, AttributeError) as err:
-        raise WorkbenchError(f"{folder} holds no saved model: expected model.json and its .ubj files.") from err
-    return model
-
-
-def _read_column(saved: dict[str, Any]) -> Column:
-    return Column(**{**saved, "allowed": tuple(saved["allowed"])})
-
-
-def _read_head(folder: Path, quantity: str, saved: dict[str, Any]) -> Head:
-    booster = xgboost.Booster()
-    booster.load_model(bytearray((folder / f"{quantity}.ubj").read_bytes()))
-    encoding = Encoding(**{**saved["encoding"], "numbers": tuple(saved["encoding"]["numbers"])})
-    return Head(quantity, encoding, booster, saved["slope"], saved["intercept"], np.asarray(saved["levels"]))
-
-
-class NetworkQuality(BaseEstimator):
+class NetworkQuality(BoostedModel):
     """Chances that a view's network is worse than a threshold, from its context.
 
     Parameters
@@ -113,11 +59,15 @@ class NetworkQuality(BaseEstimator):
     -----
     Depth 4 with a minimal child weight of 50 was the best of the depths tried on mobile_bandwidth: shallow trees
     leave the tail of small groups alone.
+
+    It works in scikit-learn's ``cross_val_score(model, frame)`` and ``GridSearchCV(model, {...}).fit(frame)``, without
+    ``y``. These split rows, so that a user's other views would be in the training part: pass ``cv=GroupKFold()`` and
+    ``groups=frame["user_id"]``.
     """
 
+    train_call = "wb.train_network_quality(split)"
+
     heads_: dict[str, Head]
-    train_seconds_: float | None
-    trained_on_: str
 
     def __init__(
         self,
@@ -144,7 +94,7 @@ class NetworkQuality(BaseEstimator):
         self.seed = seed
         self.device = device
 
-    def fit(self, frame: pd.DataFrame, calibration: pd.DataFrame | None = None) -> NetworkQuality:
+    def fit(self, frame: pd.DataFrame, calibration: pd.DataFrame | None = None, *, y: None = None) -> Self:
         """Fit one head a measured quantity.
 
         Parameters
@@ -154,6 +104,8 @@ class NetworkQuality(BaseEstimator):
         calibration : DataFrame, optional
             Other users, for early stopping and calibration. Without it, or where it holds fewer than 10 users
             with a quantity, out-of-fold predictions serve.
+        y : None
+            For scikit-learn's tools: what is predicted is read from the frame.
 
         Returns
         -------
@@ -166,27 +118,32 @@ class NetworkQuality(BaseEstimator):
             Where nothing was measured, a quantity never varies or was measured by fewer than 10 users, ``without``
             names a column that is no context, ``seed`` is negative, or ``device`` has no usable GPU.
         """
-        check_device(self.device)
-        check_whole("seed", self.seed, at_least=0)
+        self._check_settings(calibration, y)
         self._check_without()
         quantities = measured_quantities(frame)
         if not quantities:
             raise WorkbenchError("expected a measured column (rtt_ms, downlink_mbps or page_load_ms) with values.")
         started = time.perf_counter()
-        self.heads_ = {}
+        heads = {}
         for quantity in quantities:
             rows = frame[frame[quantity].notna()]
             if rows[quantity].nunique() < 2:
                 raise WorkbenchError(f"{quantity} has one value in all rows: there is nothing to predict.")
-            self.heads_[quantity] = fit_head(rows, calibration, quantity, self.context, self._boosting())
+            heads[quantity] = fit_head(rows, calibration, quantity, self.context, self._boosting())
+        self.heads_ = heads
         self.train_seconds_ = time.perf_counter() - started
         self.trained_on_ = rows_hash(frame)
         return self
 
+    def fit_split(self, split: Split) -> Self:
+        """Train on ``split.train``; ``split.calibration`` ends the training and calibrates."""
+        return self.fit(split.train, split.calibration)
+
     @property
     def quantities(self) -> tuple[str, ...]:
         """Measured quantities that the model answers for."""
-        return tuple(self._fitted_heads())
+        self._check_fitted()
+        return tuple(self.heads_)
 
     def context(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The part of a frame that the model looks at."""
@@ -203,7 +160,7 @@ class NetworkQuality(BaseEstimator):
         """
         return distinct_rows(self._head(quantity).encoding.transform(self.context(frame)))
 
-    def chance_worse(self, context: pd.DataFrame, quantity: str, thresholds: np.ndarray) -> np.ndarray:
+    def chance_worse(self, context: pd.DataFrame, quantity: str, thresholds: ArrayLike) -> np.ndarray:
         """Calibrated chance that a quantity is worse than each threshold.
 
         Parameters
@@ -212,12 +169,12 @@ class NetworkQuality(BaseEstimator):
             A canonical frame, or the context of one.
         quantity : str
             One of ``quantities``; RTT and load time are worse above, throughput below.
-        thresholds : array_like, shape (thresholds,)
+        thresholds : float or array_like, shape (thresholds,)
             In the quantity's unit, above 0; infinite throughput is certain to be missed.
 
         Returns
         -------
-        ndarray of float, shape (rows, thresholds)
+        ndarray of float, shape (rows, thresholds); shape (rows,) for a single number
             Monotone along thresholds.
 
         Raises
@@ -226,42 +183,88 @@ class NetworkQuality(BaseEstimator):
             Where the model does not answer for the quantity, or a threshold is not above 0.
         """
         asked = np.asarray(thresholds, float)
-        if asked.ndim != 1 or not (asked > 0).all():
-            raise WorkbenchError(f"thresholds of {quantity} must be a list of numbers above 0; got {thresholds!r}.")
+        if asked.ndim > 1 or not (asked > 0).all():
+            raise WorkbenchError(
+                f"thresholds of {quantity} must be a number above 0, or a list of them; got {thresholds!r}."
+            )
         matrix, which = self.encode(context, quantity)
-        return self._head(quantity).chances(matrix, asked)[which]
+        chance = self.heads_[quantity].chances(matrix, np.atleast_1d(asked))[which]
+        return chance if asked.ndim else chance[:, 0]
 
-    @property
-    def kilobytes(self) -> float:
-        """Size of the saved model, kB."""
-        heads = self._fitted_heads().values()
-        text = len(self._text().encode())
-        return (sum(len(head.booster.save_raw("ubj")) for head in heads) + text) / 1000
+    def predict(self, frame: pd.DataFrame, quantity: str | None = None) -> np.ndarray:
+        """The predicted median of a quantity: what it is as likely to be worse as better than.
 
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """TEMP."""
-        return tuple(sorted({name for head in self.heads_.values() for name in head.encoding.sources}))
+        Parameters
+        ----------
+        frame : DataFrame, shape (rows, columns)
+            A canonical frame, or the context of one.
+        quantity : str, optional
+            One of ``quantities``; default the first.
 
-    @property
-    def trees(self) -> int:
-        """Trees of all heads together."""
-        return sum(head.booster.num_boosted_rounds() for head in self._fitted_heads().values())
+        Returns
+        -------
+        ndarray of float, shape (rows,)
+            In the quantity's unit, interpolated in its logarithm between percentiles of the training values, and never
+            beyond the smallest and the largest of them.
+        """
+        quantity = self.quantities[0] if quantity is None else quantity
+        matrix, which = self.encode(frame, quantity)
+        head = self.heads_[quantity]
+        levels = np.unique(head.levels)
+        worse = head.chances(matrix, levels)
+        below = 1 - worse if WORSE_IS_HIGH[quantity] else worse
+        place = np.clip((below < 0.5).sum(axis=1), 1, max(len(levels) - 1, 1)) - 1
+        after = np.minimum(place + 1, len(levels) - 1)
+        low, high = (np.take_along_axis(below, at[:, None], axis=1)[:, 0] for at in (place, after))
+        share = np.clip((0.5 - low) / np.maximum(high - low, 1e-12), 0, 1)
+        return np.exp((1 - share) * np.log(levels[place]) + share * np.log(levels[after]))[which]
 
-    def save(self, folder: str | Path) -> Path:
-        """Write ``model.json`` and one UBJ file a head into a folder; same model, same bytes."""
-        return write_model(folder, self._text(), self._fitted_heads())
+    def score(self, frame: pd.DataFrame, y: None = None) -> float:
+        """Negative log-loss: the higher, the better the chances fit what was measured.
 
-    @classmethod
-    def load(cls, folder: str | Path) -> NetworkQuality:
-        """Read a model that :meth:`save` wrote.
+        The mean over rows, over the 5th, 10th, ... 95th percentile of the training values as thresholds (was the row
+        worse than it?), then over the quantities that model and frame both have. A lost probe is worse than all;
+        a chance below one in a million counts as that.
+
+        Parameters
+        ----------
+        frame : DataFrame, shape (rows, columns)
+            Canonical measurements; rows without a quantity do not count for it.
+        y : None
+            For scikit-learn's tools.
 
         Raises
         ------
         WorkbenchError
-            Where the folder holds no such model.
+            Where the frame has none of the model's quantities.
         """
-        return read_model(folder, cls)
+        measured = [quantity for quantity in self.quantities if quantity in measured_quantities(frame)]
+        if not measured:
+            raise WorkbenchError(f"expected a measured column ({', '.join(self.quantities)}) with values.")
+        scores = []
+        for quantity in measured:
+            rows = frame[frame[quantity].notna()]
+            thresholds = self.heads_[quantity].levels[SCORED]
+            worse = worse_than(rows[quantity].to_numpy(float)[:, None], thresholds, quantity)
+            chance = self.chance_worse(rows, quantity, thresholds)
+            scores.append(np.log(np.where(worse, chance, 1 - chance).clip(SMALLEST_CHANCE)).mean())
+        return float(np.mean(scores))
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Columns that the model reads, sorted."""
+        return tuple(sorted(self.removable()))
+
+    @property
+    def trees(self) -> int:
+        """Trees of all quantities together."""
+        self._check_fitted()
+        return sum(head.booster.num_boosted_rounds() for head in self.heads_.values())
+
+    def removable(self) -> tuple[str, ...]:
+        """Columns that the model reads, in its own order: each can be left out."""
+        self._check_fitted()
+        return tuple(dict.fromkeys(name for head in self.heads_.values() for name in head.encoding.sources))
 
     def _check_without(self) -> None:
         known = context_columns("never", self.extra)
@@ -271,35 +274,39 @@ class NetworkQuality(BaseEstimator):
                     f"without must name context columns, such as ('asn',); got {name!r}.{did_you_mean(name, known)}"
                 )
 
-    def _text(self) -> str:
-        heads = self._fitted_heads()
-        return describe_model(self.get_params(), self.trained_on_, heads)
-
-    def _boosting(self) -> Boosting:
-        return Boosting(
-            self.max_depth,
-            self.min_child_weight,
-            self.learning_rate,
-            self.max_trees,
-            self.patience,
-            self.seed,
-            self.device,
-        )
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
-        # scikit-learn's HTML carries a script, which a rendered proposal forbids.
-        return {"text/plain": repr(self)}
-
-    def _fitted_heads(self) -> dict[str, Head]:
-        if not hasattr(self, "heads_"):
-            raise WorkbenchError("this model is not trained yet: call fit(frame), or wb.train_network_quality(split).")
-        return self.heads_
-
     def _head(self, quantity: str) -> Head:
-        heads = self._fitted_heads()
-        if quantity not in heads:
-            raise WorkbenchError(f"the model was trained on {', '.join(heads)}; it cannot answer for {quantity!r}.")
-        return heads[quantity]
+        self._check_fitted()
+        if quantity not in self.heads_:
+            raise WorkbenchError(
+                f"the model was trained on {', '.join(self.heads_)}; it cannot answer for {quantity!r}."
+            )
+        return self.heads_[quantity]
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, bytes]]:
+        described = {
+            quantity: {
+                "encoding": head.encoding.to_dict(),
+                "slope": head.slope,
+                "intercept": head.intercept,
+                "levels": head.levels.tolist(),
+            }
+            for quantity, head in self.heads_.items()
+        }
+        trees = {f"{quantity}.ubj": bytes(head.booster.save_raw("ubj")) for quantity, head in self.heads_.items()}
+        return {"heads": described}, trees
+
+    def _restore(self, saved: dict[str, Any], read: Callable[[str], bytes]) -> None:
+        self.heads_ = {}
+        for quantity, head in saved["heads"].items():
+            encoding = Encoding(**{**head["encoding"], "numbers": tuple(head["encoding"]["numbers"])})
+            self.heads_[quantity] = Head(
+                quantity,
+                encoding,
+                read_booster(read(f"{quantity}.ubj")),
+                head["slope"],
+                head["intercept"],
+                np.asarray(head["levels"]),
+            )
 
 
 def train_network_quality(split: Split, *, known_by: str | None = None, **parameters: Any) -> NetworkQuality:
@@ -319,10 +326,178 @@ def train_network_quality(split: Split, *, known_by: str | None = None, **parame
     NetworkQuality
     """
     model = NetworkQuality(known_by=known_by or split.card.known_by, extra=split.card.context, **parameters)
-    return model.fit(split.train, split.calibration)
+    return model.fit_split(split)
 
 
-def rows_hash(frame: pd.DataFrame) -> str:
-    """Hash of a part's index and measured values: which rows it holds."""
-    rows = pd.util.hash_pandas_object(frame[measured_quantities(frame)], index=True)
-    return hashlib.sha256(rows.to_numpy().tobytes()).hexdigest()
+@dataclass(frozen=True)
+class Head:
+    """One fitted quantity: its encoding, its trees, and the Platt map on their margin.
+
+    ``levels`` are the training values at the 0th to 100th percentile, shape (101,): what "median" means later. A lost
+    probe counts as the largest value that came back.
+    """
+
+    quantity: str
+    encoding: Encoding
+    booster: xgboost.Booster
+    slope: float
+    intercept: float
+    levels: np.ndarray
+
+    def margins(self, matrix: np.ndarray, log_x: np.ndarray) -> np.ndarray:
+        """Raw margins of encoded rows at the logarithms of thresholds, shape (rows, thresholds)."""
+        step = max(1, ROWS_A_BATCH // max(1, len(log_x)))
+        batches = [np.empty((0, len(log_x)), np.float32)]
+        for start in range(0, len(matrix), step):
+            rows = matrix[start : start + step]
+            asked = np.empty((len(rows), len(log_x), matrix.shape[1] + 1), np.float32)
+            asked[:, :, :-1] = rows[:, None, :]
+            asked[:, :, -1] = log_x
+            margin = self.booster.inplace_predict(asked.reshape(-1, asked.shape[-1]), predict_type="margin")
+            batches.append(margin.reshape(len(rows), len(log_x)))
+        return np.vstack(batches)
+
+    def chances(self, matrix: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+        """Calibrated chances that encoded rows are worse than thresholds, shape (rows, thresholds)."""
+        chance = np.full((len(matrix), len(thresholds)), 0.0 if WORSE_IS_HIGH[self.quantity] else 1.0)
+        finite = np.isfinite(thresholds)
+        margin = self.margins(matrix, np.log(thresholds[finite]))
+        chance[:, finite] = 1 / (1 + np.exp(-(self.slope * margin + self.intercept)))
+        return chance
+
+
+def fit_head(
+    rows: pd.DataFrame,
+    stop: pd.DataFrame | None,
+    quantity: str,
+    context_of: Callable[[pd.DataFrame], pd.DataFrame],
+    boosting: Boosting,
+) -> Head:
+    """Fit encoding, trees and the Platt map for one quantity.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Canonical measurements with the quantity in every row.
+    stop : DataFrame or None
+        Other users, who end the training and calibrate. Where it is None, or holds fewer than 10 users with the
+        quantity, out-of-fold predictions serve, in folds by user.
+    quantity : str
+    context_of : callable
+        Cuts a frame down to what the model may see.
+    boosting : Boosting
+
+    Returns
+    -------
+    Head
+
+    Raises
+    ------
+    WorkbenchError
+        Where ``rows`` holds fewer than 10 users.
+    """
+    users = _count_users(rows)
+    if users < FEWEST_USERS:
+        raise WorkbenchError(f"{quantity}: a model needs at least {FEWEST_USERS} users who measured it; got {users}.")
+    stop = None if stop is None or quantity not in stop else stop[stop[quantity].notna()]
+    if stop is not None and _count_users(stop) >= FEWEST_USERS:
+        head, margin, answer = _grow(rows, stop, quantity, context_of, boosting)
+    else:
+        folds = [
+            _grow(fit, held_out, quantity, context_of, boosting) for fit, held_out in _user_folds(rows, boosting.seed)
+        ]
+        trees = round(np.mean([head.booster.num_boosted_rounds() for head, _, _ in folds]))
+        margin, answer = (np.concatenate([fold[i] for fold in folds]) for i in (1, 2))
+        head, _, _ = _grow(rows, None, quantity, context_of, replace(boosting, max_trees=max(1, trees)))
+    slope, intercept = fit_platt(margin, answer)
+    return replace(head, slope=slope, intercept=intercept)
+
+
+def _grow(
+    rows: pd.DataFrame,
+    stop: pd.DataFrame | None,
+    quantity: str,
+    context_of: Callable[[pd.DataFrame], pd.DataFrame],
+    boosting: Boosting,
+) -> tuple[Head, np.ndarray, np.ndarray]:
+    """Fit encoding and trees; return the margins and answers of the rows that stopped the training."""
+    values = rows[quantity].to_numpy(float)
+    sample = came_back(values)
+    encoding, matrix = fit_encoding(context_of(rows), _targets(values, quantity), users_of(rows), boosting.seed)
+    remembered = [i for i, source in enumerate(encoding.sources) if source in HISTORY]
+    asked, answer = ask(matrix, values, sample, quantity, boosting.seed, remembered=remembered)
+    monotone = [0] * matrix.shape[1] + [-1 if WORSE_IS_HIGH[quantity] else 1]
+    levels = np.quantile(np.minimum(values, sample.max()), np.linspace(0, 1, 101))
+    held_out = None
+    if stop is not None:
+        unseen, measured = encoding.transform(context_of(stop)), stop[quantity].to_numpy(float)
+        held_out = ask(unseen, measured, sample, quantity, boosting.seed + 1, remembered=remembered)
+    booster, margin = boosting.grow(asked, answer, held_out, monotone)
+    return Head(quantity, encoding, booster, 1.0, 0.0, levels), margin, np.empty(0) if held_out is None else held_out[1]
+
+
+def ask(
+    matrix: np.ndarray,
+    values: np.ndarray,
+    sample: np.ndarray,
+    quantity: str,
+    seed: int,
+    *,
+    remembered: Sequence[int] = (),
+) -> tuple[np.ndarray, np.ndarray]:
+    """Repeat each row with random thresholds: half from all of a sample, half from its worst fifth.
+
+    Each row meets 4 thresholds up to 125,000 rows, then ``max(1, 500,000 // rows)``. Half of the repeats come without
+    history: the views that need a prediction most are those of people whom nobody remembers.
+
+    Parameters
+    ----------
+    matrix : ndarray of float32, shape (rows, features)
+    values : ndarray, shape (rows,)
+        What was measured.
+    sample : ndarray, shape (any,)
+        Where thresholds are drawn from: the training values, without lost probes.
+    quantity : str
+    seed : int
+    remembered : sequence of int
+        Columns of history.
+
+    Returns
+    -------
+    asked : ndarray of float32, shape (rows * repeats, features + 1)
+        The last column is log x.
+    answer : ndarray of float, shape (rows * repeats,)
+        1 where the value is worse than x.
+    """
+    rng = np.random.default_rng([seed, len(values)])
+    repeats = REPEATS if len(values) * REPEATS <= REPEATED_ROWS else max(1, REPEATED_ROWS // len(values))
+    rows = np.repeat(np.arange(len(values)), repeats)
+    # Every other one, counted in random order of the rows: where repeats are odd, no row meets one half alone always.
+    turn = np.tile(np.arange(repeats), len(values)) + rng.permutation(len(values))[rows]
+    everywhere = rng.choice(sample, len(rows))
+    tail = rng.choice(worst_fifth(sample, quantity), len(rows))
+    x = np.where(turn % 2 == 0, everywhere, tail)
+    asked = np.column_stack([matrix[rows], np.log(x)]).astype(np.float32)
+    asked[np.ix_(turn // 2 % 2 == 1, remembered)] = np.nan
+    return asked, worse_than(values[rows], x, quantity).astype(float)
+
+
+def _targets(values: np.ndarray, quantity: str) -> dict[str, np.ndarray]:
+    """What a level's past says of a quantity: its middle (mean of the log) and its tail (share in the worst tenth).
+
+    A lost probe counts as the largest value that came back.
+    """
+    high = WORSE_IS_HIGH[quantity]
+    values = np.minimum(values, came_back(values).max())
+    edge = np.quantile(values, 1 - WORST_TENTH if high else WORST_TENTH)
+    return {"log": np.log(values), "tail": (values >= edge if high else values <= edge).astype(float)}
+
+
+def _count_users(rows: pd.DataFrame) -> int:
+    return len(np.unique(users_of(rows)))
+
+
+def _user_folds(rows: pd.DataFrame, seed: int) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    folds = GroupKFold(FOLDS, shuffle=True, random_state=seed).split(rows, groups=users_of(rows))
+    for fit, held_out in folds:
+        yield rows.iloc[fit], rows.iloc[held_out]

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import xgboost
-from sklearn.base import BaseEstimator
-from sklearn.linear_model import LogisticRegression
 
 from workbench.datasets.columns import Column
 from workbench.datasets.schema import known_navigation_context
 from workbench.datasets.splits import Split, check_page_views
 from workbench.errors import WorkbenchError, check_whole
-from workbench.features.candidates import as_answer
+from workbench.features.candidates import as_answer, top_k
 from workbench.features.page_features import (
+    HISTORY,
+    SECOND,
     Layout,
     NavigationCounts,
     Pairs,
@@ -32,253 +30,21 @@ from workbench.features.page_features import (
     session_batches,
 )
 from workbench.features.pages import encode, next_codes, session_numbers
-from workbench.models.boosting import check_device
+from workbench.models.boosting import SMALLEST_CHANCE, BoostedModel, fit_platt, read_booster, rows_hash
 
 # Where the stretches of sessions that train the ranker begin, as shares of all training sessions; the rows of each use
 # the counts of all sessions before it, so that the trees meet little and much evidence. Trials on `validation`
-# (log-loss a
-# view): six from 0.4 on: eshop2008 1.984, wikispeedia 2.248; two halves: 1.988, 2.250; four from 0.3 on: 1.987, 2.247.
+# (log-loss of a view): six from 0.4 on: eshop2008 1.984, wikispeedia 2.248; two halves: 1.988, 2.250; four from 0.3
+# on: 1.987, 2.247.
 STRETCHES = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 PAIRS_A_VIEW = 20  # about; how many views make up a number of pairs
+PAIRS_A_BATCH = 400_000
+CALIBRATION_SHARE = 0.4  # of the training pairs: so many stop the training and calibrate
 FEWEST_SESSIONS = 20
 FEWEST_CALIBRATION_SESSIONS = 10
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Described pairs and their answers.
-
-    Parameters
-    ----------
-    matrix : ndarray of float32, shape (pairs, features)
-    answer : ndarray of bool, shape (pairs,)
-        Whether the candidate was the next page.
-    names : tuple of str
-        Features.
-    """
-
-    matrix: np.ndarray
-    answer: np.ndarray
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Growing:
-    """How trees are grown; ``patience`` rounds without gain on the stopping rows end the training."""
-
-    max_depth: int
-    min_child_weight: float
-    learning_rate: float
-    max_trees: int
-    patience: int
-    seed: int
-    device: str
-
-    def train(self, rows: Rows, stop: Rows) -> xgboost.Booster:
-        """Grow trees and keep those up to the best round."""
-        train = xgboost.QuantileDMatrix(rows.matrix, label=rows.answer)
-        # A plain matrix: rounds are judged on it five times as fast as on one of quantiles.
-        held = xgboost.DMatrix(stop.matrix, label=stop.answer)
-        booster = xgboost.train(
-            {
-                "objective": "binary:logistic",
-                "max_depth": self.max_depth,
-                "min_child_weight": self.min_child_weight,
-                "learning_rate": self.learning_rate,
-                "seed": self.seed,
-                "device": self.device,
-            },
-            train,
-            self.max_trees,
-            evals=[(held, "stop")],
-            early_stopping_rounds=self.patience,
-            verbose_eval=False,
-        )
-        return booster[: booster.best_iteration + 1]
-
-
-def earlier_and_own(frame: pd.DataFrame, starts: tuple[float, ...]) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Cut sessions, in order, into stretches: what came before each, and the stretch itself.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Whole sessions in the order of their start.
-    starts : tuple of float
-        Where each stretch begins, as a share of the sessions; the last one ends with the frame.
-
-    Yields
-    ------
-    earlier, own : DataFrame
-        Counts come from ``earlier``, rows from ``own``: a count that holds a row's own next page tells the answer.
-    """
-    sessions = session_numbers(frame)
-    bounds = np.append(np.round(np.array(starts) * (sessions[-1] + 1)), sessions[-1] + 1)
-    places = np.searchsorted(sessions, bounds)
-    for begin, end in pairwise(places):
-        yield frame.iloc[:begin], frame.iloc[begin:end]
-
-
-def honest_rows(
-    frame: pd.DataFrame, layout: Layout, links: pd.DataFrame | None, pairs: int, seed: int, *, spare_last: bool
-) -> tuple[Rows, Rows | None]:
-    """Rows for the trees, each described by counts of earlier sessions.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        The training part.
-    layout : Layout
-    links : DataFrame or None
-    pairs : int
-        About how many pairs to describe; whole sessions are drawn by seed.
-    seed : int
-    spare_last : bool
-        Whether the last stretch is kept apart, for stopping and calibration.
-
-    Returns
-    -------
-    rows : Rows
-    last : Rows or None
-        The last stretch, where it was kept apart.
-    """
-    stretches = list(earlier_and_own(frame, STRETCHES))
-    share = pairs / (PAIRS_A_VIEW * sum(len(own) for _, own in stretches))
-    parts = []
-    for earlier, own in stretches:
-        counts = NavigationCounts.fit(earlier, layout, links)
-        parts.append(described(draw_sessions(own, share, seed), layout, counts))
-    last = parts.pop() if spare_last else None
-    matrix = np.concatenate([part.matrix for part in parts])
-    return Rows(matrix, np.concatenate([part.answer for part in parts]), parts[0].names), last
-
-
-def described(frame: pd.DataFrame, layout: Layout, counts: NavigationCounts) -> Rows:
-    """Describe the candidates of a frame's views and say which of them was opened next."""
-    pairs: Pairs = describe_pairs(layout, counts, frame)
-    codes = encode(frame, counts.pages.pages)
-    return Rows(pairs.matrix, next_codes(frame, codes)[pairs.row] == pairs.page, pairs.names)
-
-
-def draw_sessions(frame: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
-    """Draw a share of the sessions by seed, at least one; all of them from a share of 1."""
-    if share >= 1:
-        return frame
-    sessions = session_numbers(frame)
-    n = sessions[-1] + 1
-    drawn = np.random.default_rng([seed, n]).permutation(n)[: max(1, round(share * n))]
-    return frame[np.isin(sessions, drawn)]
-
-
-def fit_platt(margin: np.ndarray, answer: np.ndarray) -> tuple[float, float]:
-    """Slope and intercept of the map from margins to chances (Platt 1999), fitted on rows the trees have not seen.
-
-    Raises
-    ------
-    WorkbenchError
-        Where none of them, or every one, was opened.
-    """
-    if answer.min() == answer.max():
-        raise WorkbenchError(
-            "the sessions that calibrate the model hold no onward click to a page known from training; take more rows."
-        )
-    platt = LogisticRegression(C=np.inf).fit(margin[:, None], answer)
-    return float(platt.coef_[0, 0]), float(platt.intercept_[0])
-
-
-def check_views(frame: pd.DataFrame) -> None:
-    """Refuse a training part from which no ranker can learn.
-
-    Raises
-    ------
-    WorkbenchError
-        Where there are fewer than 20 sessions, or no session has a second page.
-    """
-    sessions = count_sessions(frame)
-    if sessions < FEWEST_SESSIONS:
-        raise WorkbenchError(f"a next-page model needs at least {FEWEST_SESSIONS} sessions; got {sessions}.")
-    if sessions == len(frame):
-        raise WorkbenchError("every session shows one page: there is no next page to predict. Check session_id.")
-
-
-def count_sessions(frame: pd.DataFrame | None) -> int:
-    """How many sessions a frame holds; 0 where there is none."""
-    return 0 if frame is None or not len(frame) else int(session_numbers(frame)[-1]) + 1
-
-
-def as_chances(margin: np.ndarray, row: np.ndarray, platt: tuple[float, float], views: int) -> np.ndarray:
-    """Chances of pairs, those of a view scaled down where they sum to more than 1: float, shape (pairs,)."""
-    slope, intercept = platt
-    chance = 1 / (1 + np.exp(-(slope * margin.astype(float) + intercept)))
-    return chance / np.maximum(np.bincount(row, chance, views), 1)[row]
-
-
-FORMAT = 1
-
-
-def model_files(model: Any) -> dict[str, bytes]:
-    """Name and content of each file of a fitted :class:`~workbench.models.NextPage`."""
-    described = {
-        "format": FORMAT,
-        "params": {**model.get_params(), "extra": [asdict(column) for column in model.extra]},
-        "trained_on": model.trained_on_,
-        "layout": model.layout_.to_dict(),
-        "names": model.names_,
-        "platt": model.platt_,
-    }
-    counts = json.dumps(model.counts_.to_dict(), separators=(",", ":"), sort_keys=True)
-    return {
-        "model.json": json.dumps(described, indent=1, sort_keys=True).encode(),
-        "counts.json": counts.encode(),
-        "trees.ubj": bytes(model.booster_.save_raw("ubj")),
-    }
-
-
-def write_files(folder: str | Path, files: dict[str, bytes]) -> Path:
-    """Write files into a folder, which is made where it is missing; returns it."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-    return folder
-
-
-def read_model[Model](folder: str | Path, make: Callable[..., Model]) -> Model:
-    """Read the files of a model; ``make`` takes the parameters and gives an unfitted model.
-
-    Raises
-    ------
-    WorkbenchError
-        Where the folder holds no such model.
-    """
-    folder = Path(folder)
-    try:
-        saved = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        if saved["format"] != FORMAT:
-            raise WorkbenchError(f"{folder}: expected model format {FORMAT}; got {saved['format']}. Train it again.")
-        params = {**saved["params"], "without": tuple(saved["params"]["without"])}
-        model: Any = make(**{**params, "extra": tuple(_read_column(column) for column in params["extra"])})
-        model.layout_ = Layout.from_dict(saved["layout"])
-        counts = json.loads((folder / "counts.json").read_text(encoding="utf-8"))
-        model.counts_ = NavigationCounts.from_dict(counts, model.layout_)
-        model.booster_ = xgboost.Booster()
-        model.booster_.load_model(bytearray((folder / "trees.ubj").read_bytes()))
-        model.names_, model.platt_ = tuple(saved["names"]), tuple(saved["platt"])
-        model.trained_on_, model.train_seconds_ = saved["trained_on"], None
-    except (OSError, KeyError, TypeError, ValueError, AttributeError, xgboost.core.XGBoostError) as err:
-        raise WorkbenchError(f"{folder} holds no saved model: expected model.json, counts.json and trees.ubj.") from err
-    return model
-
-
-def _read_column(saved: dict[str, Any]) -> Column:
-    return Column(**{**saved, "allowed": tuple(saved["allowed"])})
-
-
-PAIRS_A_BATCH = 400_000
-CALIBRATION_SHARE = 0.4  # of the training pairs: so many stop the training and calibrate
-
-
-class NextPage(BaseEstimator):
+class NextPage(BoostedModel):
     """Chances of each next page, from the page, the session so far, the user's history, and the context.
 
     Parameters
@@ -313,15 +79,21 @@ class NextPage(BaseEstimator):
         None where the model was loaded: a saved model must not depend on the clock.
     trained_on_ : str
         Hash of the rows it was fitted on; comparisons refuse a model from another split.
+
+    Notes
+    -----
+    It works in scikit-learn's ``cross_val_score(model, frame)`` and ``GridSearchCV(model, {...}).fit(frame)``, without
+    ``y``. These split rows, which cuts sessions: pass ``cv=GroupKFold()`` and ``groups=frame["session_id"]``. Links
+    between pages go in as ``params={"links": links}``.
     """
+
+    train_call = "wb.train_next_page(split)"
 
     layout_: Layout
     counts_: NavigationCounts
     booster_: xgboost.Booster
     names_: tuple[str, ...]
     platt_: tuple[float, float]
-    train_seconds_: float | None
-    trained_on_: str
 
     def __init__(
         self,
@@ -351,8 +123,13 @@ class NextPage(BaseEstimator):
         self.device = device
 
     def fit(
-        self, frame: pd.DataFrame, calibration: pd.DataFrame | None = None, links: pd.DataFrame | None = None
-    ) -> NextPage:
+        self,
+        frame: pd.DataFrame,
+        calibration: pd.DataFrame | None = None,
+        links: pd.DataFrame | None = None,
+        *,
+        y: None = None,
+    ) -> Self:
         """Grow the trees on counts of earlier sessions, calibrate, then count all of the frame for later answers.
 
         Parameters
@@ -364,6 +141,8 @@ class NextPage(BaseEstimator):
             sessions, the last stretch of ``frame`` serves, and the trees grow on what came before.
         links : DataFrame, optional
             ``from_page, to_page``: further candidates.
+        y : None
+            For scikit-learn's tools: what is predicted is read from the frame.
 
         Returns
         -------
@@ -376,27 +155,30 @@ class NextPage(BaseEstimator):
             Where the frame holds fewer than 20 sessions or no next page, ``without`` names no context, ``seed`` is
             negative, or ``device`` has no usable GPU.
         """
-        check_device(self.device)
-        check_whole("seed", self.seed, at_least=0)
+        self._check_settings(calibration, y)
         check_whole("pairs", self.pairs, at_least=1)
         check_without(self.without, self.extra)
         check_views(frame)
         started = time.perf_counter()
         context = self.context(frame)
-        self.layout_ = fit_layout(context, self.known_by, self.extra, self.without)
-        self.counts_ = NavigationCounts.fit(context, self.layout_, links)
-        alone = calibration is None or count_sessions(calibration) < FEWEST_CALIBRATION_SESSIONS
-        rows, stop = honest_rows(context, self.layout_, links, self.pairs, self.seed, spare_last=alone)
-        if stop is None:
-            later = self.context(calibration)
-            share = CALIBRATION_SHARE * self.pairs / (PAIRS_A_VIEW * len(later))
-            stop = described(draw_sessions(later, share, self.seed), self.layout_, self.counts_)
-        self.names_ = rows.names
-        self.booster_ = self._growing().train(rows, stop)
-        self.platt_ = fit_platt(self.booster_.inplace_predict(stop.matrix, predict_type="margin"), stop.answer)
+        layout = fit_layout(context, self.known_by, self.extra, self.without)
+        counts = NavigationCounts.fit(context, layout, links)
+        rows, stop = self._training_rows(context, calibration, layout, counts, links)
+        if stop.answer.min() == stop.answer.max():
+            raise WorkbenchError(
+                "the sessions that calibrate the model hold no onward click to a page known from training; take more "
+                "rows."
+            )
+        self.booster_, margin = self._boosting().grow(rows.matrix, rows.answer, (stop.matrix, stop.answer))
+        self.layout_, self.counts_, self.names_ = layout, counts, rows.names
+        self.platt_ = fit_platt(margin, stop.answer)
         self.train_seconds_ = time.perf_counter() - started
         self.trained_on_ = rows_hash(frame)
         return self
+
+    def fit_split(self, split: Split) -> Self:
+        """Train on ``split.train`` and its links; ``split.calibration`` ends the training and calibrates."""
+        return self.fit(split.train, split.calibration, split.links)
 
     def context(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The part of a frame that the model looks at."""
@@ -452,15 +234,51 @@ class NextPage(BaseEstimator):
         row, page, chance = self.candidate_chances(context)
         return as_answer(context, self.counts_.pages.pages, (row, page), chance, k)
 
-    @property
-    def kilobytes(self) -> float:
-        """Size of the saved model, kB."""
-        self._check_fitted()
-        return sum(map(len, model_files(self).values())) / 1000
+    def predict(self, frame: pd.DataFrame) -> pd.Series:
+        """The most likely next page of each view.
+
+        Parameters
+        ----------
+        frame : DataFrame, shape (rows, columns)
+            As for :meth:`next_pages`.
+
+        Returns
+        -------
+        Series of str, shape (rows,)
+            Indexed like the frame; missing where no page is a candidate.
+        """
+        row, page, _, _ = top_k(*self.candidate_chances(frame), 1)
+        best = np.full(len(frame), -1)
+        best[row] = page
+        pages = pd.Categorical.from_codes(best, categories=self.counts_.pages.pages)
+        return pd.Series(pages, frame.index, name="page").astype("str")
+
+    def score(self, frame: pd.DataFrame, y: None = None) -> float:
+        """Negative log-loss of what each view led to: the higher, the better the chances fit.
+
+        The mean over views of the logarithm of the chance of the page that was opened next; where the session ended, or
+        the next page was no candidate, of the chance that is left for all of these. A chance below one in a million
+        counts as that. Compare only models with the same candidates: trained on the same pages and links, all with
+        ``"history"`` or all without.
+
+        Parameters
+        ----------
+        frame : DataFrame, shape (rows, columns)
+            Canonical navigations, whole sessions together and in order.
+        y : None
+            For scikit-learn's tools.
+        """
+        row, page, chance = self.candidate_chances(frame)
+        opened = next_codes(frame, encode(frame, self.counts_.pages.pages))
+        came = 1 - np.bincount(row, chance, len(frame))
+        hit = opened[row] == page
+        came[row[hit]] = chance[hit]
+        return float(np.log(came.clip(SMALLEST_CHANCE)).mean())
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """TEMP."""
+        """Columns that the model reads."""
+        self._check_fitted()
         return ("page", "session_id", *self.layout_.numbers, *self.layout_.levels, *self.layout_.history)
 
     @property
@@ -469,40 +287,43 @@ class NextPage(BaseEstimator):
         self._check_fitted()
         return self.booster_.num_boosted_rounds()
 
-    def save(self, folder: str | Path) -> Path:
-        """Write ``model.json``, ``counts.json`` and ``trees.ubj`` into a folder; same model, same bytes."""
-        self._check_fitted()
-        return write_files(folder, model_files(self))
+    def removable(self) -> tuple[str, ...]:
+        """Columns and kinds of features that the model reads and can be trained without, as ``without`` calls them.
 
-    @classmethod
-    def load(cls, folder: str | Path) -> NextPage:
-        """Read a model that :meth:`save` wrote.
-
-        Raises
-        ------
-        WorkbenchError
-            Where the folder holds no such model.
+        The user's history and the page before go as a whole; what follows a page, popularity, what the session has
+        shown, links and places cannot be left out.
         """
-        return read_model(folder, cls)
+        self._check_fitted()
+        kinds = {HISTORY: self.layout_.history, SECOND: self.layout_.second}
+        return (*self.layout_.numbers, *self.layout_.levels, *(kind for kind, there in kinds.items() if there))
 
-    def _growing(self) -> Growing:
-        return Growing(
-            self.max_depth,
-            self.min_child_weight,
-            self.learning_rate,
-            self.max_trees,
-            self.patience,
-            self.seed,
-            self.device,
-        )
+    def _training_rows(
+        self,
+        context: pd.DataFrame,
+        calibration: pd.DataFrame | None,
+        layout: Layout,
+        counts: NavigationCounts,
+        links: pd.DataFrame | None,
+    ) -> tuple[Rows, Rows]:
+        """Rows on which the trees grow, and those that end the training and calibrate."""
+        stretches = honest_rows(context, layout, links, self.pairs, self.seed)
+        if calibration is None or count_sessions(calibration) < FEWEST_CALIBRATION_SESSIONS:
+            last = stretches.pop()
+            return join_rows(stretches), last
+        later = self.context(calibration)
+        share = CALIBRATION_SHARE * self.pairs / (PAIRS_A_VIEW * len(later))
+        return join_rows(stretches), described(draw_sessions(later, share, self.seed), layout, counts)
 
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "booster_"):
-            raise WorkbenchError("this model is not trained yet: call fit(frame), or wb.train_next_page(split).")
+    def _state(self) -> tuple[dict[str, Any], dict[str, bytes]]:
+        counts = json.dumps(self.counts_.to_dict(), separators=(",", ":"), sort_keys=True)
+        described = {"layout": self.layout_.to_dict(), "names": self.names_, "platt": self.platt_}
+        return described, {"counts.json": counts.encode(), "trees.ubj": bytes(self.booster_.save_raw("ubj"))}
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
-        # scikit-learn's HTML carries a script, which a rendered proposal forbids.
-        return {"text/plain": repr(self)}
+    def _restore(self, saved: dict[str, Any], read: Callable[[str], bytes]) -> None:
+        self.layout_ = Layout.from_dict(saved["layout"])
+        self.counts_ = NavigationCounts.from_dict(json.loads(read("counts.json")), self.layout_)
+        self.booster_ = read_booster(read("trees.ubj"))
+        self.names_, self.platt_ = tuple(saved["names"]), tuple(saved["platt"])
 
 
 def train_next_page(split: Split, *, known_by: str | None = None, **parameters: Any) -> NextPage:
@@ -528,10 +349,115 @@ def train_next_page(split: Split, *, known_by: str | None = None, **parameters: 
     """
     check_page_views(split.card)
     model = NextPage(known_by=known_by or split.card.known_by, extra=split.card.context, **parameters)
-    return model.fit(split.train, split.calibration, split.links)
+    return model.fit_split(split)
 
 
-def rows_hash(frame: pd.DataFrame) -> str:
-    """Hash of a part's index, sessions and pages: which views it holds."""
-    rows = pd.util.hash_pandas_object(frame[["session_id", "page"]], index=True)
-    return hashlib.sha256(rows.to_numpy().tobytes()).hexdigest()
+@dataclass(frozen=True)
+class Rows:
+    """Described pairs and their answers.
+
+    Parameters
+    ----------
+    matrix : ndarray of float32, shape (pairs, features)
+    answer : ndarray of bool, shape (pairs,)
+        Whether the candidate was the next page.
+    names : tuple of str
+        Features.
+    """
+
+    matrix: np.ndarray
+    answer: np.ndarray
+    names: tuple[str, ...]
+
+
+def earlier_and_own(frame: pd.DataFrame, starts: tuple[float, ...]) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Cut sessions, in order, into stretches: what came before each, and the stretch itself.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Whole sessions in the order of their start.
+    starts : tuple of float
+        Where each stretch begins, as a share of the sessions; the last one ends with the frame.
+
+    Yields
+    ------
+    earlier, own : DataFrame
+        Counts come from ``earlier``, rows from ``own``: a count that holds a row's own next page tells the answer.
+    """
+    sessions = session_numbers(frame)
+    bounds = np.append(np.round(np.array(starts) * (sessions[-1] + 1)), sessions[-1] + 1)
+    places = np.searchsorted(sessions, bounds)
+    for begin, end in pairwise(places):
+        yield frame.iloc[:begin], frame.iloc[begin:end]
+
+
+def honest_rows(frame: pd.DataFrame, layout: Layout, links: pd.DataFrame | None, pairs: int, seed: int) -> list[Rows]:
+    """Rows for the trees, a list of one stretch of sessions each, described by counts of earlier sessions.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The training part.
+    layout : Layout
+    links : DataFrame or None
+    pairs : int
+        About how many pairs to describe; whole sessions are drawn by seed.
+    seed : int
+    """
+    stretches = list(earlier_and_own(frame, STRETCHES))
+    share = pairs / (PAIRS_A_VIEW * sum(len(own) for _, own in stretches))
+    return [
+        described(draw_sessions(own, share, seed), layout, NavigationCounts.fit(earlier, layout, links))
+        for earlier, own in stretches
+    ]
+
+
+def join_rows(parts: Sequence[Rows]) -> Rows:
+    """All rows of some parts."""
+    matrix = np.concatenate([part.matrix for part in parts])
+    return Rows(matrix, np.concatenate([part.answer for part in parts]), parts[0].names)
+
+
+def described(frame: pd.DataFrame, layout: Layout, counts: NavigationCounts) -> Rows:
+    """Describe the candidates of a frame's views and say which of them was opened next."""
+    pairs = describe_pairs(layout, counts, frame)
+    opened = next_codes(frame, encode(frame, counts.pages.pages))
+    return Rows(pairs.matrix, opened[pairs.row] == pairs.page, pairs.names)
+
+
+def draw_sessions(frame: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
+    """Draw a share of the sessions by seed, at least one; all of them from a share of 1."""
+    if share >= 1:
+        return frame
+    sessions = session_numbers(frame)
+    n = sessions[-1] + 1
+    drawn = np.random.default_rng([seed, n]).permutation(n)[: max(1, round(share * n))]
+    return frame[np.isin(sessions, drawn)]
+
+
+def check_views(frame: pd.DataFrame) -> None:
+    """Refuse a training part from which no ranker can learn.
+
+    Raises
+    ------
+    WorkbenchError
+        Where there are fewer than 20 sessions, or no session has a second page.
+    """
+    sessions = count_sessions(frame)
+    if sessions < FEWEST_SESSIONS:
+        raise WorkbenchError(f"a next-page model needs at least {FEWEST_SESSIONS} sessions; got {sessions}.")
+    if sessions == len(frame):
+        raise WorkbenchError("every session shows one page: there is no next page to predict. Check session_id.")
+
+
+def count_sessions(frame: pd.DataFrame | None) -> int:
+    """How many sessions a frame holds; 0 where there is none."""
+    return 0 if frame is None or not len(frame) else int(session_numbers(frame)[-1]) + 1
+
+
+def as_chances(margin: np.ndarray, row: np.ndarray, platt: tuple[float, float], views: int) -> np.ndarray:
+    """Chances of pairs, those of a view scaled down where they sum to more than 1: float, shape (pairs,)."""
+    slope, intercept = platt
+    chance = 1 / (1 + np.exp(-(slope * margin.astype(float) + intercept)))
+    return chance / np.maximum(np.bincount(row, chance, views), 1)[row]

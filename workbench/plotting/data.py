@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import cycle
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -14,6 +13,7 @@ from workbench.datasets.cards import Card
 from workbench.datasets.schema import COLUMNS, MEASURED, Column, label, measured_quantities, unit
 from workbench.datasets.splits import FEWEST_USERS, card_of, users_of
 from workbench.errors import WorkbenchError, did_you_mean
+from workbench.features.levels import OTHER, level_members
 from workbench.plotting.style import (
     BLUE,
     GREEN,
@@ -25,7 +25,6 @@ from workbench.plotting.style import (
     VERMILLION,
     WORDS,
     axes_or_new,
-    figure_of,
     label_source,
     log_axis,
     note_below,
@@ -36,7 +35,7 @@ from workbench.plotting.style import (
 
 GROUPED_BY = ("connection_type", "effective_type", "os_family")
 MOST_GROUPS = 6
-OTHER, NO_VALUE = "other", "no value"
+NO_VALUE = "no value"
 CLASSES = ("4g", "3g", "2g", "slow-2g")
 KNOWN_BY = {
     "first_request": ("with the first request", BLUE),
@@ -61,7 +60,7 @@ def measured(
         One of ``schema.MEASURED``; default throughput where it was measured, else the first that was.
     by : str, optional
         A context column; default the first of connection type, NetInfo class and operating system that is known.
-        Beyond six groups, and where a group has fewer than 20 users, the smaller ones become "other".
+        All but the six largest groups, and groups of fewer than 20 users, are "other".
     ax : Axes, optional
 
     Returns
@@ -77,28 +76,26 @@ def measured(
     """
     card, quantity = card_of(frame), _quantity_of(frame, quantity)
     frame, lost = _came_back(frame, quantity)
-    groups = _groups_of(frame, by)
-    values = frame[quantity]
-    shares = groups.value_counts(normalize=True, dropna=False)
-    medians = values.groupby(groups).median().sort_values()
+    by, groups = _groups_of(frame, by)
+    values = {name: frame.loc[inside, quantity] for name, inside in groups.items()}
+    medians = {name: found.median() for name, found in values.items()}
     hues = cycle(PALETTE)
-    colours = {name: GREY if name in (OTHER, NO_VALUE) else next(hues) for name in medians.index}
-    names = [f"{name}, {_percent(shares[name])} of views" for name in medians.index]
     ax = axes_or_new(ax, 4.6)
-    for name, words in zip(medians.index, names, strict=True):
-        sns.ecdfplot(x=values[groups == name], color=colours[name], label=words, ax=ax)
+    for name in sorted(medians, key=medians.__getitem__):
+        colour = GREY if name in (OTHER, NO_VALUE) else next(hues)
+        words = f"{name}, {_percent(len(values[name]) / len(frame))} of views"
+        sns.ecdfplot(x=values[name], color=colour, label=words, ax=ax)
     log_axis(ax)
     ax.set(xlabel=_measured(quantity, card), ylabel="Share of views at or below", ylim=(0, 1.02))
     ax.yaxis.set_major_formatter(percent())
-    _add_legend(ax, label(str(groups.name), card) if groups.name else "")
+    legend = ax.legend(title=label(by, card), alignment="left")
+    legend.get_title().set_color(MUTED)
     label_source(ax, card)
-    each = ", ".join(f"{name} {median:,.1f}" for name, median in medians.items())
-    views = int(groups.notna().sum())
     if lost:
         note_below(ax, f"left out: {lost}")
-    gone = f" Left out: {lost}." if lost else ""
-    about = f"Distribution of measured {label(quantity, card)} over {views:,} views"
-    set_alt_text(ax, f"{about}; medians in {unit(quantity)}: {each}.{gone}")
+    about = f"Distribution of measured {label(quantity, card)} over {sum(map(len, values.values())):,} views"
+    each = ", ".join(f"{name} {medians[name]:,.1f}" for name in sorted(medians, key=medians.__getitem__))
+    set_alt_text(ax, f"{about}; medians in {unit(quantity)}: {each}." + f" Left out: {lost}." * bool(lost))
     return ax
 
 
@@ -126,41 +123,18 @@ def _quantity_of(frame: pd.DataFrame, quantity: str | None) -> str:
     return quantity
 
 
-def _groups_of(frame: pd.DataFrame, by: str | None) -> pd.Series:
-    """The group of each row, named as its column; one group where nothing tells the rows apart."""
+def _groups_of(frame: pd.DataFrame, by: str | None) -> tuple[str, dict[str, np.ndarray]]:
+    """The column that tells groups apart, and which rows are in each; one group where nothing does."""
     if by is None:
-        by = next((name for name in GROUPED_BY if name in frame and frame[name].notna().any()), None)
+        by = next((name for name in GROUPED_BY if name in frame and frame[name].notna().any()), "")
     elif by not in frame:
         raise WorkbenchError(f"by must be a column of the frame; got {by!r}.{did_you_mean(by, list(frame.columns))}")
-    groups = pd.Series("all views", frame.index, name="") if by is None else _with_no_value(frame[by])
-    if groups.nunique() == 1:
-        return groups
-    users = pd.Series(users_of(frame), frame.index)
-    count = users.groupby(groups).nunique()
-    kept = count[count >= FEWEST_USERS].index
-    if len(count) > MOST_GROUPS:
-        kept = groups[groups.isin(kept)].value_counts().index[: MOST_GROUPS - 1]
-    groups = groups.where(groups.isin(kept), OTHER)
-    rest = groups == OTHER
-    few = len(kept) > 0 and users[rest].nunique() < FEWEST_USERS
-    return groups.mask(rest & few)
+    groups = level_members(_with_no_value(frame[by]), users_of(frame), MOST_GROUPS) if by else {}
+    return by, groups or {"all views": np.ones(len(frame), bool)}
 
 
 def _with_no_value(column: pd.Series) -> pd.Series:
     return column.astype(object).where(column.notna(), NO_VALUE).map(str)
-
-
-def _add_legend(ax: Axes, title: str) -> None:
-    """A compact legend in the corner that the lines leave free: cumulative lines all end at one point."""
-    figure_of(ax).draw_without_rendering()
-    points = np.vstack([ax.transData.transform(line.get_xydata()) for line in ax.lines])
-    corners: tuple[Literal["upper left", "lower right"], ...] = ("upper left", "lower right")
-    hit = []
-    for corner in corners:
-        box = ax.legend(loc=corner, title=title).get_window_extent()
-        hit.append(int(((points > box.min) & (points < box.max)).all(axis=1).sum()))
-    legend = ax.legend(loc=corners[int(np.argmin(hit))], title=title, alignment="left")
-    legend.get_title().set_color(MUTED)
 
 
 @style_context()
@@ -253,13 +227,12 @@ def netinfo_bluntness(frame: pd.DataFrame, quantity: str | None = None, *, ax: A
             "measured() shows the quantity by another column."
         )
     frame, lost = _came_back(frame, quantity)
-    classes = _with_no_value(frame["effective_type"])
-    count = pd.Series(users_of(frame), frame.index).groupby(classes).nunique()
-    shown = [name for name in (*CLASSES, NO_VALUE) if count.get(name, 0) >= FEWEST_USERS]
+    members = level_members(_with_no_value(frame["effective_type"]), users_of(frame))
+    shown = [name for name in (*CLASSES, NO_VALUE) if name in members]
     if not shown:
         raise WorkbenchError(f"{card.name}: no NetInfo class has {FEWEST_USERS} users; take more rows.")
-    values = [frame.loc[classes == name, quantity] for name in shown]
-    shares = [float((classes == name).mean()) for name in shown]
+    values = [frame.loc[members[name], quantity] for name in shown]
+    shares = [float(members[name].mean()) for name in shown]
     ax = axes_or_new(ax, 1.6 + 0.62 * len(shown))
     boxes = ax.boxplot(
         values,

@@ -22,7 +22,7 @@ from matplotlib.typing import ColorType
 from workbench.datasets.cards import Card
 from workbench.decisions.decision import Unit
 from workbench.errors import WorkbenchError, check_whole
-from workbench.evidence.bootstrap import Interval
+from workbench.explanation.base import count_views, net_of
 from workbench.features.levels import OTHER, UNKNOWN
 from workbench.plotting.intervals import colour_of, draw_zero, minus, name_rows, write_right
 from workbench.plotting.style import (
@@ -39,7 +39,7 @@ from workbench.plotting.style import (
     set_alt_text,
     style_context,
 )
-from workbench.studies.report import short_name
+from workbench.studies.report import capital, short_name
 
 LOW_TO_HIGH = LinearSegmentedColormap.from_list("low_to_high", [BLUE, "#b9bec5", VERMILLION])
 SHAP_ROW, RANK_ROW, NOTE_HEIGHT = 0.42, 0.3, 0.6  # inches
@@ -197,7 +197,7 @@ def waterfall(
     for twin, at, words, pad in zip(figure.axes[before:], (mean, answer), ("mean", "this view"), (22, 4), strict=True):
         twin.set_xticks([at], [f"{words} {at:.2f}".replace("-", "\u2212")], ha="center", color=MUTED, fontsize=11)
         twin.tick_params(axis="x", pad=pad)
-    _finish(ax, card, question[:1].upper() + question[1:])
+    _finish(ax, card, capital(question))
     ax.xaxis.labelpad = 24  # below the mark of the mean
     set_alt_text(
         ax,
@@ -342,9 +342,14 @@ def importance(result: Any, *, most: int = 12, ax: Axes | None = None) -> Axes:
         axes.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
     left.set_xlabel("mean size of\nSHAP values")
     right.set_xlabel("net lost when permuted\n" + textwrap.fill(f"({result.unit.per_view})", 16))
+    explained, decided = (
+        count_views(views, users, result.people)
+        for views, users in ((result.rows, result.users), (result.replayed, result.replayed_users))
+    )
     lines = [
-        *textwrap.wrap(f"SHAP values: {result.question}, {_count(result, result.rows, result.users)}", NOTE_WIDTH),
-        f"net: {_count(result, result.replayed, result.replayed_users)}; lines: 95 % intervals; exploratory",
+        *textwrap.wrap(f"SHAP values: {result.question}", NOTE_WIDTH),
+        f"SHAP: {explained}; net: {decided}",
+        "lines: 95 % intervals; exploratory",
     ]
     words = below.text(0.5, 1, "\n".join(lines), ha="center", va="top", color=MUTED, fontsize=10, linespacing=1.3)
     words.set_in_layout(False)  # its axes have room for it
@@ -367,27 +372,24 @@ def _divide(ax: Axes, rows: int) -> tuple[Axes, Axes]:
 
 def _draw_net_lost(ax: Axes, rows: pd.DataFrame, unit: Unit) -> None:
     draw_zero(ax)
-    for y, row in enumerate(rows.itertuples()):
-        if np.isnan(row.net):
+    for y, (_, row) in enumerate(rows.iterrows()):
+        if np.isnan(row["net"]):
             write_right(ax, y, "no column to permute")
             continue
-        colour = colour_of(unit, row.net_low, row.net_high)
-        ax.plot(unit.factor * np.array([row.net_low, row.net_high]), [y, y], color=colour, linewidth=1.6, zorder=3)
-        ax.plot(unit.factor * row.net, y, "o", color=colour, markersize=7, zorder=4)
-        write_right(ax, y, minus(unit.span(Interval(row.net, row.net_low, row.net_high, 0))), colour=colour)
+        net = net_of(row)
+        colour = colour_of(unit, net.low, net.high)
+        ax.plot(unit.factor * np.array([net.low, net.high]), [y, y], color=colour, linewidth=1.6, zorder=3)
+        ax.plot(unit.factor * net.estimate, y, "o", color=colour, markersize=7, zorder=4)
+        write_right(ax, y, minus(unit.span(net)), colour=colour)
     ax.tick_params(axis="y", left=False, labelleft=False)
     ax.grid(axis="y", visible=False)
     ax.spines["left"].set_visible(False)
 
 
-def _count(result: Any, views: int, people: int) -> str:
-    return f"{views:,} views" + ("" if result.people == "views" else f" of {people:,} {result.people}")
-
-
 def _ranking_in_words(result: Any) -> str:
     each = "; ".join(
-        f"{row.feature} {row.shap:.2f}, net lost {result.unit.span(Interval(row.net, row.net_low, row.net_high, 0))}"
-        for row in result.table[result.table["net"].notna()].head(NAMED).itertuples()
+        f"{row['feature']} {row['shap']:.2f}, net lost {result.unit.span(net_of(row))}"
+        for _, row in result.table[result.table["net"].notna()].head(NAMED).iterrows()
     )
     return f"Features by mean size of their SHAP values, and {result.unit.name} lost when permuted: {each}."
 

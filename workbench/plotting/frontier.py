@@ -29,7 +29,7 @@ from workbench.studies.report import findings
 
 FURTHER = 1.8  # how far right the picture goes, in costs of the costliest rule or model
 LEAST_PART = 0.05  # of the longest frontier that is drawn even where nothing costs anything
-NOTE_WIDTH = 80  # characters
+NAME_WIDTH, NOTE_WIDTH = 44, 80  # characters
 
 Axes2 = tuple[Axis, Axis]
 
@@ -155,7 +155,8 @@ def _distance(result: Comparison, policy: PolicyResult) -> tuple[Interval, Inter
 def _mark_of(result: Comparison, policy: PolicyResult) -> Mark:
     part = part_of(result, policy)
     style = {"color": WORDS[PARTS[part]["color"]], "fontweight": "bold" if part in KEY_PARTS else "normal"}
-    return Mark(name_of(result, policy), *_at(result, policy), style)
+    x, y = (float(place) for place in _at(result, policy))
+    return Mark(textwrap.fill(name_of(result, policy), NAME_WIDTH), x, y, style)
 
 
 def _equal_net(result: Comparison, costs: tuple[float, float]) -> np.ndarray | None:

@@ -7,6 +7,7 @@ import textwrap
 import numpy as np
 from matplotlib.axes import Axes
 
+from workbench.decisions.images.decision import ImageDetail
 from workbench.decisions.images.replay import TypicalView, typical_view
 from workbench.decisions.images.scenario import photo_as_sent
 from workbench.errors import WorkbenchError
@@ -42,8 +43,13 @@ def member_view(result: Comparison, *, ax: Axes | None = None) -> Axes:
     Raises
     ------
     WorkbenchError
-        Where a fifth of the users is under 5, or no width is known for a rendition.
+        Where the comparison is of another decision, a fifth of the users is under 5, or no width is known for a
+        rendition.
     """
+    if not isinstance(result.detail, ImageDetail):
+        raise WorkbenchError(
+            f"member_view draws a comparison of image delivery; this one is of {result.decision.name}."
+        )
     fifth, people = round(SLOWEST_SHARE * result.test_users), result.people
     if fifth < FEWEST_IN_A_FIFTH:
         raise WorkbenchError(

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from workbench.decisions.decision import Unit
 from workbench.evidence.bootstrap import Interval
+from workbench.explanation.base import beyond_noise
 from workbench.plotting.style import BLUE, GREY, INK, LINE, MUTED, VERMILLION, WORDS
 
 WIDE = 0.8  # quantile of the intervals' ends beyond which they are few
@@ -99,17 +100,9 @@ def write_right(
     ax.annotate(words, (1, y), (16, -below), **(across | look | {"va": "center"} | style))
 
 
-def colour_of(unit: Unit, low: float, high: float, up: str = BLUE, down: str = VERMILLION) -> str:
-    """``up`` where an interval of net lies above zero, ``down`` where below, in the decimals that are shown; else grey.
-
-    Examples
-    --------
-    >>> points = Unit("points", "points a view", 1.0, 1)
-    >>> colour_of(points, 0.2, 0.4) == BLUE, colour_of(points, 0.02, 0.4) == GREY
-    (True, True)
-    """
-    low, high = (round(unit.factor * end, unit.digits) for end in (low, high))
-    return up if low > 0 else down if high < 0 else GREY
+def colour_of(unit: Unit, low: float, high: float) -> str:
+    """Blue where an interval of net lies above zero, vermillion where below, in the decimals shown; else grey."""
+    return {1: BLUE, 0: GREY, -1: VERMILLION}[beyond_noise(unit, low, high)]
 
 
 def edge_of(low: pd.Series, high: pd.Series, least: float) -> float:

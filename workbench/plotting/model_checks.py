@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from scipy.cluster.hierarchy import dendrogram
 
-from workbench.evidence.bootstrap import Interval
+from workbench.explanation.base import net_of, percent
 from workbench.plotting.intervals import (
     Row,
     clear_rows,
@@ -104,15 +104,15 @@ def disagreement(result: Any, *, most: int = MOST_LEAVES, ax: Axes | None = None
 def _leaf_lines(leaf: Any, rest: str) -> tuple[list[str], list[str]]:
     """Lines over a row: the leaf's conditions, or what the rest is called, and how often they differ in which way."""
     where = capital(leaf.condition) if leaf.conditions else rest
-    action = leaf.action if isinstance(leaf.action, str) else ", ".join(leaf.action or ())
-    as_rule = f"; as a rule: {short_name(action, LINE_WIDTH // 2)}" if action else ""
+    as_rule = f"; as a rule: {short_name(leaf.action, LINE_WIDTH // 2)}" if leaf.action else ""
     does = leaf.doing or leaf.way or "they differ"
-    what = f"{_percent(leaf.coverage)} of the views; in {_percent(leaf.precision)} of these: {does}{as_rule}"
-    return textwrap.wrap(where, LINE_WIDTH), textwrap.wrap(what, LINE_WIDTH)
+    what = f"{percent(leaf.coverage)} of the views; in {percent(leaf.precision)} of these: {does}{as_rule}"
+    return _wrapped(where, LINE_WIDTH), _wrapped(what, LINE_WIDTH)
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %" if 0 < share < 0.095 else f"{100 * share:.0f} %"
+def _wrapped(words: str, width: int) -> list[str]:
+    """Lines of a width, none of which parts a number from its percent sign."""
+    return [line.replace("\u00a0", " ") for line in textwrap.wrap(words.replace(" %", "\u00a0%"), width)]
 
 
 def _set_axes(ax: Axes, edge: float, bottom: float, label: str) -> None:
@@ -136,13 +136,13 @@ def _leaf_note(result: Any, hidden: int) -> str:
     if hidden:
         parts.append(f"{hidden} more {'leaf' if hidden == 1 else 'leaves'} not drawn")
     parts.append(f"on {result.people} that the tree was not trained on; exploratory")
-    return "\n".join(textwrap.fill(part, NOTE_WIDTH) for part in parts)
+    return "\n".join(line for part in parts for line in _wrapped(part, NOTE_WIDTH))
 
 
 def _say_why_not(result: Any, ax: Axes | None) -> Axes:
     ax = axes_or_new(ax, 1.6)
     words = " ".join(sentence for sentence in (result.sentences[0], result.no_tree) if sentence)
-    lines = textwrap.fill(words, NOTE_WIDTH)
+    lines = "\n".join(_wrapped(words, NOTE_WIDTH))
     ax.text(0.5, 0.5, lines, ha="center", va="center", color=MUTED, fontsize=10.5, transform=ax.transAxes)
     ax.set(xticks=[], yticks=[])
     ax.set_axis_off()
@@ -197,12 +197,8 @@ def redundancy(result: Any, *, ax: Axes | None = None) -> Axes:
 
 def _cost(row: pd.Series, unit: Any) -> str:
     what = textwrap.fill(f"only {', '.join(row['kept'])} kept" if row["kept"] else "none kept", COST_WIDTH)
-    net = "all of it must stay" if not row["dropped"] else minus(unit.span(_net(row)))
+    net = "all of it must stay" if not row["dropped"] else minus(unit.span(net_of(row)))
     return f"{what}:\n{net}"
-
-
-def _net(row: pd.Series) -> Interval:
-    return Interval(row["net"], row["net_low"], row["net_high"], 0)
 
 
 @style_context()
@@ -234,7 +230,7 @@ def drift(result: Any, *, ax: Axes | None = None) -> Axes:
     ax.set_xlabel("Fall in AUC where the feature is shuffled")
     first, second = result.views
     note = f"{' '.join(result.sentences)} {first:,} and {second:,} views of {result.users:,} {result.people}."
-    note_below(ax, textwrap.fill(note, 76))
+    note_below(ax, "\n".join(_wrapped(note, 76)))
     label_source(ax, result.card)
     set_alt_text(ax, note)
     return ax
@@ -269,6 +265,6 @@ def ablation(result: Any, *, ax: Axes | None = None) -> Axes:
 
 
 def _ablation_row(columns: str, row: pd.Series, unit: Any) -> Row:
-    saved = minus(f"{row['kilobytes_saved']:+,.0f} kB saved, {row['trees_saved']:+.0f} trees")
+    saved = minus(f"saved: {row['kilobytes_saved']:+,.0f} kB, {row['trees_saved']:+.0f} trees")
     colour = colour_of(unit, row["net_low"], row["net_high"])
-    return Row(textwrap.fill(f"without {columns}", NAME_WIDTH), _net(row), colour, under=saved)
+    return Row(textwrap.fill(f"without {columns}", NAME_WIDTH), net_of(row), colour, under=saved)

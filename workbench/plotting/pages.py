@@ -11,8 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
 from workbench.datasets.sessions import ends_session
-from workbench.datasets.splits import FEWEST_USERS, card_of, users_of
+from workbench.datasets.splits import card_of, users_of
+from workbench.decisions.prefetch.decision import PrefetchDetail
 from workbench.errors import WorkbenchError
+from workbench.features.levels import largest_levels
 from workbench.plotting.style import (
     BLUE,
     GREEN,
@@ -35,7 +37,7 @@ FROM_PAGES, TO_PAGES = 8, 8
 SHADES = LinearSegmentedColormap.from_list("shades", ["#f6f8fa", BLUE])
 LEAST_SHARE = 0.005  # that is written into a cell
 NAME_WIDTH = 22  # characters
-COLUMN_WIDTH = 14  # characters
+COLUMN_WIDTH = 12  # characters
 TITLE_LINE = 0.4  # of the height of a page fetched
 ROWS = {"rule": "best rule", "model": "model"}
 
@@ -109,8 +111,7 @@ def _pages_named(views: pd.DataFrame) -> np.ndarray:
     """Code of the page of each view; of pages that too few people viewed, that of other pages: int64, shape (rows,)."""
     page = views["page"].cat.codes.to_numpy().astype(np.int64)
     people = users_of(views, "user_id" if "user_id" in views else "session_id")
-    count = pd.Series(people).groupby(page).nunique()
-    return np.where(np.isin(page, count.index[count >= FEWEST_USERS]), page, OTHERS)
+    return np.where(np.isin(page, largest_levels(pd.Series(page), people)), page, OTHERS)
 
 
 def _flows_in_words(steps: pd.DataFrame, names: dict[int, str]) -> str:
@@ -138,7 +139,14 @@ def session(result: Comparison, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
         A column a view; under it the pages that each policy fetches there, those opened in time with a tick.
+
+    Raises
+    ------
+    WorkbenchError
+        Where the comparison is of another decision.
     """
+    if not isinstance(result.detail, PrefetchDetail):
+        raise WorkbenchError(f"session draws a comparison of prefetching; this one is of {result.decision.name}.")
     table = result.detail.session
     height = max(1, *(len(pages) for who in ROWS for pages in table[f"{who}_pages"]))
     ax = axes_or_new(ax, 2.2 + 0.6 * height)

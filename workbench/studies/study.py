@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 import timeit
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,6 @@ from workbench.evidence.verdict import judge_difference, judge_safety, recommend
 from workbench.models.boosting import check_trained_on
 from workbench.studies.comparison import Comparison, ModelCost, PolicyResult
 from workbench.studies.provenance import trace_origin
-from workbench.studies.sensitivity import SensitivityRow, one_at_a_time
 
 Progress = Callable[[str], None]
 ROWS_TIMED = 2_000
@@ -210,6 +210,7 @@ def settle(
     model: Any,
     rules: Iterable[Policy] | None,
     scenario: Any,
+    *,
     validation: Situations | None = None,
 ) -> Stage:
     """Tune every limit and pick the best rule, on ``validation`` alone.
@@ -251,7 +252,7 @@ def settle(
 def settle_again(stage: Stage, scenario: Any) -> Stage:
     """The same model and rules under another scenario: limits tuned again, the best rule picked again."""
     validation = stage.decision.under(stage.validation, scenario)
-    return settle(stage.decision, stage.split, stage.model, stage.rules, scenario, validation)
+    return settle(stage.decision, stage.split, stage.model, stage.rules, scenario, validation=validation)
 
 
 def _read_test(
@@ -418,7 +419,7 @@ class Base:
     def change(self, change: Any) -> SensitivityRow:
         """Model minus best rule under one change; everything that the change touches is fitted again."""
         if change.only is not None:
-            return _judge(change.group, change.change, self.stage, self.test, self.margin, change.only)
+            return _judge(change.group, change.change, self.stage, self.test, self.margin, only=change.only)
         if not change.refit:
             stage = settle_again(self.stage, change.plan.scenario)
             test = stage.decision.under(self.test, stage.scenario)
@@ -443,6 +444,7 @@ def _judge(
     stage: Stage,
     test: Situations,
     margin: float,
+    *,
     only: Callable[[pd.DataFrame], np.ndarray] | None = None,
 ) -> SensitivityRow:
     ours, rule = (stage.replay(policy, test)["net"].to_numpy() for policy in (stage.ours, stage.best_rule))
@@ -453,3 +455,52 @@ def _judge(
     word = judge_difference(difference, margin)
     name = policy_name(stage.best_rule)
     return SensitivityRow(group, change, difference.estimate, difference.low, difference.high, word, name)
+
+
+@dataclass(frozen=True)
+class SensitivityRow:
+    """Model minus best rule under one change; missing numbers where it could not be run, and why in ``note``."""
+
+    group: str
+    change: str
+    difference: float
+    low: float
+    high: float
+    verdict: str
+    best_rule: str
+    note: str = ""
+
+
+def one_at_a_time(
+    base: SensitivityRow,
+    changes: Iterable[Any],
+    run: Callable[[Any], SensitivityRow],
+    progress: Callable[[str], None] | None = None,
+) -> pd.DataFrame:
+    """Run a study under every change; one that cannot be run says why.
+
+    Parameters
+    ----------
+    base : SensitivityRow
+        The base case.
+    changes : iterable
+        Each with ``group`` and ``change``, its names.
+    run : callable
+        Gives the row of a change.
+    progress : callable, optional
+        Called with each change as it begins.
+
+    Returns
+    -------
+    DataFrame
+        One row a change, the base case first: the fields of :class:`SensitivityRow`.
+    """
+    rows = [base]
+    for change in changes:
+        if progress:
+            progress(f"{change.group}: {change.change}")
+        try:
+            rows.append(run(change))
+        except WorkbenchError as err:
+            rows.append(SensitivityRow(change.group, change.change, math.nan, math.nan, math.nan, "", "", str(err)))
+    return pd.DataFrame([asdict(row) for row in rows])

@@ -1,4 +1,4 @@
-"""The inspector of one decision: an archetype, what model and rules do with it, and why. Live, values change."""
+"""The inspector of one decision: an example context, what model and rules do with it, and why. Live, values change."""
 
 from __future__ import annotations
 
@@ -9,32 +9,35 @@ import anywidget
 import pandas as pd
 import traitlets
 
-from workbench.decisions.images.scenario import ImageScenario
-from workbench.decisions.prefetch.scenario import PrefetchScenario
-from workbench.explanation.inspecting import change_context, find_archetypes, inspection_of, inspector_data
-from workbench.models import NetworkQuality, NextPage
+from workbench.explanation.example_context import (
+    answer_of,
+    change_context,
+    find_examples,
+    inspection_of,
+    inspector_data,
+)
 from workbench.widgets.sources import check_change, check_name, module_source, style_sheet
 
 
 class DecisionInspector(anywidget.AnyWidget):
-    """Pick an archetype; see the model's chances, what pushes them, what each policy does, and why they differ.
+    """Pick an example context; see the model's chances, their SHAP values, what each policy does, and why they differ.
 
-    An archetype is nobody: its values are shared by 20 users or more. In JupyterLab its values can be changed, and the
-    model is asked again; a rendered page shows the archetypes alone.
+    An example is no real user: at least 20 users share its values. In JupyterLab its values can be changed, and the
+    model is asked again; a rendered page shows the examples alone.
 
     Parameters
     ----------
-    model : NetworkQuality or NextPage
-        Trained.
+    model : estimator
+        Trained, such as ``wb.train_network_quality(split)``; or a policy that holds one.
     rules : iterable of callables
-        Such as ``wb.image_rules(split)`` or ``wb.prefetch_rules(split)``; those with limits act by the ones they come
-        with, without one by the scenario's price.
+        Such as ``wb.rules(split)``; those with limits act by the ones they come with, without one by the scenario's
+        price.
     frame : DataFrame
-        Canonical measurements or navigations, such as ``split.train``: from it come archetypes and values to choose
-        from.
-    scenario : ImageScenario or PrefetchScenario, optional
+        Canonical, such as ``split.train``: examples and the values to choose from come from it.
+    scenario : object, optional
+        Says which decision is inspected; default that of the frame's table.
     **choices
-        ``archetype`` to begin with, ``changes`` (column to value; None is unknown).
+        ``example`` to begin with, ``changes`` (column to value; None is unknown).
 
     Raises
     ------
@@ -46,40 +49,40 @@ class DecisionInspector(anywidget.AnyWidget):
     _esm = module_source("decision_inspector")
     _css = style_sheet()
     data = traitlets.Dict().tag(sync=True)
-    archetype = traitlets.Unicode().tag(sync=True)
+    example = traitlets.Unicode().tag(sync=True)
     changes = traitlets.Dict().tag(sync=True)
     answer = traitlets.Dict().tag(sync=True)
     live = traitlets.Bool(default_value=True).tag(sync=True)
 
     def __init__(
         self,
-        model: NetworkQuality | NextPage,
+        model: Any,
         rules: Iterable[Callable[..., Any]],
         frame: pd.DataFrame,
         *,
-        scenario: ImageScenario | PrefetchScenario | None = None,
+        scenario: Any = None,
         **choices: Any,
     ) -> None:
         self._inspection = inspection_of(model, rules, frame, scenario)
-        self._views = find_archetypes(self._inspection)
+        self._views = find_examples(self._inspection)
         data = inspector_data(self._inspection, self._views)
-        super().__init__(data=data, **{"archetype": next(iter(self._views))} | choices)
+        super().__init__(data=data, **{"example": next(iter(self._views))} | choices)
 
     @property
-    def archetypes(self) -> list[str]:
-        """Names that ``archetype`` may take."""
+    def examples(self) -> list[str]:
+        """Names that ``example`` may take."""
         return list(self._views)
 
-    @traitlets.validate("archetype")
-    def _check_archetype(self, proposal: dict[str, Any]) -> str:
-        return check_name("archetype", proposal["value"], self.archetypes)
+    @traitlets.validate("example")
+    def _check_example(self, proposal: dict[str, Any]) -> str:
+        return check_name("example", proposal["value"], self.examples)
 
     @traitlets.validate("changes")
     def _check_changes(self, proposal: dict[str, Any]) -> dict[str, Any]:
         fields = {field["name"]: field for field in self.data["fields"]}
         return {name: check_change(name, value, fields) for name, value in proposal["value"].items()}
 
-    @traitlets.observe("archetype", "changes")
+    @traitlets.observe("example", "changes")
     def _ask_again(self, change: object) -> None:
-        view = change_context(self._views[self.archetype], self.changes)
-        self.answer = self._inspection.answer(view) | {"archetype": self.archetype, "changes": self.changes}
+        view = change_context(self._views[self.example], self.changes)
+        self.answer = answer_of(self._inspection, view) | {"example": self.example, "changes": self.changes}

@@ -20,10 +20,12 @@ def check_number(name: str, value: float, allowed: Sequence[float]) -> float:
     WorkbenchError
         With those that are allowed.
     """
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     for each in allowed:
-        if math.isclose(value, each):
+        if is_number and math.isclose(value, each):
             return each
-    raise WorkbenchError(f"{name} must be one of {', '.join(f'{each:g}' for each in allowed)}; got {value:g}.")
+    came = f"{value:g}" if is_number else repr(value)
+    raise WorkbenchError(f"{name} must be one of {', '.join(f'{each:g}' for each in allowed)}; got {came}.")
 
 
 def check_name(name: str, value: str, allowed: Sequence[str]) -> str:
@@ -71,7 +73,7 @@ def check_change(name: str, value: Any, fields: Mapping[str, Mapping[str, Any]])
 STATIC = Path(__file__).with_name("static")
 COMMON, STYLE = "common.js", "widgets.css"
 # One a widget: its own file, and the name of its Python module.
-MODULES = ("image_explorer", "prefetch_explorer", "decision_inspector")
+MODULES = ("explorer", "decision_inspector")
 COLOURED = ("model", "best rule", "perfect knowledge")  # today takes the colour of the text around it
 FORBIDDEN = ("</script", "<!--", "</style")
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.decisions.prefetch.ranking import Ranking, judge_answer, judge_ranking, pair_chances
+from workbench.decisions.prefetch.answers import Ranking, judge_answer, judge_ranking, pair_chances
 
 
 @pytest.fixture

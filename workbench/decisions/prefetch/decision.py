@@ -31,10 +31,16 @@ from workbench.decisions.decision import (
     traits_of,
 )
 from workbench.decisions.prefetch import explain, explorer, report
-from workbench.decisions.prefetch.answers import ask_chances, ask_prefetch
+from workbench.decisions.prefetch.answers import (
+    PAGES_ASKED,
+    Ranking,
+    ask_chances,
+    ask_prefetch,
+    judge_answer,
+    pair_chances,
+)
 from workbench.decisions.prefetch.cache import read_visits
 from workbench.decisions.prefetch.markov import WeighsPages, fetches_at, smooth_rules
-from workbench.decisions.prefetch.ranking import PAGES_ASKED, Ranking, judge_answer, pair_chances
 from workbench.decisions.prefetch.replay import (
     PrefetchFigures,
     best_prefetch_limit,
@@ -288,7 +294,8 @@ class Prefetch(Decision):
             return ask, scenario
 
         who = {"rule": asks(settled.best_rule), "model": asks(settled.ours)}
-        return replay_example_session(split.train, split.cluster, known_by, split.card.context, who, split.seed)
+        given = {"cluster": split.cluster, "known_by": known_by, "extra": split.card.context, "seed": split.seed}
+        return replay_example_session(split.train, who, **given)
 
     def changes(self, views: pd.DataFrame, plan: Plan) -> Iterator[Change]:
         """Break-even, cache, pages a view, repeats, information set, what is left out, split, seed."""

@@ -19,10 +19,9 @@ from workbench.decisions.decision import (
     Shuffled,
     Situations,
     call_policy,
-    policy_name,
     traits_of,
 )
-from workbench.decisions.option_explain import as_shown, context_facts, used_sources, with_units, write_branches
+from workbench.decisions.option_explain import TreeRule, as_shown, context_facts, used_sources, with_units
 from workbench.decisions.prefetch.markov import Markov, UserHistory, WeighsPages, fetches_at
 from workbench.decisions.prefetch.replay import trace_fetches
 from workbench.decisions.prefetch.rules import Never, PrefetchPolicy
@@ -306,7 +305,7 @@ def contrast(  # noqa: PLR0917 - the arguments of Decision.contrast, and the dec
         facts=facts,
         rule_does=facts[RULE_FETCHES].to_numpy(object),
         actions={name: fetch(context, top, scenario) for name, fetch in fetches.items()},
-        entered=lambda branches: PageTreeRule(rule, tuple(branches), fetches, situations.card, situations.known_by),
+        entered=lambda branches: PageTreeRule(rule, tuple(branches), situations.card, situations.known_by, fetches),
     )
 
 
@@ -422,42 +421,10 @@ def _frequent_sets(ours: pd.DataFrame, sets: np.ndarray, situations: Situations)
 
 
 @dataclass(frozen=True)
-class PageTreeRule:
-    """Fetches what another rule fetches, except where one of the branches says what to fetch.
+class PageTreeRule(TreeRule):
+    """Fetches what another rule fetches, except in some branches; ``fetches`` says how each action is found."""
 
-    Parameters
-    ----------
-    base : callable
-        The rule that it starts from.
-    branches : tuple of (condition, str)
-        Conditions are called with facts and return bool, shape (rows,); what is fetched by its name.
-    fetches : mapping
-        How each of these is found.
-    card : Card
-    known_by : str
-        When what it reads is known.
-    """
-
-    base: Policy
-    branches: tuple[Any, ...]
     fetches: Mapping[str, Fetch] = field(repr=False, compare=False)
-    card: Card = field(repr=False, compare=False)
-    known_by: str = "client_js"
-
-    @property
-    def name(self) -> str:
-        """What tables call it."""
-        return f"{policy_name(self.base)} + surrogate tree"
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """Columns that the rule it starts from cannot do without."""
-        return traits_of(self.base).needs
-
-    @property
-    def kilobytes(self) -> float:
-        """Size of the rule that it starts from, and of the written branches, kB."""
-        return traits_of(self.base).kilobytes + len(str(self).encode()) / 1000
 
     def __call__(self, context: pd.DataFrame, scenario: PrefetchScenario) -> pd.DataFrame:
         answer = call_policy(self.base, context, scenario)
@@ -469,9 +436,6 @@ class PageTreeRule:
             parts.append(_of_views(self.fetches[action](context, top, scenario), view_id[inside & left]))
             left &= ~inside
         return pd.concat([_of_views(answer, view_id[left]), *parts], ignore_index=True)
-
-    def __str__(self) -> str:
-        return write_branches(self.branches, self.base)
 
 
 def _of_views(answer: pd.DataFrame, view_id: np.ndarray) -> pd.DataFrame:
@@ -623,7 +587,7 @@ class PageInspection:
         there = Situations(session, session, np.zeros(len(session), int), "sessions", self.card, "")
         answer, last = self.decision.ask(policy, there, self.scenario), len(session) - 1
         fetched = trace_fetches(answer[answer["view_id"] == last], session, self.scenario)
-        chances = {}
+        chances: dict[str, float] = {}
         if isinstance(policy, WeighsPages):
             top = policy.next_pages(session, PAGES_ASKED)
             top = top[top["view_id"] == last]

@@ -11,9 +11,9 @@ import pandas as pd
 from workbench.datasets.splits import Split, sample_users
 from workbench.decisions.prefetch.replay import trace_frontier
 from workbench.decisions.prefetch.scenario import PrefetchScenario
-from workbench.errors import WorkbenchError
 from workbench.features.candidates import as_answer, rank_within, top_k
 from workbench.features.pages import PageCounts, Transitions, backoff_chances, encode, next_codes
+from workbench.models.boosting import NotFittedError
 
 FOLLOWERS = 10  # of each order, from which the likeliest are taken
 SMOOTHINGS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)  # views
@@ -72,9 +72,9 @@ def decide_by_chance(
     )
 
 
-def not_fitted(name: str) -> WorkbenchError:
+def not_fitted(name: str) -> NotFittedError:
     """The error of a rule that was asked before it learnt anything."""
-    return WorkbenchError(
+    return NotFittedError(
         f"{name} has not counted anything yet; take its fit(split.train), or the rules of wb.rules(split)."
     )
 

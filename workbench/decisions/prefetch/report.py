@@ -8,13 +8,13 @@ from typing import Any
 import pandas as pd
 
 from workbench.datasets.sessions import has_dwell
-from workbench.decisions.decision import Found
 from workbench.decisions.prefetch.replay import PrefetchFigures
 
+Result = Any  # the study's Comparison, which a decision may not import
 event = "the page is opened next"
 
 
-def headline(result: Found) -> str:
+def headline(result: Result) -> str:
     """What the first line asks for."""
     return f"up to {_pages(result.scenario.k)} a view"
 
@@ -55,7 +55,7 @@ def _percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.1f}"
 
 
-def views_sentence(result: Found) -> str:
+def views_sentence(result: Result) -> str:
     """What a prefetch costs, and which views count."""
     return (
         f"Price: {result.scenario.price_in_words}. {100 * result.detail.end_share:.0f} % of views end a session; they "
@@ -63,13 +63,13 @@ def views_sentence(result: Found) -> str:
     )
 
 
-def who_waits(result: Found) -> str:
+def who_waits(result: Result) -> str:
     """Whose waiting the safety check looks at."""
     everybody = result.safety.added_wait.clusters == result.difference.clusters  # all pages are taken to load alike
     return f"all {result.people}" if everybody else f"the fifth of {result.people} with the slowest pages"
 
 
-def findings(result: Found) -> dict[str, str]:
+def findings(result: Result) -> dict[str, str]:
     """One sentence for each heading that is the decision's own."""
     rule, model = result.of("best_rule"), result.of("model")
     return {
@@ -85,7 +85,7 @@ def findings(result: Found) -> dict[str, str]:
     }
 
 
-def _data_finding(result: Found) -> str:
+def _data_finding(result: Result) -> str:
     train = result.split.train
     pages, sessions = train["page"].nunique(), train["session_id"].nunique()
     return (
@@ -94,7 +94,7 @@ def _data_finding(result: Found) -> str:
     )
 
 
-def _model_finding(result: Found) -> str:
+def _model_finding(result: Result) -> str:
     ours = result.detail.ranking[result.of("model").name]
     if ours.top1 is None or ours.top3 is None:
         return "No view of the test part has a next page"
@@ -104,7 +104,7 @@ def _model_finding(result: Found) -> str:
     )
 
 
-def _calibration_finding(result: Found) -> str:
+def _calibration_finding(result: Result) -> str:
     top = result.reliability.iloc[-1]
     return (
         f"Of the tenth of predictions that the model is surest of, {100 * top['chance']:.0f} % were expected to be "
@@ -112,7 +112,7 @@ def _calibration_finding(result: Found) -> str:
     )
 
 
-def _frontier_finding(result: Found) -> str:
+def _frontier_finding(result: Result) -> str:
     table, names = result.detail.hits_at, [result.of(which).name for which in ("model", "best_rule")]
     reached = [at for at in table.columns if set(names) <= set(table.index) and table.loc[names, at].notna().all()]
     if not reached:
@@ -124,7 +124,7 @@ def _frontier_finding(result: Found) -> str:
     )
 
 
-def _fetched(result: Found, who: str) -> str:
+def _fetched(result: Result, who: str) -> str:
     session = result.detail.session
     pages, hits = (int(session[f"{who}_{what}"].map(len).sum()) for what in ("pages", "hits"))
     return f"{_pages(pages)}, {hits} of them opened"
@@ -134,13 +134,13 @@ def _pages(count: int) -> str:
     return f"{count} {'page' if count == 1 else 'pages'}"
 
 
-def _measured_or_not(result: Found) -> str:
+def _measured_or_not(result: Result) -> str:
     assumed = result.of("model").figures.assumed
     named = " and ".join([", ".join(assumed[:-1]), assumed[-1]] if len(assumed) > 1 else assumed)
     return f"with assumed {named}" if assumed else "by measured times and sizes"
 
 
-def assumptions(result: Found) -> list[str]:
+def assumptions(result: Result) -> list[str]:
     """What the figures rest on, beyond what every decision says."""
     scenario, split = result.scenario, result.split
     sentences = [
@@ -160,7 +160,7 @@ def assumptions(result: Found) -> list[str]:
     return sentences
 
 
-def _assumed_sentences(result: Found) -> list[str]:
+def _assumed_sentences(result: Result) -> list[str]:
     """What milliseconds and bytes rest on where nothing was measured."""
     scenario, assumed = result.scenario, result.of("model").figures.assumed
     networks = ", ".join(f"{name} {rtt:g} ms and {mbps:g} Mbit/s" for name, (rtt, mbps) in scenario.networks.items())
@@ -172,7 +172,7 @@ def _assumed_sentences(result: Found) -> list[str]:
     return [sentence for name, sentence in sentences.items() if name in assumed]
 
 
-def _cache_sentences(result: Found) -> list[str]:
+def _cache_sentences(result: Result) -> list[str]:
     scenario = result.scenario
     if not scenario.cache:
         why = " (pages of this site are sections with changing content)" if result.split.card.sections else ""
@@ -185,7 +185,7 @@ def _cache_sentences(result: Found) -> list[str]:
     ]
 
 
-def to_dict(result: Found) -> dict[str, dict[str, Any]]:
+def to_dict(result: Result) -> dict[str, dict[str, Any]]:
     """What ``--json`` adds about data, evidence, frontier and model."""
     detail, scenario = result.detail, result.scenario
     records = detail.hits_at.astype(object).where(detail.hits_at.notna(), None).to_dict("index")
@@ -198,7 +198,7 @@ def to_dict(result: Found) -> dict[str, dict[str, Any]]:
     }
 
 
-def tables(result: Found) -> dict[str, pd.DataFrame]:
+def tables(result: Result) -> dict[str, pd.DataFrame]:
     """Hits per 100 views at given numbers of unused prefetches a view, by policy; cells are text."""
     table = result.detail.hits_at
     cells = table.map(lambda hits: "" if pd.isna(hits) else f"{hits:.1f}")

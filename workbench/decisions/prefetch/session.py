@@ -21,7 +21,7 @@ RARE = "a rare page"  # one that fewer than 20 users (or sessions) viewed
 
 
 def replay_example_session(
-    train: pd.DataFrame, cluster: str, known_by: str, extra: Sequence[Column], ask: Mapping[str, Ask], seed: int
+    train: pd.DataFrame, ask: Mapping[str, Ask], *, cluster: str, known_by: str, extra: Sequence[Column], seed: int
 ) -> pd.DataFrame:
     """Replay policies in a session put together from steps that many users took.
 

@@ -40,8 +40,6 @@ function number(value, digits = 0, signed = false) {
   return formats.get(key).format(value);
 }
 
-const seconds = (ms) => `${number(ms / 1000, ms % 1000 && ms % 100 === 0 ? 1 : ms % 1000 ? 2 : 1)} s`;
-const milliseconds = (ms) => `${number(ms)} ms`;
 const span = ([estimate, low, high], digits) =>
   `${number(estimate, digits, true)} (${number(low, digits, true)} to ${number(high, digits, true)})`;
 
@@ -52,13 +50,13 @@ function slider({ label, values, say, onChange }) {
   const input = element("input", {
     id, type: "range", min: 0, max: values.length - 1, step: 1, "data-lm-suppress-shortcuts": "true",
   });
-  const told = element("output", { for: id });
-  const node = element("div", { class: "wb-control" }, element("label", { for: id }, label), told, input);
+  const shown = element("output", { for: id });
+  const node = element("div", { class: "wb-control" }, element("label", { for: id }, label), shown, input);
   const show = (value) => {
     const at = nearest(values, value);
     input.value = at;
     input.setAttribute("aria-valuetext", say(values[at]));
-    setText(told, say(values[at]));
+    setText(shown, say(values[at]));
   };
   input.addEventListener("input", () => onChange(values[Number(input.value)]));
   return { node, show };
@@ -104,7 +102,7 @@ function backButton(model, first) {
   return button;
 }
 
-// Parts: who plays what is told by shape and by colour, so that neither carries it alone.
+// Parts: shape and colour both say which policy is meant, so that neither carries it alone.
 
 const SHAPES = {
   "model": "M-5 0A5 5 0 1 0 5 0A5 5 0 1 0-5 0Z",
@@ -168,7 +166,7 @@ function axes({ width, height, frame, x, y, xTicks, yTicks, xLabel, yLabel }) {
 
 // The frontier: lines (a policy whose limit moves), marks (what was chosen) with intervals, and the dashed line of all
 // that is worth as much as one of the marks. `lines`: [{ part, points: [[x, y]] }]; `marks`: [{ part, name, x, y,
-// bars: [xLow, xHigh, yLow, yHigh] | null }]; `equal`: { x, y, slope, name }. Without an `xRange`, as far as all reaches.
+// bars: [xLow, xHigh, yLow, yHigh] | null }]; `equal`: { x, y, slope } or null. Without an `xRange`, as far as all reaches.
 function frontier({ width, lines, marks, equal, xLabel, yLabel, xRange, yRange, label }) {
   const height = Math.round(Math.min(380, Math.max(260, 0.55 * width)));
   const frame = { left: 34, right: 10, top: 24, bottom: 42 };
@@ -189,12 +187,14 @@ function frontier({ width, lines, marks, equal, xLabel, yLabel, xRange, yRange, 
       width, height, frame, x, y, xLabel, yLabel, xTicks: ticks(xRange, width < 480 ? 4 : 7), yTicks: ticks(yRange, 5),
     }),
     plot);
-  const worth = (wait) => equal.y + equal.slope * (wait - equal.x);
-  plot.append(drawn("line", {
-    class: "wb-equal", x1: x(0), y1: y(worth(0)), x2: x(xRange[1]), y2: y(worth(xRange[1])),
-  }));
+  if (equal) {
+    const worth = (cost) => equal.y + equal.slope * (cost - equal.x);
+    plot.append(drawn("line", {
+      class: "wb-equal", x1: x(0), y1: y(worth(0)), x2: x(xRange[1]), y2: y(worth(xRange[1])),
+    }));
+  }
   for (const { part, points } of lines) {
-    const at = points.map(([wait, quality]) => `${x(wait).toFixed(1)} ${y(quality).toFixed(1)}`);
+    const at = points.map(([cost, gain]) => `${x(cost).toFixed(1)} ${y(gain).toFixed(1)}`);
     if (at.length) plot.append(drawn("path", { class: `wb-line ${colourOf(part)}`, d: `M${at.join("L")}` }));
   }
   for (const each of marks) {

@@ -1,9 +1,9 @@
-// One decision taken apart: an archetype's context, the model's chances, what pushes them, what each policy does. The
-// words come with the data: nothing here knows which decision it is.
+// One decision taken apart: an example context, the model's chances, their SHAP values, what each policy does. The words
+// come with the data: nothing here knows which decision it is.
 
 const asText = (value, unknown) => (value === null || value === undefined ? unknown ?? "unknown" : String(value));
 const unbroken = (words) => words.replaceAll(" %", "\u00a0%");
-const pushText = (value) => number(value, 2, true).replace("-", "\u2212");
+const shapText = (value) => number(value, 2, true).replace("-", "\u2212");
 
 // A field of the context: its value, or, live, a control to change it.
 function contextField(field, onChange) {
@@ -39,10 +39,10 @@ function contextControls(fields, onChange) {
 
 function contextList(fields) {
   const node = element("div", { class: "wb-context", role: "list", "aria-label": "What is known of the view" });
-  const told = Object.fromEntries(fields.map((field) => [field.name, field]));
+  const known = Object.fromEntries(fields.map((field) => [field.name, field]));
   const show = (context) => node.replaceChildren(...Object.entries(context).map(([name, value]) =>
-    element("span", { role: "listitem" }, `${told[name]?.label ?? name.replaceAll("_", " ")}: `, element("strong", {},
-      typeof value === "number" ? number(value, value % 1 ? 1 : 0) : asText(value, told[name]?.unknown)))));
+    element("span", { role: "listitem" }, `${known[name]?.label ?? name.replaceAll("_", " ")}: `, element("strong", {},
+      typeof value === "number" ? number(value, value % 1 ? 1 : 0) : asText(value, known[name]?.unknown)))));
   return { node, show };
 }
 
@@ -81,7 +81,7 @@ function waterfall({ base, answer, features, question }, width) {
   const ends = [Math.min(...steps, answer), Math.max(...steps, answer)];
   const x = linear(ends[0] === ends[1] ? [ends[0] - 1, ends[0] + 1] : ends, [left, width - right]);
   const bottom = top + height * features.length;
-  const rows = features.flatMap(([name, value, push], i) => {
+  const rows = features.flatMap(([name, value, shap], i) => {
     const middle = top + height * (i + (narrow ? 0.72 : 0.5));
     const [from, to] = [x(steps[i]), x(steps[i + 1])].sort((one, other) => one - other);
     const said = value ? `${name} = ${value}` : name;
@@ -89,21 +89,21 @@ function waterfall({ base, answer, features, question }, width) {
     return [
       drawn("text", narrow ? { x: 0, y: middle - 12 } : { x: left - 12, y: middle + 4, "text-anchor": "end" }, words),
       drawn("rect", {
-        class: `wb-block ${push > 0 ? "wb-up" : "wb-down"}`, x: from, y: middle - 7, width: Math.max(1, to - from),
+        class: `wb-block ${shap > 0 ? "wb-up" : "wb-down"}`, x: from, y: middle - 7, width: Math.max(1, to - from),
         height: 14,
       }),
-      drawn("text", { class: push > 0 ? "wb-up" : "wb-down", x: to + 6, y: middle + 4 }, pushText(push)),
+      drawn("text", { class: shap > 0 ? "wb-up" : "wb-down", x: to + 6, y: middle + 4 }, shapText(shap)),
     ];
   });
   const mark = (at, words, y) => [
     drawn("line", { class: "wb-equal", x1: x(at), x2: x(at), y1: top - 4, y2: bottom }),
     drawn("text", { x: Math.min(Math.max(x(at), 52), width - 52), y, "text-anchor": "middle" }, words),
   ];
-  const named = features.map(([name, value, push]) => `${name} ${value} ${number(push, 2, true)}`);
+  const named = features.map(([name, value, shap]) => `${name} ${value} ${number(shap, 2, true)}`);
   return drawn("svg", {
     class: "wb-waterfall", viewBox: `0 0 ${width} ${bottom + 20}`, role: "img",
     "aria-label": `The ${question}: from ${number(base, 2)} on average to ${number(answer, 2)}: ${named.join("; ")}.`,
-  }, ...mark(base, `mean ${pushText(base)}`, 12), ...mark(answer, `this view ${pushText(answer)}`, bottom + 15),
+  }, ...mark(base, `mean ${shapText(base)}`, 12), ...mark(answer, `this view ${shapText(answer)}`, bottom + 15),
   ...rows);
 }
 
@@ -127,10 +127,10 @@ function render({ model, el }) {
     for (const [trait, value] of Object.entries(values)) model.set(trait, value);
     model.save_changes();
   };
-  const chosen = () => data.archetypes.find(({ name }) => name === model.get("archetype")) ?? data.archetypes[0];
+  const chosen = () => data.examples.find(({ name }) => name === model.get("example")) ?? data.examples[0];
   const pick = dropDown({
-    label: "A view like", onChange: (name) => set({ changes: {}, archetype: name }),
-    options: data.archetypes.map(({ name, users }) => (
+    label: "A view like", onChange: (name) => set({ changes: {}, example: name }),
+    options: data.examples.map(({ name, users }) => (
       { value: name, text: `${name} (${number(users)} ${data.people})` })),
   });
   const change = (name, value) => {
@@ -143,7 +143,7 @@ function render({ model, el }) {
   back.addEventListener("click", () => set({ changes: {} }));
   const finding = element("p", { class: "wb-finding", "aria-live": "polite" });
   const why = element("ul", { class: "wb-why" }), question = element("p", { class: "wb-note" });
-  const likely = element("div"), pushes = element("div");
+  const likely = element("div"), shap = element("div");
   const policies = policyTable();
   const heading = (text) => element("p", { class: "wb-title" }, text);
   el.replaceChildren(element("section", { class: "wb", "aria-label": "Inspector of one decision" },
@@ -151,19 +151,19 @@ function render({ model, el }) {
     element("div", { class: "wb-controls wb-pick" }, pick.node, ...(live ? [back] : [])),
     element("p", { class: "wb-note" }, `${words.example}${live ? "" : " Changing values needs the live notebook."}`),
     known.node, finding, likely, heading(words.acts), policies.node, why,
-    heading("What pushes the model's answer"), question, pushes));
+    heading("SHAP values of the model's answer"), question, shap));
 
   const draw = (width) => {
-    const archetype = chosen(), changes = model.get("changes") ?? {}, asked = model.get("answer");
+    const example = chosen(), changes = model.get("changes") ?? {}, asked = model.get("answer");
     const changed = live && Object.keys(changes).length > 0;
     // An answer to an earlier question is not shown as one to this.
-    const isFresh = asked?.archetype === archetype.name && JSON.stringify(asked.changes) === JSON.stringify(changes);
-    pick.show(archetype.name);
-    known.show({ ...archetype.context, ...(live ? changes : {}) });
+    const isFresh = asked?.example === example.name && JSON.stringify(asked.changes) === JSON.stringify(changes);
+    pick.show(example.name);
+    known.show({ ...example.context, ...(live ? changes : {}) });
     back.disabled = !changed;
     el.setAttribute("aria-busy", String(changed && !isFresh));
     if (changed && !isFresh) return;
-    const answer = changed ? asked : archetype.answer;
+    const answer = changed ? asked : example.answer;
     setText(finding, unbroken(`${answer.finding}${changed ? " Values were changed: an invented view." : ""}`));
     const narrow = Math.min(width, 640);
     likely.replaceChildren(chances(answer.chances, answer.limit, words.chances, narrow));
@@ -172,10 +172,10 @@ function render({ model, el }) {
     const reasons = answer.why.length ? answer.why : ["All rules do the same."];
     why.replaceChildren(...[...reasons, ...(absent.length ? [`Not available here: ${absent.join("; ")}.`] : [])]
       .map((each) => element("li", {}, unbroken(each))));
-    setText(question, `${answer.push.question[0].toUpperCase()}${answer.push.question.slice(1)}`);
-    pushes.replaceChildren(...(answer.push.features.length ? [waterfall(answer.push, narrow)] : []));
+    setText(question, `${answer.shap.question[0].toUpperCase()}${answer.shap.question.slice(1)}`);
+    shap.replaceChildren(...(answer.shap.features.length ? [waterfall(answer.shap, narrow)] : []));
   };
-  return redraw(model, el, ["archetype", "changes", "answer"], draw);
+  return redraw(model, el, ["example", "changes", "answer"], draw);
 }
 
 export default { render };

@@ -1,0 +1,135 @@
+"""Dependence: planted signs and sizes come back, few users are never shown, means are plain means."""
+
+from itertools import permutations
+from math import factorial
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import workbench as wb
+from workbench.datasets.synthetic_network import true_chance_worse
+from workbench.explanation import dependence
+from workbench.explanation.shap_values import THRESHOLD
+
+# All that the simulated network depends on, given the first request; other columns only go along with these.
+LAW = ("asn", "local_hour", "os_family")
+
+
+@pytest.fixture(scope="module")
+def by_system(doubled_model, doubled):
+    return dependence(doubled_model, doubled.validation, "local_hour", by="os_family", bins=(17,))
+
+
+def point(result, group, level):
+    return result.to_frame().loc[(group, level) if group else level]
+
+
+def test_the_planted_signs_come_back(by_system):
+    """IOS is slow in the evening, Android by day."""
+    assert point(by_system, "iOS", "17 or more")["shap_low"] > 0 > point(by_system, "iOS", "16 or less")["shap_high"]
+    by_day, late = (point(by_system, "Android", level) for level in ("16 or less", "17 or more"))
+    assert by_day["shap_low"] > 0 > late["shap_high"]
+
+
+def true_shares(views, edge, player):
+    """Shapley value of the world's true log-odds, columns left open drawn together from the views themselves."""
+    codes, values = zip(*(pd.factorize(views[name], sort=True) for name in LAW), strict=True)
+    sizes = tuple(map(len, values))
+    grid = pd.MultiIndex.from_product(values, names=LAW).to_frame(index=False)
+    chance = true_chance_worse(grid, "downlink_mbps", np.array([edge]), seed=0)[:, 0].clip(1e-3, 1 - 1e-3)
+    truth = np.log(chance / (1 - chance)).reshape(sizes)
+    weights = np.bincount(np.ravel_multi_index(codes, sizes), minlength=int(np.prod(sizes))).reshape(sizes)
+
+    def known(axes):
+        left = tuple(axis for axis in range(len(LAW)) if axis not in axes)
+        joint = weights.sum(axis=axes, keepdims=True) / weights.sum() if axes else weights / weights.sum()
+        return np.broadcast_to((truth * joint).sum(axis=left, keepdims=True), sizes) if left else truth
+
+    share = np.zeros(sizes)
+    for order in permutations(range(len(LAW))):
+        before = order[: order.index(player)]
+        share += known((*before, player)) - known(before)
+    return (share / factorial(len(LAW)))[codes]
+
+
+def test_means_have_the_sign_and_about_the_size_of_the_planted_truth(doubled_model, doubled, by_system):
+    views = doubled.validation
+    explained = wb.shap_values(doubled_model, views)
+    edge = float(explained.display_data[0, explained.feature_names.index(THRESHOLD)])
+    truth = pd.Series(true_shares(views, edge, LAW.index("local_hour")), views.index)
+    level = np.where(views["local_hour"] >= 17, "17 or more", "16 or less")
+    expected = truth.groupby([views["os_family"].to_numpy(object), level]).mean()
+    for (group, name), row in by_system.to_frame().iterrows():
+        if group in ("iOS", "Android"):
+            assert 0.3 < row["shap"] / expected[group, name] < 1.7
+
+
+def test_means_are_those_of_shap_values(doubled_model, doubled, by_system):
+    explained = wb.shap_values(doubled_model, doubled.validation)
+    values = explained.values[:, explained.feature_names.index("local hour")]
+    rows = ((doubled.validation["os_family"] == "iOS") & (doubled.validation["local_hour"] >= 17)).to_numpy()
+    found = point(by_system, "iOS", "17 or more")
+    assert found["shap"] == pytest.approx(values[rows].mean())
+    margin = explained.values.sum(axis=1) + explained.base_values
+    assert found["margin"] == pytest.approx(margin[rows].mean() - margin.mean())
+    assert (found["views"], found["users"]) == (rows.sum(), doubled.validation["user_id"][rows].nunique())
+    assert found["shap_low"] <= found["shap"] <= found["shap_high"]
+
+
+def test_no_point_stands_on_fewer_than_20_users(doubled_model, doubled, by_system):
+    one = dependence(doubled_model, doubled.validation, "isp")
+    for result in (one, by_system):
+        assert (result.points["users"] >= 20).all()
+        assert result.points["views"].sum() + result.left_out == len(doubled.validation)
+    assert not one.numeric and by_system.numeric
+    assert one.points["level"].iloc[-1] == "other"
+
+
+def test_sentences_name_levels_and_the_feature_that_splits_the_views(by_system):
+    (sentence,) = by_system.sentences
+    assert "operating system iOS: largest at 17 or more, +" in sentence
+    assert "operating system Android: largest at 16 or less, +" in sentence
+    assert by_system.question in sentence
+
+
+def test_of_measurements_only_views_without_a_signal_count(few_model, few):
+    shown = few.validation.assign(last_age_s=np.where(np.arange(len(few.validation)) % 2, 50.0, 5000.0))
+    some = dependence(few_model, shown, "local_hour", by="os_family", bins=(17,))
+    free = dependence(few_model, shown[shown["last_age_s"] > 600], "local_hour", by="os_family", bins=(17,))
+    pd.testing.assert_frame_equal(some.points, free.points)
+
+
+def test_of_pages_shares_are_percent(small_site_model, small_site):
+    result = dependence(small_site_model, small_site.train, "popularity", bins=4)
+    assert (result.numeric, result.unit, len(result.points)) == (True, "%", 4)
+    assert "next page" in result.question
+    history = dependence(small_site_model, small_site.train, "user history")
+    assert set(history.points["level"]) == {"yes", "no"} and not history.numeric
+
+
+def test_without_users_views_are_counted():
+    rng = np.random.default_rng(0)
+    isp = rng.choice(list("ab"), 1500)
+    views = pd.DataFrame({"isp": isp, "downlink_mbps": rng.lognormal(np.where(isp == "a", 0, 3), 0.5)})
+    split = wb.split_by_user(wb.measurements(views.assign(rtt_ms=rng.lognormal(4, 0.1, 1500))))
+    result = dependence(wb.train_network_quality(split, max_trees=20), split.validation, "provider")
+    assert dict(zip(result.points["level"], result.points["shap"] > 0, strict=True)) == {"a": True, "b": False}
+    assert result.people == "views"
+
+
+def test_what_cannot_be_shown_is_said(doubled_model, doubled):
+    with pytest.raises(
+        wb.WorkbenchError, match=r"the model has no feature 'local_our'; it has .*Did you mean 'local hour'"
+    ):
+        dependence(doubled_model, doubled.validation, "local_our")
+    with pytest.raises(wb.WorkbenchError, match="no level of provider has 20 users, so none can be shown"):
+        dependence(doubled_model, doubled.validation.head(15), "provider")
+    with pytest.raises(wb.WorkbenchError, match="expected its name too, or neither"):
+        dependence(doubled_model, doubled.validation, by="os_family")
+
+
+def test_without_a_feature_the_pair_that_depends_most_on_one_another_is_shown(doubled_model, doubled):
+    found = dependence(doubled_model, doubled.validation)
+    assert (found.feature, found.by) == ("local hour", "operating system")
+    assert "local hour, by operating system" in found.finding

@@ -1,0 +1,326 @@
+"""Examples stand for at least 20 users, and are nobody's own; what policies do in them is their own answer."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import workbench as wb
+from workbench.decisions import find_decision
+from workbench.decisions.prefetch.explain import Fetching
+from workbench.decisions.prefetch.markov import Markov
+from workbench.explanation import common_context
+from workbench.explanation.example_context import (
+    answer_of,
+    change_context,
+    common_view,
+    describe_fields,
+    find_examples,
+    inspection_of,
+    inspector_data,
+)
+
+
+def trained(views):
+    return wb.train_network_quality(wb.split_by_user(wb.measurements(views)), max_trees=3)
+
+
+@pytest.fixture(scope="module")
+def people():
+    """100 users of two views: 60 in France, 30 of them on iOS, 19 of these in Lyon; versions 17 and 18 by turns."""
+    user = np.repeat(np.arange(100), 2)
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "user_id": user.astype(str),
+            "country": np.where(user < 60, "FR", "DE"),
+            "os_family": np.where(user % 2 == 0, "iOS", np.where(user < 60, "Android", "Windows")),
+            "city": np.where((user % 2 == 0) & (user < 38), "Lyon", ["c" + str(u) for u in user]),
+            "os_major": 17.0 + np.tile([0, 1], 100),
+            "downlink_mbps": rng.gamma(2, 10, 200),
+            "rtt_ms": rng.gamma(2, 30, 200),
+        }
+    )
+
+
+def test_it_holds_what_most_users_share(people):
+    views = wb.measurements(people)
+    common = common_context(trained(people), views)
+    assert common.attrs["users"] == 30
+    assert common.attrs["card"] is views.attrs["card"]
+    assert common[["country", "os_family"]].iloc[0].tolist() == ["FR", "iOS"]
+    assert common["city"].isna().all()  # 19 live in Lyon
+    assert common["os_major"].item() == 17  # a version, not 17.5
+    assert common["isp"].isna().all()
+    assert len(wb.shap_values(trained(people), common).values) == 1
+
+
+def test_so_many_users_are_behind_each_value(people):
+    model = trained(people)
+    assert common_context(model, wb.measurements(people), users=19)["city"].item() == "Lyon"
+    with pytest.raises(wb.WorkbenchError, match="stands for at least 101 users; got 100 in all"):
+        common_context(model, wb.measurements(people), users=101)
+    one = people.iloc[[1]].assign(country="IT", user_id="x")  # a user who comes often is one user
+    often = pd.concat([people, *[one] * 500], ignore_index=True)
+    assert common_context(model, wb.measurements(often))["country"].item() == "FR"
+    few = people.assign(os_major=people["os_major"].where(people["user_id"].astype(int) < 38))
+    assert common_context(model, wb.measurements(few))["os_major"].isna().all()
+    assert common_context(model, wb.measurements(few), users=15)["os_major"].item() == 17
+
+
+def test_what_is_asked_for_first_is_fixed_first_or_stays_missing():
+    who = np.arange(100)
+    table = pd.DataFrame(
+        {
+            "device": np.select([who < 60, who < 80], ["phone", "tablet"], "desktop"),
+            "page": np.select([who < 30, who < 60], ["a", "b"], "home"),
+            "own": who.astype(str),
+        }
+    )
+    freely, page_first = common_view(table, who), common_view(table, who, first=("own", "page"))
+    assert freely[["device", "page"]].iloc[0].tolist() == ["phone", "a"]
+    assert page_first[["device", "page"]].iloc[0].tolist() == ["tablet", "home"]
+    assert (freely.attrs["users"], page_first.attrs["users"]) == (30, 20)
+    assert page_first["own"].isna().all()
+
+
+# ------------------------------------------------------------------------------------------- both decisions
+
+
+@pytest.fixture(scope="module")
+def images():
+    split = wb.split_by_user(wb.load("synthetic_measurements", rows=4000))
+    model = wb.train_network_quality(split, max_trees=30)
+    return inspection_of(model, wb.rules(split), split.train), model, split
+
+
+@pytest.fixture(scope="module")
+def pages():
+    split = wb.split_by_time(wb.load("synthetic_navigations", rows=4000))
+    model = wb.train_next_page(split, max_trees=30)
+    return inspection_of(model, wb.rules(split), split.train), model, split
+
+
+@pytest.fixture(scope="module", params=["images", "pages"])
+def inspection(request):
+    return request.getfixturevalue(request.param)[0]
+
+
+@pytest.fixture(scope="module")
+def examples(inspection):
+    return find_examples(inspection)
+
+
+def test_examples_are_different_and_shared_by_20_users(inspection, examples):
+    assert next(iter(examples)) == "the most common view"
+    assert 2 < len(examples) <= 6
+    assert len({str(view.iloc[0].to_dict()) for view in examples.values()}) == len(examples)
+    for view in examples.values():
+        shown = [name for name in view if view[name].notna().all() and view[name].dtype != float]
+        same = (inspection.table[shown].astype(object) == view[shown].astype(object).iloc[0]).all(axis=1)
+        assert len(np.unique(inspection.users[same])) >= view.attrs["users"] >= 20
+
+
+def test_fields_offer_what_examples_hold(inspection, examples):
+    for each in describe_fields(inspection, examples):
+        if "options" in each:
+            held = {view[each["name"]].iloc[0] for view in examples.values()}
+            assert {str(value) for value in held if not pd.isna(value)} <= set(map(str, each["options"]))
+        else:
+            assert each["low"] <= each["high"]
+
+
+def test_the_data_are_plain_and_few(inspection, examples):
+    data = inspector_data(inspection, examples)
+    assert len(json.dumps(data, allow_nan=False)) < 100_000
+    assert data["simulated"] is True
+    assert [each["name"] for each in data["examples"]] == list(examples)
+
+
+def test_a_changed_view_keeps_all_else(examples):
+    common = next(iter(examples.values()))
+    changed = change_context(common, {"local_hour": 3.0, "country": None})
+    assert changed["local_hour"].item() == 3 and changed["country"].isna().all()
+    assert changed.dtypes.equals(common.dtypes) and changed.attrs == common.attrs
+    others = [name for name in common if name not in ("local_hour", "country")]
+    pd.testing.assert_frame_equal(changed[others], common[others])
+
+
+def test_a_level_none_of_whose_pages_many_share_is_no_example():
+    """Thirty users on phones open one page; thirty on desktops open thirty."""
+    user = np.repeat(np.arange(60), 4)
+    place, phone = np.tile(np.arange(4), 60), user < 30
+    page = np.where(phone, np.where(place % 2, "a", "b"), np.char.add("c", (user * 2 + place % 2).astype(str)))
+    frame = pd.DataFrame({"user_id": user, "session_id": user, "page": page})
+    views = wb.navigations(frame.assign(device=np.where(phone, "phone", "desktop")), name="halves")
+    found = find_examples(inspection_of(wb.train_next_page(wb.split_by_user(views), max_trees=2), [], views))
+    assert "device: desktop" not in found
+    assert all(view["page"].notna().all() for view in found.values())
+
+
+# ------------------------------------------------------------------------------------------------- options
+
+
+def test_the_answer_is_the_models_own(images):
+    inspection, model, split = images
+    view = common_context(model, split.train)
+    answer, policy = answer_of(inspection, view), inspection.policies["model"]
+    late = policy.prospects(view, inspection.scenario).late[0]
+    assert [each["percent"] for each in answer["chances"]] == [round(100 * chance) for chance in late]
+    taken = [each["name"] for each in answer["chances"] if each["taken"]]
+    assert f"sends {taken[0]}" in answer["finding"]
+    explained = wb.shap_values(model, view)
+    assert answer["shap"]["base"] == pytest.approx(explained.base_values[0], abs=1e-3)
+    total = answer["shap"]["base"] + sum(each[2] for each in answer["shap"]["features"])
+    assert answer["shap"]["answer"] == pytest.approx(total, abs=0.01)
+
+
+def test_rules_are_asked_and_those_that_differ_explained(images):
+    inspection, model, split = images
+    answer = answer_of(inspection, common_context(model, split.train))
+    policies = {policy["name"]: policy for policy in answer["policies"]}
+    assert next(iter(policies)) == "model"
+    assert [policies[f"always {name}"]["does"] for name in ("small", "medium", "large")] == ["small", "medium", "large"]
+    assert policies["table by (country, asn)"]["expects"].endswith(" %")
+    assert policies["always small"]["expects"] == "fixed rule"
+    assert policies["table by (device)"]["does"] is None  # these views have no device
+    assert any('"always small"' in sentence for sentence in answer["why"])
+    assert not any("device" in sentence for sentence in answer["why"])
+
+
+def test_where_there_is_no_question_it_says_so(images):
+    _, model, split = images
+    hasty = inspection_of(model, [], split.train, wb.ImageScenario(budget_ms=1))
+    answer = answer_of(hasty, common_context(model, split.train))
+    assert answer["shap"]["features"] == [] and "whatever downlink_mbps is" in answer["shap"]["question"]
+
+
+# --------------------------------------------------------------------------------------------------- pages
+
+
+@pytest.fixture(scope="module")
+def view(pages):
+    inspection = pages[0]
+    rows = (inspection.table["page_before"] == "/feed").to_numpy()
+    return inspection.complete(common_view(inspection.table[rows], inspection.users[rows], first=inspection.first))
+
+
+def test_the_table_says_what_was_known_of_each_view(pages):
+    inspection, _, split = pages
+    table, train = inspection.table, split.train
+    row = np.flatnonzero(train["position"].to_numpy() == 1)[0]
+    assert table["page_before"].iloc[row] == train["page"].iloc[row - 1]
+    assert table["page_before"][(train["position"] == 0).to_numpy()].isna().all()
+    seconds = (train["viewed_at"].iloc[row] - train["viewed_at"].iloc[row - 1]).total_seconds()
+    assert table["dwell_before_s"].iloc[row] == pytest.approx(seconds, abs=1)
+    assert not {"user_id", "session_id", "view_id", "viewed_at", "page_bytes"} & set(table)
+    assert table.notna().any().all()
+
+
+def test_the_chances_are_those_of_a_session_of_two_views(pages, view):
+    inspection, model, _ = pages
+    session = inspection.views(view)
+    assert session["page"].tolist() == ["/feed", view["page"].item()]
+    assert np.diff(session["viewed_at"])[0] / np.timedelta64(1, "s") == round(view["dwell_before_s"].item())
+    top = model.next_pages(session, 6)
+    top = top[top["view_id"] == 1]
+    answer = answer_of(inspection, view)
+    assert [each["percent"] for each in answer["chances"]] == [round(100 * chance, 1) for chance in top["chance"]]
+    named = [page if page in inspection.named else "a rare page" for page in top["page"]]
+    assert [each["name"] for each in answer["chances"]] == named
+    explained = wb.shap_values(model, session)
+    assert answer["shap"]["answer"] == pytest.approx(explained.base_values[1] + explained.values[1].sum(), abs=2e-3)
+
+
+def test_a_policy_fetches_what_reaches_its_limit(pages, view):
+    inspection, model, split = pages
+    answer = answer_of(inspection, view)
+    assert all(each["taken"] <= (each["percent"] >= 14.9) for each in answer["chances"])
+    policies = {policy["name"]: policy for policy in answer["policies"]}
+    assert policies["never"]["does"] == "nothing"
+    assert len(answer["why"]) == sum(policy["differs"] for policy in answer["policies"])
+    eager = replace(Markov(order=1, limit=0.01).fit(split.train))
+    only = answer_of(inspection_of(model, [eager], split.train, wb.PrefetchScenario(k=2)), view)
+    assert only["policies"][1]["does"].count(" and ") == 1
+    assert only["why"][0].endswith("It fetches from 1.0 %.")
+
+
+def test_what_is_cached_already_is_not_fetched(pages, view):
+    _, model, split = pages
+
+    def back(context):
+        before = context["page"].shift(1).astype(object)
+        return pd.DataFrame({"view_id": context["view_id"], "page": before, "rank": 1}).dropna()
+
+    for cache, does in ((True, "nothing"), (False, "/feed")):
+        asked = answer_of(inspection_of(model, [back], split.train, wb.PrefetchScenario(cache=cache)), view)
+        assert asked["policies"][1]["does"] == does
+
+
+def test_the_page_before_and_how_long_it_was_read_move_the_prediction(pages, view):
+    changes = ({}, {"page_before": None}, {"dwell_before_s": 3.0}, {"device": "desktop", "local_hour": 8.0})
+    answers = {str(pages[0].answer(change_context(view, change))["chances"]) for change in changes}
+    assert len(answers) == 4
+
+
+def test_a_view_without_a_page_before_has_no_time_on_it(pages):
+    inspection = pages[0]
+    rows = inspection.table["page_before"].isna().to_numpy()
+    first = inspection.complete(common_view(inspection.table[rows], inspection.users[rows], first=inspection.first))
+    assert first[["page_before", "dwell_before_s"]].isna().all(axis=None)
+
+
+def test_without_users_sessions_are_counted():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"session_id": np.repeat(np.arange(300), 4), "page": rng.choice(["a", "b", "c"], 1200)})
+    split = wb.split_by_time(wb.navigations(frame))
+    alone = inspection_of(wb.train_next_page(split, max_trees=3), wb.rules(split), split.train)
+    assert alone.people == "sessions" and "20 sessions" in alone.words["example"]
+    answer = answer_of(alone, find_examples(alone)["the most common view"])
+    absent = {policy["name"] for policy in answer["policies"] if policy["does"] is None}
+    assert absent == {"quicklink", "user history, else Markov"}
+
+
+def test_where_no_page_has_20_users_there_is_no_example(pages):
+    _, model, split = pages
+    few = split.train[split.train["user_id"].isin(split.train["user_id"].unique()[:15])]
+    with pytest.raises(wb.WorkbenchError, match="a page that at least 20 users viewed"):
+        inspection_of(model, [], few)
+
+
+@pytest.fixture(scope="module")
+def known(pages):
+    return replace(pages[0], named=frozenset({"/a", "/b"}))
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (Fetching("never"), ('"never" fetches nothing', "fixed rule", "/a a chance of 40.0 %")),
+        (Fetching("Markov", ("/a", "/b"), {"/a": 0.3, "/b": 0.2}), ("fetches /b too", "20.0 %, the model 10.0 %")),
+        (
+            Fetching("Markov", ("/b",), {"/b": 0.2, "/x": 0.02}, limit=0.12),
+            ("fetches /b instead of /a", "under 2.0 %, the model 40.0 %", "It fetches from 12.0 %."),
+        ),
+        (Fetching("links", ("/a", "/rare")), ("fetches a rare page too", "a rare page a chance of 5.0 %")),
+    ],
+)
+def test_a_rule_that_differs_is_explained(known, rule, words):
+    ours = Fetching("model", ("/a",), {"/a": 0.4, "/b": 0.1, "/rare": 0.05})
+    assert rule.differs(ours)
+    sentence = known._difference(rule, ours)
+    assert all(each in sentence for each in words)
+
+
+def test_only_pages_that_many_viewed_are_named(known):
+    assert known._names([]) == "nothing"
+    assert known._names(["/rare", "/a"]) == "/a and a rare page"
+    assert known._names(["/a", "/rare", "/other"]) == "/a and 2 rare pages"
+
+
+def test_other_models_are_refused(images, pages):
+    with pytest.raises(wb.WorkbenchError, match="takes a trained network-quality model"):
+        inspection_of(3, [], images[2].train)
+    assert find_decision(name="prefetch").name == "prefetch"

@@ -1,0 +1,180 @@
+"""Pictures of model checks, from results that are written out, and from those of real comparisons."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.cluster.hierarchy import linkage
+from scipy.spatial.distance import squareform
+
+from workbench import plotting
+from workbench.datasets.cards import Card
+from workbench.decisions.decision import Unit
+from workbench.evidence.bootstrap import Interval
+from workbench.explanation.ablation import Ablation
+from workbench.explanation.disagreement import disagreement as find_disagreement
+from workbench.explanation.drift import Drift
+from workbench.plotting.style import BLUE, GREY, VERMILLION
+
+CARD = Card("world", simulated=True)
+POINTS = Unit("points", "points a view", 1.0, 1)
+FEATURES = ("ASN", "provider", "operating system", "age of the last measurement")
+EFFECT = {"net": -0.4, "net_low": -2.1, "net_high": 1.1, "trees_saved": 12, "kilobytes_saved": 18.4}
+MANY = ("system version", "browser version", "last RTT", "last throughput", "age of the last measurement", "city")
+each_finding = pytest.mark.parametrize("finding", ["planted", "real", "site"])
+
+
+def texts(ax) -> list[str]:
+    return [text.get_text() for text in ax.texts]
+
+
+# Redundancy
+
+
+def redundant(alike=0.7):
+    correlation = np.full((4, 4), 0.1) + 0.9 * np.eye(4)
+    correlation[0, 1] = correlation[1, 0] = 0.8
+    tree = linkage(squareform(1 - correlation, checks=False), method="complete")
+    groups = (("ASN", "provider"),) if alike < 0.8 else ()
+    rows = [
+        {"group": 0, "kept": ("ASN",), "dropped": ("provider",), **EFFECT},
+        {"group": 0, "kept": (), "dropped": groups, **EFFECT, "net": -9.0, "net_low": -15.9, "net_high": -2.6},
+    ]
+    found = SimpleNamespace(features=FEATURES, tree=tree, alike=alike, groups=groups)
+    costs = pd.DataFrame(rows)[: 2 * len(groups)]
+    return SimpleNamespace(groups=found, costs=costs, unit=POINTS, card=CARD, sentences=("2 features correlate.",))
+
+
+def test_the_tree_names_every_feature_and_what_dropping_costs(faults_of):
+    ax = plotting.redundancy(redundant())
+    assert faults_of(ax.figure) == []
+    assert {label.get_text() for label in ax.get_yticklabels()} == set(FEATURES)
+    (costs,) = (text for text in texts(ax) if "kept" in text)
+    assert costs == "only ASN kept:\n\u22120.4 (\u22122.1 to +1.1)\nnone kept:\n\u22129.0 (\u221215.9 to \u22122.6)"
+    assert ax.get_title("right") == "SIMULATED: world"
+    joins = sorted(round(float(np.min(line.get_xdata())), 6) for line in ax.lines if len(line.get_xdata()) == 4)
+    assert joins == [0.1, 0.1, 0.8], "branches join where features correlate"
+
+
+def test_where_there_is_no_group_that_is_said(faults_of):
+    ax = plotting.redundancy(redundant(alike=0.95))
+    assert faults_of(ax.figure) == []
+    assert any("no group" in text for text in texts(ax))
+
+
+# Drift
+
+
+@pytest.fixture
+def shifted():
+    rows = [
+        ("os_family", "operating system", 0.11, 0.08, 0.14),
+        ("last_next", "what the person opened here the last time", 0.004, -0.002, 0.01),
+        ("isp", "provider", -0.002, -0.01, 0.004),
+    ]
+    table = pd.DataFrame(rows, columns=["column", "feature", "fall", "low", "high"])
+    return Drift(Interval(0.66, 0.62, 0.70, 800), table, (4000, 1000), 800, 300, "users", CARD, ("NetInfo class",))
+
+
+def test_bars_are_falls_and_only_what_drifted_is_blue(shifted, faults_of):
+    ax = plotting.drift(shifted)
+    assert faults_of(ax.figure) == []
+    assert [bar.get_width() for bar in ax.patches] == [0.11, 0.004, -0.002]
+    first, *others = [bar.get_facecolor() for bar in ax.patches]
+    assert first not in others and len(set(others)) == 1
+    assert "0.66" in plotting.alt_text(ax) and "4,000 and 1,000 views of 800 users" in plotting.alt_text(ax)
+
+
+# Ablation
+
+
+def test_each_result_is_a_row_with_its_effect_and_what_it_saves(faults_of):
+    worse = EFFECT | {"net": -3.0, "net_low": -4.0, "net_high": -2.0, "kilobytes_saved": -3.0}
+    results = [
+        Ablation(columns, effect, POINTS, 900, 120, "users", CARD)
+        for columns, effect in ((MANY, EFFECT), (("provider",), worse))
+    ]
+    ax = plotting.ablation(results)
+    assert faults_of(ax.figure) == []
+    names = [label.get_text().replace("\n", " ") for label in ax.get_yticklabels()]
+    assert names == [f"without {', '.join(MANY)}", "without provider"]
+    assert "saved: +18 kB, +12 trees" in texts(ax) and "saved: \u22123 kB, +12 trees" in texts(ax)
+    dots = [(line.get_xdata()[0], line.get_color()) for line in ax.lines if line.get_marker() == "o"]
+    assert dots == [(-0.4, GREY), (-3.0, VERMILLION)]
+    alone = plotting.ablation(results[0])
+    assert faults_of(alone.figure) == []
+    assert "-0.4 (-2.1 to +1.1)" in plotting.alt_text(alone)
+
+
+# Disagreement
+
+
+@pytest.fixture
+def result(finding, request):
+    found = request.getfixturevalue(finding)
+    return find_disagreement(found.model, found.best_rule, found.split.validation, scenario=found.scenario)
+
+
+def with_leaves(result, nets, precision=0.8):
+    """The same finding with leaves of these nets, of long names."""
+    leaf = SimpleNamespace(
+        conditions=True,
+        condition="the rule fetches one page or more, provider is " + " or ".join(["Société de Télécommunication"] * 9),
+        way="the model sends more",
+        doing="",
+        action="what the rule gives a " * 9,
+        coverage=0.12,
+        precision=precision,
+        sentence="Somewhere they differ.",
+    )
+    leaves = tuple(SimpleNamespace(**vars(leaf), net=net) for net in nets)
+    return replace(result, leaves=leaves, elsewhere=None, rule=None, no_tree="")
+
+
+@each_finding
+def test_words_lie_apart_and_no_verdict_is_told(result, faults_of):
+    ax = plotting.disagreement(result)
+    assert faults_of(ax.figure) == []
+    words = " ".join([*texts(ax), plotting.alt_text(ax)])
+    assert not any(word in words for word in ("better", "worse", "equivalent", "inconclusive"))
+    if result.leaves:
+        assert "exploratory" in words and result.leaves[0].sentence in words
+
+
+@pytest.mark.parametrize("finding", ["planted"])
+@pytest.mark.parametrize("leaves", [1, 6, 9])
+def test_long_names_and_many_leaves_fit_too(result, leaves, faults_of):
+    ax = plotting.disagreement(with_leaves(result, [Interval(0.02, -0.01 * i, 0.05, 50) for i in range(leaves)]))
+    assert faults_of(ax.figure) == []
+    assert sum(text.startswith("12 % of the views; in 80 % of these") for text in texts(ax)) == min(leaves, 6)
+    assert any("3 more leaves not drawn" in text for text in texts(ax)) == (leaves == 9)
+
+
+@pytest.mark.parametrize("finding", ["planted"])
+def test_every_leaf_is_a_row_with_its_bars_and_net(result):
+    nets = [Interval(5, 1, 9, 50), Interval(-5, -9, -1, 50), Interval(5, -1, 9, 50)]
+    ax = plotting.disagreement(with_leaves(result, nets))
+    dots = [line for line in ax.lines if line.get_marker() == "o"]
+    assert [dot.get_xdata()[0] for dot in dots] == [5, -5, 5]
+    assert [dot.get_color() for dot in dots] == [BLUE, VERMILLION, GREY]
+    whole, dark = ([bar.get_width() for bar in bars] for bars in ax.containers)
+    assert dark == pytest.approx([0.8 * width for width in whole])
+
+
+@pytest.mark.parametrize("finding", ["planted"])
+def test_without_a_tree_the_picture_is_a_sentence(result, faults_of):
+    nothing = replace(result, leaves=(), elsewhere=None, rule=None, no_tree="They differ for too few users.")
+    ax = plotting.disagreement(nothing)
+    assert faults_of(ax.figure) == []
+    assert "too few users" in plotting.alt_text(ax)
+
+
+def test_pictures_go_where_they_are_told(shifted):
+    cut = Ablation(MANY, EFFECT, POINTS, 900, 120, "users", CARD)
+    for draw, found in ((plotting.redundancy, redundant()), (plotting.drift, shifted), (plotting.ablation, cut)):
+        _, axes = plt.subplots(2)
+        assert draw(found, ax=axes[1]) is axes[1]
+        assert not axes[0].lines

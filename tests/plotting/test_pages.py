@@ -1,0 +1,209 @@
+"""Pictures of page views: steps counted by hand, nobody alone in them, names that can be read."""
+
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+import workbench as wb
+from workbench import plotting
+from workbench.plotting.pages import ENDS, OTHERS, _steps
+
+each_finding = pytest.mark.parametrize("finding", ["site", "letters"])
+HOSTILE = ["<script>alert(1)</script>", "/" + "x" * 10_000, "$a_b$\\frac", "two\nlines", "\x00", "a" * 60, "W" * 60]
+
+
+@pytest.fixture
+def result(finding, request):
+    return request.getfixturevalue(finding)
+
+
+def texts(ax) -> list[str]:
+    return [text.get_text() for text in ax.texts]
+
+
+def names_of(labels) -> list[str]:
+    return [label.get_text() for label in labels]
+
+
+def sessions(*paths: tuple[str, int]) -> pd.DataFrame:
+    every = [path for path, times in paths for _ in range(times)]
+    rows = [(i, page) for i, path in enumerate(every) for page in path]
+    return wb.navigations(pd.DataFrame(rows, columns=["session_id", "page"]), name="letters")
+
+
+def told(steps: pd.DataFrame, views: pd.DataFrame) -> dict[tuple[str, str], float]:
+    names = dict(enumerate(views["page"].cat.categories)) | {ENDS: "end", OTHERS: "others"}
+    return {(names[a], names[b]): steps.loc[a, b] for a in steps.index for b in steps.columns if steps.loc[a, b]}
+
+
+# Main flows
+
+
+def test_steps_are_shares_of_the_views_on_the_left():
+    views = sessions(("AB", 30), ("AC", 20), ("A", 50))
+    # 100 views of A, 30 of B, 20 of C: 150 in all, which all end but for 50.
+    assert told(_steps(views), views) == pytest.approx(
+        {("A", "B"): 0.2, ("A", "C"): 20 / 150, ("A", "end"): 1 / 3, ("B", "end"): 0.2, ("C", "end"): 20 / 150}
+    )
+
+
+def test_a_session_does_not_lead_into_the_next_one():
+    views = sessions(("AB", 20), ("CA", 20))
+    assert ("B", "A") not in told(_steps(views), views)
+    assert ("B", "C") not in told(_steps(views), views)
+
+
+def test_the_most_frequent_step_of_each_page_is_shown_though_others_are_larger():
+    """Nine large goals of A; the only goal of Z is smaller than each of them."""
+    letters = "BCDEFGHIJ"
+    views = sessions(*[(f"A{letter}", 40) for letter in letters], ("ZY", 39), ("Z", 30))
+    found = told(_steps(views), views)
+    left = 360 + 69 + 6 * 40  # A, Z, and six of the nine
+    assert found["Z", "Y"] == pytest.approx(39 / left)
+    assert found["A", "others"] == pytest.approx(2 * 40 / left)
+
+
+def test_pages_that_few_people_viewed_are_other_pages():
+    views = sessions(("AB", 30), ("AX", 19), ("XA", 0))
+    found = told(_steps(views), views)
+    assert not [pair for pair in found if "X" in pair]
+    assert found["A", "others"] == pytest.approx(19 / (49 + 30))
+    # One person, many views.
+    one = views.assign(user_id="she")
+    assert set(told(_steps(one), one)) == {("others", "others"), ("others", "end")}
+
+
+def test_page_names_may_be_those_of_the_words():
+    views = sessions(("AB", 30))
+    views["page"] = views["page"].cat.rename_categories({"A": "session ends", "B": "other pages"})
+    ax = plotting.main_flows(views)
+    assert names_of(ax.get_yticklabels()) == ["session ends (50 %)", "other pages (50 %)"]
+    assert names_of(ax.get_xticklabels()) == ["other pages", "session ends"]
+
+
+@each_finding
+def test_main_flows_can_be_read(result, faults_of):
+    ax = plotting.main_flows(result.split.train)
+    assert faults_of(ax.figure) == []
+    card = result.split.card
+    assert ax.get_title("right") == (f"SIMULATED: {card.name}" if card.simulated else card.name)
+
+
+def test_main_flows_of_hostile_names_can_be_read(site, faults_of):
+    views = site.split.train.copy()
+    busiest = views["page"].value_counts().index
+    names = dict(zip(busiest, HOSTILE, strict=False))
+    views["page"] = views["page"].cat.rename_categories(names)
+    ax = plotting.main_flows(views)
+    assert faults_of(ax.figure) == []
+    assert max(map(len, [*texts(ax), *names_of(ax.get_xticklabels()), *names_of(ax.get_yticklabels())])) < 50
+    assert len(plotting.alt_text(ax)) < 500
+
+
+def test_a_row_is_of_100_views_of_a_page():
+    ax = plotting.main_flows(sessions(("AB", 60), ("AC", 40)))
+    cells = np.asarray(ax.collections[0].get_array()).reshape(len(ax.get_yticks()), -1)
+    assert cells.sum(axis=1) == pytest.approx(1)
+    assert names_of(ax.get_yticklabels()) == ["A (50 %)", "B (30 %)", "C (20 %)"]
+    assert names_of(ax.get_xticklabels()) == ["B", "C", "session ends"]
+    assert texts(ax)[:9] == ["60", "40", "", "", "", "100", "", "", "100"]
+
+
+def test_main_flows_in_words():
+    said = plotting.alt_text(plotting.main_flows(sessions(("AB", 60), ("AC", 40))))
+    assert "after A 60 % go to B" in said and "50 % of these views end the session" in said
+
+
+def test_where_nobody_goes_anywhere_there_are_only_ends():
+    ax = plotting.main_flows(sessions(("A", 30), ("B", 30)))
+    assert "100 % of these views end the session" in plotting.alt_text(ax)
+
+
+def test_what_holds_no_page_views_is_refused():
+    for given in (wb.load("synthetic_measurements", rows=200), None):
+        with pytest.raises(wb.WorkbenchError, match="expected page views"):
+            plotting.main_flows(given)
+
+
+# The example session
+
+
+@each_finding
+def test_the_session_can_be_read(result, faults_of):
+    ax = plotting.session(result)
+    assert faults_of(ax.figure) == []
+    assert "no real session" in ax.get_xlabel()
+
+
+def with_session(result, **columns):
+    table = pd.DataFrame(columns)
+    return replace(result, detail=replace(result.detail, session=table))
+
+
+def test_ticks_and_crosses_are_those_of_the_table(site):
+    ax = plotting.session(
+        with_session(
+            site,
+            page=["home", "news", "mail"],
+            at_s=[0.0, 12.0, 30.0],
+            rule_pages=[["news", "jobs"], [], ["home"]],
+            rule_hits=[["news"], [], []],
+            model_pages=[["mail"], [], []],
+            model_hits=[["mail"], [], []],
+        )
+    )
+    said = texts(ax)
+    assert [text for text in said if text[0] in "\u2713\u00d7"] == [
+        "\u2713 news",
+        "\u00d7 jobs",
+        "\u00d7 home",
+        "\u2713 mail",
+    ]
+    assert "best rule\n1 of 3 opened" in said and "model\n1 of 1 opened" in said
+    assert "news\n12 s" in said
+    assert "fetches 3 pages; opened in time: 1" in plotting.alt_text(ax)
+
+
+def test_the_longest_session_of_hostile_names_can_be_read(site, faults_of):
+    pages = HOSTILE[:6]
+    ax = plotting.session(
+        with_session(
+            site,
+            page=pages,
+            at_s=[np.nan] * 6,
+            rule_pages=[HOSTILE[:3]] * 6,
+            rule_hits=[HOSTILE[:1]] * 6,
+            model_pages=[HOSTILE[3:6]] * 6,
+            model_hits=[[]] * 6,
+        )
+    )
+    assert faults_of(ax.figure) == []
+    assert len(plotting.alt_text(ax)) < 500
+
+
+def test_a_session_in_which_nothing_is_fetched(site, faults_of):
+    ax = plotting.session(
+        with_session(
+            site, page=["a"], at_s=[np.nan], rule_pages=[[]], rule_hits=[[]], model_pages=[[]], model_hits=[[]]
+        )
+    )
+    assert faults_of(ax.figure) == []
+    assert "model\n0 of 0 opened" in texts(ax)
+
+
+@pytest.mark.parametrize("name", ["session", "main_flows"])
+def test_a_picture_goes_where_it_is_told_and_leaves_no_figure_behind(site, name):
+    ax, given = Figure().subplots(), site if name == "session" else site.split.train
+    assert getattr(plotting, name)(given, ax=ax) is ax
+    assert plt.get_fignums() == []
+
+
+def test_pictures_of_one_decision_refuse_another(site, planted):
+    with pytest.raises(wb.WorkbenchError, match=r"image delivery; this one is of prefetch"):
+        plotting.member_view(site)
+    with pytest.raises(wb.WorkbenchError, match=r"prefetching; this one is of images"):
+        plotting.session(planted)

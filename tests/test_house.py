@@ -29,7 +29,7 @@ CLASSES = {
 }
 
 
-POLICIES = {"policy", "rule", "today", "now", "ours", "theirs", "source", "model", "scenario"}
+POLICIES = {"policy", "rule", "today", "now", "ours", "theirs", "source", "scenario"}
 
 
 def branches(source: str) -> Iterator[str]:

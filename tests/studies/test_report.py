@@ -108,8 +108,8 @@ def test_headings_state_findings(result):
 def test_what_the_model_does_to_the_slowest_is_said_with_its_number(little, word, key):
     safety = replace(little.safety, added_wait=Interval(9.0, 6.0, 12.0, 100), tolerance_ms=7.0, word=word)
     screen = to_text(replace(little, safety=safety))
-    said = next(line for line in screen.splitlines() if key in line)
-    assert little.decision.report.who_waits(little) in said
+    who = little.decision.report.who_waits(little)
+    said = next(line for line in screen.splitlines() if key in line and who in line)
     assert "12 ms" in said or "+12" in said
     assert "7 ms" in said
     assert ("BUT HARMFUL" in screen) == (word == "harmful")

@@ -17,6 +17,7 @@ from workbench.decisions.decision import Traits
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "workbench"
 MOST_MODULES, MOST_LINES = 90, 19_000
+SLOW = {"shap", "xgboost"}
 # Written once, over `Decision`. What is drawn of one decision alone has a module of its own in plotting.
 ONCE = ("studies", "evidence", "explanation", "plotting", "widgets", "export", "cli.py")
 OF_ONE_DECISION = ("plotting/images.py", "plotting/pages.py")
@@ -28,50 +29,129 @@ CLASSES = {
 }
 
 
+POLICIES = {"policy", "rule", "today", "now", "ours", "theirs", "source", "scenario"}
+
+
 def branches(source: str) -> Iterator[str]:
-    """Say where code asks which decision it has, or what a policy is."""
+    """Say where code asks which decision it has, or knows one by name."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            named = {each.id for argument in node.args[1:] for each in ast.walk(argument) if isinstance(each, ast.Name)}
+            named = {ast.unparse(each).split(".")[-1] for argument in node.args[1:] for each in ast.walk(argument)}
             if node.func.id in ("isinstance", "issubclass") and named & CLASSES:
                 yield f"line {node.lineno}: {node.func.id} of {', '.join(sorted(named & CLASSES))}"
-            texts = {each.value for each in node.args[1:2] if isinstance(each, ast.Constant)}
-            if node.func.id in ("getattr", "hasattr") and texts & (set(Traits._fields) | {"prospects", "next_pages"}):
-                yield f"line {node.lineno}: {node.func.id} of {', '.join(texts)}"
+        for each in compared(node):
+            if each.value in NAMES:
+                yield f"line {each.lineno}: compares with {each.value}"
         if isinstance(node, ast.Compare):
-            sides = [node.left, *node.comparators]
-            texts = {each.value for side in sides for each in ast.walk(side) if isinstance(each, ast.Constant)}
-            if texts & NAMES:
-                yield f"line {node.lineno}: compares with {', '.join(sorted(texts & NAMES))}"
+            sides = [ast.unparse(side) for side in (node.left, *node.comparators)]
+            if any(side.endswith(("decision.name", ".scenario_type", "type(decision)")) for side in sides):
+                yield f"line {node.lineno}: compares {' with '.join(sides)}"
+        if isinstance(node, ast.ImportFrom | ast.Import):
+            base = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            for name in (base + alias.name for alias in node.names):
+                if name.startswith(("workbench.decisions.images", "workbench.decisions.prefetch")):
+                    yield f"line {node.lineno}: imports {name}"
+
+
+def compared(node: ast.AST) -> list[ast.Constant]:
+    """Constants in a comparison, in a case of ``match``, or among the keys of a dictionary."""
+    parts: list[ast.AST] = []
+    if isinstance(node, ast.Compare):
+        parts = [node.left, *node.comparators]
+    elif isinstance(node, ast.match_case):
+        parts = [node.pattern]
+    elif isinstance(node, ast.Dict):
+        parts = [key for key in node.keys if key is not None]
+    return [each for part in parts for each in ast.walk(part) if isinstance(each, ast.Constant)]
+
+
+def guesses(source: str) -> Iterator[str]:
+    """Say where code guesses what a policy is, instead of reading its traits."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("getattr", "hasattr"):
+            guessed = node.func.id == "hasattr" or len(node.args) > 2
+            texts = {each.value for each in node.args[1:2] if isinstance(each, ast.Constant)}
+            whose = ast.unparse(node.args[0]).split(".")[-1]
+            if guessed and (whose in POLICIES or texts & {*Traits._fields, "prospects", "next_pages", "source"}):
+                yield f"line {node.lineno}: {ast.unparse(node)}"
+
+
+def slow_at_the_top(source: str) -> Iterator[str]:
+    """Say which slow library is imported before anybody needs it."""
+    tree = ast.parse(source)
+    later = {id(each) for node in ast.walk(tree) if runs_later(node) for each in ast.walk(node)}
+    for node in ast.walk(tree):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        for name in names:
+            if id(node) not in later and name.split(".")[0] in SLOW:
+                yield f"line {node.lineno}: imports {name} at the top"
+
+
+def runs_later(node: ast.AST) -> bool:
+    """Whether importing the module leaves the inside of this statement alone."""
+    return isinstance(node, ast.FunctionDef) or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
 
 
 @pytest.mark.parametrize(
-    "broken",
+    ("check", "broken"),
     [
-        "if isinstance(model, NextPage): pass",
-        "x = 1 if isinstance(scenario, (ImageScenario, int)) else 2",
-        "if result.decision.name == 'prefetch': pass",
-        "if kind in ('images', 'video'): pass",
-        "limit = getattr(policy, 'limit', None)",
-        "if hasattr(policy, 'prospects'): pass",
+        (branches, "if isinstance(model, NextPage): pass"),
+        (branches, "if isinstance(model, models.NextPage): pass"),
+        (branches, "x = 1 if isinstance(scenario, (ImageScenario, int)) else 2"),
+        (branches, "if result.decision.name == 'prefetch': pass"),
+        (branches, "if result.decision.name != other: pass"),
+        (branches, "if kind in ('images', 'video'): pass"),
+        (branches, "match name:\n    case 'prefetch': pass"),
+        (branches, "draw = {'images': one, 'prefetch': two}[name]"),
+        (branches, "from workbench.decisions.images.scenario import ImageScenario"),
+        (branches, "def f():\n    from workbench.decisions import prefetch"),
+        (guesses, "limit = getattr(policy, 'limit', None)"),
+        (guesses, "size = getattr(result.policy, name, 0)"),
+        (guesses, "if hasattr(policy, 'prospects'): pass"),
+        (slow_at_the_top, "import shap"),
+        (slow_at_the_top, "if True:\n    from xgboost import Booster"),
     ],
 )
-def test_a_branch_on_the_decision_is_found(broken):
-    assert list(branches(broken))
+def test_a_fault_is_found(check, broken):
+    assert list(check(broken))
 
 
-@pytest.mark.parametrize("sound", ["if isinstance(dataset, str): pass", "if verdict == 'better': pass"])
-def test_other_branches_are_no_fault(sound):
-    assert not list(branches(sound))
+@pytest.mark.parametrize(
+    "sound",
+    [
+        "if isinstance(dataset, str): pass",
+        "if verdict == 'better': pass",
+        "values = [getattr(card, name) for name in fields]",
+        "from workbench.decisions.decision import Decision",
+        "def f():\n    import shap",
+    ],
+)
+def test_what_is_sound_is_no_fault(sound):
+    assert not [fault for check in (branches, guesses, slow_at_the_top) for fault in check(sound)]
+
+
+def faults(check, places) -> list[str]:
+    found = {path.relative_to(PACKAGE).as_posix(): path for path in sorted(PACKAGE.rglob("*.py"))}
+    assert found
+    return [
+        f"{place}, {fault}"
+        for place, path in found.items()
+        if places(place)
+        for fault in check(path.read_text(encoding="utf-8"))
+    ]
 
 
 def test_no_stage_asks_which_decision_it_has():
-    faults = []
-    for path in sorted(PACKAGE.rglob("*.py")):
-        place = path.relative_to(PACKAGE).as_posix()
-        if place.split("/")[0] in ONCE and place not in OF_ONE_DECISION:
-            faults += [f"{place}, {fault}" for fault in branches(path.read_text(encoding="utf-8"))]
-    assert faults == []
+    assert faults(branches, lambda place: place.split("/")[0] in ONCE and place not in OF_ONE_DECISION) == []
+
+
+def test_what_a_policy_is_is_read_in_one_place():
+    assert faults(guesses, lambda place: place != "decisions/decision.py") == []
+
+
+def test_slow_libraries_are_imported_where_they_are_used():
+    assert faults(slow_at_the_top, lambda place: place.split("/")[0] not in ("models", "explanation")) == []
 
 
 def test_imports_keep_the_order_of_the_house():
@@ -108,15 +188,18 @@ def test_the_house_keeps_its_size():
     assert lines <= MOST_LINES
 
 
-def test_nothing_heavy_is_imported_before_it_is_used():
-    code = "import sys, workbench; print(sorted({'pandas', 'xgboost', 'shap', 'matplotlib'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+HEAVY = {"numpy", "pandas", "xgboost", "shap", "matplotlib"}
 
 
-@pytest.mark.parametrize("slow", ["shap", "xgboost", "matplotlib"])
-def test_slow_libraries_are_imported_where_they_are_used(slow):
-    """Loading and splitting data needs none of them."""
-    code = "import sys, workbench as wb; wb.split_by_user(wb.load('synthetic_null', rows=500)); print(*sys.modules)"
+def loaded_by(statement: str) -> set[str]:
+    """Which heavy libraries a fresh interpreter holds after a statement."""
+    code = f"import sys\n{statement}\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert slow not in done.stdout.split()
+    return HEAVY & set(done.stdout.split())
+
+
+def test_nothing_heavy_is_imported_before_it_is_used():
+    assert loaded_by("import workbench") == set()
+    assert loaded_by("import pandas") == {"pandas", "numpy"}, "the check itself sees nothing"
+    prepared = "import workbench as wb; wb.split_by_user(wb.load('synthetic_null', rows=500))"
+    assert loaded_by(prepared) == {"pandas", "numpy"}

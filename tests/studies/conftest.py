@@ -1,4 +1,4 @@
-"""Studies that several tests look at: each is walked once."""
+"""Studies that several tests look at: each is walked once a run, whatever the number of workers."""
 
 import pytest
 
@@ -6,28 +6,52 @@ import workbench as wb
 
 
 @pytest.fixture(scope="session")
-def planted():
-    return wb.study("synthetic_measurements")
+def planted(studied):
+    return studied("synthetic_measurements")
 
 
 @pytest.fixture(scope="session")
-def strangers():
+def planted_pages(studied):
+    return studied("synthetic_navigations", rows=12_000)
+
+
+@pytest.fixture(scope="session")
+def strangers(once):
     """Split by user and without history: what the world's true chances know, they know as well as the model can."""
-    split = wb.split_by_user(wb.load("synthetic_measurements", rows=60_000), history=False)
-    return wb.compare(split, wb.train_network_quality(split))
+
+    def make():
+        split = wb.split_by_user(wb.load("synthetic_measurements", rows=60_000), history=False)
+        return wb.compare(split, wb.train_network_quality(split))
+
+    return once("strangers", make)
 
 
 @pytest.fixture(scope="session")
-def little():
+def null(studied):
+    return studied("synthetic_null", rows=30_000)
+
+
+@pytest.fixture(scope="session")
+def null_pages(studied):
+    return studied("synthetic_navigations_null", rows=15_000)
+
+
+@pytest.fixture(scope="session")
+def real(studied):
+    return studied("mobile_bandwidth")
+
+
+@pytest.fixture(scope="session")
+def little_images(studied):
     """Small and quick, for tests of behaviour rather than of evidence."""
-    return wb.study("synthetic_measurements", rows=6000)
+    return studied("synthetic_measurements", rows=6000)
 
 
 @pytest.fixture(scope="session")
-def null():
-    return wb.study("synthetic_null", rows=30_000)
+def little_pages(studied):
+    return studied("synthetic_navigations", rows=4000)
 
 
-@pytest.fixture(scope="session")
-def real(mirror):
-    return wb.study("mobile_bandwidth")
+@pytest.fixture(params=["little_images", "little_pages"])
+def little(request):
+    return request.getfixturevalue(request.param)

@@ -17,6 +17,7 @@ from workbench.datasets.cards import Card
 from workbench.datasets.schema import context_columns, known_context, measured_quantities
 from workbench.datasets.splits import Split
 from workbench.datasets.synthetic_network import true_chance_worse
+from workbench.decisions.decision import traits_of
 from workbench.errors import WorkbenchError
 from workbench.features.network import ChanceTable, count_chances, interpolate_chance, worse_than
 
@@ -149,9 +150,9 @@ class ChancePolicy:
     assume: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def kilobytes(self) -> float | None:
+    def kilobytes(self) -> float:
         """Size of the source where it has one, kB."""
-        return getattr(self.source, "kilobytes", None)
+        return traits_of(self.source).kilobytes
 
     def prospects(self, context: pd.DataFrame, scenario: OptionScenario) -> Prospects:
         """What it expects of each option."""

@@ -53,8 +53,8 @@ class Traits(NamedTuple):
     kilobytes: float = 0.0
 
 
-def traits_of(policy: Policy) -> Traits:
-    """Read what a policy says of itself.
+def traits_of(policy: Any) -> Traits:
+    """Read what a policy, or its source of chances, says of itself.
 
     Examples
     --------

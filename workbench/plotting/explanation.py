@@ -6,12 +6,11 @@ import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import shap
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.patches import FancyArrow
@@ -40,6 +39,9 @@ from workbench.plotting.style import (
     style_context,
 )
 from workbench.studies.report import capital, short_name
+
+if TYPE_CHECKING:
+    import shap
 
 LOW_TO_HIGH = LinearSegmentedColormap.from_list("low_to_high", [BLUE, "#b9bec5", VERMILLION])
 SHAP_ROW, RANK_ROW, NOTE_HEIGHT = 0.42, 0.3, 0.6  # inches

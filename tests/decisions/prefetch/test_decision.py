@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from workbench.decisions.prefetch.ranking import PAGES_ASKED
 
 import workbench as wb
 from workbench.decisions.decision import Situations
+from workbench.decisions.prefetch.answers import PAGES_ASKED
 from workbench.decisions.prefetch.decision import DECISION as PREFETCH
 from workbench.decisions.prefetch.decision import HOVER, UNUSED_A_VIEW
 from workbench.decisions.prefetch.markov import Markov, UserHistory

@@ -24,7 +24,7 @@ from workbench.decisions.decision import (
 from workbench.decisions.option_explain import TreeRule, as_shown, context_facts, used_sources, with_units
 from workbench.decisions.prefetch.markov import Markov, UserHistory, WeighsPages, fetches_at
 from workbench.decisions.prefetch.replay import trace_fetches
-from workbench.decisions.prefetch.rules import Never
+from workbench.decisions.prefetch.rules import Never, PrefetchPolicy
 from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError
 from workbench.features.candidates import as_answer
@@ -97,7 +97,7 @@ def explained(model: Any, frame: pd.DataFrame, *, all_rows: bool = False) -> Exp
     Explained
         Shares in percent; whether a page is linked, or is the user's usual next page, as no and yes.
     """
-    source = getattr(model, "source", model)
+    source: Any = model.source if isinstance(model, PrefetchPolicy) else model
     card, context = card_of(frame), source.context(frame)
     parts, views = [np.empty((0, len(source.names_)), np.float32)], [np.empty(0, np.int64)]
     for start, part in session_batches(context, VIEWS_A_BATCH):

@@ -168,9 +168,9 @@ class PrefetchPolicy:
     limit: float | None = None
 
     @property
-    def kilobytes(self) -> float | None:
+    def kilobytes(self) -> float:
         """Size of the source where it has one, kB."""
-        return getattr(self.source, "kilobytes", None)
+        return traits_of(self.source).kilobytes
 
     def next_pages(self, context: pd.DataFrame, k: int) -> pd.DataFrame:
         """The likeliest next pages of each view: ``view_id, page, rank, chance``."""

@@ -1,0 +1,299 @@
+"""The whole path: planted and null worlds, real data, what is settled before test, what is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import workbench as wb
+from workbench.decisions.chances import OneOption
+from workbench.decisions.images.rules import EffectiveType
+from workbench.decisions.prefetch.markov import Markov
+from workbench.decisions.prefetch.rules import GuessJs, PrefetchPolicy, Quicklink
+
+
+def net(result, which):
+    return result.of(which).figures.net
+
+
+def load_again(result, **options):
+    """The views of a little study."""
+    rows = 6000 if result.decision.name == "images" else 4000
+    return wb.load(result.split.card.name, rows=rows, **options)
+
+
+def train(split):
+    is_pages = split.card.kind == "navigations"
+    return wb.train_next_page(split, max_trees=5) if is_pages else wb.train_network_quality(split, max_trees=5)
+
+
+# What is found
+
+
+@pytest.mark.parametrize("study", ["planted", "planted_pages"])
+def test_on_a_planted_world_the_model_is_better_and_below_perfect_knowledge(study, request):
+    result = request.getfixturevalue(study)
+    assert result.difference.estimate > result.margin
+    rules = [policy.figures.net for policy in result.results if policy.kind == "rule" and policy.available]
+    assert net(result, "best_rule") <= max(rules) < net(result, "model") < net(result, "oracle")
+
+
+def test_the_planted_gain_is_large_enough_for_a_verdict_and_a_test(planted):
+    assert planted.verdict == "better"
+    assert planted.recommendation.action == "test_model"
+
+
+@pytest.mark.parametrize("study", ["strangers", "planted_pages"])
+def test_nobody_beats_the_true_chances_which_are_a_reference(study, request):
+    result = request.getfixturevalue(study)
+    truth = result.of("true chances")
+    assert (truth.kind, result.of("best_rule").kind) == ("reference", "rule")
+    assert net(result, "best_rule") < net(result, "model") < truth.figures.net < net(result, "oracle")
+
+
+def test_the_null_world_is_studied_as_any_data_are(null):
+    assert (null.split.how, null.split.mask.users) == ("by time", 0.3)
+    assert null.split.test["last_rtt_ms"].notna().any()
+
+
+@pytest.mark.parametrize("study", ["null", "null_pages"])
+def test_on_a_null_world_the_model_is_not_better(study, request):
+    result = request.getfixturevalue(study)
+    assert result.verdict != "better"
+    assert result.recommendation.action != "test_model"
+    assert net(result, "model") > 0.5 * net(result, "best_rule") > 0
+
+
+def test_real_data_get_a_verdict_that_the_recommendation_repeats(real):
+    d, margin = real.difference, real.margin
+    word = "better" if d.low > 0 else "worse" if d.high < 0 else "inconclusive"
+    assert real.verdict == ("equivalent" if -margin < d.low and d.high < margin else word)
+    assert (real.safety.word, real.headroom > margin, real.rule_gain.high > margin) == ("safe", True, True)
+    actions = {"equivalent": "use_rule", "worse": "use_rule", "inconclusive": "collect", "better": "test_model"}
+    assert real.recommendation.action == actions[real.verdict]
+    assert not real.split.card.simulated
+
+
+@pytest.mark.parametrize("study", ["planted", "planted_pages", "real"])
+def test_the_verdict_can_be_worked_out_from_the_outcomes(study, request):
+    """Whole users drawn in a plain loop, by other draws than the study's."""
+    result = request.getfixturevalue(study)
+    model, rule = (result.of(which).outcomes["net"] for which in ("model", "best_rule"))
+    users = result.split.test.loc[model.index, "user_id"]
+    assert result.difference.estimate == pytest.approx((model - rule).mean())
+    assert result.difference.clusters == result.test_users == users.nunique()
+    sums = (model - rule).groupby(users).agg(["sum", "size"]).to_numpy()
+    rng = np.random.default_rng(99)
+    drawn = [sums[rng.integers(0, len(sums), len(sums))].sum(axis=0) for _ in range(1000)]
+    low, high = np.quantile([each[0] / each[1] for each in drawn], [0.025, 0.975])
+    width = result.difference.high - result.difference.low
+    assert (result.difference.low, result.difference.high) == pytest.approx((low, high), abs=0.1 * width)
+
+
+def test_net_is_what_the_scenario_says(planted_pages, real):
+    pages, price = planted_pages.of("model").outcomes, planted_pages.scenario.break_even
+    assert pages["net"].mean() == pytest.approx((pages["hits"] - price / (1 - price) * pages["unused"]).mean())
+    images, price = real.of("model").outcomes, 100 / real.scenario.cancelling_wait_ms
+    assert images["net"].mean() == pytest.approx((images["quality"] - price * images["added_wait_ms"]).mean())
+
+
+def test_every_other_policy_is_held_against_the_best_rule(little):
+    replayed = {policy.name for policy in little.results if policy.available}
+    assert set(little.against_best_rule) == replayed - {little.of("best_rule").name}
+    for name, interval in little.against_best_rule.items():
+        assert interval.estimate == pytest.approx(net(little, name) - net(little, "best_rule"))
+        assert interval.low <= interval.estimate <= interval.high
+    assert little.against_best_rule["model"] == little.difference
+
+
+def test_the_same_seed_gives_the_same_study(little):
+    """And what the tests keep in files is what a study gives."""
+    name, rows = little.split.card.name, 6000 if little.decision.name == "images" else 4000
+    one, other = (result.to_dict() for result in (little, wb.study(name, rows=rows)))
+    for shown in (one, other):
+        for timed in ("us_per_decision", "train_seconds"):
+            shown["model"].pop(timed)
+        shown["provenance"].pop("commit")
+        shown.pop("seconds")
+    assert one == other
+    assert wb.study(name, rows=rows, seed=1).difference != little.difference
+
+
+def test_a_frame_is_studied_as_its_dataset_is(little):
+    assert wb.study(load_again(little)).difference == little.difference
+
+
+def test_studies_go_by_time_and_mask_where_they_can_and_users_are_strangers(planted, strangers, real):
+    assert (planted.split.how, planted.split.mask.users) == ("by time", 0.3)
+    assert (real.split.how, real.split.mask) == ("by user", None)
+    for result in (strangers, real):
+        seen = [set(part["user_id"]) for _, part in result.split.parts()]
+        assert sum(map(len, seen)) == len(set.union(*seen))
+
+
+# Nothing of test reaches what is settled before
+
+
+def garbled(part: pd.DataFrame) -> pd.DataFrame:
+    """The same views with other outcomes."""
+    changed = [name for name in ("rtt_ms", "downlink_mbps", "page") if name in part]
+    return part.assign(**{name: part[name].array[::-1] for name in changed})
+
+
+def test_the_best_rule_and_the_limits_do_not_depend_on_test(little):
+    again = wb.compare(replace(little.split, test=garbled(little.split.test)), little.model)
+    assert again.of("best_rule").name == little.of("best_rule").name
+    assert [policy.limit for policy in again.results] == [policy.limit for policy in little.results]
+    assert len({policy.limit for policy in again.results}) > 2
+    assert again.difference != little.difference
+
+
+def test_limits_are_those_that_serve_best_on_validation(little):
+    again = wb.compare(replace(little.split, validation=garbled(little.split.validation)), little.model)
+    assert [policy.limit for policy in again.results] != [policy.limit for policy in little.results]
+
+
+def test_the_model_knows_neither_validation_nor_test(little_pages):
+    split = little_pages.split
+    again = wb.train_next_page(replace(split, validation=garbled(split.validation), test=garbled(split.test)))
+    asked = split.validation.head(500)
+    pd.testing.assert_frame_equal(again.next_pages(asked, 3), little_pages.model.next_pages(asked, 3))
+
+
+def test_history_of_the_earlier_parts_does_not_know_the_later_ones(little_pages):
+    views = load_again(little_pages)
+    late = (views["session_id"] >= 0.8 * views["session_id"].max()).to_numpy()
+    pages = views["page"].array.copy()
+    pages[late] = pages[late][::-1]
+    one, other = (wb.split_by_time(frame) for frame in (views, views.assign(page=pages)))
+    for before, after in ((one.train, other.train), (one.validation, other.validation)):
+        kept = before["session_id"] < 0.8 * views["session_id"].max()
+        pd.testing.assert_frame_equal(before[kept], after[kept])
+    assert not one.test["last_next"].equals(other.test["last_next"])
+
+
+# Today, and rules of a person's own
+
+
+def ours(context):
+    return ["medium"] * len(context)
+
+
+def no_pages(context):
+    return pd.DataFrame({"view_id": [], "page": [], "rank": []})
+
+
+def own_rule(result):
+    return ours if result.decision.name == "images" else no_pages
+
+
+def test_today_may_be_any_policy_and_is_no_rule(little):
+    today = own_rule(little)
+    result = wb.compare(little.split, little.model, today=today)
+    assert (result.of("today").name, result.of("today").kind) == (f"today: {today.__name__}", "reference")
+    assert result.rule_gain.estimate == pytest.approx(net(result, "best_rule") - net(result, "today"))
+    assert result.difference == little.difference
+
+
+@pytest.mark.parametrize("make", [lambda: Markov(order=2, limit=0.1), GuessJs])
+def test_a_rule_fitted_elsewhere_is_not_taken_for_the_one_fitted_here(little_pages, make):
+    """Both bear one name; each is asked for itself."""
+    split, elsewhere = little_pages.split, make().fit(little_pages.split.test.tail(300))
+    result = wb.compare(split, little_pages.model, today=elsewhere)
+    decision, scenario = result.decision, result.scenario
+    here = decision.situations(split.test, split.card, split.cluster, result.known_by, scenario)
+    alone = decision.outcomes(decision.ask(elsewhere, here, scenario), here, scenario)
+    assert net(result, "today") == pytest.approx(alone["net"].mean())
+    assert result.of("today").figures != result.of(elsewhere.name).figures
+
+
+def peeks_at_the_measurement(context):
+    return context["downlink_mbps"].gt(5).map({True: "large", False: "small"})
+
+
+def peeks_at_the_next_page(context):
+    coming = context.groupby("session_id")["page"].shift(-1)
+    there = coming.notna()
+    return pd.DataFrame({"view_id": context["view_id"][there], "page": coming[there].astype(str), "rank": 1})
+
+
+@pytest.mark.parametrize("place", ["rules", "today"])
+def test_a_policy_that_peeks_is_refused(little, place):
+    images = little.decision.name == "images"
+    peeks = peeks_at_the_measurement if images else peeks_at_the_next_page
+    said = "reads 'downlink_mbps'" if images else "reads the future"
+    with pytest.raises(wb.WorkbenchError, match=f"{peeks.__name__} {said}"):
+        wb.compare(little.split, little.model, **{place: [peeks] if place == "rules" else peeks})
+
+
+def test_a_policy_is_found_by_itself_or_its_name_and_rules_are_those_replayed(little):
+    rule = own_rule(little)
+    result = wb.compare(little.split, little.model, rules=[rule, *wb.rules(little.split)])
+    assert result.of(rule) is result.of(rule.__name__)
+    assert result.rules[0] is rule and result.best_rule in result.rules
+    with pytest.raises(wb.WorkbenchError, match=f"no policy 'nope' in this comparison; there are {rule.__name__}"):
+        result.of("nope")
+
+
+def test_two_sources_of_chances_under_one_name_are_refused(little_pages):
+    other = PrefetchPolicy(little_pages.model)
+    with pytest.raises(wb.WorkbenchError, match="a rule cannot be called 'model'"):
+        wb.compare(little_pages.split, little_pages.model, rules=[other])
+    result = wb.compare(little_pages.split, little_pages.model, rules=[replace(other, name="the old model")])
+    assert result.difference.estimate == 0
+
+
+def test_a_rule_says_what_it_needs(little_images):
+    @wb.needs("device")
+    def by_device(context):
+        return pd.Series("large", context.index)
+
+    result = wb.compare(little_images.split, little_images.model, rules=[by_device, OneOption()])
+    assert result.of("by_device").reason == "device is known by after_accept_ch, not by first_request"
+    assert not result.of("by_device").available
+
+
+# What is refused
+
+
+def test_without_any_rule_there_is_nothing_to_compare_with(little):
+    rule, said = (
+        (EffectiveType(), "effective_type is") if own_rule(little) is ours else (Quicklink(), "these views have")
+    )
+    with pytest.raises(wb.WorkbenchError, match=f"no rule is available on this data: {said}"):
+        wb.compare(little.split, little.model, rules=[rule])
+
+
+@pytest.mark.parametrize("rules", [[], "medium", ["medium"]])
+def test_what_is_no_rule_is_refused(little, rules):
+    with pytest.raises(wb.WorkbenchError, match=r"rules must be a list of callables, such as wb\.rules"):
+        wb.compare(little.split, little.model, rules=rules)
+    with pytest.raises(wb.WorkbenchError, match=r"expected (one of small, medium, large|a DataFrame with the columns)"):
+        wb.compare(little.split, little.model, rules=[lambda context: "home"])
+
+
+def test_a_model_from_another_split_is_refused(little):
+    views = load_again(little)
+    stranger = train(wb.split_by_user(views, seed=5))
+    for split in (little.split, wb.split_by_time(views, seed=5)):
+        with pytest.raises(wb.WorkbenchError, match=r"trained on other rows than this split.*wb\.train_"):
+            wb.compare(split, stranger)
+
+
+def test_an_untrained_model_is_refused(little):
+    untrained = wb.NetworkQuality() if little.decision.name == "images" else wb.NextPage()
+    with pytest.raises(wb.WorkbenchError, match=r"trained.*wb\.train_"):
+        wb.compare(little.split, untrained)
+
+
+@pytest.mark.parametrize("margin", [0, -1.0, float("nan"), "half a hit", True])
+def test_a_margin_is_a_number_above_zero(little, margin):
+    with pytest.raises(wb.WorkbenchError, match="margin must be a number above 0"):
+        wb.compare(little.split, little.model, margin=margin)
+
+
+def test_the_margin_given_decides_the_verdict(planted_pages):
+    wide = wb.compare(planted_pages.split, planted_pages.model, margin=0.5)
+    assert (wide.verdict, wide.margin, planted_pages.margin) == ("equivalent", 0.5, 0.005)
+    assert wide.difference == planted_pages.difference

@@ -136,7 +136,8 @@ class Drift:
         by = f" Largest shift: {listed(named)}." if named else " No single feature explains it."
         if self.fewest < FEW_USERS:
             by += f" With {self.fewest} {self.people} in the smaller part, the interval is too narrow."
-        return f"Context alone separates newer views from the training data {how}: {self._auc_in_words()}; {meaning}.{by}"
+        said = f"Context alone separates newer views from the training data {how}"
+        return f"{said}: {self._auc_in_words()}; {meaning}.{by}"
 
 
 @may_be_missing

@@ -11,7 +11,7 @@ shown for orientation: hardly any of its rows are alike.
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,10 @@ import shap
 import xgboost
 
 import workbench as wb
-from workbench.explanation.questions import late_question
-from workbench.explanation.shap_exact import exact_shap
-from workbench.explanation.shap_next_page import draw_views
+from workbench.datasets.splits import sample_users
+from workbench.decisions import find_decision
+from workbench.decisions.decision import Explained
+from workbench.explanation.shap_values import exact_shap
 from workbench.features.encoding import distinct_rows
 
 ROWS, PEER_ROWS, RUNS, TOLERANCE, LEAST = 60_000, 20_000, 5, 1e-5, 0.8
@@ -30,31 +31,42 @@ NOT_IN_THE_CONTRACT = ("isp", "region", "city", "save_data", "local_hour")
 
 @dataclass(frozen=True)
 class Case:
-    """A booster and the feature rows to explain; whether the benchmark fails on it."""
+    """The feature rows to explain, each column a feature of its own; whether the benchmark fails on it."""
 
     name: str
-    booster: xgboost.Booster
-    matrix: np.ndarray
+    rows: Explained
     counts: bool = True
+
+    @property
+    def booster(self) -> xgboost.Booster:
+        """Whose trees."""
+        return self.rows.booster
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """The rows."""
+        return self.rows.matrix
 
 
 def network_case(name: str, dataset: str, counts: bool = True, **parameters: Any) -> Case:
     """All views of a dataset as the network-quality model sees them, its question in the last column."""
     views = wb.load(dataset, rows=ROWS) if dataset.startswith("synthetic") else wb.load(dataset)
     model = wb.train_network_quality(wb.split_by_user(views, history=False), **parameters)
-    asked = late_question(model, views, None, wb.ImageScenario())
-    head, edge = model.heads_[asked.quantity], asked.edge
-    encoded = head.encoding.transform(model.context(views))
-    return Case(name, head.booster, np.column_stack([encoded, np.full(len(encoded), np.log(edge), np.float32)]), counts)
+    return Case(name, _every_column(find_decision(name="images").explained(model, views, wb.ImageScenario())), counts)
 
 
 def next_page_case() -> Case:
     """The model's candidates in some views of the simulated site."""
     split = wb.split_by_time(wb.load("synthetic_navigations"))
     model = wb.train_next_page(split)
-    return Case(
-        "synthetic_navigations", model.booster_, model.describe(draw_views(split.validation, 600, 0)).matrix, False
-    )
+    drawn = sample_users(split.validation, 600, 0)
+    rows = find_decision(name="prefetch").explained(model, drawn, wb.PrefetchScenario(), all_rows=True)
+    return Case("synthetic_navigations", _every_column(rows), False)
+
+
+def _every_column(rows: Explained) -> Explained:
+    """The same rows, each column a feature."""
+    return replace(rows, sources=tuple(map(str, range(rows.matrix.shape[1]))))
 
 
 def side_by_side(*calls: Callable[[], np.ndarray]) -> list[tuple[np.ndarray, float]]:
@@ -72,8 +84,7 @@ def side_by_side(*calls: Callable[[], np.ndarray]) -> list[tuple[np.ndarray, flo
 
 def by_distinct_rows(case: Case) -> np.ndarray:
     """SHAP values of every row, each distinct row explained once."""
-    distinct, which = distinct_rows(case.matrix)
-    return exact_shap(case.booster, distinct, [str(i) for i in range(case.matrix.shape[1])]).values[which]
+    return exact_shap(case.rows)[1]
 
 
 def report(case: Case) -> bool:

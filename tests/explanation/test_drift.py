@@ -166,7 +166,7 @@ def test_context_holds_no_column_that_never_varies(small_site):
 @pytest.mark.parametrize(
     ("auc", "words"),
     [
-        ((0.50, 0.48, 0.52), "does not tell"),
+        ((0.50, 0.48, 0.52), "does not separate"),
         ((0.55, 0.52, 0.58), "barely better than chance"),
         ((0.65, 0.55, 0.75), "somewhat"),
         ((0.80, 0.75, 0.85), "clearly"),

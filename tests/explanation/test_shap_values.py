@@ -125,7 +125,7 @@ def test_the_question_is_where_large_images_are_just_late(trained):
 
 
 def test_where_round_trips_take_the_time_they_are_asked_about(trained):
-    """At 150 ms, four trips of some 55 ms are too many: no throughput helps, a short trip does."""
+    """At 600 ms, twelve trips of some 55 ms are too many: no throughput helps, a short trip does."""
     split, model = trained
     found = wb.shap_values(
         model, split.validation.head(5), scenario=wb.ImageScenario(budget_ms=600, connection_rtts=12)

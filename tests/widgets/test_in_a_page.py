@@ -11,7 +11,7 @@ MOST_MS = 50
 SECOND, GIGABYTE = "Value of a second saved", "Price of a GB sent"
 # Which numbers and pictures follow each control: 1 the frontier, 2 the bars of money.
 MOVES = {
-    "images": {"Images should be there in": [1], "Wait that cancels the largest image": [1], "Views of": [1]},
+    "images": {"Images should be there in": [1], "Delay that makes large images not worth it": [1], "Views of": [1]},
     "prefetch": {"Worth fetching from a chance of": [1, 2], SECOND: [2], GIGABYTE: [2], "Views of": [1, 2]},
 }
 

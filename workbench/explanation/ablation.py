@@ -57,7 +57,7 @@ class Ablation:
 
     @property
     def finding(self) -> str:
-        """In one line, whether the columns are missed."""
+        """In one line, what removing the columns does."""
         what = "this column" if len(self.columns) == 1 else f"these {len(self.columns)} columns"
         sure = beyond_noise(self.unit, self.effect["net_low"], self.effect["net_high"])
         return {

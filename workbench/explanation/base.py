@@ -185,7 +185,7 @@ def as_html(finding: str, sentences: Sequence[str], table: pd.DataFrame | None =
     """A finding, sentences and a table."""
     items = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in sentences)
     shown = "" if table is None else table.to_html(index=False, border=0, escape=True)
-    return f"<p><strong>{html.escape(finding)}</strong></p>{shown}{f'<ul>{items}</ul>' if items else ''}"
+    return f"<h2>{html.escape(finding)}</h2>{shown}{f'<ul>{items}</ul>' if items else ''}"
 
 
 # -------------------------------------------------------------------------------------------- small helpers

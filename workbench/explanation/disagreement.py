@@ -119,7 +119,7 @@ class Disagreement:
         Its name.
     rule_name : str
     views, users : int
-        Views looked at (of measurements those without a signal), and whose they are.
+        Views looked at (of measurements those without a signal), and of how many users.
     people : str
         What those are called who are resampled: users, sessions or views.
     share : Interval

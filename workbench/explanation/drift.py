@@ -35,7 +35,7 @@ CHANCE, A_LITTLE = 0.5, 0.6  # AUC; up to the second, chosen, parts differ littl
 FEW_USERS = 200  # chosen: a percentile interval of few users is too narrow
 NAMED = 3
 HISTORY_AND_SIGNALS = {*HISTORY, *SIGNALS, *(column.name for column in NAVIGATION_HISTORY)}
-# What only counts views, or is a clock, tells the period by itself and is no context.
+# What only counts views, or is a clock, gives the period away by itself and is no context.
 NOT_CONTEXT = ("view_id", "session_id", "viewed_at")
 FOLDS = 5
 MOST_LEVELS = 100  # of a category, the most frequent; all others are one
@@ -45,7 +45,7 @@ A_SIDE = round(LEAST_WEIGHT / 0.25)  # views: a view that may be either weighs a
 
 @dataclass(frozen=True, repr=False)
 class Drift:
-    """How well context alone tells which of two parts, such as train and validation, a view is from.
+    """How well context alone separates two parts, such as train and validation.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ class Drift:
         elif self.auc.low > CHANCE:
             said = self._differ()
         elif self.auc.high <= A_LITTLE:
-            said = f"Context alone does not tell newer views from the training data: {self._auc_in_words()}."
+            said = f"Context alone does not separate newer views from the training data: {self._auc_in_words()}."
         else:
             said = (
                 f"{self._auc_in_words()}, with {self.fewest:,} {self.people} in the smaller part: consistent with no "
@@ -136,7 +136,8 @@ class Drift:
         by = f" Largest shift: {listed(named)}." if named else " No single feature explains it."
         if self.fewest < FEW_USERS:
             by += f" With {self.fewest} {self.people} in the smaller part, the interval is too narrow."
-        return f"Context alone tells newer views from the training data {how}: {self._auc_in_words()}; {meaning}.{by}"
+        said = f"Context alone separates newer views from the training data {how}"
+        return f"{said}: {self._auc_in_words()}; {meaning}.{by}"
 
 
 @may_be_missing
@@ -244,8 +245,8 @@ def _scores(
     """
     from xgboost import XGBClassifier
 
-    # Categories are XGBoost's own: an encoding by the share of later rows, cross-fitted, would push the scores of what
-    # tells nothing below those of chance.
+    # Categories are XGBoost's own: an encoding by the share of later rows, cross-fitted, would put the scores of what
+    # says nothing below those of chance.
     classifier = XGBClassifier(
         n_estimators=TREES,
         max_depth=DEPTH,

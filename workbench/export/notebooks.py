@@ -72,7 +72,7 @@ def declared_parameters(notebook: Path) -> dict[str, object]:
         found = papermill.inspect_notebook(str(notebook))
     except Exception as err:  # papermill lets through whatever json, nbformat and its translators raise
         raise WorkbenchError(
-            f"{notebook.name} could not be read as a notebook ({one_paragraph(str(err), 200)}): "
+            f"{notebook.name} could not be read as a notebook ({_one_paragraph(str(err), 200)}): "
             "open it in JupyterLab, choose the Python 3 kernel, and save it."
         ) from err
     return {name: _plain_value(parameter["default"]) for name, parameter in found.items()}
@@ -99,12 +99,12 @@ def parse_parameters(pairs: Iterable[tuple[str, str]], declared: Mapping[str, ob
     {'budget_ms': 1500, 'dataset': 'mine'}
     """
     pairs = list(pairs)
-    check_names([name for name, _ in pairs], declared)
+    _check_names([name for name, _ in pairs], declared)
     return {name: _parse_value(name, text, declared[name]) for name, text in pairs}
 
 
-def check_names(names: Iterable[str], declared: Mapping[str, object]) -> None:
-    """Raise WorkbenchError for the first name that is not declared: papermill would only log it."""
+def _check_names(names: Iterable[str], declared: Mapping[str, object]) -> None:
+    """Refuse the first name that is not declared: papermill would only log it."""
     for name in names:
         if name not in declared:
             known = f"It declares {', '.join(declared)}." if declared else "It declares none."
@@ -155,25 +155,9 @@ def _without_number(stem: str) -> str:
 
 
 def execute(
-    notebook: Path,
-    executed: Path,
-    parameters: Mapping[str, object],
-    *,
-    root: Path,
-    progress: bool | None = None,
+    notebook: Path, executed: Path, parameters: Mapping[str, object], *, root: Path, progress: bool | None = None
 ) -> nbformat.NotebookNode:
-    """Execute a notebook in its own folder and return it with its outputs.
-
-    Parameters
-    ----------
-    notebook, executed : Path
-        What is run, and where the executed copy is written (also where a cell fails). Absolute.
-    parameters : mapping
-        Injected after the cell tagged ``parameters``.
-    root : Path
-        The repository: a relative ``WORKBENCH_MIRROR`` is taken from here.
-    progress : bool, optional
-        Show a bar over the cells on standard error; by default where that is a terminal.
+    """Execute a notebook in its own folder, with its outputs; ``executed`` is written also where a cell fails.
 
     Raises
     ------
@@ -202,7 +186,7 @@ def execute(
         raise WorkbenchError(_failed_cell(err, notebook, executed)) from None
     except (RuntimeError, NoSuchKernel) as err:  # nbclient's DeadKernelError is a RuntimeError
         raise WorkbenchError(
-            f"{notebook.stem}: the kernel stopped ({one_paragraph(str(err))}). "
+            f"{notebook.stem}: the kernel stopped ({_one_paragraph(str(err))}). "
             "Memory that ran out is the usual cause: try fewer rows."
         ) from err
 
@@ -245,7 +229,7 @@ def _failed_cell(err: PapermillExecutionError, notebook: Path, executed: Path) -
     heading = _heading_above(executed, err.exec_count)
     where = f' under "{heading}"' if heading else ""
     number = f"cell [{err.exec_count}]" if err.exec_count else "a cell"
-    message = one_paragraph(err.evalue or "")
+    message = _one_paragraph(err.evalue or "")
     return f"{notebook.stem} failed in {number}{where}: {err.ename}{': ' if message else ''}{message}"
 
 
@@ -261,10 +245,10 @@ def _heading_above(executed: Path, execution_count: int | None) -> str:
     return heading
 
 
-def one_paragraph(text: str, limit: int = 600) -> str:
+def _one_paragraph(text: str, limit: int = 600) -> str:
     """Return a message without colour codes and line breaks, cut after `limit` characters."""
     flat = " ".join(strip_ansi(text).split())
-    return flat if len(flat) <= limit else flat[:limit].rstrip() + " ..."
+    return flat if len(flat) <= limit else f"{flat[:limit].rstrip()} ..."
 
 
 def render_notebook(
@@ -310,7 +294,7 @@ def render_notebook(
     source = find_notebook(str(notebook), folder)
     declared = declared_parameters(source)
     given = _with_portable_card(dict(parameters or {}), source.parent)
-    check_names(given, declared)
+    _check_names(given, declared)
     name = source.stem + _dataset_suffix(given, declared)
     output.mkdir(parents=True, exist_ok=True)
     # Inside the output folder, so that the last step is a rename on one file system.

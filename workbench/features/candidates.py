@@ -1,4 +1,4 @@
-"""Candidates for the next page: which pages are asked about, and answers ranked by chance."""
+"""Candidates for the next page, and answers ranked by chance."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def rank_within(row: np.ndarray) -> np.ndarray:
 def as_answer(
     context: pd.DataFrame, pages: pd.Index, pairs: tuple[np.ndarray, np.ndarray], chance: np.ndarray, k: int
 ) -> pd.DataFrame:
-    """Write the ``k`` likeliest pages of each view as every source of chances answers.
+    """The ``k`` likeliest pages of each view, as the frame that every source of chances returns.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Context to numbers: a fitted encoding that can be written down as plain dictionaries."""
+"""Context to numbers: a fitted encoding that can be saved as plain dictionaries."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import DTypeLike
 from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import TargetEncoder
 
@@ -29,7 +30,7 @@ class Encoding:
     means : mapping
         Column and target (``"column|target"``) to the shrunken mean of the target, a level.
     defaults : mapping
-        Target to its overall mean, which stands for unseen levels.
+        Target to its overall mean, used for unseen levels.
     """
 
     numbers: tuple[str, ...]
@@ -51,7 +52,7 @@ class Encoding:
 
     def transform(self, context: pd.DataFrame) -> np.ndarray:
         """Encode a context: float32, shape (rows, len(features)). Columns it lacks are missing."""
-        columns = [_number(context, name) for name in self.numbers]
+        columns = [read_numbers(context, name, np.float32) for name in self.numbers]
         for name, levels in self.levels.items():
             text = _text(context, name)
             columns += [(text == level).to_numpy(np.float32) for level in levels]
@@ -68,7 +69,7 @@ class Encoding:
 def distinct_rows(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Each feature row once, and which of them every row is.
 
-    Rows are told apart by a hash of 64 bits; among a million rows two fall together with a chance of 3e-8.
+    Rows are compared by a 64-bit hash; among a million rows, two collide with a chance of 3e-8.
 
     Parameters
     ----------
@@ -90,13 +91,25 @@ def distinct_rows(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return matrix[first], which
 
 
+def is_numeric(values: pd.Series) -> bool:
+    """Whether a column holds numbers; flags are none."""
+    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+
+
+def read_numbers(frame: pd.DataFrame, name: str, dtype: DTypeLike = float) -> np.ndarray:
+    """Numbers of a column, shape (rows,); all missing where the frame lacks it."""
+    if name not in frame:
+        return np.full(len(frame), np.nan, dtype)
+    return frame[name].to_numpy(dtype, na_value=np.nan)
+
+
 def fit_encoding(
     context: pd.DataFrame, targets: Mapping[str, np.ndarray], users: np.ndarray, seed: int = 0
 ) -> tuple[Encoding, np.ndarray]:
-    """Learn an encoding, and encode the rows it was learnt from without showing a row its own answer.
+    """Fit an encoding, and encode the rows that it was fitted on without using a row's own answer.
 
     Columns with more than 20 levels are target-encoded (scikit-learn's empirical-Bayes ``TargetEncoder``) in folds
-    grouped by user: with ungrouped folds a user's other rows would tell the answer. Constant and all-missing
+    grouped by user: with ungrouped folds a user's other rows would reveal the answer. Constant and all-missing
     columns are left out.
 
     Parameters
@@ -106,7 +119,7 @@ def fit_encoding(
         Target name to numbers, shape (rows,).
     users : ndarray of int, shape (rows,)
     seed : int
-        Of the folds.
+        Seed of the folds.
 
     Returns
     -------
@@ -120,7 +133,7 @@ def fit_encoding(
         known = context[name].dropna()
         if known.nunique() + (len(known) < len(context)) < 2:
             continue
-        if pd.api.types.is_numeric_dtype(context[name]) and not pd.api.types.is_bool_dtype(context[name]):
+        if is_numeric(context[name]):
             numbers.append(name)
         elif known.nunique() > ONE_HOT_LEVELS:
             coded.append(name)
@@ -150,12 +163,6 @@ def _target_means(
         for name, known, fitted in zip(coded, encoder.categories_, encoder.encodings_, strict=True):
             means[f"{name}|{target}"] = dict(zip(known, fitted.tolist(), strict=True))
     return means, np.hstack(crossed)
-
-
-def _number(context: pd.DataFrame, name: str) -> np.ndarray:
-    if name not in context:
-        return np.full(len(context), np.nan, np.float32)
-    return context[name].to_numpy(np.float32, na_value=np.nan)
 
 
 def _text(context: pd.DataFrame, name: str) -> pd.Series:

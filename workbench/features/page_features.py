@@ -1,4 +1,4 @@
-"""What is known of each candidate page when the decision is taken: the layout, the counts behind it, the numbers."""
+"""Features of each candidate page: which there are (layout), the counts behind them, and their values."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pandas as pd
 
 from workbench.datasets.columns import Column
 from workbench.datasets.schema import NAVIGATION_HISTORY, navigation_context_columns
-from workbench.errors import WorkbenchError, did_you_mean
 from workbench.features.candidates import REMEMBERED, candidate_pairs, likeliest_first, link_table, rank_within
+from workbench.features.encoding import is_numeric, read_numbers
 from workbench.features.pages import (
     PageCounts,
     Transitions,
@@ -32,7 +32,7 @@ LEVELS_KEPT = 20  # of a text column, the most frequent; all others are one leve
 HOUR, DWELL = "local_hour", "dwell"
 HOURS_A_BAND = 6  # night, morning, afternoon, evening
 DWELL_BANDS = 5
-CROSSED = ("device", HOUR)  # habits of the evening on the phone are not those of the desktop at work
+CROSSED = ("device", HOUR)  # what is opened in the evening on the phone differs from the desktop at work
 HISTORY, SECOND, CONTEXT = "history", "second order", "context"
 GROUPS_LEFT_OUT = (HISTORY, SECOND, CONTEXT)  # what `without` may name besides columns
 
@@ -75,7 +75,7 @@ class Layout:
     def columns(self, frame: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
         """Name and values of each context column, dwell and history number: float, shape (views,)."""
         for name in self.numbers:
-            yield name, _numbers(frame, name)
+            yield name, read_numbers(frame, name)
         for name in self.levels:
             codes = self._bands(frame, name)
             yield name, np.where(codes >= 0, codes, np.nan)
@@ -83,7 +83,7 @@ class Layout:
             yield "previous_dwell_s", previous_dwell(frame)
         for name in self.history:
             if name in NUMBERS_OF_HISTORY:
-                yield name, _numbers(frame, name)
+                yield name, read_numbers(frame, name)
 
     def group_codes(self, frame: pd.DataFrame, group: tuple[str, ...]) -> tuple[np.ndarray, int]:
         """Which group each view belongs to (int64, shape (views,), -1 where unknown), and how many there are."""
@@ -107,7 +107,7 @@ class Layout:
 
     def _bands(self, frame: pd.DataFrame, name: str) -> np.ndarray:
         if name == HOUR:
-            hour = _numbers(frame, HOUR)
+            hour = read_numbers(frame, HOUR)
             return np.where(np.isnan(hour), -1, np.nan_to_num(hour) // HOURS_A_BAND).astype(np.int64)
         if name == DWELL:
             dwell = previous_dwell(frame)
@@ -127,7 +127,7 @@ NUMBERS_OF_HISTORY = ("earlier_views", "here_before", "usual_share")
 
 
 def fit_layout(frame: pd.DataFrame, known_by: str, extra: Sequence[Column] = (), without: Sequence[str] = ()) -> Layout:
-    """Decide on the features that a training part can give.
+    """Choose the features that a training part supports.
 
     Parameters
     ----------
@@ -147,34 +147,16 @@ def fit_layout(frame: pd.DataFrame, known_by: str, extra: Sequence[Column] = (),
     """
     context = [] if CONTEXT in without else navigation_context_columns(known_by, extra)
     history = [] if HISTORY in without else [column.name for column in NAVIGATION_HISTORY]
-    telling = [name for name in context if name in frame and name not in without and _varies(frame[name])]
-    numeric = [name for name in telling if _is_number(frame[name])]
+    varying = [name for name in context if name in frame and name not in without and _varies(frame[name])]
+    numeric = [name for name in varying if is_numeric(frame[name])]
     return Layout(
         pages=tuple(vocabulary(frame)),
         numbers=tuple(numeric),
-        levels={name: _levels(frame[name]) for name in telling if name not in numeric},
+        levels={name: _levels(frame[name]) for name in varying if name not in numeric},
         dwell_edges=_dwell_edges(frame),
         history=tuple(name for name in history if name in frame and name not in without and frame[name].notna().any()),
         second=SECOND not in without,
     )
-
-
-def check_without(without: Sequence[str], extra: Sequence[Column] = ()) -> None:
-    """Refuse to leave out what is no context.
-
-    Raises
-    ------
-    WorkbenchError
-        With the nearest name that can be left out.
-    """
-    history = [column.name for column in NAVIGATION_HISTORY]
-    known = [*GROUPS_LEFT_OUT, *navigation_context_columns("never", extra), *history]
-    for name in without:
-        if name not in known:
-            raise WorkbenchError(
-                "without must name context columns, or 'history', 'second order' or 'context'; got "
-                f"{name!r}.{did_you_mean(str(name), known)}"
-            )
 
 
 def previous_dwell(frame: pd.DataFrame) -> np.ndarray:
@@ -208,21 +190,11 @@ def _varies(values: pd.Series) -> bool:
     return values.nunique() + values.isna().any() > 1
 
 
-def _is_number(values: pd.Series) -> bool:
-    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-
-
-def _numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
-    if name not in frame:
-        return np.full(len(frame), np.nan)
-    return frame[name].to_numpy(float, na_value=np.nan)
-
-
 def _text(values: pd.Series) -> pd.Series:
     return values.astype(object).astype(str)
 
 
-LATEST_SHARE = 0.1  # of the sessions, the last of them tell what is popular now
+LATEST_SHARE = 0.1  # the latest sessions, which show what is popular now
 ARRAYS = ("states", "start", "page", "count", "total")
 
 
@@ -367,7 +339,7 @@ def describe_pairs(layout: Layout, counts: NavigationCounts, frame: pd.DataFrame
     ----------
     layout : Layout
     counts : NavigationCounts
-        Over other sessions than these: counts that hold a view's own next page tell the answer.
+        Over other sessions than these: counts that include a view's own next page reveal the answer.
     frame : DataFrame, shape (views, columns)
         Sessions from their beginning up to some view, in order.
 
@@ -407,7 +379,7 @@ def _describe(q: _Question) -> Columns:
 
 
 def _pages(q: _Question) -> Columns:
-    """Which pages they are, and how popular; the codes let trees tell the pages of a small vocabulary apart."""
+    """Which pages they are, and how popular; the codes let trees distinguish the pages of a small vocabulary."""
     popularity = _popularity(q)
     rank = np.argsort(np.argsort(-popularity, kind="stable"), kind="stable").astype(float)
     yield "page", q.page
@@ -419,7 +391,7 @@ def _pages(q: _Question) -> Columns:
 
 
 def _first_order(q: _Question) -> Generator[tuple[str, np.ndarray | bool], None, np.ndarray]:
-    """What followed the page; the smoothed chance, which first-order Markov rules use, is handed on."""
+    """What followed the page; returns the smoothed chance, which first-order Markov rules use."""
     counts = q.counts.pages.orders[1]
     place = counts.find(q.codes)
     chance = lean(counts, place[q.row], q.page, _popularity(q)[q.page], SMOOTHING[0])
@@ -454,7 +426,7 @@ def _seen(q: _Question, order: str, counts: Transitions, place: np.ndarray) -> C
 
 
 def _groups(q: _Question, first_chance: np.ndarray) -> Columns:
-    """What followed the page in views of the same group, leaning on all views: how context bends the habits."""
+    """What followed the page in views of the same group, leaning on all views: how context changes them."""
     for group in q.layout.groups:
         counts = q.counts.groups[name_of(group)]
         of_view, _ = q.layout.group_codes(q.frame, group)
@@ -463,7 +435,7 @@ def _groups(q: _Question, first_chance: np.ndarray) -> Columns:
 
 
 def _session(q: _Question) -> Columns:
-    """Place in the session; how often, and how many views ago, it showed the candidate."""
+    """Place in the session; how often, and how many views ago, the session showed the candidate."""
     sessions, n = session_numbers(q.frame), len(q.frame)
     visit = np.flatnonzero(q.codes >= 0)
     visit = visit[np.lexsort((visit, q.codes[visit], sessions[visit]))]

@@ -15,7 +15,7 @@ DENSE_CELLS = 8_000_000  # a table of states x pages up to this size (32 MB) is 
 
 
 def vocabulary(frame: pd.DataFrame) -> pd.Index:
-    """Pages that occur in a frame, sorted: what counts and models know of. Index of str, shape (pages,)."""
+    """Pages that occur in a frame, sorted: the pages that counts and models cover. Index of str, shape (pages,)."""
     pages = frame["page"]
     seen = pages.cat.remove_unused_categories().cat.categories if _is_category(pages) else pages.dropna().unique()
     return pd.Index(sorted(map(str, seen)), dtype="str")

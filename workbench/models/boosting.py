@@ -20,14 +20,14 @@ from sklearn.linear_model import LogisticRegression
 from workbench.datasets.columns import Column
 from workbench.datasets.schema import measured_quantities
 from workbench.datasets.splits import Split
-from workbench.errors import WorkbenchError, check_whole
+from workbench.errors import WorkbenchError, check_whole, did_you_mean
 
 FORMAT = 1
 SMALLEST_CHANCE = 1e-6  # a smaller one counts as this much in a log-loss, as in that of the lookup tables
 
 
 class NotFittedError(WorkbenchError, sklearn.exceptions.NotFittedError):
-    """A model or rule was used before its ``fit``; scikit-learn's tools know it as their own ``NotFittedError``."""
+    """A model or rule was used before its ``fit``; also scikit-learn's ``NotFittedError``."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,20 @@ def check_device(device: str) -> None:
         raise WorkbenchError(f"device={device!r}: no usable GPU was found. Use device='cpu'.") from err
 
 
+def check_without(without: Sequence[str], known: Sequence[str], what: str) -> None:
+    """Refuse to leave out what is not among the known names.
+
+    Raises
+    ------
+    WorkbenchError
+        With ``what`` can be left out, and the nearest name.
+    """
+    for name in without:
+        if name not in known:
+            nearest = did_you_mean(str(name), list(known))
+            raise WorkbenchError(f"without must name {what}; got {name!r}.{nearest}")
+
+
 def rows_hash(frame: pd.DataFrame) -> str:
     """Hash of which rows a part holds: its index, and sessions and pages, or the measured values."""
     page_views = {"session_id", "page"} <= set(frame)
@@ -151,7 +165,7 @@ def check_trained_on(model: Any, split: Split, how: str) -> None:
         raise WorkbenchError(f"expected a trained model, as from {how}; got {str(model)[:80]}.")
     if trained_on != rows_hash(split.train):
         raise WorkbenchError(
-            "the model was trained on other rows than this split's train part, perhaps on people of its test part. "
+            "the model was trained on other rows than this split's train part, perhaps on users of its test part. "
             f"Train it on this split: {how}."
         )
 
@@ -159,8 +173,10 @@ def check_trained_on(model: Any, split: Split, how: str) -> None:
 class BoostedModel(BaseEstimator):
     """An estimator of boosted trees; the parameters are those of :class:`Boosting`, ``extra`` and ``without``.
 
-    A trained one has ``trained_on_`` (:func:`rows_hash` of its rows) and ``train_seconds_`` (None where it was loaded:
-    a saved model must not depend on the clock). ``fields`` and ``trees`` say what it reads and how large it is.
+    After ``fit``, ``trained_on_`` is the :func:`rows_hash` of the training rows, by which comparisons refuse a model
+    from another split, and ``train_seconds_`` the training time (None where the model was loaded: a saved model must
+    not depend on the clock). ``fields`` are the columns that the model reads, ``removable()`` those that it can be
+    trained without.
     """
 
     extra: tuple[Column, ...]

@@ -17,10 +17,18 @@ from workbench.datasets.columns import Column
 from workbench.datasets.history import HISTORY
 from workbench.datasets.schema import context_columns, known_context, measured_quantities
 from workbench.datasets.splits import Split, users_of
-from workbench.errors import WorkbenchError, did_you_mean
+from workbench.errors import WorkbenchError
 from workbench.features.encoding import FOLDS, Encoding, distinct_rows, fit_encoding
 from workbench.features.network import WORSE_IS_HIGH, came_back, worse_than, worst_fifth
-from workbench.models.boosting import SMALLEST_CHANCE, BoostedModel, Boosting, fit_platt, read_booster, rows_hash
+from workbench.models.boosting import (
+    SMALLEST_CHANCE,
+    BoostedModel,
+    Boosting,
+    check_without,
+    fit_platt,
+    read_booster,
+    rows_hash,
+)
 
 REPEATS, REPEATED_ROWS = 4, 500_000  # every row meets 4 thresholds, up to half a million rows in all
 ROWS_A_BATCH = 400_000
@@ -39,9 +47,9 @@ class NetworkQuality(BoostedModel):
     extra : tuple of Column
         Context columns beyond the canonical ones.
     without : tuple of str
-        Context columns to leave out (ablations).
+        Context columns to leave out.
     max_depth, min_child_weight, learning_rate, max_trees, patience : numbers
-        Of the boosted trees; ``patience`` rounds without gain on ``calibration`` end the training.
+        Settings of the boosted trees; ``patience`` rounds without gain on ``calibration`` end the training.
     seed : int
     device : str
         ``"cpu"`` or ``"cuda"``.
@@ -49,11 +57,9 @@ class NetworkQuality(BoostedModel):
     Attributes
     ----------
     heads_ : dict of str to Head
-        One a measured quantity, after ``fit``.
-    train_seconds_ : float or None
-        None where the model was loaded: a saved model must not depend on the clock.
-    trained_on_ : str
-        Hash of the rows it was fitted on; comparisons refuse a model from another split.
+        One for each measured quantity, after ``fit``.
+    train_seconds_, trained_on_
+        See :class:`~workbench.models.boosting.BoostedModel`.
 
     Notes
     -----
@@ -95,7 +101,7 @@ class NetworkQuality(BoostedModel):
         self.device = device
 
     def fit(self, frame: pd.DataFrame, calibration: pd.DataFrame | None = None, *, y: None = None) -> Self:
-        """Fit one head a measured quantity.
+        """Fit encoding, trees and calibration for each measured quantity.
 
         Parameters
         ----------
@@ -119,7 +125,7 @@ class NetworkQuality(BoostedModel):
             names a column that is no context, ``seed`` is negative, or ``device`` has no usable GPU.
         """
         self._check_settings(calibration, y)
-        self._check_without()
+        check_without(self.without, context_columns("never", self.extra), "context columns, such as ('asn',)")
         quantities = measured_quantities(frame)
         if not quantities:
             raise WorkbenchError("expected a measured column (rtt_ms, downlink_mbps or page_load_ms) with values.")
@@ -146,7 +152,7 @@ class NetworkQuality(BoostedModel):
         return tuple(self.heads_)
 
     def context(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The part of a frame that the model looks at."""
+        """The part of a frame that the model reads."""
         known = known_context(frame, self.known_by, self.extra)
         return known.drop(columns=[name for name in self.without if name in known])
 
@@ -266,14 +272,6 @@ class NetworkQuality(BoostedModel):
         self._check_fitted()
         return tuple(dict.fromkeys(name for head in self.heads_.values() for name in head.encoding.sources))
 
-    def _check_without(self) -> None:
-        known = context_columns("never", self.extra)
-        for name in self.without:
-            if name not in known:
-                raise WorkbenchError(
-                    f"without must name context columns, such as ('asn',); got {name!r}.{did_you_mean(name, known)}"
-                )
-
     def _head(self, quantity: str) -> Head:
         self._check_fitted()
         if quantity not in self.heads_:
@@ -380,11 +378,11 @@ def fit_head(
     rows : DataFrame
         Canonical measurements with the quantity in every row.
     stop : DataFrame or None
-        Other users, who end the training and calibrate. Where it is None, or holds fewer than 10 users with the
-        quantity, out-of-fold predictions serve, in folds by user.
+        Rows of other users, which end the training and calibrate. Where it is None, or holds fewer than 10 users with
+        the quantity, out-of-fold predictions serve, in folds by user.
     quantity : str
     context_of : callable
-        Cuts a frame down to what the model may see.
+        Selects the columns that the model may read.
     boosting : Boosting
 
     Returns
@@ -448,7 +446,7 @@ def ask(
     """Repeat each row with random thresholds: half from all of a sample, half from its worst fifth.
 
     Each row meets 4 thresholds up to 125,000 rows, then ``max(1, 500,000 // rows)``. Half of the repeats come without
-    history: the views that need a prediction most are those of people whom nobody remembers.
+    history: the views that need a prediction most are those of users without history.
 
     Parameters
     ----------
@@ -483,7 +481,7 @@ def ask(
 
 
 def _targets(values: np.ndarray, quantity: str) -> dict[str, np.ndarray]:
-    """What a level's past says of a quantity: its middle (mean of the log) and its tail (share in the worst tenth).
+    """What each level of a column is encoded by: the mean of the log, and the share in the worst tenth.
 
     A lost probe counts as the largest value that came back.
     """

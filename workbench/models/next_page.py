@@ -14,23 +14,23 @@ import pandas as pd
 import xgboost
 
 from workbench.datasets.columns import Column
-from workbench.datasets.schema import known_navigation_context
+from workbench.datasets.schema import NAVIGATION_HISTORY, known_navigation_context, navigation_context_columns
 from workbench.datasets.splits import Split, check_page_views
 from workbench.errors import WorkbenchError, check_whole
 from workbench.features.candidates import as_answer, top_k
 from workbench.features.page_features import (
+    GROUPS_LEFT_OUT,
     HISTORY,
     SECOND,
     Layout,
     NavigationCounts,
     Pairs,
-    check_without,
     describe_pairs,
     fit_layout,
     session_batches,
 )
 from workbench.features.pages import encode, next_codes, session_numbers
-from workbench.models.boosting import SMALLEST_CHANCE, BoostedModel, fit_platt, read_booster, rows_hash
+from workbench.models.boosting import SMALLEST_CHANCE, BoostedModel, check_without, fit_platt, read_booster, rows_hash
 
 # Where the stretches of sessions that train the ranker begin, as shares of all training sessions; the rows of each use
 # the counts of all sessions before it, so that the trees meet little and much evidence. Trials on `validation`
@@ -54,12 +54,12 @@ class NextPage(BoostedModel):
     extra : tuple of Column
         Context columns beyond the canonical ones.
     without : tuple of str
-        What to leave out (ablations): columns of context or history, or all of a kind: ``"history"``,
+        What to leave out: columns of context or history, or all of a kind: ``"history"``,
         ``"second order"``, ``"context"``.
     pairs : int
         About how many pairs of a view and a candidate train the trees; whole sessions are drawn by seed.
     max_depth, min_child_weight, learning_rate, max_trees, patience : numbers
-        Of the boosted trees; ``patience`` rounds without gain on ``calibration`` end the training.
+        Settings of the boosted trees; ``patience`` rounds without gain on ``calibration`` end the training.
     seed : int
     device : str
         ``"cpu"`` or ``"cuda"``.
@@ -75,10 +75,8 @@ class NextPage(BoostedModel):
         Features, in the order of the booster's columns.
     platt_ : tuple of float
         Slope and intercept of the map from margin to log-odds.
-    train_seconds_ : float or None
-        None where the model was loaded: a saved model must not depend on the clock.
-    trained_on_ : str
-        Hash of the rows it was fitted on; comparisons refuse a model from another split.
+    train_seconds_, trained_on_
+        See :class:`~workbench.models.boosting.BoostedModel`.
 
     Notes
     -----
@@ -157,7 +155,9 @@ class NextPage(BoostedModel):
         """
         self._check_settings(calibration, y)
         check_whole("pairs", self.pairs, at_least=1)
-        check_without(self.without, self.extra)
+        history = [column.name for column in NAVIGATION_HISTORY]
+        known = [*GROUPS_LEFT_OUT, *navigation_context_columns("never", self.extra), *history]
+        check_without(self.without, known, "context columns, or 'history', 'second order' or 'context'")
         check_views(frame)
         started = time.perf_counter()
         context = self.context(frame)
@@ -181,7 +181,7 @@ class NextPage(BoostedModel):
         return self.fit(split.train, split.calibration, split.links)
 
     def context(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The part of a frame that the model looks at."""
+        """The part of a frame that the model reads."""
         return known_navigation_context(frame, self.known_by, self.extra)
 
     def describe(self, context: pd.DataFrame) -> Pairs:
@@ -383,7 +383,7 @@ def earlier_and_own(frame: pd.DataFrame, starts: tuple[float, ...]) -> Iterator[
     Yields
     ------
     earlier, own : DataFrame
-        Counts come from ``earlier``, rows from ``own``: a count that holds a row's own next page tells the answer.
+        Counts come from ``earlier``, rows from ``own``: a count that includes a row's own next page reveals the answer.
     """
     sessions = session_numbers(frame)
     bounds = np.append(np.round(np.array(starts) * (sessions[-1] + 1)), sessions[-1] + 1)
@@ -420,7 +420,7 @@ def join_rows(parts: Sequence[Rows]) -> Rows:
 
 
 def described(frame: pd.DataFrame, layout: Layout, counts: NavigationCounts) -> Rows:
-    """Describe the candidates of a frame's views and say which of them was opened next."""
+    """Features of the candidates of a frame's views, and which of them was opened next."""
     pairs = describe_pairs(layout, counts, frame)
     opened = next_codes(frame, encode(frame, counts.pages.pages))
     return Rows(pairs.matrix, opened[pairs.row] == pairs.page, pairs.names)
@@ -437,7 +437,7 @@ def draw_sessions(frame: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
 
 
 def check_views(frame: pd.DataFrame) -> None:
-    """Refuse a training part from which no ranker can learn.
+    """Refuse a training part that is too small, or has no next page.
 
     Raises
     ------

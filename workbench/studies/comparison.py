@@ -145,15 +145,16 @@ class Comparison:
             f"no policy {name!r} in this comparison; there are {', '.join(result.name for result in self.results)}."
         )
 
-    def heading(self, about: str) -> report.Html:
-        """A finding as a heading of a proposal: ``"data"``, ``"rules"``, ``"verdict"``, ``"sensitivity"``, ...
+    def heading(self, *about: str, table: str = "") -> report.Html:
+        """Findings as headings of a proposal: ``"data"``, ``"rules"``, ``"verdict"``, ...; a table may follow them.
 
         Raises
         ------
         WorkbenchError
-            Where there is no such finding; it names those there are.
+            Where there is no such finding or table; it names those there are.
         """
-        return report.Html(report.finding_html(self, about))
+        headings = "".join(report.finding_html(self, each) for each in about)
+        return report.Html(headings + (report.table_html(self, table) if table else ""))
 
     def table(self, name: str = "policies", **options: Any) -> report.Html:
         """A table of a proposal: ``"policies"``, ``"segments"``, ``"assumptions"``, or one of the decision's own.

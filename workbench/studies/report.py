@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -71,7 +72,7 @@ def findings(result: Result) -> dict[str, str]:
     return {
         "rules": f'The best rule is "{result.of("best_rule").name}"',
         "verdict": f"Model minus best rule: {unit.span(result.difference)} {unit.name}, {result.verdict}",
-        "sensitivity": robustness(result).split(":")[0].rstrip(".") or "No assumption was changed",
+        "sensitivity": re.split("[;.]", robustness(result))[0] or "No assumption was changed",
         "headroom": f"Perfect knowledge would gain {unit.amount(result.headroom)} {unit.name}: {worth}",
         **result.decision.report.findings(result),
     }

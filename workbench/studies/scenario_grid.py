@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -211,7 +211,7 @@ class _Counts:
             return
         if not len(self.declared):
             self.declared = decision.frontier(expected, setting.test, scenario)["limit"].to_numpy(float)
-        line = self.lines.setdefault((rule, id(expected)), _Line(rule, expected, setting))
+        line = self.lines.setdefault((rule, id(expected)), _Line(rule, expected, replace(setting, outcomes={})))
         price = self._price(scenario)
         line.prices[len(self.scenarios)] = price
         line.picked.append(limit * price)

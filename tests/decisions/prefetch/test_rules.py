@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+import sklearn.exceptions
 
 import workbench as wb
 from workbench.datasets.schema import known_navigation_context
@@ -78,8 +79,9 @@ def test_quicklink_needs_links(train):
 @pytest.mark.parametrize("make", [popular, Markov, GuessJs, None])
 def test_a_rule_that_was_never_fitted_says_so(make, train):
     rule = make() if make else UserHistory(Markov().fit(train))
-    with pytest.raises(WorkbenchError, match="has not counted anything yet; take its fit"):
-        rule(train, PrefetchScenario())
+    for error in (WorkbenchError, sklearn.exceptions.NotFittedError):
+        with pytest.raises(error, match="has not counted anything yet; take its fit"):
+            rule(train, PrefetchScenario())
 
 
 @pytest.fixture(scope="module")

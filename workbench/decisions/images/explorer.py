@@ -59,7 +59,7 @@ def grid(result: Any) -> Grid:
             _slider("budget_ms", "Images should be there in", BUDGETS_MS, scenario.budget_ms, _seconds),
             _slider(
                 "cancelling_wait_ms",
-                "Wait that cancels the largest image",
+                "Delay that makes large images not worth it",
                 CANCELLING_WAITS_MS,
                 scenario.cancelling_wait_ms,
                 lambda ms: f"{ms:,.0f} ms",

@@ -26,6 +26,7 @@ from workbench.decisions.prefetch.markov import Markov, UserHistory, WeighsPages
 from workbench.decisions.prefetch.replay import trace_fetches
 from workbench.decisions.prefetch.rules import Never, PrefetchPolicy
 from workbench.decisions.prefetch.scenario import PrefetchScenario
+from workbench.decisions.prefetch.session import RARE
 from workbench.errors import WorkbenchError
 from workbench.features.candidates import as_answer
 from workbench.features.levels import UNKNOWN, largest_levels
@@ -447,7 +448,6 @@ def _of_views(answer: pd.DataFrame, view_id: np.ndarray) -> pd.DataFrame:
 VIEWS_LOOKED_AT = 200_000  # whole users (or sessions) are drawn where there are more
 PAGES_SHOWN, PAGES_ASKED = 6, 20
 PREVIOUS, PREVIOUS_DWELL = "page_before", "dwell_before_s"
-RARE = "a rare page"  # one that fewer than 20 users (or sessions) viewed
 EXAMPLE = (
     "Not a real view: each value is shared by at least 20 {people}, or is their median; what fewer share is shown as "
     "unknown. The session began with the page before."

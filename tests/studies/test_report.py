@@ -99,7 +99,7 @@ def test_headings_state_findings(result):
     assert result.verdict in told["verdict"]
     assert result.of("best_rule").name in told["rules"]
     assert result.unit.amount(result.headroom) in told["headroom"]
-    assert all(sentence[0].isupper() and not sentence.endswith(".") for sentence in told.values())
+    assert not [sentence for sentence in told.values() if sentence[0].islower() or sentence.endswith(".")]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_no_user_is_named(real, planted_pages):
     for result in (real, planted_pages):
         users = set(result.split.test["user_id"].head(200))
         said = to_html(result) + to_text(result) + json.dumps(result.to_dict())
-        assert not any(f" {user} " in said or f">{user}<" in said or f'"{user}"' in said for user in users)
+        assert min(map(len, users)) > 3 and not any(user in said for user in users)
 
 
 def test_the_table_of_policies_as_numbers(result):

@@ -269,6 +269,9 @@ def test_without_any_rule_there_is_nothing_to_compare_with(little):
 def test_what_is_no_rule_is_refused(little, rules):
     with pytest.raises(wb.WorkbenchError, match=r"rules must be a list of callables, such as wb\.rules"):
         wb.compare(little.split, little.model, rules=rules)
+
+
+def test_what_a_rule_may_not_answer_is_refused(little):
     with pytest.raises(wb.WorkbenchError, match=r"expected (one of small, medium, large|a DataFrame with the columns)"):
         wb.compare(little.split, little.model, rules=[lambda context: "home"])
 

@@ -178,8 +178,9 @@ def compare(
     """
     started = time.perf_counter()
     say = progress or (lambda step: None)
-    say("tune on validation")
     decision = find_decision(scenario, split.card)
+    margin = _checked_margin(margin, split.card.margin, decision.margin)
+    say("tune on validation")
     stage = settle(decision, split, model, rules, decision.scenario(split.card, scenario))
     return _read_test(stage, today=today, margin=margin, started=started, say=say)[0]
 

@@ -1,6 +1,7 @@
 """What holds for every decision, and which decision a call is about."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 import workbench as wb
 from workbench.decisions import find_decision
 from workbench.decisions.decision import Situations, at_limit, call_policy, known_rules, same_policy, traits_of
+from workbench.studies.report import findings
 from workbench.studies.study import settle
 
 DATA = {"images": ("synthetic_measurements", 6000), "prefetch": ("synthetic_navigations", 4000)}
@@ -169,17 +171,45 @@ def test_what_is_no_model_of_the_decision_is_refused(decision, result, model):
 # A third decision, from tests/decisions/video_start.py
 
 
-def test_a_third_decision_needs_no_other_file(video):
-    views = wb.load("synthetic_measurements", rows=6000)
-    result = wb.study(views, scenario=video.VideoScenario(), sensitivity=False)
-    assert find_decision(name="video") is result.decision is video.DECISION
-    assert result.of("best_rule").figures.net < result.of("oracle").figures.net
-    assert result.of("model").figures.stalled_share < result.of("always high").figures.stalled_share
-    dear = wb.compare(result.split, result.model, scenario=video.VideoScenario(stall_price=600.0))
-    assert dear.of("model").figures.stalled_share <= result.of("model").figures.stalled_share
-    for each in (result, dear):
-        assert "VIDEO START" in str(each) and "stall" in str(each)
-        assert len(each.segments) > 5 and each.to_dict()["decision"] == "video"
+@pytest.fixture(scope="module")
+def video_study(video):
+    """With three rows of the sensitivity figure, of which one fits again."""
+
+    def few(self, views, plan, every=video.VideoStart.changes):
+        return (change for change in every(self, views, plan) if change.change == "seed 1" or not change.refit)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(video.VideoStart, "changes", few)
+        return wb.study("synthetic_measurements", rows=6000, scenario=video.VideoScenario(), sensitivity=True)
+
+
+def test_a_third_decision_needs_one_file_of_150_lines(video, video_study):
+    assert len(Path(video.__file__).read_text().splitlines()) <= 150
+    assert find_decision(name="video") is video_study.decision is video.DECISION
+    assert video_study.of("best_rule").figures.net < video_study.of("oracle").figures.net
+    assert video_study.of("model").figures.stalled_share < video_study.of("always high").figures.stalled_share
+    assert "VIDEO START" in str(video_study) and "of videos stall" in findings(video_study)["stalls"]
+    assert video_study.to_dict()["decision"] == "video" and len(video_study.segments) > 5
+
+
+def test_a_third_decision_is_changed_one_assumption_at_a_time(video, video_study):
+    rows = video_study.sensitivity.set_index("change")
+    assert list(rows.index) == ["base case", "75 points", "300 points", "seed 1"]
+    dear = wb.compare(video_study.split, video_study.model, scenario=video.VideoScenario(stall_price=300.0))
+    assert rows.loc["300 points", "difference"] == pytest.approx(dear.difference.estimate)
+    assert dear.of("model").figures.stalled_share <= video_study.of("model").figures.stalled_share
+
+
+def test_a_third_decision_is_explained_drawn_and_explored(video_study):
+    policy, scenario, validation = video_study.of("model").policy, video_study.scenario, video_study.split.validation
+    ranked = wb.importance(policy, validation, scenario=scenario)
+    assert "network" in repr(ranked)
+    parted = wb.disagreement(policy, video_study.best_rule, validation, scenario=scenario)
+    assert 0 < parted.share.estimate < 0.5
+    axes = wb.plotting.frontier(video_study)
+    assert axes.get_xlabel() == "Waiting at the start (ms a view)"
+    explorer = wb.Explorer(video_study, stall_price=300.0)
+    assert explorer.values == {"stall_price": 300.0}
 
 
 # Policies

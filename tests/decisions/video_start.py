@@ -136,9 +136,8 @@ class VideoStart(OptionDecision):
     def scenario_changes(self, plan) -> Iterator[Change]:
         """Half and double the price of a stall."""
         for factor in (0.5, 2.0):
-            price = factor * plan.scenario.stall_price
-            scenario = replace(plan.scenario, stall_price=price)
-            yield Change("stall price", f"{price:g} points", replace(plan, scenario=scenario), refit=False)
+            dear = replace(plan.scenario, stall_price=factor * plan.scenario.stall_price)
+            yield Change("stall price", f"{dear.stall_price:g} points", replace(plan, scenario=dear), refit=False)
 
     def grid(self, result) -> Grid:
         """The explorer moves the price of a stall."""

@@ -57,7 +57,7 @@ def _arrives(load_ms: float) -> str:
 def views_sentence(result: Result) -> str:
     """Which views are counted."""
     share = result.detail.signal_free_share
-    if share == 1:
+    if share >= 0.995:  # what would be written as 100 %
         return "All decisions here are made before the network is known."
     return f"Counted are the {100 * share:.0f} % of views that come before the network is known."
 

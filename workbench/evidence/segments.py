@@ -7,11 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from workbench.datasets.splits import FEWEST_USERS
 from workbench.evidence.bootstrap import LEVEL, bootstrap_means
+from workbench.features.levels import level_members
 
-MOST_LEVELS = 8
-OTHER, NO_VALUE = "other", "no value"
+NO_VALUE = "no value"
 COLUMNS = (
     *("dimension", "level", "users", "views"),
     *("difference", "low", "high"),
@@ -61,7 +60,7 @@ def segment_table(
 
 def segment_members(dimensions: Dimensions, users: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
     """Which views are in which segment (bool, shape (rows,)), by dimension and level, in the order of the table."""
-    found = {dimension: _merge_small(column, users) for dimension, column in dimensions.items()}
+    found = {dimension: level_members(column, users) for dimension, column in dimensions.items()}
     return {
         (dimension, level): inside
         for dimension, levels in found.items()
@@ -82,20 +81,6 @@ def level_names(views: pd.DataFrame, titles: Mapping[str, str]) -> dict[str, pd.
 def two_levels(answer: np.ndarray, yes: str, no: str, index: pd.Index) -> pd.Series:
     """A yes or no of each view, as levels."""
     return pd.Series(np.where(answer, yes, no), index)
-
-
-def _merge_small(column: pd.Series, users: np.ndarray) -> dict[str, np.ndarray]:
-    """Which views are in each level that is shown (boolean, shape (rows,)), in the order in which they are shown."""
-    column = column.reset_index(drop=True)
-    crowd = pd.Series(users).groupby(column, observed=True).nunique().drop(OTHER, errors="ignore")
-    # By users, ties by name, so that the order of the rows does not matter.
-    kept = crowd[crowd >= FEWEST_USERS].sort_index().nlargest(MOST_LEVELS).index
-    shown = [level for level in column.cat.categories if level in kept] if hasattr(column, "cat") else list(kept)
-    levels = {level: (column == level).to_numpy() for level in shown}
-    rest = (column.notna() & ~column.isin(shown)).to_numpy()
-    if len(np.unique(users[rest])) >= FEWEST_USERS:
-        levels[OTHER] = rest
-    return levels
 
 
 def segment_intervals(values: np.ndarray, users: np.ndarray, members: list[np.ndarray], *, seed: int = 0) -> np.ndarray:

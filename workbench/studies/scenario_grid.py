@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from workbench.decisions.decision import PERFECT_KNOWLEDGE, Grid, Segment, Setting, Tile, policy_name, traits_of
-from workbench.evidence.segments import OTHER, segment_intervals, segment_members
+from workbench.evidence.segments import segment_intervals, segment_members
+from workbench.features.levels import OTHER
 from workbench.studies.comparison import Comparison
 from workbench.studies.study import settle, settle_again
 

@@ -5,10 +5,9 @@ Nothing heavy is imported here; each name is fetched when it is first used.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import Any
-
-from workbench.completion import complete_dataset_names
 
 _HOME = {
     "WorkbenchError": "workbench.errors",
@@ -42,6 +41,9 @@ _HOME = {
 }
 _AREAS = ("datasets", "plotting")
 
+# The text before the cursor, up to an open quote that begins the first argument.
+ASKS_FOR_A_NAME = r"(?:.*[^\w.])?(?:wb|workbench)\.(?:load|study)\(\s*[\"'][^\"']*$"
+
 __all__ = [*_HOME, *_AREAS]  # noqa: PLE0604 - names, fetched lazily
 
 
@@ -55,6 +57,24 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+def complete_dataset_names(shell: Any = None) -> None:
+    """Register the names with a running IPython (default: the one that this code runs in); without one, do nothing."""
+    if shell is None and "IPython" in sys.modules:
+        shell = sys.modules["IPython"].get_ipython()
+    if shell is not None:
+        shell.set_hook("complete_command", _names, re_key=ASKS_FOR_A_NAME)
+
+
+def _names(shell: Any, event: Any) -> list[str]:
+    from workbench.datasets import card_folder
+    from workbench.errors import WorkbenchError
+
+    try:
+        return sorted(path.stem for path in card_folder().glob("*.toml"))
+    except WorkbenchError:  # no cards here, and no place for a message either
+        return []
 
 
 complete_dataset_names()

@@ -149,7 +149,7 @@ def render(notebook: str | None, everything: bool, dataset: str | None, pairs: t
     """
     from workbench.datasets.cards import CHECKOUT, find_card
     from workbench.export import declared_parameters, find_notebook, parse_parameters, render_notebook
-    from workbench.studies.provenance import code_commit
+    from workbench.studies.comparison import code_commit
 
     folder = CHECKOUT / "notebooks"
     if everything == bool(notebook):

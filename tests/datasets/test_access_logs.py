@@ -11,7 +11,7 @@ import pytest
 
 from workbench.datasets.access_logs import RULES, number_visitors, read_access_log
 from workbench.datasets.loading import load
-from workbench.datasets.schema import known_navigation_context
+from workbench.datasets.schema import known_context
 from workbench.datasets.sessions import dwell_s
 from workbench.datasets.splits import split_by_time
 from workbench.errors import WorkbenchError
@@ -172,7 +172,7 @@ def test_loading_makes_sessions_of_visitors(tmp_path):
     assert views.attrs["dropped"] == {"duplicates": 0, **NOTHING, "broken": 1, "repeats": 1}
     assert views.attrs["broken_lines"] == ("broken",)
     assert "local_hour" not in views
-    context = known_navigation_context(views, "client_js")
+    context = known_context(views, "client_js")
     assert context["local_hour"].isna().all()
     assert set(context["os_family"]) == {"Windows", "iOS"}
 

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.datasets.canonical import add_local_hour, drop_unmeasured, to_canonical
 from workbench.datasets.cards import Card
+from workbench.datasets.readers import add_local_hour, drop_unmeasured, to_canonical
 from workbench.errors import WorkbenchError
 
 

@@ -5,7 +5,7 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from workbench.completion import complete_dataset_names
+from workbench import complete_dataset_names
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from workbench.datasets.schema import (
     NAVIGATION_COLUMNS,
     NAVIGATION_HISTORY,
     check_navigations,
-    known_navigation_context,
+    known_context,
     navigation_context_columns,
 )
 from workbench.errors import WorkbenchError
@@ -120,7 +120,7 @@ def views() -> pd.DataFrame:
 
 def test_a_policy_never_sees_who_it_is_or_what_comes_later():
     for level in ("first_request", "after_accept_ch", "client_js", "native_app", "never"):
-        context = known_navigation_context(views(), level)
+        context = known_context(views(), level)
         assert not NEVER_SHOWN & set(context)
         assert context.index.tolist() == [7, 8]
         assert list(context)[:5] == ["view_id", "session_id", "position", "page", "viewed_at"]
@@ -128,36 +128,36 @@ def test_a_policy_never_sees_who_it_is_or_what_comes_later():
 
 
 def test_context_grows_with_what_is_known_and_a_script_sees_no_generation():
-    assert "device" not in known_navigation_context(views(), "first_request")
-    assert "connection_type" not in known_navigation_context(views(), "after_accept_ch")
-    assert known_navigation_context(views(), "client_js")["connection_type"].tolist() == ["cellular", "wifi"]
-    assert known_navigation_context(views(), "native_app")["connection_type"].tolist() == ["4g", "wifi"]
+    assert "device" not in known_context(views(), "first_request")
+    assert "connection_type" not in known_context(views(), "after_accept_ch")
+    assert known_context(views(), "client_js")["connection_type"].tolist() == ["cellular", "wifi"]
+    assert known_context(views(), "native_app")["connection_type"].tolist() == ["4g", "wifi"]
 
 
 def test_known_columns_that_the_source_lacks_are_all_missing():
-    context = known_navigation_context(views(), "client_js")
+    context = known_context(views(), "client_js")
     assert {*EXPECTED} <= set(context)
     for name in ("os_family", "browser", "save_data", "local_hour", "effective_type"):
         assert context[name].isna().all()
         assert context[name].dtype == BY_NAME[name].dtype
     assert "asn" in context
     assert "isp" not in context
-    assert "viewed_at" not in known_navigation_context(views().drop(columns="viewed_at"), "client_js")
+    assert "viewed_at" not in known_context(views().drop(columns="viewed_at"), "client_js")
 
 
 def test_columns_of_the_card_come_with_their_level():
     plan = Column("plan", "str", "after_accept_ch", "what is paid for")
-    assert "plan" not in known_navigation_context(views(), "first_request", (plan,))
-    assert known_navigation_context(views(), "client_js", (plan,))["plan"].tolist() == ["large", "small"]
+    assert "plan" not in known_context(views(), "first_request", (plan,))
+    assert known_context(views(), "client_js", (plan,))["plan"].tolist() == ["large", "small"]
     assert navigation_context_columns("client_js", (plan,))[-1] == "plan"
     assert "earlier_views" not in navigation_context_columns("client_js")
 
 
 def test_a_context_can_be_cut_again():
-    context = known_navigation_context(views(), "client_js")
-    pd.testing.assert_frame_equal(known_navigation_context(context, "client_js"), context)
+    context = known_context(views(), "client_js")
+    pd.testing.assert_frame_equal(known_context(context, "client_js"), context)
 
 
 def test_an_unknown_level_is_refused():
     with pytest.raises(WorkbenchError, match=r"known_by must be one of first_request, .*; got 'server'"):
-        known_navigation_context(views(), "server")
+        known_context(views(), "server")

@@ -12,7 +12,7 @@ import pytest
 
 from workbench.datasets.loading import load
 from workbench.datasets.readers import links_of
-from workbench.datasets.schema import known_navigation_context
+from workbench.datasets.schema import known_context
 from workbench.datasets.sessions import has_dwell, share_of_session_ends
 from workbench.datasets.splits import split_by_time
 
@@ -71,7 +71,7 @@ def test_the_shops_countries_are_iso_codes_and_domains_are_none(mirror):
 
 def test_the_shops_listing_is_context_of_the_view(mirror):
     views = load("eshop2008")
-    context = known_navigation_context(views, "first_request", views.attrs["card"].context)
+    context = known_context(views, "first_request", views.attrs["card"].context)
     assert {"category", "colour", "location", "photograph", "price_usd", "listing_page"} <= set(context)
     assert set(context["category"]) == {"trousers", "skirts", "blouses", "sale"}
     assert context["location"].nunique() == 6

@@ -6,7 +6,7 @@ import pytest
 from scipy.special import ndtri
 from scipy.stats import ks_2samp
 
-from workbench.datasets import synthetic_network_facts as facts
+from workbench.datasets import synthetic_facts as facts
 from workbench.datasets.schema import BY_NAME, check_measurements
 from workbench.datasets.synthetic_network import make_measurements, make_world, true_chance_worse
 from workbench.errors import WorkbenchError

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.datasets import known_navigation_context, links_of, load
-from workbench.datasets import synthetic_site_facts as facts
+from workbench.datasets import known_context, links_of, load
+from workbench.datasets import synthetic_facts as facts
 from workbench.datasets.synthetic_site import KINDS, NOBODY, make_navigations, make_site, true_next_chances
 from workbench.errors import WorkbenchError
 
@@ -293,7 +293,7 @@ def test_the_cards_load_with_links_and_the_same_chances(card):
     assert views.attrs["dropped"]["repeats"] == 0
     assert links_of(views).equals(links_of(drawn))
     pd.testing.assert_frame_equal(views.assign(page=drawn["page"])[list(drawn)], drawn)
-    context = known_navigation_context(views, "client_js")
+    context = known_context(views, "client_js")
     assert true_next_chances(context, generate, 3).equals(true_next_chances(drawn, generate, 3))
 
 

@@ -143,7 +143,7 @@ def test_a_leafs_figures_equal_a_plain_count(found, model, table, views):
 
 @pytest.mark.parametrize(("system", "fast_late"), [("iOS", False), ("Android", True)])
 def test_leaves_have_the_planted_signs(model, table, views, system, fast_late):
-    """iOS meets congestion in the evening, Android at other hours (datasets/synthetic_network_facts.py)."""
+    """iOS meets congestion in the evening, Android at other hours (datasets/synthetic_facts.py)."""
     found = disagreement(model, table, views[views["os_family"] == system])
     hours = []
     for leaf in found.leaves:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import shap
 
-from workbench.explanation.interactions import groups_of, levels_of, strongest_interaction
+from workbench.explanation.dependence import groups_of, levels_of, strongest_interaction
 from workbench.explanation.shap_values import THRESHOLD
 
 ROWS = 1200

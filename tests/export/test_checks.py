@@ -1,8 +1,8 @@
 import pytest
 
 from workbench.errors import WorkbenchError
-from workbench.export.checks import check_page
 from workbench.export.offline_widgets import page_script, policy_of, script_hash
+from workbench.export.page import check_page
 
 META = f'<meta http-equiv="Content-Security-Policy" content="{policy_of([])}">'
 OWN = page_script("explorer")

@@ -12,10 +12,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from workbench.errors import WorkbenchError
 from workbench.export import offline_widgets
-from workbench.export.checks import check_page
 from workbench.export.offline_widgets import known_hashes, page_script, script_hash, to_safe_json
-from workbench.export.page import notebook_to_html
-from workbench.widgets.sources import MODULES
+from workbench.export.page import check_page, notebook_to_html
+from workbench.widgets.explorer import MODULES
 
 OWN = {"_anywidget_id": "workbench.widgets.explorer.Explorer", "_esm": "window.hacked = 1"}
 STRANGE = {"_anywidget_id": "elsewhere.Gauge", "_esm": "window.hacked = 1"}

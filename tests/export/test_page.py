@@ -5,8 +5,7 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from workbench.errors import WorkbenchError
-from workbench.export.checks import check_page
-from workbench.export.page import NUMBER, notebook_to_html, page_title
+from workbench.export.page import NUMBER, check_page, notebook_to_html, page_title
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 

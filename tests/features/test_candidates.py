@@ -2,9 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.features import candidates as navigation_candidates
-from workbench.features.candidates import as_answer, candidate_pairs, link_table, rank_within, top_k
-from workbench.features.pages import PageCounts, encode
+from workbench.features import pages as navigation_candidates
+from workbench.features.pages import PageCounts, as_answer, candidate_pairs, encode, link_table, rank_within, top_k
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 

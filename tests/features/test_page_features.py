@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from workbench.datasets.columns import Column
-from workbench.features import candidates as navigation_candidates
+from workbench.features import pages as navigation_candidates
 from workbench.features.page_features import (
     ARRAYS,
     GROUP_SMOOTHING,

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from workbench.studies.provenance import frame_sha256, trace_origin
+from workbench.studies.comparison import frame_sha256, trace_origin
 
 
 def test_the_hash_sees_values_names_types_and_order():

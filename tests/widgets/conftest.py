@@ -9,8 +9,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 import workbench as wb
-from workbench.export.checks import check_page
-from workbench.export.page import notebook_to_html
+from workbench.export.page import check_page, notebook_to_html
 
 VIEW, STATES = "application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json"
 WIDE = {"width": 1280, "height": 900}

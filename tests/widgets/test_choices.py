@@ -1,7 +1,7 @@
 import pytest
 
 from workbench.errors import WorkbenchError
-from workbench.widgets.sources import check_name, check_number
+from workbench.widgets.explorer import check_name, check_number
 
 
 def test_a_number_may_be_off_by_its_last_digit():

@@ -2,7 +2,7 @@ import pytest
 
 from workbench.errors import WorkbenchError
 from workbench.plotting.style import BLUE
-from workbench.widgets import sources
+from workbench.widgets import explorer as sources
 
 
 @pytest.mark.parametrize("name", sources.MODULES)

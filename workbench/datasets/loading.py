@@ -12,12 +12,13 @@ from typing import Any
 import pandas as pd
 
 from workbench.datasets.access_logs import number_visitors, read_access_log
-from workbench.datasets.canonical import add_local_hour, drop_unmeasured, to_canonical
 from workbench.datasets.cards import Card, SourceFile, find_card
 from workbench.datasets.columns import as_category, check_columns
 from workbench.datasets.download import fetch_file
 from workbench.datasets.readers import (
     PageLinks,
+    add_local_hour,
+    drop_unmeasured,
     links_of,
     read_csv,
     read_jsonl,
@@ -25,6 +26,7 @@ from workbench.datasets.readers import (
     read_parquet,
     read_wikispeedia,
     tidy_links,
+    to_canonical,
 )
 from workbench.datasets.schema import (
     LOSABLE,

@@ -251,9 +251,6 @@ def known_context(frame: pd.DataFrame, known_by: str, extra: Iterable[Column] = 
     return context
 
 
-known_navigation_context = known_context  # its former name for page views
-
-
 def navigation_context_columns(known_by: str, extra: Iterable[Column] = ()) -> list[str]:
     """Names of the context columns known by a level, without the session's own columns and history."""
     known = {*context_columns(known_by, extra)} - set(NOT_OF_A_VIEW)

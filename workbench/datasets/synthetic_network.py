@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from workbench.datasets import synthetic_network_facts as facts
+from workbench.datasets import synthetic_facts as facts
 from workbench.errors import WorkbenchError, check_whole
 
 QUANTITIES = ("rtt_ms", "downlink_mbps")
@@ -230,7 +230,7 @@ def make_measurements(rows: int = 60_000, seed: int = 0, *, planted: bool = True
 
     Notes
     -----
-    The parameters that decide most; ``synthetic_network_facts`` has all of them, with the sources in full.
+    The parameters that decide most; ``synthetic_facts`` has all of them, with the sources in full.
 
     =================================  =================================  ==================================
     parameter                          value                              source

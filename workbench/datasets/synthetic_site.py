@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workbench.datasets import synthetic_network_facts as people_facts
-from workbench.datasets import synthetic_site_facts as facts
+from workbench.datasets import synthetic_facts as facts
 from workbench.datasets.readers import PageLinks
+from workbench.datasets.synthetic_facts import is_evening, shares
 from workbench.datasets.synthetic_network import (
     check_complete,
     draw_named,
@@ -23,7 +23,6 @@ from workbench.datasets.synthetic_network import (
     stream,
     system_names,
 )
-from workbench.datasets.synthetic_network_facts import is_evening, shares
 from workbench.errors import WorkbenchError, check_whole
 
 KINDS = tuple(facts.KINDS)
@@ -134,12 +133,12 @@ def draw_users(sessions: int, site: Site, rng: np.random.Generator) -> pd.DataFr
     """Draw as many people as ``sessions`` need: one row each, with a country, a machine and their own pages."""
     counts = np.ceil(rng.lognormal(facts.SESSIONS_LOG_MEAN, facts.SESSIONS_LOG_SPREAD, sessions)).astype(int)
     number = int(np.searchsorted(np.cumsum(counts), sessions)) + 1
-    country = pick_alike(rng, [c.user_share for c in people_facts.COUNTRIES], number)
+    country = pick_alike(rng, [c.user_share for c in facts.COUNTRIES], number)
     system = draw_systems(country, rng)
     users = pd.DataFrame({"sessions": counts[:number], "country": country})
     users["os_family"] = system_names(system)
     for column, field in (("browser", "browsers"), ("device", "devices")):
-        users[column] = draw_named([getattr(s, field) for s in people_facts.SYSTEMS], system, rng)
+        users[column] = draw_named([getattr(s, field) for s in facts.SYSTEMS], system, rng)
     users["device"] = users["device"].map(facts.DEVICE_OF).fillna("phone").astype(object)
     users["save_data"] = draw_save_data(users, rng)
     for kind, name in enumerate(KINDS):
@@ -151,19 +150,19 @@ def draw_sessions(number: int, users: pd.DataFrame, site: Site, rng: np.random.G
     """Draw when people come, on which link, and where they begin: one row a session, by person and then by time."""
     user = np.repeat(np.arange(len(users)), users["sessions"])[:number]
     sessions = users.iloc[user].reset_index(drop=True).assign(user=user)
-    time_of_day = pick_alike(rng, people_facts.HOUR_WEIGHTS, number) * HOUR_MS + rng.integers(0, HOUR_MS, number)
-    offset_h = np.array([c.utc_offset_h for c in people_facts.COUNTRIES])[sessions["country"]]
+    time_of_day = pick_alike(rng, facts.HOUR_WEIGHTS, number) * HOUR_MS + rng.integers(0, HOUR_MS, number)
+    offset_h = np.array([c.utc_offset_h for c in facts.COUNTRIES])[sessions["country"]]
     sessions["offset"] = (offset_h * HOUR_MS).astype(np.int64)
     # A session that begins outside the span in UTC is moved by the whole span, which keeps its local hour.
-    local = rng.integers(0, people_facts.DAYS, number) * DAY_MS + time_of_day
-    sessions["start"] = (local - sessions["offset"]) % (people_facts.DAYS * DAY_MS)
+    local = rng.integers(0, facts.DAYS, number) * DAY_MS + time_of_day
+    sessions["start"] = (local - sessions["offset"]) % (facts.DAYS * DAY_MS)
     phone = (sessions["device"] == "phone").to_numpy()
-    home_chance = np.where(people_facts.is_evening(time_of_day / HOUR_MS), *people_facts.HOME_CHANCE_EVENING_AND_DAY)
+    home_chance = np.where(facts.is_evening(time_of_day / HOUR_MS), *facts.HOME_CHANCE_EVENING_AND_DAY)
     away = phone & (rng.random(number) >= home_chance)
-    cable = (sessions["os_family"] == "ChromeOS") & (rng.random(number) < people_facts.CHROMEBOOK_ETHERNET_SHARE)
+    cable = (sessions["os_family"] == "ChromeOS") & (rng.random(number) < facts.CHROMEBOOK_ETHERNET_SHARE)
     link = np.select([away, cable], [1, 2], 0)
     sessions["connection_type"] = np.array(facts.LINKS, dtype=object)[link]
-    sessions["effective_type"] = draw_named([facts.EFFECTIVE_TYPES[name] for name in facts.LINKS], link, rng)
+    sessions["effective_type"] = draw_named([facts.LINK_EFFECTIVE_TYPES[name] for name in facts.LINKS], link, rng)
     entries = site.pages.get_indexer([facts.KINDS[name].address for name in facts.ENTRIES])
     sessions["entry"] = entries[pick_alike(rng, list(facts.ENTRIES.values()), number)]
     return sessions.sort_values(["user", "start"], kind="stable", ignore_index=True)
@@ -262,7 +261,7 @@ def make_navigations(rows: int = 40_000, seed: int = 0, *, planted: bool = True)
     cache, up to three pages a view, both limits tuned, cards' rows split by time, mean of twelve seeds: 0.033 planted
     (0.029 to 0.037) and 0.002 null (0.000 to 0.005); in the null world it is the sampling error of the counts.
 
-    The parameters that decide most; ``synthetic_site_facts`` has all of them, with the sources in full.
+    The parameters that decide most; ``synthetic_facts`` has all of them, with the sources in full.
 
     =================================  =================================  ==================================
     parameter                          value                              source
@@ -401,11 +400,11 @@ def _name_things(views: pd.DataFrame, sessions: pd.DataFrame, site: Site) -> pd.
     start = sessions["start"].rank(method="first").to_numpy()
     views = views.assign(order=start[views["session"]]).sort_values(["order", "position"], ignore_index=True)
     of = sessions.iloc[views["session"]].reset_index(drop=True)
-    first_day = pd.Timestamp(people_facts.FIRST_DAY, tz="UTC")
-    countries = np.array([c.code for c in people_facts.COUNTRIES], dtype=object)
+    first_day = pd.Timestamp(facts.FIRST_DAY, tz="UTC")
+    countries = np.array([c.code for c in facts.COUNTRIES], dtype=object)
     kilobytes = np.array([kind.kilobytes for kind in facts.KINDS.values()])
-    chromium = of["browser"].isin(people_facts.CHROMIUM)
-    tells_link = chromium & of["os_family"].isin(people_facts.CONNECTION_TYPE_SYSTEMS)
+    chromium = of["browser"].isin(facts.CHROMIUM)
+    tells_link = chromium & of["os_family"].isin(facts.CONNECTION_TYPE_SYSTEMS)
     return pd.DataFrame(
         {
             "view_id": np.arange(len(views)),

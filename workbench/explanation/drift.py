@@ -21,7 +21,6 @@ from workbench.datasets.schema import (
     NAVIGATION_HISTORY,
     SIGNALS,
     known_context,
-    known_navigation_context,
     label,
 )
 from workbench.datasets.splits import card_of, sample_users, users_of
@@ -226,7 +225,7 @@ def drift(
 
 def _context(frame: pd.DataFrame, known_by: str, card: Card) -> pd.DataFrame:
     """What a model may see of each view, without clocks, running numbers, and columns that are alike in all views."""
-    known = known_navigation_context if card.kind == "navigations" else known_context
+    known = known_context if card.kind == "navigations" else known_context
     context = known(frame, known_by, card.context).drop(columns=list(NOT_CONTEXT), errors="ignore")
     return context[[name for name in context if context[name].nunique() + context[name].isna().any() > 1]]
 

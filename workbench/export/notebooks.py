@@ -23,8 +23,7 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
 from workbench.errors import WorkbenchError, did_you_mean
-from workbench.export.checks import check_page
-from workbench.export.page import html_headings, markdown_headings, notebook_to_html
+from workbench.export.page import check_page, html_headings, markdown_headings, notebook_to_html
 
 
 def find_notebook(name: str, folder: Path) -> Path:

@@ -18,7 +18,7 @@ from typing import Any
 from nbformat import NotebookNode
 
 from workbench.errors import WorkbenchError
-from workbench.widgets.sources import FORBIDDEN, MODULES, module_source, style_sheet
+from workbench.widgets.explorer import FORBIDDEN, MODULES, module_source, style_sheet
 
 SHIM = Path(__file__).with_name("offline.js")
 VIEW = "application/vnd.jupyter.widget-view+json"

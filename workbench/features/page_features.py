@@ -12,17 +12,21 @@ import pandas as pd
 
 from workbench.datasets.columns import Column
 from workbench.datasets.schema import NAVIGATION_HISTORY, navigation_context_columns
-from workbench.features.candidates import REMEMBERED, candidate_pairs, likeliest_first, link_table, rank_within
 from workbench.features.encoding import is_numeric, read_numbers
 from workbench.features.pages import (
+    REMEMBERED,
     PageCounts,
     Transitions,
+    candidate_pairs,
     count_transitions,
     encode,
     lean,
+    likeliest_first,
+    link_table,
     next_codes,
     pair_state,
     previous_codes,
+    rank_within,
     same_session,
     session_numbers,
     vocabulary,

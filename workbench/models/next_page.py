@@ -14,10 +14,9 @@ import pandas as pd
 import xgboost
 
 from workbench.datasets.columns import Column
-from workbench.datasets.schema import NAVIGATION_HISTORY, known_navigation_context, navigation_context_columns
+from workbench.datasets.schema import NAVIGATION_HISTORY, known_context, navigation_context_columns
 from workbench.datasets.splits import Split, check_page_views
 from workbench.errors import WorkbenchError, check_whole
-from workbench.features.candidates import as_answer, top_k
 from workbench.features.page_features import (
     GROUPS_LEFT_OUT,
     HISTORY,
@@ -29,7 +28,7 @@ from workbench.features.page_features import (
     fit_layout,
     session_batches,
 )
-from workbench.features.pages import encode, next_codes, session_numbers
+from workbench.features.pages import as_answer, encode, next_codes, session_numbers, top_k
 from workbench.models.boosting import SMALLEST_CHANCE, BoostedModel, check_without, fit_platt, read_booster, rows_hash
 
 # Where the stretches of sessions that train the ranker begin, as shares of all training sessions; the rows of each use
@@ -182,7 +181,7 @@ class NextPage(BoostedModel):
 
     def context(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The part of a frame that the model reads."""
-        return known_navigation_context(frame, self.known_by, self.extra)
+        return known_context(frame, self.known_by, self.extra)
 
     def describe(self, context: pd.DataFrame) -> Pairs:
         """Candidates and features of each view, as the trees see them; all at once, so for some views."""

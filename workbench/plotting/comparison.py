@@ -12,8 +12,7 @@ from matplotlib.axes import Axes
 from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import Interval
 from workbench.features.levels import OTHER
-from workbench.plotting.intervals import Row, clear_rows, draw_rows, edge_of, minus, write_right
-from workbench.plotting.labels import PARTS, name_of, part_of
+from workbench.plotting.labels import PARTS, Row, clear_rows, draw_rows, edge_of, minus, name_of, part_of, write_right
 from workbench.plotting.style import (
     BLUE,
     DASHES,

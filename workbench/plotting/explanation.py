@@ -23,7 +23,7 @@ from workbench.decisions.decision import Unit
 from workbench.errors import WorkbenchError, check_whole
 from workbench.explanation.base import count_views, net_of
 from workbench.features.levels import OTHER, UNKNOWN
-from workbench.plotting.intervals import colour_of, draw_zero, minus, name_rows, write_right
+from workbench.plotting.labels import colour_of, draw_zero, minus, name_rows, write_right
 from workbench.plotting.style import (
     BLUE,
     INK,

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from scipy.cluster.hierarchy import dendrogram
 
 from workbench.explanation.base import net_of, percent
-from workbench.plotting.intervals import (
+from workbench.plotting.labels import (
     Row,
     clear_rows,
     colour_of,

@@ -32,8 +32,7 @@ from workbench.evidence.calibration import measure_calibration, reliability
 from workbench.evidence.segments import segment_table
 from workbench.evidence.verdict import judge_difference, judge_safety, recommend, users_to_settle
 from workbench.models.boosting import check_trained_on
-from workbench.studies.comparison import Comparison, ModelCost, PolicyResult
-from workbench.studies.provenance import trace_origin
+from workbench.studies.comparison import Comparison, ModelCost, PolicyResult, trace_origin
 
 Progress = Callable[[str], None]
 ROWS_TIMED = 2_000

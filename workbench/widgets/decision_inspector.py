@@ -16,7 +16,7 @@ from workbench.explanation.example_context import (
     inspection_of,
     inspector_data,
 )
-from workbench.widgets.sources import check_change, check_name, module_source, style_sheet
+from workbench.widgets.explorer import check_change, check_name, module_source, style_sheet
 
 
 class DecisionInspector(anywidget.AnyWidget):

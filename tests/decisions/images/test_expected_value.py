@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from workbench.decisions.images.expected_value import Prospects, image_prospects
-from workbench.decisions.images.scenario import ImageScenario
+from workbench.decisions.images.scenario import ImageScenario, Prospects, image_prospects
 from workbench.decisions.load_time import load_ms
 from workbench.errors import WorkbenchError
 

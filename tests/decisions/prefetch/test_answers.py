@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.datasets.schema import known_navigation_context
+from workbench.datasets.schema import known_context
 from workbench.decisions.prefetch.answers import ask_chances, ask_prefetch, cut_sessions
 from workbench.decisions.prefetch.replay import replay_prefetch
 from workbench.decisions.prefetch.scenario import PrefetchScenario
@@ -41,7 +41,7 @@ def says(*columns):
 
 def replay(policy, views, scenario, **more):
     """Ask a policy about views, and replay its answer."""
-    said = ask_prefetch(policy, known_navigation_context(views, "client_js"), scenario, **more)
+    said = ask_prefetch(policy, known_context(views, "client_js"), scenario, **more)
     return replay_prefetch(said, views, scenario)
 
 

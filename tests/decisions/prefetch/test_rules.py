@@ -7,7 +7,7 @@ import pytest
 import sklearn.exceptions
 
 import workbench as wb
-from workbench.datasets.schema import known_navigation_context
+from workbench.datasets.schema import known_context
 from workbench.decisions.prefetch.answers import ask_chances, ask_prefetch
 from workbench.decisions.prefetch.markov import Markov, UserHistory, fetches_at, popular
 from workbench.decisions.prefetch.replay import perfect_knowledge_fetches, replay_prefetch
@@ -90,7 +90,7 @@ def world():
 
 
 def test_all_rules_answer_as_the_contract_says(world):
-    context = known_navigation_context(world.test, "client_js")
+    context = known_context(world.test, "client_js")
     scenario = PrefetchScenario()
     perfect = replay_prefetch(perfect_knowledge_fetches(world.test, scenario), world.test, scenario)["net"].sum()
     rules = wb.rules(world)
@@ -131,6 +131,6 @@ def test_the_model_s_chances_are_fetched_from_the_limit_on(sessions, told, train
 def test_a_simulated_site_tells_its_chances_and_nature_does_not(world):
     truth = true_next(world.card)
     assert truth.name == "true chances"
-    context = known_navigation_context(world.test, "client_js")
+    context = known_context(world.test, "client_js")
     assert len(ask_chances(truth, context, 3)) > len(context)
     assert true_next(replace(world.card, generator="")) is None

@@ -8,8 +8,8 @@ import pytest
 
 import workbench as wb
 from workbench.decisions.prefetch.decision import DECISION as PREFETCH
+from workbench.decisions.prefetch.explorer import LONGEST, RARE, example_session
 from workbench.decisions.prefetch.rules import Never
-from workbench.decisions.prefetch.session import LONGEST, RARE, example_session
 from workbench.studies.study import settle
 
 FEWEST = 20

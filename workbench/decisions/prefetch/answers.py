@@ -15,8 +15,7 @@ from workbench.decisions.decision import call_policy, policy_name
 from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError, did_you_mean
 from workbench.evidence.calibration import reliability
-from workbench.features.candidates import rank_within
-from workbench.features.pages import encode, next_codes, vocabulary
+from workbench.features.pages import encode, next_codes, rank_within, vocabulary
 
 ANSWER = ("view_id", "page", "rank")
 CUT_SESSIONS = 20_000  # asked about a second time; more tell no more, and the model's time counts
@@ -61,7 +60,7 @@ def ask_prefetch(
     policy : callable
         ``policy(context)`` or ``policy(context, scenario=...)``, to ``view_id, page, rank``.
     context : DataFrame
-        What is known, as from ``known_navigation_context``; the policy gets a copy.
+        What is known, as from ``known_context``; the policy gets a copy.
     scenario : PrefetchScenario
     seed : int
         Of the cuts.

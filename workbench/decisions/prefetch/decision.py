@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.cards import Card
-from workbench.datasets.schema import LEVELS, NAVIGATION_HISTORY, known_navigation_context
+from workbench.datasets.schema import LEVELS, NAVIGATION_HISTORY, known_context
 from workbench.datasets.sessions import share_of_session_ends
 from workbench.datasets.splits import Split, card_of, check_page_views, split_by_time, split_by_user, users_of
 from workbench.decisions.decision import (
@@ -40,6 +40,7 @@ from workbench.decisions.prefetch.answers import (
     pair_chances,
 )
 from workbench.decisions.prefetch.cache import read_visits
+from workbench.decisions.prefetch.explorer import replay_example_session
 from workbench.decisions.prefetch.markov import WeighsPages, fetches_at, smooth_rules
 from workbench.decisions.prefetch.replay import (
     PrefetchFigures,
@@ -55,7 +56,6 @@ from workbench.decisions.prefetch.replay import (
 )
 from workbench.decisions.prefetch.rules import Never, PrefetchPolicy, prefetch_rules, true_next
 from workbench.decisions.prefetch.scenario import PrefetchScenario
-from workbench.decisions.prefetch.session import replay_example_session
 from workbench.errors import WorkbenchError
 from workbench.evidence.segments import level_names, two_levels
 from workbench.evidence.verdict import slowest_fifth
@@ -170,7 +170,7 @@ class Prefetch(Decision):
         self, part: pd.DataFrame, card: Card, cluster: str, known_by: str, scenario: PrefetchScenario
     ) -> Situations:
         """Every view, in whole sessions."""
-        context = known_navigation_context(part, known_by, card.context)
+        context = known_context(part, known_by, card.context)
         cluster = cluster if cluster in part else "session_id"
         people = f"{cluster.removesuffix('_id')}s"
         return Situations(part, context, users_of(part, cluster), people, card, known_by)

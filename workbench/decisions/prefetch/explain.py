@@ -22,16 +22,15 @@ from workbench.decisions.decision import (
     traits_of,
 )
 from workbench.decisions.option_explain import TreeRule, as_shown, context_facts, used_sources, with_units
+from workbench.decisions.prefetch.explorer import RARE
 from workbench.decisions.prefetch.markov import Markov, UserHistory, WeighsPages, fetches_at
 from workbench.decisions.prefetch.replay import trace_fetches
 from workbench.decisions.prefetch.rules import Never, PrefetchPolicy
 from workbench.decisions.prefetch.scenario import PrefetchScenario
-from workbench.decisions.prefetch.session import RARE
 from workbench.errors import WorkbenchError
-from workbench.features.candidates import as_answer
 from workbench.features.levels import UNKNOWN, largest_levels
 from workbench.features.page_features import DWELL, HOURS_A_BAND, Pairs, previous_dwell, session_batches
-from workbench.features.pages import same_session
+from workbench.features.pages import as_answer, same_session
 from workbench.models.next_page import as_chances
 
 QUESTION = "log-odds that the model's first choice is the next page"
@@ -316,7 +315,7 @@ def page_facts(context: pd.DataFrame, answer: pd.DataFrame, top: pd.DataFrame | 
     Parameters
     ----------
     context : DataFrame, shape (rows, columns)
-        From ``known_navigation_context``.
+        From ``known_context``.
     answer : DataFrame
         What the rule fetches: ``view_id, page, rank``.
     top : DataFrame or None

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from workbench.datasets.columns import Column
+from workbench.datasets.schema import NAVIGATION_HISTORY, known_context
+from workbench.datasets.sessions import dwell_s, ends_session, has_dwell
+from workbench.datasets.splits import FEWEST_USERS, users_of
 from workbench.decisions.decision import Grid, Panel, Setting, Slider, Tile, values_with
+from workbench.decisions.prefetch.replay import trace_fetches
 
 BREAK_EVENS = (0.05, 0.10, 0.15, 0.30, 0.45, 0.60)  # 0.15 to 0.60: Guess.js on 4g, 3g, 2g, slow-2g
 NO_CLAIM = 0.0
@@ -114,3 +120,121 @@ def _as_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
         }
         for row in table.to_dict("records")
     ]
+
+
+Ask = tuple[Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame], Any]
+
+LONGEST = 6  # views
+RARE = "a rare page"  # one that fewer than 20 users (or sessions) viewed
+
+
+def replay_example_session(
+    train: pd.DataFrame, ask: Mapping[str, Ask], *, cluster: str, known_by: str, extra: Sequence[Column], seed: int
+) -> pd.DataFrame:
+    """Replay policies in a session put together from steps that many users took.
+
+    Parameters
+    ----------
+    train : DataFrame
+        Canonical navigations that the session is drawn from.
+    cluster : str
+        Column that tells users apart.
+    known_by : str
+        What policies may see, with the card's own context columns in ``extra``.
+    ask : mapping
+        Who to a callable: from frame and context of the session to ``view_id, page, rank``, and the scenario.
+    seed : int
+
+    Returns
+    -------
+    DataFrame
+        One row a view: ``page``, ``at_s`` (seconds since the session began; NaN where no dwell is known), and for each
+        ``who`` ``<who>_pages`` (what the view fetches, a list), ``<who>_hits`` (which of them are opened in time, a
+        list). Pages that fewer than 20 users (or sessions) viewed are not named.
+    """
+    session = example_session(train, cluster, seed=seed)
+    context = known_context(session, known_by, extra)
+    known = _common_pages(train, cluster)
+    table = pd.DataFrame({"page": _named(session["page"], known), "at_s": _seconds(session)})
+    for who, (answer_of, scenario) in ask.items():
+        fetched = trace_fetches(answer_of(session, context), session, scenario)
+        hit = fetched[fetched["hit_view_id"] >= 0]
+        for what, rows in (("pages", fetched), ("hits", hit)):
+            lists = rows.groupby("view_id")["page"].agg(lambda pages: _named(pages, known))
+            table[f"{who}_{what}"] = [lists.get(view, []) for view in session["view_id"]]
+    return table
+
+
+def example_session(train: pd.DataFrame, cluster: str, *, seed: int = 0) -> pd.DataFrame:
+    """Draw a session from counts: a first page and steps that at least 20 users (or sessions) took each.
+
+    It is nobody's session. What is known beside the pages is what most views have; the user has no history.
+
+    Parameters
+    ----------
+    train : DataFrame
+        Canonical navigations.
+    cluster : str
+        Column that tells people apart.
+    seed : int
+
+    Returns
+    -------
+    DataFrame
+        Canonical navigations of one session, up to 6 views; shorter where no step was taken by so many.
+    """
+    rng = np.random.default_rng(seed)
+    page, people = train["page"].cat.codes.to_numpy(), users_of(train, cluster)
+    first = (train["position"] == 0).to_numpy()
+    goes_on = ~ends_session(train)[:-1]
+    steps = _common_steps(page[:-1][goes_on], page[1:][goes_on], people[:-1][goes_on])
+    starts = _common_steps(np.zeros(first.sum(), np.int64), page[first], people[first])
+    path: list[int] = []
+    options = starts
+    while len(path) < LONGEST and len(options := options[~options["to"].isin(path)]):
+        path.append(int(rng.choice(options["to"], p=options["times"] / options["times"].sum())))
+        options = steps[steps["from"] == path[-1]]
+    return _as_views(path or [int(pd.Series(page).mode()[0])], train)
+
+
+def _common_steps(begin: np.ndarray, end: np.ndarray, people: np.ndarray) -> pd.DataFrame:
+    """Steps that enough people took: ``from, to, times``."""
+    steps = pd.DataFrame({"from": begin, "to": end, "who": people})
+    times = steps.groupby(["from", "to"]).size().rename("times")
+    users = steps.drop_duplicates().groupby(["from", "to"]).size()
+    return times[users >= FEWEST_USERS].reset_index()
+
+
+def _common_pages(train: pd.DataFrame, cluster: str) -> set[str]:
+    users = pd.Series(users_of(train, cluster)).groupby(train["page"].cat.codes.to_numpy()).nunique()
+    return set(train["page"].cat.categories[users.index[users >= FEWEST_USERS]])
+
+
+def _named(pages: pd.Series, known: set[str]) -> list[str]:
+    return [page if page in known else RARE for page in pages]
+
+
+def _as_views(path: list[int], train: pd.DataFrame) -> pd.DataFrame:
+    """A path of page codes as canonical navigations, with the most common context."""
+    row = np.arange(len(path))
+    pages = train["page"].cat.categories
+    views = pd.DataFrame({"view_id": row, "session_id": 0, "position": row})
+    views["page"] = pd.Categorical.from_codes(path, categories=pages)
+    if "viewed_at" in train:
+        dwell = float(np.nanmedian(dwell_s(train))) if has_dwell(train) else 0.0
+        begin = train["viewed_at"].quantile(0.5, interpolation="nearest")
+        views["viewed_at"] = begin + pd.to_timedelta(row * round(dwell), unit="s")
+    history = [column.name for column in NAVIGATION_HISTORY]
+    for name in train.columns.difference([*views.columns, "user_id", "simulated", *history]):
+        common = train[name].mode()
+        views[name] = pd.Series(common.iloc[0] if len(common) else None, views.index).astype(train[name].dtype)
+    for name in train.columns.intersection(history):
+        empty = 0.0 if name in ("earlier_views", "here_before") else None
+        views[name] = pd.Series(empty, views.index).astype(train[name].dtype)
+    return views
+
+
+def _seconds(session: pd.DataFrame) -> np.ndarray:
+    if not has_dwell(session):
+        return np.full(len(session), np.nan)
+    return (session["viewed_at"] - session["viewed_at"].iloc[0]).dt.total_seconds().to_numpy()

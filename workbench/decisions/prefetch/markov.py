@@ -11,8 +11,16 @@ import pandas as pd
 from workbench.datasets.splits import Split, sample_users
 from workbench.decisions.prefetch.replay import trace_frontier
 from workbench.decisions.prefetch.scenario import PrefetchScenario
-from workbench.features.candidates import as_answer, rank_within, top_k
-from workbench.features.pages import PageCounts, Transitions, backoff_chances, encode, next_codes
+from workbench.features.pages import (
+    PageCounts,
+    Transitions,
+    as_answer,
+    backoff_chances,
+    encode,
+    next_codes,
+    rank_within,
+    top_k,
+)
 from workbench.models.boosting import NotFittedError
 
 FOLLOWERS = 10  # of each order, from which the likeliest are taken

@@ -21,8 +21,7 @@ from workbench.decisions.decision import Policy, traits_of
 from workbench.decisions.prefetch.markov import Markov, NextPages, UserHistory, decide_by_chance, not_fitted, popular
 from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError
-from workbench.features.candidates import as_answer, rank_within
-from workbench.features.pages import PageCounts, count_transitions, encode, next_codes
+from workbench.features.pages import PageCounts, as_answer, count_transitions, encode, next_codes, rank_within
 
 # Guess.js, github.com/guess-js/guess, packages/guess-webpack/src: utils.ts at commit 043043e (defaultPrefetchConfig);
 # an unknown class counts as 3g (runtime/guess.ts at commit 55edfe0, getEffectiveType).

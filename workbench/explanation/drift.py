@@ -225,8 +225,7 @@ def drift(
 
 def _context(frame: pd.DataFrame, known_by: str, card: Card) -> pd.DataFrame:
     """What a model may see of each view, without clocks, running numbers, and columns that are alike in all views."""
-    known = known_context if card.kind == "navigations" else known_context
-    context = known(frame, known_by, card.context).drop(columns=list(NOT_CONTEXT), errors="ignore")
+    context = known_context(frame, known_by, card.context).drop(columns=list(NOT_CONTEXT), errors="ignore")
     return context[[name for name in context if context[name].nunique() + context[name].isna().any() > 1]]
 
 

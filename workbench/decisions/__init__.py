@@ -39,13 +39,8 @@ def register(decision: Decision) -> Decision:
 def find_decision(scenario: Any = None, card: Card | None = None, *, name: str | None = None) -> Decision:
     """The decision that a scenario is of, that has a name, or that is the default of a card's table.
 
-    Raises
-    ------
-    WorkbenchError
-        Where there is none, or the card holds another table than the decision needs.
+    A WorkbenchError where there is none, or the card holds another table than the decision needs.
 
-    Examples
-    --------
     >>> find_decision(name="prefetch").table
     'navigations'
     """

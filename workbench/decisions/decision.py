@@ -146,24 +146,10 @@ class Unit:
 class Plan:
     """Everything that a study fixes in advance; a row of the sensitivity figure changes one of these.
 
-    Parameters
-    ----------
-    scenario : object
-        The decision's own.
-    seed : int
-        Of the split, the mask and the model.
-    split : str
-        ``"time"`` (or the order of the file, where it stands for time), ``"user"``, or a column such as ``"asn"``
-        whose values are to be on one side only.
-    mask : Mask or None
-        None where no signal is taken away.
-    known_by : str
-        Information set.
-    without : tuple of str
-        What neither model nor rules have: columns, or what the decision calls otherwise.
-    history : bool
-    assume : str
-        Which of ``"low"``, ``"base"``, ``"high"`` stands for what was not measured.
+    ``seed`` is that of split, mask and model. ``split`` is ``"time"`` (or file order, where it stands for time),
+    ``"user"``, or a column such as ``"asn"`` whose values lie on one side only. ``mask`` is None where no signal is
+    taken away. ``without`` names what neither model nor rules have. ``assume`` picks ``"low"``, ``"base"`` or
+    ``"high"`` for what was not measured.
     """
 
     scenario: Any
@@ -194,24 +180,12 @@ class Change:
 
 @dataclass(frozen=True)
 class Situations:
-    """The views of one part that are decided in, and what is known of them.
+    """The views of one part that are decided in, and what is known of them; all have shape (rows,) or (rows, columns).
 
-    Parameters
-    ----------
-    frame : DataFrame, shape (rows, columns)
-        Canonical, with what was measured or opened.
-    context : DataFrame, same rows
-        What policies may see.
-    users : ndarray of int, shape (rows,)
-        Whose each view is: who is resampled.
-    people : str
-        What those are called: users, sessions or views.
-    card : Card
-    known_by : str
-    given : object
-        What the decision works out once for a scenario, such as the outcome of every rendition.
-    answers : dict
-        What policies expect here, asked once; the decision's own memory.
+    ``frame`` is canonical, with what was measured or opened; ``context`` is what policies may see of it. ``users``
+    (int) says whose each view is, that is, who is resampled; ``people`` is what those are called: users, sessions or
+    views. ``given`` is what the decision works out once for a scenario, such as the outcome of every rendition;
+    ``answers`` is its memory of what policies expect here.
     """
 
     frame: pd.DataFrame = field(repr=False)
@@ -255,19 +229,10 @@ def _identity(part: Any) -> Any:
 class Explained:
     """Rows that trees were asked about, ready for exact SHAP values.
 
-    Parameters
-    ----------
-    booster : xgboost.Booster
-    matrix : ndarray of float32, shape (rows, columns)
-        What the trees see.
-    sources : tuple of str, one a column
-        The feature that a reader knows each column by; "" for the threshold asked about.
-    shown : DataFrame, shape (rows, features)
-        The same rows as a reader knows them, one column a feature.
-    question : str
-        What the SHAP values are about: "log-odds that ...".
-    view : ndarray of int, shape (rows,)
-        Place in the frame of the view that each row is of.
+    ``matrix`` (float32, shape (rows, columns)) is what the trees see, and ``sources`` the feature that a reader knows
+    each column by, ``""`` for the threshold asked about. ``shown`` has the same rows as a reader knows them, one column
+    a feature. ``question`` says what the SHAP values are about: "log-odds that ...". ``view`` (int, shape (rows,)) is
+    the place in the frame of each row's view.
     """
 
     booster: Any = field(repr=False)
@@ -284,23 +249,13 @@ Shuffled = Callable[[Sequence[np.random.Generator]], list[tuple[np.ndarray, np.n
 
 @dataclass(frozen=True)
 class Contrast:
-    """What model and rule do in each view, as a tree needs it; arrays have shape (rows,).
+    """What model and rule do in each view, as a surrogate tree needs it; arrays have shape (rows,).
 
-    Parameters
-    ----------
-    way : ndarray of str
-        In which direction they differ, "" where they do the same: what a surrogate tree predicts.
-    detail : ndarray of str
-        The same more closely.
-    facts : DataFrame
-        What may be known of a view, and what the rule does in it; never an outcome.
-    rule_does : ndarray of str
-        What the rule does, a few words each: the first question of the tree.
-    actions : mapping
-        What could be done that has a name: the answer of each, as :meth:`Decision.ask` gives it.
-    entered : callable
-        ``entered(branches)`` makes a rule: ``branches`` is a sequence of (condition, action) where ``condition`` is
-        called with ``facts`` and returns bool, shape (rows,).
+    ``way`` (str) is the direction in which they differ, ``""`` where they do the same: what the tree predicts;
+    ``detail`` is the same more closely. ``facts`` holds what may be known of a view and what the rule does in it, never
+    an outcome; ``rule_does`` says that in a few words. ``actions`` are the answers that have a name, as
+    :meth:`Decision.ask` gives them. ``entered(branches)`` makes a rule of (condition, action) pairs, where
+    ``condition(facts)`` returns bool, shape (rows,).
     """
 
     way: np.ndarray = field(repr=False)
@@ -405,30 +360,14 @@ class Panel:
 class Grid:
     """What the explorer of a decision moves and shows.
 
-    Parameters
-    ----------
-    sliders : tuple of Slider
-    tiles : tuple of Tile
-    scenario_at : callable
-        The scenario for the values of the sliders that settle.
-    panels : mapping
-        By the name of the script's function that draws each.
-    dimensions : tuple of str
-        Segments are picked from these, the largest level of each first; default all that the decision has.
-    groups : callable, optional
-        ``groups(situations, inside)``: by name, views of users of a segment that are looked at alone (bool, shape
-        (rows,)), such as ``"slow"``; empty where there are too few.
-    price : callable, optional
-        Of a scenario: what a policy's limit multiplies, so that settings which differ in that alone share a frontier.
-        Default: limits mean the same under every scenario.
-    slope : callable, optional
-        Of a scenario: how much of the second axis one of the first is worth; without it no line of equal net is drawn.
-    about : callable
-        Of a scenario: what a reader should know of it, one or more sentences.
-    gains : pair of float, optional
-        Ends of the second axis; default as far as rules and model reach.
-    digits : pair of int
-        Decimals that places in the picture are kept with, one an axis.
+    ``scenario_at`` gives the scenario for the values of the sliders that settle. ``panels`` go by the name of the
+    script's function that draws each. Segments are picked from ``dimensions``, the largest level of each first
+    (default: all). ``groups(situations, inside)`` names views of users of a segment that are looked at alone (bool,
+    shape (rows,)), such as ``"slow"``; it is empty where there are too few. ``price`` of a scenario is what a policy's
+    limit multiplies: settings that differ in it alone share a frontier. ``slope`` of a scenario is how much of the
+    second axis one of the first is worth; without it no line of equal net is drawn. ``about`` of a scenario is what a
+    reader should know of it. ``gains`` are the ends of the second axis (default: as far as rules and model reach),
+    ``digits`` the decimals of each axis in the page.
     """
 
     sliders: tuple[Slider, ...]
@@ -450,9 +389,8 @@ class Grid:
 class Report(Protocol):
     """The rows and sentences that are a decision's own; ``decisions/<name>/report.py`` is one, as a module.
 
-    ``result`` is the study's ``Comparison``, which a decision may not import.
-
-    ``event`` is what calibration is about, in a few words: "the large images are late".
+    ``result`` is the study's ``Comparison``, which a decision may not import. ``event`` is what calibration is about,
+    in a few words: "the large images are late".
     """
 
     event: str
@@ -500,24 +438,10 @@ class Report(Protocol):
 class Decision(Protocol):
     """What a decision says for itself. ``situations`` hold views, ``answer`` is what a policy decided in them.
 
-    Attributes
-    ----------
-    name, title : str
-        As the command line and as a report's first line call it.
-    table : str
-        Canonical table that it is decided on: ``measurements`` or ``navigations``.
-    unit : Unit
-    margin : float
-        Smallest difference in net worth having, where neither card nor call says another.
-    scenario_type : type
-        By which the decision is found.
-    train_call : str
-        How a person trains its model, for errors.
-    axes : tuple of two Axis
-        Of the frontier: cost along x, gain along y.
-    stop : str
-        What would end an A/B test.
-    report : Report
+    ``name`` and ``title`` are what the command line and a report's first line call it; ``table`` is ``measurements`` or
+    ``navigations``; ``margin`` is the smallest difference in net worth having where neither card nor call says another;
+    the decision is found by ``scenario_type``; ``train_call`` is how a person trains its model, for errors; ``axes`` of
+    the frontier are cost along x, gain along y; ``stop`` is what would end an A/B test.
     """
 
     name: str
@@ -677,12 +601,8 @@ class Decision(Protocol):
 
 
 def known_rules(rules: Iterable[Policy] | Policy, known_by: str) -> tuple[Policy, ...]:
-    """Rules as a tuple, each callable, with a name of its own, and fitted on what the model may see too.
-
-    Raises
-    ------
-    WorkbenchError
-        Where one is not.
+    """Rules as a tuple: each callable, with a name of its own, and fitted on what the model may see too; else a
+    WorkbenchError.
     """
     listed: tuple[Any, ...] = () if callable(rules) or isinstance(rules, str) else tuple(rules)
     if not listed or not all(map(callable, listed)):

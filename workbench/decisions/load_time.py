@@ -9,25 +9,12 @@ BITS_PER_BYTE = 8
 
 
 def load_ms(view_bytes: ArrayLike, rtt_ms: ArrayLike, downlink_mbps: ArrayLike, connection_rtts: float) -> np.ndarray:
-    """Milliseconds until all images of a view are there.
+    """Milliseconds until all images of a view are there: float, broadcast from the arguments.
 
-    ``connection_rtts * rtt_ms + 8 * bytes / (1000 * downlink_mbps)``: round trips to set up the connection and
-    ask (DNS, TCP, TLS 1.3, request: 4 cold, 1 warm; Grigorik 2013, High Performance Browser Networking, ch. 2 to
-    4), then the bytes at the measured throughput. Slow start and loss are left out: throughput is what a test saw.
+    ``connection_rtts * rtt_ms + 8 * bytes / (1000 * downlink_mbps)``: round trips to set up the connection and ask
+    (DNS, TCP, TLS 1.3, request: 4 cold, 1 warm; Grigorik 2013, High Performance Browser Networking, ch. 2 to 4), then
+    the bytes at the measured throughput. Slow start and loss are left out: throughput is what a test saw.
 
-    Parameters
-    ----------
-    view_bytes, rtt_ms, downlink_mbps : array_like
-        Broadcast against each other; bytes, milliseconds, megabits a second.
-    connection_rtts : float
-        Round trips before the first byte.
-
-    Returns
-    -------
-    ndarray of float, ms
-
-    Examples
-    --------
     >>> float(load_ms(500_000, rtt_ms=50, downlink_mbps=8, connection_rtts=4))
     700.0
     """
@@ -38,12 +25,10 @@ def load_ms(view_bytes: ArrayLike, rtt_ms: ArrayLike, downlink_mbps: ArrayLike, 
 def longest_rtt_ms(
     view_bytes: ArrayLike, downlink_mbps: ArrayLike, within_ms: ArrayLike, connection_rtts: float
 ) -> np.ndarray:
-    """Round trip above which the images are not there in time: the other inverse of :func:`load_ms`.
+    """Round trip above which the images are not there in time: an inverse of :func:`load_ms`.
 
     At or below 0 where the bytes alone take the time, so that "longer than this" is certain.
 
-    Examples
-    --------
     >>> float(longest_rtt_ms(500_000, downlink_mbps=8, within_ms=700, connection_rtts=4))
     50.0
     """
@@ -53,16 +38,12 @@ def longest_rtt_ms(
 def slowest_downlink_mbps(
     view_bytes: ArrayLike, rtt_ms: ArrayLike, within_ms: ArrayLike, connection_rtts: float
 ) -> np.ndarray:
-    """Throughput below which the images are not there in time: the inverse of :func:`load_ms`.
+    """Throughput below which the images are not there in time: the other inverse of :func:`load_ms`.
 
     Infinite where the round trips alone take the time, so that "slower than this" is certain.
 
-    Examples
-    --------
     >>> float(slowest_downlink_mbps(500_000, rtt_ms=50, within_ms=700, connection_rtts=4))
     8.0
-    >>> float(slowest_downlink_mbps(500_000, rtt_ms=300, within_ms=700, connection_rtts=4))
-    inf
     """
     left_ms = np.asarray(within_ms, float) - connection_rtts * np.asarray(rtt_ms, float)
     bits = BITS_PER_BYTE * np.asarray(view_bytes, float)

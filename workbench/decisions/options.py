@@ -66,14 +66,8 @@ Payoffs = Mapping[str, np.ndarray]
 class OptionDecision(Decision):
     """What decisions about one option a view have in common.
 
-    Attributes
-    ----------
-    option_column : str
-        What outcomes call the number of the option.
-    more, less : str
-        What the model does where it picks a more, or a less, demanding option than the rule.
-    does : str
-        The verb: ``"sends"``.
+    Outcomes call the number of the option ``option_column``; ``more`` and ``less`` say what the model does where it
+    picks a more, or a less, demanding option than the rule; ``does`` is the verb: ``"sends"``.
     """
 
     table = "measurements"
@@ -87,12 +81,9 @@ class OptionDecision(Decision):
 
     @abstractmethod
     def payoffs(self, frame: pd.DataFrame, scenario: Any, assume: Mapping[str, float]) -> Payoffs:
-        """What each option would bring about in each view.
+        """What each option would bring about in each view: by name, arrays of shape (rows, options).
 
-        Returns
-        -------
-        mapping of ndarray, shape (rows, options)
-            ``net, added_wait_ms, quality, late`` at least; every name becomes a column of the outcomes.
+        ``net, added_wait_ms, quality, late`` at least; every name becomes a column of the outcomes.
         """
 
     @abstractmethod
@@ -118,12 +109,7 @@ class OptionDecision(Decision):
         return scenario or self.scenario_type()
 
     def check(self, frame: pd.DataFrame) -> None:
-        """Refuse data without round-trip time and throughput.
-
-        Raises
-        ------
-        WorkbenchError
-        """
+        """Refuse data without round-trip time and throughput."""
         if not {"rtt_ms", "downlink_mbps"} & set(measured_quantities(frame)):
             raise WorkbenchError(
                 f"{self.title.lower()} is decided by rtt_ms or downlink_mbps; neither was measured here, so "
@@ -180,13 +166,7 @@ class OptionDecision(Decision):
     # ---------------------------------------------------------------------------------- deciding and replaying
 
     def situations(self, part: pd.DataFrame, card: Card, cluster: str, known_by: str, scenario: Any) -> Situations:
-        """The views of a part that come without a signal.
-
-        Raises
-        ------
-        WorkbenchError
-            Where there is none.
-        """
+        """The views of a part that come without a signal; a WorkbenchError where there is none."""
         context = known_context(part, known_by, card.context)
         signal_free = ~has_signal(context)
         frame = part[signal_free]
@@ -377,27 +357,11 @@ class OptionDecision(Decision):
 
 
 def decide(policy: Policy, context: pd.DataFrame, scenario: Any) -> np.ndarray:
-    """Ask a policy, from context alone, and check its answer. Save-Data always gets the least demanding option.
+    """Ask a policy, from a copy of the context, and check its answer: one option's name a row, ``scenario.options``.
 
-    Parameters
-    ----------
-    policy : callable
-        ``policy(context)`` or ``policy(context, scenario=...)``, to one option's name a row.
-    context : DataFrame
-        What is known; the policy gets a copy.
-    scenario : object
-        With ``options``.
-
-    Returns
-    -------
-    ndarray of int, shape (rows,)
-        Option numbers, 0 the least demanding.
-
-    Raises
-    ------
-    WorkbenchError
-        Where the policy reads what the view itself measured, fails, or answers with something else than one known
-        option a row.
+    Returns option numbers, 0 the least demanding, which Save-Data always gets: int, shape (rows,). Raises a
+    WorkbenchError where the policy reads what the view itself measured, or answers with something else than one known
+    option a row.
     """
     name = policy_name(policy)
     shown = context.reset_index(drop=True)  # a copy, and no way back to the rows it came from
@@ -442,10 +406,7 @@ def _explain_missing(name: str, column: Any, context: pd.DataFrame) -> str:
 def measured_or_assumed(frame: pd.DataFrame, quantity: str, assume: Mapping[str, float]) -> np.ndarray:
     """A quantity of each view as it was measured, else the assumed value: float, shape (rows,).
 
-    Raises
-    ------
-    WorkbenchError
-        Where it is neither measured nor assumed, or missing in some rows.
+    A WorkbenchError where it is neither measured nor assumed, or missing in some rows.
     """
     if quantity in frame and frame[quantity].notna().any():
         missing = int(frame[quantity].isna().sum())

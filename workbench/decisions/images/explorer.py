@@ -36,12 +36,8 @@ DETAIL = (slice(110, 270), slice(165, 405))
 
 
 def grid(result: Any) -> Grid:
-    """What the explorer of a comparison of image delivery moves and shows.
-
-    Parameters
-    ----------
-    result : Comparison
-        Its own budget and price are among those shown.
+    """What the explorer of a comparison of image delivery moves and shows; its own budget and price are among the
+    values.
     """
     scenario: ImageScenario = result.scenario
 
@@ -101,19 +97,11 @@ def _tiles() -> tuple[Tile, ...]:
 
 
 def speed_groups(load_ms: np.ndarray, users: np.ndarray, inside: np.ndarray) -> dict[str, np.ndarray]:
-    """Views of the slowest, the middle and the fastest fifth of a segment's users; empty under 20 users.
+    """Views of the slowest, the middle and the fastest fifth of a segment's users (bool, shape (rows,)); none under 20
+    users.
 
-    Parameters
-    ----------
-    load_ms : ndarray of float, shape (rows,)
-        Load time of the smallest rendition: no policy enters. A lost probe counts as the longest load.
-    users : ndarray of int, shape (rows,)
-    inside : ndarray of bool, shape (rows,)
-
-    Returns
-    -------
-    dict of ndarray of bool, shape (rows,)
-        ``slow, middle, fast``.
+    ``load_ms`` is that of the smallest rendition, so that no policy enters; a lost probe counts as the longest load.
+    ``inside`` (bool, shape (rows,)) marks the segment.
     """
     names, codes = np.unique(users[inside], return_inverse=True)
     if len(names) < FEWEST_USERS:

@@ -20,26 +20,10 @@ from workbench.decisions.options import Payoffs, measured_or_assumed
 
 
 def rendition_payoffs(frame: pd.DataFrame, scenario: ImageScenario, assume: Mapping[str, float]) -> Payoffs:
-    """Work out every rendition's outcome from what the views measured.
+    """Work out every rendition's outcome from what the views measured: by name, arrays of shape (rows, renditions).
 
-    Parameters
-    ----------
-    frame : DataFrame
-        With ``rtt_ms`` or ``downlink_mbps``; the other is assumed where it was not measured.
-    scenario : ImageScenario
-    assume : mapping
-        Base value of a quantity that was not measured.
-
-    Returns
-    -------
-    dict of ndarray, shape (rows, renditions)
-        ``load_ms``; ``added_wait_ms``, the wait beyond the budget, capped; ``late``, whether there is one;
-        ``quality``, 0 where abandoned; ``net`` in points; ``bytes``.
-
-    Raises
-    ------
-    WorkbenchError
-        Where a quantity is neither measured nor assumed, or missing in some rows.
+    ``load_ms``; ``added_wait_ms``, the wait beyond the budget, capped; ``late``, whether there is one; ``quality``, 0
+    where abandoned; ``net`` in points; ``bytes``. ``assume`` has the base value of a quantity that was not measured.
     """
     rtt_ms, downlink_mbps = (measured_or_assumed(frame, name, assume)[:, None] for name in ("rtt_ms", "downlink_mbps"))
     load = load_ms(scenario.view_bytes, rtt_ms, downlink_mbps, scenario.connection_rtts)
@@ -76,16 +60,7 @@ class ImageFigures:
 
 
 def summarise_images(outcomes: pd.DataFrame, slow: np.ndarray, scenario: ImageScenario) -> ImageFigures:
-    """Add up one policy's outcomes.
-
-    Parameters
-    ----------
-    outcomes : DataFrame
-        One row a view: ``rendition, load_ms, added_wait_ms, late, quality, net, bytes``.
-    slow : ndarray of bool, shape (rows,)
-        Views of the slowest fifth of users.
-    scenario : ImageScenario
-    """
+    """Add up one policy's outcomes, one row a view; ``slow`` (bool, shape (rows,)) marks the slowest fifth of users."""
     p50, p75, p95 = (_quantile(outcomes["load_ms"].to_numpy(), share) for share in (0.5, 0.75, 0.95))
     return ImageFigures(
         net=float(outcomes["net"].mean()),
@@ -128,14 +103,8 @@ class TypicalView:
 
 
 def typical_view(outcomes: pd.DataFrame, members: np.ndarray) -> TypicalView:
-    """Take the rendition that most views of a group get, the smaller in a tie.
-
-    Parameters
-    ----------
-    outcomes : DataFrame
-        One policy's: ``rendition`` and ``load_ms``.
-    members : ndarray of bool, shape (rows,)
-        Views of the group, one at least.
+    """Take the rendition that most views of a group get, the smaller in a tie; ``members``: bool, shape (rows,), one at
+    least.
     """
     group = outcomes[members]
     shares = group["rendition"].value_counts(normalize=True).sort_index()

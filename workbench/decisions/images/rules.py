@@ -40,12 +40,7 @@ TABLES = (("isp", "region"), NETWORK_KEYS, ("connection_type", "isp"), ("device"
 class EffectiveType:
     """NetInfo's class, after LinkedIn's rule: large on 4g, medium on 3g, small below (W3C WebPerf WG, TPAC 2021).
 
-    Parameters
-    ----------
-    large_on, medium_on : tuple of str
-        Classes that get the rendition; any other class gets the small one.
-    otherwise : str or callable
-        Rendition, or another policy, for views without the signal.
+    ``otherwise`` is the rendition, or another policy, for views without the signal.
     """
 
     large_on: tuple[str, ...] = ("4g",)
@@ -83,12 +78,8 @@ class ConnectionDefaults:
 class ConnectionClass:
     """Facebook's connection class of the last measured throughput: large from "excellent", medium from "good".
 
-    Edges of 150, 550 and 2,000 kbit/s from github.com/facebookarchive/network-connection-class.
-
-    Parameters
-    ----------
-    otherwise : str or callable
-        Rendition, or another policy, for views without an earlier measurement.
+    Edges of 150, 550 and 2,000 kbit/s from github.com/facebookarchive/network-connection-class. ``otherwise`` is the
+    rendition, or another policy, for views without an earlier measurement.
     """
 
     large_from_mbps: float = 2.0
@@ -105,15 +96,10 @@ class ConnectionClass:
 @needs("last_age_s")
 @dataclass(frozen=True)
 class LastMeasurement:
-    """The person's last measurement, taken as if it were now, while it is young enough.
+    """The user's last measurement, taken as if it were now, while it is at most ``max_age_s`` old.
 
-    Parameters
-    ----------
-    max_age_s : float
-    otherwise : str or callable
-        Rendition, or another policy, for views without a young measurement.
-    assume : mapping
-        Base values of quantities that were not measured.
+    ``otherwise`` is the rendition, or another policy, for all other views; ``assume`` has base values of quantities
+    that were not measured.
     """
 
     max_age_s: float = 86_400.0

@@ -24,24 +24,11 @@ WEBP_QUALITY = 75  # the encoder's default, developers.google.com/speed/webp/doc
 
 
 def photo_as_sent(rendition: str, photo: np.ndarray | None = None, *, widths: Mapping[str, int] = WIDTHS) -> np.ndarray:
-    """What the member sees: a photograph as one rendition of it arrives, at its display size.
+    """What users see: a photograph as one rendition of it arrives, at its display size (uint8, shape (height, width,
+    3)).
 
-    Parameters
-    ----------
-    rendition : str
-    photo : ndarray of uint8, shape (height, width, 3), optional
-        Default scikit-learn's ``china.jpg``, which the ladder was measured on.
-    widths : mapping
-        Rendition name to width in pixels.
-
-    Returns
-    -------
-    ndarray of uint8, shape (height, width, 3)
-
-    Raises
-    ------
-    WorkbenchError
-        Where no width is known for the rendition.
+    The default photograph is scikit-learn's ``china.jpg``, which the ladder was measured on. A WorkbenchError where the
+    rendition has no width in ``widths`` (pixels).
     """
     if rendition not in widths:
         raise WorkbenchError(
@@ -81,14 +68,8 @@ TABLE = "ladder.csv"
 class Ladder:
     """Renditions of one image from the smallest to the largest.
 
-    Parameters
-    ----------
-    names : tuple of str
-        Rendition names, smallest first.
-    image_bytes : tuple of float
-        Bytes of one encoded image; strictly increasing.
-    ssim : tuple of float
-        Colour structural similarity to the original pixels, at the display size.
+    ``image_bytes`` are those of one encoded image, strictly increasing; ``ssim`` is the colour structural similarity to
+    the original pixels at the display size.
     """
 
     names: tuple[str, ...]
@@ -125,26 +106,11 @@ class Ladder:
 
 
 def measure_ladder(photo: np.ndarray, widths: Mapping[str, int] = WIDTHS) -> Ladder:
-    """Encode a photograph at several widths and measure bytes and likeness.
+    """Encode a photograph (uint8, shape (height, width, 3)) at several widths and measure bytes and likeness.
 
-    Each rendition is scaled down (Lanczos), encoded as WebP, decoded, scaled up to the photograph's size
-    (Lanczos), and compared with the original pixels by SSIM over the colour channels (Wang et al. 2004, as in
-    ``skimage.metrics.structural_similarity`` with its defaults).
-
-    Parameters
-    ----------
-    photo : ndarray of uint8, shape (height, width, 3)
-    widths : mapping
-        Rendition name to width in pixels, smallest first.
-
-    Returns
-    -------
-    Ladder
-
-    Raises
-    ------
-    WorkbenchError
-        Where scikit-image is not installed (extra ``dev``).
+    Each rendition is scaled down (Lanczos), encoded as WebP, decoded, scaled up again (Lanczos), and compared with the
+    original pixels by SSIM over the colour channels (Wang et al. 2004, as in ``skimage.metrics.structural_similarity``
+    with its defaults). A WorkbenchError where scikit-image is not installed.
     """
     try:
         from skimage.metrics import structural_similarity
@@ -160,13 +126,7 @@ def measure_ladder(photo: np.ndarray, widths: Mapping[str, int] = WIDTHS) -> Lad
 
 @functools.cache
 def load_ladder() -> Ladder:
-    """Read the committed table: scikit-learn's ``china.jpg`` measured by :func:`measure_ladder`.
-
-    Examples
-    --------
-    >>> load_ladder().names
-    ('small', 'medium', 'large')
-    """
+    """Read the committed table: scikit-learn's ``china.jpg`` measured by :func:`measure_ladder`."""
     text = resources.files("workbench.decisions.images").joinpath(TABLE).read_text(encoding="utf-8")
     rows: Sequence[dict[str, Any]] = list(csv.DictReader(io.StringIO(text)))
     return Ladder(
@@ -266,16 +226,10 @@ class ImageScenario:
         return self.images_per_view * np.asarray(self.ladder.image_bytes)
 
     def judge(self, load_ms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What load times are worth.
+        """What load times are worth; all arrays have shape (rows, renditions).
 
-        Parameters
-        ----------
-        load_ms : ndarray, shape (rows, renditions)
-
-        Returns
-        -------
-        excess_wait_ms, quality, net : ndarrays, shape (rows, renditions)
-            Wait beyond the budget, capped; points of quality, 0 where abandoned; quality minus the price of waiting.
+        Returns the wait beyond the budget (ms), capped; points of quality, 0 where abandoned; and net, quality minus
+        the price of waiting.
         """
         excess = np.clip(load_ms - self.budget_ms, 0, self.cap_ms)
         quality = np.where(excess >= self.cap_ms, 0.0, self.ladder.quality)
@@ -324,29 +278,12 @@ class Prospects:
 def image_prospects(
     source: ChanceSource, context: pd.DataFrame, scenario: Any, assume: Mapping[str, float]
 ) -> Prospects:
-    """Ask a source how long each rendition would take.
+    """Ask a source of chances how long each rendition would take.
 
     ``P(load > t)`` is asked at 24 geometric times from the budget to budget + cap; the expected excess wait is its
     integral. Where RTT and throughput are both predicted, the chance is averaged over 15 predicted quantiles of the
-    RTT, as if the two were independent given the context. A quantity that the source does not predict is the
-    assumed constant.
-
-    Parameters
-    ----------
-    source : ChanceSource
-    context : DataFrame, shape (rows, columns)
-    scenario : ImageScenario
-    assume : mapping
-        Base value of each quantity that the source does not predict.
-
-    Returns
-    -------
-    Prospects
-
-    Raises
-    ------
-    WorkbenchError
-        Where neither RTT nor throughput is predicted, or the other one is neither predicted nor assumed.
+    RTT, as if the two were independent given the context. A quantity that the source does not predict is the constant
+    in ``assume``; a WorkbenchError where it is not there.
     """
     distinct, which = ask_distinct(source, context)
     times = np.geomspace(scenario.budget_ms, scenario.budget_ms + scenario.cap_ms, TIMES)

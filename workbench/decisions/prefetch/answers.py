@@ -24,18 +24,10 @@ ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class Proposals:
-    """Pages that a policy wants to fetch, checked, by view and rank.
+    """Pages that a policy wants to fetch, checked, by view and rank; arrays are int64, shape (proposals,).
 
-    Parameters
-    ----------
-    row : ndarray of int64, shape (proposals,)
-        Place of the view among those asked about; rising.
-    page : ndarray of int64, shape (proposals,)
-        Place of the page in ``names``.
-    rank : ndarray of int64, shape (proposals,)
-    names : Index of str
-    order : ndarray of int64, shape (proposals,)
-        Place of each proposal in the answer as it came.
+    ``row`` is the place of the view among those asked about, rising; ``page`` the place of the page in ``names``;
+    ``order`` the place of each proposal in the answer as it came.
     """
 
     row: np.ndarray
@@ -55,46 +47,17 @@ def ask_prefetch(
 ) -> pd.DataFrame:
     """Ask a policy what to fetch, twice: over whole sessions, and over sessions cut at a random view.
 
-    Parameters
-    ----------
-    policy : callable
-        ``policy(context)`` or ``policy(context, scenario=...)``, to ``view_id, page, rank``.
-    context : DataFrame
-        What is known, as from ``known_context``; the policy gets a copy.
-    scenario : PrefetchScenario
-    seed : int
-        Of the cuts.
-
-    Returns
-    -------
-    DataFrame
-        ``view_id, page, rank`` as answered.
-
-    Raises
-    ------
-    WorkbenchError
-        Where the policy reads a column that it may not see, answers with something else than pages for these views,
-        or reads the future.
+    The policy gets a copy of the context; its answer is ``view_id, page, rank``. A WorkbenchError where it reads a
+    column that it may not see, answers with something else than pages for these views, or reads the future.
     """
     return _ask_twice(partial(call_policy, policy, scenario=scenario), context, scenario.k, policy_name(policy), seed)
 
 
 def ask_chances(source: Any, context: pd.DataFrame, k: int, *, seed: int = 0) -> pd.DataFrame:
-    """Ask a source of chances for the likeliest next pages; the same checks as of :func:`ask_prefetch`.
+    """Ask a source of chances for the ``k`` likeliest next pages: ``view_id, page, rank, chance``.
 
-    Parameters
-    ----------
-    source : object
-        With ``next_pages(context, k)``, to ``view_id, page, rank, chance``.
-    context, seed
-        As of :func:`ask_prefetch`.
-    k : int
-        Most pages a view.
-
-    Raises
-    ------
-    WorkbenchError
-        Also where a chance is not between 0 and 1, those of a view sum to more than 1, or rise with the rank.
+    The same checks as of :func:`ask_prefetch`; a WorkbenchError also where a chance is not between 0 and 1, those of a
+    view sum to more than 1, or rise with the rank.
     """
     name = policy_name(source)
     top = _ask_twice(partial(source.next_pages, k=k), context, k, name, seed)
@@ -128,27 +91,10 @@ def cut_sessions(context: pd.DataFrame, seed: int, most: int | None = None) -> n
 
 
 def check_answer(answer: Any, views: pd.DataFrame, k: int, name: str) -> Proposals:
-    """Hold an answer against the contract.
+    """Hold an answer (``view_id, page, rank``, in any order, at most ``k`` a view) against the views that were asked
+    about.
 
-    Parameters
-    ----------
-    answer : DataFrame
-        ``view_id, page, rank``, in any order.
-    views : DataFrame
-        Those that were asked about, with ``view_id``.
-    k : int
-        Most pages a view.
-    name : str
-        What errors call the policy.
-
-    Returns
-    -------
-    Proposals
-
-    Raises
-    ------
-    WorkbenchError
-        With the policy's name, what was expected and what came.
+    Raises a WorkbenchError with the policy's name, what was expected and what came.
     """
     if not isinstance(answer, pd.DataFrame) or not set(ANSWER) <= set(answer.columns):
         came = f"columns {', '.join(map(str, answer))}" if isinstance(answer, pd.DataFrame) else repr(answer)
@@ -260,31 +206,14 @@ BINS = 10
 
 @dataclass(frozen=True)
 class Ranking:
-    """How well a source names the next page.
+    """How well a source names the next page; None where nothing can be divided.
 
-    Session ends are left out of the first four, as in published next-page studies: there is no page to be found. They
-    are in the last two. All are None where nothing can be divided.
-
-    Parameters
-    ----------
-    views : int
-        Views asked about: the denominator of ``brier``.
-    navigations : int
-        Those of them that have a next page: the denominator of ``recall``, ``top1``, ``top3`` and ``mrr``.
-    pairs : int
-        Pages named, over all views: the denominator of ``ece``.
-    recall : float or None
-        Share of navigations whose page was named at all.
-    top1, top3 : float or None
-        Share of navigations whose page was the likeliest, or among the three likeliest.
-    mrr : float or None
-        Mean of 1 / rank of the page that was opened, 0 where it was not named.
-    brier : float or None
-        Squared difference between chance and what happened, summed over the pages of a view and averaged over views; a
-        page that was not named has chance 0 (Brier 1950, without the class "no page").
-    ece : float or None
-        Mean distance between chance and share, over ten bins of equally many pairs (expected calibration error, Naeini
-        et al. 2015, with equal sizes).
+    ``views``: those asked about. ``navigations``: those of them that have a next page, the denominator of ``recall``
+    (its page was named at all), ``top1``, ``top3`` (it was the likeliest, or among three) and ``mrr`` (mean of 1 /
+    rank, 0 where not named); session ends are left out there, as in published next-page studies. ``brier``: squared
+    difference between chance and what happened, summed over the pages of a view, averaged over views; a page not named
+    has chance 0 (Brier 1950, without the class "no page"). ``ece``: mean distance between chance and share over ten
+    bins of equally many of the ``pairs`` named (expected calibration error, Naeini et al. 2015, with equal sizes).
     """
 
     views: int
@@ -299,23 +228,8 @@ class Ranking:
 
 
 def judge_ranking(source: Any, context: pd.DataFrame, views: pd.DataFrame, k: int = PAGES_ASKED) -> Ranking:
-    """Ask a source about views and judge its answer.
-
-    Parameters
-    ----------
-    source : object
-        With ``next_pages(context, k)``, to ``view_id, page, rank, chance``: a model, a Markov rule, the truth of a
-        simulated site.
-    context : DataFrame
-        What the source may see of the views.
-    views : DataFrame
-        The views themselves: ``view_id, session_id, page``.
-    k : int
-        Most pages a view.
-
-    Returns
-    -------
-    Ranking
+    """Ask a source of chances about views (``view_id, session_id, page``), from what it may see of them, and judge its
+    answer.
     """
     return judge_answer(source.next_pages(context, k), views)
 
@@ -342,21 +256,7 @@ def judge_answer(top: pd.DataFrame, views: pd.DataFrame) -> Ranking:
 
 
 def pair_chances(top: pd.DataFrame, views: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """What happened to each page that a source named, and the chance it gave.
-
-    Parameters
-    ----------
-    top : DataFrame
-        ``view_id, page, chance``.
-    views : DataFrame
-        ``view_id, session_id, page``: whole sessions in order.
-
-    Returns
-    -------
-    clicked : ndarray of bool, shape (pairs,)
-        Whether the page was opened next.
-    chance : ndarray of float, shape (pairs,)
-    """
+    """Whether each page that a source named was opened next (bool), and the chance it gave: shape (pairs,) each."""
     return _match(top, views)[1], top["chance"].to_numpy(float)
 
 

@@ -16,22 +16,12 @@ US_PER_MS, MS_PER_S = 1000, 1000
 
 @dataclass(frozen=True)
 class Visits:
-    """Page views as arrays, a row a view; views of a session lie together and in order.
+    """Page views as arrays of shape (rows,); views of a session lie together and in order.
 
-    Parameters
-    ----------
-    pages : Index of str, shape (pages,)
-        A page's place in it is its code.
-    page : ndarray of int64, shape (rows,)
-        Code of the page viewed.
-    first, end : ndarray of int64, shape (rows,)
-        Row of the session's first view; row after its last.
-    elapsed_ms : ndarray of float, shape (rows,)
-        Since the session's start.
-    expires : ndarray of int64, shape (rows,)
-        First row of the session at which a page loaded in this view is stale; ``end`` where it stays fresh.
-    timed : bool
-        Whether ``elapsed_ms`` was measured; else every view lasts ``dwell_s``, and freshness is counted in views.
+    ``page`` (int64) is the page's place in ``pages``; ``first`` and ``end`` are the row of the session's first view and
+    the one after its last; ``elapsed_ms`` counts from the session's start; ``expires`` is the first row of the session
+    at which a page loaded in this view is stale, ``end`` where it stays fresh. ``timed`` says whether times were
+    measured; else every view lasts ``dwell_s``, and freshness is counted in views.
     """
 
     pages: pd.Index
@@ -77,24 +67,9 @@ class Visits:
 
 
 def read_visits(views: pd.DataFrame, scenario: PrefetchScenario) -> Visits:
-    """Read the sessions of a table of navigations.
+    """Read the sessions of a table of navigations; a WorkbenchError where the views of a session do not lie together.
 
     Times count where they vary within some session: a source with one time a session, or a day, has none.
-
-    Parameters
-    ----------
-    views : DataFrame, shape (rows, columns)
-        ``session_id, page`` and, where known, ``viewed_at``.
-    scenario : PrefetchScenario
-
-    Returns
-    -------
-    Visits
-
-    Raises
-    ------
-    WorkbenchError
-        Where the views of a session do not lie together.
     """
     pages = views["page"].astype("category")
     sessions = views["session_id"].to_numpy()
@@ -136,22 +111,13 @@ def _expires(clock_ms: np.ndarray, session: np.ndarray, lifetime_ms: float) -> n
 
 @dataclass(frozen=True)
 class Offers:
-    """Proposed pages, laid out so that any part of them can be settled quickly.
+    """Proposed pages, laid out so that any part of them can be settled quickly; arrays are int64.
 
-    Parameters
-    ----------
-    row, page : ndarray of int64, shape (proposals,)
-        View that proposes, and code of the page.
-    hit_row : ndarray of int64, shape (proposals,)
-        View that opens the page within its lifetime, were it fetched here; -1 where none does.
-    order : ndarray of int64, shape (candidates,)
-        Proposals of pages that no visit keeps fresh, by page and row; all of them may be fetched where there is no
-        cache.
-    stretch : ndarray of int64, shape (candidates,)
-        Candidates of one page in one session between the same two visits of it share a number.
-    after : ndarray of int64, shape (candidates,)
-        Place of the first candidate that comes when a page fetched here is stale, in any stretch.
-    cache : bool
+    ``row`` and ``page``, shape (proposals,): the view that proposes, and the code of the page; ``hit_row``: the view
+    that opens the page within its lifetime, were it fetched here, -1 where none does. The others have shape
+    (candidates,): ``order`` lists the proposals of pages that no visit keeps fresh, by page and row; candidates of one
+    page in one session between the same two visits of it share a ``stretch``; ``after`` is the place of the first
+    candidate that comes when a page fetched here is stale, in any stretch.
     """
 
     row: np.ndarray
@@ -164,19 +130,9 @@ class Offers:
 
 
 def lay_out(visits: Visits, row: np.ndarray, page: np.ndarray, cache: bool) -> Offers:
-    """Find out what does not depend on which other pages are fetched.
+    """Find out what does not depend on which other pages are fetched; each pair of ``row`` and ``page`` comes once.
 
-    Parameters
-    ----------
-    visits : Visits
-    row, page : ndarray of int64, shape (proposals,)
-        Each pair once.
-    cache : bool
-        False: every proposal lives for the very next view only.
-
-    Returns
-    -------
-    Offers
+    Without a cache every proposal lives for the very next view only.
     """
     if not cache:
         hit_row = np.where(visits.next_page[row] == page, row + 1, -1)

@@ -24,12 +24,8 @@ DIMENSIONS = ("country", "device", "connection", "NetInfo", "user", "place in th
 
 
 def grid(result: Any) -> Grid:
-    """What the explorer of a comparison of prefetching moves and shows.
-
-    Parameters
-    ----------
-    result : Comparison
-        Its own break-even and prices are among those shown.
+    """What the explorer of a comparison of prefetching moves and shows; its own break-even and prices are among the
+    values.
     """
     decision, scenario = result.decision, result.scenario
     end = f"{round(100 * result.detail.end_share)}\u00a0% of all views end a session; they count."
@@ -133,24 +129,10 @@ def replay_example_session(
 ) -> pd.DataFrame:
     """Replay policies in a session put together from steps that many users took.
 
-    Parameters
-    ----------
-    train : DataFrame
-        Canonical navigations that the session is drawn from.
-    cluster : str
-        Column that tells users apart.
-    known_by : str
-        What policies may see, with the card's own context columns in ``extra``.
-    ask : mapping
-        Who to a callable: from frame and context of the session to ``view_id, page, rank``, and the scenario.
-    seed : int
-
-    Returns
-    -------
-    DataFrame
-        One row a view: ``page``, ``at_s`` (seconds since the session began; NaN where no dwell is known), and for each
-        ``who`` ``<who>_pages`` (what the view fetches, a list), ``<who>_hits`` (which of them are opened in time, a
-        list). Pages that fewer than 20 users (or sessions) viewed are not named.
+    ``ask`` maps who to a callable, from frame and context of the session to ``view_id, page, rank``, and the scenario.
+    Returns one row a view: ``page``, ``at_s`` (seconds since the session began; NaN where no dwell is known), and for
+    each ``who`` ``<who>_pages`` (what the view fetches, a list) and ``<who>_hits`` (which of them are opened in time).
+    Pages that fewer than 20 users (or sessions) viewed are not named.
     """
     session = example_session(train, cluster, seed=seed)
     context = known_context(session, known_by, extra)
@@ -168,20 +150,8 @@ def replay_example_session(
 def example_session(train: pd.DataFrame, cluster: str, *, seed: int = 0) -> pd.DataFrame:
     """Draw a session from counts: a first page and steps that at least 20 users (or sessions) took each.
 
-    It is nobody's session. What is known beside the pages is what most views have; the user has no history.
-
-    Parameters
-    ----------
-    train : DataFrame
-        Canonical navigations.
-    cluster : str
-        Column that tells people apart.
-    seed : int
-
-    Returns
-    -------
-    DataFrame
-        Canonical navigations of one session, up to 6 views; shorter where no step was taken by so many.
+    It is nobody's session: up to 6 views, fewer where no step was taken by so many. What is known beside the pages is
+    what most views have; the user has no history.
     """
     rng = np.random.default_rng(seed)
     page, people = train["page"].cat.codes.to_numpy(), users_of(train, cluster)

@@ -53,20 +53,7 @@ class WeighsPages(NextPages, Protocol):
 
 
 def fetches_at(top: pd.DataFrame, limit: float, k: int) -> pd.DataFrame:
-    """The pages to fetch: those with a chance of at least ``limit``, at most ``k`` a view.
-
-    Parameters
-    ----------
-    top : DataFrame
-        ``view_id, page, rank, chance``, as from ``next_pages``: chances fall with the rank.
-    limit : float
-    k : int
-
-    Returns
-    -------
-    DataFrame
-        ``view_id, page, rank``.
-    """
+    """The pages to fetch, of ``view_id, page, rank, chance``: chance of at least ``limit``, at most ``k`` a view."""
     taken = (top["chance"].to_numpy() >= limit) & (top["rank"].to_numpy() <= k)
     return top.loc[taken, ["view_id", "page", "rank"]].reset_index(drop=True)
 
@@ -89,22 +76,11 @@ def not_fitted(name: str) -> NotFittedError:
 
 @dataclass(frozen=True)
 class Markov:
-    """What followed the last one or two pages in training, counted; where little was seen, the order below decides.
+    """What followed the last ``order`` pages in training, counted; where little was seen, the order below decides.
 
-    Interpolated as in :func:`workbench.features.pages.backoff_chances`. Order 0 is the most popular page,
-    whatever the page.
-
-    Parameters
-    ----------
-    order : int
-        0, 1 or 2 pages looked at.
-    smoothing : tuple of float
-        Views' worth of trust in the order below, for each order from 1 on; comparisons pick it by net on
-        ``validation``.
-    limit : float, optional
-        Chance from which a page is fetched; without one, the scenario's break-even.
-    counts : PageCounts, optional
-        After :meth:`fit`.
+    Interpolated as in :func:`workbench.features.pages.backoff_chances`; order 0 is the most popular page, whatever the
+    page. ``smoothing`` is the trust in the order below, in views, for each order from 1 on; comparisons pick it by net
+    on ``validation``. ``limit`` is the chance from which a page is fetched, by default the scenario's break-even.
     """
 
     order: int = 1
@@ -199,19 +175,11 @@ def _spread(row: np.ndarray, of_view: np.ndarray, rows: int) -> tuple[np.ndarray
 class UserHistory:
     """A user's own history on top of what everybody does.
 
-    With some chance she opens what she usually opened after this page, with another what she opened the last time;
-    else she does as everybody: ``chance = habit + (1 - all habits) * chance of the other rule``. How strong the habit
-    is depends on how often she was here before, the usual page's share, and whether the last time was as usual; it is
-    what, in training, such views opened the page more often than the other rule says.
-
-    Parameters
-    ----------
-    everybody : Markov
-        Fitted; decides alone for views without a habit.
-    limit : float, optional
-        Chance from which a page is fetched; without one, the scenario's break-even.
-    habit : ndarray of float, shape (cells, 2)
-        Strength of the usual page and of the last one, where that is another; after :meth:`fit`.
+    With some chance users open what they usually opened after this page, with another what they opened the last time;
+    else they do as everybody: ``chance = habit + (1 - all habits) * chance of the other rule``. How strong the habit is
+    depends on how often the user was here before, the usual page's share, and whether the last time was as usual; it is
+    what, in training, such views opened the page more often than the other rule says. ``habit`` has shape (cells, 2):
+    the usual page and the last one, where that is another.
     """
 
     everybody: Markov
@@ -289,18 +257,8 @@ def _numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
 def smooth_rules(rules: tuple[Any, ...], split: Split, scenario: PrefetchScenario) -> tuple[Any, ...]:
     """Give each Markov rule the smoothing with the largest net on ``validation``, its limit at its best each time.
 
-    Not by log-loss, which makes a weaker rule: it pays for the many states seen once, which a limit leaves alone.
-
-    Parameters
-    ----------
-    rules : tuple of callables
-    split : Split
-    scenario : PrefetchScenario
-
-    Returns
-    -------
-    tuple of callables
-        Same order. A rule that holds a Markov rule (user history) gets the smoothed one.
+    Not by log-loss, which makes a weaker rule: it pays for the many states seen once, which a limit leaves alone. A
+    rule that holds a Markov rule (user history) gets the smoothed one.
     """
     validation = split.validation
     if len(validation) > VIEWS_TRIED:

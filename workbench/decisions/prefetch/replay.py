@@ -25,16 +25,9 @@ from workbench.features.pages import encode, next_codes
 class Loads:
     """Sizes of the pages visited, and the networks that carry them.
 
-    Parameters
-    ----------
-    visits : Visits
-    page_bytes : ndarray of float, shape (pages + 1,)
-        Size of each page; the last one stands for pages that were never viewed.
-    rtt_ms, downlink_mbps : ndarray of float, shape (rows,)
-    connection_rtts : float
-    assumed : tuple of str
-        What was not measured: of ``"dwell", "page bytes", "network"``. The network is always assumed, at best from
-        the effective type.
+    ``page_bytes``, shape (pages + 1,): the last one stands for pages that were never viewed. ``rtt_ms`` and
+    ``downlink_mbps`` have shape (rows,). ``assumed`` names what was not measured, of ``"dwell", "page bytes",
+    "network"``; the network is always assumed, at best from the effective type.
     """
 
     visits: Visits
@@ -54,16 +47,8 @@ class Loads:
 
 
 def read_loads(views: pd.DataFrame, visits: Visits, scenario: PrefetchScenario) -> Loads:
-    """Take sizes and networks from the views, else from the scenario.
-
-    A page's size is the median over its views; ``page_bytes`` of the scenario stands in where it has none.
-
-    Parameters
-    ----------
-    views : DataFrame, shape (rows, columns)
-        ``page_bytes`` and ``effective_type`` where known.
-    visits : Visits
-    scenario : PrefetchScenario
+    """Take sizes (a page's median) and networks (by effective type) from the views where they have them, else from the
+    scenario.
     """
     sizes = np.full(len(visits.pages) + 1, scenario.page_bytes)
     measured = "page_bytes" in views and views["page_bytes"].notna().any()
@@ -78,22 +63,11 @@ def read_loads(views: pd.DataFrame, visits: Visits, scenario: PrefetchScenario) 
 
 
 def fetch_times(loads: Loads, row: np.ndarray, page: np.ndarray, hit_row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Milliseconds that each fetch saves, and holds up the next page.
+    """Milliseconds that each fetch saves, and holds up the next page: float, shape (fetches,) each.
 
     ``saved = min(load, max(0, time from the view to the hit - load of the view's own page - queue))``, the queue being
-    the loads of the view's earlier fetches: what had arrived when the person asked for it.
-
-    Parameters
-    ----------
-    loads : Loads
-    row, page : ndarray of int64, shape (fetches,)
-        By row, then rank.
-    hit_row : ndarray of int64, shape (fetches,)
-        View that opens the page, -1 where none does.
-
-    Returns
-    -------
-    saved_ms, contention_ms : ndarray of float, shape (fetches,)
+    the loads of the view's earlier fetches: what had arrived when the user asked for it. Fetches come by row, then
+    rank; ``hit_row`` is the view that opens the page, -1 where none does.
     """
     visits, load = loads.visits, loads.load_ms(row, page)
     through = np.cumsum(load)
@@ -114,59 +88,28 @@ HOVER_LEAD_MS = 300.0
 
 
 def replay_prefetch(answer: pd.DataFrame, views: pd.DataFrame, scenario: PrefetchScenario) -> pd.DataFrame:
-    """Replay an answer over past sessions, each with a cache of its own.
+    """Replay an answer (``view_id, page, rank``) over past sessions, each with a cache of its own.
 
-    The equivalent plain loop is shown at :func:`workbench.decisions.prefetch.cache.settle`.
-
-    A page that was visited or fetched is fresh until its lifetime has passed; a fresh page is not fetched. A fetched
-    page's first visit within its lifetime is one hit, be it the next view or a later one; a page not visited in
-    time, or by the session's end, is unused. Both are credited to the view that fetched. Without a cache a fetch
-    serves the very next view only.
+    The equivalent plain loop is shown at :func:`workbench.decisions.prefetch.cache.settle`. A page that was visited or
+    fetched is fresh until its lifetime has passed; a fresh page is not fetched. A fetched page's first visit within its
+    lifetime is one hit, be it the next view or a later one; a page not visited in time, or by the session's end, is
+    unused. Both are credited to the view that fetched. Without a cache a fetch serves the very next view only.
 
     Assumes that people behave the same whatever is fetched, that nothing is cached when a session starts, and what the
     head of this module says of milliseconds.
 
-    Parameters
-    ----------
-    answer : DataFrame
-        ``view_id, page, rank``.
-    views : DataFrame, shape (rows, columns)
-        Canonical navigations, whole sessions.
-    scenario : PrefetchScenario
-
-    Returns
-    -------
-    DataFrame
-        Index of ``views``: ``hits, unused, fetched`` (pages), ``net`` (hits minus the price of the unused),
-        ``saved_ms, contention_ms, added_wait_ms`` (contention minus what was saved), ``fetched_bytes, wasted_bytes,
-        visited_bytes`` (size of the page viewed), ``hit_next`` (whether the very next page was a hit), ``navigation``
-        (whether there is a next page). ``attrs["assumed"]`` names what was not measured.
-
-    Raises
-    ------
-    WorkbenchError
-        Where the answer is none for these views.
+    Returns, with the index of ``views``: ``hits, unused, fetched`` (pages), ``net`` (hits minus the price of the
+    unused), ``saved_ms, contention_ms, added_wait_ms`` (contention minus what was saved), ``fetched_bytes,
+    wasted_bytes, visited_bytes`` (size of the page viewed), ``hit_next`` (whether the very next page was a hit),
+    ``navigation`` (whether there is a next page). ``attrs["assumed"]`` names what was not measured.
     """
     _, loads, offers = _lay_out(answer, views, scenario)
     return realise_fetches(offers, settle(offers), loads, scenario, views.index)
 
 
 def trace_fetches(answer: pd.DataFrame, views: pd.DataFrame, scenario: PrefetchScenario) -> pd.DataFrame:
-    """Tell what became of each page that was fetched.
-
-    Parameters
-    ----------
-    answer : DataFrame
-        ``view_id, page, rank``.
-    views : DataFrame
-        Canonical navigations, whole sessions.
-    scenario : PrefetchScenario
-
-    Returns
-    -------
-    DataFrame
-        One row a page fetched, by view and rank: ``view_id, page, rank, hit_view_id`` (the view that opened it in
-        time, -1 where none did).
+    """What became of each page fetched: ``view_id, page, rank, hit_view_id`` (the view that opened it in time, -1 where
+    none did).
     """
     proposals, _, offers = _lay_out(answer, views, scenario)
     fetched = settle(offers)
@@ -227,11 +170,6 @@ def perfect_knowledge_fetches(views: pd.DataFrame, scenario: PrefetchScenario) -
     """Fetch exactly what will be a hit: the very next page, unless it is fresh or opened too late.
 
     No policy has more hits: whatever could be a hit for a fetch made earlier can be one for a fetch made just before.
-
-    Returns
-    -------
-    DataFrame
-        ``view_id, page, rank``: one row for each view that fetches.
     """
     visits = read_visits(views, scenario)
     row = np.flatnonzero(visits.navigates)
@@ -251,22 +189,9 @@ def hover(
 ) -> pd.DataFrame:
     """What fetching on hover would bring, at the precision and lead that instant.page states. A reference.
 
-    Every page opened that is not fresh was hovered over before, and for each of them ``1 / precision - 1`` others
-    were, of the average size: no log tells which. Touch screens have no hover, so this is an upper bound.
-
-    Parameters
-    ----------
-    views : DataFrame
-    scenario : PrefetchScenario
-    precision : float
-        Share of fetched pages that are opened.
-    lead_ms : float
-        Time between the fetch and the click.
-
-    Returns
-    -------
-    DataFrame
-        As of :func:`replay_prefetch`; ``unused`` and ``fetched`` are expectations, contention is left out.
+    Every page opened that is not fresh was hovered over before, and for each of them ``1 / precision - 1`` others were,
+    of the average size: no log tells which. Touch screens have no hover, so this is an upper bound. Columns are those
+    of :func:`replay_prefetch`; ``unused`` and ``fetched`` are expectations, contention is left out.
     """
     visits = read_visits(views, scenario)
     loads = read_loads(views, visits, scenario)
@@ -321,16 +246,8 @@ class PrefetchFigures:
 def summarise_prefetch(
     outcomes: pd.DataFrame, top: pd.DataFrame | None = None, views: pd.DataFrame | None = None
 ) -> PrefetchFigures:
-    """Add up one policy's outcomes.
-
-    Parameters
-    ----------
-    outcomes : DataFrame
-        As from ``replay_prefetch``.
-    top : DataFrame, optional
-        ``view_id, page, rank`` of at least the three likeliest pages of each view, where the policy has chances.
-    views : DataFrame, optional
-        The views themselves; needed with ``top``.
+    """Add up one policy's outcomes; ``top`` has at least the three likeliest pages of each of ``views``, where the
+    policy has chances.
     """
     top1, top3 = (None, None) if top is None or views is None else top_shares(top, views)
     total = outcomes.drop(columns="hit_next").sum()
@@ -398,22 +315,10 @@ def prefetch_limits(scenario: PrefetchScenario) -> np.ndarray:
 def trace_frontier(
     top: pd.DataFrame, views: pd.DataFrame, scenario: PrefetchScenario, limits: np.ndarray | None = None
 ) -> pd.DataFrame:
-    """Replay one source of chances through the session cache at every limit.
+    """Replay one source of chances (its first ``scenario.k`` pages a view) through the session cache at every limit.
 
-    Parameters
-    ----------
-    top : DataFrame
-        ``view_id, page, rank, chance``; the first ``scenario.k`` pages of a view count.
-    views : DataFrame
-        Canonical navigations, whole sessions.
-    scenario : PrefetchScenario
-    limits : ndarray of float, optional
-        Default :func:`prefetch_limits`.
-
-    Returns
-    -------
-    DataFrame
-        One row a limit, from the lowest: ``limit, hits, unused, net``, means over all views.
+    Returns ``limit, hits, unused, net``, means over all views, from the lowest limit on; default limits:
+    :func:`prefetch_limits`.
     """
     limits = prefetch_limits(scenario) if limits is None else np.asarray(limits, float)
     points = []
@@ -427,12 +332,8 @@ def trace_frontier(
 def count_by_view(
     top: pd.DataFrame, views: pd.DataFrame, scenario: PrefetchScenario, limits: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The same replay, view by view.
-
-    Yields
-    ------
-    hits, unused : ndarray of int64, shape (views,)
-        For each limit: pages opened in time, and pages fetched for nothing.
+    """The same replay view by view: for each limit, pages opened in time and pages fetched for nothing, shape (views,)
+    each.
     """
     for _, offers, fetched in _fetched_at(top, views, scenario, limits):
         hit = offers.hit_row >= 0

@@ -47,19 +47,9 @@ class GuessJs:
     """Guess.js: shares of what was opened next, and its own limit for each class of network.
 
     As the library counts (``buildMap``, and ``normalize`` in packages/ga): the share among onward clicks, session ends
-    and reloads left out, nothing smoothed. Its limits are never tuned. It takes every page that reaches the limit;
-    here at most the scenario's ``k``.
-
-    Parameters
-    ----------
-    limits : mapping
-        Effective type to the share from which a page is fetched.
-    unknown : str
-        Class that stands for a missing one.
-    class_known : bool
-        Whether the effective type is known at all when the decision is taken; only the name depends on it.
-    counts : PageCounts, optional
-        After :meth:`fit`.
+    and reloads left out, nothing smoothed. Its ``limits`` (effective type to share) are never tuned; a missing class
+    counts as ``unknown``. It takes every page that reaches the limit; here at most the scenario's ``k``. Where the
+    effective type is not known by then (``class_known``), its name says so.
     """
 
     limits: Mapping[str, float] = field(default_factory=lambda: dict(GUESS_JS_LIMITS), hash=False)
@@ -109,11 +99,7 @@ class Quicklink:
     """quicklink: the links of the page, in their order, none on 2g or with Save-Data.
 
     The library takes the links in the viewport, which no log tells: here the first ``k`` of the page stand for them.
-
-    Parameters
-    ----------
-    links : DataFrame, optional
-        ``from_page, to_page`` in the order of the page; without them the rule is not available.
+    ``links`` are ``from_page, to_page`` in the order of the page; without them the rule is not available.
     """
 
     links: pd.DataFrame | None = field(default=None, compare=False, repr=False)
@@ -153,13 +139,7 @@ class Quicklink:
 class PrefetchPolicy:
     """Any source of chances as a policy: the model, or the truth of a simulated site.
 
-    Parameters
-    ----------
-    source : object
-        With ``next_pages(context, k)``.
-    name : str
-    limit : float, optional
-        Chance from which a page is fetched; without one, the scenario's break-even.
+    ``limit`` is the chance from which a page is fetched, by default the scenario's break-even.
     """
 
     source: NextPages

@@ -135,16 +135,10 @@ class PrefetchScenario:
         return f"one hit is worth {1 / self.unused_price:.1f} unused prefetches"
 
     def network(self, effective_type: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-        """Round trip (ms) and throughput (Mbit/s) assumed for each view, from its effective type.
+        """Round trip (ms) and throughput (Mbit/s) assumed for each view, from its effective type: float, shape (rows,)
+        each.
 
-        Parameters
-        ----------
-        effective_type : Series of str, shape (rows,)
-            Missing or other values count as 4g, the fastest class.
-
-        Returns
-        -------
-        rtt_ms, downlink_mbps : ndarray of float, shape (rows,)
+        Missing or other values count as 4g, the fastest class.
         """
         names = list(self.networks)
         kind = pd.Index(names).get_indexer(effective_type.astype(object))

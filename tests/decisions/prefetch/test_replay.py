@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from workbench.decisions.prefetch.answers import top_shares
 from workbench.decisions.prefetch.markov import fetches_at
 from workbench.decisions.prefetch.replay import (
     best_prefetch_limit,
@@ -15,7 +16,6 @@ from workbench.decisions.prefetch.replay import (
     prefetch_limits,
     replay_prefetch,
     summarise_prefetch,
-    top_shares,
     trace_frontier,
 )
 from workbench.decisions.prefetch.scenario import PrefetchScenario

@@ -21,6 +21,7 @@ from workbench.decisions.decision import (
     Tile,
     values_with,
 )
+from workbench.decisions.images.replay import typical_view
 from workbench.decisions.images.scenario import WIDTHS, ImageScenario, encode_photo, photo_as_sent
 from workbench.evidence.verdict import SLOWEST_SHARE
 
@@ -122,23 +123,16 @@ def _what_users_see(setting: Setting, segments: Sequence[Segment]) -> dict[str, 
     where lost).
     """
     seen: list[float | None] = []
-    sent = [[setting.outcomes[part][name].to_numpy() for name in ("rendition", "load_ms")] for part in SENT_BY]
     for segment in segments:
-        groups = [np.flatnonzero(segment.groups[name]) for name in GROUPS if len(segment.groups) == len(GROUPS)]
+        groups = [segment.groups[name] for name in GROUPS if len(segment.groups) == len(GROUPS)]
         for group in groups:
-            for rendition, load_ms in sent:
-                seen += _typical(rendition[group], load_ms[group])
+            for part in SENT_BY:
+                view = typical_view(setting.outcomes[part], group)
+                load_ms = round(view.load_ms) if np.isfinite(view.load_ms) else None
+                seen += [view.rendition, round(100 * view.share), load_ms]
         if not groups:
             seen += [None] * 3 * len(GROUPS) * len(SENT_BY)
     return {"budget_ms": setting.scenario.budget_ms, "seen": seen}
-
-
-def _typical(rendition: np.ndarray, load_ms: np.ndarray) -> list[float | None]:
-    """The rendition that most views get (the smaller in a tie), its percent, and the median load of all views, ms."""
-    counts = np.bincount(rendition)
-    usual = int(np.argmax(counts))
-    median = float(np.median(load_ms))
-    return [usual, round(100 * float(counts[usual]) / len(rendition)), round(median) if np.isfinite(median) else None]
 
 
 def _photos(scenario: ImageScenario) -> dict[str, Any]:

@@ -246,13 +246,24 @@ def judge_answer(top: pd.DataFrame, views: pd.DataFrame) -> Ranking:
         views=len(views),
         navigations=navigations,
         pairs=len(row),
-        recall=_share(clicked.sum(), navigations),
-        top1=_share((clicked & (rank == 1)).sum(), navigations),
-        top3=_share((clicked & (rank <= 3)).sum(), navigations),
-        mrr=_share((clicked / rank).sum(), navigations),
-        brier=_share(squared, len(views)),
+        recall=share_of(int(clicked.sum()), navigations),
+        top1=_named_among(1, rank, clicked, navigations),
+        top3=_named_among(3, rank, clicked, navigations),
+        mrr=share_of(float((clicked / rank).sum()), navigations),
+        brier=share_of(squared, len(views)),
         ece=_calibration_error(clicked, chance),
     )
+
+
+def top_shares(top: pd.DataFrame, views: pd.DataFrame) -> tuple[float | None, float | None]:
+    """``top1`` and ``top3`` of a ranking alone; what ``top`` says nothing of counts as missed."""
+    rank, clicked = top["rank"].to_numpy(), _match(top, views)[1]
+    navigations = int((_coming(views) != -1).sum())
+    return _named_among(1, rank, clicked, navigations), _named_among(3, rank, clicked, navigations)
+
+
+def _named_among(likeliest: int, rank: np.ndarray, clicked: np.ndarray, navigations: int) -> float | None:
+    return share_of(int((clicked & (rank <= likeliest)).sum()), navigations)
 
 
 def pair_chances(top: pd.DataFrame, views: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -278,5 +289,6 @@ def _calibration_error(clicked: np.ndarray, chance: np.ndarray) -> float | None:
     return float(np.average((table["chance"] - table["share"]).abs(), weights=table["rows"]))
 
 
-def _share(part: float, whole: int) -> float | None:
-    return float(part / whole) if whole else None
+def share_of(part: float, whole: float) -> float | None:
+    """A share, None where nothing can be divided."""
+    return float(part / whole) if whole > 0 else None

@@ -15,10 +15,9 @@ import numpy as np
 import pandas as pd
 
 from workbench.decisions.load_time import load_ms
-from workbench.decisions.prefetch.answers import Proposals, check_answer
+from workbench.decisions.prefetch.answers import Proposals, check_answer, share_of, top_shares
 from workbench.decisions.prefetch.cache import Offers, Visits, lay_out, read_visits, settle
 from workbench.decisions.prefetch.scenario import PrefetchScenario
-from workbench.features.pages import encode, next_codes
 
 
 @dataclass(frozen=True)
@@ -258,42 +257,16 @@ def summarise_prefetch(
         unused_per_view=float(mean["unused"]),
         top1=top1,
         top3=top3,
-        precision=_share(total["hits"], total["fetched"]),
-        recall=_share(total["hits"], total["navigation"]),
-        byte_precision=_share(total["fetched_bytes"] - total["wasted_bytes"], total["fetched_bytes"]),
-        traffic_increase=_share(total["wasted_bytes"], total["visited_bytes"]) or 0.0,
+        precision=share_of(total["hits"], total["fetched"]),
+        recall=share_of(total["hits"], total["navigation"]),
+        byte_precision=share_of(total["fetched_bytes"] - total["wasted_bytes"], total["fetched_bytes"]),
+        traffic_increase=share_of(total["wasted_bytes"], total["visited_bytes"]) or 0.0,
         ms_saved_per_view=float(mean["saved_ms"]),
         contention_ms_per_view=float(mean["contention_ms"]),
         bytes_fetched_per_view=float(mean["fetched_bytes"]),
         bytes_wasted_per_view=float(mean["wasted_bytes"]),
         assumed=tuple(outcomes.attrs.get("assumed", ())),
     )
-
-
-def top_shares(top: pd.DataFrame, views: pd.DataFrame) -> tuple[float | None, float | None]:
-    """Share of navigations whose page was the likeliest, and among the three likeliest.
-
-    Session ends are left out, as in published next-page studies: there is no page to be found.
-
-    Parameters
-    ----------
-    top : DataFrame
-        ``view_id, page, rank``; a navigation that ``top`` says nothing of counts as missed.
-    views : DataFrame
-        ``view_id, session_id, page``.
-    """
-    pages = pd.Index(views["page"].astype("category").cat.categories).astype("str")
-    coming = next_codes(views, encode(views, pages))
-    row = pd.Index(views["view_id"]).get_indexer(top["view_id"])
-    right = (row >= 0) & (encode(top, pages) == coming[row]) & (coming[row] >= 0)
-    rank = top["rank"].to_numpy()
-    navigations = float((coming >= 0).sum())
-    one, three = (_share(float(np.sum(right & (rank <= most))), navigations) for most in (1, 3))
-    return one, three
-
-
-def _share(part: float, whole: float) -> float | None:
-    return float(part / whole) if whole > 0 else None
 
 
 LOWEST_LIMIT, HIGHEST_LIMIT, LIMITS = 0.01, 0.8, 25

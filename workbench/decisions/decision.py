@@ -17,9 +17,9 @@ import pandas as pd
 
 from workbench.datasets.cards import Card
 from workbench.datasets.history import Mask
-from workbench.datasets.schema import BY_NAME, LEVELS, context_columns
+from workbench.datasets.schema import BY_NAME, LABELS, LEVELS, MEASURED, context_columns
 from workbench.datasets.splits import Split
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, did_you_mean
 from workbench.evidence.bootstrap import Interval
 
 PERFECT_KNOWLEDGE = "perfect knowledge"
@@ -96,6 +96,31 @@ def call_policy(policy: Policy, context: Any, scenario: Any) -> Any:
     except (TypeError, ValueError):
         takes_scenario = False
     return policy(context, scenario=scenario) if takes_scenario else policy(context)
+
+
+def ask_blind(question: Callable[[pd.DataFrame], Any], name: str, context: pd.DataFrame) -> Any:
+    """Ask from a copy of the context, without a way back to the rows that it came from.
+
+    A WorkbenchError (``name`` is what it calls the policy) where a canonical column is read that is not there; other
+    errors are the policy's own.
+    """
+    shown = context.reset_index(drop=True)
+    try:
+        return question(shown)
+    except (KeyError, AttributeError) as err:
+        said = repr(err.name) if isinstance(err, AttributeError) else str(err)
+        read = next((column for column in LABELS if column not in shown and repr(column) in said), None)
+        if read in MEASURED:
+            raise WorkbenchError(
+                f"{name} reads {read!r}, which the view itself measured: a decision is taken before that is known. Use "
+                "context only, such as country, asn or os_family."
+            ) from err
+        if read:
+            raise WorkbenchError(
+                f"{name} reads {read!r}, which is not known when the decision is taken; known are "
+                f"{', '.join(shown.columns)}.{did_you_mean(read, list(shown.columns))}"
+            ) from err
+        raise
 
 
 def same_policy(one: Policy, other: Policy) -> bool:

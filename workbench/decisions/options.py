@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import is_dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,7 @@ import pandas as pd
 from workbench.datasets.cards import Card
 from workbench.datasets.history import Mask, has_time
 from workbench.datasets.schema import (
-    BY_NAME,
     LEVELS,
-    MEASURED,
     SIGNALS,
     context_columns,
     has_signal,
@@ -40,6 +39,7 @@ from workbench.decisions.decision import (
     Policy,
     Shuffled,
     Situations,
+    ask_blind,
     at_limit,
     call_policy,
     information_changes,
@@ -47,7 +47,7 @@ from workbench.decisions.decision import (
     policy_name,
     seed_changes,
 )
-from workbench.errors import WorkbenchError, did_you_mean
+from workbench.errors import WorkbenchError
 from workbench.evidence.segments import level_names, two_levels
 from workbench.evidence.verdict import slowest_fifth
 from workbench.models.network_quality import NetworkQuality, train_network_quality
@@ -364,18 +364,7 @@ def decide(policy: Policy, context: pd.DataFrame, scenario: Any) -> np.ndarray:
     option a row.
     """
     name = policy_name(policy)
-    shown = context.reset_index(drop=True)  # a copy, and no way back to the rows it came from
-    try:
-        answer = call_policy(policy, shown, scenario)
-    except KeyError as err:
-        measured = [column for column in MEASURED if column in str(err)]
-        if not measured and err.args[0] not in BY_NAME:
-            raise  # not a column: the rule's own mistake
-        raise WorkbenchError(_explain_missing(name, measured[0] if measured else err.args[0], context)) from err
-    except AttributeError as err:
-        if err.name in MEASURED:
-            raise WorkbenchError(_explain_missing(name, err.name, context)) from err
-        raise
+    answer = ask_blind(partial(call_policy, policy, scenario=scenario), name, context)
     if isinstance(answer, pd.Series) and len(answer) == len(context) and set(answer.index) == set(range(len(context))):
         answer = answer.sort_index()  # a rule may sort or merge; its index still tells which row is meant
     flat = np.asarray(answer, dtype=object)
@@ -389,18 +378,6 @@ def decide(policy: Policy, context: pd.DataFrame, scenario: Any) -> np.ndarray:
         strange = flat[numbers.isna().to_numpy()][0]
         raise WorkbenchError(f"{expected}; got {strange!r} in {int(numbers.isna().sum()):,} of them.")
     return np.where(saves_data(context), 0, numbers.to_numpy(int))
-
-
-def _explain_missing(name: str, column: Any, context: pd.DataFrame) -> str:
-    if column in MEASURED:
-        return (
-            f"{name} reads {column!r}, which the view itself measured: a decision is taken before that is known. Use "
-            "context only, such as country, asn or os_family."
-        )
-    return (
-        f"{name} reads {column!r}, which is not known when the decision is taken; known are "
-        f"{', '.join(context.columns)}.{did_you_mean(str(column), list(context.columns))}"
-    )
 
 
 def measured_or_assumed(frame: pd.DataFrame, quantity: str, assume: Mapping[str, float]) -> np.ndarray:

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workbench.datasets.schema import NAVIGATION_COLUMNS
-from workbench.decisions.decision import call_policy, policy_name
+from workbench.decisions.decision import ask_blind, call_policy, policy_name
 from workbench.decisions.prefetch.scenario import PrefetchScenario
-from workbench.errors import WorkbenchError, did_you_mean
+from workbench.errors import WorkbenchError
 from workbench.evidence.calibration import reliability
 from workbench.features.pages import encode, next_codes, rank_within, vocabulary
 
@@ -158,26 +157,12 @@ def _refuse_repeats(key: np.ndarray, name: str, view_id: np.ndarray, pages: pd.I
 def _ask_twice(
     question: Callable[[pd.DataFrame], Any], context: pd.DataFrame, k: int, name: str, seed: int
 ) -> pd.DataFrame:
-    answer = _call(question, context, name)
+    answer = ask_blind(question, name, context)
     proposals = check_answer(answer, context, k, name)
     cut = cut_sessions(context, seed, CUT_SESSIONS)
-    again = check_answer(_call(question, context[cut], name), context[cut], k, name)
+    again = check_answer(ask_blind(question, name, context[cut]), context[cut], k, name)
     _refuse_the_future(name, proposals, again, np.flatnonzero(cut))
     return answer
-
-
-def _call(question: Callable[[pd.DataFrame], Any], context: pd.DataFrame, name: str) -> Any:
-    shown = context.reset_index(drop=True)  # a copy, and no way back to the rows it came from
-    try:
-        return question(shown)
-    except (KeyError, AttributeError) as err:
-        asked = err.name if isinstance(err, AttributeError) else err.args[0]
-        if asked not in {column.name for column in NAVIGATION_COLUMNS} - set(shown.columns):
-            raise  # not a column: the rule's own mistake
-        raise WorkbenchError(
-            f"{name} reads {asked!r}, which is not known when the decision is taken; known are "
-            f"{', '.join(shown.columns)}.{did_you_mean(str(asked), list(shown.columns))}"
-        ) from err
 
 
 def _refuse_the_future(name: str, first: Proposals, again: Proposals, remaining: np.ndarray) -> None:

@@ -10,14 +10,6 @@ def test_round_trips_and_bytes_add_up():
     assert load_ms(1_000_000, 100, 2, connection_rtts=1) == pytest.approx(100 + 4000)
 
 
-def test_views_renditions_and_networks_broadcast():
-    view_bytes = np.array([10_000, 20_000, 40_000])
-    rtt_ms, downlink_mbps = np.array([[50.0], [200.0]]), np.array([[1.0], [4.0]])
-    expected = [[4 * 50 + 80, 4 * 50 + 160, 4 * 50 + 320], [4 * 200 + 20, 4 * 200 + 40, 4 * 200 + 80]]
-    assert load_ms(view_bytes, rtt_ms, downlink_mbps, connection_rtts=4) == pytest.approx(np.array(expected))
-    assert slowest_downlink_mbps(view_bytes, rtt_ms, 1000, connection_rtts=4).shape == (2, 3)
-
-
 @pytest.fixture(scope="module")
 def networks() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
@@ -36,13 +28,6 @@ def test_the_slowest_throughput_takes_exactly_the_time_there_is(networks, connec
     took = load_ms(networks["view_bytes"], networks["rtt_ms"], slowest, connection_rtts)
     np.testing.assert_allclose(took[possible], networks["within_ms"][possible], rtol=1e-9)
     assert np.isinf(slowest[~possible]).all()
-
-
-def test_a_view_is_late_exactly_where_its_throughput_is_below_the_slowest(networks):
-    downlink_mbps = np.random.default_rng(1).lognormal(2, 2, 10_000)
-    late = load_ms(networks["view_bytes"], networks["rtt_ms"], downlink_mbps, 4) > networks["within_ms"]
-    assert 0.1 < late.mean() < 0.9
-    np.testing.assert_array_equal(late, downlink_mbps < slowest_downlink_mbps(**networks, connection_rtts=4))
 
 
 def test_the_bracket_at_zero_is_certain_to_be_late_without_a_warning():

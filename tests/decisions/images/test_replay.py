@@ -88,11 +88,6 @@ def test_the_typical_view_is_the_majoritys_and_its_time_the_median():
     assert (view.rendition, view.share, view.load_ms) == (2, 0.5, 400)
 
 
-def test_a_tie_goes_to_the_smaller_rendition():
-    outcomes = pd.DataFrame({"rendition": [2, 1], "load_ms": [1.0, 3.0]})
-    assert typical_view(outcomes, np.array([True, True])).rendition == 1
-
-
 def test_quality_at_wait_reads_between_points_and_not_beyond():
     frontier = pd.DataFrame({"added_wait_ms": [10.0, 20, 30], "quality": [40.0, 60, 70]})
     assert quality_at_wait(frontier, 15) == 50

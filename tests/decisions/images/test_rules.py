@@ -92,18 +92,3 @@ def test_views_without_a_signal_go_to_the_other_policy():
     hybrid = LastMeasurement(max_age_s=600, otherwise=other)
     assert decide(hybrid, context, STANDARD).tolist() == [0, 2]
     assert hybrid.name == "last measurement up to 0.166667 h, else other"
-
-
-def test_save_data_comes_first_in_every_rule():
-    context = pd.DataFrame(
-        {
-            "connection_type": pd.Series(["wifi"], dtype="str"),
-            "last_rtt_ms": [1.0],
-            "last_downlink_mbps": [1000.0],
-            "last_age_s": [1.0],
-            "save_data": pd.array([True], dtype="boolean"),
-        }
-    )
-    for rule, otherwise in ((ConnectionDefaults(), 1), (ConnectionClass(), 2), (LastMeasurement(), 2)):
-        assert decide(rule, context, STANDARD).tolist() == [0]
-        assert decide(rule, context.drop(columns="save_data"), STANDARD).tolist() == [otherwise]

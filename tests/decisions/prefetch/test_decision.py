@@ -182,13 +182,6 @@ def test_a_rule_that_reads_what_nobody_knows_is_refused(little, column):
 # Scenarios, and what can be changed
 
 
-def test_a_dearer_miss_fetches_less(little):
-    dear = wb.compare(little.split, little.model, scenario=wb.PrefetchScenario(break_even=0.5))
-    assert dear.of("model").figures.unused_per_view < little.of("model").figures.unused_per_view
-    assert dear.of("model").limit > little.of("model").limit
-    assert "one hit is worth 1.0 unused prefetches" in str(dear)
-
-
 @pytest.mark.parametrize("k", [1, PAGES_ASKED + 4])
 def test_as_many_pages_are_fetched_as_the_scenario_says(little, replayed, k):
     """A price close to nothing: everybody fetches all that may be fetched."""
@@ -265,16 +258,3 @@ def levels(views):
 def test_places_in_the_session():
     shown = levels(pd.DataFrame({"position": np.repeat([0, 1, 2, 3, 5, 6, 40], 25)}))["place in the session"]
     assert shown == {"first view": 25, "2nd and 3rd": 50, "4th to 6th": 50, "7th and later": 50}
-
-
-def test_who_came_before_has_more_views_behind_her_than_the_session():
-    views = pd.DataFrame({"position": [0, 0, 2, 2] * 25, "earlier_views": [0.0, 1.0, 2.0, 9.0] * 25})
-    assert levels(views)["user"] == {"came before": 50, "first session": 50}
-    assert "user" not in levels(views.drop(columns="earlier_views"))
-
-
-def test_netinfo_and_device_as_far_as_known():
-    views = pd.DataFrame({"effective_type": ["4g"] * 30 + [None] * 30, "device": ["phone"] * 60, "country": None})
-    shown = levels(views)
-    assert shown["NetInfo"] == {"4g": 30, "no value": 30}
-    assert shown["device"] == {"phone": 60} and "country" not in shown

@@ -1,7 +1,5 @@
 """Prefetch replay: by hand, against a plain loop over random worlds, its properties, figures and frontiers."""
 
-from itertools import pairwise
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,11 +19,6 @@ from workbench.decisions.prefetch.replay import (
 from workbench.decisions.prefetch.scenario import PrefetchScenario
 
 HALF = PrefetchScenario(break_even=0.5)  # an unused page costs as much as a hit brings
-
-
-def test_outcomes_keep_the_index_of_the_views(sessions, fetches):
-    views = sessions("abc").set_axis([7, 8, 9])
-    assert replay_prefetch(fetches(v0="b"), views, HALF).index.tolist() == [7, 8, 9]
 
 
 # One view of 1 s at 8 Mbit/s is 1 MB; every page loads in 1 s, without round trips to speak of.
@@ -164,7 +157,7 @@ def play_session(rows, page, at_ms, *, clock, lifetime, cache, load, proposed, o
 @pytest.mark.parametrize("seed", range(8))
 def test_replay_equals_a_plain_loop_on_random_worlds(seed, sessions):
     rng = np.random.default_rng(seed)
-    for _ in range(60):
+    for _ in range(30):
         views, scenario = random_world(rng, sessions)
         answer = random_fetches(rng, views, scenario.k)
         expected, outcomes = plain_replay(answer, views, scenario), replay_prefetch(answer, views, scenario)
@@ -176,7 +169,7 @@ def test_replay_equals_a_plain_loop_on_random_worlds(seed, sessions):
 @pytest.mark.parametrize("seed", range(4))
 def test_nobody_beats_perfect_knowledge(seed, sessions):
     rng = np.random.default_rng(100 + seed)
-    for _ in range(60):
+    for _ in range(30):
         views, scenario = random_world(rng, sessions)
         perfect = replay_prefetch(perfect_knowledge_fetches(views, scenario), views, scenario)
         assert perfect["unused"].sum() == 0
@@ -189,7 +182,7 @@ def test_nobody_beats_perfect_knowledge(seed, sessions):
 
 def test_proposing_everything_catches_every_page_that_is_not_fresh(sessions):
     rng = np.random.default_rng(5)
-    for _ in range(60):
+    for _ in range(30):
         views, _ = random_world(rng, sessions)
         forever = PrefetchScenario(k=8, lifetime_s=1e6, lifetime_views=10**6)
         letters = list("abcdefgh")
@@ -278,12 +271,6 @@ def test_figures_by_hand():
     assert figures.assumed == ("dwell", "network")
 
 
-def test_fetching_nothing_has_no_precision():
-    figures = summarise_prefetch(replay_prefetch(FETCHES[:0], VIEWS, SCENARIO))
-    assert (figures.net, figures.recall, figures.traffic_increase) == (0, 0, 0)
-    assert (figures.precision, figures.byte_precision) == (None, None)
-
-
 def test_top_shares_by_hand():
     # a is followed by b (rank 1: found), b by c (rank 2), a by c (rank 4: not among three); ends do not count.
     top = pd.DataFrame(
@@ -292,11 +279,6 @@ def test_top_shares_by_hand():
     assert top_shares(top, VIEWS) == pytest.approx((1 / 3, 2 / 3))
     figures = summarise_prefetch(replay_prefetch(FETCHES, VIEWS, SCENARIO), top, VIEWS)
     assert (figures.top1, figures.top3) == pytest.approx((1 / 3, 2 / 3))
-
-
-def test_pages_outside_the_views_are_no_matches():
-    top = pd.DataFrame({"view_id": [0, 2, 9], "page": ["new", "new", "b"], "rank": 1})
-    assert top_shares(top, VIEWS) == (0, 0)
 
 
 # Frontiers
@@ -359,15 +341,6 @@ def test_the_break_even_is_one_of_25_limits(break_even):
     assert len(limits) == 25
     assert break_even in limits
     assert (np.diff(limits) > 0).all()
-
-
-def test_a_higher_limit_takes_some_of_the_same_pages():
-    rng = np.random.default_rng(0)
-    top = random_top(rng, random_views(rng), 5)
-    taken = [set(fetches_at(top, limit, 3).itertuples(index=False, name=None)) for limit in (0.8, 0.3, 0.1, 0.01)]
-    assert taken == sorted(taken, key=len)
-    assert all(some <= more for some, more in pairwise(taken))
-    assert max(rank for _, _, rank in taken[-1]) == 3
 
 
 def frontier(limit, unused, hits, net=None):

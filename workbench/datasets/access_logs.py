@@ -29,17 +29,10 @@ COLUMNS = ("bot", "device", "os_family", "browser")
 
 
 def read_user_agents(agents: pd.Series) -> pd.DataFrame:
-    """Look up each distinct user agent once.
+    """Columns ``COLUMNS`` for each user agent, same index; each distinct one is parsed once.
 
-    Parameters
-    ----------
-    agents : Series of str
-
-    Returns
-    -------
-    DataFrame
-        Same index; ``bot`` (bool; also where a user agent is empty or "-", which no browser sends), ``device``
-        ("phone", "tablet", "desktop" or missing), ``os_family`` and ``browser`` (names of ua-parser, or missing).
+    ``bot`` (bool) is also True where a user agent is empty or "-", which no browser sends; ``device`` is "phone",
+    "tablet", "desktop" or missing; ``os_family`` and ``browser`` are names of ua-parser, or missing.
     """
     codes, distinct = pd.factorize(agents, use_na_sentinel=False)
     table = pd.DataFrame([_read(agent) for agent in distinct], columns=list(COLUMNS))
@@ -101,21 +94,12 @@ ADDRESSES = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a
 def read_access_log(path: Path) -> pd.DataFrame:
     r"""Read an access log, gzipped or not, and keep the page views.
 
-    Paths lose their query and fragment (they hold search words and tokens), nothing else; they are not decoded. Bytes
-    that are no UTF-8 stand as ``\xff``.
-
-    Returns
-    -------
-    DataFrame
-        ``user_id`` (digest of address and user agent; :func:`number_visitors` makes numbers of them), ``viewed_at``
-        (UTC), ``page``, ``page_bytes`` (sent; missing for 304), and where the format has user agents ``device``
-        ("phone", "tablet", "desktop"), ``os_family``, ``browser``. ``attrs["dropped"]`` counts lines by rule,
-        ``attrs["broken_lines"]`` shows the first broken ones, escaped, without addresses.
-
-    Raises
-    ------
-    WorkbenchError
-        Where the file cannot be unpacked, or no line is a page view.
+    Paths lose their query and fragment (they hold search words and tokens) and are not decoded; bytes that are not
+    UTF-8 stand as ``\xff``. ``user_id`` is a digest of address and user agent, which :func:`number_visitors` turns
+    into a number; ``viewed_at`` is UTC; ``page_bytes`` (sent) is missing for status 304; ``device``, ``os_family`` and
+    ``browser`` are there if the format has user agents. ``attrs["dropped"]`` counts lines by rule,
+    ``attrs["broken_lines"]`` shows the first broken ones, escaped, without addresses. Raises a WorkbenchError if the
+    file cannot be unpacked or no line is a page view.
     """
     views, broken, dropped, read = [], [], dict.fromkeys(RULES, 0), 0
     for lines in _blocks(path):

@@ -15,29 +15,17 @@ from workbench.errors import WorkbenchError
 
 
 def fetch_file(card: Card, file: SourceFile, *, progress: bool = True) -> Path:
-    """Return a verified local file, fetching it where it is not here yet.
+    """Return a verified local copy of a card's file; download it if there is none.
 
-    Looked for, in this order: beside the card, in the cache, in ``WORKBENCH_MIRROR`` (a folder or a URL, as
-    ``<card name>/<file name>``, or under the folder that the file names; a relative folder counts from the
-    checkout), at the upstream URL.
-
-    Parameters
-    ----------
-    card : Card
-    file : SourceFile
-    progress : bool
-        Whether downloads draw a bar on stderr.
-
-    Returns
-    -------
-    Path
-        A file whose sha256 is the card's, where the card states one.
+    Searched in this order: beside the card, the cache, ``WORKBENCH_MIRROR`` (a folder or a URL, as
+    ``<card name>/<file name>``, or under the folder that the file names; a relative folder counts from the checkout),
+    the upstream URL. With ``progress``, downloads draw a bar on stderr. The copy's sha256 is the card's, if it has one.
 
     Raises
     ------
     WorkbenchError
-        Where the file is nowhere, cannot be read or written, its content differs from the card's sha256, or the
-        download fails. Nothing is left in the cache then.
+        If the file is nowhere, cannot be read or written, differs from the card's sha256, or the download fails.
+        Nothing is left in the cache then.
     """
     beside = card.folder / file.name if card.folder else None
     mirror, folder = os.environ.get("WORKBENCH_MIRROR", ""), file.folder or card.name

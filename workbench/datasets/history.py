@@ -17,23 +17,18 @@ HISTORY = ("last_rtt_ms", "last_downlink_mbps", "last_age_s", "earlier_views")
 
 @dataclass(frozen=True)
 class Mask:
-    """Whose network signal is hidden.
+    """Which views have their network signal hidden.
 
     Parameters
     ----------
     users : float
-        Share of users whose network is never visible in time: no NetInfo, no history, no measurement to learn from.
-        Browsers differ by user, not by view.
+        Share of users, from 0 to below 1, whose network is never visible in time: no NetInfo, no history, no
+        measurement to learn from. Browsers differ by user, not by view.
     first_views : bool
         Whether every user's first view comes without NetInfo.
     slow_biased : bool
         Whether slow users are masked more often: drawn at a rate in proportion to the rank of their mean slowness.
     seed : int
-
-    Raises
-    ------
-    WorkbenchError
-        Where ``users`` is not from 0 to below 1.
     """
 
     users: float = 0.3
@@ -65,14 +60,9 @@ def masked_users(frame: pd.DataFrame, mask: Mask) -> np.ndarray:
 
 
 def apply_mask(frame: pd.DataFrame, mask: Mask) -> tuple[pd.DataFrame, np.ndarray]:
-    """Blank the signals of masked users and of first views.
+    """Blank the signals of masked users and of first views; measured columns stay, for replay.
 
-    Returns
-    -------
-    frame : DataFrame
-        A copy; measured columns stay, for replay.
-    hidden : ndarray of bool, shape (rows,)
-        Rows of masked users: models must not learn from what they measured.
+    Returns the masked copy, and the rows of masked users (boolean), from whose measurements no model may learn.
     """
     hidden = masked_users(frame, mask)
     blank = hidden | (_is_first_view(frame) if mask.first_views else False)
@@ -81,7 +71,7 @@ def apply_mask(frame: pd.DataFrame, mask: Mask) -> tuple[pd.DataFrame, np.ndarra
 
 
 def add_history(frame: pd.DataFrame, hidden: np.ndarray | None = None) -> pd.DataFrame:
-    """Add what earlier views of the same user measured: backwards only, strictly earlier in time.
+    """Add what earlier views of the same user measured, strictly earlier in time.
 
     Parameters
     ----------
@@ -93,8 +83,8 @@ def add_history(frame: pd.DataFrame, hidden: np.ndarray | None = None) -> pd.Dat
     Returns
     -------
     DataFrame
-        A copy with ``last_rtt_ms, last_downlink_mbps`` (of the last view that measured; missing where there is
-        none), ``last_age_s`` (how long ago), ``earlier_views`` (how many there were).
+        A copy with ``last_rtt_ms, last_downlink_mbps`` (of the last view that measured; missing if there is none),
+        ``last_age_s`` (how long ago), ``earlier_views`` (how many there were).
     """
     seconds = (frame["measured_at"] - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy()
     views = pd.DataFrame({"user": pd.factorize(frame["user_id"])[0], "at": seconds, "row": np.arange(len(frame))})
@@ -135,21 +125,16 @@ NAMES = tuple(column.name for column in NAVIGATION_HISTORY)
 def add_navigation_history(frame: pd.DataFrame) -> pd.DataFrame:
     """Add what is known from earlier views of the same user: how many, and where they went from this page.
 
-    A view knows the views before it in its user's time, whatever their session, and those onward clicks that had
-    been made by then. Its own next page is never among them.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Canonical navigations with ``user_id`` in every row.
+    A view knows the views before it in its user's time, whatever their session, and the onward clicks made by then,
+    but never its own next page. ``frame`` holds canonical navigations with ``user_id`` in every row.
 
     Returns
     -------
     DataFrame
         A copy with ``earlier_views`` (the user's views before), ``here_before`` (those of this page), ``last_next``
-        (where the user went on to from this page, the last time that they did), ``usual_next`` (most often so far;
-        of equals the one that reached that number last) and ``usual_share`` (share of ``here_before`` that went on
-        to it). Nothing is known of a page where the user never went on from it.
+        (the page opened from here last time), ``usual_next`` (the page opened most often so far; in a tie, the one
+        that reached the number last) and ``usual_share`` (its share of ``here_before``). The last three are missing
+        until the user has gone on from this page.
     """
     users, pages = pd.factorize(frame["user_id"])[0], frame["page"].cat.codes.to_numpy().astype(np.int64)
     rank = _rank_in_time(frame, users)

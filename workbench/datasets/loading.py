@@ -105,42 +105,29 @@ def navigations(
     Parameters
     ----------
     df : DataFrame
-        One row a page view: ``page``, and ``session_id`` or ``user_id`` with ``viewed_at``.
-    columns : mapping, optional
-        Your column name to the canonical one.
-    values : mapping, optional
-        Canonical column to a mapping of your values to canonical ones.
+        One row per page view: ``page``, and ``session_id`` or ``user_id`` with ``viewed_at``.
     links : DataFrame, optional
         Links between pages, ``from_page`` and ``to_page``: what can be opened from where.
-    known_by : str
-        What is known when pages are fetched ahead (one of ``columns.LEVELS``); default ``client_js``.
     session_gap_min : float, optional
-        Minutes of silence that end a session, where there is no ``session_id``; default 30.
+        Minutes without a view that end a session, if there is no ``session_id``; default 30.
     keep_repeats : bool
-        Whether a view of the page that the session is on already counts (a reload does not, by default).
-    name : str
-        What reports call it; default "your data".
-    simulated : bool
-        Whether the rows are simulated; reports then say so.
+        Whether another view of the page that the session is on counts (a reload does not, by default).
     margin : float, optional
-        Smallest difference in net hits per navigation worth having.
+        Smallest difference in net hits per navigation that matters.
     assume : mapping, optional
-        ``page_bytes``, ``page_load_ms`` or ``dwell_s`` to (low, base, high), where the data do not say.
-    labels : mapping, optional
-        Canonical column to what readers see for it.
-    like : DataFrame, optional
-        A frame whose card holds for ``df`` too, which has canonical columns already: what ``merge`` or ``pd.concat``
-        made of it. Only the frame is checked; nothing else may be given.
+        ``page_bytes``, ``page_load_ms`` or ``dwell_s`` to (low, base, high), if the data do not say.
+    columns, values, known_by, name, simulated, labels, like
+        As for :func:`measurements`; ``known_by`` is by default ``client_js``.
 
     Returns
     -------
     DataFrame
-        As from :func:`workbench.datasets.load`.
+        As from :func:`load`.
 
     Raises
     ------
     WorkbenchError
-        With the column, the count and the first bad rows, where the frame breaks the contract.
+        With the column, the count and the first bad rows, if the frame breaks the contract.
 
     Examples
     --------
@@ -208,33 +195,31 @@ def _in_contract_order(views: pd.DataFrame, card: Card) -> pd.DataFrame:
 def load(
     name_or_path: str | os.PathLike[str], *, rows: int | None = None, seed: int = 0, keep_repeats: bool = False
 ) -> pd.DataFrame:
-    """Load a dataset by its card's name, or by the path of a card or an access log anywhere.
-
-    Files are fetched and verified where they are not here yet.
+    """Load a dataset by its card's name, or by the path of a card or an access log; fetch and verify missing files.
 
     Parameters
     ----------
     name_or_path : str or path
     rows : int, optional
-        About how many rows to keep, whole users (where there are none, whole sessions) drawn by ``seed``; a simulated
-        set is generated at this size. All rows by default.
+        About how many rows to keep: whole users (without users, whole sessions) drawn by ``seed``. A simulated set is
+        generated at this size. All rows by default.
     seed : int
         Seed of the draw.
     keep_repeats : bool
-        Navigations only: whether a view of the page that the session is on already counts.
+        Navigations only: whether another view of the page that the session is on counts.
 
     Returns
     -------
     DataFrame
-        Canonical columns (``schema.COLUMNS`` or ``schema.NAVIGATION_COLUMNS``), one row a view; the card in
+        Canonical columns (``schema.COLUMNS`` or ``schema.NAVIGATION_COLUMNS``), one row per view; the card in
         ``attrs["card"]``, counts of dropped rows in ``attrs["dropped"]``. Measurements: lost probes, which stay, are
-        counted in ``attrs["lost"]``. Navigations: links between pages, where the source has them, from
+        counted in ``attrs["lost"]``. Navigations: links between pages, if the source has them, from
         :func:`workbench.datasets.links_of`; the first broken lines of an access log in ``attrs["broken_lines"]``.
 
     Raises
     ------
     WorkbenchError
-        Where there is no such card, a file cannot be had or read, or the rows break the contract.
+        If there is no such card, a file cannot be fetched or read, or the rows break the contract.
     """
     if rows is not None:
         check_whole("rows", rows, at_least=1)
@@ -272,7 +257,7 @@ def measurements(
     Parameters
     ----------
     df : DataFrame
-        One row a view or test.
+        One row per view or test.
     columns : mapping, optional
         Your column name to the canonical one.
     assume : mapping, optional
@@ -282,16 +267,16 @@ def measurements(
     known_by : str
         What is known when the decision is made (one of ``columns.LEVELS``); default ``first_request``.
     name : str
-        What reports call it; default "your data".
+        The name in reports; default "your data".
     simulated : bool
         Whether the rows are simulated; reports then say so.
     margin : float, optional
-        Smallest difference in net worth having, in points.
+        Smallest difference in net that matters, in points.
     labels : mapping, optional
         Canonical column to what readers see for it.
     like : DataFrame, optional
-        A frame whose card holds for ``df`` too, which has canonical columns already: what ``merge`` or ``pd.concat``
-        made of it. Only the frame is checked; nothing else may be given.
+        A frame whose card is true of ``df`` too, which is canonical already (``merge`` or ``pd.concat`` made it). Only
+        the frame is checked; nothing else may be given.
 
     Returns
     -------
@@ -301,7 +286,7 @@ def measurements(
     Raises
     ------
     WorkbenchError
-        With the column, the count and the first bad rows, where the frame breaks the contract.
+        With the column, the count and the first bad rows, if the frame breaks the contract.
 
     Examples
     --------

@@ -34,10 +34,7 @@ def read_csv(path: Path, separator: str = ",") -> pd.DataFrame:
 
 
 def zip_member(path: Path) -> IO[bytes]:
-    """Open the one file in a zip file; what macOS adds does not count.
-
-    Raises a WorkbenchError where it holds none or several, or is no zip file.
-    """
+    """Open the one file in a zip file; what macOS adds does not count. Raises a WorkbenchError for none or several."""
     try:
         archive = zipfile.ZipFile(path)
         names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith(RESOURCE_FORKS)]
@@ -54,8 +51,7 @@ def zip_member(path: Path) -> IO[bytes]:
 def read_jsonl(path: Path) -> pd.DataFrame:
     """Read JSON lines, gzipped or not: one object a line, with every value as the text that stands there.
 
-    Objects within a row become columns of their own, named with a dot: ``{"net": {"rtt": 40}}`` is ``net.rtt``.
-    ``null`` is missing.
+    Objects within a row become columns named with a dot: ``{"net": {"rtt": 40}}`` is ``net.rtt``. ``null`` is missing.
     """
     rows: list[dict[str, Any]] = []
     number = 1
@@ -73,10 +69,7 @@ def read_jsonl(path: Path) -> pd.DataFrame:
 
 
 def read_parquet(path: Path) -> pd.DataFrame:
-    """Read a Parquet file; values keep their types.
-
-    Raises a WorkbenchError where the extra ``parquet`` is not installed, or the file is something else.
-    """
+    """Read a Parquet file; values keep their types. Needs the extra ``parquet``."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -124,24 +117,10 @@ GAME_COLUMNS = ("player", "started_s", "duration_s", "path", "target", "outcome"
 
 
 def read_msnbc(path: Path) -> pd.DataFrame:
-    """Read msnbc.com's sequences (UCI, msnbc990928.seq): a line a visitor, numbers of sections, from 1.
+    """Read msnbc.com's sequences (UCI, msnbc990928.seq), zipped or not: a line per visitor, numbers of sections from 1.
 
-    Section names stand in the header, before the line "% Sequences:".
-
-    Parameters
-    ----------
-    path : Path
-        The file itself, or a zip file that holds it.
-
-    Returns
-    -------
-    DataFrame
-        ``session`` (int64, the line from 0) and ``page`` (category, the section's name), a row a view.
-
-    Raises
-    ------
-    WorkbenchError
-        Where the file has no such header, or a number without a section.
+    The header names the sections, before the line "% Sequences:". A row per view: ``session`` (int64, number of the
+    line from 0) and ``page`` (category).
     """
     content = _bytes(path)
     header, mark, body = content.partition(b"% Sequences:")
@@ -182,23 +161,8 @@ def _numbers_of_lines(text: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def read_wikispeedia(path: Path) -> pd.DataFrame:
     """Read paths of the game Wikispeedia: a game a line, pages separated by ";", back clicks as "<".
 
-    A back click is a view of the page that it returns to.
-
-    Parameters
-    ----------
-    path : Path
-        Tab-separated: hashed player, start in Unix seconds, duration, path, target, outcome.
-
-    Returns
-    -------
-    DataFrame
-        ``player``, ``started_s`` (str), ``game`` (int64, the line from 0), ``page`` (str, percent-encoded), a row a
-        view.
-
-    Raises
-    ------
-    WorkbenchError
-        Where lines have other columns, a path is empty, or goes back further than it came.
+    A back click is a view of the page that it returns to. A row per view: ``player``, ``started_s`` (str, Unix
+    seconds), ``game`` (int64, number of the line from 0), ``page`` (str, percent-encoded).
     """
     try:
         games = pd.read_csv(path, sep="\t", header=None, dtype=str, keep_default_na=False, quoting=3, comment="#")
@@ -243,10 +207,7 @@ def _bytes(path: Path) -> bytes:
 
 @dataclass(frozen=True, eq=False)
 class PageLinks:
-    """Page links on their way in ``attrs["links"]``, where pandas copies and compares what it finds.
-
-    A frame cannot lie there by itself: pandas would copy it with every selection, and fail to compare two.
-    """
+    """Page links in ``attrs["links"]``: pandas copies attrs at each selection, and cannot compare two frames."""
 
     frame: pd.DataFrame
 
@@ -266,10 +227,7 @@ def links_of(frame: pd.DataFrame) -> pd.DataFrame | None:
 
 
 def tidy_links(links: pd.DataFrame, name: str, percent_encoded: bool = False) -> pd.DataFrame:
-    """Page links as texts, each pair once, in the order given; a page may link to itself.
-
-    Raises a WorkbenchError where there is no frame with columns ``from_page`` and ``to_page``.
-    """
+    """Page links as texts, each pair once, in the order given; a page may link to itself."""
     if not isinstance(links, pd.DataFrame) or not set(LINK_COLUMNS) <= set(links.columns):
         got = ", ".join(map(str, links.columns)) if isinstance(links, pd.DataFrame) else type(links).__name__
         raise WorkbenchError(f"{name}: links must be a DataFrame with columns {' and '.join(LINK_COLUMNS)}; got {got}.")
@@ -285,11 +243,11 @@ DATE = ("year", "month", "day")
 
 
 def to_canonical(source: pd.DataFrame, card: Card, constants: Mapping[str, object] | None = None) -> pd.DataFrame:
-    """Rename, map values, bring units to the contract's, blank missing markers, add what holds for every row.
+    """Rename, map values, convert units, blank missing markers, add what holds for every row; not yet checked.
 
-    ``constants`` are a file's own: canonical column to the value that holds for these rows. The result has canonical
-    names and is not yet checked: a lost probe is an infinite ``rtt_ms``, a skipped row has nothing measured. Raises a
-    WorkbenchError where a column that the card names is not in the source, two become one, or times have another unit.
+    ``constants`` are a file's own: canonical column to the value for these rows. A lost probe becomes an infinite
+    ``rtt_ms``, a skipped row has nothing measured. Raises a WorkbenchError if a column that the card names is not in
+    the source, two become one, or times have another unit.
     """
     named = {**dict.fromkeys(card.date, "date"), **card.columns}
     named |= {**dict.fromkeys(card.lost, "lost"), **dict.fromkeys(card.skip, "skip")}

@@ -72,13 +72,6 @@ BY_NAME = {column.name: column for column in COLUMNS}
 def context_columns(known_by: str, extra: Iterable[Column] = ()) -> list[str]:
     """Names of the columns known by a level, in the order of the contract.
 
-    Raises
-    ------
-    WorkbenchError
-        Where the level is not one of ``LEVELS``.
-
-    Examples
-    --------
     >>> context_columns(FIRST)[:3]
     ['country', 'asn', 'isp']
     """
@@ -96,7 +89,7 @@ def blur_link(connection_type: pd.Series) -> pd.Series:
 
 
 def has_signal(context: pd.DataFrame) -> pd.Series:
-    """Whether the network's quality is visible already, a view (boolean, shape (rows,)).
+    """Whether the network's quality is visible already (boolean, shape (rows,)).
 
     Any NetInfo value is a signal, and so is a measurement of the same user younger than ten minutes.
     """
@@ -186,8 +179,8 @@ def check_navigations(frame: pd.DataFrame, name: str, extra: Sequence[Column] = 
     """Check page views as a source has them: its columns and ``extra`` in order and dtypes, rows as they come.
 
     ``session_id`` may hold any names, and ``position`` any numbers that rise within a session. Raises a WorkbenchError
-    with the column, the number of bad values, and the first of them; where nothing separates sessions, or there is only
-    one page.
+    with the column, the number of bad values, and the first of them; also if nothing separates sessions, or there is
+    only one page.
     """
     refuse_repeated_columns(frame, name)
     if not len(frame):
@@ -218,22 +211,17 @@ def known_context(frame: pd.DataFrame, known_by: str, extra: Iterable[Column] = 
     frame : DataFrame
         Canonical measurements or navigations (which have ``session_id`` and ``page``), or a context of either.
     known_by : str
-        One of ``columns.LEVELS``.
+        One of ``columns.LEVELS``; a WorkbenchError otherwise.
     extra : iterable of Column
         Further context that the card declares.
 
     Returns
     -------
     DataFrame
-        Same rows and index. Measurements: every column known by then, all-missing where the source has none.
+        Same rows and index. Measurements: every column known by then, all-missing if the source has none.
         Navigations: the view's own columns, context and history; the columns of ``EXPECTED`` known by then in any case,
-        others where the source has them; never ``user_id``, ``page_bytes`` or what comes later. A browser script sees
+        others if the source has them; never ``user_id``, ``page_bytes`` or what comes later. A browser script sees
         "cellular" where an app sees 2g to 5g.
-
-    Raises
-    ------
-    WorkbenchError
-        Where the level is not one of ``LEVELS``.
     """
     extra = tuple(extra)
     dtypes = {column.name: column.dtype for column in (*COLUMNS, *extra)}
@@ -269,8 +257,6 @@ class Labelled(Protocol):
 def label(name: str, card: Labelled | None = None) -> str:
     """What readers see for a column: the card's own label, else the canonical one, else the name with spaces.
 
-    Examples
-    --------
     >>> label("rtt_ms"), label("target_region")
     ('round-trip time', 'target region')
     """
@@ -279,10 +265,8 @@ def label(name: str, card: Labelled | None = None) -> str:
 
 
 def unit(name: str) -> str:
-    """Unit of a column's numbers; empty where it has none or the column is unknown.
+    """Unit of a column's numbers; empty if it has none or the column is unknown.
 
-    Examples
-    --------
     >>> unit("downlink_mbps"), unit("country")
     ('Mbit/s', '')
     """

@@ -18,24 +18,13 @@ OTHER, UNKNOWN = "other", "unknown"
 def number_levels(
     values: np.ndarray, users: np.ndarray, bins: int | Sequence[float] = MOST_LEVELS, unit: str = ""
 ) -> pd.Series:
-    """Put numbers into bins of about equally many rows; few distinct ones stand by themselves.
+    """Put numbers into bins of about equally many rows, as an ordered category (rows,); a few distinct ones stay alone.
 
-    Parameters
-    ----------
-    values : ndarray of float, shape (rows,)
-        Missing ones become "unknown".
-    users : ndarray of int, shape (rows,)
-    bins : int or sequence of float
-        How many, or where one begins within the range: ``(6, 12, 17)`` makes four.
-    unit : str
-        Follows the last number of a name, such as ``"%"``.
-
-    Returns
-    -------
-    Series of ordered category, shape (rows,)
-        "3"; "6 to 11" where all numbers are whole, else "6 to 12", and 12 is in the bin above. The first and the last
-        bin have open ends, "5 or less" and "17 or more": the most extreme number may be one person's. Then "other"
-        (numbers and bins under 20 users), then "unknown". Missing where even these are under 20 users.
+    ``bins`` is how many, or where each begins within the range: ``(6, 12, 17)`` makes four. Names are "3", or "6 to 11"
+    where all numbers are whole, else "6 to 12", and 12 is in the bin above; ``unit`` follows the last number. The first
+    and last bin have open ends, "5 or less" and "17 or more": the most extreme number may be one person's. Then come
+    "other" (numbers and bins under 20 users) and "unknown" (missing numbers); missing where even these are under 20
+    users.
     """
     known = ~np.isnan(values)
     numbers = np.unique(values[known])
@@ -58,13 +47,10 @@ def number_levels(
 
 
 def name_levels(values: np.ndarray, users: np.ndarray, most: int = MOST_LEVELS) -> pd.Series:
-    """Keep the levels with most users, the rest is "other".
+    """Keep the ``most`` levels with most users, as an ordered category (rows,), most users first.
 
-    Returns
-    -------
-    Series of ordered category, shape (rows,)
-        Most users first, then "other" (all levels but the ``most`` largest, and those under 20 users), then
-        "unknown". Missing where even these are under 20 users.
+    Then "other" (all other levels, and those under 20 users) and "unknown"; missing where even these are under 20
+    users.
     """
     labels = pd.Series(values, dtype=object)
     labels = labels.where(labels.notna(), UNKNOWN).map(str)
@@ -72,20 +58,10 @@ def name_levels(values: np.ndarray, users: np.ndarray, most: int = MOST_LEVELS) 
 
 
 def level_members(column: pd.Series, users: np.ndarray, most: int = MOST_LEVELS) -> dict[str, np.ndarray]:
-    """Rows of each level that is shown: the largest ones, then "other".
+    """Rows (boolean) of each level that is shown: the ``most`` largest of at least 20 users, then "other".
 
-    Parameters
-    ----------
-    column : Series, shape (rows,)
-        A categorical's categories are in the order in which they are shown; else most users come first.
-    users : ndarray of int, shape (rows,)
-    most : int
-
-    Returns
-    -------
-    dict of ndarray of bool, shape (rows,)
-        "other" holds all levels but the ``most`` largest and those under 20 users; it is left out where it is under 20
-        users too. Missing values are in none.
+    A categorical's levels come in the order of its categories, others by users. "other" is left out where it is under
+    20 users; missing values are in none.
     """
     column = column.reset_index(drop=True)
     kept = _largest(column, users, (OTHER,))[:most]
@@ -124,10 +100,8 @@ def _merge_small(labels: pd.Series, users: np.ndarray, order: Sequence[str]) -> 
 
 
 def _bounds(edges: np.ndarray, whole: bool, unit: str) -> list[str]:
-    """Names of the bins that edges make, those at both ends open.
+    """Names of the bins between edges, open at both ends.
 
-    Examples
-    --------
     >>> _bounds(np.array([6.0, 7.0, 17.0]), True, "")
     ['5 or less', '6', '7 to 16', '17 or more']
     >>> _bounds(np.array([0.5, 2.5]), False, "%")
@@ -149,8 +123,6 @@ def _with_unit(number: str, unit: str) -> str:
 def _short(number: float) -> str:
     """A number with three figures and without trailing zeros.
 
-    Examples
-    --------
     >>> _short(12.0), _short(0.03712), _short(123456.0)
     ('12', '0.0371', '123456')
     """

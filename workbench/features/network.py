@@ -17,13 +17,7 @@ WORSE_IS_HIGH = {"rtt_ms": True, "downlink_mbps": False, "page_load_ms": True}
 
 
 def worse_than(values: np.ndarray, thresholds: np.ndarray, quantity: str) -> np.ndarray:
-    """Whether a value is worse than a threshold: RTT and load time strictly above, throughput strictly below.
-
-    Examples
-    --------
-    >>> worse_than(np.array([100.0]), np.array([50.0]), "rtt_ms").item()
-    True
-    """
+    """Whether a value is worse than a threshold: RTT and load time strictly above, throughput strictly below."""
     return values > thresholds if WORSE_IS_HIGH[quantity] else values < thresholds
 
 
@@ -51,22 +45,10 @@ def threshold_grid(values: np.ndarray, quantity: str, points: int = GRID_POINTS)
 
 
 def interpolate_chance(grid: np.ndarray, chance: np.ndarray, thresholds: np.ndarray, quantity: str) -> np.ndarray:
-    """Read chances known on a grid at other thresholds, linearly in the logarithm.
+    """Read chances (rows, points), known on a rising grid, at other thresholds, linearly in the logarithm.
 
-    Parameters
-    ----------
-    grid : ndarray, shape (points,)
-        Rising thresholds.
-    chance : ndarray, shape (rows, points)
-        Chance of being worse than each.
-    thresholds : ndarray, shape (any,)
-        Where to read. Infinite is certain; beyond the ends of the grid the chance is 0 or 1, but that an RTT is
-        worse than its largest threshold is the chance that the probe is lost.
-    quantity : str
-
-    Returns
-    -------
-    ndarray, shape (rows, any)
+    An infinite threshold is certain. Beyond the ends of the grid the chance is 0 or 1, except that an RTT is worse than
+    the largest threshold with the chance that the probe is lost.
     """
     position = np.interp(np.log(thresholds), np.log(grid), np.arange(len(grid)))
     left = np.minimum(position.astype(int), len(grid) - 2)
@@ -79,21 +61,11 @@ def interpolate_chance(grid: np.ndarray, chance: np.ndarray, thresholds: np.ndar
 
 @dataclass(frozen=True)
 class ChanceTable:
-    """Shares of rows worse than each threshold of a grid, by group.
+    """Shares of rows worse than each threshold of a grid, by group; an unseen group answers as its parent does.
 
-    ``shares[k]`` belongs to the first ``k`` keys; a group that was never seen answers as its parent does.
-
-    Parameters
-    ----------
-    quantity : str
-    keys : tuple of str
-        Context columns, coarse to fine.
-    grid : ndarray, shape (points,)
-    groups : tuple of mapping
-        One a level: group label to its row in ``counts``.
-    counts : tuple of ndarray, shape (groups of the level, points)
-        Rows worse than each threshold.
-    sizes : tuple of ndarray, shape (groups of the level,)
+    ``keys`` are context columns, coarse to fine; level ``k`` groups by the first ``k`` of them. For each level,
+    ``groups`` maps a label to its row in ``counts`` (groups, points), how many rows were worse, and ``sizes``
+    (groups,).
     """
 
     quantity: str
@@ -104,7 +76,7 @@ class ChanceTable:
     sizes: tuple[np.ndarray, ...]
 
     def shares(self, smoothing: float) -> np.ndarray:
-        """Smoothed shares of the finest groups and of all their ancestors: float, (rows of ``labels``, points).
+        """Smoothed shares of all groups, coarse to fine, as float (rows of ``rows_for``, points).
 
         Each level leans on its parent: ``(n F_group + s F_parent) / (n + s)``.
         """
@@ -138,19 +110,7 @@ def group_labels(context: pd.DataFrame, keys: tuple[str, ...]) -> list[pd.Series
 
 
 def count_chances(frame: pd.DataFrame, keys: tuple[str, ...], quantity: str) -> ChanceTable:
-    """Count, by group and threshold, how many rows were worse.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Context columns and the measured quantity; rows without it do not count.
-    keys : tuple of str
-    quantity : str
-
-    Returns
-    -------
-    ChanceTable
-    """
+    """Count, by group and threshold, how many rows were worse; rows without the quantity do not count."""
     frame = frame[frame[quantity].notna()]
     values = frame[quantity].to_numpy(float)
     grid = threshold_grid(values, quantity)

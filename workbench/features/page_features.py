@@ -45,20 +45,10 @@ GROUPS_LEFT_OUT = (HISTORY, SECOND, CONTEXT)  # what `without` may name besides 
 class Layout:
     """Which features there are, fitted on the training part; it holds no count of what followed what.
 
-    Parameters
-    ----------
-    pages : tuple of str
-        The vocabulary, sorted.
-    numbers : tuple of str
-        Context columns taken as numbers.
-    levels : mapping
-        Context column to its levels, the most frequent first, at most 20.
-    dwell_edges : tuple of float
-        Bounds, in seconds, between bands of the time spent on the view before; empty where there are no times.
-    history : tuple of str
-        Columns of the user's history.
-    second : bool
-        Whether the page before the current one counts.
+    ``pages`` is the sorted vocabulary, ``numbers`` the context columns taken as numbers, ``levels`` maps each other
+    context column to its most frequent levels (at most 20), ``dwell_edges`` are the bounds in seconds between bands of
+    the time on the view before (empty without times), ``history`` the columns of the user's history; ``second``:
+    whether the page before the current one counts.
     """
 
     pages: tuple[str, ...]
@@ -131,23 +121,9 @@ NUMBERS_OF_HISTORY = ("earlier_views", "here_before", "usual_share")
 
 
 def fit_layout(frame: pd.DataFrame, known_by: str, extra: Sequence[Column] = (), without: Sequence[str] = ()) -> Layout:
-    """Choose the features that a training part supports.
+    """Choose the features that a training part supports: no columns that are constant or all missing.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        Canonical navigations.
-    known_by : str
-        Information set.
-    extra : sequence of Column
-        Further context that the card declares.
-    without : sequence of str
-        Columns to leave out, or ``"history"``, ``"second order"``, ``"context"`` for all of a kind.
-
-    Returns
-    -------
-    Layout
-        Without columns that are constant or all missing.
+    ``without`` names columns to leave out, or all of a kind: ``GROUPS_LEFT_OUT``.
     """
     context = [] if CONTEXT in without else navigation_context_columns(known_by, extra)
     history = [] if HISTORY in without else [column.name for column in NAVIGATION_HISTORY]
@@ -164,10 +140,7 @@ def fit_layout(frame: pd.DataFrame, known_by: str, extra: Sequence[Column] = (),
 
 
 def previous_dwell(frame: pd.DataFrame) -> np.ndarray:
-    """Seconds between the view before, in the session, and this one; missing on first views and without times.
-
-    ``viewed_at`` is rounded to seconds: float, shape (views,).
-    """
+    """Whole seconds since the view before in the session; missing on first views and without times."""
     dwell = np.full(len(frame), np.nan)
     if "viewed_at" in frame:
         moment = frame["viewed_at"].to_numpy("datetime64[s]")
@@ -206,18 +179,9 @@ ARRAYS = ("states", "start", "page", "count", "total")
 class NavigationCounts:
     """All that is counted, over some sessions, for the features of later ones.
 
-    Parameters
-    ----------
-    pages : PageCounts
-        What followed nothing, the page, and the last two pages.
-    latest : Transitions
-        As order 0, over the latest tenth of the sessions.
-    skipping : Transitions
-        What was opened one view later than next: the state is the page before the current one.
-    groups : mapping
-        Name of a group of views to what followed each page there.
-    links : Transitions or None
-        What each page links to.
+    ``latest`` counts what followed over the latest tenth of the sessions; ``skipping`` what was opened one view later
+    than next, by the page before; ``groups`` what followed each page in a group of views; ``links`` what each page
+    links to.
     """
 
     pages: PageCounts
@@ -299,15 +263,10 @@ GROUP_SMOOTHING = 20.0
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of a view and a candidate page, and their features.
+    """Pairs of a view and a candidate page, sorted by both, and their features.
 
-    Parameters
-    ----------
-    row, page : ndarray of int64, shape (pairs,)
-        Place of the view in its frame, and page code; sorted by both.
-    names : tuple of str
-    matrix : ndarray of float32, shape (pairs, names)
-        Column by column in memory.
+    ``row`` is the place of the view in its frame, ``page`` a page code (int64, (pairs,)); ``matrix`` is float32, shape
+    (pairs, names), column by column in memory.
     """
 
     row: np.ndarray
@@ -339,17 +298,8 @@ Columns = Iterator[tuple[str, np.ndarray | bool]]  # name and values of features
 def describe_pairs(layout: Layout, counts: NavigationCounts, frame: pd.DataFrame) -> Pairs:
     """Find the candidates of each view, and describe each pair.
 
-    Parameters
-    ----------
-    layout : Layout
-    counts : NavigationCounts
-        Over other sessions than these: counts that include a view's own next page reveal the answer.
-    frame : DataFrame, shape (views, columns)
-        Sessions from their beginning up to some view, in order.
-
-    Returns
-    -------
-    Pairs
+    ``counts`` are over other sessions than these: counts that include a view's own next page reveal the answer.
+    ``frame`` holds sessions from their beginning up to some view, in order.
     """
     row, page = candidate_pairs(counts.pages, frame, counts.links, history=bool(layout.history))
     codes = encode(frame, counts.pages.pages)

@@ -103,7 +103,8 @@ def read_access_log(path: Path) -> pd.DataFrame:
     """
     views, broken, dropped, read = [], [], dict.fromkeys(RULES, 0), 0
     for lines in _blocks(path):
-        fields = lines.str.extract(LINE).assign(moment=_moments, page=_pages)
+        fields = lines.str.extract(LINE).assign(page=_pages)
+        fields["moment"] = pd.to_datetime(fields["time"], format=TIME, utc=True, errors="coerce")
         agents = read_user_agents(fields["agent"])
         rule = _first_rule(fields, agents["bot"])
         views.append(_kept_views(fields[rule == ""], agents))
@@ -140,10 +141,6 @@ def _blocks(path: Path) -> Iterator[pd.Series]:
                 yield lines[lines != ""]
     except NOT_WHOLE as err:
         raise WorkbenchError(f"{path.name} cannot be unpacked: {in_one_line(err)}.") from err
-
-
-def _moments(fields: pd.DataFrame) -> pd.Series:
-    return pd.to_datetime(fields["time"], format=TIME, utc=True, errors="coerce")
 
 
 def _pages(fields: pd.DataFrame) -> pd.Series:

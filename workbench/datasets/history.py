@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from workbench.datasets.schema import MEASURED, NAVIGATION_HISTORY, SIGNALS
+from workbench.datasets.schema import MEASURED, SIGNALS
 from workbench.datasets.sessions import ends_session
 from workbench.errors import WorkbenchError, check_whole
 
@@ -119,9 +119,6 @@ def _slowness_rank(frame: pd.DataFrame, codes: np.ndarray) -> np.ndarray:
     return pd.Series(total).rank(pct=True).to_numpy()
 
 
-NAMES = tuple(column.name for column in NAVIGATION_HISTORY)
-
-
 def add_navigation_history(frame: pd.DataFrame) -> pd.DataFrame:
     """Add what is known from earlier views of the same user: how many, and where they went from this page.
 
@@ -152,14 +149,13 @@ def add_navigation_history(frame: pd.DataFrame) -> pd.DataFrame:
     share = np.full(len(frame), np.nan)
     share[known] = count[at] / here_before[known]
     categories = frame["page"].cat.categories
-    values = (
-        _earlier(users, rank).astype(float),
-        here_before.astype(float),
-        _pages(len(frame), known, onward[order][at], categories),
-        _pages(len(frame), known, usual[at], categories),
-        share,
+    return frame.assign(
+        earlier_views=_earlier(users, rank).astype(float),
+        here_before=here_before.astype(float),
+        last_next=_pages(len(frame), known, onward[order][at], categories),
+        usual_next=_pages(len(frame), known, usual[at], categories),
+        usual_share=share,
     )
-    return frame.assign(**dict(zip(NAMES, values, strict=True)))
 
 
 def _rank_in_time(frame: pd.DataFrame, users: np.ndarray) -> np.ndarray:

@@ -136,20 +136,9 @@ def navigations(
     >>> views["page"].tolist(), views["position"].tolist(), views.attrs["dropped"]["repeats"]
     (['/', '/cart', '/'], [0, 1, 0], 1)
     """
-    card = _own_card(
-        df,
-        "navigations",
-        name,
-        like,
-        columns=columns,
-        values=values,
-        known_by=known_by,
-        session_gap_min=session_gap_min,
-        simulated=simulated,
-        margin=margin,
-        assume=assume,
-        labels=labels,
-    )
+    given = {"columns": columns, "values": values, "labels": labels, "assume": assume, "margin": margin}
+    given |= {"known_by": known_by, "session_gap_min": session_gap_min, "simulated": simulated}
+    card = _own_card(df, "navigations", name, like, given)
     if like is not None:
         return _finish_navigations(df, card, links_of(like) if links is None else links, keep_repeats=True)
     return _finish_navigations(to_canonical(df, card), card, links, keep_repeats=keep_repeats)
@@ -170,7 +159,9 @@ def _finish_navigations(
     except WorkbenchError as err:
         raise WorkbenchError(f"{card.name}: {err}") from err
     kept = ordered if keep_repeats else collapse_repeats(ordered)
-    views = _in_contract_order(add_local_hour(kept.assign(view_id=range(len(kept))), card.facts.time), card)
+    views = add_local_hour(kept.assign(view_id=range(len(kept))), card.facts.time)
+    names = [column.name for column in (*NAVIGATION_COLUMNS, *card.context)]
+    views = views[[name for name in names if name in views]]
     if "simulated" in views and views["simulated"].any():
         card = replace(card, simulated=True)
     views.attrs = {name: source.attrs[name] for name in ("broken_lines",) if name in source.attrs}
@@ -185,11 +176,6 @@ def _renumbered(views: pd.DataFrame) -> pd.DataFrame:
     sessions = pd.factorize(views["session_id"])[0]
     fresh = views.reset_index(drop=True)
     return fresh.assign(view_id=range(len(fresh)), session_id=sessions, page=as_category(fresh["page"]))
-
-
-def _in_contract_order(views: pd.DataFrame, card: Card) -> pd.DataFrame:
-    names = [column.name for column in (*NAVIGATION_COLUMNS, *card.context)]
-    return views[[name for name in names if name in views]]
 
 
 def load(
@@ -232,7 +218,8 @@ def load(
     elif keep_repeats:
         raise WorkbenchError(f"{card.name}: keep_repeats is for navigations; these are {card.kind}. Leave it out.")
     else:
-        views = _finish(make_measurements(**card.generate), card) if card.generator else _finish(*_read_files(card))
+        source, dropped = _read_files(card) if not card.generator else (make_measurements(**card.generate), {})
+        views = _finish(source, card, dropped)
     if rows is None or card.generator:
         return views
     drawn = sample_users(views, rows, seed)
@@ -296,23 +283,12 @@ def measurements(
     >>> list(views.columns), views.attrs["card"].assume["downlink_mbps"]
     (['rtt_ms'], (2.0, 10.0, 50.0))
     """
-    card = _own_card(
-        df,
-        "measurements",
-        name,
-        like,
-        columns=columns,
-        assume=assume,
-        values=values,
-        known_by=known_by,
-        simulated=simulated,
-        margin=margin,
-        labels=labels,
-    )
+    given = {"columns": columns, "values": values, "labels": labels, "assume": assume, "margin": margin}
+    card = _own_card(df, "measurements", name, like, given | {"known_by": known_by, "simulated": simulated})
     return _finish(df if like is not None else to_canonical(df, card), card)
 
 
-def _own_card(df: pd.DataFrame, kind: str, name: str, like: pd.DataFrame | None, **entries: Any) -> Card:
+def _own_card(df: pd.DataFrame, kind: str, name: str, like: pd.DataFrame | None, entries: Mapping[str, Any]) -> Card:
     """The card of a person's own frame: that of the frame it is like, or one of these entries."""
     if not isinstance(df, pd.DataFrame):
         raise WorkbenchError(f"{name or YOURS}: expected a pandas DataFrame; got {type(df).__name__}.")
@@ -332,7 +308,7 @@ def _load_navigations(card: Card, keep_repeats: bool) -> pd.DataFrame:
     if card.generator:
         views = make_navigations(**card.generate)
         return _finish_navigations(views, card, links_of(views), keep_repeats=keep_repeats)
-    source, _, dropped = _read_files(card)
+    source, dropped = _read_files(card)
     if "user_id" in source and any(_reader_of(Path(file.name), card) == "access_log" for file in card.files):
         source["user_id"] = number_visitors(source["user_id"])
     links = [_read_links(fetch_file(card, file), card, file) for file in card.files if file.links]
@@ -340,7 +316,7 @@ def _load_navigations(card: Card, keep_repeats: bool) -> pd.DataFrame:
     return _finish_navigations(source, card, joined, dropped, keep_repeats=keep_repeats)
 
 
-def _read_files(card: Card) -> tuple[pd.DataFrame, Card, Counter[str]]:
+def _read_files(card: Card) -> tuple[pd.DataFrame, Counter[str]]:
     """Rows of all files in canonical names, and how many were dropped on the way, by reason."""
     frames, dropped = [], Counter(duplicates=0)
     shown: tuple[str, ...] = ()
@@ -362,7 +338,7 @@ def _read_files(card: Card) -> tuple[pd.DataFrame, Card, Counter[str]]:
     rows = pd.concat(frames, ignore_index=True)
     if shown:
         rows.attrs["broken_lines"] = shown
-    return rows, card, dropped
+    return rows, dropped
 
 
 def _finish(source: pd.DataFrame, card: Card, dropped: Mapping[str, int] | None = None) -> pd.DataFrame:
@@ -374,7 +350,6 @@ def _finish(source: pd.DataFrame, card: Card, dropped: Mapping[str, int] | None 
         raise WorkbenchError(f"{card.name}: expected probes that came back; all {len(frame):,} were lost.")
     if "simulated" in frame and frame["simulated"].any():
         card = replace(card, simulated=True)
-    before = dict(dropped or {"duplicates": 0})
-    frame.attrs.update(card=card, dropped={**before, "unmeasured": len(checked) - len(frame)})
-    frame.attrs["lost"] = count_lost(frame)
+    counts = {"duplicates": 0, **(dropped or {}), "unmeasured": len(checked) - len(frame)}
+    frame.attrs.update(card=card, dropped=counts, lost=count_lost(frame))
     return frame

@@ -111,7 +111,6 @@ def in_one_line(err: BaseException) -> str:
     return " ".join(str(err).split()).rstrip(".")
 
 
-MOST_SECTIONS = 99
 BACK = "<"
 GAME_COLUMNS = ("player", "started_s", "duration_s", "path", "target", "outcome")
 
@@ -122,40 +121,26 @@ def read_msnbc(path: Path) -> pd.DataFrame:
     The header names the sections, before the line "% Sequences:". A row per view: ``session`` (int64, number of the
     line from 0) and ``page`` (category).
     """
-    content = _bytes(path)
-    header, mark, body = content.partition(b"% Sequences:")
-    names = [line.split() for line in header.decode("utf-8", "replace").splitlines() if not line.startswith("%")]
-    sections = [name for words in names for name in words]
-    if not mark or not 1 < len(sections) <= MOST_SECTIONS or len(set(sections)) < len(sections):
+    header, mark, body = _bytes(path).partition(b"% Sequences:")
+    names = [line for line in header.decode("utf-8", "replace").splitlines() if not line.startswith("%")]
+    sections = " ".join(names).split()
+    if not mark or len(sections) < 2 or len(set(sections)) < len(sections):
         raise WorkbenchError(
             f"{path.name} is not msnbc's file of sequences: expected names of sections, then the line '% Sequences:'."
         )
-    numbers, lines = _numbers_of_lines(np.frombuffer(body, np.uint8))
-    if not len(numbers) or numbers.min() < 1 or numbers.max() > len(sections):
+    kinds = pd.Categorical(sections)  # their codes follow the sorted names
+    code_of = {str(number).encode(): code for number, code in enumerate(kinds.codes, 1)}
+    place, words = pd.factorize(np.array(body.split(), object))
+    codes = np.array([code_of.get(word, -1) for word in words], np.int64)[place]
+    if not len(codes) or codes.min() < 0:
         raise WorkbenchError(
             f"{path.name}: expected numbers of sections from 1 to {len(sections)} after '% Sequences:'; got "
-            f"{'others' if len(numbers) else 'none'}."
+            f"{'others' if len(codes) else 'none'}."
         )
-    order = np.argsort(sections)
-    place = np.empty(len(sections), np.int64)
-    place[order] = np.arange(len(sections))
-    page = pd.Categorical.from_codes(place[numbers - 1], pd.Index(np.array(sections)[order], dtype="str"))
-    return pd.DataFrame({"session": np.unique(lines, return_inverse=True)[1], "page": page})
-
-
-def _numbers_of_lines(text: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of one or two digits in a text (uint8), and the line of each (both int64, shape (numbers,)).
-
-    Anything else counts as the number 0.
-    """
-    blank = (text == ord(" ")) | (text == ord("\n")) | (text == ord("\r"))
-    filled = np.flatnonzero(~blank)
-    begins = filled[np.r_[True, np.diff(filled) > 1][: len(filled)]]
-    ends = filled[np.r_[np.diff(filled) > 1, True][: len(filled)]]
-    last, first = text[ends].astype(np.int64) - ord("0"), text[begins].astype(np.int64) - ord("0")
-    valid = (ends - begins <= 1) & (first >= 0) & (first <= 9) & (last >= 0) & (last <= 9)
-    numbers = np.where(valid, np.where(ends > begins, 10 * first + last, last), 0)
-    return numbers, np.searchsorted(np.flatnonzero(text == ord("\n")), begins)
+    lengths = np.array([len(line.split()) for line in body.split(b"\n")])
+    lengths = lengths[lengths > 0]
+    session = np.repeat(np.arange(len(lengths)), lengths)
+    return pd.DataFrame({"session": session, "page": pd.Categorical.from_codes(codes, kinds.categories)})
 
 
 def read_wikispeedia(path: Path) -> pd.DataFrame:

@@ -19,7 +19,6 @@ from workbench.datasets.columns import (
     Column,
     check_table,
     column_names,
-    refuse_repeated_columns,
 )
 from workbench.errors import WorkbenchError, did_you_mean
 
@@ -83,11 +82,6 @@ def context_columns(known_by: str, extra: Iterable[Column] = ()) -> list[str]:
     return [column.name for column in (*COLUMNS, *extra) if column.level in known]
 
 
-def blur_link(connection_type: pd.Series) -> pd.Series:
-    """Kinds of link as a browser script sees them: cellular, without its generation."""
-    return connection_type.mask(connection_type.isin(CELLULAR), "cellular")
-
-
 def has_signal(context: pd.DataFrame) -> pd.Series:
     """Whether the network's quality is visible already (boolean, shape (rows,)).
 
@@ -120,7 +114,6 @@ def check_measurements(frame: pd.DataFrame, name: str, extra: Sequence[Column] =
     Raises a WorkbenchError with the column, the number of bad values, and the first of them.
     """
     columns = [column for column in (*COLUMNS, *extra) if column.name in frame]
-    refuse_repeated_columns(frame, name)
     if not len(frame):
         raise WorkbenchError(f"{name}: expected at least one row; got an empty table.")
     if not any(column.name in MEASURED for column in columns):
@@ -135,16 +128,7 @@ def check_measurements(frame: pd.DataFrame, name: str, extra: Sequence[Column] =
 NOT_OF_A_VIEW = ("last_rtt_ms", "last_downlink_mbps", "last_age_s", "earlier_views", "access_technology")
 CONTEXT = tuple(column for column in COLUMNS if column.level and column.name not in NOT_OF_A_VIEW)
 # Those that policies always see, all-missing where the source has none; the others only where the source has them.
-EXPECTED = (
-    "country",
-    "os_family",
-    "browser",
-    "save_data",
-    "local_hour",
-    "device",
-    "effective_type",
-    "connection_type",
-)
+EXPECTED = ("country", "os_family", "browser", "save_data", "local_hour", "device", "effective_type", "connection_type")
 NAVIGATION_HISTORY = (
     Column("earlier_views", NUMBER, FIRST, "history: the user's views before", 0),
     Column("here_before", NUMBER, FIRST, "history: of the user", 0, label="earlier views of this page"),
@@ -182,7 +166,6 @@ def check_navigations(frame: pd.DataFrame, name: str, extra: Sequence[Column] = 
     with the column, the number of bad values, and the first of them; also if nothing separates sessions, or there is
     only one page.
     """
-    refuse_repeated_columns(frame, name)
     if not len(frame):
         raise WorkbenchError(f"{name}: expected at least one page view; got an empty table.")
     columns = [column for column in (*SOURCE_COLUMNS, *extra) if column.name in frame]
@@ -233,7 +216,7 @@ def known_context(frame: pd.DataFrame, known_by: str, extra: Iterable[Column] = 
         names = context_columns(known_by, extra)
     known = {name: frame[name] if name in frame else pd.Series(None, frame.index, dtype=dtypes[name]) for name in names}
     if known_by == SCRIPT and "connection_type" in frame:
-        known["connection_type"] = blur_link(frame["connection_type"])
+        known["connection_type"] = frame["connection_type"].mask(frame["connection_type"].isin(CELLULAR), "cellular")
     context = pd.DataFrame(known, index=frame.index)
     context.attrs = frame.attrs
     return context

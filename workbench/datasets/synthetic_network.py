@@ -129,11 +129,8 @@ def draw_users(rows: int, world: World, rng: np.random.Generator) -> pd.DataFram
 
 def _draw_machines(country: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
     """Draw operating system and browser with their major versions, device and Save-Data."""
-    system = draw_systems(country, rng)
-    drawn = {"os_family": system_names(system)}
-    for column, field in (("os_major", "majors"), ("browser", "browsers"), ("device", "devices")):
-        drawn[column] = draw_named([getattr(s, field) for s in facts.SYSTEMS], system, rng)
-    machines = pd.DataFrame(drawn).astype({"os_major": float})
+    fields = {"os_major": "majors", "browser": "browsers", "device": "devices"}
+    machines = draw_systems(country, fields, rng).astype({"os_major": float})
     lag = np.minimum(rng.geometric(facts.BROWSER_LAG, len(machines)) - 1, facts.LARGEST_BROWSER_LAG)
     newest = machines["browser"].map(facts.NEWEST_MAJOR) - lag
     # Only Chromium names the phone (Sec-CH-UA-Model), and Safari on iOS carries the version of iOS.
@@ -145,19 +142,18 @@ def _draw_machines(country: np.ndarray, rng: np.random.Generator) -> pd.DataFram
     )
 
 
-def draw_systems(country: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw an operating system for each user, as positions in ``SYSTEMS``."""
+def draw_systems(country: np.ndarray, fields: Mapping[str, str], rng: np.random.Generator) -> pd.DataFrame:
+    """Draw an operating system (``os_family``) for each user, and columns from the fields of ``System`` named here."""
     desktops = facts.shares(facts.DESKTOP_WEIGHTS)
     chances = [
         [c.phone_share * c.ios_share, c.phone_share * (1 - c.ios_share), *((1 - c.phone_share) * desktops)]
         for c in facts.COUNTRIES
     ]
-    return pick(rng, np.array(chances), country)
-
-
-def system_names(system: np.ndarray) -> np.ndarray:
-    """Names of operating systems by their positions."""
-    return np.array([s.name for s in facts.SYSTEMS], dtype=object)[system]
+    system = pick(rng, np.array(chances), country)
+    drawn = {"os_family": _names(s.name for s in facts.SYSTEMS)[system]}
+    for column, field in fields.items():
+        drawn[column] = draw_named([getattr(s, field) for s in facts.SYSTEMS], system, rng)
+    return pd.DataFrame(drawn)
 
 
 def draw_named(options: Sequence[Mapping[Any, float]], group: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -21,7 +21,6 @@ from workbench.datasets.synthetic_network import (
     pick,
     pick_alike,
     stream,
-    system_names,
 )
 from workbench.errors import WorkbenchError, check_whole
 
@@ -115,11 +114,8 @@ def draw_users(sessions: int, site: Site, rng: np.random.Generator) -> pd.DataFr
     counts = np.ceil(rng.lognormal(facts.SESSIONS_LOG_MEAN, facts.SESSIONS_LOG_SPREAD, sessions)).astype(int)
     number = int(np.searchsorted(np.cumsum(counts), sessions)) + 1
     country = pick_alike(rng, [c.user_share for c in facts.COUNTRIES], number)
-    system = draw_systems(country, rng)
     users = pd.DataFrame({"sessions": counts[:number], "country": country})
-    users["os_family"] = system_names(system)
-    for column, field in (("browser", "browsers"), ("device", "devices")):
-        users[column] = draw_named([getattr(s, field) for s in facts.SYSTEMS], system, rng)
+    users = users.join(draw_systems(country, {"browser": "browsers", "device": "devices"}, rng))
     users["device"] = users["device"].map(facts.DEVICE_OF).fillna("phone").astype(object)
     users["save_data"] = draw_save_data(users, rng)
     for kind, name in enumerate(KINDS):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_float_dtype
+from pandas.api.types import is_float_dtype
 
 from workbench.datasets.splits import FEWEST_USERS
 
@@ -80,7 +80,7 @@ def largest_levels(values: pd.Series, users: np.ndarray) -> list[Any]:
 
 def is_number(values: pd.Series) -> bool:
     """Whether a column of context holds numbers, which have a middle, and not values to share."""
-    return is_float_dtype(values.dtype) and not is_bool_dtype(values.dtype)
+    return is_float_dtype(values.dtype)
 
 
 def _largest(column: pd.Series, users: np.ndarray, without: Sequence[str] = ()) -> list[Any]:

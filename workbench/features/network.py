@@ -33,13 +33,13 @@ def worst_fifth(values: np.ndarray, quantity: str) -> np.ndarray:
     return values[values >= edge] if WORSE_IS_HIGH[quantity] else values[values <= edge]
 
 
-def threshold_grid(values: np.ndarray, quantity: str, points: int = GRID_POINTS) -> np.ndarray:
+def threshold_grid(values: np.ndarray, quantity: str) -> np.ndarray:
     """Rising thresholds that cover a sample: half its quantiles, half those of its worst fifth; ends just outside.
 
     Lost probes set no threshold: they are worse than all of them.
     """
     values = came_back(values)
-    levels = np.linspace(0, 1, points // 2)
+    levels = np.linspace(0, 1, GRID_POINTS // 2)
     both = np.concatenate([np.quantile(values, levels), np.quantile(worst_fifth(values, quantity), levels)])
     return np.unique(np.concatenate([both, [values.min() * (1 - 1e-6), values.max() * (1 + 1e-6)]]))
 

@@ -51,12 +51,12 @@ class Layout:
     whether the page before the current one counts.
     """
 
-    pages: tuple[str, ...]
-    numbers: tuple[str, ...]
-    levels: Mapping[str, Sequence[str]]
-    dwell_edges: tuple[float, ...]
-    history: tuple[str, ...]
-    second: bool = True
+    pages: list[str]
+    numbers: list[str]
+    levels: Mapping[str, list[str]]
+    dwell_edges: list[float]
+    history: list[str]
+    second: bool
 
     @property
     def groups(self) -> tuple[tuple[str, ...], ...]:
@@ -94,10 +94,7 @@ class Layout:
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> Layout:
         """Bring back what :meth:`to_dict` wrote."""
-        tuples: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in saved.items()
-        }
-        return cls(**tuples)
+        return cls(**saved)
 
     def _bands(self, frame: pd.DataFrame, name: str) -> np.ndarray:
         if name == HOUR:
@@ -130,11 +127,11 @@ def fit_layout(frame: pd.DataFrame, known_by: str, extra: Sequence[Column] = (),
     varying = [name for name in context if name in frame and name not in without and _varies(frame[name])]
     numeric = [name for name in varying if is_numeric(frame[name])]
     return Layout(
-        pages=tuple(vocabulary(frame)),
-        numbers=tuple(numeric),
+        pages=vocabulary(frame).tolist(),
+        numbers=numeric,
         levels={name: _levels(frame[name]) for name in varying if name not in numeric},
         dwell_edges=_dwell_edges(frame),
-        history=tuple(name for name in history if name in frame and name not in without and frame[name].notna().any()),
+        history=[name for name in history if name in frame and name not in without and frame[name].notna().any()],
         second=SECOND not in without,
     )
 
@@ -149,12 +146,12 @@ def previous_dwell(frame: pd.DataFrame) -> np.ndarray:
     return dwell
 
 
-def _dwell_edges(frame: pd.DataFrame) -> tuple[float, ...]:
+def _dwell_edges(frame: pd.DataFrame) -> list[float]:
     dwell = previous_dwell(frame)
     dwell = dwell[~np.isnan(dwell)]
     if not (dwell > 0).any():  # sources with days, or one time a session
-        return ()
-    return tuple(np.unique(np.quantile(dwell, np.arange(1, DWELL_BANDS) / DWELL_BANDS)).tolist())
+        return []
+    return np.unique(np.quantile(dwell, np.arange(1, DWELL_BANDS) / DWELL_BANDS)).tolist()
 
 
 def _levels(values: pd.Series) -> list[str]:

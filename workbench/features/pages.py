@@ -304,11 +304,4 @@ def _unite(
     """Each pair once, sorted; without pages that are unknown or current."""
     rows, pages = (np.concatenate(each) for each in zip(*found, strict=True))
     known = (pages >= 0) & (pages != codes[rows])
-    return np.divmod(_distinct(rows[known] * n_pages + pages[known]), max(n_pages, 1))
-
-
-def _distinct(keys: np.ndarray) -> np.ndarray:
-    if (np.diff(keys) > 0).all():
-        return keys
-    keys = np.sort(keys)
-    return keys[np.diff(keys, prepend=-1) > 0]
+    return np.divmod(np.unique(rows[known] * n_pages + pages[known]), max(n_pages, 1))

@@ -33,6 +33,7 @@ from workbench.datasets.schema import ASSUMABLE, COLUMNS, LABELS, LOSABLE, MEASU
 from workbench.errors import WorkbenchError, did_you_mean
 
 READERS = ("csv", "jsonl", "parquet")
+DTYPES = {"text": TEXT, "number": NUMBER, "flag": FLAG}
 TIME_UNITS = {"unix_s": "s", "unix_ms": "ms"}
 LINK_COLUMNS = ("from_page", "to_page")
 CARD_NAME = re.compile(r"\w[\w.-]*")
@@ -128,7 +129,8 @@ def _as_columns(given: Any) -> Any:
     for name, entry in given.items():
         if not isinstance(entry, Mapping):
             raise WorkbenchError(f"context.{name} must be a table; got {entry!r}.")
-    return tuple(ContextEntry(**{"name": name, **entry}).column() for name, entry in given.items())
+    entries = [ContextEntry(**{"name": name, **entry}) for name, entry in given.items()]
+    return tuple(Column(entry.name, DTYPES[entry.type], entry.level, entry.meaning) for entry in entries)
 
 
 Positive = Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)]
@@ -216,16 +218,11 @@ class ContextEntry(Entries):
     """A context column of a card's own, as its table describes it."""
 
     PREFIX: ClassVar[str] = "context column {name!r}: "
-    DTYPES: ClassVar[dict[str, str]] = {"text": TEXT, "number": NUMBER, "flag": FLAG}
 
     name: str
     type: Literal["text", "number", "flag"]
     level: Level
     meaning: str = ""
-
-    def column(self) -> Column:
-        """The column of the contract."""
-        return Column(self.name, self.DTYPES[self.type], self.level, self.meaning)
 
 
 @dataclass(frozen=True, config=CHECKED)

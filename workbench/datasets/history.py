@@ -73,18 +73,9 @@ def apply_mask(frame: pd.DataFrame, mask: Mask) -> tuple[pd.DataFrame, np.ndarra
 def add_history(frame: pd.DataFrame, hidden: np.ndarray | None = None) -> pd.DataFrame:
     """Add what earlier views of the same user measured, strictly earlier in time.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        With ``user_id`` and ``measured_at`` in every row.
-    hidden : ndarray of bool, shape (rows,), optional
-        Rows that leave no trace: masked users.
-
-    Returns
-    -------
-    DataFrame
-        A copy with ``last_rtt_ms, last_downlink_mbps`` (of the last view that measured; missing if there is none),
-        ``last_age_s`` (how long ago), ``earlier_views`` (how many there were).
+    ``frame`` has ``user_id`` and ``measured_at`` in every row; rows in ``hidden`` (boolean, (rows,)), those of masked
+    users, leave no trace. Returns a copy with ``last_rtt_ms, last_downlink_mbps`` (of the last view that measured;
+    missing if there is none), ``last_age_s`` (how long ago) and ``earlier_views`` (how many there were), all float64.
     """
     seconds = (frame["measured_at"] - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy()
     views = pd.DataFrame({"user": pd.factorize(frame["user_id"])[0], "at": seconds, "row": np.arange(len(frame))})
@@ -122,16 +113,12 @@ def _slowness_rank(frame: pd.DataFrame, codes: np.ndarray) -> np.ndarray:
 def add_navigation_history(frame: pd.DataFrame) -> pd.DataFrame:
     """Add what is known from earlier views of the same user: how many, and where they went from this page.
 
-    A view knows the views before it in its user's time, whatever their session, and the onward clicks made by then,
-    but never its own next page. ``frame`` holds canonical navigations with ``user_id`` in every row.
-
-    Returns
-    -------
-    DataFrame
-        A copy with ``earlier_views`` (the user's views before), ``here_before`` (those of this page), ``last_next``
-        (the page opened from here last time), ``usual_next`` (the page opened most often so far; in a tie, the one
-        that reached the number last) and ``usual_share`` (its share of ``here_before``). The last three are missing
-        until the user has gone on from this page.
+    A view knows the views before it in its user's time, whatever their session, and the onward clicks made by then, but
+    never its own next page. ``frame`` holds canonical navigations with ``user_id`` in every row. Returns a copy with
+    ``earlier_views`` (the user's views before), ``here_before`` (those of this page), ``last_next`` (the page opened
+    from here last time), ``usual_next`` (the page opened most often so far; in a tie, the one that reached the number
+    last) and ``usual_share`` (its share of ``here_before``). The last three are missing until the user has gone on from
+    this page.
     """
     users, pages = pd.factorize(frame["user_id"])[0], frame["page"].cat.codes.to_numpy().astype(np.int64)
     rank = _rank_in_time(frame, users)

@@ -102,6 +102,9 @@ def navigations(
 ) -> pd.DataFrame:
     """Bring any DataFrame of page views into canonical form, with the checks that cards get.
 
+    Returns what :func:`load` returns. Raises a WorkbenchError with the column, the count and the first bad rows if the
+    frame breaks the contract.
+
     Parameters
     ----------
     df : DataFrame
@@ -119,16 +122,6 @@ def navigations(
     columns, values, known_by, name, simulated, labels, like
         As for :func:`measurements`; ``known_by`` is by default ``client_js``.
 
-    Returns
-    -------
-    DataFrame
-        As from :func:`load`.
-
-    Raises
-    ------
-    WorkbenchError
-        With the column, the count and the first bad rows, if the frame breaks the contract.
-
     Examples
     --------
     >>> clicks = pd.DataFrame({"who": ["a", "a", "a", "b"], "url": ["/", "/", "/cart", "/"]})
@@ -136,7 +129,7 @@ def navigations(
     >>> views["page"].tolist(), views["position"].tolist(), views.attrs["dropped"]["repeats"]
     (['/', '/cart', '/'], [0, 1, 0], 1)
     """
-    given = {"columns": columns, "values": values, "labels": labels, "assume": assume, "margin": margin}
+    given: dict[str, Any] = {"columns": columns, "values": values, "labels": labels, "assume": assume, "margin": margin}
     given |= {"known_by": known_by, "session_gap_min": session_gap_min, "simulated": simulated}
     card = _own_card(df, "navigations", name, like, given)
     if like is not None:
@@ -183,6 +176,8 @@ def load(
 ) -> pd.DataFrame:
     """Load a dataset by its card's name, or by the path of a card or an access log; fetch and verify missing files.
 
+    Raises a WorkbenchError if there is no such card, a file cannot be fetched or read, or the rows break the contract.
+
     Parameters
     ----------
     name_or_path : str or path
@@ -201,11 +196,6 @@ def load(
         ``attrs["card"]``, counts of dropped rows in ``attrs["dropped"]``. Measurements: lost probes, which stay, are
         counted in ``attrs["lost"]``. Navigations: links between pages, if the source has them, from
         :func:`workbench.datasets.links_of`; the first broken lines of an access log in ``attrs["broken_lines"]``.
-
-    Raises
-    ------
-    WorkbenchError
-        If there is no such card, a file cannot be fetched or read, or the rows break the contract.
     """
     if rows is not None:
         check_whole("rows", rows, at_least=1)
@@ -241,6 +231,9 @@ def measurements(
 ) -> pd.DataFrame:
     """Bring any DataFrame of measurements into canonical form, with the checks that cards get.
 
+    Returns what :func:`load` returns. Raises a WorkbenchError with the column, the count and the first bad rows if the
+    frame breaks the contract.
+
     Parameters
     ----------
     df : DataFrame
@@ -265,25 +258,14 @@ def measurements(
         A frame whose card is true of ``df`` too, which is canonical already (``merge`` or ``pd.concat`` made it). Only
         the frame is checked; nothing else may be given.
 
-    Returns
-    -------
-    DataFrame
-        As from :func:`load`.
-
-    Raises
-    ------
-    WorkbenchError
-        With the column, the count and the first bad rows, if the frame breaks the contract.
-
     Examples
     --------
-    >>> views = measurements(
-    ...     pd.DataFrame({"RTT": [40.0, 900.0]}), columns={"RTT": "rtt_ms"}, assume={"downlink_mbps": (2, 10, 50)}
-    ... )
+    >>> own = pd.DataFrame({"RTT": [40.0, 900.0]})
+    >>> views = measurements(own, columns={"RTT": "rtt_ms"}, assume={"downlink_mbps": (2, 10, 50)})
     >>> list(views.columns), views.attrs["card"].assume["downlink_mbps"]
     (['rtt_ms'], (2.0, 10.0, 50.0))
     """
-    given = {"columns": columns, "values": values, "labels": labels, "assume": assume, "margin": margin}
+    given: dict[str, Any] = {"columns": columns, "values": values, "labels": labels, "assume": assume, "margin": margin}
     card = _own_card(df, "measurements", name, like, given | {"known_by": known_by, "simulated": simulated})
     return _finish(df if like is not None else to_canonical(df, card), card)
 

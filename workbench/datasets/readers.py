@@ -311,9 +311,7 @@ def _days(source: pd.DataFrame, card: Card) -> pd.Series:
 
 def decoded(pages: pd.Series) -> pd.Series:
     """Names of pages without percent-encoding; bytes that are no UTF-8 become the replacement character."""
-    codes, names = pd.factorize(pages)
-    plain = np.array([unquote(str(name)) for name in names] + [None], dtype=object)
-    return pd.Series(plain[codes], pages.index, name=pages.name)
+    return pages.map({name: unquote(str(name)) for name in pages.dropna().unique()})
 
 
 def _marked(source: pd.DataFrame, markers: Mapping[str, Sequence[str]]) -> np.ndarray:

@@ -50,28 +50,16 @@ class Split:
     @property
     def people(self) -> str:
         """What is split and resampled: "users", "sessions", ...; "views" where users are unknown."""
-        return people_of(self.test, self.cluster)[0]
+        return f"{_word(self.cluster)}s" if self.cluster in self.test else "views"
 
     def count_people(self) -> int:
         """How many users (sessions, views) the parts hold together, each counted once."""
-        return people_of(pd.concat([part for _, part in self.parts()]), self.cluster)[1]
+        return len(np.unique(users_of(pd.concat([part for _, part in self.parts()]), self.cluster)))
 
     def parts(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """Name and frame of each part, in the order of use."""
         for name in ("train", "calibration", "validation", "test"):
             yield name, getattr(self, name)
-
-
-def people_of(frame: pd.DataFrame, cluster: str = "") -> tuple[str, int]:
-    """What the rows of a frame are grouped by ("users", "sessions", "views"), and how many of them there are.
-
-    ``cluster`` is the column, by default ``user_id``, else ``session_id``; a frame without it has views.
-
-    >>> people_of(pd.DataFrame({"session_id": [0, 0, 1]})), people_of(pd.DataFrame({"rtt_ms": [5.0]}))
-    (('sessions', 2), ('views', 1))
-    """
-    cluster = cluster or next((name for name in ("user_id", "session_id") if name in frame), "user_id")
-    return f"{_word(cluster)}s" if cluster in frame else "views", len(np.unique(users_of(frame, cluster)))
 
 
 def describe_size(split: Split) -> str:
@@ -101,7 +89,8 @@ def split_by_user(
     """Split 60 / 20 / 20 of the users by seed; no user is in two parts.
 
     Mask first, then history, then split. The held-out fifth is halved by user into ``calibration`` and ``validation``.
-    Measurements without a user count as users of their own; navigations without users are split by session.
+    Measurements without a user count as users of their own; navigations without users are split by session. Raises a
+    WorkbenchError if the frame carries no card, holds fewer than 20 users, or the seed is negative.
 
     Parameters
     ----------
@@ -114,11 +103,6 @@ def split_by_user(
         Column that is kept whole: ``user_id``, or ``asn`` for claims about networks never seen.
     history : bool
         Whether views know what earlier views of their user measured, or where these led, if the data show it.
-
-    Raises
-    ------
-    WorkbenchError
-        If the frame carries no card, holds fewer than 20 users, or the seed is negative.
     """
     card = card_of(frame)
     check_whole("seed", seed, at_least=0)
@@ -143,19 +127,11 @@ def split_by_user(
 def split_by_time(frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = None, history: bool = True) -> Split:
     """Split 60 / 20 / 20 by time: what comes first trains, what comes last tests. Users may return, as in life.
 
-    Mask first, then history, then split. Sessions of navigations are never cut: the shares are of sessions, in the
-    order of their starts (of the frame, without times). The held-out fifth is halved by user (else by session), with
-    ``seed``, into ``calibration`` and ``validation``. ``mask`` and ``history`` as for :func:`split_by_user`.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        From ``load`` or ``navigations``; or measurements with ``user_id`` and ``measured_at`` in every row.
-
-    Raises
-    ------
-    WorkbenchError
-        If the frame carries no card, has no times or all at one moment, or fewer than 20 sessions.
+    ``frame`` comes from ``load`` or ``navigations``, or is measurements with ``user_id`` and ``measured_at`` in every
+    row. Sessions of navigations are never cut: the shares are of sessions, in the order of their starts (of the frame,
+    without times). The held-out fifth is halved by user (else by session), with ``seed``, into ``calibration`` and
+    ``validation``. ``mask`` and ``history`` are as for :func:`split_by_user`, and come before the split. Raises a
+    WorkbenchError if the frame carries no card, has no times or all at one moment, or fewer than 20 sessions.
     """
     card = card_of(frame)
     check_whole("seed", seed, at_least=0)

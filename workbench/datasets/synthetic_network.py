@@ -202,12 +202,18 @@ def draw_lines_anew(views: pd.DataFrame, world: World, rng: np.random.Generator)
 def make_measurements(rows: int = 60_000, seed: int = 0, *, planted: bool = True) -> pd.DataFrame:
     """Draw simulated measurements: several views each of people with a home and a mobile network.
 
+    Throughput and the mix of technologies are Ofcom's and the OECD's, round trips Chromium's, desktop systems and
+    iPhones StatCounter's, NetInfo as the WICG's draft and MDN describe it, and 80 % of it "4g" as LinkedIn reports;
+    speeds of countries, congestion, spreads of round trips and the planted effect are chosen. Every constant is in
+    ``workbench.datasets.synthetic_facts``, with its source. Raises a WorkbenchError if ``rows`` or ``seed`` is out of
+    range.
+
     Parameters
     ----------
     rows : int
-        Number of rows, met exactly; about six views a user. The networks do not depend on it.
+        Number of rows, from 1, met exactly; about six views a user. The networks do not depend on it.
     seed : int
-        Not negative; the same seed gives the same bytes.
+        From 0; the same seed gives the same bytes.
     planted : bool
         Whether two providers of each country have the planted effect (their iOS devices meet congestion in the evening,
         their Android devices at all other hours), and users have lines that last. Otherwise it is a null world: the
@@ -220,18 +226,6 @@ def make_measurements(rows: int = 60_000, seed: int = 0, *, planted: bool = True
         ``datetime64[us, UTC]``, ``save_data`` and ``simulated`` as nullable ``boolean``, the rest ``float64``.
         ``access_technology`` is the line or radio of the view, even if it met congestion. NetInfo describes an earlier
         moment, and knows nothing of the planted effect; in a null world that moment had a line of its own.
-
-    Notes
-    -----
-    Throughput and the mix of technologies are Ofcom's and the OECD's, round trips Chromium's, desktop systems and
-    iPhones StatCounter's, NetInfo as the WICG's draft and MDN describe it, and 80 % of it "4g" as LinkedIn reports;
-    speeds of countries, congestion, spreads of round trips and the planted effect are chosen. Every constant is in
-    ``workbench.datasets.synthetic_facts``, with its source.
-
-    Raises
-    ------
-    WorkbenchError
-        If ``rows`` is not a whole number from 1, or ``seed`` not one from 0.
 
     Examples
     --------

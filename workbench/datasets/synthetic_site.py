@@ -197,13 +197,15 @@ NEEDED = ("view_id", "session_id", "position", "page", "viewed_at", "device", "l
 def make_navigations(rows: int = 40_000, seed: int = 0, *, planted: bool = True) -> pd.DataFrame:
     """Draw simulated navigations: sessions of people on a site like a professional network's.
 
+    Raises a WorkbenchError if ``rows`` is not a whole number from 1, or ``seed`` not one from 0.
+
     Parameters
     ----------
     rows : int
         About how many views: whole sessions are drawn until there are as many, so at most one session more. The site
         does not depend on it.
     seed : int
-        Not negative; for people and draws. The site and its probabilities are the same in every world, on every day.
+        For people and draws. The site and its probabilities are the same in every world, on every day.
     planted : bool
         Whether habits and the planted effect are in the world, or neither.
 
@@ -219,32 +221,27 @@ def make_navigations(rows: int = 40_000, seed: int = 0, *, planted: bool = True)
     Notes
     -----
     **The null world** (``planted=False``). The next page depends on the page and the one before, and on nothing else:
-    not on hour, device, network, time on a page, position or person; people are alike but for what they hold and how
+    not on hour, device, network, time on a page, position or person; people differ only in their machines and in how
     often they come. Each visit of a page ends the session with the chance of its kind. At the pages where sessions
-    begin, the page before does not matter either, so a second-order Markov rule holds all there is, also at starts.
+    begin, the page before does not matter either, so a second-order Markov rule can learn all there is, also at starts.
 
     **The planted world** (``planted=True``). For people in haste (who left the page before within half a minute, or
     have just come) on a phone in the evening, or on another device by day, the first and the last choice of six hubs
-    change places. No listed rule can hold it: popular, first-order Markov and Guess.js know its average over all views
-    of a page, second-order Markov little more (which page came before says a little about the haste), and quicklink
-    fetches both. Besides, each person has a lasting own page of each kind to read, which half of the visits to the kind
-    go to, and the other half by popularity: second-order Markov holds that people return to the page before, only a
-    person's history holds the rest. How often sessions end is as in the null world.
+    change places. No listed rule can learn it: popular, first-order Markov and Guess.js know its average over all views
+    of a page, second-order Markov little more (the page before says a little about the haste), and quicklink fetches
+    both. Besides, half of the visits to a kind of page to read go to a lasting own page of the person, the other half
+    by popularity: second-order Markov learns that people return to the page before, only a person's history the rest.
+    How often sessions end is as in the null world.
 
-    Sizes, in net hits a view by which the true chances lead second-order Markov, at break-even 0.15: one page fetched
-    where its chance is at least 0.15, and no cache: 0.07 planted, null under 0.005. Replayed through the session cache,
-    up to three pages a view, both limits tuned, cards' rows split by time, mean of twelve seeds: 0.033 planted (0.029
-    to 0.037) and 0.002 null (0.000 to 0.005); in the null world it is the sampling error of the counts.
+    The true chances lead second-order Markov, at break-even 0.15 and with one page fetched where its chance is at least
+    0.15, by 0.07 net hits a view in the planted world and under 0.005 in the null world. Replayed through the session
+    cache, up to three pages a view, both limits tuned, cards' rows split by time, mean of twelve seeds: 0.033 (0.029 to
+    0.037) and 0.002 (0.000 to 0.005, the sampling error of the counts).
 
     Times on a page follow Liu, White and Dumais (2010), page weights the Web Almanac (2024), people's machines
     ``make_measurements``; 61 % of the views are revisits of a person (Tauscher and Greenberg 1997: 58 %). The 44 pages,
     their links and probabilities, habits and the planted effect are chosen. Every constant is in
     ``workbench.datasets.synthetic_facts``, with its source.
-
-    Raises
-    ------
-    WorkbenchError
-        If ``rows`` is not a whole number from 1, or ``seed`` not one from 0.
 
     Examples
     --------
@@ -259,8 +256,9 @@ def make_navigations(rows: int = 40_000, seed: int = 0, *, planted: bool = True)
     users = draw_users(number, site, stream(seed, "users", STREAMS))
     sessions = draw_sessions(number, users, site, stream(seed, "sessions", STREAMS))
     views = draw_views(sessions, site, planted, stream(seed, "walk", STREAMS), stream(seed, "clock", STREAMS))
-    kept = _first_rows(views[keep_apart(views, sessions)[views["session"]]], rows)
-    frame = _name_things(kept, sessions, site)
+    views = views[keep_apart(views, sessions)[views["session"]]]
+    last = views["session"].iloc[min(rows, len(views)) - 1]
+    frame = _name_things(views[views["session"] <= last], sessions, site)
     frame.attrs["links"] = PageLinks(page_links(site))
     return frame
 
@@ -328,12 +326,6 @@ def _states(context: pd.DataFrame, site: Site, planted: bool) -> np.ndarray:
     device, hour = context["device"].to_numpy(dtype=object), context["local_hour"].to_numpy(dtype=float)
     in_cell = planted & in_planted_cell(device, hour, quick.to_numpy())
     return np.column_stack([in_cell, earlier["now"].fillna(-1), now]).astype(np.int64)
-
-
-def _first_rows(views: pd.DataFrame, rows: int) -> pd.DataFrame:
-    """Whole sessions, person by person, until there are ``rows`` views."""
-    last = views["session"].iloc[min(rows, len(views)) - 1]
-    return views[views["session"] <= last]
 
 
 def _name_things(views: pd.DataFrame, sessions: pd.DataFrame, site: Site) -> pd.DataFrame:

@@ -40,7 +40,7 @@ def number_levels(
     place = np.where(known, np.searchsorted(edges, values, side="right"), -1)
     there = np.unique(place[known])
     whole = bool((numbers % 1 == 0).all())
-    written = [_with_unit(_short(number), unit) for number in numbers] if alone else _bounds(edges, whole, unit)
+    written = [f"{_short(number)} {unit}".strip() for number in numbers] if alone else _bounds(edges, whole, unit)
     names = {int(bin_): written[bin_] for bin_ in there}
     labels = pd.Series(place).map(names).fillna(UNKNOWN)
     return _merge_small(labels, users, list(dict.fromkeys(names.values())))
@@ -112,12 +112,8 @@ def _bounds(edges: np.ndarray, whole: bool, unit: str) -> list[str]:
     inner = [low if low == high else f"{low} to {high}" for low, high in zip(begins[:-1], ends[1:], strict=True)]
     if not begins:
         return ["any"]
-    first, last = f"{_with_unit(ends[0], unit)} or less", f"{_with_unit(begins[-1], unit)} or more"
-    return [first, *(_with_unit(name, unit) for name in inner), last]
-
-
-def _with_unit(number: str, unit: str) -> str:
-    return f"{number} {unit}" if unit else number
+    first, *between, last = (f"{number} {unit}".strip() for number in (ends[0], *inner, begins[-1]))
+    return [f"{first} or less", *between, f"{last} or more"]
 
 
 def _short(number: float) -> str:

@@ -82,7 +82,7 @@ class ChanceTable:
         """
         levels = [self.counts[0] / self.sizes[0][:, None]]
         for k in range(1, len(self.groups)):
-            parents = [self.groups[k - 1][_parent(label)] for label in self.groups[k]]
+            parents = [self.groups[k - 1][label.rsplit(SEPARATOR, 1)[0]] for label in self.groups[k]]
             prior = levels[-1][parents]
             levels.append((self.counts[k] + smoothing * prior) / (self.sizes[k][:, None] + smoothing))
         return np.vstack(levels)
@@ -127,7 +127,3 @@ def count_chances(frame: pd.DataFrame, keys: tuple[str, ...], quantity: str) -> 
         sizes.append(size)
         groups.append({name: i for i, name in enumerate(known)})
     return ChanceTable(quantity, keys, grid, tuple(groups), tuple(counts), tuple(sizes))
-
-
-def _parent(label: str) -> str:
-    return label.rsplit(SEPARATOR, 1)[0]

@@ -273,8 +273,8 @@ class Pairs:
 
 
 @dataclass(frozen=True)
-class _Question:
-    """Pairs that are to be described: ``codes`` are those of the views' pages, ``before`` of the pages before them."""
+class _Candidates:
+    """Pairs to describe: ``codes`` are those of the views' pages, ``before`` of the pages before them."""
 
     layout: Layout
     counts: NavigationCounts
@@ -300,7 +300,7 @@ def describe_pairs(layout: Layout, counts: NavigationCounts, frame: pd.DataFrame
     """
     row, page = candidate_pairs(counts.pages, frame, counts.links, history=bool(layout.history))
     codes = encode(frame, counts.pages.pages)
-    columns = dict(_describe(_Question(layout, counts, frame, codes, previous_codes(frame, codes), row, page)))
+    columns = dict(_describe(_Candidates(layout, counts, frame, codes, previous_codes(frame, codes), row, page)))
     matrix = np.empty((len(row), len(columns)), np.float32, order="F")
     for place, values in enumerate(columns.values()):
         matrix[:, place] = values
@@ -316,12 +316,16 @@ def session_batches(frame: pd.DataFrame, views: int) -> Iterator[tuple[int, pd.D
         yield begin, frame.iloc[begin:end]
 
 
-def _describe(q: _Question) -> Columns:
-    yield from _pages(q)
-    first_chance = yield from _first_order(q)
+def _describe(q: _Candidates) -> Columns:
+    popularity = _shares(q.counts.pages.orders[0], q.n_pages)
+    yield from _pages(q, popularity)
+    chance = yield from _followers(q, 1, q.codes, popularity[q.page])
     if q.layout.second:
-        yield from _second_order(q, first_chance)
-    yield from _groups(q, first_chance)
+        yield from _followers(q, 2, pair_state(q.before, q.codes, q.n_pages), chance)
+        before = q.counts.skipping.find(q.before)[q.row]
+        yield "skipping_chance", lean(q.counts.skipping, before, q.page, popularity[q.page], SMOOTHING[0])
+        yield "previous_page", _or_missing(q.before)[q.row]
+    yield from _groups(q, chance)
     yield from _session(q)
     yield from _user_and_context(q)
     if q.counts.links is not None:
@@ -329,9 +333,8 @@ def _describe(q: _Question) -> Columns:
         yield "links_back", q.counts.links.count_of(q.page, q.codes[q.row]) > 0
 
 
-def _pages(q: _Question) -> Columns:
+def _pages(q: _Candidates, popularity: np.ndarray) -> Columns:
     """Which pages they are, and how popular; the codes let trees distinguish the pages of a small vocabulary."""
-    popularity = _popularity(q)
     rank = np.argsort(np.argsort(-popularity, kind="stable"), kind="stable").astype(float)
     yield "page", q.page
     yield "current_page", _or_missing(q.codes)[q.row]
@@ -341,42 +344,27 @@ def _pages(q: _Question) -> Columns:
     yield "popularity_now", _shares(q.counts.latest, q.n_pages)[q.page]
 
 
-def _first_order(q: _Question) -> Generator[tuple[str, np.ndarray | bool], None, np.ndarray]:
-    """What followed the page; returns the smoothed chance, which first-order Markov rules use."""
-    counts = q.counts.pages.orders[1]
-    place = counts.find(q.codes)
-    chance = lean(counts, place[q.row], q.page, _popularity(q)[q.page], SMOOTHING[0])
-    yield from _seen(q, "first", counts, place)
-    yield "first_chance", chance
-    yield "first_rank", _rank_in_view(q.row, chance)
+def _followers(
+    q: _Candidates, order: int, state: np.ndarray, prior: np.ndarray
+) -> Generator[tuple[str, np.ndarray | bool], None, np.ndarray]:
+    """What followed the state of each view; returns the smoothed chance, which Markov rules of the order use."""
+    name, counts = ("", "first", "second")[order], q.counts.pages.orders[order]
+    place = counts.find(state)
+    views = counts.total_at(place)[q.row]
+    count = counts.count_at(place[q.row], q.page)
+    chance = lean(counts, place[q.row], q.page, prior, SMOOTHING[order - 1])
+    likeliest = likeliest_first(q.row, chance)
+    rank = np.empty(len(q.row), np.int64)
+    rank[likeliest] = rank_within(q.row[likeliest])
+    yield f"{name}_views", views
+    yield f"{name}_count", count
+    yield f"{name}_share", count / np.maximum(views, 1)
+    yield f"{name}_chance", chance
+    yield f"{name}_rank", rank
     return chance
 
 
-def _second_order(q: _Question, first_chance: np.ndarray) -> Columns:
-    """What followed the last two pages, down to the smoothed chance that second-order Markov rules use."""
-    counts = q.counts.pages.orders[2]
-    place = counts.find(pair_state(q.before, q.codes, q.n_pages))
-    chance = lean(counts, place[q.row], q.page, first_chance, SMOOTHING[1])
-    yield from _seen(q, "second", counts, place)
-    yield "second_chance", chance
-    yield "second_rank", _rank_in_view(q.row, chance)
-    skipping = q.counts.skipping
-    yield (
-        "skipping_chance",
-        lean(skipping, skipping.find(q.before)[q.row], q.page, _popularity(q)[q.page], SMOOTHING[0]),
-    )
-    yield "previous_page", _or_missing(q.before)[q.row]
-
-
-def _seen(q: _Question, order: str, counts: Transitions, place: np.ndarray) -> Columns:
-    views = counts.total_at(place)[q.row]
-    count = counts.count_at(place[q.row], q.page)
-    yield f"{order}_views", views
-    yield f"{order}_count", count
-    yield f"{order}_share", count / np.maximum(views, 1)
-
-
-def _groups(q: _Question, first_chance: np.ndarray) -> Columns:
+def _groups(q: _Candidates, first_chance: np.ndarray) -> Columns:
     """What followed the page in views of the same group, leaning on all views: how context changes them."""
     for group in q.layout.groups:
         counts = q.counts.groups[name_of(group)]
@@ -385,7 +373,7 @@ def _groups(q: _Question, first_chance: np.ndarray) -> Columns:
         yield f"first_chance by {name_of(group)}", lean(counts, place[q.row], q.page, first_chance, GROUP_SMOOTHING)
 
 
-def _session(q: _Question) -> Columns:
+def _session(q: _Candidates) -> Columns:
     """Place in the session; how often, and how many views ago, the session showed the candidate."""
     sessions, n = session_numbers(q.frame), len(q.frame)
     visit = np.flatnonzero(q.codes >= 0)
@@ -401,17 +389,13 @@ def _session(q: _Question) -> Columns:
     yield "views_ago", np.where(seen, q.row - visit[last], np.nan)
 
 
-def _user_and_context(q: _Question) -> Columns:
+def _user_and_context(q: _Candidates) -> Columns:
     for column in REMEMBERED:
         if column in q.layout.history:
             there = column in q.frame
             yield f"is_{column}", there and encode(q.frame, q.counts.pages.pages, column)[q.row] == q.page
     for name, values in q.layout.columns(q.frame):
         yield name, values[q.row]
-
-
-def _popularity(q: _Question) -> np.ndarray:
-    return _shares(q.counts.pages.orders[0], q.n_pages)
 
 
 def _shares(zeroth: Transitions, n_pages: int) -> np.ndarray:
@@ -422,10 +406,3 @@ def _shares(zeroth: Transitions, n_pages: int) -> np.ndarray:
 
 def _or_missing(codes: np.ndarray) -> np.ndarray:
     return np.where(codes >= 0, codes, np.nan)
-
-
-def _rank_in_view(row: np.ndarray, chance: np.ndarray) -> np.ndarray:
-    order = likeliest_first(row, chance)
-    rank = np.empty(len(row), np.int64)
-    rank[order] = rank_within(row[order])
-    return rank

@@ -77,15 +77,7 @@ STATIC = re.compile(
     r"|pdf|zip|gz|wasm|webmanifest|rss|atom)$",
     re.IGNORECASE,
 )
-RULES = {
-    "broken": "not a line of the format, or without a time that can be",
-    "not_get": "a method other than GET: nothing that could be fetched ahead",
-    "prefetch": "fetched ahead by the browser, says a field at the line's end (prefetch, prerender, preview)",
-    "redirect": "status 3xx, except 304 (unchanged, so it was viewed)",
-    "error": "status other than 2xx and 304",
-    "static": "the path ends as files do that are part of pages (STATIC)",
-    "bot": "the user agent is a program's, empty or '-' (user_agents)",
-}
+RULES = ("broken", "not_get", "prefetch", "redirect", "error", "static", "bot")  # the first that fits counts
 BLOCK_BYTES = 32_000_000
 BROKEN_SHOWN, BROKEN_LENGTH = 3, 80
 ADDRESSES = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:.]*")
@@ -155,15 +147,15 @@ def _first_rule(fields: pd.DataFrame, bot: pd.Series) -> np.ndarray:
     """Name of the first rule that fits each line (str, shape (rows,)); empty: none."""
     unchanged = fields["status"].eq("304")
     fits = {
-        "broken": fields["address"].isna() | fields["moment"].isna(),
-        "not_get": fields["method"].ne("GET") | fields["page"].isna(),
-        "prefetch": fields["more"].str.contains(AHEAD, regex=True, na=False),
-        "redirect": fields["status"].str.startswith("3", na=False) & ~unchanged,
+        "broken": fields["address"].isna() | fields["moment"].isna(),  # not the format, or no possible time
+        "not_get": fields["method"].ne("GET") | fields["page"].isna(),  # nothing that could be fetched ahead
+        "prefetch": fields["more"].str.contains(AHEAD, regex=True, na=False),  # a field at the line's end says so
+        "redirect": fields["status"].str.startswith("3", na=False) & ~unchanged,  # 304: unchanged, so it was viewed
         "error": ~fields["status"].str.startswith("2", na=False) & ~unchanged,
         "static": fields["page"].str.contains(STATIC, na=False),
         "bot": bot & fields["agent"].notna(),
     }
-    return np.select([fits[name] for name in RULES], list(RULES), "")
+    return np.select([fits[name] for name in RULES], RULES, "")
 
 
 def _kept_views(fields: pd.DataFrame, agents: pd.DataFrame) -> pd.DataFrame:

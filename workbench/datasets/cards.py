@@ -43,8 +43,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 EXPECTED = {
     "string_type": "text",
     "bool_type": "true or false",
-    "dict_type": "a table",
-    "dataclass_type": "a table",
+    **dict.fromkeys(("dict_type", "dataclass_type"), "a table"),
     "tuple_type": "a list",
     "string_too_long": "one character",
     **dict.fromkeys(("float_type", "greater_than", "finite_number"), "a number above 0"),

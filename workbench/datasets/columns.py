@@ -98,8 +98,6 @@ def check_columns(frame: pd.DataFrame, purposes: Mapping[Any, str], name: str, p
 def as_text(values: pd.Series) -> pd.Series:
     """Text as it is, whole numbers without their ``.0`` (an ASN read beside missing values is a float).
 
-    Examples
-    --------
     >>> as_text(pd.Series([15169.0, None])).tolist()
     ['15169', nan]
     """
@@ -111,8 +109,6 @@ def as_text(values: pd.Series) -> pd.Series:
 def as_category(values: pd.Series) -> pd.Series:
     """Few texts in many rows: categories are texts, sorted, and each occurs.
 
-    Examples
-    --------
     >>> as_category(pd.Series(["b", "a", "b"])).cat.codes.tolist()
     [1, 0, 1]
     """

@@ -127,21 +127,18 @@ def add_navigation_history(frame: pd.DataFrame) -> pd.DataFrame:
     places, onward = here[goes_on], pages[goes_on + 1]
     known_at = _known_at(rank, goes_on)
     order, usual, count = _most_often_so_far(places, onward, known_at)
-    # The latest onward click from the same place that had been made when the view began.
+    # The latest onward click from the same place that had been made when the view began; -1 where there is none.
     made = places[order] * len(frame) + known_at[order]
-    found = np.searchsorted(made, here * len(frame) + rank, side="right") - 1
-    known = (found >= 0) & (places[order][found] == here) if len(order) else np.zeros(len(frame), bool)
-    at = found[known]
+    latest = np.searchsorted(made, here * len(frame) + rank, side="right") - 1
+    latest = np.where(np.append(places[order], -1)[latest] == here, latest, -1)
     here_before = _earlier(here, rank)
-    share = np.full(len(frame), np.nan)
-    share[known] = count[at] / here_before[known]
     categories = frame["page"].cat.categories
     return frame.assign(
         earlier_views=_earlier(users, rank).astype(float),
         here_before=here_before.astype(float),
-        last_next=_pages(len(frame), known, onward[order][at], categories),
-        usual_next=_pages(len(frame), known, usual[at], categories),
-        usual_share=share,
+        last_next=pd.Categorical.from_codes(np.append(onward[order], -1)[latest], categories),
+        usual_next=pd.Categorical.from_codes(np.append(usual, -1)[latest], categories),
+        usual_share=np.append(count, np.nan)[latest] / np.maximum(here_before, 1),
     )
 
 
@@ -149,9 +146,7 @@ def _rank_in_time(frame: pd.DataFrame, users: np.ndarray) -> np.ndarray:
     """Place of each view (rows,) in the order of users, then time, then the frame."""
     row = np.arange(len(frame))
     moment = frame["viewed_at"].astype("int64").to_numpy() if "viewed_at" in frame else row
-    rank = np.empty(len(frame), np.int64)
-    rank[np.lexsort((row, moment, users))] = row
-    return rank
+    return np.argsort(np.lexsort((row, moment, users)))
 
 
 def _known_at(rank: np.ndarray, goes_on: np.ndarray) -> np.ndarray:
@@ -177,9 +172,3 @@ def _earlier(groups: np.ndarray, rank: np.ndarray) -> np.ndarray:
     """How many views of its group came before each view (int64, shape (rows,))."""
     in_time = pd.Series(groups, index=rank).sort_index()
     return in_time.groupby(in_time).cumcount().to_numpy()[rank]
-
-
-def _pages(rows: int, known: np.ndarray, codes: np.ndarray, categories: pd.Index) -> pd.Categorical:
-    every = np.full(rows, -1, np.int64)
-    every[known] = codes
-    return pd.Categorical.from_codes(every, categories)

@@ -133,17 +133,12 @@ def navigations(
     given |= {"known_by": known_by, "session_gap_min": session_gap_min, "simulated": simulated}
     card = _own_card(df, "navigations", name, like, given)
     if like is not None:
-        return _finish_navigations(df, card, links_of(like) if links is None else links, keep_repeats=True)
-    return _finish_navigations(to_canonical(df, card), card, links, keep_repeats=keep_repeats)
+        return _finish_navigations(df, card, links_of(like) if links is None else links, True, {})
+    return _finish_navigations(to_canonical(df, card), card, links, keep_repeats, {})
 
 
 def _finish_navigations(
-    source: pd.DataFrame,
-    card: Card,
-    links: pd.DataFrame | None = None,
-    dropped: Mapping[str, int] | None = None,
-    *,
-    keep_repeats: bool = False,
+    source: pd.DataFrame, card: Card, links: pd.DataFrame | None, keep_repeats: bool, dropped: Mapping[str, int]
 ) -> pd.DataFrame:
     """Check page views, put them in order, number sessions and views; card and links are kept in ``attrs``."""
     checked = check_navigations(source, card.name, card.context)
@@ -158,7 +153,7 @@ def _finish_navigations(
     if "simulated" in views and views["simulated"].any():
         card = replace(card, simulated=True)
     views.attrs = {name: source.attrs[name] for name in ("broken_lines",) if name in source.attrs}
-    views.attrs.update(card=card, dropped={**(dropped or {}), "repeats": len(ordered) - len(kept)})
+    views.attrs.update(card=card, dropped={**dropped, "repeats": len(ordered) - len(kept)})
     if links is not None:
         views.attrs["links"] = PageLinks(tidy_links(links, card.name))
     return views
@@ -267,7 +262,7 @@ def measurements(
     """
     given: dict[str, Any] = {"columns": columns, "values": values, "labels": labels, "assume": assume, "margin": margin}
     card = _own_card(df, "measurements", name, like, given | {"known_by": known_by, "simulated": simulated})
-    return _finish(df if like is not None else to_canonical(df, card), card)
+    return _finish(df if like is not None else to_canonical(df, card), card, {})
 
 
 def _own_card(df: pd.DataFrame, kind: str, name: str, like: pd.DataFrame | None, entries: Mapping[str, Any]) -> Card:
@@ -289,13 +284,13 @@ def _own_card(df: pd.DataFrame, kind: str, name: str, like: pd.DataFrame | None,
 def _load_navigations(card: Card, keep_repeats: bool) -> pd.DataFrame:
     if card.generator:
         views = make_navigations(**card.generate)
-        return _finish_navigations(views, card, links_of(views), keep_repeats=keep_repeats)
+        return _finish_navigations(views, card, links_of(views), keep_repeats, {})
     source, dropped = _read_files(card)
     if "user_id" in source and any(_reader_of(Path(file.name), card) == "access_log" for file in card.files):
         source["user_id"] = number_visitors(source["user_id"])
     links = [_read_links(fetch_file(card, file), card, file) for file in card.files if file.links]
     joined = pd.concat(links, ignore_index=True) if links else None
-    return _finish_navigations(source, card, joined, dropped, keep_repeats=keep_repeats)
+    return _finish_navigations(source, card, joined, keep_repeats, dropped)
 
 
 def _read_files(card: Card) -> tuple[pd.DataFrame, Counter[str]]:
@@ -323,7 +318,7 @@ def _read_files(card: Card) -> tuple[pd.DataFrame, Counter[str]]:
     return rows, dropped
 
 
-def _finish(source: pd.DataFrame, card: Card, dropped: Mapping[str, int] | None = None) -> pd.DataFrame:
+def _finish(source: pd.DataFrame, card: Card, dropped: Mapping[str, int]) -> pd.DataFrame:
     checked = check_measurements(source, card.name, card.context)
     frame = add_local_hour(drop_unmeasured(checked, card.require))
     if not len(frame):
@@ -332,6 +327,6 @@ def _finish(source: pd.DataFrame, card: Card, dropped: Mapping[str, int] | None 
         raise WorkbenchError(f"{card.name}: expected probes that came back; all {len(frame):,} were lost.")
     if "simulated" in frame and frame["simulated"].any():
         card = replace(card, simulated=True)
-    counts = {"duplicates": 0, **(dropped or {}), "unmeasured": len(checked) - len(frame)}
+    counts = {"duplicates": 0, **dropped, "unmeasured": len(checked) - len(frame)}
     frame.attrs.update(card=card, dropped=counts, lost=count_lost(frame))
     return frame

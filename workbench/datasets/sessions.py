@@ -25,12 +25,8 @@ def order_views(frame: pd.DataFrame, *, by_time: bool = True, gap_min: float = G
     row = np.arange(len(frame))
     place = frame["position"].to_numpy(float) if "position" in frame else row
     moment = _microseconds(frame) if by_time and "viewed_at" in frame else np.zeros(len(frame), np.int64)
-    start = np.full(sessions.max() + 1, np.iinfo(np.int64).max)
-    np.minimum.at(start, sessions, moment)
-    first_row = np.full(len(start), len(frame))
-    np.minimum.at(first_row, sessions, row)
-    rank = np.empty(len(start), np.int64)
-    rank[np.lexsort((first_row, start))] = np.arange(len(start))
+    first = pd.DataFrame({"row": row, "moment": moment}).groupby(sessions).min()
+    rank = np.argsort(np.lexsort((first["row"], first["moment"])))
     order = np.lexsort((row, place, moment, rank[sessions]))
     numbers = rank[sessions][order]
     if "viewed_at" in frame and (not by_time or ("position" in frame and "session_id" in frame)):

@@ -79,13 +79,13 @@ class Layout:
             if name in NUMBERS_OF_HISTORY:
                 yield name, read_numbers(frame, name)
 
-    def group_codes(self, frame: pd.DataFrame, group: tuple[str, ...]) -> tuple[np.ndarray, int]:
-        """Which group each view belongs to (int64, shape (views,), -1 where unknown), and how many there are."""
-        code, size = np.zeros(len(frame), np.int64), 1
+    def group_codes(self, frame: pd.DataFrame, group: tuple[str, ...]) -> np.ndarray:
+        """Which group each view belongs to: int64, shape (views,), -1 where unknown."""
+        code = np.zeros(len(frame), np.int64)
         for name in group:
-            band, bands = self._bands(frame, name), self._count_bands(name)
-            code, size = np.where((code >= 0) & (band >= 0), code * bands + band, -1), size * bands
-        return code, size
+            band = self._bands(frame, name)
+            code = np.where((code >= 0) & (band >= 0), code * self._count_bands(name) + band, -1)
+        return code
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries, lists and numbers."""
@@ -200,8 +200,8 @@ class NavigationCounts:
         nothing = np.zeros(len(frame), np.int64)
         groups = {}
         for group in layout.groups:
-            of_view, _ = layout.group_codes(frame, group)
-            groups[name_of(group)] = count_transitions(group_state(of_view, codes, n_pages), nxt, n_pages)
+            state = group_state(layout.group_codes(frame, group), codes, n_pages)
+            groups[name_of(group)] = count_transitions(state, nxt, n_pages)
         return cls(
             pages=pages,
             latest=count_transitions(nothing[late], nxt[late], n_pages),
@@ -368,8 +368,7 @@ def _groups(q: _Candidates, first_chance: np.ndarray) -> Columns:
     """What followed the page in views of the same group, leaning on all views: how context changes them."""
     for group in q.layout.groups:
         counts = q.counts.groups[name_of(group)]
-        of_view, _ = q.layout.group_codes(q.frame, group)
-        place = counts.find(group_state(of_view, q.codes, q.n_pages))
+        place = counts.find(group_state(q.layout.group_codes(q.frame, group), q.codes, q.n_pages))
         yield f"first_chance by {name_of(group)}", lean(counts, place[q.row], q.page, first_chance, GROUP_SMOOTHING)
 
 

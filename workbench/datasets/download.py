@@ -53,11 +53,8 @@ def cache_folder() -> Path:
 
 
 def _is_not_found(cause: BaseException | None) -> bool:
-    return (
-        isinstance(cause, requests.exceptions.HTTPError)
-        and cause.response is not None
-        and cause.response.status_code == HTTPStatus.NOT_FOUND
-    )
+    response = getattr(cause, "response", None)
+    return response is not None and response.status_code == HTTPStatus.NOT_FOUND
 
 
 def _is_url(text: str) -> bool:

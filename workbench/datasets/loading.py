@@ -11,23 +11,12 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.datasets import readers
 from workbench.datasets.access_logs import number_visitors, read_access_log
 from workbench.datasets.cards import Card, SourceFile, find_card
 from workbench.datasets.columns import as_category, check_columns
 from workbench.datasets.download import fetch_file
-from workbench.datasets.readers import (
-    PageLinks,
-    add_local_hour,
-    drop_unmeasured,
-    links_of,
-    read_csv,
-    read_jsonl,
-    read_msnbc,
-    read_parquet,
-    read_wikispeedia,
-    tidy_links,
-    to_canonical,
-)
+from workbench.datasets.readers import PageLinks, links_of, to_canonical
 from workbench.datasets.schema import (
     LOSABLE,
     NAVIGATION_COLUMNS,
@@ -54,17 +43,17 @@ ENDINGS = {
 }
 NAMED = {
     "access_log": read_access_log,
-    "jsonl": read_jsonl,
-    "msnbc": read_msnbc,
-    "parquet": read_parquet,
-    "wikispeedia": read_wikispeedia,
+    "jsonl": readers.read_jsonl,
+    "msnbc": readers.read_msnbc,
+    "parquet": readers.read_parquet,
+    "wikispeedia": readers.read_wikispeedia,
 }
 
 
 def _read_source(path: Path, card: Card) -> pd.DataFrame:
     """One file of a card, by the reader that the card names, else by the ending of the file's name."""
     reader = _reader_of(path, card)
-    return NAMED[reader](path) if reader in NAMED else read_csv(path, card.separator or _separator(path))
+    return NAMED[reader](path) if reader in NAMED else readers.read_csv(path, card.separator or _separator(path))
 
 
 def _reader_of(path: Path, card: Card) -> str:
@@ -75,9 +64,9 @@ def _reader_of(path: Path, card: Card) -> str:
 
 def _read_links(path: Path, card: Card, file: SourceFile) -> pd.DataFrame:
     """A CSV file of page links: ``from_page, to_page`` (str), each pair once."""
-    source = read_csv(path, card.separator or _separator(path))
+    source = readers.read_csv(path, card.separator or _separator(path))
     check_columns(source, file.links, card.name, f" in {file.name}")
-    return tidy_links(source.rename(columns=dict(file.links)), card.name, card.percent_encoded)
+    return readers.tidy_links(source.rename(columns=dict(file.links)), card.name, card.percent_encoded)
 
 
 def _separator(path: Path) -> str:
@@ -133,8 +122,8 @@ def navigations(
     given |= {"known_by": known_by, "session_gap_min": session_gap_min, "simulated": simulated}
     card = _own_card(df, "navigations", name, like, given)
     if like is not None:
-        return _finish_navigations(df, card, links_of(like) if links is None else links, True, {})
-    return _finish_navigations(to_canonical(df, card), card, links, keep_repeats, {})
+        return _finish_navigations(df, card, links_of(like) if links is None else links, keep_repeats=True, dropped={})
+    return _finish_navigations(to_canonical(df, card), card, links, keep_repeats, dropped={})
 
 
 def _finish_navigations(
@@ -147,7 +136,7 @@ def _finish_navigations(
     except WorkbenchError as err:
         raise WorkbenchError(f"{card.name}: {err}") from err
     kept = ordered if keep_repeats else collapse_repeats(ordered)
-    views = add_local_hour(kept.assign(view_id=range(len(kept))), card.facts.time)
+    views = readers.add_local_hour(kept.assign(view_id=range(len(kept))), card.facts.time)
     names = [column.name for column in (*NAVIGATION_COLUMNS, *card.context)]
     views = views[[name for name in names if name in views]]
     if "simulated" in views and views["simulated"].any():
@@ -155,7 +144,7 @@ def _finish_navigations(
     views.attrs = {name: source.attrs[name] for name in ("broken_lines",) if name in source.attrs}
     views.attrs.update(card=card, dropped={**dropped, "repeats": len(ordered) - len(kept)})
     if links is not None:
-        views.attrs["links"] = PageLinks(tidy_links(links, card.name))
+        views.attrs["links"] = PageLinks(readers.tidy_links(links, card.name))
     return views
 
 
@@ -233,18 +222,14 @@ def measurements(
     ----------
     df : DataFrame
         One row per view or test.
-    columns : mapping, optional
-        Your column name to the canonical one.
+    columns, values : mapping, optional
+        Your column name to the canonical one; canonical column to a mapping of your values to canonical ones.
     assume : mapping, optional
         Quantity that was not measured (``rtt_ms`` or ``downlink_mbps``) to (low, base, high).
-    values : mapping, optional
-        Canonical column to a mapping of your values to canonical ones.
     known_by : str
         What is known when the decision is made (one of ``columns.LEVELS``); default ``first_request``.
-    name : str
-        The name in reports; default "your data".
-    simulated : bool
-        Whether the rows are simulated; reports then say so.
+    name, simulated : str, bool
+        The name in reports, default "your data"; whether the rows are simulated, which reports then say.
     margin : float, optional
         Smallest difference in net that matters, in points.
     labels : mapping, optional
@@ -284,7 +269,7 @@ def _own_card(df: pd.DataFrame, kind: str, name: str, like: pd.DataFrame | None,
 def _load_navigations(card: Card, keep_repeats: bool) -> pd.DataFrame:
     if card.generator:
         views = make_navigations(**card.generate)
-        return _finish_navigations(views, card, links_of(views), keep_repeats, {})
+        return _finish_navigations(views, card, links_of(views), keep_repeats, dropped={})
     source, dropped = _read_files(card)
     if "user_id" in source and any(_reader_of(Path(file.name), card) == "access_log" for file in card.files):
         source["user_id"] = number_visitors(source["user_id"])
@@ -320,7 +305,7 @@ def _read_files(card: Card) -> tuple[pd.DataFrame, Counter[str]]:
 
 def _finish(source: pd.DataFrame, card: Card, dropped: Mapping[str, int]) -> pd.DataFrame:
     checked = check_measurements(source, card.name, card.context)
-    frame = add_local_hour(drop_unmeasured(checked, card.require))
+    frame = readers.add_local_hour(readers.drop_unmeasured(checked, card.require))
     if not len(frame):
         raise WorkbenchError(f"{card.name}: expected measured rows; every row lacks its measurement.")
     if count_lost(frame) == len(frame) and measured_quantities(frame) == [LOSABLE]:

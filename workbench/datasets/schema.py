@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -187,24 +187,14 @@ def check_navigations(frame: pd.DataFrame, name: str, extra: Sequence[Column] = 
 
 
 def known_context(frame: pd.DataFrame, known_by: str, extra: Iterable[Column] = ()) -> pd.DataFrame:
-    """What a policy sees of each view: the context that is known by a level.
+    """What a policy sees of each view: the context that is known by a level (one of ``columns.LEVELS``).
 
-    Parameters
-    ----------
-    frame : DataFrame
-        Canonical measurements or navigations (which have ``session_id`` and ``page``), or a context of either.
-    known_by : str
-        One of ``columns.LEVELS``; a WorkbenchError otherwise.
-    extra : iterable of Column
-        Further context that the card declares.
-
-    Returns
-    -------
-    DataFrame
-        Same rows and index. Measurements: every column known by then, all-missing if the source has none.
-        Navigations: the view's own columns, context and history; the columns of ``EXPECTED`` known by then in any case,
-        others if the source has them; never ``user_id``, ``page_bytes`` or what comes later. A browser script sees
-        "cellular" where an app sees 2g to 5g.
+    ``frame`` holds canonical measurements or navigations (which have ``session_id`` and ``page``), or a context of
+    either; ``extra`` is further context that the card declares. Returns a frame of the same rows and index.
+    Measurements: every column known by then, all-missing if the source has none. Navigations: the view's own columns,
+    context and history; the columns of ``EXPECTED`` known by then in any case, others if the source has them; never
+    ``user_id``, ``page_bytes`` or what comes later. A browser script sees "cellular" where an app sees 2g to 5g. Raises
+    a WorkbenchError for an unknown level.
     """
     extra = tuple(extra)
     dtypes = {column.name: column.dtype for column in (*COLUMNS, *extra)}
@@ -224,21 +214,11 @@ def known_context(frame: pd.DataFrame, known_by: str, extra: Iterable[Column] = 
 
 def navigation_context_columns(known_by: str, extra: Iterable[Column] = ()) -> list[str]:
     """Names of the context columns known by a level, without the session's own columns and history."""
-    known = {*context_columns(known_by, extra)} - set(NOT_OF_A_VIEW)
-    return [column.name for column in (*CONTEXT, *extra) if column.name in known]
+    return [name for name in context_columns(known_by, extra) if name not in NOT_OF_A_VIEW]
 
 
-class Labelled(Protocol):
-    """What has labels of its own for columns, as a card."""
-
-    @property
-    def labels(self) -> Mapping[str, str]:
-        """Column to what readers see."""
-        ...
-
-
-def label(name: str, card: Labelled | None = None) -> str:
-    """What readers see for a column: the card's own label, else the canonical one, else the name with spaces.
+def label(name: str, card: Any = None) -> str:
+    """What readers see for a column: the label of its ``Card``, else the canonical one, else the name with spaces.
 
     >>> label("rtt_ms"), label("target_region")
     ('round-trip time', 'target region')

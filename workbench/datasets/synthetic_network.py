@@ -75,12 +75,8 @@ def make_world(seed: int) -> World:
 
 def in_planted_cell(world: World, network: np.ndarray, local_hour: np.ndarray, os_family: np.ndarray) -> np.ndarray:
     """Which views (rows,) lie where congestion is planted: iOS in the evening, Android at other hours."""
-    slow = np.where(
-        facts.is_evening(local_hour),
-        os_family == facts.PLANTED_EVENING_SYSTEM,
-        os_family == facts.PLANTED_DAY_SYSTEM,
-    )
-    return world.planted[network] & slow
+    slow = np.where(facts.is_evening(local_hour), facts.PLANTED_EVENING_SYSTEM, facts.PLANTED_DAY_SYSTEM)
+    return world.planted[network] & (os_family == slow)
 
 
 def component_weights(world: World, network: np.ndarray, in_cell: np.ndarray) -> np.ndarray:

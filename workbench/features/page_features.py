@@ -155,9 +155,8 @@ def _dwell_edges(frame: pd.DataFrame) -> list[float]:
 
 
 def _levels(values: pd.Series) -> list[str]:
-    counts = _text(values[values.notna()]).value_counts()
-    order = np.lexsort((counts.index.to_numpy(str), -counts.to_numpy()))
-    return counts.index[order][:LEVELS_KEPT].tolist()
+    counts = _text(values[values.notna()]).value_counts().sort_index()
+    return counts.sort_values(ascending=False, kind="stable").index[:LEVELS_KEPT].tolist()
 
 
 def _varies(values: pd.Series) -> bool:

@@ -17,7 +17,7 @@ DENSE_CELLS = 8_000_000  # a table of states x pages up to this size (32 MB) is 
 def vocabulary(frame: pd.DataFrame) -> pd.Index:
     """Pages that occur in a frame, sorted (Index of str): the pages that counts and models cover."""
     pages = frame["page"]
-    seen = pages.cat.remove_unused_categories().cat.categories if _is_category(pages) else pages.dropna().unique()
+    seen = pages.dropna().unique()
     return pd.Index(sorted(map(str, seen)), dtype="str")
 
 
@@ -28,7 +28,7 @@ def encode(frame: pd.DataFrame, pages: pd.Index, column: str = "page") -> np.nda
     [1, -1, 0]
     """
     values = frame[column]
-    if not _is_category(values):
+    if not isinstance(values.dtype, pd.CategoricalDtype):
         return pages.get_indexer(values).astype(np.int64)
     codes = values.cat.codes.to_numpy()
     of_category = np.append(pages.get_indexer(values.cat.categories), NO_PAGE)  # the last one answers for code -1
@@ -195,10 +195,6 @@ class PageCounts:
 def page_states(frame: pd.DataFrame, codes: np.ndarray, n_pages: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """State of each view in order 0, 1 and 2, from its page's code: int64, each of shape (rows,)."""
     return np.zeros(len(codes), np.int64), codes, pair_state(previous_codes(frame, codes), codes, n_pages)
-
-
-def _is_category(values: pd.Series) -> bool:
-    return isinstance(values.dtype, pd.CategoricalDtype)
 
 
 FOLLOWERS = 10  # of each order, a view

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.datasets.loading import measurements, navigations
-from workbench.datasets.splits import describe_size, people_of, sample_users, split_by_time, split_by_user, users_of
+from workbench.datasets.history import HISTORY, Mask, add_navigation_history, masked_users
+from workbench.datasets.loading import load, measurements, navigations
+from workbench.datasets.splits import Split, describe_size, sample_users, split_by_time, split_by_user, users_of
 from workbench.errors import WorkbenchError
 
 
@@ -17,7 +18,7 @@ def views_of(users: int, seed: int = 0, nobody: int = 0) -> pd.DataFrame:
     return measurements(frame.sample(frac=1, random_state=seed), name="crowd")
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(3))
 def test_no_user_is_on_two_sides_and_no_row_is_lost(seed):
     views = views_of(users=2_500, seed=seed, nobody=300)
     split = split_by_user(views, seed=seed)
@@ -90,24 +91,12 @@ def test_fewer_than_20_users_are_refused():
         split_by_user(views_of(users=19))
 
 
-def test_a_frame_without_its_card_is_sent_through_measurements():
-    with pytest.raises(WorkbenchError, match=r"got a frame without one. Pass your own through wb\.measurements"):
-        split_by_user(pd.DataFrame({"rtt_ms": [1.0]}))
-
-
 def test_a_seed_that_cannot_be_is_refused():
     with pytest.raises(WorkbenchError, match=r"^seed must be a whole number from 0; got -1\.$"):
         split_by_user(views_of(users=30), seed=-1)
 
 
-def test_the_split_carries_the_card_and_what_was_dropped():
-    views = views_of(users=30)
-    split = split_by_user(views)
-    assert split.card == views.attrs["card"]
-    assert split.dropped == views.attrs["dropped"] == {"duplicates": 0, "unmeasured": 0}
-
-
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_sample_holds_whole_users_and_about_as_many_rows_as_asked(seed):
     views = views_of(users=400, seed=seed, nobody=40)
     sizes = views.groupby("user_id").size()
@@ -119,36 +108,17 @@ def test_a_sample_holds_whole_users_and_about_as_many_rows_as_asked(seed):
         pd.testing.assert_frame_equal(drawn, sample_users(views, rows, seed))
 
 
-def test_a_sample_holds_at_least_one_user_even_where_some_rows_have_none():
-    frame = pd.DataFrame({"user_id": ["a"] * 5 + ["b"] * 5 + [None], "rtt_ms": 1.0})
-    sizes = {len(sample_users(frame, 1, seed)) for seed in range(50)}
-    assert sizes == {1, 5}
-
-
 def test_every_user_is_drawn_as_often_as_any_other():
     frame = pd.DataFrame({"user_id": ["a", "b", None, "c", None, "d"], "rtt_ms": 1.0})
-    drawn = pd.concat([sample_users(frame, 1, seed) for seed in range(3_000)])
-    # 3,000 draws of six: 500 each, standard deviation 20.
-    assert (abs(drawn.index.value_counts() - 500) < 90).all()
-
-
-def test_a_sample_of_everything_is_everything():
-    views = views_of(users=50)
-    pd.testing.assert_frame_equal(sample_users(views, 10_000), views)
+    drawn = np.concatenate([sample_users(frame, 1, seed).index for seed in range(600)])
+    # 600 draws of six: 100 each, standard deviation 9.
+    assert (abs(np.bincount(drawn) - 100) < 40).all()
 
 
 @pytest.mark.parametrize(("name", "value"), [("rows", 0), ("rows", 1.5), ("seed", -1)])
 def test_a_sample_that_cannot_be_is_refused(name, value):
     with pytest.raises(WorkbenchError, match=rf"^{name} must be a whole number from [01]; got {value}\.$"):
         sample_users(views_of(users=20), **{"rows": 5, "seed": 0, name: value})
-
-
-def test_users_sessions_and_views_are_named_and_counted_once():
-    users = pd.DataFrame({"user_id": ["a", "a", "b", None], "asn": ["1", "1", "1", "2"]})
-    assert people_of(users) == ("users", 3)  # a row without a user is a user of its own
-    assert people_of(users, "asn") == ("asns", 2)
-    assert people_of(users.drop(columns="user_id").assign(session_id=[0, 0, 1, 1])) == ("sessions", 2)
-    assert people_of(users[["asn"]]) == ("views", 4)
 
 
 def test_the_size_of_a_split_and_its_one_line():
@@ -160,3 +130,183 @@ def test_the_size_of_a_split_and_its_one_line():
     assert describe_size(split_by_user(measurements(named[["rtt_ms"]]))) == "240 views"
     pages = pd.DataFrame({"session_id": np.repeat(np.arange(1500), 2), "page": ["/", "/a"] * 1500})
     assert describe_size(split_by_time(navigations(pages))) == "3,000 views in 1,500 sessions"
+
+
+def sessions_of(sessions: int = 3_000, users: int = 900, *, times: bool = True, seed: int = 0) -> pd.DataFrame:
+    """Sessions of 1 to 6 views; users return; times rise from session to session."""
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 7, sessions)
+    session = np.repeat(np.arange(sessions), sizes)
+    table = pd.DataFrame({"session_id": session, "page": rng.choice([f"/{i}" for i in range(30)], len(session))})
+    if users:
+        table["user_id"] = pd.Series(rng.integers(0, users, sessions)[session]).map("u{}".format)
+    if times:
+        within = np.arange(len(session)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        table["viewed_at"] = pd.Timestamp("2026-01-01T00:00Z") + pd.to_timedelta(session * 600 + within * 40, unit="s")
+    links = pd.DataFrame({"from_page": ["/1"], "to_page": ["/2"]})
+    return navigations(table, name="site", links=links)
+
+
+def check_partition(split: Split, views: pd.DataFrame) -> None:
+    parts = [part for _, part in split.parts()]
+    for one, other in itertools.combinations(parts, 2):
+        assert not set(one["session_id"]) & set(other["session_id"])
+    rows = pd.concat(parts).sort_index()
+    assert rows.index.equals(views.index)
+    assert (rows["view_id"] == rows.index).all()
+    pd.testing.assert_frame_equal(rows[list(views)], views)
+    for part in parts:
+        assert part["page"].dtype == views["page"].dtype
+        assert part["session_id"].is_monotonic_increasing
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_by_time_sixty_twenty_twenty_of_the_sessions_never_cut(seed):
+    views = sessions_of(seed=seed)
+    split = split_by_time(views, seed)
+    check_partition(split, views)
+    assert split.train["session_id"].max() == 1_799
+    assert split.test["session_id"].min() == 2_400
+    assert (split.how, split.cluster, split.seed) == ("by time", "user_id", seed)
+    assert not set(split.calibration["user_id"]) & set(split.validation["user_id"])
+    assert split.test["viewed_at"].min() > split.train["viewed_at"].max()
+
+
+def test_by_time_without_users_validation_is_halved_by_session():
+    views = sessions_of(users=0)
+    split = split_by_time(views)
+    check_partition(split, views)
+    assert [part["session_id"].nunique() for _, part in split.parts()] == [1_800, 300, 300, 600]
+    assert split.cluster == "session_id"
+    assert "here_before" not in split.test
+    assert len(np.unique(users_of(split.test, split.cluster))) == 600
+
+
+def test_without_times_the_order_of_the_frame_stands_for_time():
+    views = sessions_of(users=0, times=False)
+    split = split_by_time(views)
+    check_partition(split, views)
+    assert split.how == "by order"
+    assert split.test["session_id"].min() == 2_400
+
+
+def test_tune_joins_train_where_it_would_be_small():
+    views = sessions_of(sessions=500, users=0)
+    split = split_by_time(views)
+    check_partition(split, views)
+    assert [part["session_id"].nunique() for _, part in split.parts()] == [350, 0, 50, 100]
+    assert list(split.calibration) == list(split.train)
+
+
+@pytest.mark.parametrize(("users", "cluster", "how"), [(900, "user_id", "by user"), (0, "session_id", "by session")])
+def test_by_user_nobody_is_on_two_sides(users, cluster, how):
+    views = sessions_of(users=users)
+    split = split_by_user(views, seed=1)
+    check_partition(split, views)
+    assert (split.cluster, split.how) == (cluster, how)
+    for (_, one), (_, other) in itertools.combinations(split.parts(), 2):
+        assert not set(one[cluster]) & set(other[cluster])
+
+
+def test_history_is_made_over_the_whole_frame_before_it_is_split():
+    views = sessions_of()
+    whole = add_navigation_history(views)
+    for split in (split_by_time(views), split_by_user(views)):
+        pd.testing.assert_frame_equal(split.test, whole.loc[split.test.index])
+    assert split_by_time(views).test["here_before"].max() > 0
+    assert "here_before" not in split_by_time(views, history=False).test
+
+
+def test_links_card_and_counts_come_along():
+    views = sessions_of(sessions=100)
+    for split in (split_by_time(views), split_by_user(views)):
+        assert split.links.to_numpy().tolist() == [["/1", "/2"]]
+        assert split.card == views.attrs["card"]
+        assert split.dropped == views.attrs["dropped"]
+
+
+def test_too_few_sessions_or_users_are_refused():
+    with pytest.raises(WorkbenchError, match="site: a split by time needs at least 20 sessions; got 19"):
+        split_by_time(sessions_of(sessions=19, users=5))
+    with pytest.raises(WorkbenchError, match="site: a split by session needs at least 20 sessions; got 19"):
+        split_by_user(sessions_of(sessions=19, users=0))
+
+
+def test_a_mask_is_for_measurements():
+    with pytest.raises(WorkbenchError, match="site: a mask takes network signals from measurements; leave it out here"):
+        split_by_time(sessions_of(sessions=100), mask=Mask())
+
+
+def test_a_sample_holds_whole_sessions_where_there_are_no_users():
+    views = sessions_of(users=0)
+    drawn = sample_users(views, 500, seed=2)
+    assert 490 < len(drawn) <= 500
+    sizes = views.groupby("session_id").size()
+    assert drawn.groupby("session_id").size().equals(sizes[drawn["session_id"].unique()])
+
+
+@pytest.fixture(scope="module")
+def world():
+    return load("synthetic_measurements", rows=8_000)
+
+
+def test_parts_follow_each_other_in_time(world):
+    split = split_by_time(world)
+    assert split.how == "by time"
+    assert split.train["measured_at"].max() <= min(
+        split.calibration["measured_at"].min(), split.validation["measured_at"].min()
+    )
+    assert (
+        max(split.calibration["measured_at"].max(), split.validation["measured_at"].max())
+        <= split.test["measured_at"].min()
+    )
+    sizes = np.array([len(part) for _, part in split.parts()]) / len(world)
+    assert sizes == pytest.approx([0.6, 0.1, 0.1, 0.2], abs=0.02)
+
+
+def test_a_returning_users_history_serves(world):
+    split = split_by_time(world)
+    returning = split.test["user_id"].isin(split.train["user_id"])
+    assert returning.any()
+    assert split.test.loc[returning, "last_rtt_ms"].notna().all()
+    newcomers = ~returning & ~split.test["user_id"].isin(pd.concat([split.calibration, split.validation])["user_id"])
+    first = newcomers & ~split.test["user_id"].duplicated(keep=False)
+    assert first.any()
+    assert split.test.loc[first, "last_rtt_ms"].isna().all()
+
+
+@pytest.mark.parametrize("how", [split_by_time, split_by_user])
+def test_nothing_is_learnt_from_masked_users(world, how):
+    mask = Mask(users=0.5)
+    split = how(world, mask=mask)
+    hidden = set(world["user_id"][masked_users(world, mask)])
+    shown = set(split.train["user_id"]) | set(split.calibration["user_id"])
+    assert shown.isdisjoint(hidden)
+    tested = split.test[split.test["user_id"].isin(hidden)]
+    assert 0.4 < len(tested) / len(split.test) < 0.6
+    assert tested["effective_type"].isna().all()
+    assert tested["last_rtt_ms"].isna().all()
+
+
+def test_history_can_be_left_out(world):
+    assert not set(HISTORY) & set(split_by_time(world, history=False).train)
+
+
+def test_networks_never_seen(world):
+    split = split_by_user(world, cluster="asn")
+    assert split.how == "by asn"
+    parts = [set(part["asn"]) for _, part in split.parts()]
+    assert sum(map(len, parts)) == len(set.union(*parts)) == world["asn"].nunique()
+
+
+def test_without_times_there_is_no_split_by_time(world):
+    with pytest.raises(WorkbenchError, match="needs user_id and measured_at in every row"):
+        split_by_time(measurements(world.drop(columns="measured_at")))
+    with pytest.raises(WorkbenchError, match="too many share one moment"):
+        split_by_time(measurements(world.assign(measured_at=world["measured_at"].iloc[0])))
+
+
+def test_a_mask_needs_users():
+    frame = measurements(pd.DataFrame({"rtt_ms": np.arange(1.0, 50)}))
+    with pytest.raises(WorkbenchError, match="no user_id"):
+        split_by_user(frame, mask=Mask())

@@ -105,8 +105,6 @@ def test_a_card_costs_a_selection_next_to_nothing():
     "code",
     [
         "wb.datasets()",
-        "wb.load('synthetic_null', rows=10); wb.datasets()",
-        "import workbench.datasets; wb.datasets()",
         "from workbench.datasets import load; wb.datasets()",
         "wb.datasets(); from workbench.datasets.cards import find_card; wb.datasets.load('synthetic_null', rows=10)",
     ],

@@ -1,5 +1,6 @@
 import re
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -55,112 +56,65 @@ def test_the_shipped_cards_parse_and_say_what_they_are():
     }
 
 
+TESTS = f"""
+title = "Ours"
+citation = "us"
+licence = "ours"
+note = "beware"
+simulated = true
+known_by = "client_js"
+mirror_only = true
+missing = ["", "n/a", -1]
+reader = "csv"
+separator = ";"
+time_unit = "unix_ms"
+require = ["rtt_ms"]
+drop_duplicates = true
+margin = 2
+assume = {{ downlink_mbps = [2, 10, 50] }}
+constants = {{ country = "NA" }}
+columns = {{ tariff = "plan", RTT = "rtt_ms" }}
+scale = {{ rtt_ms = 1000 }}
+lost = {{ received = [0, ""] }}
+skip = {{ sent = ["0"] }}
+values = {{ plan = {{ A = "large" }} }}
+context = {{ plan = {{ type = "text", level = "client_js", meaning = "what is paid for" }} }}
+labels = {{ plan = "tariff" }}
+[[files]]
+name = "a.csv"
+url = "https://example.org/a.csv"
+sha256 = "{SHA}"
+constants = {{ access_technology = "5g" }}
+folder = "theirs"
+"""
+VIEWS = """
+kind = "navigations"
+order = "file"
+sections = true
+session_gap_min = 15
+percent_encoded = true
+date = ["year", "month", "day"]
+generator = "synthetic_site"
+generate = { rows = 5 }
+files = [{ name = "links.tsv", links = { a = "from_page", b = "to_page" } }]
+"""
+
+
 def test_every_field_of_a_card_is_read(card_of):
-    card = read_card(
-        card_of(f"""
-            title = "Ours"
-            citation = "us"
-            licence = "ours"
-            note = "beware"
-            simulated = true
-            known_by = "client_js"
-            mirror_only = true
-            missing = ["", "n/a", -1]
-            reader = "csv"
-            separator = ";"
-            time_unit = "unix_ms"
-            require = ["rtt_ms"]
-            drop_duplicates = true
-            margin = 2
-            [assume]
-            rtt_ms = [50, 115, 200]
-            [constants]
-            country = "NA"
-            [columns]
-            down = "downlink_mbps"
-            tariff = "plan"
-            RTT = "rtt_ms"
-            [scale]
-            rtt_ms = 1000
-            [lost]
-            received = [0, ""]
-            [skip]
-            sent = ["0"]
-            [values.plan]
-            A = "large"
-            [context.plan]
-            type = "text"
-            level = "client_js"
-            meaning = "what is paid for"
-            [[files]]
-            name = "a.csv"
-            url = "https://example.org/a.csv"
-            sha256 = "{SHA}"
-            constants = {{ access_technology = "5g" }}
-            folder = "theirs"
-        """)
+    tests, views = read_card(card_of(TESTS)), read_card(card_of(VIEWS))
+    empty = Card(name="empty")
+    names = [each.name for each in fields(Card)]
+    assert {name for name in names for card in (tests, views) if getattr(card, name) != getattr(empty, name)} == {
+        *names
+    }
+    assert (tests.missing, tests.lost, tests.skip) == (("", "n/a", "-1"), {"received": ("0", "")}, {"sent": ("0",)})
+    assert tests.context == (Column("plan", "str", "client_js", "what is paid for"),)
+    assert tests.files == (
+        SourceFile("a.csv", "https://example.org/a.csv", SHA, {"access_technology": "5g"}, "theirs"),
     )
-    assert card == Card(
-        name="mine",
-        title="Ours",
-        citation="us",
-        licence="ours",
-        note="beware",
-        simulated=True,
-        known_by="client_js",
-        mirror_only=True,
-        missing=("", "n/a", "-1"),
-        drop_duplicates=True,
-        margin=2,
-        assume={"rtt_ms": (50.0, 115.0, 200.0)},
-        constants={"country": "NA"},
-        columns={"down": "downlink_mbps", "tariff": "plan", "RTT": "rtt_ms"},
-        reader="csv",
-        separator=";",
-        time_unit="unix_ms",
-        require=("rtt_ms",),
-        scale={"rtt_ms": 1000},
-        lost={"received": ("0", "")},
-        skip={"sent": ("0",)},
-        values={"plan": {"A": "large"}},
-        context=(Column("plan", "str", "client_js", "what is paid for"),),
-        files=(SourceFile("a.csv", "https://example.org/a.csv", SHA, {"access_technology": "5g"}, "theirs"),),
-        folder=card.folder,
-    )
-
-
-def test_every_field_of_a_card_of_navigations_is_read(card_of):
-    card = read_card(
-        card_of("""
-        kind = "navigations"
-        order = "file"
-        sections = true
-        session_gap_min = 15
-        percent_encoded = true
-        reader = "wikispeedia"
-        date = ["year", "month", "day"]
-        [assume]
-        page_bytes = [1, 2, 3]
-        page_load_ms = [100, 200, 300]
-        dwell_s = [1, 10, 60]
-        [columns]
-        url = "page"
-        shop = "shop"
-        [context.shop]
-        type = "text"
-        level = "first_request"
-        [[files]]
-        name = "links.tsv"
-        links = { a = "from_page", b = "to_page" }
-        """)
-    )
-    assert (card.order, card.sections, card.session_gap_min, card.percent_encoded) == ("file", True, 15, True)
-    assert card.date == ("year", "month", "day")
-    assert card.assume["dwell_s"] == (1, 10, 60)
-    assert card.files[0].links == {"a": "from_page", "b": "to_page"}
-    assert card.known_by == "client_js"
-    assert Card(name="x", kind="navigations", known_by="first_request").known_by == "first_request"
-    assert Card(name="x").known_by == "first_request"
+    assert tests.assume == {"downlink_mbps": (2.0, 10.0, 50.0)}
+    assert (views.date, views.session_gap_min, views.files[0].links["b"]) == (("year", "month", "day"), 15, "to_page")
+    assert (tests.known_by, views.known_by, empty.known_by) == ("client_js", "client_js", "first_request")
 
 
 @pytest.mark.parametrize(
@@ -176,86 +130,58 @@ def test_every_field_of_a_card_of_navigations_is_read(card_of):
         ('scale = "ms"', "scale must be a table; got 'ms'"),
         ("scale = { rtt = 1000 }", "scaled column must be one of .*; got 'rtt'. Did you mean 'rtt_ms'"),
         ("scale = { rtt_ms = 0 }", "scale.rtt_ms must be a number above 0; got 0"),
-        ("scale = { rtt_ms = inf }", "scale.rtt_ms must be a number above 0; got inf"),
         ('lost = ["0"]', r"lost must be a table; got \['0'\]"),
-        ('lost = { rcvd = "0" }', "lost.rcvd must be a list; got '0'"),
         ('lost = { rcvd = ["0"] }', "a lost probe is an infinite rtt_ms, which no column gives"),
-        ("skip = { sent = 0 }", "skip.sent must be a list; got 0"),
         ('require = ["downlink_mbps"]\ncolumns = { RTT = "rtt_ms" }', "quantity must be one of rtt_ms; got 'downlink"),
         ('[[files]]\nname = "a"\nfolder = "../x"', r"a plain name, without folders or '\.\.'; got '\.\./x'"),
         ('known_by = "javascript"', "known_by must be one of first_request, .*; got 'javascript'"),
         ('simulated = "yes"', "simulated must be true or false; got 'yes'"),
         ('missing = "NA"', "missing must be a list; got 'NA'"),
-        ("margin = nan", "margin must be a number above 0; got nan"),
         ('columns = { RTT = "rtt" }', "canonical column must be one of .*; got 'rtt'. Did you mean 'rtt_ms'"),
         ('constants = { country = ["DE"] }', r"constants.country must be one text, number.*; got \['DE'\]"),
         ("constants = { rtt_ms = 50 }", "rtt_ms is measured, not constant; state it under assume"),
-        ('values = { isp = "x" }', "values.isp must be a table; got 'x'"),
         ('values = { ips = { a = "b" } }', "canonical column must be one of .*; got 'ips'. Did you mean 'isp'"),
         ("assume = { rtt = [1, 2, 3] }", "assumed quantity must be one of rtt_ms, .*; got 'rtt'"),
         ("assume = { rtt_ms = 50 }", "assume.rtt_ms must be three rising numbers above 0 .*; got 50"),
         ("assume = { rtt_ms = [3, 2, 1] }", "three rising numbers above 0"),
-        ("assume = { rtt_ms = [0, 2, 3] }", "three rising numbers above 0"),
         ("assume = { rtt_ms = [1, 2, inf] }", "three rising numbers above 0"),
         ("context = { plan = 5 }", "context.plan must be a table; got 5"),
         ('context = { plan = { type = "words", level = "never" } }', "'plan': type must be one of text, number, flag"),
         ('context = { plan = { type = "text" } }', "context column 'plan': level must be given"),
-        (
-            'context = { rtt_ms = { type = "number", level = "first_request" } }',
-            "'rtt_ms' is canonical; give yours its",
-        ),
-        (
-            'context = { user_id = { type = "text", level = "first_request" } }',
-            "'user_id' is canonical; give yours its",
-        ),
+        ('context = { user_id = { type = "text", level = "never" } }', "'user_id' is canonical; give yours its"),
         ('generator = "dice"', "generator must be one of synthetic_network; got 'dice'"),
-        (
-            'generator = "synthetic_network"\ngenerate = { row = 5 }',
-            "entry of .generate. must be one of rows, .*; got 'row'. Did you mean 'rows'",
-        ),
+        ("generate = { row = 5 }", "entry of .generate. must be one of rows, .*; got 'row'. Did you mean 'rows'"),
+        ("generate = { rows = 1.5 }", "generate.rows must be a whole number from 0; got 1.5"),
+        ("generate = { seed = -1 }", "generate.seed must be a whole number from 0; got -1"),
         ('files = "a.csv"', "files must be a list; got 'a.csv'"),
-        ('files = ["a.csv"]', "files.0 must be a table; got 'a.csv'"),
         ('[[files]]\nurl = "https://x.org"', "name must be given"),
         ('[[files]]\nname = "a"\nsize = 5', "file 'a': an entry must be one of name, url, .*; got 'size'"),
         ('[[files]]\nname = "a"\nurl = "ftp://x.org/a"', "file 'a': url must be an address .*https://; got 'ftp://"),
         ('[[files]]\nname = "a"\nsha256 = "md5"', "file 'a': sha256 must be 64 digits of 0 to 9 and a to f; got 'md5'"),
-        ('[[files]]\nname = "a"\nconstants = { isp = ["x"] }', "constants.isp must be one text"),
         (CLICKS + 'lost = { sent = ["0"] }', "lost is for cards of measurements; this one is of navigations. Le"),
-        (CLICKS + 'skip = { sent = ["0"] }', "skip is for cards of measurements"),
         (MEASURED + 'order = "file"', "order is for cards of navigations; this one is of measurements. Leave"),
-        (MEASURED + "sections = true", "sections is for cards of navigations"),
         (MEASURED + "session_gap_min = 10", "session_gap_min is for cards of navigations"),
         (MEASURED + 'reader = "msnbc"', "reader must be one of csv, jsonl, parquet; got 'msnbc'"),
         (MEASURED + 'generator = "synthetic_site"', "generator must be one of synthetic_network; got 'synthetic_site'"),
-        (
-            CLICKS + 'generator = "synthetic_network"',
-            "generator must be one of synthetic_site; got 'synthetic_network'",
-        ),
         (MEASURED + 'columns = { url = "page" }', "canonical column must be one of country, .*; got 'page'"),
         (CLICKS + 'columns = { rtt = "rtt_ms" }', "canonical column must be one of user_id, .*; got 'rtt_ms'"),
-        (CLICKS + 'columns = { n = "view_id" }', "canonical column must be one of user_id, .*; got 'view_id'"),
         (CLICKS + 'constants = { page = "/" }', "page differs from row to row; name its column under columns"),
         (CLICKS + "assume = { rtt_ms = [1, 2, 3] }", "assumed quantity must be one of page_bytes, .*; got 'rtt_ms'"),
-        (CLICKS + "assume = { dwell_s = [3, 2, 1] }", r"assume.dwell_s must be three rising numbers above 0"),
         (CLICKS + 'order = "time"', "order must be one of file; got 'time'"),
-        (CLICKS + "session_gap_min = 0", "session_gap_min must be a number above 0; got 0"),
         (CLICKS + 'date = ["y", "m"]', r"date must be three columns \(year, month, day\); got \['y', 'm'\]"),
+        (CLICKS + 'date = ["y", "m", "d"]\ncolumns = { at = "viewed_at" }', "date and a column of viewed_at both give"),
         (
-            CLICKS + 'date = ["y", "m", "d"]\ncolumns = { at = "viewed_at" }',
-            "date and a column of viewed_at both give the time; name one",
-        ),
-        (
-            CLICKS + 'context = { rtt_ms = { type = "number", level = "first_request" } }',
-            "'rtt_ms' is canonical; give yours its own name",
+            CLICKS + 'context = { rtt_ms = { type = "number", level = "never" } }',
+            "'rtt_ms' is canonical; give yours its",
         ),
         (CLICKS + '[[files]]\nname = "a"\nlinks = "b"', "file 'a': links must be a table; got 'b'"),
         (
-            CLICKS + '[[files]]\nname = "a"\nlinks = { b = "from_page" }',
-            "file 'a': links must name the columns of from_page and to_page, each once; got {'b': 'from_page'}",
+            CLICKS + 'files = [{ name = "a", links = { b = "from_page" } }]',
+            "file 'a': links must name the columns",
         ),
         (
-            MEASURED + '[[files]]\nname = "a"\nlinks = { b = "from_page", c = "to_page" }',
-            "links of pages are for cards of navigations; this one is of measurements",
+            MEASURED + 'files = [{ name = "a", links = { b = "from_page", c = "to_page" } }]',
+            "links of pages are for cards",
         ),
         (CLICKS + "scale = { page = 2 }", "scaled column must be one of position, .*, page_bytes; got 'page'"),
         ('labels = { rtt = "ping" }', "labelled column must be one of .*; got 'rtt'. Did you mean 'rtt_ms'"),
@@ -354,14 +280,6 @@ def test_a_card_whose_name_would_lead_elsewhere_is_refused(tmp_path, name):
     (tmp_path / name).write_text("")
     with pytest.raises(WorkbenchError, match="a card's file name must begin with a letter or digit"):
         read_card(tmp_path / name)
-
-
-@pytest.mark.parametrize("entry", ['planted = "yes"', "rows = 1.5", "seed = -1"])
-def test_what_is_generated_is_checked(tmp_path, entry):
-    path = tmp_path / "world.toml"
-    path.write_text(f'generator = "synthetic_network"\n[generate]\n{entry}\n')
-    with pytest.raises(WorkbenchError, match=r"^world: generate\.\w+ must be .*; got"):
-        read_card(path)
 
 
 def test_an_access_log_needs_no_card(tmp_path):

@@ -30,14 +30,14 @@ def test_no_user_is_on_two_sides_and_no_row_is_lost(seed):
     pd.testing.assert_frame_equal(rows.sort_index(), views)
 
 
-def test_sixty_ten_ten_and_twenty_percent_of_the_users():
-    split = split_by_user(views_of(users=4_000))
-    assert [part["user_id"].nunique() for _, part in split.parts()] == [2_400, 400, 400, 800]
-    assert [name for name, _ in split.parts()] == ["train", "calibration", "validation", "test"]
-
-
 @pytest.mark.parametrize(
-    ("users", "expected"), [(2_000, [1_200, 200, 200, 400]), (1_980, [1_386, 0, 198, 396]), (20, [14, 0, 2, 4])]
+    ("users", "expected"),
+    [
+        (4_000, [2_400, 400, 400, 800]),
+        (2_000, [1_200, 200, 200, 400]),
+        (1_980, [1_386, 0, 198, 396]),
+        (20, [14, 0, 2, 4]),
+    ],
 )
 def test_tune_joins_train_where_it_would_hold_under_200_users(users, expected):
     split = split_by_user(views_of(users))
@@ -78,22 +78,6 @@ def test_rows_without_a_user_are_users_of_their_own():
     assert sorted(set(codes)) == [0, 1, 2, 3]
     assert users_of(pd.DataFrame({"user_id": pd.Series([None] * 3, dtype="str")})).tolist() == [0, 1, 2]
     assert users_of(pd.DataFrame({"rtt_ms": [1, 2, 3]})).tolist() == [0, 1, 2]
-
-
-def test_a_table_without_users_is_split_by_row():
-    split = split_by_user(measurements(pd.DataFrame({"rtt_ms": np.arange(1.0, 101.0)})))
-    assert [len(part) for _, part in split.parts()] == [70, 0, 10, 20]
-
-
-def test_fewer_than_20_users_are_refused():
-    assert split_by_user(views_of(users=20)).test["user_id"].nunique() == 4
-    with pytest.raises(WorkbenchError, match=r"crowd: a split by user needs at least 20 users; got 19\. Take more"):
-        split_by_user(views_of(users=19))
-
-
-def test_a_seed_that_cannot_be_is_refused():
-    with pytest.raises(WorkbenchError, match=r"^seed must be a whole number from 0; got -1\.$"):
-        split_by_user(views_of(users=30), seed=-1)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -172,30 +156,24 @@ def test_by_time_sixty_twenty_twenty_of_the_sessions_never_cut(seed):
     assert split.test["viewed_at"].min() > split.train["viewed_at"].max()
 
 
-def test_by_time_without_users_validation_is_halved_by_session():
-    views = sessions_of(users=0)
+@pytest.mark.parametrize(
+    ("given", "how", "expected"),
+    [
+        ({}, "by time", [1_800, 300, 300, 600]),
+        ({"times": False}, "by order", [1_800, 300, 300, 600]),  # of the frame, which stands for time
+        ({"sessions": 500}, "by time", [350, 0, 50, 100]),  # too few for a calibration part
+    ],
+)
+def test_by_time_without_users_validation_is_halved_by_session(given, how, expected):
+    views = sessions_of(users=0, **given)
     split = split_by_time(views)
     check_partition(split, views)
-    assert [part["session_id"].nunique() for _, part in split.parts()] == [1_800, 300, 300, 600]
-    assert split.cluster == "session_id"
+    assert [part["session_id"].nunique() for _, part in split.parts()] == expected
+    assert (split.how, split.cluster) == (how, "session_id")
+    assert split.test["session_id"].min() > split.train["session_id"].max()
     assert "here_before" not in split.test
-    assert len(np.unique(users_of(split.test, split.cluster))) == 600
-
-
-def test_without_times_the_order_of_the_frame_stands_for_time():
-    views = sessions_of(users=0, times=False)
-    split = split_by_time(views)
-    check_partition(split, views)
-    assert split.how == "by order"
-    assert split.test["session_id"].min() == 2_400
-
-
-def test_tune_joins_train_where_it_would_be_small():
-    views = sessions_of(sessions=500, users=0)
-    split = split_by_time(views)
-    check_partition(split, views)
-    assert [part["session_id"].nunique() for _, part in split.parts()] == [350, 0, 50, 100]
     assert list(split.calibration) == list(split.train)
+    assert len(np.unique(users_of(split.test, split.cluster))) == expected[-1]
 
 
 @pytest.mark.parametrize(("users", "cluster", "how"), [(900, "user_id", "by user"), (0, "session_id", "by session")])
@@ -225,18 +203,6 @@ def test_links_card_and_counts_come_along():
         assert split.dropped == views.attrs["dropped"]
 
 
-def test_too_few_sessions_or_users_are_refused():
-    with pytest.raises(WorkbenchError, match="site: a split by time needs at least 20 sessions; got 19"):
-        split_by_time(sessions_of(sessions=19, users=5))
-    with pytest.raises(WorkbenchError, match="site: a split by session needs at least 20 sessions; got 19"):
-        split_by_user(sessions_of(sessions=19, users=0))
-
-
-def test_a_mask_is_for_measurements():
-    with pytest.raises(WorkbenchError, match="site: a mask takes network signals from measurements; leave it out here"):
-        split_by_time(sessions_of(sessions=100), mask=Mask())
-
-
 def test_a_sample_holds_whole_sessions_where_there_are_no_users():
     views = sessions_of(users=0)
     drawn = sample_users(views, 500, seed=2)
@@ -253,13 +219,10 @@ def world():
 def test_parts_follow_each_other_in_time(world):
     split = split_by_time(world)
     assert split.how == "by time"
-    assert split.train["measured_at"].max() <= min(
-        split.calibration["measured_at"].min(), split.validation["measured_at"].min()
-    )
-    assert (
-        max(split.calibration["measured_at"].max(), split.validation["measured_at"].max())
-        <= split.test["measured_at"].min()
-    )
+    between = pd.concat([split.calibration, split.validation])["measured_at"]
+    assert split.train["measured_at"].max() <= between.min()
+    assert between.max() <= split.test["measured_at"].min()
+    assert not set(HISTORY) & set(split_by_time(world, history=False).train)
     sizes = np.array([len(part) for _, part in split.parts()]) / len(world)
     assert sizes == pytest.approx([0.6, 0.1, 0.1, 0.2], abs=0.02)
 
@@ -288,10 +251,6 @@ def test_nothing_is_learnt_from_masked_users(world, how):
     assert tested["last_rtt_ms"].isna().all()
 
 
-def test_history_can_be_left_out(world):
-    assert not set(HISTORY) & set(split_by_time(world, history=False).train)
-
-
 def test_networks_never_seen(world):
     split = split_by_user(world, cluster="asn")
     assert split.how == "by asn"
@@ -299,14 +258,25 @@ def test_networks_never_seen(world):
     assert sum(map(len, parts)) == len(set.union(*parts)) == world["asn"].nunique()
 
 
-def test_without_times_there_is_no_split_by_time(world):
-    with pytest.raises(WorkbenchError, match="needs user_id and measured_at in every row"):
-        split_by_time(measurements(world.drop(columns="measured_at")))
-    with pytest.raises(WorkbenchError, match="too many share one moment"):
-        split_by_time(measurements(world.assign(measured_at=world["measured_at"].iloc[0])))
-
-
-def test_a_mask_needs_users():
-    frame = measurements(pd.DataFrame({"rtt_ms": np.arange(1.0, 50)}))
-    with pytest.raises(WorkbenchError, match="no user_id"):
-        split_by_user(frame, mask=Mask())
+def test_what_cannot_be_split_is_refused(world):
+    assert split_by_user(views_of(users=20)).test["user_id"].nunique() == 4
+    views, rows = sessions_of(sessions=100), measurements(pd.DataFrame({"rtt_ms": np.arange(1.0, 50)}))
+    one_moment = measurements(world.assign(measured_at=world["measured_at"].iloc[0]))
+    for split, expected in (
+        (
+            lambda: split_by_user(views_of(users=19)),
+            r"crowd: a split by user needs at least 20 users; got 19\. Take",
+        ),
+        (
+            lambda: split_by_user(sessions_of(19, users=0)),
+            "site: a split by session needs at least 20 sessions; got 19",
+        ),
+        (lambda: split_by_time(sessions_of(19, users=5)), "site: a split by time needs at least 20 sessions; got 19"),
+        (lambda: split_by_time(measurements(world.drop(columns="measured_at"))), "needs user_id and measured_at in ev"),
+        (lambda: split_by_time(one_moment), "too many share one moment"),
+        (lambda: split_by_time(views, mask=Mask()), "site: a mask takes network signals from measurements; leave it"),
+        (lambda: split_by_user(rows, mask=Mask()), "no user_id"),
+        (lambda: split_by_user(rows, seed=-1), r"^seed must be a whole number from 0; got -1\.$"),
+    ):
+        with pytest.raises(WorkbenchError, match=expected):
+            split()

@@ -135,6 +135,12 @@ class FullAfterFourBytes(io.FileIO):
         fails_with(errno.ENOSPC)()
 
 
+class InterruptedAfterFourBytes(io.FileIO):
+    def write(self, data: bytes) -> None:
+        super().write(data[:4])
+        raise KeyboardInterrupt
+
+
 def copy_that_breaks_off(source: str, target: str, **kwargs: object) -> None:
     Path(target).write_bytes(Path(source).read_bytes()[:4])
     fails_with(errno.ENOSPC)()
@@ -145,6 +151,7 @@ FAULTS = {
     "a folder on a read-only disk": {"os.makedirs": fails_with(errno.EROFS)},
     "a file in a folder that is not ours": {"tempfile.NamedTemporaryFile": fails_with(errno.EACCES)},
     "the fifth byte": {"pooch.downloaders.open": FullAfterFourBytes},
+    "Ctrl-C": {"pooch.downloaders.open": InterruptedAfterFourBytes},
     "the move": {"os.rename": fails_with(errno.EACCES), "shutil.copyfile": copy_that_breaks_off},
 }
 IN_WORDS = [os.strerror(number) for number in (errno.EROFS, errno.EACCES, errno.ENOSPC)]
@@ -158,27 +165,20 @@ def test_a_read_only_or_full_cache_is_told_in_a_sentence_and_the_next_try_succee
     with monkeypatch.context() as broken:
         for name, refused in FAULTS[fault].items():
             broken.setattr(name, refused, raising=False)
-        said = refusal(file, cards)
+        if fault == "Ctrl-C":
+            with pytest.raises(KeyboardInterrupt):
+                fetch_file(card_of(file, cards), file, progress=False)
+        else:
+            assert_says_how_to_go_on(refusal(file, cards), cards)
     assert in_cache() == []
+    assert fetch_file(card_of(file, cards), file, progress=False).read_bytes() == GOOD
+
+
+def assert_says_how_to_go_on(said: str, cards: Path) -> None:
     begin, end = f"could not write {cards / 'cache' / 'ours' / 'a.csv'}: ", "; nothing was kept. Make room there or "
     assert said.startswith(begin)
     assert said.removeprefix(begin).split(end)[0] in IN_WORDS
     assert said.endswith("make the folder writable and try again, or put a.csv beside the card.")
-    assert fetch_file(card_of(file, cards), file, progress=False).read_bytes() == GOOD
-
-
-def test_a_download_that_is_interrupted_leaves_nothing_and_can_be_tried_again(upstream, cards, monkeypatch):
-    class Interrupted(io.FileIO):
-        def write(self, data: bytes) -> None:
-            super().write(data[:4])
-            raise KeyboardInterrupt
-
-    file = SourceFile("a.csv", upstream.holds("/a.csv"), "")
-    with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
-        broken.setattr("pooch.downloaders.open", Interrupted, raising=False)
-        fetch_file(card_of(file, cards), file, progress=False)
-    assert in_cache() == []
-    assert fetch_file(card_of(file, cards), file, progress=False).read_bytes() == GOOD
 
 
 @pytest.mark.parametrize("step", ["pooch.file_hash", "pathlib.Path.is_file"])
@@ -210,6 +210,9 @@ def test_beside_the_card_comes_before_cache_mirror_and_upstream(upstream, cards,
         path.unlink()
     assert upstream.asked == []
     assert fetch_file(card_of(file, cards), file, progress=False).read_text() == "upstream"
+    monkeypatch.setenv("WORKBENCH_DATASETS", str(cards / "gone"))  # without cards: the user's own cache
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert "performance-workbench" in str(cache_folder())
 
 
 def test_a_relative_mirror_counts_from_the_checkout_wherever_one_stands(cards, tmp_path, monkeypatch):
@@ -267,9 +270,3 @@ def test_the_progress_bar_is_drawn_on_stderr_and_can_be_switched_off(upstream, c
     assert "100%" in drawn["a.csv"].err
     assert drawn["b.csv"].err == ""
     assert drawn["a.csv"].out == drawn["b.csv"].out == ""
-
-
-def test_without_cards_downloads_go_to_the_persons_own_cache(monkeypatch, cards, tmp_path):
-    monkeypatch.setenv("WORKBENCH_DATASETS", str(cards / "gone"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert "performance-workbench" in str(cache_folder())

@@ -206,20 +206,6 @@ def test_a_returning_user_by_hand():
     assert history["usual_next"].dtype == views["page"].dtype
 
 
-def test_in_two_tabs_only_clicks_already_made_are_known():
-    views = views_of(
-        ("a", "tab1", 0, "x"),
-        ("a", "tab1", 20, "y"),  # the click on y comes at minute 20
-        ("a", "tab2", 10, "x"),  # and is not known at minute 10
-        ("a", "tab2", 30, "z"),
-        ("a", "tab3", 25, "x"),  # here it is, but tab2's click of minute 30 is not
-    )
-    history = add_navigation_history(views)
-    assert history["here_before"].tolist() == [0, 0, 1, 0, 2]
-    assert history["earlier_views"].tolist() == [0, 2, 1, 4, 3]
-    assert texts(history["last_next"]) == ["", "", "", "", "y"]
-
-
 @pytest.mark.parametrize("overlap", [False, True])
 @pytest.mark.parametrize("seed", range(3))
 def test_the_plain_loop_says_the_same(seed, overlap):
@@ -246,9 +232,3 @@ def test_nothing_that_comes_later_changes_what_is_known(overlap):
 def test_the_guard_sees_a_view_that_knows_its_own_next_page(monkeypatch):
     monkeypatch.setattr("workbench.datasets.history._known_at", lambda rank, goes_on: rank[goes_on])
     assert knows_the_future(random_views(1, overlap=False))
-
-
-def test_without_times_the_order_of_the_frame_stands():
-    table = pd.DataFrame({"user_id": list("aaaa"), "session_id": [1, 1, 2, 2], "page": list("xyxz")})
-    history = add_navigation_history(navigations(table))
-    assert texts(history["last_next"]) == ["", "", "y", ""]

@@ -31,29 +31,6 @@ def share_at(table: ChanceTable, threshold: float, smoothing: float, **view: str
     return table.shares(smoothing)[row[0], point]
 
 
-@pytest.mark.parametrize(
-    ("quantity", "threshold", "everything", "germany", "german_a"),
-    [
-        # Round trips are worse strictly above.
-        ("rtt_ms", 9.99999, 8 / 8, 4 / 4, 2 / 2),
-        ("rtt_ms", 10, 6 / 8, 2 / 4, 1 / 2),
-        ("rtt_ms", 30, 4 / 8, 1 / 4, 0 / 2),
-        ("rtt_ms", 40, 0 / 8, 0 / 4, 0 / 2),
-        # Throughput is worse strictly below.
-        ("downlink_mbps", 15, 2 / 8, 2 / 4, 1 / 2),
-        ("downlink_mbps", 30, 4 / 8, 3 / 4, 2 / 2),
-        ("downlink_mbps", 40, 4 / 8, 3 / 4, 2 / 2),
-        ("downlink_mbps", 40.00004, 8 / 8, 4 / 4, 2 / 2),
-    ],
-)
-def test_shares_are_those_counted_by_hand(quantity, threshold, everything, germany, german_a):
-    table = count_chances(VIEWS, KEYS, quantity)
-    assert np.abs(table.grid - threshold).min() < (2 if threshold in (15, 30) else 1e-4)
-    assert share_at(table, threshold, 0, country="IT", isp="a") == everything
-    assert share_at(table, threshold, 0, country="DE", isp="zzz") == germany
-    assert share_at(table, threshold, 0, country="DE", isp="a") == german_a
-
-
 @pytest.mark.parametrize("quantity", ["rtt_ms", "downlink_mbps"])
 def test_every_share_is_the_one_that_counting_row_by_row_gives(quantity):
     rng = np.random.default_rng(0)

@@ -147,20 +147,13 @@ def test_times_seen_and_views_ago_as_a_loop_says():
     layout, pairs = described(train, frame)
     table = as_table(layout, pairs)
     pages, sessions = frame["page"].astype(str).to_numpy(), frame["session_id"].to_numpy()
+    for column in ("last_next", "usual_next"):
+        remembered = frame[column].astype(object).to_numpy()[pairs.row]
+        np.testing.assert_array_equal(table[f"is_{column}"], remembered == table["candidate"])
     for row, candidate, times, ago in table[["row", "candidate", "times_seen", "views_ago"]].itertuples(index=False):
         before = [j for j in range(row) if sessions[j] == sessions[row] and pages[j] == candidate]
         assert times == len(before)
         assert np.isnan(ago) if not before else ago == row - before[-1]
-
-
-def test_the_users_memory_is_compared_with_each_candidate():
-    train, frame = rich_visits(), rich_visits(20, seed=1)
-    layout, pairs = described(train, frame)
-    table = as_table(layout, pairs)
-    for column in ("last_next", "usual_next"):
-        remembered = frame[column].astype(object).to_numpy()[pairs.row]
-        np.testing.assert_array_equal(table[f"is_{column}"], remembered == table["candidate"])
-    np.testing.assert_allclose(table["usual_share"], frame["usual_share"].to_numpy()[pairs.row], rtol=1e-6)
 
 
 # What may be known.

@@ -1,4 +1,6 @@
+import re
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from workbench.datasets.schema import Column
 from workbench.errors import WorkbenchError
 
 SHA = "0123456789abcdef" * 4
+MEASURED, CLICKS = 'kind = "measurements"\n', 'kind = "navigations"\n'
 
 
 @pytest.fixture
@@ -40,8 +43,10 @@ def test_the_shipped_cards_parse_and_say_what_they_are():
         assert card.licence
         assert card.citation
         assert card.folder == CHECKOUT / "datasets"
-        assert card.mirror_only == (bool(card.files) and not any(file.url for file in card.files))
+        urls = [file.url for file in card.files if file.url]
+        assert card.mirror_only == (bool(card.files) and not urls)
         assert all(len(file.sha256) == 64 for file in card.files)
+        assert all(re.match(r"https://raw\.githubusercontent\.com/.+/[0-9a-f]{40}/", url) for url in urls)
     planted = {name: card.generate["planted"] for name, card in cards.items() if card.simulated}
     assert planted == {
         "synthetic_measurements": True,
@@ -51,91 +56,65 @@ def test_the_shipped_cards_parse_and_say_what_they_are():
     }
 
 
-def test_mobile_bandwidth_is_pinned_to_a_commit_and_assumes_chromiums_rtt():
-    card = find_card("mobile_bandwidth")
-    assert [file.name for file in card.files] == ["4G.csv", "5G.csv", "wifi4.csv", "wifi5.csv", "wifi6.csv"]
-    for file in card.files:
-        assert len(file.sha256) == 64
-        assert file.url.startswith(
-            "https://raw.githubusercontent.com/mobilebandwidth/mobilebandwidth.github.io/ac6aed5"
-        )
-        assert file.url.endswith(f"/{file.name}")
-    assert card.assume == {"rtt_ms": (50, 115, 200)}
-    assert card.known_by == "native_app"
+TESTS = f"""
+title = "Ours"
+citation = "us"
+licence = "ours"
+note = "beware"
+simulated = true
+known_by = "client_js"
+mirror_only = true
+missing = ["", "n/a", -1]
+reader = "csv"
+separator = ";"
+time_unit = "unix_ms"
+require = ["rtt_ms"]
+drop_duplicates = true
+margin = 2
+assume = {{ downlink_mbps = [2, 10, 50] }}
+constants = {{ country = "NA" }}
+columns = {{ tariff = "plan", RTT = "rtt_ms" }}
+scale = {{ rtt_ms = 1000 }}
+lost = {{ received = [0, ""] }}
+skip = {{ sent = ["0"] }}
+values = {{ plan = {{ A = "large" }} }}
+context = {{ plan = {{ type = "text", level = "client_js", meaning = "what is paid for" }} }}
+labels = {{ plan = "tariff" }}
+[[files]]
+name = "a.csv"
+url = "https://example.org/a.csv"
+sha256 = "{SHA}"
+constants = {{ access_technology = "5g" }}
+folder = "theirs"
+"""
+VIEWS = """
+kind = "navigations"
+order = "file"
+sections = true
+session_gap_min = 15
+percent_encoded = true
+date = ["year", "month", "day"]
+generator = "synthetic_site"
+generate = { rows = 5 }
+files = [{ name = "links.tsv", links = { a = "from_page", b = "to_page" } }]
+"""
 
 
 def test_every_field_of_a_card_is_read(card_of):
-    card = read_card(
-        card_of(f"""
-            title = "Ours"
-            citation = "us"
-            licence = "ours"
-            note = "beware"
-            simulated = true
-            known_by = "client_js"
-            mirror_only = true
-            missing = ["", "n/a", -1]
-            reader = "csv"
-            separator = ";"
-            time_unit = "unix_ms"
-            require = ["rtt_ms"]
-            drop_duplicates = true
-            margin = 2
-            [assume]
-            rtt_ms = [50, 115, 200]
-            [constants]
-            country = "NA"
-            [columns]
-            down = "downlink_mbps"
-            tariff = "plan"
-            RTT = "rtt_ms"
-            [scale]
-            rtt_ms = 1000
-            [lost]
-            received = [0, ""]
-            [skip]
-            sent = ["0"]
-            [values.plan]
-            A = "large"
-            [context.plan]
-            type = "text"
-            level = "client_js"
-            meaning = "what is paid for"
-            [[files]]
-            name = "a.csv"
-            url = "https://example.org/a.csv"
-            sha256 = "{SHA}"
-            constants = {{ access_technology = "5g" }}
-            folder = "theirs"
-        """)
+    tests, views = read_card(card_of(TESTS)), read_card(card_of(VIEWS))
+    empty = Card(name="empty")
+    names = [each.name for each in fields(Card)]
+    assert {name for name in names for card in (tests, views) if getattr(card, name) != getattr(empty, name)} == {
+        *names
+    }
+    assert (tests.missing, tests.lost, tests.skip) == (("", "n/a", "-1"), {"received": ("0", "")}, {"sent": ("0",)})
+    assert tests.context == (Column("plan", "str", "client_js", "what is paid for"),)
+    assert tests.files == (
+        SourceFile("a.csv", "https://example.org/a.csv", SHA, {"access_technology": "5g"}, "theirs"),
     )
-    assert card == Card(
-        name="mine",
-        title="Ours",
-        citation="us",
-        licence="ours",
-        note="beware",
-        simulated=True,
-        known_by="client_js",
-        mirror_only=True,
-        missing=("", "n/a", "-1"),
-        drop_duplicates=True,
-        margin=2,
-        assume={"rtt_ms": (50.0, 115.0, 200.0)},
-        constants={"country": "NA"},
-        columns={"down": "downlink_mbps", "tariff": "plan", "RTT": "rtt_ms"},
-        reader="csv",
-        separator=";",
-        time_unit="unix_ms",
-        require=("rtt_ms",),
-        scale={"rtt_ms": 1000},
-        lost={"received": ("0", "")},
-        skip={"sent": ("0",)},
-        values={"plan": {"A": "large"}},
-        context=(Column("plan", "str", "client_js", "what is paid for"),),
-        files=(SourceFile("a.csv", "https://example.org/a.csv", SHA, {"access_technology": "5g"}, "theirs"),),
-        folder=card.folder,
-    )
+    assert tests.assume == {"downlink_mbps": (2.0, 10.0, 50.0)}
+    assert (views.date, views.session_gap_min, views.files[0].links["b"]) == (("year", "month", "day"), 15, "to_page")
+    assert (tests.known_by, views.known_by, empty.known_by) == ("client_js", "client_js", "first_request")
 
 
 @pytest.mark.parametrize(
@@ -143,94 +122,70 @@ def test_every_field_of_a_card_is_read(card_of):
     [
         ("title = ", "mine.toml is not a card: expected TOML"),
         ('titel = "x"', r"an entry must be one of title, .*; got 'titel'\. Did you mean 'title'\?"),
-        ('name = "x"', "an entry must be one of"),
         ('folder = "/etc"', "an entry must be one of"),
         ("title = 5", "title must be text; got 5"),
         ('kind = "traces"', "kind must be one of measurements, navigations; got 'traces'"),
         ('reader = "xml"', "reader must be one of csv, jsonl, parquet; got 'xml'"),
         ('separator = "::"', "separator must be one character; got '::'"),
-        ("separator = 5", "separator must be text; got 5"),
-        ('time_unit = "minutes"', "time_unit must be one of unix_s, unix_ms; got 'minutes'"),
         ('scale = "ms"', "scale must be a table; got 'ms'"),
         ("scale = { rtt = 1000 }", "scaled column must be one of .*; got 'rtt'. Did you mean 'rtt_ms'"),
-        ("scale = { isp = 2 }", "scaled column must be one of .*; got 'isp'"),
         ("scale = { rtt_ms = 0 }", "scale.rtt_ms must be a number above 0; got 0"),
-        ('scale = { rtt_ms = "s" }', "scale.rtt_ms must be a number above 0; got 's'"),
-        ("scale = { rtt_ms = inf }", "scale.rtt_ms must be a number above 0; got inf"),
         ('lost = ["0"]', r"lost must be a table; got \['0'\]"),
-        ('lost = { rcvd = "0" }', "lost.rcvd must be a list; got '0'"),
         ('lost = { rcvd = ["0"] }', "a lost probe is an infinite rtt_ms, which no column gives"),
-        ("skip = { sent = 0 }", "skip.sent must be a list; got 0"),
-        ('require = "rtt_ms"', "require must be a list; got 'rtt_ms'"),
         ('require = ["downlink_mbps"]\ncolumns = { RTT = "rtt_ms" }', "quantity must be one of rtt_ms; got 'downlink"),
         ('[[files]]\nname = "a"\nfolder = "../x"', r"a plain name, without folders or '\.\.'; got '\.\./x'"),
         ('known_by = "javascript"', "known_by must be one of first_request, .*; got 'javascript'"),
-        ("known_by = 3", "known_by must be text; got 3"),
         ('simulated = "yes"', "simulated must be true or false; got 'yes'"),
-        ('drop_duplicates = "no"', "drop_duplicates must be true or false; got 'no'"),
-        ("mirror_only = 1", "mirror_only must be true or false; got 1"),
         ('missing = "NA"', "missing must be a list; got 'NA'"),
-        ('margin = "wide"', "margin must be a number above 0; got 'wide'"),
-        ("margin = -1", "margin must be a number above 0; got -1"),
-        ("margin = nan", "margin must be a number above 0; got nan"),
-        ('columns = "rtt_ms"', "columns must be a table; got 'rtt_ms'"),
         ('columns = { RTT = "rtt" }', "canonical column must be one of .*; got 'rtt'. Did you mean 'rtt_ms'"),
-        ("columns = { RTT = 5 }", "canonical column must be one of .*; got 5"),
-        ("constants = 5", "constants must be a table; got 5"),
-        ('constants = { land = "DE" }', "canonical column must be one of .*; got 'land'"),
         ('constants = { country = ["DE"] }', r"constants.country must be one text, number.*; got \['DE'\]"),
         ("constants = { rtt_ms = 50 }", "rtt_ms is measured, not constant; state it under assume"),
-        ('values = { isp = "x" }', "values.isp must be a table; got 'x'"),
         ('values = { ips = { a = "b" } }', "canonical column must be one of .*; got 'ips'. Did you mean 'isp'"),
-        ("assume = 5", "assume must be a table; got 5"),
         ("assume = { rtt = [1, 2, 3] }", "assumed quantity must be one of rtt_ms, .*; got 'rtt'"),
         ("assume = { rtt_ms = 50 }", "assume.rtt_ms must be three rising numbers above 0 .*; got 50"),
-        ('assume = { rtt_ms = "123" }', "three rising numbers above 0 .*; got '123'"),
-        ("assume = { rtt_ms = [1, 2] }", "three rising numbers above 0"),
         ("assume = { rtt_ms = [3, 2, 1] }", "three rising numbers above 0"),
-        ("assume = { rtt_ms = [0, 2, 3] }", "three rising numbers above 0"),
         ("assume = { rtt_ms = [1, 2, inf] }", "three rising numbers above 0"),
-        ("assume = { rtt_ms = [1, nan, 3] }", "three rising numbers above 0"),
-        ('assume = { rtt_ms = [1, "2", 3] }', "three rising numbers above 0"),
         ("context = { plan = 5 }", "context.plan must be a table; got 5"),
+        ('context = { plan = { type = "words", level = "never" } }', "'plan': type must be one of text, number, flag"),
+        ('context = { plan = { type = "text" } }', "context column 'plan': level must be given"),
+        ('context = { user_id = { type = "text", level = "never" } }', "'user_id' is canonical; give yours its"),
+        ('generator = "dice"', "generator must be one of synthetic_network; got 'dice'"),
+        ("generate = { row = 5 }", "entry of .generate. must be one of rows, .*; got 'row'. Did you mean 'rows'"),
+        ("generate = { rows = 1.5 }", "generate.rows must be a whole number from 0; got 1.5"),
+        ("generate = { seed = -1 }", "generate.seed must be a whole number from 0; got -1"),
+        ('files = "a.csv"', "files must be a list; got 'a.csv'"),
+        ('[[files]]\nurl = "https://x.org"', "name must be given"),
+        ('[[files]]\nname = "a"\nsize = 5', "file 'a': an entry must be one of name, url, .*; got 'size'"),
+        ('[[files]]\nname = "a"\nurl = "ftp://x.org/a"', "file 'a': url must be an address .*https://; got 'ftp://"),
+        ('[[files]]\nname = "a"\nsha256 = "md5"', "file 'a': sha256 must be 64 digits of 0 to 9 and a to f; got 'md5'"),
+        (CLICKS + 'lost = { sent = ["0"] }', "lost is for cards of measurements; this one is of navigations. Le"),
+        (MEASURED + 'order = "file"', "order is for cards of navigations; this one is of measurements. Leave"),
+        (MEASURED + "session_gap_min = 10", "session_gap_min is for cards of navigations"),
+        (MEASURED + 'reader = "msnbc"', "reader must be one of csv, jsonl, parquet; got 'msnbc'"),
+        (MEASURED + 'generator = "synthetic_site"', "generator must be one of synthetic_network; got 'synthetic_site'"),
+        (MEASURED + 'columns = { url = "page" }', "canonical column must be one of country, .*; got 'page'"),
+        (CLICKS + 'columns = { rtt = "rtt_ms" }', "canonical column must be one of user_id, .*; got 'rtt_ms'"),
+        (CLICKS + 'constants = { page = "/" }', "page differs from row to row; name its column under columns"),
+        (CLICKS + "assume = { rtt_ms = [1, 2, 3] }", "assumed quantity must be one of page_bytes, .*; got 'rtt_ms'"),
+        (CLICKS + 'order = "time"', "order must be one of file; got 'time'"),
+        (CLICKS + 'date = ["y", "m"]', r"date must be three columns \(year, month, day\); got \['y', 'm'\]"),
+        (CLICKS + 'date = ["y", "m", "d"]\ncolumns = { at = "viewed_at" }', "date and a column of viewed_at both give"),
         (
-            'context = { plan = { type = "words", level = "never" } }',
-            "context column 'plan': type must be one of text, number, flag; got 'words'",
-        ),
-        (
-            'context = { plan = { type = "text" } }',
-            "context column 'plan': level must be given",
-        ),
-        (
-            'context = { rtt_ms = { type = "number", level = "first_request" } }',
+            CLICKS + 'context = { rtt_ms = { type = "number", level = "never" } }',
             "'rtt_ms' is canonical; give yours its",
         ),
+        (CLICKS + '[[files]]\nname = "a"\nlinks = "b"', "file 'a': links must be a table; got 'b'"),
         (
-            'context = { user_id = { type = "text", level = "first_request" } }',
-            "'user_id' is canonical; give yours its",
-        ),
-        ('generator = "dice"', "generator must be one of synthetic_network; got 'dice'"),
-        (
-            'generator = "synthetic_network"\ngenerate = { row = 5 }',
-            "entry of .generate. must be one of rows, .*; got 'row'. Did you mean 'rows'",
-        ),
-        ("generate = 5", "generate must be a table; got 5"),
-        ('files = "a.csv"', "files must be a list; got 'a.csv'"),
-        ('files = ["a.csv"]', "files.0 must be a table; got 'a.csv'"),
-        ("[[files]]\nname = 5", "name must be text; got 5"),
-        ('[[files]]\nurl = "https://x.org"', "name must be given"),
-        (
-            '[[files]]\nname = "a"\nsize = 5',
-            "file 'a': an entry must be one of name, url, sha256, constants, folder, links; got 'size'",
+            CLICKS + 'files = [{ name = "a", links = { b = "from_page" } }]',
+            "file 'a': links must name the columns",
         ),
         (
-            '[[files]]\nname = "a"\nurl = "ftp://x.org/a"',
-            "file 'a': url must be an address .*https://; got 'ftp://",
+            MEASURED + 'files = [{ name = "a", links = { b = "from_page", c = "to_page" } }]',
+            "links of pages are for cards",
         ),
-        ('[[files]]\nname = "a"\nsha256 = "md5"', "file 'a': sha256 must be 64 digits of 0 to 9 and a to f; got 'md5'"),
-        ('[[files]]\nname = "a"\nconstants = "x"', "file 'a': constants must be a table; got 'x'"),
-        ('[[files]]\nname = "a"\nconstants = { isp = ["x"] }', "constants.isp must be one text"),
-        ('[[files]]\nname = "a"\nconstants = { land = "x" }', "canonical column must be one of .*; got 'land'"),
+        (CLICKS + "scale = { page = 2 }", "scaled column must be one of position, .*, page_bytes; got 'page'"),
+        ('labels = { rtt = "ping" }', "labelled column must be one of .*; got 'rtt'. Did you mean 'rtt_ms'"),
+        ("labels = { rtt_ms = 5 }", "labels.rtt_ms must be text; got 5"),
     ],
 )
 def test_a_bad_card_is_refused_in_one_sentence_that_names_what_was_expected(card_of, text, expected):
@@ -241,44 +196,33 @@ def test_a_bad_card_is_refused_in_one_sentence_that_names_what_was_expected(card
     assert "\n" not in message
 
 
-def test_a_card_that_is_no_text_is_refused(tmp_path):
-    (tmp_path / "mine.toml").write_bytes(b"\xff\xfe\x00")
+ELSEWHERE = [
+    "",
+    ".",
+    "..",
+    "../a.csv",
+    "sub/a.csv",
+    "/etc/passwd",
+    "..\\a.csv",
+    "\\\\server\\share",
+    "C:a.csv",
+    "a.csv:x",
+]
+
+
+def test_a_card_from_a_windows_editor_is_read_and_a_plain_file_name_taken(card_of):
+    for name in ("a.csv", "..a.csv", "a..b.csv", "speed tests (2021).csv", ".hidden"):
+        card = read_card(card_of(f"\ufefftitle = 'Ours'\r\n[[files]]\nname = '{name}'"))
+        assert (card.title, card.files[0].name) == ("Ours", name)
+    (path := card_of("")).write_bytes(b"\xff\xfe\x00")
     with pytest.raises(WorkbenchError, match=r"mine\.toml is not a card: expected TOML"):
-        read_card(tmp_path / "mine.toml")
+        read_card(path)
 
 
-def test_a_card_from_a_windows_editor_is_read(card_of):
-    assert read_card(card_of('\ufefftitle = "Ours"\r\n')).title == "Ours"
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "",
-        ".",
-        "..",
-        "../a.csv",
-        "x/../../a.csv",
-        "sub/a.csv",
-        "/etc/passwd",
-        "..\\a.csv",
-        "sub\\a.csv",
-        "\\\\server\\share",
-        "C:\\a.csv",
-        "C:a.csv",
-        "a.csv/",
-        "a.csv:stream",
-        "./a.csv",
-    ],
-)
+@pytest.mark.parametrize("name", ELSEWHERE)
 def test_a_file_name_that_leads_elsewhere_is_refused(card_of, name):
     with pytest.raises(WorkbenchError, match=r"a plain name, without folders or '\.\.'; got "):
         read_card(card_of(f"[[files]]\nname = '{name}'"))
-
-
-@pytest.mark.parametrize("name", ["a.csv", "..a.csv", "a..b.csv", "speed tests (2021).csv", ".hidden"])
-def test_a_plain_file_name_is_taken(card_of, name):
-    assert read_card(card_of(f"[[files]]\nname = '{name}'")).files[0].name == name
 
 
 def test_a_card_is_found_by_its_path_anywhere(card_of, monkeypatch, tmp_path):
@@ -289,22 +233,14 @@ def test_a_card_is_found_by_its_path_anywhere(card_of, monkeypatch, tmp_path):
     assert (found.name, found.folder) == ("mine", tmp_path.resolve())
     monkeypatch.setenv("HOME", str(tmp_path))
     assert find_card("~/mine.toml").title == "Ours"
-
-
-def test_a_path_without_a_card_is_refused(tmp_path):
     with pytest.raises(WorkbenchError, match=r"no card at .*nothing\.toml: expected a TOML file"):
         find_card(tmp_path / "nothing.toml")
 
 
-@pytest.mark.parametrize("name", ["mobile_bandwith", "Mobile_Bandwidth"])
-def test_an_unknown_name_is_answered_with_the_nearest(name):
-    with pytest.raises(WorkbenchError, match=r"mobile_bandwidth, msnbc, ofcom_hours, .* Did you mean 'mobile_band"):
-        find_card(name)
-
-
-@pytest.mark.parametrize("name", ["", "../datasets/mobile_bandwidth", "zzz", "mobile_bandwidth.csv/.."])
-def test_a_name_is_no_path(name):
-    with pytest.raises(WorkbenchError, match=r"^unknown dataset "):
+@pytest.mark.parametrize("name", ["mobile_bandwith", "Mobile_Bandwidth", "", "../datasets/mobile_bandwidth", "zzz"])
+def test_a_name_that_is_none_is_answered_with_the_nearest(name):
+    nearest = r"\. Did you mean 'mobile_band" if name.lower().startswith("mobile") else ""
+    with pytest.raises(WorkbenchError, match=rf"^unknown dataset .* mobile_bandwidth, msnbc, ofcom_hours, .*{nearest}"):
         find_card(name)
 
 
@@ -318,13 +254,11 @@ def test_a_team_keeps_its_cards_in_a_folder_of_its_own(card_of, tmp_path, monkey
         find_card("mobile_bandwidth")
 
 
-def test_a_folder_of_cards_that_is_not_there_is_named(tmp_path, monkeypatch):
+def test_without_cards_the_way_out_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("WORKBENCH_DATASETS", str(tmp_path / "gone"))
     with pytest.raises(WorkbenchError, match=r"expected a folder at .*gone\. Set WORKBENCH_DATASETS"):
         list_cards()
-
-
-def test_without_a_checkout_the_way_out_is_named(tmp_path, monkeypatch):
+    monkeypatch.delenv("WORKBENCH_DATASETS")
     monkeypatch.setattr("workbench.datasets.cards.CHECKOUT", tmp_path)
     with pytest.raises(WorkbenchError, match="Set WORKBENCH_DATASETS to the folder of your cards, or give the path"):
         find_card("mobile_bandwidth")
@@ -337,9 +271,12 @@ def test_a_card_whose_name_would_lead_elsewhere_is_refused(tmp_path, name):
         read_card(tmp_path / name)
 
 
-@pytest.mark.parametrize("entry", ['planted = "yes"', "rows = 1.5", "seed = -1"])
-def test_what_is_generated_is_checked(tmp_path, entry):
-    path = tmp_path / "world.toml"
-    path.write_text(f'generator = "synthetic_network"\n[generate]\n{entry}\n')
-    with pytest.raises(WorkbenchError, match=r"^world: generate\.\w+ must be .*; got"):
-        read_card(path)
+def test_an_access_log_needs_no_card(tmp_path):
+    (tmp_path / "access.log.1.gz").write_bytes(b"")
+    card = find_card(tmp_path / "access.log.1.gz")
+    assert (card.kind, card.reader, card.name) == ("navigations", "access_log", "access.log.1.gz")
+    assert (card.folder, card.files[0].name) == (tmp_path.resolve(), "access.log.1.gz")
+    (tmp_path / "our site.log").write_bytes(b"")
+    assert find_card(tmp_path / "our site.log").name == "access_log"
+    with pytest.raises(WorkbenchError, match=r"no access log at .*gone\.log: expected a file in common or combined"):
+        find_card(tmp_path / "gone.log")

@@ -1,10 +1,14 @@
 """History looks backwards only; masks take whole users, before history is made."""
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.datasets.history import HISTORY, Mask, add_history, apply_mask, masked_users
+from workbench.datasets.history import HISTORY, Mask, add_history, add_navigation_history, apply_mask, masked_users
+from workbench.datasets.loading import navigations
+from workbench.datasets.schema import NAVIGATION_HISTORY
 from workbench.errors import WorkbenchError
 
 
@@ -87,12 +91,7 @@ def test_masked_users_leave_no_trace():
     assert masked.loc[hidden, "effective_type"].isna().all()
     assert masked.loc[~hidden, "effective_type"].notna().all()
     assert masked["rtt_ms"].equals(frame["rtt_ms"])  # replay still needs it
-
-
-def test_history_before_masking_would_leak():
-    """Broken on purpose: history made first still knows what masked users measured."""
-    frame = many()
-    leaky, hidden = apply_mask(add_history(frame), Mask(users=0.4))
+    leaky, hidden = apply_mask(add_history(frame), Mask(users=0.4))  # broken on purpose: history before the mask
     assert leaky.loc[hidden, "last_rtt_ms"].notna().any()
 
 
@@ -132,3 +131,104 @@ def test_a_lost_probe_is_not_remembered_as_a_number():
 def test_a_mask_of_everybody_is_refused(users):
     with pytest.raises(WorkbenchError, match="from 0 to below 1"):
         Mask(users=users)
+
+
+NAMES = [column.name for column in NAVIGATION_HISTORY]
+
+
+def views_of(*rows: tuple[str, str, float, str]) -> pd.DataFrame:
+    """Canonical views of (user, session, minute, page)."""
+    table = pd.DataFrame(rows, columns=["user_id", "session_id", "minute", "page"])
+    times = pd.Timestamp("2026-01-31T12:00Z") + pd.to_timedelta(table.pop("minute"), unit="min")
+    return navigations(table.assign(viewed_at=times))
+
+
+def random_views(seed: int, overlap: bool) -> pd.DataFrame:
+    """Few users on few pages; with overlap the sessions of a user run side by side, as in two tabs."""
+    rng = np.random.default_rng(seed)
+    n = 250
+    user = rng.integers(0, 4, n)
+    minute = np.sort(rng.integers(0, 200, n)).astype(float)
+    session = user * 100 + (rng.integers(0, 4, n) if overlap else (minute // 25).astype(int))
+    page = rng.choice(list("pqrst"), n)
+    return views_of(*zip(user.astype(str), session.astype(str), minute, page, strict=True))
+
+
+def looped(views: pd.DataFrame) -> pd.DataFrame:
+    """The same history by a plain loop over pairs of views."""
+    user, session, page = (views[name].tolist() for name in ("user_id", "session_id", "page"))
+    order = views.sort_values(["viewed_at", "view_id"], kind="stable").index.tolist()
+    when = {view: place for place, view in enumerate(order)}
+    rows = []
+    for view in range(len(views)):
+        earlier = [i for i in order if when[i] < when[view] and user[i] == user[view]]
+        here = [i for i in earlier if page[i] == page[view]]
+        goes_on = [i for i in here if i + 1 < len(views) and session[i + 1] == session[i]]
+        made = sorted((i for i in goes_on if when[i + 1] <= when[view]), key=lambda i: when[i + 1])
+        counts: Counter[str] = Counter()
+        usual, last = None, None
+        for last in (page[i + 1] for i in made):
+            counts[last] += 1
+            usual = last if counts[last] >= max(counts.values()) else usual
+        share = counts[usual] / len(here) if made else None
+        rows.append((len(earlier), len(here), last, usual, share))
+    return pd.DataFrame(rows, columns=NAMES, dtype=object)
+
+
+def comparable(history: pd.DataFrame) -> list[list]:
+    return history[NAMES].astype(object).where(history[NAMES].notna(), None).to_numpy().tolist()
+
+
+def texts(pages: pd.Series) -> list[str]:
+    return pages.astype(object).where(pages.notna(), "").tolist()
+
+
+def test_a_returning_user_by_hand():
+    views = views_of(
+        ("a", "1", 0, "home"),  # nothing is known
+        ("a", "1", 1, "jobs"),
+        ("a", "1", 2, "home"),  # home -> jobs was made within this session
+        ("a", "1", 3, "mail"),
+        ("a", "2", 100, "home"),  # jobs and mail once each: mail came last
+        ("a", "2", 101, "jobs"),
+        ("a", "3", 200, "home"),  # jobs twice of three
+        ("b", "4", 300, "home"),  # another user
+    )
+    history = add_navigation_history(views)
+    assert history["earlier_views"].tolist() == [0, 1, 2, 3, 4, 5, 6, 0]
+    assert history["here_before"].tolist() == [0, 0, 1, 0, 2, 1, 3, 0]
+    assert texts(history["last_next"]) == ["", "", "jobs", "", "mail", "home", "jobs", ""]
+    assert texts(history["usual_next"]) == ["", "", "jobs", "", "mail", "home", "jobs", ""]
+    np.testing.assert_array_equal(
+        history["usual_share"], [np.nan, np.nan, 1, np.nan, 1 / 2, 1, 2 / 3, np.nan], strict=True
+    )
+    assert history["last_next"].cat.categories.equals(views["page"].cat.categories)
+    assert history["usual_next"].dtype == views["page"].dtype
+
+
+@pytest.mark.parametrize("overlap", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_plain_loop_says_the_same(seed, overlap):
+    views = random_views(seed, overlap)
+    assert comparable(add_navigation_history(views)) == comparable(looped(views))
+
+
+def knows_the_future(views: pd.DataFrame) -> bool:
+    """Whether history changes where every later click is another: views are cut off one after the other."""
+    whole = add_navigation_history(views)
+    order = views.sort_values(["viewed_at", "view_id"], kind="stable").index
+    for cut in range(20, len(views), 40):
+        seen = views.loc[sorted(order[:cut])]
+        if comparable(add_navigation_history(seen)) != comparable(whole.loc[seen.index]):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("overlap", [False, True])
+def test_nothing_that_comes_later_changes_what_is_known(overlap):
+    assert not knows_the_future(random_views(1, overlap))
+
+
+def test_the_guard_sees_a_view_that_knows_its_own_next_page(monkeypatch):
+    monkeypatch.setattr("workbench.datasets.history._known_at", lambda rank, goes_on: rank[goes_on])
+    assert knows_the_future(random_views(1, overlap=False))

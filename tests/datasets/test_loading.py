@@ -1,12 +1,12 @@
-import csv
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.datasets.loading import load, measurements
-from workbench.datasets.schema import Column, known_context
+from workbench.datasets.loading import load, measurements, navigations
+from workbench.datasets.readers import links_of
 from workbench.errors import WorkbenchError
 
 CARD = """
@@ -47,6 +47,8 @@ RTT,who,asn,saver,tariff,unused
 20,ann,15169,,?,2
 90,?,701,,B,4
 """
+MEASURED = pd.DataFrame({"rtt_ms": [1.0, 2.0, 3.0]})
+CLICKED = pd.DataFrame({"session_id": [1, 1, 1], "page": ["/", "/a", "/"]})
 
 
 @pytest.fixture
@@ -59,6 +61,7 @@ def card(tmp_path: Path) -> Path:
 
 def test_a_card_brings_files_into_one_canonical_table(card):
     views = load(card)
+    assert views.attrs["dropped"] == {"duplicates": 1, "unmeasured": 1}  # a row in two files is two views
     expected = pd.DataFrame(
         {
             "country": ["NA"] * 4,
@@ -73,10 +76,6 @@ def test_a_card_brings_files_into_one_canonical_table(card):
     pd.testing.assert_frame_equal(views, expected)
 
 
-def test_what_was_dropped_is_counted_and_the_same_row_in_two_files_is_two_views(card):
-    assert load(card).attrs["dropped"] == {"duplicates": 1, "unmeasured": 1}
-
-
 def test_repeated_rows_are_views_where_the_card_does_not_call_them_copies(card):
     card.write_text(CARD.replace("drop_duplicates = true\n", ""))
     views = load(card)
@@ -84,24 +83,9 @@ def test_repeated_rows_are_views_where_the_card_does_not_call_them_copies(card):
     assert views.attrs["dropped"] == {"duplicates": 0, "unmeasured": 1}
 
 
-def test_the_card_rides_along_with_its_facts(card):
-    facts = load(card).attrs["card"]
-    assert (facts.name, facts.title, facts.known_by, facts.margin) == ("ours", "Ours", "client_js", 2.5)
-    assert facts.assume == {"downlink_mbps": (2, 10, 50)}
-    assert facts.context == (Column("plan", "str", "first_request", ""),)
-    assert not facts.simulated
-
-
-def test_a_context_column_of_the_card_is_known_at_its_level(card):
-    views = load(card)
-    known = known_context(views, "client_js", views.attrs["card"].context)
-    assert known["plan"].fillna("(missing)").tolist() == ["A", "(missing)", "(missing)", "B"]
-    assert set(known["connection_type"]) == {"wifi", "cellular"}
-
-
 def test_rows_draws_whole_users_by_seed(card):
     everyone = load(card)
-    drawn = [load(card, rows=3, seed=seed) for seed in range(10)]
+    drawn = [load(card, rows=np.int64(3), seed=seed) for seed in range(10)]
     assert {len(frame) for frame in drawn} == {1, 3}
     for frame in drawn:
         assert frame.index.tolist() == list(range(len(frame)))
@@ -117,6 +101,8 @@ def test_a_missing_file_is_told_with_the_name_of_the_card(card, monkeypatch):
 
 
 def test_a_card_without_files_and_a_table_without_measurements_are_refused(card):
+    with pytest.raises(WorkbenchError, match="synthetic_null: keep_repeats is for navigations; these are measurements"):
+        load("synthetic_null", rows=100, keep_repeats=True)
     (card.parent / "empty.toml").write_text('title = "Empty"')
     with pytest.raises(WorkbenchError, match="empty: the card names no file and no generator"):
         load(card.parent / "empty.toml")
@@ -134,22 +120,22 @@ def test_a_simulated_set_is_made_at_the_size_that_is_asked_for():
     assert views["local_hour"].between(0, 23).all()
 
 
-@pytest.mark.parametrize("rows", [0, -1, 2.5, "10", True])
-def test_a_number_of_rows_that_cannot_be_is_refused(card, rows):
-    with pytest.raises(WorkbenchError, match=rf"^rows must be a whole number from 1; got {rows!r}\.$"):
-        load(card, rows=rows)
-
-
-def test_a_seed_that_cannot_be_is_refused(card):
-    with pytest.raises(WorkbenchError, match=r"^seed must be a whole number from 0; got -1\.$"):
-        load(card, rows=3, seed=-1)
-
-
-def test_numbers_of_numpy_are_numbers(card):
-    assert len(load(card, rows=np.int64(4), seed=np.int64(1))) == 4
+@pytest.mark.parametrize("given", [{"rows": 0}, {"rows": 2.5}, {"rows": "10"}, {"rows": True}, {"seed": -1}])
+def test_a_number_that_cannot_be_is_refused(card, given):
+    (name, value), *_ = given.items()
+    with pytest.raises(WorkbenchError, match=rf"^{name} must be a whole number from [01]; got {value!r}\.$"):
+        load(card, **given)
 
 
 # A person's own frame.
+
+
+@pytest.mark.parametrize(("wrap", "frame"), [(measurements, MEASURED), (navigations, CLICKED)])
+def test_any_row_that_says_it_is_simulated_makes_a_simulated_card(wrap, frame):
+    assert wrap(frame.assign(simulated=[False, True, None])).attrs["card"].simulated
+    assert not wrap(frame.assign(simulated=False)).attrs["card"].simulated
+    with pytest.raises(WorkbenchError, match=r"^your data: expected a pandas DataFrame; got list\.$"):
+        wrap([1, 2])
 
 
 def test_a_persons_own_frame_gets_the_same_checks():
@@ -170,84 +156,170 @@ def test_a_persons_own_frame_gets_the_same_checks():
     card = views.attrs["card"]
     assert (card.name, card.known_by, card.simulated, card.margin) == ("our RUM", "native_app", True, 0.5)
     assert card.assume == {"downlink_mbps": (2.0, 10.0, 50.0)}
-    with pytest.raises(
-        WorkbenchError, match=r"our RUM: column 'rtt_ms' must be above 0, or infinite .*; 1 value differs"
-    ):
+    with pytest.raises(WorkbenchError, match=r"our RUM: column 'rtt_ms' must be above 0, or infinite .*; 1 value diff"):
         measurements(own.assign(RTT=[0, 1]), columns={"RTT": "rtt_ms"}, name="our RUM")
 
 
-def test_a_frame_that_says_it_is_simulated_is_so():
-    frame = pd.DataFrame({"rtt_ms": [1.0, 2.0, 3.0], "simulated": [False, True, None]})
-    assert measurements(frame).attrs["card"].simulated
-    assert not measurements(frame.head(1)).attrs["card"].simulated
+CLICKS = pd.DataFrame(
+    {
+        "who": ["a", "a", "b", "a", "b", "a", "c"],
+        "at": [f"2026-01-31T12:{minute:02d}:00Z" for minute in (0, 1, 2, 3, 4, 50, 5)],
+        "url": ["/", "/", "/", "/jobs", "/mail", "/", "/jobs"],
+        "size": [100, 100, 100, 300, 200, 100, 300],
+        "land": ["NA", "NA", "DE", "NA", "DE", "NA", None],
+    }
+)
+NAMES = {"who": "user_id", "at": "viewed_at", "url": "page", "size": "page_bytes", "land": "country"}
+SHOP = """
+title = "Our shop's clicks"
+kind = "navigations"
+columns = {{ who = "user_id", at = "viewed_at", url = "page", size = "page_bytes", land = "country" }}
+files = [{{ name = "{file}" }}]
+"""
 
 
-@pytest.mark.parametrize("assumed", [10, "abc", (1, 2), (3, 2, 1), ("a", 2, 3), (1, 2, np.inf), (0, 1, 2)])
-def test_what_is_assumed_must_rise(assumed):
-    with pytest.raises(WorkbenchError, match=r"^your data: assume\.downlink_mbps must be three rising numb"):
-        measurements(pd.DataFrame({"rtt_ms": [1.0]}), assume={"downlink_mbps": assumed})
+def card_for(path: Path, text: str = SHOP) -> Path:
+    card = path.with_name("our_shop.toml")
+    card.write_text(text.format(file=path.name), encoding="utf-8")
+    return card
 
 
-def test_a_quantity_or_level_that_does_not_exist_is_answered_with_the_nearest():
-    frame = pd.DataFrame({"rtt_ms": [1.0]})
-    with pytest.raises(WorkbenchError, match="Did you mean 'downlink_mbps'"):
-        measurements(frame, assume={"downlink": (1, 2, 3)})
-    with pytest.raises(WorkbenchError, match="Did you mean 'client_js'"):
-        measurements(frame, known_by="clientjs")
+def test_a_frame_of_clicks_becomes_sessions_in_order():
+    views = navigations(CLICKS, columns=NAMES)
+    assert list(views) == ["view_id", "user_id", "session_id", "viewed_at", "position", "page", "country", "page_bytes"]
+    assert views["user_id"].tolist() == ["a", "a", "b", "b", "c", "a"]
+    assert views["session_id"].tolist() == [0, 0, 1, 1, 2, 3]
+    assert views["position"].tolist() == [0, 1, 0, 1, 0, 0]
+    assert views["page"].tolist() == ["/", "/jobs", "/", "/mail", "/jobs", "/"]
+    assert views["page"].cat.categories.tolist() == ["/", "/jobs", "/mail"]
+    assert views["view_id"].tolist() == views.index.tolist() == [0, 1, 2, 3, 4, 5]
+    assert [str(views[name].dtype) for name in ("view_id", "session_id", "position")] == ["int64"] * 3
+    assert str(views["viewed_at"].dtype) == "datetime64[us, UTC]"
+    assert views.attrs["dropped"] == {"repeats": 1}
+    pd.testing.assert_frame_equal(navigations(views), views)
+    card = views.attrs["card"]
+    assert (card.kind, card.name, card.known_by, card.simulated) == ("navigations", "your data", "client_js", False)
 
 
-def test_what_is_no_frame_is_refused():
-    with pytest.raises(WorkbenchError, match=r"^your data: expected a pandas DataFrame; got list\.$"):
-        measurements([1, 2])
+def test_what_is_said_of_the_views_is_heeded():
+    kept = navigations(
+        CLICKS.assign(utc_offset_h=5.5),
+        columns=NAMES,
+        values={"page": {"/mail": "/messages"}},
+        keep_repeats=True,
+        session_gap_min=60,
+    )
+    assert "/messages" in kept["page"].cat.categories
+    assert kept["position"].tolist() == [0, 1, 2, 3, 0, 1, 0]
+    assert kept["local_hour"].tolist() == [17, 17, 17, 18, 17, 17, 17]
+    assert kept.attrs["dropped"] == {"repeats": 0}
 
 
-# Real data: 50,000 mobile speed tests.
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"columns": {"url": "page"}}, "expected a column session_id, or user_id and viewed_at"),
+        ({"columns": {**NAMES, "link": "page"}}, "expected a column 'link' (for page); got who, at,"),
+        ({"known_by": "clientjs"}, "known_by must be one of first_request, after_accept_ch, client_js"),
+        ({"assume": {"rtt_ms": (1, 2, 3)}}, "assumed quantity must be one of page_bytes, page_load_"),
+        ({"assume": {"dwell_s": (3, 2, 1)}}, "assume.dwell_s must be three rising numbers above 0"),
+        ({"session_gap_min": -1}, "session_gap_min must be a number above 0; got -1"),
+        ({"links": pd.DataFrame({"from": ["/"]})}, "links must be a DataFrame with columns from_page"),
+        ({"links": [("/", "/jobs")]}, "links must be a DataFrame with columns from_page and to_page;"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_sentence(given, sentence):
+    with pytest.raises(WorkbenchError) as caught:
+        navigations(CLICKS, **{"columns": NAMES, **given})
+    assert sentence in str(caught.value)
+    assert str(caught.value).startswith("your data: ")
 
 
-@pytest.fixture(scope="module")
-def tests_of_china(mirror: Path) -> pd.DataFrame:
-    return load("mobile_bandwidth")
+def test_links_ride_along_and_survive_what_pandas_does_with_attributes():
+    links = pd.DataFrame({"from_page": ["/", "/", "/", None], "to_page": ["/jobs", "/jobs", "/mail", "/"], "x": 1})
+    views = navigations(CLICKS, columns=NAMES, links=links)
+    expected = pd.DataFrame({"from_page": ["/", "/"], "to_page": ["/jobs", "/mail"]}, dtype="str")
+    pd.testing.assert_frame_equal(links_of(views), expected)
+    both = pd.concat([views[:3], views[3:].copy()])
+    assert links_of(both) is links_of(views)
+    assert links_of(navigations(CLICKS, columns=NAMES)) is None
 
 
-@pytest.fixture(scope="module")
-def lines(mirror: Path) -> list[dict[str, str]]:
-    """The lines of the files as they are, by the csv module; ``file`` tells which."""
-    found = []
-    for path in sorted((mirror / "mobile_bandwidth").glob("*.csv")):
-        with path.open(encoding="utf-8", newline="") as file:
-            found += [{**line, "file": path.name} for line in csv.DictReader(file)]
-    return found
+def zipped(path: Path, **members: str) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in members.items():
+            archive.writestr(name.replace("__slash__", "/"), text)
+    return path
 
 
-def test_mobile_bandwidth_has_the_rows_and_users_of_its_files(tests_of_china, lines):
-    distinct = {tuple(line.values()) for line in lines}
-    assert len(lines) == 50_000
-    assert len(tests_of_china) == len(distinct) == 49_915
-    assert tests_of_china.attrs["dropped"] == {"duplicates": 85, "unmeasured": 0}
-    assert tests_of_china["user_id"].nunique() == len({line["user_uid"] for line in lines}) == 26_645
+@pytest.mark.parametrize("name", ["clicks.csv", "clicks.zip", "clicks.jsonl"])
+def test_every_format_gives_the_table_of_the_frame(name, tmp_path):
+    path = tmp_path / name
+    if ".jsonl" in name:
+        CLICKS.to_json(path, orient="records", lines=True)
+    elif ".zip" in name:  # beside what macOS adds
+        zipped(path, data__slash__a=CLICKS.to_csv(index=False), __MACOSX__slash__a="x", data__slash__="")
+    else:
+        CLICKS.to_csv(path, index=False)
+    views = load(card_for(path))
+    pd.testing.assert_frame_equal(views, navigations(CLICKS, columns=NAMES))
+    assert views.attrs["dropped"] == {"duplicates": 0, "repeats": 1}
 
 
-def test_mobile_bandwidth_tells_the_access_technology_by_the_file(tests_of_china, lines):
-    counts = tests_of_china["access_technology"].value_counts()
-    for name, technology in {"4G": "4g", "5G": "5g", "wifi4": "wifi4", "wifi5": "wifi5", "wifi6": "wifi6"}.items():
-        assert counts[technology] == len({tuple(line.values()) for line in lines if line["file"] == f"{name}.csv"})
+def test_a_zip_file_with_several_files_or_none_or_cut_is_refused(tmp_path):
+    path = tmp_path / "clicks.zip"
+    for members, got in (({}, "none"), ({"a.csv": "x", "b.csv": "y"}, "a.csv, b.csv")):
+        with pytest.raises(WorkbenchError, match=f"clicks.zip: expected one file in the zip file; got {got}. Unp"):
+            load(card_for(zipped(path, **members)))
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(WorkbenchError, match=r"clicks\.zip is not a zip file that can be read: File is not a zip"):
+        load(card_for(path))
 
 
-def test_mobile_bandwidth_keeps_its_speeds(tests_of_china, lines):
-    distinct = {tuple(line.values()): float(line["bandwidth_Mbps"]) for line in lines}
-    assert sorted(tests_of_china["downlink_mbps"]) == sorted(distinct.values())
+def test_a_card_tells_dates_order_links_and_encoding(tmp_path):
+    views = "s,y,m,d,n,p\n1,2008,4,1,2,b%C3%BC\n1,2008,4,1,1,a\n2,2008,4,2,1,a\n2,2008,4,2,2,c%2Fd\n"
+    (tmp_path / "a.csv").write_text(views, encoding="utf-8")
+    (tmp_path / "l.tsv").write_text("x\ty\na\tb%C3%BC\na\tb%C3%BC\nc%2Fd\ta\n", encoding="utf-8")
+    card = tmp_path / "ours.toml"
+    card.write_text(
+        'kind = "navigations"\ndate = ["y", "m", "d"]\npercent_encoded = true\n'
+        'columns = { s = "session_id", n = "position", p = "page" }\n[[files]]\nname = "a.csv"\n'
+    )
+    views = load(card)
+    assert views["page"].tolist() == ["a", "bü", "a", "c/d"]
+    assert views["viewed_at"].dt.strftime("%F %T").tolist() == ["2008-04-01 00:00:00"] * 2 + ["2008-04-02 00:00:00"] * 2
+    assert links_of(views) is None
+    card.write_text(card.read_text() + '[[files]]\nname = "l.tsv"\nlinks = { x = "from_page", y = "to_page" }\n')
+    assert links_of(load(card)).to_numpy().tolist() == [["a", "bü"], ["c/d", "a"]]
+    card.write_text(card.read_text().replace("x = ", "X = "))
+    with pytest.raises(WorkbenchError, match=r"ours: expected a column 'X' \(for from_page\) in l\.tsv; got x, y"):
+        load(card)
+    (tmp_path / "a.csv").write_text("s,y,m,d,n,p\n1,2008,2,28,1,a\n1,2008,2,30,2,b\n")
+    with pytest.raises(WorkbenchError, match=r"'viewed_at' must be a year, month and day; .* first row 1: '2008-2-30'"):
+        load(card)
 
 
-def test_mobile_bandwidth_leaves_an_unknown_provider_missing(tests_of_china, lines):
-    providers = {"China Telecom", "China Mobile", "China Unicom"}
-    unknown = {tuple(line.values()) for line in lines if line["user_isp_id"] not in providers}
-    assert tests_of_china["isp"].isna().sum() == len(unknown) > 0
-    assert set(tests_of_china["isp"].dropna()) == providers
+def test_by_order_of_the_file_times_that_run_backwards_are_refused(tmp_path):
+    CLICKS.assign(who="s").to_csv(tmp_path / "a.csv", index=False)
+    card = card_for(tmp_path / "a.csv", 'order = "file"\n' + SHOP.replace('"user_id"', '"session_id"'))
+    with pytest.raises(WorkbenchError, match="our_shop: column 'viewed_at' must be in order within each session"):
+        load(card)
 
 
-def test_mobile_bandwidth_is_known_by_an_app(tests_of_china):
-    assert tests_of_china.attrs["card"].known_by == "native_app"
-    assert set(tests_of_china["connection_type"].dropna()) == {"wifi", "3g", "4g", "5g"}
-    assert tests_of_china["connection_type"].isna().sum() == 4  # three "unknown", one "NONE"
-    assert set(tests_of_china["country"]) == {"CN"}
-    assert tests_of_china["os_major"].between(4, 13).mean() > 0.99
+def test_a_draw_keeps_whole_users_and_numbers_everything_anew(tmp_path):
+    rng = np.random.default_rng(0)
+    users = np.repeat([f"u{i}" for i in range(50)], 8)
+    pages = np.where(np.arange(400) % 8 == 0, users, rng.choice(list("abc"), 400))
+    table = pd.DataFrame({"who": users, "at": 60_000 * np.arange(400), "url": pages, "size": 1, "land": "DE"})
+    table["at"] = pd.to_datetime(table["at"], unit="ms", utc=True).astype(str)
+    table.to_csv(tmp_path / "a.csv", index=False)
+    card = card_for(tmp_path / "a.csv")
+    views, whole = load(card, rows=100, seed=3), load(card)
+    assert 80 < len(views) <= 100
+    sizes = whole.groupby("user_id").size()
+    assert views.groupby("user_id").size().to_dict() == sizes[views["user_id"].unique()].to_dict()
+    assert views["view_id"].tolist() == views.index.tolist() == list(range(len(views)))
+    assert sorted(set(views["session_id"])) == list(range(views["session_id"].nunique()))
+    assert set(views["page"].cat.categories) == set(views["page"])
+    assert views.attrs["card"] == whole.attrs["card"]
+    pd.testing.assert_frame_equal(views, load(card, rows=100, seed=3))

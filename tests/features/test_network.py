@@ -10,7 +10,6 @@ from workbench.features.network import (
     group_labels,
     interpolate_chance,
     threshold_grid,
-    worse_than,
     worst_fifth,
 )
 
@@ -30,33 +29,6 @@ def share_at(table: ChanceTable, threshold: float, smoothing: float, **view: str
     point = np.abs(table.grid - threshold).argmin()
     row = table.rows_for(pd.DataFrame([view]).astype("str"))
     return table.shares(smoothing)[row[0], point]
-
-
-@pytest.mark.parametrize(
-    ("quantity", "threshold", "everything", "germany", "german_a"),
-    [
-        # Round trips are worse strictly above.
-        ("rtt_ms", 9.99999, 8 / 8, 4 / 4, 2 / 2),
-        ("rtt_ms", 10, 6 / 8, 2 / 4, 1 / 2),
-        ("rtt_ms", 15, 6 / 8, 2 / 4, 1 / 2),
-        ("rtt_ms", 30, 4 / 8, 1 / 4, 0 / 2),
-        ("rtt_ms", 40, 0 / 8, 0 / 4, 0 / 2),
-        ("rtt_ms", 40.00004, 0 / 8, 0 / 4, 0 / 2),
-        # Throughput is worse strictly below.
-        ("downlink_mbps", 9.99999, 0 / 8, 0 / 4, 0 / 2),
-        ("downlink_mbps", 10, 0 / 8, 0 / 4, 0 / 2),
-        ("downlink_mbps", 15, 2 / 8, 2 / 4, 1 / 2),
-        ("downlink_mbps", 30, 4 / 8, 3 / 4, 2 / 2),
-        ("downlink_mbps", 40, 4 / 8, 3 / 4, 2 / 2),
-        ("downlink_mbps", 40.00004, 8 / 8, 4 / 4, 2 / 2),
-    ],
-)
-def test_shares_are_those_counted_by_hand(quantity, threshold, everything, germany, german_a):
-    table = count_chances(VIEWS, KEYS, quantity)
-    assert np.abs(table.grid - threshold).min() < (2 if threshold in (15, 30) else 1e-4)
-    assert share_at(table, threshold, 0, country="IT", isp="a") == everything
-    assert share_at(table, threshold, 0, country="DE", isp="zzz") == germany
-    assert share_at(table, threshold, 0, country="DE", isp="a") == german_a
 
 
 @pytest.mark.parametrize("quantity", ["rtt_ms", "downlink_mbps"])
@@ -92,11 +64,6 @@ def test_each_level_leans_on_its_parent_by_the_stated_formula():
     assert share_at(table, 30, 2, country="DE", isp="a") == pytest.approx(german_a) == pytest.approx(1 / 6)
 
 
-def test_much_smoothing_makes_every_group_its_parent():
-    shares = count_chances(VIEWS, KEYS, "rtt_ms").shares(smoothing=1e12)
-    np.testing.assert_allclose(shares, np.broadcast_to(shares[0], shares.shape), atol=1e-9)
-
-
 def test_an_unseen_group_answers_as_its_parent_and_a_missing_value_is_a_group():
     table = count_chances(VIEWS, KEYS, "rtt_ms")
     context = pd.DataFrame({"country": ["DE", "DE", "DE", "FR", "IT", None], "isp": ["a", None, "c", None, "a", "a"]})
@@ -113,12 +80,6 @@ def test_rows_that_were_not_measured_do_not_count():
     assert whole.groups == with_holes.groups
 
 
-def test_a_table_without_keys_knows_one_distribution():
-    table = count_chances(VIEWS, (), "rtt_ms")
-    assert table.shares(3).shape == (1, len(table.grid))
-    assert table.rows_for(VIEWS).tolist() == [0] * 8
-
-
 def test_the_order_and_index_of_rows_do_not_matter():
     shuffled = VIEWS.sample(frac=1, random_state=1).set_index(np.zeros(8, int))
     first, other = count_chances(VIEWS, KEYS, "rtt_ms"), count_chances(shuffled, KEYS, "rtt_ms")
@@ -130,30 +91,6 @@ def test_neighbouring_keys_do_not_run_together():
     assert [label.nunique() for label in labels] == [1, 2, 2]
 
 
-@pytest.mark.parametrize(("quantity", "direction"), [("rtt_ms", -1), ("page_load_ms", -1), ("downlink_mbps", 1)])
-def test_shares_run_one_way_along_the_grid_and_reach_both_ends(quantity, direction):
-    rng = np.random.default_rng(1)
-    frame = pd.DataFrame({"isp": rng.choice(list("abcdef"), 300), quantity: rng.lognormal(2, 1, 300)})
-    shares = count_chances(frame, ("isp",), quantity).shares(smoothing=5)
-    assert (direction * np.diff(shares, axis=1) >= -1e-12).all()
-    first, last = (1, 0) if direction < 0 else (0, 1)
-    np.testing.assert_allclose(shares[:, 0], first, atol=1e-12)
-    np.testing.assert_allclose(shares[:, -1], last, atol=1e-12)
-
-
-def test_worse_is_strict_both_ways():
-    values, threshold = np.array([9.0, 10.0, 11.0]), np.array(10.0)
-    assert worse_than(values, threshold, "rtt_ms").tolist() == [False, False, True]
-    assert worse_than(values, threshold, "page_load_ms").tolist() == [False, False, True]
-    assert worse_than(values, threshold, "downlink_mbps").tolist() == [True, False, False]
-
-
-def test_the_worst_fifth_is_the_slow_end():
-    values = np.arange(1.0, 101.0)
-    assert sorted(worst_fifth(values, "rtt_ms")) == list(range(81, 101))
-    assert sorted(worst_fifth(values, "downlink_mbps")) == list(range(1, 21))
-
-
 def test_the_grid_is_finer_in_the_worst_fifth_and_ends_just_outside():
     values = np.random.default_rng(0).lognormal(3, 1, 5_000)
     for quantity in ("rtt_ms", "downlink_mbps"):
@@ -162,6 +99,7 @@ def test_the_grid_is_finer_in_the_worst_fifth_and_ends_just_outside():
         assert grid[0] < values.min() < values.max() < grid[-1]
         assert 120 <= len(grid) <= 130
         worst = worst_fifth(values, quantity)
+        assert len(worst) == 1_000
         inside = (grid >= worst.min()) & (grid <= worst.max())
         assert 0.5 < inside.mean() < 0.7  # half of the points, and a fifth of the other half
 
@@ -185,12 +123,6 @@ def test_chances_are_read_between_and_beyond_the_points(threshold, rtt, downlink
     asked = np.array([threshold])
     assert interpolate_chance(grid, falling, asked, "rtt_ms")[0, 0] == pytest.approx(rtt)
     assert interpolate_chance(grid, rising, asked, "downlink_mbps")[0, 0] == pytest.approx(downlink)
-
-
-def test_reading_at_the_points_of_the_grid_gives_what_was_counted():
-    table = count_chances(VIEWS, KEYS, "downlink_mbps")
-    shares = table.shares(1)
-    np.testing.assert_allclose(interpolate_chance(table.grid, shares, table.grid, "downlink_mbps"), shares, atol=1e-12)
 
 
 @pytest.mark.parametrize(("quantity", "direction"), [("rtt_ms", -1), ("downlink_mbps", 1)])

@@ -8,15 +8,19 @@ import pytest
 from workbench.features import pages as navigation
 from workbench.features.pages import (
     PageCounts,
+    as_answer,
     backoff_chances,
+    candidate_pairs,
     count_transitions,
     encode,
+    link_table,
     next_codes,
     page_states,
     pair_state,
     previous_codes,
     same_session,
     session_numbers,
+    top_k,
     vocabulary,
 )
 
@@ -49,11 +53,8 @@ def test_pages_are_coded_by_their_place_in_the_vocabulary(category):
     frame = visits("axb", "c", category=category)
     assert encode(frame, ABC).tolist() == [0, -1, 1, 2]
     assert encode(frame, ABC[:0]).tolist() == [-1] * 4
-
-
-def test_a_missing_page_has_no_code():
-    for last_next in (pd.Categorical(["b", None]), pd.Series(["b", None], dtype="str")):
-        assert encode(pd.DataFrame({"last_next": last_next}), ABC, "last_next").tolist() == [1, -1]
+    missing = pd.DataFrame({"last_next": frame["page"].where(frame["page"] == "b")})
+    assert encode(missing, ABC, "last_next").tolist() == [-1, -1, 1, -1]
 
 
 def test_the_vocabulary_holds_the_pages_that_occur_sorted():
@@ -89,17 +90,6 @@ def test_hardly_any_rows_are_fine(rows):
     assert len(same_session(frame, 1)) == 0
 
 
-def test_sessions_are_numbered_within_the_frame():
-    frame = visits("ab", "c", "abc").iloc[2:]
-    assert session_numbers(frame).tolist() == [0, 1, 1, 1]
-
-
-def test_the_state_of_two_pages_tells_every_pair_apart_and_the_first_view_from_all():
-    previous, current = (axis.ravel() for axis in np.meshgrid(np.arange(-1, 3), np.arange(3)))
-    assert len(np.unique(pair_state(previous, current, 3))) == 12
-    assert pair_state(np.array([-2, 0]), np.array([1, -1]), 3).tolist() == [-1, -1]
-
-
 # Counts.
 
 
@@ -112,15 +102,9 @@ def test_transitions_are_counted_most_frequent_first_and_ties_by_code():
     assert counts.total.tolist() == [1, 5]
     assert counts.find(np.array([5, 3, 2, -1, 9])).tolist() == [1, -1, 0, -1, -1]
     assert counts.total_of(np.array([5, 3])).tolist() == [5, 0]
+    top = counts.top(np.array([5, 4, 2, 5]), 2)
+    assert [part.tolist() for part in top] == [[0, 0, 3, 3], [1, 0, 1, 0], [2, 1, 2, 1]]
     assert counts.count_of(np.array([5, 5, 2, 3, -1]), np.array([1, -1, 1, 1, 1])).tolist() == [2, 0, 0, 0, 0]
-
-
-def test_the_top_followers_come_row_by_row():
-    counts = count_transitions(np.array([5, 5, 5, 5, 7]), np.array([1, 0, 2, 1, 2]), 3)
-    row, page, count = counts.top(np.array([7, 4, 5, 5]), 2)
-    assert row.tolist() == [0, 2, 2, 3, 3]
-    assert page.tolist() == [2, 1, 0, 1, 0]
-    assert count.tolist() == [1, 2, 1, 2, 1]
 
 
 def test_nothing_counted_answers_zero():
@@ -194,9 +178,90 @@ def test_chances_of_all_pages_and_the_end_sum_to_one():
     np.testing.assert_allclose(np.bincount(row, chance) + end, 1)
 
 
-def test_chances_are_at_most_one_where_the_vocabulary_is_smaller_than_the_data():
-    frame = random_visits(200, "abcde")
-    counts = PageCounts.fit(frame, ABC)
-    row, page = (axis.ravel() for axis in np.meshgrid(np.arange(len(frame)), np.arange(3)))
-    chance = backoff_chances(counts.orders, [state[row] for state in counts.states(frame)], page, (7.0, 3.0))
-    assert np.bincount(row, chance).max() < 1
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def by_row(counts: PageCounts, row: np.ndarray, page: np.ndarray, views: int) -> list[str]:
+    return ["".join(counts.pages[page[row == i]]) for i in range(views)]
+
+
+@pytest.fixture
+def counts() -> PageCounts:
+    """Every letter once, and after them what is asked about; popular: b, c, d, then ties by code."""
+    return PageCounts.fit(visits(*LETTERS, "abcb", "abcb", "abd", "acd", "acd", "zyxw", "fb", "gb"))
+
+
+def test_all_pages_where_there_are_few(monkeypatch):
+    few = PageCounts.fit(visits("abc", "ab"))
+    frame = visits("ax", "c")
+    frame["page"] = frame["page"].cat.add_categories("b")
+    assert by_row(few, *candidate_pairs(few, frame), 3) == ["bc", "abc", "ab"]
+    monkeypatch.setattr(navigation, "SMALL_VOCABULARY", 2)
+    monkeypatch.setattr(navigation, "POPULAR", 1)
+    assert by_row(few, *candidate_pairs(few, frame), 3) == ["b", "ab", "b"]
+
+
+def test_candidates_come_from_followers_session_user_popularity_and_links(counts, monkeypatch):
+    monkeypatch.setattr(navigation, "POPULAR", 1)
+    frame = visits("klmnopq")
+    kinds = pd.CategoricalDtype(list(LETTERS))
+    frame["last_next"] = pd.Series([None] * 6 + ["s"], dtype=kinds)
+    frame["usual_next"] = pd.Series([None] * 6 + ["t"], dtype=kinds)
+    links = link_table(pd.DataFrame({"from_page": ["q", "q", "q"], "to_page": ["v", "q", "elsewhere"]}), counts)
+    assert by_row(counts, *candidate_pairs(counts, frame, links), 7)[-1] == "bmnopstv"
+    assert by_row(counts, *candidate_pairs(counts, frame, links, history=False), 7)[-1] == "bmnopv"
+    assert by_row(counts, *candidate_pairs(counts, frame), 7)[-1] == "bmnopst"
+    assert by_row(counts, *candidate_pairs(counts, visits("a")), 1) == ["bc"]
+
+
+def test_no_candidate_is_the_current_page_and_none_comes_twice(counts):
+    frame = visits("abcbabcb", "zyxyxz", "?", "dcba")
+    row, page = candidate_pairs(counts, frame)
+    assert (page != encode(frame, counts.pages)[row]).all()
+    assert (np.diff(row * 26 + page) > 0).all()
+    assert (page >= 0).all()
+
+
+def test_candidates_of_a_view_do_not_depend_on_later_views(counts):
+    frame = visits("abcbab", "zyxyx")
+    row, page = candidate_pairs(counts, frame)
+    kept = frame["position"].to_numpy() < 3
+    cut_row, cut_page = candidate_pairs(counts, frame[kept])
+    stays = kept[row]
+    np.testing.assert_array_equal(np.flatnonzero(kept)[cut_row], row[stays])
+    np.testing.assert_array_equal(cut_page, page[stays])
+
+
+def test_links_are_sorted_by_how_often_the_linked_page_was_opened(counts):
+    links = pd.DataFrame({"from_page": list("aaaaab"), "to_page": list("cdbzca")})
+    table = link_table(links, counts)
+    codes = encode(visits("ab"), counts.pages)
+    row, page, opened = table.top(codes, 3)
+    assert by_row(counts, row, page, 2) == ["bcd", "a"] or by_row(counts, row, page, 2) == ["cbd", "a"]
+    popularity = counts.orders[0].count_of(np.zeros(26, np.int64), np.arange(26))
+    np.testing.assert_array_equal(opened, popularity[page] + 1)
+    assert (np.diff(opened[row == 0]) <= 0).all()
+    assert table.total.tolist() == [4, 1]
+    assert table.count_of(codes, encode(visits("zz"), counts.pages)).tolist() == [1, 0]
+    assert link_table(links.iloc[:0], counts).find(codes).tolist() == [-1, -1]
+
+
+def test_the_likeliest_pages_of_each_view_are_ranked():
+    row, page = np.array([0, 0, 0, 2, 2]), np.array([0, 1, 2, 0, 1])
+    chance = np.array([0.2, 0.5, 0.2, 0.0, 0.1])
+    top = top_k(row, page, chance, 2)
+    assert [part.tolist() for part in top] == [[0, 0, 2], [1, 0, 1], [1, 2, 1], [0.5, 0.2, 0.1]]
+
+
+def test_an_answer_names_views_and_pages():
+    context = pd.DataFrame({"view_id": [70, 80, 90]})
+    pairs = np.array([0, 0, 2]), np.array([1, 0, 1])
+    answer = as_answer(context, pd.Index(list("ab")), pairs, np.array([0.3, 0.6, 0.2]), 5)
+    assert answer.to_dict("list") == {
+        "view_id": [70, 70, 90],
+        "page": ["a", "b", "b"],
+        "rank": [1, 2, 1],
+        "chance": [0.6, 0.3, 0.2],
+    }
+    assert answer["view_id"].dtype == answer["rank"].dtype == np.int64
+    assert answer["chance"].dtype == float

@@ -11,7 +11,7 @@ import pandas as pd
 from workbench.datasets.cards import Card, SourceFile, card_folder, find_card, list_cards, list_datasets, read_card
 from workbench.datasets.columns import LEVELS, Column
 from workbench.datasets.download import fetch_file
-from workbench.datasets.history import HISTORY, Mask, add_history, add_navigation_history, has_time
+from workbench.datasets.history import Mask, add_history, add_navigation_history
 from workbench.datasets.loading import load, measurements, navigations
 from workbench.datasets.readers import links_of
 from workbench.datasets.schema import (
@@ -24,14 +24,13 @@ from workbench.datasets.schema import (
     saves_data,
     unit,
 )
-from workbench.datasets.sessions import dwell_s, has_dwell, share_of_session_ends
-from workbench.datasets.splits import Split, describe_size, people_of, sample_users, split_by_time, split_by_user
+from workbench.datasets.sessions import dwell_s, has_dwell
+from workbench.datasets.splits import Split, sample_users, split_by_time, split_by_user
 from workbench.datasets.synthetic_network import make_measurements
 from workbench.datasets.synthetic_site import make_navigations
 
 __all__ = [
     "COLUMNS",
-    "HISTORY",
     "LEVELS",
     "MEASURED",
     "NAVIGATION_COLUMNS",
@@ -43,13 +42,11 @@ __all__ = [
     "add_history",
     "add_navigation_history",
     "card_folder",
-    "describe_size",
     "dwell_s",
     "fetch_file",
     "find_card",
     "has_dwell",
     "has_signal",
-    "has_time",
     "known_context",
     "label",
     "links_of",
@@ -60,11 +57,9 @@ __all__ = [
     "make_navigations",
     "measurements",
     "navigations",
-    "people_of",
     "read_card",
     "sample_users",
     "saves_data",
-    "share_of_session_ends",
     "split_by_time",
     "split_by_user",
     "unit",

@@ -29,17 +29,10 @@ COLUMNS = ("bot", "device", "os_family", "browser")
 
 
 def read_user_agents(agents: pd.Series) -> pd.DataFrame:
-    """Look up each distinct user agent once.
+    """Columns ``COLUMNS`` for each user agent, same index; each distinct one is parsed once.
 
-    Parameters
-    ----------
-    agents : Series of str
-
-    Returns
-    -------
-    DataFrame
-        Same index; ``bot`` (bool; also where a user agent is empty or "-", which no browser sends), ``device``
-        ("phone", "tablet", "desktop" or missing), ``os_family`` and ``browser`` (names of ua-parser, or missing).
+    ``bot`` (bool) is also True where a user agent is empty or "-", which no browser sends; ``device`` is "phone",
+    "tablet", "desktop" or missing; ``os_family`` and ``browser`` are names of ua-parser, or missing.
     """
     codes, distinct = pd.factorize(agents, use_na_sentinel=False)
     table = pd.DataFrame([_read(agent) for agent in distinct], columns=list(COLUMNS))
@@ -84,15 +77,7 @@ STATIC = re.compile(
     r"|pdf|zip|gz|wasm|webmanifest|rss|atom)$",
     re.IGNORECASE,
 )
-RULES = {
-    "broken": "not a line of the format, or without a time that can be",
-    "not_get": "a method other than GET: nothing that could be fetched ahead",
-    "prefetch": "fetched ahead by the browser, says a field at the line's end (prefetch, prerender, preview)",
-    "redirect": "status 3xx, except 304 (unchanged, so it was viewed)",
-    "error": "status other than 2xx and 304",
-    "static": "the path ends as files do that are part of pages (STATIC)",
-    "bot": "the user agent is a program's, empty or '-' (user_agents)",
-}
+RULES = ("broken", "not_get", "prefetch", "redirect", "error", "static", "bot")  # the first that fits counts
 BLOCK_BYTES = 32_000_000
 BROKEN_SHOWN, BROKEN_LENGTH = 3, 80
 ADDRESSES = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:.]*")
@@ -101,25 +86,17 @@ ADDRESSES = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a
 def read_access_log(path: Path) -> pd.DataFrame:
     r"""Read an access log, gzipped or not, and keep the page views.
 
-    Paths lose their query and fragment (they hold search words and tokens), nothing else; they are not decoded. Bytes
-    that are no UTF-8 stand as ``\xff``.
-
-    Returns
-    -------
-    DataFrame
-        ``user_id`` (digest of address and user agent; :func:`number_visitors` makes numbers of them), ``viewed_at``
-        (UTC), ``page``, ``page_bytes`` (sent; missing for 304), and where the format has user agents ``device``
-        ("phone", "tablet", "desktop"), ``os_family``, ``browser``. ``attrs["dropped"]`` counts lines by rule,
-        ``attrs["broken_lines"]`` shows the first broken ones, escaped, without addresses.
-
-    Raises
-    ------
-    WorkbenchError
-        Where the file cannot be unpacked, or no line is a page view.
+    Paths lose their query and fragment (they hold search words and tokens) and are not decoded; bytes that are not
+    UTF-8 stand as ``\xff``. ``user_id`` is a digest of address and user agent, which :func:`number_visitors` turns
+    into a number; ``viewed_at`` is UTC; ``page_bytes`` (sent) is missing for status 304; ``device``, ``os_family`` and
+    ``browser`` are there if the format has user agents. ``attrs["dropped"]`` counts lines by rule,
+    ``attrs["broken_lines"]`` shows the first broken ones, escaped, without addresses. Raises a WorkbenchError if the
+    file cannot be unpacked or no line is a page view.
     """
     views, broken, dropped, read = [], [], dict.fromkeys(RULES, 0), 0
     for lines in _blocks(path):
-        fields = lines.str.extract(LINE).assign(moment=_moments, page=_pages)
+        fields = lines.str.extract(LINE).assign(page=_pages)
+        fields["moment"] = pd.to_datetime(fields["time"], format=TIME, utc=True, errors="coerce")
         agents = read_user_agents(fields["agent"])
         rule = _first_rule(fields, agents["bot"])
         views.append(_kept_views(fields[rule == ""], agents))
@@ -158,10 +135,6 @@ def _blocks(path: Path) -> Iterator[pd.Series]:
         raise WorkbenchError(f"{path.name} cannot be unpacked: {in_one_line(err)}.") from err
 
 
-def _moments(fields: pd.DataFrame) -> pd.Series:
-    return pd.to_datetime(fields["time"], format=TIME, utc=True, errors="coerce")
-
-
 def _pages(fields: pd.DataFrame) -> pd.Series:
     """Paths without protocol, scheme, host, query and fragment; what is no path is missing."""
     path = fields["target"]
@@ -174,15 +147,15 @@ def _first_rule(fields: pd.DataFrame, bot: pd.Series) -> np.ndarray:
     """Name of the first rule that fits each line (str, shape (rows,)); empty: none."""
     unchanged = fields["status"].eq("304")
     fits = {
-        "broken": fields["address"].isna() | fields["moment"].isna(),
-        "not_get": fields["method"].ne("GET") | fields["page"].isna(),
-        "prefetch": fields["more"].str.contains(AHEAD, regex=True, na=False),
-        "redirect": fields["status"].str.startswith("3", na=False) & ~unchanged,
+        "broken": fields["address"].isna() | fields["moment"].isna(),  # not the format, or no possible time
+        "not_get": fields["method"].ne("GET") | fields["page"].isna(),  # nothing that could be fetched ahead
+        "prefetch": fields["more"].str.contains(AHEAD, regex=True, na=False),  # a field at the line's end says so
+        "redirect": fields["status"].str.startswith("3", na=False) & ~unchanged,  # 304: unchanged, so it was viewed
         "error": ~fields["status"].str.startswith("2", na=False) & ~unchanged,
         "static": fields["page"].str.contains(STATIC, na=False),
         "bot": bot & fields["agent"].notna(),
     }
-    return np.select([fits[name] for name in RULES], list(RULES), "")
+    return np.select([fits[name] for name in RULES], RULES, "")
 
 
 def _kept_views(fields: pd.DataFrame, agents: pd.DataFrame) -> pd.DataFrame:

@@ -33,6 +33,7 @@ from workbench.datasets.schema import ASSUMABLE, COLUMNS, LABELS, LOSABLE, MEASU
 from workbench.errors import WorkbenchError, did_you_mean
 
 READERS = ("csv", "jsonl", "parquet")
+DTYPES = {"text": TEXT, "number": NUMBER, "flag": FLAG}
 TIME_UNITS = {"unix_s": "s", "unix_ms": "ms"}
 LINK_COLUMNS = ("from_page", "to_page")
 CARD_NAME = re.compile(r"\w[\w.-]*")
@@ -42,8 +43,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 EXPECTED = {
     "string_type": "text",
     "bool_type": "true or false",
-    "dict_type": "a table",
-    "dataclass_type": "a table",
+    **dict.fromkeys(("dict_type", "dataclass_type"), "a table"),
     "tuple_type": "a list",
     "string_too_long": "one character",
     **dict.fromkeys(("float_type", "greater_than", "finite_number"), "a number above 0"),
@@ -128,7 +128,8 @@ def _as_columns(given: Any) -> Any:
     for name, entry in given.items():
         if not isinstance(entry, Mapping):
             raise WorkbenchError(f"context.{name} must be a table; got {entry!r}.")
-    return tuple(ContextEntry(**{"name": name, **entry}).column() for name, entry in given.items())
+    entries = [ContextEntry(**{"name": name, **entry}) for name, entry in given.items()]
+    return tuple(Column(entry.name, DTYPES[entry.type], entry.level, entry.meaning) for entry in entries)
 
 
 Positive = Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)]
@@ -189,10 +190,10 @@ def _in_words(err: ValidationError, entries: Sequence[str]) -> str:
 
 @dataclass(frozen=True, config=CHECKED)
 class SourceFile(Entries):
-    """One file of a dataset: its name, where it is published, its sha256, and columns that hold for all of it.
+    """One file of a dataset: its name, where it is published, its sha256, and columns that are constant in it.
 
-    ``folder`` is that of cache and mirror, where it is not the card's name: two cards may read files of one dataset.
-    ``links`` maps columns of the file to ``from_page`` and ``to_page``, where it holds the links of pages, not views.
+    ``folder`` names the folder in cache and mirror, if it is not the card's name: two cards may read one dataset.
+    ``links`` maps columns of a file of page links, which holds no views, to ``from_page`` and ``to_page``.
     """
 
     PREFIX: ClassVar[str] = "file {name!r}: "
@@ -216,86 +217,45 @@ class ContextEntry(Entries):
     """A context column of a card's own, as its table describes it."""
 
     PREFIX: ClassVar[str] = "context column {name!r}: "
-    DTYPES: ClassVar[dict[str, str]] = {"text": TEXT, "number": NUMBER, "flag": FLAG}
 
     name: str
     type: Literal["text", "number", "flag"]
     level: Level
     meaning: str = ""
 
-    def column(self) -> Column:
-        """The column of the contract."""
-        return Column(self.name, self.DTYPES[self.type], self.level, self.meaning)
-
 
 @dataclass(frozen=True, config=CHECKED)
 class Card(Entries):
-    """Facts about a dataset.
+    """What a card says about a dataset. Its TOML file has these entries, except ``name`` and ``folder``.
 
-    Parameters
-    ----------
-    name : str
-        File name of the card without ``.toml``.
-    title, citation, licence, note : str
-        What it is, whom to cite, under which terms, what to beware of.
-    kind : str
-        ``"measurements"`` or ``"navigations"``; some entries are of one kind only (``KINDS``).
-    simulated : bool
-        Whether the data come from a simulation; every figure then says SIMULATED.
-    known_by : str
-        Information set of comparisons on this data (one of ``columns.LEVELS``); empty: the kind's own.
-    mirror_only : bool
-        No public address: files come from beside the card, the cache or ``WORKBENCH_MIRROR``.
-    files : tuple of SourceFile
-    reader : str
-        How files are read: ``csv``, ``jsonl``, ``parquet``, of navigations also ``access_log``, ``msnbc``,
-        ``wikispeedia``; empty: by the ending of each file's name.
-    separator : str
-        What stands between the cells of a CSV file; empty: a comma, or a tab in ``.tsv``.
-    generator : str
-        What generates the rows, where no file holds them.
-    generate : mapping
-        Arguments of the generator: ``rows, seed, planted``.
-    columns : mapping
-        Source column to canonical column.
-    constants : mapping
-        Canonical column to a value that holds for every row.
-    values : mapping
-        Canonical column to a mapping of source values to canonical ones; an empty text means missing.
-    scale : mapping
-        Canonical column to a factor that brings the source's unit to the contract's (``rtt_ms = 1000`` for seconds).
-    time_unit : str
-        How times are written where they are numbers: ``unix_s`` or ``unix_ms``, since 1970; empty: ISO 8601.
-    date : tuple of str
-        Source columns of year, month and day, where the time is no more than a day.
-    missing : tuple of str
-        Values that mean "missing", in any column.
-    lost : mapping
-        Source column to the values that say that the probe was lost: ``rtt_ms`` is then infinite.
-    skip : mapping
-        Source column to the values that say that a row measured nothing (a probe that was never sent).
-    require : tuple of str
-        Measured quantities that every row must have; rows that lack one are dropped and counted. Empty: any one.
-    drop_duplicates : bool
-        Whether a row of a file that repeats another in every source column is a copy, not a second view.
-    assume : mapping
-        Quantity to (low, base, high) for one that the source does not measure.
-    context : tuple of Column
-        Context columns beyond the canonical ones.
-    labels : mapping
-        Column (canonical or of ``context``) to what readers see for it, in place of the canonical label.
-    margin : float or None
-        Smallest difference in net worth having, in points; None: the default of comparisons.
-    order : str
-        ``"file"``: the order of the rows stands for time, which is missing or too coarse. Empty: sorted by time.
-    sections : bool
-        Whether a page is a section of the site: it is never "already fetched", so no cache is replayed.
-    session_gap_min : float
-        Silence that ends a session, in minutes, where the source has no sessions.
-    percent_encoded : bool
-        Whether names of pages are percent-encoded UTF-8, to be decoded.
-    folder : Path or None
-        Where the card lies; None for a person's own frame.
+    - ``name``: the card's file name without ``.toml``; ``folder``: where the card is, None for your own frame.
+    - ``title, citation, licence, note``: what it is, whom to cite, under which terms, what to beware of.
+    - ``kind``: ``"measurements"`` or ``"navigations"``; some entries are for one kind only (``KINDS``).
+    - ``simulated``: whether the data come from a simulation; every figure then says SIMULATED.
+    - ``known_by``: information set of comparisons (one of ``columns.LEVELS``); empty: the default of the kind.
+    - ``mirror_only``: no public address; files come from beside the card, the cache or ``WORKBENCH_MIRROR``.
+    - ``files``: the source files, or ``generator``: what simulates the rows, with its arguments in ``generate``.
+    - ``reader``: how files are read: ``csv``, ``jsonl``, ``parquet``, and for navigations ``access_log``, ``msnbc``,
+      ``wikispeedia``; empty: by the ending of each file's name.
+    - ``separator``: between the cells of a CSV file; empty: a comma, or a tab in ``.tsv``.
+    - ``columns``: source column to canonical column; ``constants``: canonical column to a value for every row.
+    - ``values``: canonical column to a mapping of source values to canonical ones; an empty text means missing.
+    - ``scale``: canonical column to a factor that converts to its unit (``rtt_ms = 1000`` for seconds).
+    - ``time_unit``: of times given as numbers since 1970, ``unix_s`` or ``unix_ms``; empty: times are ISO 8601.
+    - ``date``: source columns of year, month and day, where times are no finer than a day.
+    - ``missing``: values that mean "missing", in any column.
+    - ``lost``: source column to the values that mark a lost probe, for which ``rtt_ms`` becomes infinite.
+    - ``skip``: source column to the values that mark a row without a measurement (a probe that was never sent).
+    - ``require``: measured quantities that every row needs, or it is dropped and counted; empty: any one of them.
+    - ``drop_duplicates``: whether a row that repeats another of its file in every column is a copy, not a second view.
+    - ``assume``: quantity to (low, base, high), where the source does not measure it.
+    - ``context``: context columns beyond the canonical ones.
+    - ``labels``: column to what readers see, instead of the canonical label.
+    - ``margin``: smallest difference in net that matters, in points; None: the default of comparisons.
+    - ``order``: ``"file"`` if the order of rows stands for time, which is missing or too coarse; empty: by time.
+    - ``sections``: whether a page is a section of the site, never "already fetched", so that no cache is replayed.
+    - ``session_gap_min``: minutes without a view that end a session, where the source has no sessions.
+    - ``percent_encoded``: whether names of pages are percent-encoded UTF-8, to be decoded.
     """
 
     name: str
@@ -409,10 +369,8 @@ class Card(Entries):
 def read_card(path: Path) -> Card:
     """Read a card from its TOML file.
 
-    Raises
-    ------
-    WorkbenchError
-        Where the file is not TOML, or an entry is unknown or wrong: which, what was expected, what came.
+    Raises a WorkbenchError if the file is not TOML, or an entry is unknown or wrong: which, what was expected, what was
+    given.
     """
     if not CARD_NAME.fullmatch(path.stem):
         raise WorkbenchError(
@@ -430,12 +388,9 @@ def read_card(path: Path) -> Card:
 
 
 def card_folder() -> Path:
-    """Folder that holds the cards: ``WORKBENCH_DATASETS``, else ``datasets/`` of the checkout.
+    """Folder of the cards: ``WORKBENCH_DATASETS``, else ``datasets/`` of the checkout.
 
-    Raises
-    ------
-    WorkbenchError
-        Where neither exists (an installed package without a checkout).
+    Raises a WorkbenchError if neither exists (an installed package without a checkout).
     """
     given = os.environ.get("WORKBENCH_DATASETS")
     folder = Path(given).expanduser() if given else CHECKOUT / "datasets"
@@ -453,13 +408,10 @@ def list_cards() -> list[Card]:
 
 
 def list_datasets() -> pd.DataFrame:
-    """The datasets whose cards are found, by name.
+    """The datasets whose cards are found, sorted by name.
 
-    Returns
-    -------
-    DataFrame
-        One row a card: ``name``, ``title``, ``kind`` ("measurements" or "navigations"), ``origin`` ("generated",
-        "downloaded", or "mirror only": no public address), ``licence``, ``simulated`` (bool), ``citation``.
+    One row per card: ``name``, ``title``, ``kind`` ("measurements" or "navigations"), ``origin`` ("generated",
+    "downloaded", or "mirror only": no public address), ``licence``, ``simulated`` (bool), ``citation``.
 
     Examples
     --------
@@ -472,12 +424,9 @@ def list_datasets() -> pd.DataFrame:
 
 
 def find_card(name_or_path: str | os.PathLike[str]) -> Card:
-    """Find a card by its name, or by the path of its file anywhere; an access log gets a card made for it.
+    """Find a card by its name, or by the path of its file anywhere; for an access log, a card is made.
 
-    Raises
-    ------
-    WorkbenchError
-        Where there is no such card; it names those that exist.
+    Raises a WorkbenchError if there is no such card; it names those that exist.
     """
     text = os.fspath(name_or_path)
     if LOG_NAME.search(Path(text).name):

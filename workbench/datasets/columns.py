@@ -32,28 +32,13 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a contract.
+    """One column of a canonical table.
 
-    Parameters
-    ----------
-    name : str
-    dtype : str
-        pandas dtype.
-    level : str or None
-        When a server or client can know it (one of ``LEVELS``); None: not context.
-    meaning : str
-    low, high : float or None
-        Range of numbers.
-    allowed : tuple of str
-        Closed list of values, empty where open.
-    above : bool
-        Whether ``low`` itself is too low.
-    infinite : str
-        When a number may be infinite, in words; empty: never.
-    complete : bool
-        Whether every row must have a value, where the table has the column.
-    label, unit : str
-        What readers see; without a label, the name with its underscores as spaces.
+    ``dtype`` is a pandas dtype. ``level`` says when a server or client can know the value (one of ``LEVELS``); None: it
+    is not context. Numbers lie from ``low`` to ``high`` (with ``above``, above ``low``) and are finite, unless
+    ``infinite`` says in words when they are not. ``allowed`` is a closed list of values, empty where any will do;
+    ``complete`` means that every row needs a value. ``label`` and ``unit`` are what readers see; without a label, the
+    name with spaces for underscores.
     """
 
     name: str
@@ -113,8 +98,6 @@ def check_columns(frame: pd.DataFrame, purposes: Mapping[Any, str], name: str, p
 def as_text(values: pd.Series) -> pd.Series:
     """Text as it is, whole numbers without their ``.0`` (an ASN read beside missing values is a float).
 
-    Examples
-    --------
     >>> as_text(pd.Series([15169.0, None])).tolist()
     ['15169', nan]
     """
@@ -126,8 +109,6 @@ def as_text(values: pd.Series) -> pd.Series:
 def as_category(values: pd.Series) -> pd.Series:
     """Few texts in many rows: categories are texts, sorted, and each occurs.
 
-    Examples
-    --------
     >>> as_category(pd.Series(["b", "a", "b"])).cat.codes.tolist()
     [1, 0, 1]
     """
@@ -151,7 +132,7 @@ def _as_flag(values: pd.Series) -> pd.Series:
 
 
 def _as_time(values: pd.Series) -> pd.Series:
-    """ISO 8601 texts as times; without an offset they are UTC.
+    """ISO 8601 texts as times, in UTC unless they have an offset.
 
     All else is refused: day and month may be swapped, and a bare number has no unit and no origin.
     """

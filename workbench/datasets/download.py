@@ -15,35 +15,19 @@ from workbench.errors import WorkbenchError
 
 
 def fetch_file(card: Card, file: SourceFile, *, progress: bool = True) -> Path:
-    """Return a verified local file, fetching it where it is not here yet.
+    """Return a verified local copy of a card's file; download it if there is none.
 
-    Looked for, in this order: beside the card, in the cache, in ``WORKBENCH_MIRROR`` (a folder or a URL, as
-    ``<card name>/<file name>``, or under the folder that the file names; a relative folder counts from the
-    checkout), at the upstream URL.
-
-    Parameters
-    ----------
-    card : Card
-    file : SourceFile
-    progress : bool
-        Whether downloads draw a bar on stderr.
-
-    Returns
-    -------
-    Path
-        A file whose sha256 is the card's, where the card states one.
-
-    Raises
-    ------
-    WorkbenchError
-        Where the file is nowhere, cannot be read or written, its content differs from the card's sha256, or the
-        download fails. Nothing is left in the cache then.
+    Searched in this order: beside the card, the cache, ``WORKBENCH_MIRROR`` (a folder or a URL, as ``<card name>/<file
+    name>``, or under the folder that the file names; a relative folder counts from the checkout), the upstream URL.
+    With ``progress``, downloads draw a bar on stderr. Raises a WorkbenchError if the file is nowhere, cannot be read or
+    written, differs from the card's sha256 (if it states one), or the download fails; nothing is left in the cache
+    then.
     """
     beside = card.folder / file.name if card.folder else None
     mirror, folder = os.environ.get("WORKBENCH_MIRROR", ""), file.folder or card.name
-    mirrored = None if _is_url(mirror) or not mirror else mirror_folder(mirror) / folder / file.name
+    mirrored = (CHECKOUT / Path(mirror).expanduser()).resolve() / folder / file.name
     cached = cache_folder() / folder / file.name
-    for path in (beside, cached, mirrored):
+    for path in (beside, cached, None if _is_url(mirror) or not mirror else mirrored):
         if path is not None and _is_verified(path, file):
             return path
     if _is_url(mirror):
@@ -60,11 +44,6 @@ def fetch_file(card: Card, file: SourceFile, *, progress: bool = True) -> Path:
     return _download(file.url, file, cached, progress)
 
 
-def mirror_folder(mirror: str) -> Path:
-    """A mirror folder as an absolute path; a relative one counts from the checkout."""
-    return (CHECKOUT / Path(mirror).expanduser()).resolve()
-
-
 def cache_folder() -> Path:
     """Folder of downloads: ``cache/`` beside the cards, or the user's cache where there are no cards."""
     try:
@@ -74,11 +53,8 @@ def cache_folder() -> Path:
 
 
 def _is_not_found(cause: BaseException | None) -> bool:
-    return (
-        isinstance(cause, requests.exceptions.HTTPError)
-        and cause.response is not None
-        and cause.response.status_code == HTTPStatus.NOT_FOUND
-    )
+    response = getattr(cause, "response", None)
+    return response is not None and response.status_code == HTTPStatus.NOT_FOUND
 
 
 def _is_url(text: str) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from workbench.datasets.schema import MEASURED, NAVIGATION_HISTORY, SIGNALS
+from workbench.datasets.schema import MEASURED, SIGNALS
 from workbench.datasets.sessions import ends_session
 from workbench.errors import WorkbenchError, check_whole
 
@@ -17,23 +17,18 @@ HISTORY = ("last_rtt_ms", "last_downlink_mbps", "last_age_s", "earlier_views")
 
 @dataclass(frozen=True)
 class Mask:
-    """Whose network signal is hidden.
+    """Which views have their network signal hidden.
 
     Parameters
     ----------
     users : float
-        Share of users whose network is never visible in time: no NetInfo, no history, no measurement to learn from.
-        Browsers differ by user, not by view.
+        Share of users, from 0 to below 1, whose network is never visible in time: no NetInfo, no history, no
+        measurement to learn from. Browsers differ by user, not by view.
     first_views : bool
         Whether every user's first view comes without NetInfo.
     slow_biased : bool
         Whether slow users are masked more often: drawn at a rate in proportion to the rank of their mean slowness.
     seed : int
-
-    Raises
-    ------
-    WorkbenchError
-        Where ``users`` is not from 0 to below 1.
     """
 
     users: float = 0.3
@@ -65,14 +60,9 @@ def masked_users(frame: pd.DataFrame, mask: Mask) -> np.ndarray:
 
 
 def apply_mask(frame: pd.DataFrame, mask: Mask) -> tuple[pd.DataFrame, np.ndarray]:
-    """Blank the signals of masked users and of first views.
+    """Blank the signals of masked users and of first views; measured columns stay, for replay.
 
-    Returns
-    -------
-    frame : DataFrame
-        A copy; measured columns stay, for replay.
-    hidden : ndarray of bool, shape (rows,)
-        Rows of masked users: models must not learn from what they measured.
+    Returns the masked copy, and the rows of masked users (boolean), from whose measurements no model may learn.
     """
     hidden = masked_users(frame, mask)
     blank = hidden | (_is_first_view(frame) if mask.first_views else False)
@@ -81,20 +71,11 @@ def apply_mask(frame: pd.DataFrame, mask: Mask) -> tuple[pd.DataFrame, np.ndarra
 
 
 def add_history(frame: pd.DataFrame, hidden: np.ndarray | None = None) -> pd.DataFrame:
-    """Add what earlier views of the same user measured: backwards only, strictly earlier in time.
+    """Add what earlier views of the same user measured, strictly earlier in time.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        With ``user_id`` and ``measured_at`` in every row.
-    hidden : ndarray of bool, shape (rows,), optional
-        Rows that leave no trace: masked users.
-
-    Returns
-    -------
-    DataFrame
-        A copy with ``last_rtt_ms, last_downlink_mbps`` (of the last view that measured; missing where there is
-        none), ``last_age_s`` (how long ago), ``earlier_views`` (how many there were).
+    ``frame`` has ``user_id`` and ``measured_at`` in every row; rows in ``hidden`` (boolean, (rows,)), those of masked
+    users, leave no trace. Returns a copy with ``last_rtt_ms, last_downlink_mbps`` (of the last view that measured;
+    missing if there is none), ``last_age_s`` (how long ago) and ``earlier_views`` (how many there were), all float64.
     """
     seconds = (frame["measured_at"] - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy()
     views = pd.DataFrame({"user": pd.factorize(frame["user_id"])[0], "at": seconds, "row": np.arange(len(frame))})
@@ -129,27 +110,15 @@ def _slowness_rank(frame: pd.DataFrame, codes: np.ndarray) -> np.ndarray:
     return pd.Series(total).rank(pct=True).to_numpy()
 
 
-NAMES = tuple(column.name for column in NAVIGATION_HISTORY)
-
-
 def add_navigation_history(frame: pd.DataFrame) -> pd.DataFrame:
     """Add what is known from earlier views of the same user: how many, and where they went from this page.
 
-    A view knows the views before it in its user's time, whatever their session, and those onward clicks that had
-    been made by then. Its own next page is never among them.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Canonical navigations with ``user_id`` in every row.
-
-    Returns
-    -------
-    DataFrame
-        A copy with ``earlier_views`` (the user's views before), ``here_before`` (those of this page), ``last_next``
-        (where the user went on to from this page, the last time that they did), ``usual_next`` (most often so far;
-        of equals the one that reached that number last) and ``usual_share`` (share of ``here_before`` that went on
-        to it). Nothing is known of a page where the user never went on from it.
+    A view knows the views before it in its user's time, whatever their session, and the onward clicks made by then, but
+    never its own next page. ``frame`` holds canonical navigations with ``user_id`` in every row. Returns a copy with
+    ``earlier_views`` (the user's views before), ``here_before`` (those of this page), ``last_next`` (the page opened
+    from here last time), ``usual_next`` (the page opened most often so far; in a tie, the one that reached the number
+    last) and ``usual_share`` (its share of ``here_before``). The last three are missing until the user has gone on from
+    this page.
     """
     users, pages = pd.factorize(frame["user_id"])[0], frame["page"].cat.codes.to_numpy().astype(np.int64)
     rank = _rank_in_time(frame, users)
@@ -158,32 +127,26 @@ def add_navigation_history(frame: pd.DataFrame) -> pd.DataFrame:
     places, onward = here[goes_on], pages[goes_on + 1]
     known_at = _known_at(rank, goes_on)
     order, usual, count = _most_often_so_far(places, onward, known_at)
-    # The latest onward click from the same place that had been made when the view began.
+    # The latest onward click from the same place that had been made when the view began; -1 where there is none.
     made = places[order] * len(frame) + known_at[order]
-    found = np.searchsorted(made, here * len(frame) + rank, side="right") - 1
-    known = (found >= 0) & (places[order][found] == here) if len(order) else np.zeros(len(frame), bool)
-    at = found[known]
+    latest = np.searchsorted(made, here * len(frame) + rank, side="right") - 1
+    latest = np.where(np.append(places[order], -1)[latest] == here, latest, -1)
     here_before = _earlier(here, rank)
-    share = np.full(len(frame), np.nan)
-    share[known] = count[at] / here_before[known]
     categories = frame["page"].cat.categories
-    values = (
-        _earlier(users, rank).astype(float),
-        here_before.astype(float),
-        _pages(len(frame), known, onward[order][at], categories),
-        _pages(len(frame), known, usual[at], categories),
-        share,
+    return frame.assign(
+        earlier_views=_earlier(users, rank).astype(float),
+        here_before=here_before.astype(float),
+        last_next=pd.Categorical.from_codes(np.append(onward[order], -1)[latest], categories),
+        usual_next=pd.Categorical.from_codes(np.append(usual, -1)[latest], categories),
+        usual_share=np.append(count, np.nan)[latest] / np.maximum(here_before, 1),
     )
-    return frame.assign(**dict(zip(NAMES, values, strict=True)))
 
 
 def _rank_in_time(frame: pd.DataFrame, users: np.ndarray) -> np.ndarray:
     """Place of each view (rows,) in the order of users, then time, then the frame."""
     row = np.arange(len(frame))
     moment = frame["viewed_at"].astype("int64").to_numpy() if "viewed_at" in frame else row
-    rank = np.empty(len(frame), np.int64)
-    rank[np.lexsort((row, moment, users))] = row
-    return rank
+    return np.argsort(np.lexsort((row, moment, users)))
 
 
 def _known_at(rank: np.ndarray, goes_on: np.ndarray) -> np.ndarray:
@@ -209,9 +172,3 @@ def _earlier(groups: np.ndarray, rank: np.ndarray) -> np.ndarray:
     """How many views of its group came before each view (int64, shape (rows,))."""
     in_time = pd.Series(groups, index=rank).sort_index()
     return in_time.groupby(in_time).cumcount().to_numpy()[rank]
-
-
-def _pages(rows: int, known: np.ndarray, codes: np.ndarray, categories: pd.Index) -> pd.Categorical:
-    every = np.full(rows, -1, np.int64)
-    every[known] = codes
-    return pd.Categorical.from_codes(every, categories)

@@ -11,23 +11,12 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.datasets import readers
 from workbench.datasets.access_logs import number_visitors, read_access_log
 from workbench.datasets.cards import Card, SourceFile, find_card
 from workbench.datasets.columns import as_category, check_columns
 from workbench.datasets.download import fetch_file
-from workbench.datasets.readers import (
-    PageLinks,
-    add_local_hour,
-    drop_unmeasured,
-    links_of,
-    read_csv,
-    read_jsonl,
-    read_msnbc,
-    read_parquet,
-    read_wikispeedia,
-    tidy_links,
-    to_canonical,
-)
+from workbench.datasets.readers import PageLinks, links_of, to_canonical
 from workbench.datasets.schema import (
     LOSABLE,
     NAVIGATION_COLUMNS,
@@ -54,17 +43,17 @@ ENDINGS = {
 }
 NAMED = {
     "access_log": read_access_log,
-    "jsonl": read_jsonl,
-    "msnbc": read_msnbc,
-    "parquet": read_parquet,
-    "wikispeedia": read_wikispeedia,
+    "jsonl": readers.read_jsonl,
+    "msnbc": readers.read_msnbc,
+    "parquet": readers.read_parquet,
+    "wikispeedia": readers.read_wikispeedia,
 }
 
 
 def _read_source(path: Path, card: Card) -> pd.DataFrame:
     """One file of a card, by the reader that the card names, else by the ending of the file's name."""
     reader = _reader_of(path, card)
-    return NAMED[reader](path) if reader in NAMED else read_csv(path, card.separator or _separator(path))
+    return NAMED[reader](path) if reader in NAMED else readers.read_csv(path, card.separator or _separator(path))
 
 
 def _reader_of(path: Path, card: Card) -> str:
@@ -75,9 +64,9 @@ def _reader_of(path: Path, card: Card) -> str:
 
 def _read_links(path: Path, card: Card, file: SourceFile) -> pd.DataFrame:
     """A CSV file of page links: ``from_page, to_page`` (str), each pair once."""
-    source = read_csv(path, card.separator or _separator(path))
+    source = readers.read_csv(path, card.separator or _separator(path))
     check_columns(source, file.links, card.name, f" in {file.name}")
-    return tidy_links(source.rename(columns=dict(file.links)), card.name, card.percent_encoded)
+    return readers.tidy_links(source.rename(columns=dict(file.links)), card.name, card.percent_encoded)
 
 
 def _separator(path: Path) -> str:
@@ -102,45 +91,25 @@ def navigations(
 ) -> pd.DataFrame:
     """Bring any DataFrame of page views into canonical form, with the checks that cards get.
 
+    Returns what :func:`load` returns. Raises a WorkbenchError with the column, the count and the first bad rows if the
+    frame breaks the contract.
+
     Parameters
     ----------
     df : DataFrame
-        One row a page view: ``page``, and ``session_id`` or ``user_id`` with ``viewed_at``.
-    columns : mapping, optional
-        Your column name to the canonical one.
-    values : mapping, optional
-        Canonical column to a mapping of your values to canonical ones.
+        One row per page view: ``page``, and ``session_id`` or ``user_id`` with ``viewed_at``.
     links : DataFrame, optional
         Links between pages, ``from_page`` and ``to_page``: what can be opened from where.
-    known_by : str
-        What is known when pages are fetched ahead (one of ``columns.LEVELS``); default ``client_js``.
     session_gap_min : float, optional
-        Minutes of silence that end a session, where there is no ``session_id``; default 30.
+        Minutes without a view that end a session, if there is no ``session_id``; default 30.
     keep_repeats : bool
-        Whether a view of the page that the session is on already counts (a reload does not, by default).
-    name : str
-        What reports call it; default "your data".
-    simulated : bool
-        Whether the rows are simulated; reports then say so.
+        Whether another view of the page that the session is on counts (a reload does not, by default).
     margin : float, optional
-        Smallest difference in net hits per navigation worth having.
+        Smallest difference in net hits per navigation that matters.
     assume : mapping, optional
-        ``page_bytes``, ``page_load_ms`` or ``dwell_s`` to (low, base, high), where the data do not say.
-    labels : mapping, optional
-        Canonical column to what readers see for it.
-    like : DataFrame, optional
-        A frame whose card holds for ``df`` too, which has canonical columns already: what ``merge`` or ``pd.concat``
-        made of it. Only the frame is checked; nothing else may be given.
-
-    Returns
-    -------
-    DataFrame
-        As from :func:`workbench.datasets.load`.
-
-    Raises
-    ------
-    WorkbenchError
-        With the column, the count and the first bad rows, where the frame breaks the contract.
+        ``page_bytes``, ``page_load_ms`` or ``dwell_s`` to (low, base, high), if the data do not say.
+    columns, values, known_by, name, simulated, labels, like
+        As for :func:`measurements`; ``known_by`` is by default ``client_js``.
 
     Examples
     --------
@@ -149,32 +118,16 @@ def navigations(
     >>> views["page"].tolist(), views["position"].tolist(), views.attrs["dropped"]["repeats"]
     (['/', '/cart', '/'], [0, 1, 0], 1)
     """
-    card = _own_card(
-        df,
-        "navigations",
-        name,
-        like,
-        columns=columns,
-        values=values,
-        known_by=known_by,
-        session_gap_min=session_gap_min,
-        simulated=simulated,
-        margin=margin,
-        assume=assume,
-        labels=labels,
-    )
+    given: dict[str, Any] = {"columns": columns, "values": values, "labels": labels, "assume": assume, "margin": margin}
+    given |= {"known_by": known_by, "session_gap_min": session_gap_min, "simulated": simulated}
+    card = _own_card(df, "navigations", name, like, given)
     if like is not None:
-        return _finish_navigations(df, card, links_of(like) if links is None else links, keep_repeats=True)
-    return _finish_navigations(to_canonical(df, card), card, links, keep_repeats=keep_repeats)
+        return _finish_navigations(df, card, links_of(like) if links is None else links, keep_repeats=True, dropped={})
+    return _finish_navigations(to_canonical(df, card), card, links, keep_repeats, dropped={})
 
 
 def _finish_navigations(
-    source: pd.DataFrame,
-    card: Card,
-    links: pd.DataFrame | None = None,
-    dropped: Mapping[str, int] | None = None,
-    *,
-    keep_repeats: bool = False,
+    source: pd.DataFrame, card: Card, links: pd.DataFrame | None, keep_repeats: bool, dropped: Mapping[str, int]
 ) -> pd.DataFrame:
     """Check page views, put them in order, number sessions and views; card and links are kept in ``attrs``."""
     checked = check_navigations(source, card.name, card.context)
@@ -183,13 +136,15 @@ def _finish_navigations(
     except WorkbenchError as err:
         raise WorkbenchError(f"{card.name}: {err}") from err
     kept = ordered if keep_repeats else collapse_repeats(ordered)
-    views = _in_contract_order(add_local_hour(kept.assign(view_id=range(len(kept))), card.facts.time), card)
+    views = readers.add_local_hour(kept.assign(view_id=range(len(kept))), card.facts.time)
+    names = [column.name for column in (*NAVIGATION_COLUMNS, *card.context)]
+    views = views[[name for name in names if name in views]]
     if "simulated" in views and views["simulated"].any():
         card = replace(card, simulated=True)
     views.attrs = {name: source.attrs[name] for name in ("broken_lines",) if name in source.attrs}
-    views.attrs.update(card=card, dropped={**(dropped or {}), "repeats": len(ordered) - len(kept)})
+    views.attrs.update(card=card, dropped={**dropped, "repeats": len(ordered) - len(kept)})
     if links is not None:
-        views.attrs["links"] = PageLinks(tidy_links(links, card.name))
+        views.attrs["links"] = PageLinks(readers.tidy_links(links, card.name))
     return views
 
 
@@ -200,41 +155,31 @@ def _renumbered(views: pd.DataFrame) -> pd.DataFrame:
     return fresh.assign(view_id=range(len(fresh)), session_id=sessions, page=as_category(fresh["page"]))
 
 
-def _in_contract_order(views: pd.DataFrame, card: Card) -> pd.DataFrame:
-    names = [column.name for column in (*NAVIGATION_COLUMNS, *card.context)]
-    return views[[name for name in names if name in views]]
-
-
 def load(
     name_or_path: str | os.PathLike[str], *, rows: int | None = None, seed: int = 0, keep_repeats: bool = False
 ) -> pd.DataFrame:
-    """Load a dataset by its card's name, or by the path of a card or an access log anywhere.
+    """Load a dataset by its card's name, or by the path of a card or an access log; fetch and verify missing files.
 
-    Files are fetched and verified where they are not here yet.
+    Raises a WorkbenchError if there is no such card, a file cannot be fetched or read, or the rows break the contract.
 
     Parameters
     ----------
     name_or_path : str or path
     rows : int, optional
-        About how many rows to keep, whole users (where there are none, whole sessions) drawn by ``seed``; a simulated
-        set is generated at this size. All rows by default.
+        About how many rows to keep: whole users (without users, whole sessions) drawn by ``seed``. A simulated set is
+        generated at this size. All rows by default.
     seed : int
         Seed of the draw.
     keep_repeats : bool
-        Navigations only: whether a view of the page that the session is on already counts.
+        Navigations only: whether another view of the page that the session is on counts.
 
     Returns
     -------
     DataFrame
-        Canonical columns (``schema.COLUMNS`` or ``schema.NAVIGATION_COLUMNS``), one row a view; the card in
+        Canonical columns (``schema.COLUMNS`` or ``schema.NAVIGATION_COLUMNS``), one row per view; the card in
         ``attrs["card"]``, counts of dropped rows in ``attrs["dropped"]``. Measurements: lost probes, which stay, are
-        counted in ``attrs["lost"]``. Navigations: links between pages, where the source has them, from
+        counted in ``attrs["lost"]``. Navigations: links between pages, if the source has them, from
         :func:`workbench.datasets.links_of`; the first broken lines of an access log in ``attrs["broken_lines"]``.
-
-    Raises
-    ------
-    WorkbenchError
-        Where there is no such card, a file cannot be had or read, or the rows break the contract.
     """
     if rows is not None:
         check_whole("rows", rows, at_least=1)
@@ -247,7 +192,8 @@ def load(
     elif keep_repeats:
         raise WorkbenchError(f"{card.name}: keep_repeats is for navigations; these are {card.kind}. Leave it out.")
     else:
-        views = _finish(make_measurements(**card.generate), card) if card.generator else _finish(*_read_files(card))
+        source, dropped = _read_files(card) if not card.generator else (make_measurements(**card.generate), {})
+        views = _finish(source, card, dropped)
     if rows is None or card.generator:
         return views
     drawn = sample_users(views, rows, seed)
@@ -269,65 +215,42 @@ def measurements(
 ) -> pd.DataFrame:
     """Bring any DataFrame of measurements into canonical form, with the checks that cards get.
 
+    Returns what :func:`load` returns. Raises a WorkbenchError with the column, the count and the first bad rows if the
+    frame breaks the contract.
+
     Parameters
     ----------
     df : DataFrame
-        One row a view or test.
-    columns : mapping, optional
-        Your column name to the canonical one.
+        One row per view or test.
+    columns, values : mapping, optional
+        Your column name to the canonical one; canonical column to a mapping of your values to canonical ones.
     assume : mapping, optional
         Quantity that was not measured (``rtt_ms`` or ``downlink_mbps``) to (low, base, high).
-    values : mapping, optional
-        Canonical column to a mapping of your values to canonical ones.
     known_by : str
         What is known when the decision is made (one of ``columns.LEVELS``); default ``first_request``.
-    name : str
-        What reports call it; default "your data".
-    simulated : bool
-        Whether the rows are simulated; reports then say so.
+    name, simulated : str, bool
+        The name in reports, default "your data"; whether the rows are simulated, which reports then say.
     margin : float, optional
-        Smallest difference in net worth having, in points.
+        Smallest difference in net that matters, in points.
     labels : mapping, optional
         Canonical column to what readers see for it.
     like : DataFrame, optional
-        A frame whose card holds for ``df`` too, which has canonical columns already: what ``merge`` or ``pd.concat``
-        made of it. Only the frame is checked; nothing else may be given.
-
-    Returns
-    -------
-    DataFrame
-        As from :func:`load`.
-
-    Raises
-    ------
-    WorkbenchError
-        With the column, the count and the first bad rows, where the frame breaks the contract.
+        A frame whose card is true of ``df`` too, which is canonical already (``merge`` or ``pd.concat`` made it). Only
+        the frame is checked; nothing else may be given.
 
     Examples
     --------
-    >>> views = measurements(
-    ...     pd.DataFrame({"RTT": [40.0, 900.0]}), columns={"RTT": "rtt_ms"}, assume={"downlink_mbps": (2, 10, 50)}
-    ... )
+    >>> own = pd.DataFrame({"RTT": [40.0, 900.0]})
+    >>> views = measurements(own, columns={"RTT": "rtt_ms"}, assume={"downlink_mbps": (2, 10, 50)})
     >>> list(views.columns), views.attrs["card"].assume["downlink_mbps"]
     (['rtt_ms'], (2.0, 10.0, 50.0))
     """
-    card = _own_card(
-        df,
-        "measurements",
-        name,
-        like,
-        columns=columns,
-        assume=assume,
-        values=values,
-        known_by=known_by,
-        simulated=simulated,
-        margin=margin,
-        labels=labels,
-    )
-    return _finish(df if like is not None else to_canonical(df, card), card)
+    given: dict[str, Any] = {"columns": columns, "values": values, "labels": labels, "assume": assume, "margin": margin}
+    card = _own_card(df, "measurements", name, like, given | {"known_by": known_by, "simulated": simulated})
+    return _finish(df if like is not None else to_canonical(df, card), card, {})
 
 
-def _own_card(df: pd.DataFrame, kind: str, name: str, like: pd.DataFrame | None, **entries: Any) -> Card:
+def _own_card(df: pd.DataFrame, kind: str, name: str, like: pd.DataFrame | None, entries: Mapping[str, Any]) -> Card:
     """The card of a person's own frame: that of the frame it is like, or one of these entries."""
     if not isinstance(df, pd.DataFrame):
         raise WorkbenchError(f"{name or YOURS}: expected a pandas DataFrame; got {type(df).__name__}.")
@@ -346,16 +269,16 @@ def _own_card(df: pd.DataFrame, kind: str, name: str, like: pd.DataFrame | None,
 def _load_navigations(card: Card, keep_repeats: bool) -> pd.DataFrame:
     if card.generator:
         views = make_navigations(**card.generate)
-        return _finish_navigations(views, card, links_of(views), keep_repeats=keep_repeats)
-    source, _, dropped = _read_files(card)
+        return _finish_navigations(views, card, links_of(views), keep_repeats, dropped={})
+    source, dropped = _read_files(card)
     if "user_id" in source and any(_reader_of(Path(file.name), card) == "access_log" for file in card.files):
         source["user_id"] = number_visitors(source["user_id"])
     links = [_read_links(fetch_file(card, file), card, file) for file in card.files if file.links]
     joined = pd.concat(links, ignore_index=True) if links else None
-    return _finish_navigations(source, card, joined, dropped, keep_repeats=keep_repeats)
+    return _finish_navigations(source, card, joined, keep_repeats, dropped)
 
 
-def _read_files(card: Card) -> tuple[pd.DataFrame, Card, Counter[str]]:
+def _read_files(card: Card) -> tuple[pd.DataFrame, Counter[str]]:
     """Rows of all files in canonical names, and how many were dropped on the way, by reason."""
     frames, dropped = [], Counter(duplicates=0)
     shown: tuple[str, ...] = ()
@@ -377,19 +300,18 @@ def _read_files(card: Card) -> tuple[pd.DataFrame, Card, Counter[str]]:
     rows = pd.concat(frames, ignore_index=True)
     if shown:
         rows.attrs["broken_lines"] = shown
-    return rows, card, dropped
+    return rows, dropped
 
 
-def _finish(source: pd.DataFrame, card: Card, dropped: Mapping[str, int] | None = None) -> pd.DataFrame:
+def _finish(source: pd.DataFrame, card: Card, dropped: Mapping[str, int]) -> pd.DataFrame:
     checked = check_measurements(source, card.name, card.context)
-    frame = add_local_hour(drop_unmeasured(checked, card.require))
+    frame = readers.add_local_hour(readers.drop_unmeasured(checked, card.require))
     if not len(frame):
         raise WorkbenchError(f"{card.name}: expected measured rows; every row lacks its measurement.")
     if count_lost(frame) == len(frame) and measured_quantities(frame) == [LOSABLE]:
         raise WorkbenchError(f"{card.name}: expected probes that came back; all {len(frame):,} were lost.")
     if "simulated" in frame and frame["simulated"].any():
         card = replace(card, simulated=True)
-    before = dict(dropped or {"duplicates": 0})
-    frame.attrs.update(card=card, dropped={**before, "unmeasured": len(checked) - len(frame)})
-    frame.attrs["lost"] = count_lost(frame)
+    counts = {"duplicates": 0, **dropped, "unmeasured": len(checked) - len(frame)}
+    frame.attrs.update(card=card, dropped=counts, lost=count_lost(frame))
     return frame

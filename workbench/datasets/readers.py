@@ -34,10 +34,7 @@ def read_csv(path: Path, separator: str = ",") -> pd.DataFrame:
 
 
 def zip_member(path: Path) -> IO[bytes]:
-    """Open the one file in a zip file; what macOS adds does not count.
-
-    Raises a WorkbenchError where it holds none or several, or is no zip file.
-    """
+    """Open the one file in a zip file; what macOS adds does not count. Raises a WorkbenchError for none or several."""
     try:
         archive = zipfile.ZipFile(path)
         names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith(RESOURCE_FORKS)]
@@ -54,8 +51,7 @@ def zip_member(path: Path) -> IO[bytes]:
 def read_jsonl(path: Path) -> pd.DataFrame:
     """Read JSON lines, gzipped or not: one object a line, with every value as the text that stands there.
 
-    Objects within a row become columns of their own, named with a dot: ``{"net": {"rtt": 40}}`` is ``net.rtt``.
-    ``null`` is missing.
+    Objects within a row become columns named with a dot: ``{"net": {"rtt": 40}}`` is ``net.rtt``. ``null`` is missing.
     """
     rows: list[dict[str, Any]] = []
     number = 1
@@ -73,10 +69,7 @@ def read_jsonl(path: Path) -> pd.DataFrame:
 
 
 def read_parquet(path: Path) -> pd.DataFrame:
-    """Read a Parquet file; values keep their types.
-
-    Raises a WorkbenchError where the extra ``parquet`` is not installed, or the file is something else.
-    """
+    """Read a Parquet file; values keep their types. Needs the extra ``parquet``."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -118,87 +111,43 @@ def in_one_line(err: BaseException) -> str:
     return " ".join(str(err).split()).rstrip(".")
 
 
-MOST_SECTIONS = 99
 BACK = "<"
 GAME_COLUMNS = ("player", "started_s", "duration_s", "path", "target", "outcome")
 
 
 def read_msnbc(path: Path) -> pd.DataFrame:
-    """Read msnbc.com's sequences (UCI, msnbc990928.seq): a line a visitor, numbers of sections, from 1.
+    """Read msnbc.com's sequences (UCI, msnbc990928.seq), zipped or not: a line per visitor, numbers of sections from 1.
 
-    Section names stand in the header, before the line "% Sequences:".
-
-    Parameters
-    ----------
-    path : Path
-        The file itself, or a zip file that holds it.
-
-    Returns
-    -------
-    DataFrame
-        ``session`` (int64, the line from 0) and ``page`` (category, the section's name), a row a view.
-
-    Raises
-    ------
-    WorkbenchError
-        Where the file has no such header, or a number without a section.
+    The header names the sections, before the line "% Sequences:". A row per view: ``session`` (int64, number of the
+    line from 0) and ``page`` (category).
     """
-    content = _bytes(path)
-    header, mark, body = content.partition(b"% Sequences:")
-    names = [line.split() for line in header.decode("utf-8", "replace").splitlines() if not line.startswith("%")]
-    sections = [name for words in names for name in words]
-    if not mark or not 1 < len(sections) <= MOST_SECTIONS or len(set(sections)) < len(sections):
+    header, mark, body = _bytes(path).partition(b"% Sequences:")
+    names = [line for line in header.decode("utf-8", "replace").splitlines() if not line.startswith("%")]
+    sections = " ".join(names).split()
+    if not mark or len(sections) < 2 or len(set(sections)) < len(sections):
         raise WorkbenchError(
             f"{path.name} is not msnbc's file of sequences: expected names of sections, then the line '% Sequences:'."
         )
-    numbers, lines = _numbers_of_lines(np.frombuffer(body, np.uint8))
-    if not len(numbers) or numbers.min() < 1 or numbers.max() > len(sections):
+    kinds = pd.Categorical(sections)  # their codes follow the sorted names
+    code_of = {str(number).encode(): code for number, code in enumerate(kinds.codes, 1)}
+    place, words = pd.factorize(np.array(body.split(), object))
+    codes = np.array([code_of.get(word, -1) for word in words], np.int64)[place]
+    if not len(codes) or codes.min() < 0:
         raise WorkbenchError(
             f"{path.name}: expected numbers of sections from 1 to {len(sections)} after '% Sequences:'; got "
-            f"{'others' if len(numbers) else 'none'}."
+            f"{'others' if len(codes) else 'none'}."
         )
-    order = np.argsort(sections)
-    place = np.empty(len(sections), np.int64)
-    place[order] = np.arange(len(sections))
-    page = pd.Categorical.from_codes(place[numbers - 1], pd.Index(np.array(sections)[order], dtype="str"))
-    return pd.DataFrame({"session": np.unique(lines, return_inverse=True)[1], "page": page})
-
-
-def _numbers_of_lines(text: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of one or two digits in a text (uint8), and the line of each (both int64, shape (numbers,)).
-
-    Anything else counts as the number 0.
-    """
-    blank = (text == ord(" ")) | (text == ord("\n")) | (text == ord("\r"))
-    filled = np.flatnonzero(~blank)
-    begins = filled[np.r_[True, np.diff(filled) > 1][: len(filled)]]
-    ends = filled[np.r_[np.diff(filled) > 1, True][: len(filled)]]
-    last, first = text[ends].astype(np.int64) - ord("0"), text[begins].astype(np.int64) - ord("0")
-    valid = (ends - begins <= 1) & (first >= 0) & (first <= 9) & (last >= 0) & (last <= 9)
-    numbers = np.where(valid, np.where(ends > begins, 10 * first + last, last), 0)
-    return numbers, np.searchsorted(np.flatnonzero(text == ord("\n")), begins)
+    lengths = np.array([len(line.split()) for line in body.split(b"\n")])
+    lengths = lengths[lengths > 0]
+    session = np.repeat(np.arange(len(lengths)), lengths)
+    return pd.DataFrame({"session": session, "page": pd.Categorical.from_codes(codes, kinds.categories)})
 
 
 def read_wikispeedia(path: Path) -> pd.DataFrame:
     """Read paths of the game Wikispeedia: a game a line, pages separated by ";", back clicks as "<".
 
-    A back click is a view of the page that it returns to.
-
-    Parameters
-    ----------
-    path : Path
-        Tab-separated: hashed player, start in Unix seconds, duration, path, target, outcome.
-
-    Returns
-    -------
-    DataFrame
-        ``player``, ``started_s`` (str), ``game`` (int64, the line from 0), ``page`` (str, percent-encoded), a row a
-        view.
-
-    Raises
-    ------
-    WorkbenchError
-        Where lines have other columns, a path is empty, or goes back further than it came.
+    A back click is a view of the page that it returns to. A row per view: ``player``, ``started_s`` (str, Unix
+    seconds), ``game`` (int64, number of the line from 0), ``page`` (str, percent-encoded).
     """
     try:
         games = pd.read_csv(path, sep="\t", header=None, dtype=str, keep_default_na=False, quoting=3, comment="#")
@@ -243,10 +192,7 @@ def _bytes(path: Path) -> bytes:
 
 @dataclass(frozen=True, eq=False)
 class PageLinks:
-    """Page links on their way in ``attrs["links"]``, where pandas copies and compares what it finds.
-
-    A frame cannot lie there by itself: pandas would copy it with every selection, and fail to compare two.
-    """
+    """Page links in ``attrs["links"]``: pandas copies attrs at each selection, and cannot compare two frames."""
 
     frame: pd.DataFrame
 
@@ -266,10 +212,7 @@ def links_of(frame: pd.DataFrame) -> pd.DataFrame | None:
 
 
 def tidy_links(links: pd.DataFrame, name: str, percent_encoded: bool = False) -> pd.DataFrame:
-    """Page links as texts, each pair once, in the order given; a page may link to itself.
-
-    Raises a WorkbenchError where there is no frame with columns ``from_page`` and ``to_page``.
-    """
+    """Page links as texts, each pair once, in the order given; a page may link to itself."""
     if not isinstance(links, pd.DataFrame) or not set(LINK_COLUMNS) <= set(links.columns):
         got = ", ".join(map(str, links.columns)) if isinstance(links, pd.DataFrame) else type(links).__name__
         raise WorkbenchError(f"{name}: links must be a DataFrame with columns {' and '.join(LINK_COLUMNS)}; got {got}.")
@@ -285,11 +228,11 @@ DATE = ("year", "month", "day")
 
 
 def to_canonical(source: pd.DataFrame, card: Card, constants: Mapping[str, object] | None = None) -> pd.DataFrame:
-    """Rename, map values, bring units to the contract's, blank missing markers, add what holds for every row.
+    """Rename, map values, convert units, blank missing markers, add what holds for every row; not yet checked.
 
-    ``constants`` are a file's own: canonical column to the value that holds for these rows. The result has canonical
-    names and is not yet checked: a lost probe is an infinite ``rtt_ms``, a skipped row has nothing measured. Raises a
-    WorkbenchError where a column that the card names is not in the source, two become one, or times have another unit.
+    ``constants`` are a file's own: canonical column to the value for these rows. A lost probe becomes an infinite
+    ``rtt_ms``, a skipped row has nothing measured. Raises a WorkbenchError if a column that the card names is not in
+    the source, two become one, or times have another unit.
     """
     named = {**dict.fromkeys(card.date, "date"), **card.columns}
     named |= {**dict.fromkeys(card.lost, "lost"), **dict.fromkeys(card.skip, "skip")}
@@ -368,9 +311,7 @@ def _days(source: pd.DataFrame, card: Card) -> pd.Series:
 
 def decoded(pages: pd.Series) -> pd.Series:
     """Names of pages without percent-encoding; bytes that are no UTF-8 become the replacement character."""
-    codes, names = pd.factorize(pages)
-    plain = np.array([unquote(str(name)) for name in names] + [None], dtype=object)
-    return pd.Series(plain[codes], pages.index, name=pages.name)
+    return pages.map({name: unquote(str(name)) for name in pages.dropna().unique()})
 
 
 def _marked(source: pd.DataFrame, markers: Mapping[str, Sequence[str]]) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,6 @@ from workbench.datasets.columns import (
     Column,
     check_table,
     column_names,
-    refuse_repeated_columns,
 )
 from workbench.errors import WorkbenchError, did_you_mean
 
@@ -72,13 +71,6 @@ BY_NAME = {column.name: column for column in COLUMNS}
 def context_columns(known_by: str, extra: Iterable[Column] = ()) -> list[str]:
     """Names of the columns known by a level, in the order of the contract.
 
-    Raises
-    ------
-    WorkbenchError
-        Where the level is not one of ``LEVELS``.
-
-    Examples
-    --------
     >>> context_columns(FIRST)[:3]
     ['country', 'asn', 'isp']
     """
@@ -90,13 +82,8 @@ def context_columns(known_by: str, extra: Iterable[Column] = ()) -> list[str]:
     return [column.name for column in (*COLUMNS, *extra) if column.level in known]
 
 
-def blur_link(connection_type: pd.Series) -> pd.Series:
-    """Kinds of link as a browser script sees them: cellular, without its generation."""
-    return connection_type.mask(connection_type.isin(CELLULAR), "cellular")
-
-
 def has_signal(context: pd.DataFrame) -> pd.Series:
-    """Whether the network's quality is visible already, a view (boolean, shape (rows,)).
+    """Whether the network's quality is visible already (boolean, shape (rows,)).
 
     Any NetInfo value is a signal, and so is a measurement of the same user younger than ten minutes.
     """
@@ -127,7 +114,6 @@ def check_measurements(frame: pd.DataFrame, name: str, extra: Sequence[Column] =
     Raises a WorkbenchError with the column, the number of bad values, and the first of them.
     """
     columns = [column for column in (*COLUMNS, *extra) if column.name in frame]
-    refuse_repeated_columns(frame, name)
     if not len(frame):
         raise WorkbenchError(f"{name}: expected at least one row; got an empty table.")
     if not any(column.name in MEASURED for column in columns):
@@ -142,16 +128,7 @@ def check_measurements(frame: pd.DataFrame, name: str, extra: Sequence[Column] =
 NOT_OF_A_VIEW = ("last_rtt_ms", "last_downlink_mbps", "last_age_s", "earlier_views", "access_technology")
 CONTEXT = tuple(column for column in COLUMNS if column.level and column.name not in NOT_OF_A_VIEW)
 # Those that policies always see, all-missing where the source has none; the others only where the source has them.
-EXPECTED = (
-    "country",
-    "os_family",
-    "browser",
-    "save_data",
-    "local_hour",
-    "device",
-    "effective_type",
-    "connection_type",
-)
+EXPECTED = ("country", "os_family", "browser", "save_data", "local_hour", "device", "effective_type", "connection_type")
 NAVIGATION_HISTORY = (
     Column("earlier_views", NUMBER, FIRST, "history: the user's views before", 0),
     Column("here_before", NUMBER, FIRST, "history: of the user", 0, label="earlier views of this page"),
@@ -186,10 +163,9 @@ def check_navigations(frame: pd.DataFrame, name: str, extra: Sequence[Column] = 
     """Check page views as a source has them: its columns and ``extra`` in order and dtypes, rows as they come.
 
     ``session_id`` may hold any names, and ``position`` any numbers that rise within a session. Raises a WorkbenchError
-    with the column, the number of bad values, and the first of them; where nothing separates sessions, or there is only
-    one page.
+    with the column, the number of bad values, and the first of them; also if nothing separates sessions, or there is
+    only one page.
     """
-    refuse_repeated_columns(frame, name)
     if not len(frame):
         raise WorkbenchError(f"{name}: expected at least one page view; got an empty table.")
     columns = [column for column in (*SOURCE_COLUMNS, *extra) if column.name in frame]
@@ -211,29 +187,14 @@ def check_navigations(frame: pd.DataFrame, name: str, extra: Sequence[Column] = 
 
 
 def known_context(frame: pd.DataFrame, known_by: str, extra: Iterable[Column] = ()) -> pd.DataFrame:
-    """What a policy sees of each view: the context that is known by a level.
+    """What a policy sees of each view: the context that is known by a level (one of ``columns.LEVELS``).
 
-    Parameters
-    ----------
-    frame : DataFrame
-        Canonical measurements or navigations (which have ``session_id`` and ``page``), or a context of either.
-    known_by : str
-        One of ``columns.LEVELS``.
-    extra : iterable of Column
-        Further context that the card declares.
-
-    Returns
-    -------
-    DataFrame
-        Same rows and index. Measurements: every column known by then, all-missing where the source has none.
-        Navigations: the view's own columns, context and history; the columns of ``EXPECTED`` known by then in any case,
-        others where the source has them; never ``user_id``, ``page_bytes`` or what comes later. A browser script sees
-        "cellular" where an app sees 2g to 5g.
-
-    Raises
-    ------
-    WorkbenchError
-        Where the level is not one of ``LEVELS``.
+    ``frame`` holds canonical measurements or navigations (which have ``session_id`` and ``page``), or a context of
+    either; ``extra`` is further context that the card declares. Returns a frame of the same rows and index.
+    Measurements: every column known by then, all-missing if the source has none. Navigations: the view's own columns,
+    context and history; the columns of ``EXPECTED`` known by then in any case, others if the source has them; never
+    ``user_id``, ``page_bytes`` or what comes later. A browser script sees "cellular" where an app sees 2g to 5g. Raises
+    a WorkbenchError for an unknown level.
     """
     extra = tuple(extra)
     dtypes = {column.name: column.dtype for column in (*COLUMNS, *extra)}
@@ -245,7 +206,7 @@ def known_context(frame: pd.DataFrame, known_by: str, extra: Iterable[Column] = 
         names = context_columns(known_by, extra)
     known = {name: frame[name] if name in frame else pd.Series(None, frame.index, dtype=dtypes[name]) for name in names}
     if known_by == SCRIPT and "connection_type" in frame:
-        known["connection_type"] = blur_link(frame["connection_type"])
+        known["connection_type"] = frame["connection_type"].mask(frame["connection_type"].isin(CELLULAR), "cellular")
     context = pd.DataFrame(known, index=frame.index)
     context.attrs = frame.attrs
     return context
@@ -253,24 +214,12 @@ def known_context(frame: pd.DataFrame, known_by: str, extra: Iterable[Column] = 
 
 def navigation_context_columns(known_by: str, extra: Iterable[Column] = ()) -> list[str]:
     """Names of the context columns known by a level, without the session's own columns and history."""
-    known = {*context_columns(known_by, extra)} - set(NOT_OF_A_VIEW)
-    return [column.name for column in (*CONTEXT, *extra) if column.name in known]
+    return [name for name in context_columns(known_by, extra) if name not in NOT_OF_A_VIEW]
 
 
-class Labelled(Protocol):
-    """What has labels of its own for columns, as a card."""
+def label(name: str, card: Any = None) -> str:
+    """What readers see for a column: the label of its ``Card``, else the canonical one, else the name with spaces.
 
-    @property
-    def labels(self) -> Mapping[str, str]:
-        """Column to what readers see."""
-        ...
-
-
-def label(name: str, card: Labelled | None = None) -> str:
-    """What readers see for a column: the card's own label, else the canonical one, else the name with spaces.
-
-    Examples
-    --------
     >>> label("rtt_ms"), label("target_region")
     ('round-trip time', 'target region')
     """
@@ -279,10 +228,8 @@ def label(name: str, card: Labelled | None = None) -> str:
 
 
 def unit(name: str) -> str:
-    """Unit of a column's numbers; empty where it has none or the column is unknown.
+    """Unit of a column's numbers; empty if it has none or the column is unknown.
 
-    Examples
-    --------
     >>> unit("downlink_mbps"), unit("country")
     ('Mbit/s', '')
     """

@@ -15,22 +15,18 @@ DAY_US = 86_400_000_000
 def order_views(frame: pd.DataFrame, *, by_time: bool = True, gap_min: float = GAP_MIN) -> pd.DataFrame:
     """Put views in order and number their sessions: index from 0, ``session_id`` and ``position`` int64 from 0.
 
-    Sessions come in order of their first view, views of a session together. A session is what ``session_id`` names,
-    for each user; else what a user does until ``gap_min`` minutes pass without a view. Rows of one moment stay in
-    the order of ``position``, where the frame has one, then of the rows. Without ``by_time`` that order stands for
-    time, also where there are times. A view without a user belongs to a user of its own session alone. Raises a
-    WorkbenchError where times run backwards within a session whose order is given.
+    Sessions come in order of their first view, views of a session together. A session is what ``session_id`` names for
+    each user; without it, what a user does until ``gap_min`` minutes pass without a view. Rows of one moment stay in
+    the order of ``position``, else of the rows; without ``by_time`` that order stands for time, even if there are
+    times. A view without a user belongs to a user of its own session alone. Raises a WorkbenchError if times run
+    backwards within a session whose order is given.
     """
     sessions = _given_sessions(frame) if "session_id" in frame else _sessions_by_silence(frame, gap_min)
     row = np.arange(len(frame))
     place = frame["position"].to_numpy(float) if "position" in frame else row
     moment = _microseconds(frame) if by_time and "viewed_at" in frame else np.zeros(len(frame), np.int64)
-    start = np.full(sessions.max() + 1, np.iinfo(np.int64).max)
-    np.minimum.at(start, sessions, moment)
-    first_row = np.full(len(start), len(frame))
-    np.minimum.at(first_row, sessions, row)
-    rank = np.empty(len(start), np.int64)
-    rank[np.lexsort((first_row, start))] = np.arange(len(start))
+    first = pd.DataFrame({"row": row, "moment": moment}).groupby(sessions).min()
+    rank = np.argsort(np.lexsort((first["row"], first["moment"])))
     order = np.lexsort((row, place, moment, rank[sessions]))
     numbers = rank[sessions][order]
     if "viewed_at" in frame and (not by_time or ("position" in frame and "session_id" in frame)):
@@ -80,10 +76,7 @@ def _refuse_backwards(frame: pd.DataFrame, sessions: np.ndarray) -> None:
 def collapse_repeats(frame: pd.DataFrame) -> pd.DataFrame:
     """Drop views of the page that the session is on already (a reload is no navigation); the first of a run stays.
 
-    Returns
-    -------
-    DataFrame
-        Index from 0, ``position`` counted anew; sessions keep their numbers, since their first view always stays.
+    Index and ``position`` count anew from 0; sessions keep their numbers, since their first view always stays.
     """
     page, sessions = frame["page"].cat.codes.to_numpy(), frame["session_id"].to_numpy()
     kept = np.r_[True, (page[1:] != page[:-1]) | (sessions[1:] != sessions[:-1])]
@@ -95,8 +88,6 @@ def collapse_repeats(frame: pd.DataFrame) -> pd.DataFrame:
 def positions(sessions: np.ndarray) -> np.ndarray:
     """Place of each view within its session, from 0 (int64, shape (rows,)); sessions lie together.
 
-    Examples
-    --------
     >>> positions(np.array([0, 0, 0, 1, 2, 2])).tolist()
     [0, 1, 2, 0, 0, 1]
     """
@@ -127,8 +118,8 @@ def has_dwell(frame: pd.DataFrame) -> bool:
 def dwell_s(frame: pd.DataFrame) -> np.ndarray:
     """Seconds from each view to the next of its session (float64, shape (rows,)).
 
-    NaN at a session's end, and everywhere where the source's times do not show it (:func:`has_dwell`). It becomes known
-    with the next view: of a view's context, only the dwell of views *before* it is part.
+    NaN at a session's end, and everywhere if the source's times do not show it (:func:`has_dwell`). A view's dwell
+    becomes known with the next view: only the dwell of views *before* it is context.
     """
     if not has_dwell(frame):
         return np.full(len(frame), np.nan)

@@ -23,11 +23,11 @@ FEWEST_USERS = 20
 class Split:
     """A table in four parts, and the card that came with it.
 
-    ``train`` fits models and rules; ``calibration`` stops and calibrates the model (empty where it would hold under 200
-    users: it then belongs to train, and out-of-fold predictions serve); ``validation`` picks the best rule, smoothing
+    ``train`` fits models and rules; ``calibration`` stops and calibrates the model (empty if it would hold under 200
+    users: it is then part of train, and out-of-fold predictions serve); ``validation`` picks the best rule, smoothing
     and limits; ``test`` is read once. ``masked_rows`` were left out of ``train`` and ``calibration``. ``cluster`` is
     the column that is kept whole and resampled: users, or sessions of navigations that know no users. ``links`` are a
-    site's links between pages (``from_page, to_page``), where the source of navigations has them.
+    site's links between pages (``from_page, to_page``), if the source of navigations has them.
     """
 
     train: pd.DataFrame
@@ -50,34 +50,16 @@ class Split:
     @property
     def people(self) -> str:
         """What is split and resampled: "users", "sessions", ...; "views" where users are unknown."""
-        return people_of(self.test, self.cluster)[0]
+        return f"{_word(self.cluster)}s" if self.cluster in self.test else "views"
 
     def count_people(self) -> int:
         """How many users (sessions, views) the parts hold together, each counted once."""
-        return people_of(pd.concat([part for _, part in self.parts()]), self.cluster)[1]
+        return len(np.unique(users_of(pd.concat([part for _, part in self.parts()]), self.cluster)))
 
     def parts(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """Name and frame of each part, in the order of use."""
         for name in ("train", "calibration", "validation", "test"):
             yield name, getattr(self, name)
-
-
-def people_of(frame: pd.DataFrame, cluster: str = "") -> tuple[str, int]:
-    """What the rows of a frame are grouped by ("users", "sessions", "views"), and how many of them there are.
-
-    Parameters
-    ----------
-    frame : DataFrame
-    cluster : str
-        The column; default ``user_id``, else ``session_id``, where the frame has them. A frame without it has views.
-
-    Examples
-    --------
-    >>> people_of(pd.DataFrame({"session_id": [0, 0, 1]})), people_of(pd.DataFrame({"rtt_ms": [5.0]}))
-    (('sessions', 2), ('views', 1))
-    """
-    cluster = cluster or next((name for name in ("user_id", "session_id") if name in frame), "user_id")
-    return f"{_word(cluster)}s" if cluster in frame else "views", len(np.unique(users_of(frame, cluster)))
 
 
 def describe_size(split: Split) -> str:
@@ -88,10 +70,7 @@ def describe_size(split: Split) -> str:
 
 
 def users_of(frame: pd.DataFrame, cluster: str = "user_id") -> np.ndarray:
-    """Which user each row belongs to, as codes (rows,); a row without a user is one of its own.
-
-    ``cluster`` may name another column, such as ``asn`` for claims about networks never seen.
-    """
+    """User of each row (or level of another column) as codes, shape (rows,); a row without a user is one of its own."""
     if cluster not in frame:
         return np.arange(len(frame))
     codes = pd.factorize(frame[cluster])[0]
@@ -100,18 +79,18 @@ def users_of(frame: pd.DataFrame, cluster: str = "user_id") -> np.ndarray:
 
 
 def shuffle_users(users: np.ndarray, seed: int) -> np.ndarray:
-    """The distinct users of some rows, in an order drawn by seed: whole users are drawn from its beginning."""
+    """The distinct users of some rows, in an order drawn by seed."""
     return np.random.default_rng(seed).permutation(np.unique(users))
 
 
 def split_by_user(
     frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = None, cluster: str = "user_id", history: bool = True
 ) -> Split:
-    """Split 60 / 20 / 20 of the users by seed; no user is on two sides.
+    """Split 60 / 20 / 20 of the users by seed; no user is in two parts.
 
-    Mask first, then history, then split. The held-out fifth is halved by user into ``calibration`` and
-    ``validation``. Measurements without a user count as users of their own; where navigations know no users, their
-    sessions are split.
+    Mask first, then history, then split. The held-out fifth is halved by user into ``calibration`` and ``validation``.
+    Measurements without a user count as users of their own; navigations without users are split by session. Raises a
+    WorkbenchError if the frame carries no card, holds fewer than 20 users, or the seed is negative.
 
     Parameters
     ----------
@@ -123,16 +102,7 @@ def split_by_user(
     cluster : str
         Column that is kept whole: ``user_id``, or ``asn`` for claims about networks never seen.
     history : bool
-        Whether views know what earlier views of their user measured, or where these led, where the data show it.
-
-    Returns
-    -------
-    Split
-
-    Raises
-    ------
-    WorkbenchError
-        Where the frame carries no card, holds fewer than 20 users, or the seed is negative.
+        Whether views know what earlier views of their user measured, or where these led, if the data show it.
     """
     card = card_of(frame)
     check_whole("seed", seed, at_least=0)
@@ -155,32 +125,13 @@ def split_by_user(
 
 
 def split_by_time(frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = None, history: bool = True) -> Split:
-    """Split 60 / 20 / 20 by time: what comes first trains, what comes last tests. Users may return.
+    """Split 60 / 20 / 20 by time: what comes first trains, what comes last tests. Users may return, as in life.
 
-    Mask first, then history, then split. Sessions of navigations are never cut: 60 / 20 / 20 are shares of sessions, in
-    the order of their starts (of the frame, where there are no times). The held-out fifth is halved by user (by
-    session where there are none) into ``calibration`` and ``validation``; a user of ``test`` may have been seen before,
-    as in life.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        From ``load`` or ``navigations``; or measurements with ``user_id`` and ``measured_at`` in every row.
-    seed : int
-        Of the halving.
-    mask : Mask, optional
-        Whose signal is hidden; rows of masked users are left out of ``train`` and ``calibration``.
-    history : bool
-        Whether views know what earlier views of their user measured, or where these led.
-
-    Returns
-    -------
-    Split
-
-    Raises
-    ------
-    WorkbenchError
-        Where the frame carries no card, has no times, or all at one moment; or fewer than 20 sessions.
+    ``frame`` comes from ``load`` or ``navigations``, or is measurements with ``user_id`` and ``measured_at`` in every
+    row. Sessions of navigations are never cut: the shares are of sessions, in the order of their starts (of the frame,
+    without times). The held-out fifth is halved by user (else by session), with ``seed``, into ``calibration`` and
+    ``validation``. ``mask`` and ``history`` are as for :func:`split_by_user`, and come before the split. Raises a
+    WorkbenchError if the frame carries no card, has no times or all at one moment, or fewer than 20 sessions.
     """
     card = card_of(frame)
     check_whole("seed", seed, at_least=0)
@@ -251,13 +202,7 @@ def _word(cluster: str) -> str:
 
 
 def card_of(frame: pd.DataFrame) -> Card:
-    """The card that a frame carries.
-
-    Raises
-    ------
-    WorkbenchError
-        Where it carries none.
-    """
+    """The card that a frame carries; a WorkbenchError says what to call if it carries none."""
     card = frame.attrs.get("card")
     if not isinstance(card, Card):
         raise WorkbenchError(
@@ -287,12 +232,8 @@ def _prepare(frame: pd.DataFrame, card: Card, mask: Mask | None, history: bool) 
 def sample_users(frame: pd.DataFrame, rows: int, seed: int = 0) -> pd.DataFrame:
     """Draw whole users by seed until about this many rows are reached (at most, but at least one user).
 
-    Where there are no users, whole sessions; where there are none either, rows.
-
-    Raises
-    ------
-    WorkbenchError
-        Where ``rows`` is not a whole number from 1, or ``seed`` not one from 0.
+    Without users, whole sessions are drawn; without sessions, rows. ``rows`` is a whole number from 1, ``seed`` one
+    from 0, or a WorkbenchError is raised.
     """
     check_whole("rows", rows, at_least=1)
     check_whole("seed", seed, at_least=0)
@@ -304,13 +245,7 @@ def sample_users(frame: pd.DataFrame, rows: int, seed: int = 0) -> pd.DataFrame:
 
 
 def check_page_views(card: Card) -> None:
-    """Refuse what prefetching cannot be decided on.
-
-    Raises
-    ------
-    WorkbenchError
-        Where the data are no page views.
-    """
+    """Raise a WorkbenchError if the data are no page views, on which prefetching is decided."""
     if card.kind != "navigations":
         raise WorkbenchError(
             f"{card.name}: prefetching is decided on page views (kind navigations); this data holds {card.kind}."

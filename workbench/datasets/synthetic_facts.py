@@ -219,27 +219,19 @@ EFFECTIVE_TYPE_DOWNLINK_MBPS = (0.05, 0.07, 0.7)
 
 
 def shares(weights: Iterable[float]) -> np.ndarray:
-    """Return weights scaled to sum to 1.
-
-    >>> shares((1, 3)).tolist()
-    [0.25, 0.75]
-    """
+    """Weights scaled to sum to 1."""
     values = np.array(list(weights), dtype=float)
     return values / values.sum()
 
 
 def is_evening(local_hour: np.ndarray) -> np.ndarray:
-    """Return which local hours lie in the evening; whole and broken hours agree.
-
-    >>> is_evening(np.array([16.99, 17, 23])).tolist()
-    [False, True, True]
-    """
+    """Which local hours lie in the evening; whole and broken hours agree."""
     start, end = EVENING_HOURS
     return (local_hour >= start) & (local_hour < end)
 
 
 def component_table(quantity: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return medians and log spreads (kinds, 4) of one quantity: three technologies, then congestion."""
+    """Medians and log spreads (kinds, 4) of one quantity: three technologies, then congestion."""
     components = [[*kind, CONGESTED] for kind in TECHNOLOGIES]
     spread = quantity.partition("_")[0] + "_spread"
     medians = [[getattr(component, quantity) for component in kind] for kind in components]

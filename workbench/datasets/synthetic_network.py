@@ -36,12 +36,12 @@ class World:
 
 
 def stream(seed: int, step: str, steps: Sequence[str] = STREAMS) -> np.random.Generator:
-    """Return the random numbers of one of the steps of one world."""
+    """The random numbers of one of the steps of one world."""
     return np.random.default_rng([seed, steps.index(step)])
 
 
 def make_world(seed: int) -> World:
-    """Return the networks of a seed: each provider in each country, with its own AS number and character."""
+    """The networks of a seed: each provider in each country, with its own AS number and character."""
     rng = stream(seed, "world")
     networks = len(facts.COUNTRIES) * len(facts.PROVIDERS)
     country, provider = np.divmod(np.arange(networks), len(facts.PROVIDERS))
@@ -74,17 +74,13 @@ def make_world(seed: int) -> World:
 
 
 def in_planted_cell(world: World, network: np.ndarray, local_hour: np.ndarray, os_family: np.ndarray) -> np.ndarray:
-    """Return which views (rows,) lie where congestion is planted: iOS in the evening, Android otherwise."""
-    slow = np.where(
-        facts.is_evening(local_hour),
-        os_family == facts.PLANTED_EVENING_SYSTEM,
-        os_family == facts.PLANTED_DAY_SYSTEM,
-    )
-    return world.planted[network] & slow
+    """Which views (rows,) lie where congestion is planted: iOS in the evening, Android at other hours."""
+    slow = np.where(facts.is_evening(local_hour), facts.PLANTED_EVENING_SYSTEM, facts.PLANTED_DAY_SYSTEM)
+    return world.planted[network] & (os_family == slow)
 
 
 def component_weights(world: World, network: np.ndarray, in_cell: np.ndarray) -> np.ndarray:
-    """Return the chance (rows, 4) of each component: the technologies of the network, then congestion."""
+    """Chance (rows, 4) of each component: the technologies of the network, then congestion."""
     congestion = np.where(in_cell, facts.PLANTED_CONGESTION, world.congestion[network])[:, None]
     return np.hstack([(1 - congestion) * world.technology_shares[network], congestion])
 
@@ -92,8 +88,6 @@ def component_weights(world: World, network: np.ndarray, in_cell: np.ndarray) ->
 def pick(rng: np.random.Generator, chances: np.ndarray, group: np.ndarray) -> np.ndarray:
     """Draw one option for each element of ``group``, with the chances (groups, options) of its group.
 
-    Examples
-    --------
     >>> pick(np.random.default_rng(0), np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([0, 1, 0])).tolist()
     [1, 0, 1]
     """
@@ -131,11 +125,8 @@ def draw_users(rows: int, world: World, rng: np.random.Generator) -> pd.DataFram
 
 def _draw_machines(country: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
     """Draw operating system and browser with their major versions, device and Save-Data."""
-    system = draw_systems(country, rng)
-    drawn = {"os_family": system_names(system)}
-    for column, field in (("os_major", "majors"), ("browser", "browsers"), ("device", "devices")):
-        drawn[column] = draw_named([getattr(s, field) for s in facts.SYSTEMS], system, rng)
-    machines = pd.DataFrame(drawn).astype({"os_major": float})
+    fields = {"os_major": "majors", "browser": "browsers", "device": "devices"}
+    machines = draw_systems(country, fields, rng).astype({"os_major": float})
     lag = np.minimum(rng.geometric(facts.BROWSER_LAG, len(machines)) - 1, facts.LARGEST_BROWSER_LAG)
     newest = machines["browser"].map(facts.NEWEST_MAJOR) - lag
     # Only Chromium names the phone (Sec-CH-UA-Model), and Safari on iOS carries the version of iOS.
@@ -147,19 +138,18 @@ def _draw_machines(country: np.ndarray, rng: np.random.Generator) -> pd.DataFram
     )
 
 
-def draw_systems(country: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw an operating system for each user, as positions in ``SYSTEMS``."""
+def draw_systems(country: np.ndarray, fields: Mapping[str, str], rng: np.random.Generator) -> pd.DataFrame:
+    """Draw an operating system (``os_family``) for each user, and columns from the fields of ``System`` named here."""
     desktops = facts.shares(facts.DESKTOP_WEIGHTS)
     chances = [
         [c.phone_share * c.ios_share, c.phone_share * (1 - c.ios_share), *((1 - c.phone_share) * desktops)]
         for c in facts.COUNTRIES
     ]
-    return pick(rng, np.array(chances), country)
-
-
-def system_names(system: np.ndarray) -> np.ndarray:
-    """Return the names of operating systems by their positions."""
-    return np.array([s.name for s in facts.SYSTEMS], dtype=object)[system]
+    system = pick(rng, np.array(chances), country)
+    drawn = {"os_family": _names(s.name for s in facts.SYSTEMS)[system]}
+    for column, field in fields.items():
+        drawn[column] = draw_named([getattr(s, field) for s in facts.SYSTEMS], system, rng)
+    return pd.DataFrame(drawn)
 
 
 def draw_named(options: Sequence[Mapping[Any, float]], group: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -208,54 +198,30 @@ def draw_lines_anew(views: pd.DataFrame, world: World, rng: np.random.Generator)
 def make_measurements(rows: int = 60_000, seed: int = 0, *, planted: bool = True) -> pd.DataFrame:
     """Draw simulated measurements: several views each of people with a home and a mobile network.
 
+    Throughput and the mix of technologies are Ofcom's and the OECD's, round trips Chromium's, desktop systems and
+    iPhones StatCounter's, NetInfo as the WICG's draft and MDN describe it, and 80 % of it "4g" as LinkedIn reports;
+    speeds of countries, congestion, spreads of round trips and the planted effect are chosen. Every constant is in
+    ``workbench.datasets.synthetic_facts``, with its source. Raises a WorkbenchError if ``rows`` or ``seed`` is out of
+    range.
+
     Parameters
     ----------
     rows : int
-        Number of rows, met exactly; about six views a user. The networks do not depend on it.
+        Number of rows, from 1, met exactly; about six views a user. The networks do not depend on it.
     seed : int
-        Not negative; the same seed gives the same bytes.
+        From 0; the same seed gives the same bytes.
     planted : bool
-        Whether two providers of each country have the planted effect (their iOS devices meet congestion in the
-        evening, their Android devices at all other hours), and users have lines that last. Otherwise it is a null
-        world: the same users, networks and visits, but every view draws its line anew.
+        Whether two providers of each country have the planted effect (their iOS devices meet congestion in the evening,
+        their Android devices at all other hours), and users have lines that last. Otherwise it is a null world: the
+        same users, networks and visits, but every view draws its line anew.
 
     Returns
     -------
     pandas.DataFrame
-        One row a view, by time over 28 days, in canonical columns: text as ``str`` (missing: NaN),
-        ``measured_at`` as ``datetime64[us, UTC]``, ``save_data`` and ``simulated`` as nullable ``boolean``,
-        the rest ``float64``. ``access_technology`` is the line or radio of the view, also where it met
-        congestion. NetInfo speaks of an earlier moment, and knows nothing of the planted effect; in a null world
-        that moment had a line of its own.
-
-    Notes
-    -----
-    The parameters that decide most; ``synthetic_facts`` has all of them, with the sources in full.
-
-    =================================  =================================  ==================================
-    parameter                          value                              source
-    =================================  =================================  ==================================
-    throughput, fibre, cable, dsl      149.2, 270.6, 11.9 Mbps            Ofcom, Home Broadband, March 2023
-    throughput, 5g, 4g, 3g             53.3, 20.0, 3.7 Mbps               Ofcom, Mobile Matters 2024
-    slow views, 5g, 4g, 3g             1, 5, 22 % below 2 Mbps            Ofcom, Mobile Matters 2024
-    RTT, home, 4g, 3g                  66, 80, 209 ms                     Chromium, defaults of NetInfo
-    homes with fibre, dsl              42 %, 20 %                         OECD, broadband, end of 2023
-    mobile views on 5g, 4g, 3g         20, 78, 2 % (largest provider)     Ofcom, Mobile Matters 2024
-    phones on WiFi                     62.3 % of the views                Ofcom, Mobile Matters 2023
-    desktop systems                    Windows 72.7, macOS 16.4, ...      StatCounter, December 2023
-    browsers with NetInfo              Chromium's, not Safari, Firefox    MDN, browser-compat-data
-    effective types                    270, 1400, 2000 ms; 0.7 Mbps, ...  WICG, Network Information API
-    "4g" where there is a type         80 %                               LinkedIn, W3C TPAC 2021
-    NetInfo RTT to network RTT         1.75                               Chromium, defaults of NetInfo
-    countries' speed, users, phones    see the constants                  chosen
-    congestion, spreads of RTT         150 ms, 2.2 Mbps; 0.4 to 0.5       chosen
-    planted congestion                 0.65                               chosen
-    =================================  =================================  ==================================
-
-    Raises
-    ------
-    WorkbenchError
-        If ``rows`` is not a whole number from 1, or ``seed`` not one from 0.
+        One row per view, by time over 28 days, in canonical columns: text as ``str`` (missing: NaN), ``measured_at`` as
+        ``datetime64[us, UTC]``, ``save_data`` and ``simulated`` as nullable ``boolean``, the rest ``float64``.
+        ``access_technology`` is the line or radio of the view, even if it met congestion. NetInfo describes an earlier
+        moment, and knows nothing of the planted effect; in a null world that moment had a line of its own.
 
     Examples
     --------
@@ -281,37 +247,14 @@ def make_measurements(rows: int = 60_000, seed: int = 0, *, planted: bool = True
 def true_chance_worse(
     context: pd.DataFrame, quantity: str, thresholds: np.ndarray, *, seed: int, planted: bool = True
 ) -> np.ndarray:
-    """Return the exact chance that a quantity is worse than each threshold, given the first request.
+    """Exact chance, shape (rows, thresholds), that a quantity is worse than each threshold, given the first request.
 
-    The context is one view's own: nothing is learnt from a user's other views. The chance is the mixture
-    ``sum_k P(k | asn, local_hour, os_family) * Phi((log(threshold) - location_k) / spread_k)``, or its
-    complement. The two quantities share a view's component, so they are not quite independent given the
-    context.
+    The context is one view's own (``asn``, ``os_family``, ``local_hour``): nothing is learnt from a user's other views.
+    The chance is the mixture ``sum_k P(k | asn, local_hour, os_family) * Phi((log(threshold) - location_k) /
+    spread_k)`` for a throughput strictly below the threshold, its complement for an RTT strictly above it. The two
+    quantities share a view's component, so they are not quite independent given the context. ``seed`` and ``planted``
+    are those of the world that the views came from.
 
-    Parameters
-    ----------
-    context : pandas.DataFrame
-        Shape (rows, columns): ``asn`` and ``os_family`` (str), ``local_hour`` (hours, whole or not); the rest
-        is ignored.
-    quantity : {"rtt_ms", "downlink_mbps"}
-        Worse is an RTT strictly above the threshold, a throughput strictly below it.
-    thresholds : numpy.ndarray
-        Shape (thresholds,), float, ms or Mbps.
-    seed, planted
-        Those of the world that the views came from.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (rows, thresholds), float64, in [0, 1].
-
-    Raises
-    ------
-    WorkbenchError
-        If the quantity, a column or an ASN is unknown, or a value of the three columns is missing.
-
-    Examples
-    --------
     >>> views = make_measurements(rows=5, seed=7).assign(local_hour=20.0)
     >>> true_chance_worse(views, "rtt_ms", np.array([50, 200]), seed=7).shape
     (5, 2)
@@ -347,14 +290,14 @@ def _measure(views: pd.DataFrame, world: World, planted: bool, rng: np.random.Ge
 
 
 def _values(views: pd.DataFrame, world: World, component: np.ndarray, quantity: str, noise: np.ndarray) -> np.ndarray:
-    """Return ``exp(location + user effect + noise)`` of each view."""
+    """``exp(location + user effect + noise)`` of each view."""
     network, user = views["network"].to_numpy(), views[f"user_{quantity}"].to_numpy()
     spread = np.sqrt(facts.USER_VARIANCE_SHARE) * world.spread[quantity][network, component]
     return np.exp(world.location[quantity][network, component] + spread * user + noise)
 
 
 def _net_info(views: pd.DataFrame, world: World, rng: np.random.Generator) -> dict[str, np.ndarray | pd.Series]:
-    """Return what NetInfo says: an earlier, noisy estimate, rounded and capped, on Chromium only."""
+    """What NetInfo says: an earlier, noisy estimate, rounded and capped, on Chromium only."""
     rows, network = len(views), views["network"].to_numpy()
     component = np.where(rng.random(rows) < world.congestion[network], CONGESTED, views["user_technology"])
     server_time = np.log(facts.NETINFO_HTTP_RTT_FACTOR)
@@ -384,7 +327,7 @@ def _blunt(values: np.ndarray, step: float, cap: float) -> np.ndarray:
 
 
 def _name_things(views: pd.DataFrame, world: World) -> pd.DataFrame:
-    """Return the context columns that are known of every view, positions replaced by names."""
+    """The context columns that are known of every view, positions replaced by names."""
     network = views["network"].to_numpy()
     country = _names(c.code for c in facts.COUNTRIES)[views["country"]]
     region = country + " " + _names(facts.REGIONS)[views["region"]]

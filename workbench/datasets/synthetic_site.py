@@ -21,7 +21,6 @@ from workbench.datasets.synthetic_network import (
     pick,
     pick_alike,
     stream,
-    system_names,
 )
 from workbench.errors import WorkbenchError, check_whole
 
@@ -41,7 +40,7 @@ class Site:
 
 @cache
 def make_site() -> Site:
-    """Return the site."""
+    """The site, which no seed changes."""
     addresses = [kind.address.format(n) for kind in facts.KINDS.values() for n in range(1, kind.pages + 1)]
     kind = np.repeat(np.arange(NOBODY), [k.pages for k in facts.KINDS.values()])
     rank = np.concatenate([np.arange(1, k.pages + 1) for k in facts.KINDS.values()])
@@ -56,7 +55,7 @@ def make_site() -> Site:
 
 
 def state_of(in_cell: np.ndarray, before: np.ndarray, now: np.ndarray) -> np.ndarray:
-    """Return the row of ``Site.next_kinds``, by planted cell or not, the kind before (or ``NOBODY``), the kind now."""
+    """Row of ``Site.next_kinds``, by planted cell or not, the kind before (or ``NOBODY``), the kind now."""
     return (in_cell.astype(np.int64) * (NOBODY + 1) + before) * NOBODY + now
 
 
@@ -78,29 +77,14 @@ def _next_kinds() -> np.ndarray:
 
 
 def next_page_chances(site: Site, in_cell: np.ndarray, before: np.ndarray, now: np.ndarray, habit: float) -> np.ndarray:
-    """Return the chance of each page to come next, habits averaged over people.
+    """Chance (rows, pages) of each page to come next, averaged over people's habits; the rest to 1: the session ends.
 
-    Parameters
-    ----------
-    site : Site
-    in_cell : numpy.ndarray
-        Shape (rows,), bool: whether the view lies in the planted cell.
-    before, now : numpy.ndarray
-        Shape (rows,), int64, positions in ``site.pages``; ``before`` is -1 where the session begins.
-    habit : float
-        Chance that who opens a page of a kind opens their own one.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (rows, pages), float64; what a row lacks to 1 is the chance that the session ends.
-
-    Notes
-    -----
-    Within a kind, page ``c`` has its popularity ``q_c``. Of a person who opened page ``b`` of that kind just before,
-    the own page is ``f`` with ``P(f | b) = (1 - h) q_f + h [f = b]`` (Bayes: own pages are drawn by ``q`` too), so the
-    next of the kind is ``c`` with ``(1 - h^2) q_c + h^2 [c = b]``. Which kinds people open does not depend on their own
-    pages, and nobody goes from a page to another of its kind, so the view and the one before tell no more of them.
+    ``before`` and ``now`` are positions in ``site.pages``, ``before`` -1 where the session begins. Within a kind, page
+    ``c`` has its popularity ``q_c``. Of a person who opened page ``b`` of that kind just before, the own page is ``f``
+    with ``P(f | b) = (1 - h) q_f + h [f = b]``, where ``h`` is the ``habit`` (Bayes: own pages are drawn by ``q`` too),
+    so the next of the kind is ``c`` with ``(1 - h^2) q_c + h^2 [c = b]``. Which kinds people open does not depend on
+    their own pages, and nobody goes from a page to another of its kind, so the view and the one before tell no more of
+    them.
     """
     kind_before = np.where(before < 0, NOBODY, site.kind[before])
     kinds = site.next_kinds[state_of(in_cell, kind_before, site.kind[now])][:, site.kind]
@@ -111,16 +95,12 @@ def next_page_chances(site: Site, in_cell: np.ndarray, before: np.ndarray, now: 
 
 
 def in_planted_cell(device: np.ndarray, local_hour: np.ndarray, quick: np.ndarray) -> np.ndarray:
-    """Return which views (rows,) follow a quick one, on a phone in the evening or on another device by day."""
+    """Which views (rows,) follow a quick one, on a phone in the evening or on another device by day."""
     return quick & ((device == "phone") == is_evening(local_hour))
 
 
 def page_links(site: Site) -> pd.DataFrame:
-    """Return the links, ``from_page`` and ``to_page`` (str): every step that some law allows.
-
-    >>> page_links(make_site()).query("from_page == '/search'")["to_page"].tolist()
-    ['/feed', '/search/results']
-    """
+    """The links, ``from_page`` and ``to_page`` (str): every step that the site allows in some state."""
     steps = site.next_kinds.reshape(-1, NOBODY, NOBODY + 1).max(axis=0) > 0
     start, end = np.nonzero(steps[site.kind][:, site.kind])
     return pd.DataFrame({"from_page": site.pages[start], "to_page": site.pages[end]})
@@ -134,11 +114,8 @@ def draw_users(sessions: int, site: Site, rng: np.random.Generator) -> pd.DataFr
     counts = np.ceil(rng.lognormal(facts.SESSIONS_LOG_MEAN, facts.SESSIONS_LOG_SPREAD, sessions)).astype(int)
     number = int(np.searchsorted(np.cumsum(counts), sessions)) + 1
     country = pick_alike(rng, [c.user_share for c in facts.COUNTRIES], number)
-    system = draw_systems(country, rng)
     users = pd.DataFrame({"sessions": counts[:number], "country": country})
-    users["os_family"] = system_names(system)
-    for column, field in (("browser", "browsers"), ("device", "devices")):
-        users[column] = draw_named([getattr(s, field) for s in facts.SYSTEMS], system, rng)
+    users = users.join(draw_systems(country, {"browser": "browsers", "device": "devices"}, rng))
     users["device"] = users["device"].map(facts.DEVICE_OF).fillna("phone").astype(object)
     users["save_data"] = draw_save_data(users, rng)
     for kind, name in enumerate(KINDS):
@@ -171,7 +148,7 @@ def draw_sessions(number: int, users: pd.DataFrame, site: Site, rng: np.random.G
 def draw_views(
     sessions: pd.DataFrame, site: Site, planted: bool, walk: np.random.Generator, clock: np.random.Generator
 ) -> pd.DataFrame:
-    """Let every session run to its end: ``session, position, page, time`` (ms since the first day), one row a view.
+    """Run every session to its end: ``session, position, page, time`` (ms since the first day), one row per view.
 
     One step takes all sessions that still run from a view to the next.
     """
@@ -202,7 +179,7 @@ def _draw_dwell(kind: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def keep_apart(views: pd.DataFrame, sessions: pd.DataFrame) -> np.ndarray:
-    """Return which sessions (sessions,) begin after half an hour of silence of their person.
+    """Which sessions (sessions,) begin after half an hour of silence of their person.
 
     Whether one is left out depends on when it begins and on the sessions before it, not on what is opened in it.
     """
@@ -220,20 +197,22 @@ NEEDED = ("view_id", "session_id", "position", "page", "viewed_at", "device", "l
 def make_navigations(rows: int = 40_000, seed: int = 0, *, planted: bool = True) -> pd.DataFrame:
     """Draw simulated navigations: sessions of people on a site like a professional network's.
 
+    Raises a WorkbenchError if ``rows`` is not a whole number from 1, or ``seed`` not one from 0.
+
     Parameters
     ----------
     rows : int
-        About how many views: whole sessions are drawn until there are as many, so at most a session more. The site
+        About how many views: whole sessions are drawn until there are as many, so at most one session more. The site
         does not depend on it.
     seed : int
-        Not negative; of people and draws. The site and its law are the same in every world.
+        For people and draws. The site and its probabilities are the same in every world, on every day.
     planted : bool
         Whether habits and the planted effect are in the world, or neither.
 
     Returns
     -------
     pandas.DataFrame
-        One row a view, sessions by their start over 28 days, in canonical columns: ``view_id``, ``session_id`` and
+        One row per view, sessions by their start over 28 days, in canonical columns: ``view_id``, ``session_id`` and
         ``position`` ``int64``, ``viewed_at`` ``datetime64[us, UTC]``, ``page`` a category of all pages of the site,
         ``local_hour`` (whole) and ``page_bytes`` ``float64``, ``save_data`` and ``simulated`` nullable ``boolean``,
         the rest ``str`` (missing: NaN). ``device`` is ``phone``, ``tablet`` or ``desktop``. No page follows itself,
@@ -242,48 +221,27 @@ def make_navigations(rows: int = 40_000, seed: int = 0, *, planted: bool = True)
     Notes
     -----
     **The null world** (``planted=False``). The next page depends on the page and the one before, and on nothing else:
-    not on hour, device, network, time on a page, position or person; people are alike but for what they hold and how
+    not on hour, device, network, time on a page, position or person; people differ only in their machines and in how
     often they come. Each visit of a page ends the session with the chance of its kind. At the pages where sessions
-    begin, the page before does not matter either, so a second-order Markov rule holds all there is, also at starts.
+    begin, the page before does not matter either, so a second-order Markov rule can learn all there is, also at starts.
 
     **The planted world** (``planted=True``). For people in haste (who left the page before within half a minute, or
     have just come) on a phone in the evening, or on another device by day, the first and the last choice of six hubs
-    change places. No listed rule can hold it: popular, first-order Markov and Guess.js know its average over all
-    views of a page, second-order Markov little more (which page came before tells a little of the haste), and
-    quicklink fetches both. Besides, each person has a lasting own page of each kind to read, which half of the visits
-    to the kind go to, and the other half by popularity: second-order Markov holds that people return to the page
-    before, only a person's history holds the rest. How often sessions end is as in the null world.
+    change places. No listed rule can learn it: popular, first-order Markov and Guess.js know its average over all views
+    of a page, second-order Markov little more (the page before says a little about the haste), and quicklink fetches
+    both. Besides, half of the visits to a kind of page to read go to a lasting own page of the person, the other half
+    by popularity: second-order Markov learns that people return to the page before, only a person's history the rest.
+    How often sessions end is as in the null world.
 
-    In both, the law is the same on every day.
+    The true chances lead second-order Markov, at break-even 0.15 and with one page fetched where its chance is at least
+    0.15, by 0.07 net hits a view in the planted world and under 0.005 in the null world. Replayed through the session
+    cache, up to three pages a view, both limits tuned, cards' rows split by time, mean of twelve seeds: 0.033 (0.029 to
+    0.037) and 0.002 (0.000 to 0.005, the sampling error of the counts).
 
-    Sizes, in net hits a view by which the true chances lead second-order Markov, at break-even 0.15: one page fetched
-    where its chance is at least 0.15, and no cache: 0.07 planted, null under 0.005. Replayed through the session
-    cache, up to three pages a view, both limits tuned, cards' rows split by time, mean of twelve seeds: 0.033 planted
-    (0.029 to 0.037) and 0.002 null (0.000 to 0.005); in the null world it is the sampling error of the counts.
-
-    The parameters that decide most; ``synthetic_facts`` has all of them, with the sources in full.
-
-    =================================  =================================  ==================================
-    parameter                          value                              source
-    =================================  =================================  ==================================
-    time on a page                     Weibull, shape below 1             Liu, White, Dumais 2010
-    its mean                           49 s                               Nielsen 2011: under a minute
-    its shape                          0.8                                chosen
-    views a session                    nearly geometric, about 6          chosen; Huberman et al. 1998
-    revisits of a person               61 % of the views                  Tauscher, Greenberg 1997: 58 %
-    page weight                        median 2.1 MB                      chosen; Web Almanac 2024: 2.3 MB
-    sessions a person                  about 5 in 28 days                 chosen
-    countries, hours, machines         as in ``synthetic_network``        see there
-    "4g" where there is a type         80 %                               LinkedIn, W3C TPAC 2021
-    pages, links and their law         44 pages of 24 kinds               chosen
-    habit                              0.5                                chosen
-    planted cell                       in haste, device by hour           chosen
-    =================================  =================================  ==================================
-
-    Raises
-    ------
-    WorkbenchError
-        If ``rows`` is not a whole number from 1, or ``seed`` not one from 0.
+    Times on a page follow Liu, White and Dumais (2010), page weights the Web Almanac (2024), people's machines
+    ``make_measurements``; 61 % of the views are revisits of a person (Tauscher and Greenberg 1997: 58 %). The 44 pages,
+    their links and probabilities, habits and the planted effect are chosen. Every constant is in
+    ``workbench.datasets.synthetic_facts``, with its source.
 
     Examples
     --------
@@ -298,46 +256,27 @@ def make_navigations(rows: int = 40_000, seed: int = 0, *, planted: bool = True)
     users = draw_users(number, site, stream(seed, "users", STREAMS))
     sessions = draw_sessions(number, users, site, stream(seed, "sessions", STREAMS))
     views = draw_views(sessions, site, planted, stream(seed, "walk", STREAMS), stream(seed, "clock", STREAMS))
-    kept = _first_rows(views[keep_apart(views, sessions)[views["session"]]], rows)
-    frame = _name_things(kept, sessions, site)
+    views = views[keep_apart(views, sessions)[views["session"]]]
+    last = views["session"].iloc[min(rows, len(views)) - 1]
+    frame = _name_things(views[views["session"] <= last], sessions, site)
     frame.attrs["links"] = PageLinks(page_links(site))
     return frame
 
 
 def true_next_chances(context: pd.DataFrame, generate: Mapping[str, Any], k: int) -> pd.DataFrame:
-    """Return the exact chances of the next page, given the view and those before it in its session.
+    """Exact chances of the ``k`` likeliest next pages, given the view and those before it in its session.
 
-    They are computed from the law of the site, never read from a frame. Known are the page, the page before, how long
-    that one was looked at, the device and the local hour; further back and the other columns tell nothing more, but
-    for habits: a person's own pages are averaged over all people (exactly, with what the page before tells of them).
-    So who learns from a person's earlier sessions can be better than this reference in the planted world; in the null
-    world nobody can.
+    They are computed from the site's probabilities, never read from a frame. Known are the page, the page before, how
+    long that one was looked at, the device and the local hour; further back and the other columns say nothing more, but
+    for habits: a person's own pages are averaged over all people (exactly, with what the page before says about them).
+    So a model that learns from a person's earlier sessions can beat this reference in the planted world, in the null
+    world not.
 
-    Parameters
-    ----------
-    context : pandas.DataFrame
-        Shape (rows, columns): ``view_id, session_id, position, page, viewed_at, device, local_hour``, in any order;
-        sessions from their beginning. The rest is ignored.
-    generate : mapping
-        Arguments of :func:`make_navigations` that the views came from, as a card holds them; ``planted`` (by default
-        true) decides.
-    k : int
-        Most pages a view.
+    ``context`` holds the columns ``NEEDED`` of sessions from their beginning, in any order; ``generate`` the arguments
+    of :func:`make_navigations` that the views came from. Returns ``view_id`` (int64), ``page`` (str), ``rank`` (int64,
+    from 1) and ``chance`` (float64, above 0), views in the order of the context, then by rank; ties by the page's name.
+    Over all pages, a view's chances sum to 1 less the chance that the session ends.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``view_id`` (int64), ``page`` (str), ``rank`` (int64, from 1) and ``chance`` (float64, above 0), views
-        in the order of the context, then by rank; ties by the page's name. Over all pages, a view's chances sum to 1
-        less the chance that the session ends.
-
-    Raises
-    ------
-    WorkbenchError
-        If a column or a value of it is missing, a page is none of the site's, or a view's predecessor is not there.
-
-    Examples
-    --------
     >>> views = make_navigations(rows=1, seed=7, planted=False)
     >>> true_next_chances(views.head(1), {"planted": False}, k=2)[["page", "chance"]].round(3)
                   page  chance
@@ -366,7 +305,7 @@ def true_next_chances(context: pd.DataFrame, generate: Mapping[str, Any], k: int
 
 
 def _states(context: pd.DataFrame, site: Site, planted: bool) -> np.ndarray:
-    """Return (rows, 3): whether a view lies in the planted cell, the page before (-1: none) and the page now."""
+    """Columns (rows, 3): whether a view lies in the planted cell, the page before (-1: none) and the page now."""
     check_complete(context, NEEDED)
     now = site.pages.get_indexer(context["page"].astype("str"))
     if (now < 0).any():
@@ -389,14 +328,8 @@ def _states(context: pd.DataFrame, site: Site, planted: bool) -> np.ndarray:
     return np.column_stack([in_cell, earlier["now"].fillna(-1), now]).astype(np.int64)
 
 
-def _first_rows(views: pd.DataFrame, rows: int) -> pd.DataFrame:
-    """Return whole sessions, person by person, until there are ``rows`` views."""
-    last = views["session"].iloc[min(rows, len(views)) - 1]
-    return views[views["session"] <= last]
-
-
 def _name_things(views: pd.DataFrame, sessions: pd.DataFrame, site: Site) -> pd.DataFrame:
-    """Return the canonical frame: sessions by start, positions replaced by names."""
+    """The canonical frame: sessions by start, positions replaced by names."""
     start = sessions["start"].rank(method="first").to_numpy()
     views = views.assign(order=start[views["session"]]).sort_values(["order", "position"], ignore_index=True)
     of = sessions.iloc[views["session"]].reset_index(drop=True)

@@ -21,16 +21,9 @@ MISSING = "(missing)"
 class Encoding:
     """How each context column becomes numbers.
 
-    Parameters
-    ----------
-    numbers : tuple of str
-        Columns taken as they are; missing stays missing (XGBoost learns a direction for it).
-    levels : mapping
-        Column to the levels that get a column of their own, one-hot. An unseen level is all zeros.
-    means : mapping
-        Column and target (``"column|target"``) to the shrunken mean of the target, a level.
-    defaults : mapping
-        Target to its overall mean, used for unseen levels.
+    ``numbers`` are columns taken as they are (XGBoost learns a direction for missing ones); ``levels``: column to the
+    levels with a one-hot column of their own, where an unseen level is all zeros; ``means``: ``"column|target"`` to the
+    shrunken mean of the target for each level; ``defaults``: target to its overall mean, for unseen levels.
     """
 
     numbers: tuple[str, ...]
@@ -67,21 +60,10 @@ class Encoding:
 
 
 def distinct_rows(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each feature row once, and which of them every row is.
+    """Each row of a matrix once, and which of them every row is: float32 (distinct rows, features) and int (rows,).
 
     Rows are compared by a 64-bit hash; among a million rows, two collide with a chance of 3e-8.
 
-    Parameters
-    ----------
-    matrix : ndarray of float32, shape (rows, features)
-
-    Returns
-    -------
-    distinct : ndarray of float32, shape (distinct rows, features)
-    which : ndarray of int, shape (rows,)
-
-    Examples
-    --------
     >>> distinct, which = distinct_rows(np.array([[1.0], [2.0], [1.0]]))
     >>> distinct[which].ravel().tolist(), len(distinct)
     ([1.0, 2.0, 1.0], 2)
@@ -106,27 +88,11 @@ def read_numbers(frame: pd.DataFrame, name: str, dtype: DTypeLike = float) -> np
 def fit_encoding(
     context: pd.DataFrame, targets: Mapping[str, np.ndarray], users: np.ndarray, seed: int = 0
 ) -> tuple[Encoding, np.ndarray]:
-    """Fit an encoding, and encode the rows that it was fitted on without using a row's own answer.
+    """Fit an encoding on all rows, and cross-fit these rows themselves: float32 (rows, features).
 
     Columns with more than 20 levels are target-encoded (scikit-learn's empirical-Bayes ``TargetEncoder``) in folds
-    grouped by user: with ungrouped folds a user's other rows would reveal the answer. Constant and all-missing
-    columns are left out.
-
-    Parameters
-    ----------
-    context : DataFrame, shape (rows, columns)
-    targets : mapping
-        Target name to numbers, shape (rows,).
-    users : ndarray of int, shape (rows,)
-    seed : int
-        Seed of the folds.
-
-    Returns
-    -------
-    encoding : Encoding
-        Fitted on all rows; for rows that it has not seen.
-    matrix : ndarray of float32, shape (rows, features)
-        The rows themselves, cross-fitted.
+    grouped by user: with ungrouped folds a user's other rows would reveal the answer. Constant and all-missing columns
+    are left out. ``targets`` maps names to numbers (rows,); ``seed`` draws the folds.
     """
     numbers, levels, coded = [], {}, []
     for name in context:

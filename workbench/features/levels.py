@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_float_dtype
+from pandas.api.types import is_float_dtype
 
 from workbench.datasets.splits import FEWEST_USERS
 
@@ -18,24 +18,13 @@ OTHER, UNKNOWN = "other", "unknown"
 def number_levels(
     values: np.ndarray, users: np.ndarray, bins: int | Sequence[float] = MOST_LEVELS, unit: str = ""
 ) -> pd.Series:
-    """Put numbers into bins of about equally many rows; few distinct ones stand by themselves.
+    """Put numbers into bins of about equally many rows, as an ordered category (rows,); a few distinct ones stay alone.
 
-    Parameters
-    ----------
-    values : ndarray of float, shape (rows,)
-        Missing ones become "unknown".
-    users : ndarray of int, shape (rows,)
-    bins : int or sequence of float
-        How many, or where one begins within the range: ``(6, 12, 17)`` makes four.
-    unit : str
-        Follows the last number of a name, such as ``"%"``.
-
-    Returns
-    -------
-    Series of ordered category, shape (rows,)
-        "3"; "6 to 11" where all numbers are whole, else "6 to 12", and 12 is in the bin above. The first and the last
-        bin have open ends, "5 or less" and "17 or more": the most extreme number may be one person's. Then "other"
-        (numbers and bins under 20 users), then "unknown". Missing where even these are under 20 users.
+    ``bins`` is how many, or where each begins within the range: ``(6, 12, 17)`` makes four. Names are "3", or "6 to 11"
+    where all numbers are whole, else "6 to 12", and 12 is in the bin above; ``unit`` follows the last number. The first
+    and last bin have open ends, "5 or less" and "17 or more": the most extreme number may be one person's. Then come
+    "other" (numbers and bins under 20 users) and "unknown" (missing numbers); missing where even these are under 20
+    users.
     """
     known = ~np.isnan(values)
     numbers = np.unique(values[known])
@@ -51,20 +40,17 @@ def number_levels(
     place = np.where(known, np.searchsorted(edges, values, side="right"), -1)
     there = np.unique(place[known])
     whole = bool((numbers % 1 == 0).all())
-    written = [_with_unit(_short(number), unit) for number in numbers] if alone else _bounds(edges, whole, unit)
+    written = [f"{_short(number)} {unit}".strip() for number in numbers] if alone else _bounds(edges, whole, unit)
     names = {int(bin_): written[bin_] for bin_ in there}
     labels = pd.Series(place).map(names).fillna(UNKNOWN)
     return _merge_small(labels, users, list(dict.fromkeys(names.values())))
 
 
 def name_levels(values: np.ndarray, users: np.ndarray, most: int = MOST_LEVELS) -> pd.Series:
-    """Keep the levels with most users, the rest is "other".
+    """Keep the ``most`` levels with most users, as an ordered category (rows,), most users first.
 
-    Returns
-    -------
-    Series of ordered category, shape (rows,)
-        Most users first, then "other" (all levels but the ``most`` largest, and those under 20 users), then
-        "unknown". Missing where even these are under 20 users.
+    Then "other" (all other levels, and those under 20 users) and "unknown"; missing where even these are under 20
+    users.
     """
     labels = pd.Series(values, dtype=object)
     labels = labels.where(labels.notna(), UNKNOWN).map(str)
@@ -72,20 +58,10 @@ def name_levels(values: np.ndarray, users: np.ndarray, most: int = MOST_LEVELS) 
 
 
 def level_members(column: pd.Series, users: np.ndarray, most: int = MOST_LEVELS) -> dict[str, np.ndarray]:
-    """Rows of each level that is shown: the largest ones, then "other".
+    """Rows (boolean) of each level that is shown: the ``most`` largest of at least 20 users, then "other".
 
-    Parameters
-    ----------
-    column : Series, shape (rows,)
-        A categorical's categories are in the order in which they are shown; else most users come first.
-    users : ndarray of int, shape (rows,)
-    most : int
-
-    Returns
-    -------
-    dict of ndarray of bool, shape (rows,)
-        "other" holds all levels but the ``most`` largest and those under 20 users; it is left out where it is under 20
-        users too. Missing values are in none.
+    A categorical's levels come in the order of its categories, others by users. "other" is left out where it is under
+    20 users; missing values are in none.
     """
     column = column.reset_index(drop=True)
     kept = _largest(column, users, (OTHER,))[:most]
@@ -104,7 +80,7 @@ def largest_levels(values: pd.Series, users: np.ndarray) -> list[Any]:
 
 def is_number(values: pd.Series) -> bool:
     """Whether a column of context holds numbers, which have a middle, and not values to share."""
-    return is_float_dtype(values.dtype) and not is_bool_dtype(values.dtype)
+    return is_float_dtype(values.dtype)
 
 
 def _largest(column: pd.Series, users: np.ndarray, without: Sequence[str] = ()) -> list[Any]:
@@ -124,10 +100,8 @@ def _merge_small(labels: pd.Series, users: np.ndarray, order: Sequence[str]) -> 
 
 
 def _bounds(edges: np.ndarray, whole: bool, unit: str) -> list[str]:
-    """Names of the bins that edges make, those at both ends open.
+    """Names of the bins between edges, open at both ends.
 
-    Examples
-    --------
     >>> _bounds(np.array([6.0, 7.0, 17.0]), True, "")
     ['5 or less', '6', '7 to 16', '17 or more']
     >>> _bounds(np.array([0.5, 2.5]), False, "%")
@@ -138,19 +112,13 @@ def _bounds(edges: np.ndarray, whole: bool, unit: str) -> list[str]:
     inner = [low if low == high else f"{low} to {high}" for low, high in zip(begins[:-1], ends[1:], strict=True)]
     if not begins:
         return ["any"]
-    first, last = f"{_with_unit(ends[0], unit)} or less", f"{_with_unit(begins[-1], unit)} or more"
-    return [first, *(_with_unit(name, unit) for name in inner), last]
-
-
-def _with_unit(number: str, unit: str) -> str:
-    return f"{number} {unit}" if unit else number
+    first, *between, last = (f"{number} {unit}".strip() for number in (ends[0], *inner, begins[-1]))
+    return [f"{first} or less", *between, f"{last} or more"]
 
 
 def _short(number: float) -> str:
     """A number with three figures and without trailing zeros.
 
-    Examples
-    --------
     >>> _short(12.0), _short(0.03712), _short(123456.0)
     ('12', '0.0371', '123456')
     """

@@ -17,13 +17,7 @@ WORSE_IS_HIGH = {"rtt_ms": True, "downlink_mbps": False, "page_load_ms": True}
 
 
 def worse_than(values: np.ndarray, thresholds: np.ndarray, quantity: str) -> np.ndarray:
-    """Whether a value is worse than a threshold: RTT and load time strictly above, throughput strictly below.
-
-    Examples
-    --------
-    >>> worse_than(np.array([100.0]), np.array([50.0]), "rtt_ms").item()
-    True
-    """
+    """Whether a value is worse than a threshold: RTT and load time strictly above, throughput strictly below."""
     return values > thresholds if WORSE_IS_HIGH[quantity] else values < thresholds
 
 
@@ -39,34 +33,22 @@ def worst_fifth(values: np.ndarray, quantity: str) -> np.ndarray:
     return values[values >= edge] if WORSE_IS_HIGH[quantity] else values[values <= edge]
 
 
-def threshold_grid(values: np.ndarray, quantity: str, points: int = GRID_POINTS) -> np.ndarray:
+def threshold_grid(values: np.ndarray, quantity: str) -> np.ndarray:
     """Rising thresholds that cover a sample: half its quantiles, half those of its worst fifth; ends just outside.
 
     Lost probes set no threshold: they are worse than all of them.
     """
     values = came_back(values)
-    levels = np.linspace(0, 1, points // 2)
+    levels = np.linspace(0, 1, GRID_POINTS // 2)
     both = np.concatenate([np.quantile(values, levels), np.quantile(worst_fifth(values, quantity), levels)])
     return np.unique(np.concatenate([both, [values.min() * (1 - 1e-6), values.max() * (1 + 1e-6)]]))
 
 
 def interpolate_chance(grid: np.ndarray, chance: np.ndarray, thresholds: np.ndarray, quantity: str) -> np.ndarray:
-    """Read chances known on a grid at other thresholds, linearly in the logarithm.
+    """Read chances (rows, points), known on a rising grid, at other thresholds, linearly in the logarithm.
 
-    Parameters
-    ----------
-    grid : ndarray, shape (points,)
-        Rising thresholds.
-    chance : ndarray, shape (rows, points)
-        Chance of being worse than each.
-    thresholds : ndarray, shape (any,)
-        Where to read. Infinite is certain; beyond the ends of the grid the chance is 0 or 1, but that an RTT is
-        worse than its largest threshold is the chance that the probe is lost.
-    quantity : str
-
-    Returns
-    -------
-    ndarray, shape (rows, any)
+    An infinite threshold is certain. Beyond the ends of the grid the chance is 0 or 1, except that an RTT is worse than
+    the largest threshold with the chance that the probe is lost.
     """
     position = np.interp(np.log(thresholds), np.log(grid), np.arange(len(grid)))
     left = np.minimum(position.astype(int), len(grid) - 2)
@@ -79,21 +61,11 @@ def interpolate_chance(grid: np.ndarray, chance: np.ndarray, thresholds: np.ndar
 
 @dataclass(frozen=True)
 class ChanceTable:
-    """Shares of rows worse than each threshold of a grid, by group.
+    """Shares of rows worse than each threshold of a grid, by group; an unseen group answers as its parent does.
 
-    ``shares[k]`` belongs to the first ``k`` keys; a group that was never seen answers as its parent does.
-
-    Parameters
-    ----------
-    quantity : str
-    keys : tuple of str
-        Context columns, coarse to fine.
-    grid : ndarray, shape (points,)
-    groups : tuple of mapping
-        One a level: group label to its row in ``counts``.
-    counts : tuple of ndarray, shape (groups of the level, points)
-        Rows worse than each threshold.
-    sizes : tuple of ndarray, shape (groups of the level,)
+    ``keys`` are context columns, coarse to fine; level ``k`` groups by the first ``k`` of them. For each level,
+    ``groups`` maps a label to its row in ``counts`` (groups, points), how many rows were worse, and ``sizes``
+    (groups,).
     """
 
     quantity: str
@@ -104,13 +76,13 @@ class ChanceTable:
     sizes: tuple[np.ndarray, ...]
 
     def shares(self, smoothing: float) -> np.ndarray:
-        """Smoothed shares of the finest groups and of all their ancestors: float, (rows of ``labels``, points).
+        """Smoothed shares of all groups, coarse to fine, as float (rows of ``rows_for``, points).
 
         Each level leans on its parent: ``(n F_group + s F_parent) / (n + s)``.
         """
         levels = [self.counts[0] / self.sizes[0][:, None]]
         for k in range(1, len(self.groups)):
-            parents = [self.groups[k - 1][_parent(label)] for label in self.groups[k]]
+            parents = [self.groups[k - 1][label.rsplit(SEPARATOR, 1)[0]] for label in self.groups[k]]
             prior = levels[-1][parents]
             levels.append((self.counts[k] + smoothing * prior) / (self.sizes[k][:, None] + smoothing))
         return np.vstack(levels)
@@ -138,19 +110,7 @@ def group_labels(context: pd.DataFrame, keys: tuple[str, ...]) -> list[pd.Series
 
 
 def count_chances(frame: pd.DataFrame, keys: tuple[str, ...], quantity: str) -> ChanceTable:
-    """Count, by group and threshold, how many rows were worse.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Context columns and the measured quantity; rows without it do not count.
-    keys : tuple of str
-    quantity : str
-
-    Returns
-    -------
-    ChanceTable
-    """
+    """Count, by group and threshold, how many rows were worse; rows without the quantity do not count."""
     frame = frame[frame[quantity].notna()]
     values = frame[quantity].to_numpy(float)
     grid = threshold_grid(values, quantity)
@@ -167,7 +127,3 @@ def count_chances(frame: pd.DataFrame, keys: tuple[str, ...], quantity: str) -> 
         sizes.append(size)
         groups.append({name: i for i, name in enumerate(known)})
     return ChanceTable(quantity, keys, grid, tuple(groups), tuple(counts), tuple(sizes))
-
-
-def _parent(label: str) -> str:
-    return label.rsplit(SEPARATOR, 1)[0]

@@ -45,28 +45,18 @@ GROUPS_LEFT_OUT = (HISTORY, SECOND, CONTEXT)  # what `without` may name besides 
 class Layout:
     """Which features there are, fitted on the training part; it holds no count of what followed what.
 
-    Parameters
-    ----------
-    pages : tuple of str
-        The vocabulary, sorted.
-    numbers : tuple of str
-        Context columns taken as numbers.
-    levels : mapping
-        Context column to its levels, the most frequent first, at most 20.
-    dwell_edges : tuple of float
-        Bounds, in seconds, between bands of the time spent on the view before; empty where there are no times.
-    history : tuple of str
-        Columns of the user's history.
-    second : bool
-        Whether the page before the current one counts.
+    ``pages`` is the sorted vocabulary, ``numbers`` the context columns taken as numbers, ``levels`` maps each other
+    context column to its most frequent levels (at most 20), ``dwell_edges`` are the bounds in seconds between bands of
+    the time on the view before (empty without times), ``history`` the columns of the user's history; ``second``:
+    whether the page before the current one counts.
     """
 
-    pages: tuple[str, ...]
-    numbers: tuple[str, ...]
-    levels: Mapping[str, Sequence[str]]
-    dwell_edges: tuple[float, ...]
-    history: tuple[str, ...]
-    second: bool = True
+    pages: list[str]
+    numbers: list[str]
+    levels: Mapping[str, list[str]]
+    dwell_edges: list[float]
+    history: list[str]
+    second: bool
 
     @property
     def groups(self) -> tuple[tuple[str, ...], ...]:
@@ -89,13 +79,13 @@ class Layout:
             if name in NUMBERS_OF_HISTORY:
                 yield name, read_numbers(frame, name)
 
-    def group_codes(self, frame: pd.DataFrame, group: tuple[str, ...]) -> tuple[np.ndarray, int]:
-        """Which group each view belongs to (int64, shape (views,), -1 where unknown), and how many there are."""
-        code, size = np.zeros(len(frame), np.int64), 1
+    def group_codes(self, frame: pd.DataFrame, group: tuple[str, ...]) -> np.ndarray:
+        """Which group each view belongs to: int64, shape (views,), -1 where unknown."""
+        code = np.zeros(len(frame), np.int64)
         for name in group:
-            band, bands = self._bands(frame, name), self._count_bands(name)
-            code, size = np.where((code >= 0) & (band >= 0), code * bands + band, -1), size * bands
-        return code, size
+            band = self._bands(frame, name)
+            code = np.where((code >= 0) & (band >= 0), code * self._count_bands(name) + band, -1)
+        return code
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries, lists and numbers."""
@@ -104,10 +94,7 @@ class Layout:
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> Layout:
         """Bring back what :meth:`to_dict` wrote."""
-        tuples: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in saved.items()
-        }
-        return cls(**tuples)
+        return cls(**saved)
 
     def _bands(self, frame: pd.DataFrame, name: str) -> np.ndarray:
         if name == HOUR:
@@ -131,43 +118,26 @@ NUMBERS_OF_HISTORY = ("earlier_views", "here_before", "usual_share")
 
 
 def fit_layout(frame: pd.DataFrame, known_by: str, extra: Sequence[Column] = (), without: Sequence[str] = ()) -> Layout:
-    """Choose the features that a training part supports.
+    """Choose the features that a training part supports: no columns that are constant or all missing.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        Canonical navigations.
-    known_by : str
-        Information set.
-    extra : sequence of Column
-        Further context that the card declares.
-    without : sequence of str
-        Columns to leave out, or ``"history"``, ``"second order"``, ``"context"`` for all of a kind.
-
-    Returns
-    -------
-    Layout
-        Without columns that are constant or all missing.
+    ``without`` names columns to leave out, or all of a kind: ``GROUPS_LEFT_OUT``.
     """
     context = [] if CONTEXT in without else navigation_context_columns(known_by, extra)
     history = [] if HISTORY in without else [column.name for column in NAVIGATION_HISTORY]
     varying = [name for name in context if name in frame and name not in without and _varies(frame[name])]
     numeric = [name for name in varying if is_numeric(frame[name])]
     return Layout(
-        pages=tuple(vocabulary(frame)),
-        numbers=tuple(numeric),
+        pages=vocabulary(frame).tolist(),
+        numbers=numeric,
         levels={name: _levels(frame[name]) for name in varying if name not in numeric},
         dwell_edges=_dwell_edges(frame),
-        history=tuple(name for name in history if name in frame and name not in without and frame[name].notna().any()),
+        history=[name for name in history if name in frame and name not in without and frame[name].notna().any()],
         second=SECOND not in without,
     )
 
 
 def previous_dwell(frame: pd.DataFrame) -> np.ndarray:
-    """Seconds between the view before, in the session, and this one; missing on first views and without times.
-
-    ``viewed_at`` is rounded to seconds: float, shape (views,).
-    """
+    """Whole seconds since the view before in the session; missing on first views and without times."""
     dwell = np.full(len(frame), np.nan)
     if "viewed_at" in frame:
         moment = frame["viewed_at"].to_numpy("datetime64[s]")
@@ -176,18 +146,17 @@ def previous_dwell(frame: pd.DataFrame) -> np.ndarray:
     return dwell
 
 
-def _dwell_edges(frame: pd.DataFrame) -> tuple[float, ...]:
+def _dwell_edges(frame: pd.DataFrame) -> list[float]:
     dwell = previous_dwell(frame)
     dwell = dwell[~np.isnan(dwell)]
     if not (dwell > 0).any():  # sources with days, or one time a session
-        return ()
-    return tuple(np.unique(np.quantile(dwell, np.arange(1, DWELL_BANDS) / DWELL_BANDS)).tolist())
+        return []
+    return np.unique(np.quantile(dwell, np.arange(1, DWELL_BANDS) / DWELL_BANDS)).tolist()
 
 
 def _levels(values: pd.Series) -> list[str]:
-    counts = _text(values[values.notna()]).value_counts()
-    order = np.lexsort((counts.index.to_numpy(str), -counts.to_numpy()))
-    return counts.index[order][:LEVELS_KEPT].tolist()
+    counts = _text(values[values.notna()]).value_counts().sort_index()
+    return counts.sort_values(ascending=False, kind="stable").index[:LEVELS_KEPT].tolist()
 
 
 def _varies(values: pd.Series) -> bool:
@@ -206,18 +175,9 @@ ARRAYS = ("states", "start", "page", "count", "total")
 class NavigationCounts:
     """All that is counted, over some sessions, for the features of later ones.
 
-    Parameters
-    ----------
-    pages : PageCounts
-        What followed nothing, the page, and the last two pages.
-    latest : Transitions
-        As order 0, over the latest tenth of the sessions.
-    skipping : Transitions
-        What was opened one view later than next: the state is the page before the current one.
-    groups : mapping
-        Name of a group of views to what followed each page there.
-    links : Transitions or None
-        What each page links to.
+    ``latest`` counts what followed over the latest tenth of the sessions; ``skipping`` what was opened one view later
+    than next, by the page before; ``groups`` what followed each page in a group of views; ``links`` what each page
+    links to.
     """
 
     pages: PageCounts
@@ -239,8 +199,8 @@ class NavigationCounts:
         nothing = np.zeros(len(frame), np.int64)
         groups = {}
         for group in layout.groups:
-            of_view, _ = layout.group_codes(frame, group)
-            groups[name_of(group)] = count_transitions(group_state(of_view, codes, n_pages), nxt, n_pages)
+            state = group_state(layout.group_codes(frame, group), codes, n_pages)
+            groups[name_of(group)] = count_transitions(state, nxt, n_pages)
         return cls(
             pages=pages,
             latest=count_transitions(nothing[late], nxt[late], n_pages),
@@ -299,15 +259,10 @@ GROUP_SMOOTHING = 20.0
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of a view and a candidate page, and their features.
+    """Pairs of a view and a candidate page, sorted by both, and their features.
 
-    Parameters
-    ----------
-    row, page : ndarray of int64, shape (pairs,)
-        Place of the view in its frame, and page code; sorted by both.
-    names : tuple of str
-    matrix : ndarray of float32, shape (pairs, names)
-        Column by column in memory.
+    ``row`` is the place of the view in its frame, ``page`` a page code (int64, (pairs,)); ``matrix`` is float32, shape
+    (pairs, names), column by column in memory.
     """
 
     row: np.ndarray
@@ -317,8 +272,8 @@ class Pairs:
 
 
 @dataclass(frozen=True)
-class _Question:
-    """Pairs that are to be described: ``codes`` are those of the views' pages, ``before`` of the pages before them."""
+class _Candidates:
+    """Pairs to describe: ``codes`` are those of the views' pages, ``before`` of the pages before them."""
 
     layout: Layout
     counts: NavigationCounts
@@ -339,21 +294,12 @@ Columns = Iterator[tuple[str, np.ndarray | bool]]  # name and values of features
 def describe_pairs(layout: Layout, counts: NavigationCounts, frame: pd.DataFrame) -> Pairs:
     """Find the candidates of each view, and describe each pair.
 
-    Parameters
-    ----------
-    layout : Layout
-    counts : NavigationCounts
-        Over other sessions than these: counts that include a view's own next page reveal the answer.
-    frame : DataFrame, shape (views, columns)
-        Sessions from their beginning up to some view, in order.
-
-    Returns
-    -------
-    Pairs
+    ``counts`` are over other sessions than these: counts that include a view's own next page reveal the answer.
+    ``frame`` holds sessions from their beginning up to some view, in order.
     """
     row, page = candidate_pairs(counts.pages, frame, counts.links, history=bool(layout.history))
     codes = encode(frame, counts.pages.pages)
-    columns = dict(_describe(_Question(layout, counts, frame, codes, previous_codes(frame, codes), row, page)))
+    columns = dict(_describe(_Candidates(layout, counts, frame, codes, previous_codes(frame, codes), row, page)))
     matrix = np.empty((len(row), len(columns)), np.float32, order="F")
     for place, values in enumerate(columns.values()):
         matrix[:, place] = values
@@ -369,12 +315,16 @@ def session_batches(frame: pd.DataFrame, views: int) -> Iterator[tuple[int, pd.D
         yield begin, frame.iloc[begin:end]
 
 
-def _describe(q: _Question) -> Columns:
-    yield from _pages(q)
-    first_chance = yield from _first_order(q)
+def _describe(q: _Candidates) -> Columns:
+    popularity = _shares(q.counts.pages.orders[0], q.n_pages)
+    yield from _pages(q, popularity)
+    chance = yield from _followers(q, 1, q.codes, popularity[q.page])
     if q.layout.second:
-        yield from _second_order(q, first_chance)
-    yield from _groups(q, first_chance)
+        yield from _followers(q, 2, pair_state(q.before, q.codes, q.n_pages), chance)
+        before = q.counts.skipping.find(q.before)[q.row]
+        yield "skipping_chance", lean(q.counts.skipping, before, q.page, popularity[q.page], SMOOTHING[0])
+        yield "previous_page", _or_missing(q.before)[q.row]
+    yield from _groups(q, chance)
     yield from _session(q)
     yield from _user_and_context(q)
     if q.counts.links is not None:
@@ -382,9 +332,8 @@ def _describe(q: _Question) -> Columns:
         yield "links_back", q.counts.links.count_of(q.page, q.codes[q.row]) > 0
 
 
-def _pages(q: _Question) -> Columns:
+def _pages(q: _Candidates, popularity: np.ndarray) -> Columns:
     """Which pages they are, and how popular; the codes let trees distinguish the pages of a small vocabulary."""
-    popularity = _popularity(q)
     rank = np.argsort(np.argsort(-popularity, kind="stable"), kind="stable").astype(float)
     yield "page", q.page
     yield "current_page", _or_missing(q.codes)[q.row]
@@ -394,51 +343,35 @@ def _pages(q: _Question) -> Columns:
     yield "popularity_now", _shares(q.counts.latest, q.n_pages)[q.page]
 
 
-def _first_order(q: _Question) -> Generator[tuple[str, np.ndarray | bool], None, np.ndarray]:
-    """What followed the page; returns the smoothed chance, which first-order Markov rules use."""
-    counts = q.counts.pages.orders[1]
-    place = counts.find(q.codes)
-    chance = lean(counts, place[q.row], q.page, _popularity(q)[q.page], SMOOTHING[0])
-    yield from _seen(q, "first", counts, place)
-    yield "first_chance", chance
-    yield "first_rank", _rank_in_view(q.row, chance)
+def _followers(
+    q: _Candidates, order: int, state: np.ndarray, prior: np.ndarray
+) -> Generator[tuple[str, np.ndarray | bool], None, np.ndarray]:
+    """What followed the state of each view; returns the smoothed chance, which Markov rules of the order use."""
+    name, counts = ("", "first", "second")[order], q.counts.pages.orders[order]
+    place = counts.find(state)
+    views = counts.total_at(place)[q.row]
+    count = counts.count_at(place[q.row], q.page)
+    chance = lean(counts, place[q.row], q.page, prior, SMOOTHING[order - 1])
+    likeliest = likeliest_first(q.row, chance)
+    rank = np.empty(len(q.row), np.int64)
+    rank[likeliest] = rank_within(q.row[likeliest])
+    yield f"{name}_views", views
+    yield f"{name}_count", count
+    yield f"{name}_share", count / np.maximum(views, 1)
+    yield f"{name}_chance", chance
+    yield f"{name}_rank", rank
     return chance
 
 
-def _second_order(q: _Question, first_chance: np.ndarray) -> Columns:
-    """What followed the last two pages, down to the smoothed chance that second-order Markov rules use."""
-    counts = q.counts.pages.orders[2]
-    place = counts.find(pair_state(q.before, q.codes, q.n_pages))
-    chance = lean(counts, place[q.row], q.page, first_chance, SMOOTHING[1])
-    yield from _seen(q, "second", counts, place)
-    yield "second_chance", chance
-    yield "second_rank", _rank_in_view(q.row, chance)
-    skipping = q.counts.skipping
-    yield (
-        "skipping_chance",
-        lean(skipping, skipping.find(q.before)[q.row], q.page, _popularity(q)[q.page], SMOOTHING[0]),
-    )
-    yield "previous_page", _or_missing(q.before)[q.row]
-
-
-def _seen(q: _Question, order: str, counts: Transitions, place: np.ndarray) -> Columns:
-    views = counts.total_at(place)[q.row]
-    count = counts.count_at(place[q.row], q.page)
-    yield f"{order}_views", views
-    yield f"{order}_count", count
-    yield f"{order}_share", count / np.maximum(views, 1)
-
-
-def _groups(q: _Question, first_chance: np.ndarray) -> Columns:
+def _groups(q: _Candidates, first_chance: np.ndarray) -> Columns:
     """What followed the page in views of the same group, leaning on all views: how context changes them."""
     for group in q.layout.groups:
         counts = q.counts.groups[name_of(group)]
-        of_view, _ = q.layout.group_codes(q.frame, group)
-        place = counts.find(group_state(of_view, q.codes, q.n_pages))
+        place = counts.find(group_state(q.layout.group_codes(q.frame, group), q.codes, q.n_pages))
         yield f"first_chance by {name_of(group)}", lean(counts, place[q.row], q.page, first_chance, GROUP_SMOOTHING)
 
 
-def _session(q: _Question) -> Columns:
+def _session(q: _Candidates) -> Columns:
     """Place in the session; how often, and how many views ago, the session showed the candidate."""
     sessions, n = session_numbers(q.frame), len(q.frame)
     visit = np.flatnonzero(q.codes >= 0)
@@ -454,17 +387,13 @@ def _session(q: _Question) -> Columns:
     yield "views_ago", np.where(seen, q.row - visit[last], np.nan)
 
 
-def _user_and_context(q: _Question) -> Columns:
+def _user_and_context(q: _Candidates) -> Columns:
     for column in REMEMBERED:
         if column in q.layout.history:
             there = column in q.frame
             yield f"is_{column}", there and encode(q.frame, q.counts.pages.pages, column)[q.row] == q.page
     for name, values in q.layout.columns(q.frame):
         yield name, values[q.row]
-
-
-def _popularity(q: _Question) -> np.ndarray:
-    return _shares(q.counts.pages.orders[0], q.n_pages)
 
 
 def _shares(zeroth: Transitions, n_pages: int) -> np.ndarray:
@@ -475,10 +404,3 @@ def _shares(zeroth: Transitions, n_pages: int) -> np.ndarray:
 
 def _or_missing(codes: np.ndarray) -> np.ndarray:
     return np.where(codes >= 0, codes, np.nan)
-
-
-def _rank_in_view(row: np.ndarray, chance: np.ndarray) -> np.ndarray:
-    order = likeliest_first(row, chance)
-    rank = np.empty(len(row), np.int64)
-    rank[order] = rank_within(row[order])
-    return rank

@@ -15,35 +15,20 @@ DENSE_CELLS = 8_000_000  # a table of states x pages up to this size (32 MB) is 
 
 
 def vocabulary(frame: pd.DataFrame) -> pd.Index:
-    """Pages that occur in a frame, sorted: the pages that counts and models cover. Index of str, shape (pages,)."""
+    """Pages that occur in a frame, sorted (Index of str): the pages that counts and models cover."""
     pages = frame["page"]
-    seen = pages.cat.remove_unused_categories().cat.categories if _is_category(pages) else pages.dropna().unique()
+    seen = pages.dropna().unique()
     return pd.Index(sorted(map(str, seen)), dtype="str")
 
 
 def encode(frame: pd.DataFrame, pages: pd.Index, column: str = "page") -> np.ndarray:
-    """Code of each row's page.
+    """Code of each row's page, its place in the vocabulary; -1 where it is missing or unknown: int64, shape (rows,).
 
-    Parameters
-    ----------
-    frame : DataFrame, shape (rows, columns)
-    pages : Index of str, shape (pages,)
-        The vocabulary; a page's place in it is its code.
-    column : str
-        Which column holds the page (``last_next`` and ``usual_next`` hold pages too).
-
-    Returns
-    -------
-    ndarray of int64, shape (rows,)
-        -1 where the page is missing or not in the vocabulary.
-
-    Examples
-    --------
     >>> encode(pd.DataFrame({"page": ["b", "x", "a"]}), pd.Index(["a", "b"])).tolist()
     [1, -1, 0]
     """
     values = frame[column]
-    if not _is_category(values):
+    if not isinstance(values.dtype, pd.CategoricalDtype):
         return pages.get_indexer(values).astype(np.int64)
     codes = values.cat.codes.to_numpy()
     of_category = np.append(pages.get_indexer(values.cat.categories), NO_PAGE)  # the last one answers for code -1
@@ -51,20 +36,7 @@ def encode(frame: pd.DataFrame, pages: pd.Index, column: str = "page") -> np.nda
 
 
 def next_codes(frame: pd.DataFrame, codes: np.ndarray) -> np.ndarray:
-    """Code of the page that each view's session opened next.
-
-    Parameters
-    ----------
-    frame : DataFrame, shape (rows, columns)
-        ``session_id``; views of a session together and in order.
-    codes : ndarray of int64, shape (rows,)
-        From :func:`encode`.
-
-    Returns
-    -------
-    ndarray of int64, shape (rows,)
-        -1 at the end of a session, -2 where the next page is not in the vocabulary.
-    """
+    """Code of the page that the session opened next; -1 at the end of a session, -2 where the page is unknown."""
     answer = np.full(len(frame), NO_PAGE)
     goes_on = same_session(frame, 1)
     answer[:-1][goes_on] = np.where(codes >= 0, codes, UNKNOWN_PAGE)[1:][goes_on]
@@ -72,13 +44,7 @@ def next_codes(frame: pd.DataFrame, codes: np.ndarray) -> np.ndarray:
 
 
 def previous_codes(frame: pd.DataFrame, codes: np.ndarray, back: int = 1) -> np.ndarray:
-    """Code of the page that the session showed ``back`` views ago.
-
-    Returns
-    -------
-    ndarray of int64, shape (rows,)
-        -1 where the session had not begun, -2 where that page is not in the vocabulary.
-    """
+    """Code of the page ``back`` views ago; -1 where the session had not begun, -2 where the page is unknown."""
     answer = np.full(len(frame), NO_PAGE)
     began = same_session(frame, back)
     answer[back:][began] = np.where(codes >= 0, codes, UNKNOWN_PAGE)[:-back][began]
@@ -98,14 +64,9 @@ def session_numbers(frame: pd.DataFrame) -> np.ndarray:
 
 
 def pair_state(previous: np.ndarray, current: np.ndarray, n_pages: int) -> np.ndarray:
-    """State of two pages in a row, for second-order counts.
+    """State of two pages in a row, ``(previous + 1) * n_pages + current``; -1 where one of the two is unknown.
 
     The first view of a session is a state of its own: what is opened after a page where people arrive differs.
-
-    Returns
-    -------
-    ndarray of int64, shape (rows,)
-        ``(previous + 1) * n_pages + current``; -1 where one of the two is not in the vocabulary.
     """
     known = (current >= 0) & (previous >= NO_PAGE)
     return np.where(known, (previous + 1) * n_pages + current, -1)
@@ -113,20 +74,11 @@ def pair_state(previous: np.ndarray, current: np.ndarray, n_pages: int) -> np.nd
 
 @dataclass(frozen=True)
 class Transitions:
-    """What followed each state, counted.
+    """What followed each state, counted (int64 arrays).
 
-    Parameters
-    ----------
-    states : ndarray of int64, shape (states,)
-        Sorted; 0 or more.
-    start : ndarray of int64, shape (states + 1,)
-        Followers of ``states[i]`` are ``page[start[i]:start[i + 1]]``.
-    page, count : ndarray of int64, shape (transitions,)
-        Follower and how often; most frequent first, ties by smaller code.
-    total : ndarray of int64, shape (states,)
-        Views in the state, session ends and followers outside the vocabulary included.
-    n_pages : int
-        Size of the vocabulary.
+    Followers of ``states[i]`` (sorted, from 0) are ``page[start[i]:start[i + 1]]``, each ``count`` times, most frequent
+    first, ties by smaller code. ``total`` is how many views were in the state, including session ends and followers
+    outside the vocabulary of ``n_pages``.
     """
 
     states: np.ndarray
@@ -160,13 +112,7 @@ class Transitions:
         return self._table[np.maximum(place, -1), np.maximum(page, -1)]
 
     def top(self, state: np.ndarray, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Up to ``m`` followers of each state, most frequent first.
-
-        Returns
-        -------
-        row, page, count : ndarray of int64, shape (followers found,)
-            ``row`` is the place in ``state``, rising.
-        """
+        """Up to ``m`` followers of each state, most frequent first: place in ``state`` (rising), page, count."""
         place = self.find(state)
         begin, end = np.append(self.start[:-1], 0)[place], np.append(self.start[1:], 0)[place]
         size = np.minimum(end - begin, m)
@@ -185,22 +131,8 @@ class Transitions:
 
 
 def count_transitions(state: np.ndarray, nxt: np.ndarray, n_pages: int) -> Transitions:
-    """Count what followed each state.
+    """Count what followed each state (from 0; rows below 0 do not count); with ``nxt`` below 0, only in ``total``.
 
-    Parameters
-    ----------
-    state : ndarray of int64, shape (rows,)
-        Any codes from 0; rows below 0 do not count.
-    nxt : ndarray of int64, shape (rows,)
-        Code of the next page; below 0 the view counts in ``total`` only.
-    n_pages : int
-
-    Returns
-    -------
-    Transitions
-
-    Examples
-    --------
     >>> counts = count_transitions(np.array([3, 3, 3, 3, 7]), np.array([1, 0, 1, -1, -1]), 2)
     >>> counts.page.tolist(), counts.count.tolist(), counts.total.tolist()
     ([1, 0], [2, 1], [4, 1])
@@ -219,25 +151,12 @@ def count_transitions(state: np.ndarray, nxt: np.ndarray, n_pages: int) -> Trans
 def backoff_chances(
     orders: Sequence[Transitions], states: Sequence[np.ndarray], page: np.ndarray, smoothing: Sequence[float]
 ) -> np.ndarray:
-    """Chance that a page is next, each order leaning on the one below where it has seen little.
+    """Chance (rows,) that a page is next, each order leaning on the one below where it has seen little.
 
     ``P0 = n0(page) / n0``, then ``Pk = (nk(page) + s_k P(k-1)) / (nk + s_k)``: linear interpolation whose weight grows
     with the state's count (MacKay & Peto 1995, A hierarchical Dirichlet language model). Totals include views that
-    ended a session, so that the chances of all pages and of the end sum to 1.
-
-    Parameters
-    ----------
-    orders : sequence of Transitions
-        Lowest order first; the first one answers alone where nothing else was seen.
-    states : sequence of ndarray of int64, shape (rows,)
-        State of each row, an order.
-    page : ndarray of int64, shape (rows,)
-    smoothing : sequence of float, shape (orders - 1,)
-        ``s`` of each order above the first, in views; above 0.
-
-    Returns
-    -------
-    ndarray of float, shape (rows,)
+    ended a session, so that the chances of all pages and of the end sum to 1. ``orders`` come lowest first, each with
+    the state of each row; ``smoothing`` holds ``s`` of each order above the first, in views, above 0.
     """
     lowest, *above = zip(orders, states, strict=True)
     chance = lowest[0].count_of(lowest[1], page) / np.maximum(lowest[0].total_of(lowest[1]), 1)
@@ -247,10 +166,7 @@ def backoff_chances(
 
 
 def lean(counts: Transitions, place: np.ndarray, page: np.ndarray, prior: np.ndarray, s: float) -> np.ndarray:
-    """Share of a page after a state, leaning on a prior chance by the weight of ``s`` views.
-
-    ``place`` is that of each state (:meth:`Transitions.find`); all arrays and the answer have shape (rows,).
-    """
+    """Share of a page after a state (its place from :meth:`Transitions.find`), with a prior worth ``s`` views."""
     return (counts.count_at(place, page) + s * prior) / (counts.total_at(place) + s)
 
 
@@ -281,10 +197,6 @@ def page_states(frame: pd.DataFrame, codes: np.ndarray, n_pages: int) -> tuple[n
     return np.zeros(len(codes), np.int64), codes, pair_state(previous_codes(frame, codes), codes, n_pages)
 
 
-def _is_category(values: pd.Series) -> bool:
-    return isinstance(values.dtype, pd.CategoricalDtype)
-
-
 FOLLOWERS = 10  # of each order, a view
 RECENT = 4  # views of the session back; their pages are candidates to return to
 POPULAR = 5
@@ -296,25 +208,12 @@ REMEMBERED = ("last_next", "usual_next")
 def candidate_pairs(
     counts: PageCounts, frame: pd.DataFrame, links: Transitions | None = None, *, history: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pair each view with the pages that may come next.
+    """Pair each view with the pages that may come next: view's place and page code, int64, sorted by both.
 
-    Followers of first and second order, what the user opened from here before, the session's recent pages, the most
-    popular pages, and the most popular pages that the page links to; all pages where there are few.
-
-    Parameters
-    ----------
-    counts : PageCounts
-    frame : DataFrame, shape (views, columns)
-        Context, views of a session together and in order.
-    links : Transitions, optional
-        From :func:`link_table`.
-    history : bool
-        Whether the user's history gives candidates.
-
-    Returns
-    -------
-    row, page : ndarray of int64, shape (pairs,)
-        Place of the view in the frame, and page code; each pair once, never the current page, sorted by row, then page.
+    Candidates are followers of first and second order, what the user opened from here before (``history``), the
+    session's recent pages, the most popular pages, and the most popular of those that the page links to; all pages
+    where there are few. Each pair comes once, and never with the current page. Views of a session lie together and in
+    order.
     """
     codes, n_pages = encode(frame, counts.pages), len(counts.pages)
     rows = np.arange(len(frame))
@@ -332,18 +231,10 @@ def candidate_pairs(
 
 
 def link_table(links: pd.DataFrame, counts: PageCounts) -> Transitions:
-    """Pages that each page links to, the most opened first.
+    """Pages that each page links to (``from_page, to_page``), the most opened first.
 
-    Parameters
-    ----------
-    links : DataFrame
-        ``from_page, to_page``; pages outside the vocabulary and links of a page to itself are left out.
-    counts : PageCounts
-
-    Returns
-    -------
-    Transitions
-        ``count`` is one more than how often the linked page was opened; ``total`` is how many pages are linked.
+    ``count`` is one more than how often the linked page was opened; ``total`` is how many pages are linked. Pages
+    outside the vocabulary and links of a page to itself are left out.
     """
     n_pages = len(counts.pages)
     ends = np.column_stack([encode(links, counts.pages, "from_page"), encode(links, counts.pages, "to_page")])
@@ -358,18 +249,9 @@ def link_table(links: pd.DataFrame, counts: PageCounts) -> Transitions:
 def top_k(
     row: np.ndarray, page: np.ndarray, chance: np.ndarray, k: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The ``k`` likeliest pages of each view.
+    """The ``k`` likeliest pages of each view: row, page, rank (from 1) and chance of the pairs that stay.
 
-    Parameters
-    ----------
-    row, page, chance : ndarray, shape (pairs,)
-        Pairs and their chances; pairs without a chance above 0 are left out.
-    k : int
-
-    Returns
-    -------
-    row, page, rank, chance : ndarray, shape (pairs that stay,)
-        Sorted by row, then rank (from 1); equal chances as in :func:`likeliest_first`.
+    Pairs without a chance above 0 are left out; equal chances as in :func:`likeliest_first`.
     """
     order = likeliest_first(row, chance)
     order = order[chance[order] > 0]
@@ -382,24 +264,13 @@ def likeliest_first(row: np.ndarray, chance: np.ndarray) -> np.ndarray:
     """Order of pairs by row, then falling chance; chances that differ by less than a billionth keep their order.
 
     One whole number holds both, which sorts six times as fast as two keys.
-
-    Examples
-    --------
-    >>> likeliest_first(np.array([0, 0, 0, 1]), np.array([0.1, 0.5, 0.5, 0.9])).tolist()
-    [1, 2, 0, 3]
     """
     fallen = np.rint((1 - chance) * 2**30).astype(np.int64)
     return np.argsort((np.asarray(row, np.int64) << 31) + fallen, kind="stable")
 
 
 def rank_within(row: np.ndarray) -> np.ndarray:
-    """Place of each pair among the pairs of its view, from 1; ``row`` is sorted.
-
-    Examples
-    --------
-    >>> rank_within(np.array([4, 4, 7])).tolist()
-    [1, 2, 1]
-    """
+    """Place of each pair among the pairs of its view, from 1; ``row`` is sorted."""
     first = np.flatnonzero(np.diff(row, prepend=-1))
     return np.arange(len(row)) - np.repeat(first, np.diff(np.append(first, len(row)))) + 1
 
@@ -409,11 +280,8 @@ def as_answer(
 ) -> pd.DataFrame:
     """The ``k`` likeliest pages of each view, as the frame that every source of chances returns.
 
-    Returns
-    -------
-    DataFrame
-        ``view_id`` (int64), ``page`` (category), ``rank`` (int64, from 1) and ``chance`` (float64), sorted by the order
-        of views in the context, then rank.
+    ``view_id`` (int64), ``page`` (category), ``rank`` (int64, from 1) and ``chance`` (float64), sorted by the order of
+    views in the context, then rank.
     """
     row, page, rank, chance = top_k(*pairs, chance, k)
     return pd.DataFrame(
@@ -432,11 +300,4 @@ def _unite(
     """Each pair once, sorted; without pages that are unknown or current."""
     rows, pages = (np.concatenate(each) for each in zip(*found, strict=True))
     known = (pages >= 0) & (pages != codes[rows])
-    return np.divmod(_distinct(rows[known] * n_pages + pages[known]), max(n_pages, 1))
-
-
-def _distinct(keys: np.ndarray) -> np.ndarray:
-    if (np.diff(keys) > 0).all():
-        return keys
-    keys = np.sort(keys)
-    return keys[np.diff(keys, prepend=-1) > 0]
+    return np.divmod(np.unique(rows[known] * n_pages + pages[known]), max(n_pages, 1))

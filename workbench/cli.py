@@ -15,7 +15,6 @@ import click
 from workbench.errors import WorkbenchError, did_you_mean
 
 WORDS = {bool: "true or false", int: "a whole number", float: "a number"}
-REAL_EXAMPLE = "workbench render image_delivery --dataset mobile_bandwidth"
 
 
 class Refusal(click.ClickException):
@@ -167,7 +166,8 @@ def render(notebook: str | None, everything: bool, dataset: str | None, pairs: t
         pages.append(render_notebook(path, parameters, folder=folder, output=folder / "rendered", commit=code_commit()))
     click.echo("\n".join(f"Rendered: {_short(page)}" for page in pages))
     if everything:
-        click.echo(f"The same on real data: {_short(Path(sys.prefix) / 'bin')}/{REAL_EXAMPLE}")
+        command = _short(Path(sys.prefix) / "bin" / "workbench")
+        click.echo(f"The same on real data: {command} render image_delivery --dataset mobile_bandwidth")
 
 
 def _short(path: Path) -> Path:

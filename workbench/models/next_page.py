@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 import xgboost
 
-from workbench.datasets.columns import Column
 from workbench.datasets.schema import NAVIGATION_HISTORY, known_context, navigation_context_columns
 from workbench.datasets.splits import Split, check_page_views
 from workbench.errors import WorkbenchError, check_whole
@@ -29,7 +28,7 @@ from workbench.features.page_features import (
     session_batches,
 )
 from workbench.features.pages import as_answer, encode, next_codes, session_numbers, top_k
-from workbench.models.boosting import SMALLEST_CHANCE, BoostedModel, check_without, fit_platt, read_booster, rows_hash
+from workbench.models.boosting import SMALLEST_CHANCE, BoostedModel, check_without, fit_platt, rows_hash
 
 # Where the stretches of sessions that train the ranker begin, as shares of all training sessions; the rows of each use
 # the counts of all sessions before it, so that the trees meet little and much evidence. Trials on `validation`
@@ -43,6 +42,7 @@ FEWEST_SESSIONS = 20
 FEWEST_CALIBRATION_SESSIONS = 10
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class NextPage(BoostedModel):
     """Chances of each next page, from the page, the session so far, the user's history, and the context.
 
@@ -74,8 +74,8 @@ class NextPage(BoostedModel):
         Features, in the order of the booster's columns.
     platt_ : tuple of float
         Slope and intercept of the map from margin to log-odds.
-    train_seconds_, trained_on_
-        See :class:`~workbench.models.boosting.BoostedModel`.
+    trained_on_, train_seconds_
+        Hash of the training rows, and how long training took; None where the model was loaded.
 
     Notes
     -----
@@ -84,40 +84,20 @@ class NextPage(BoostedModel):
     between pages go in as ``params={"links": links}``.
     """
 
-    train_call = "wb.train_next_page(split)"
+    known_by: str = "client_js"
+    pairs: int = 1_000_000
+    max_depth: int = 5
+    min_child_weight: float = 20
+    learning_rate: float = 0.15
+    max_trees: int = 300
+    patience: int = 15
 
-    layout_: Layout
-    counts_: NavigationCounts
-    booster_: xgboost.Booster
-    names_: tuple[str, ...]
-    platt_: tuple[float, float]
-
-    def __init__(
-        self,
-        *,
-        known_by: str = "client_js",
-        extra: tuple[Column, ...] = (),
-        without: tuple[str, ...] = (),
-        pairs: int = 1_000_000,
-        max_depth: int = 5,
-        min_child_weight: float = 20,
-        learning_rate: float = 0.15,
-        max_trees: int = 300,
-        patience: int = 15,
-        seed: int = 0,
-        device: str = "cpu",
-    ) -> None:
-        self.known_by = known_by
-        self.extra = extra
-        self.without = without
-        self.pairs = pairs
-        self.max_depth = max_depth
-        self.min_child_weight = min_child_weight
-        self.learning_rate = learning_rate
-        self.max_trees = max_trees
-        self.patience = patience
-        self.seed = seed
-        self.device = device
+    train_call: ClassVar[str] = "wb.train_next_page(split)"
+    layout_: Layout = field(init=False)
+    counts_: NavigationCounts = field(init=False)
+    booster_: xgboost.Booster = field(init=False)
+    names_: tuple[str, ...] = field(init=False)
+    platt_: tuple[float, float] = field(init=False)
 
     def fit(
         self,
@@ -141,11 +121,6 @@ class NextPage(BoostedModel):
         y : None
             For scikit-learn's tools: what is predicted is read from the frame.
 
-        Returns
-        -------
-        NextPage
-            Itself.
-
         Raises
         ------
         WorkbenchError
@@ -168,7 +143,7 @@ class NextPage(BoostedModel):
                 "the sessions that calibrate the model hold no onward click to a page known from training; take more "
                 "rows."
             )
-        self.booster_, margin = self._boosting().grow(rows.matrix, rows.answer, (stop.matrix, stop.answer))
+        self.booster_, margin = self._grow(rows.matrix, rows.answer, (stop.matrix, stop.answer))
         self.layout_, self.counts_, self.names_ = layout, counts, rows.names
         self.platt_ = fit_platt(margin, stop.answer)
         self.train_seconds_ = time.perf_counter() - started
@@ -264,8 +239,6 @@ class NextPage(BoostedModel):
         ----------
         frame : DataFrame, shape (rows, columns)
             Canonical navigations, whole sessions together and in order.
-        y : None
-            For scikit-learn's tools.
         """
         row, page, chance = self.candidate_chances(frame)
         opened = next_codes(frame, encode(frame, self.counts_.pages.pages))
@@ -321,30 +294,16 @@ class NextPage(BoostedModel):
     def _restore(self, saved: dict[str, Any], read: Callable[[str], bytes]) -> None:
         self.layout_ = Layout.from_dict(saved["layout"])
         self.counts_ = NavigationCounts.from_dict(json.loads(read("counts.json")), self.layout_)
-        self.booster_ = read_booster(read("trees.ubj"))
+        self.booster_ = xgboost.Booster(model_file=bytearray(read("trees.ubj")))
         self.names_, self.platt_ = tuple(saved["names"]), tuple(saved["platt"])
 
 
 def train_next_page(split: Split, *, known_by: str | None = None, **parameters: Any) -> NextPage:
-    """Train the next-page model on a split.
+    """Train the next-page model on a split of page views.
 
-    Parameters
-    ----------
-    split : Split
-        ``train`` fits, ``calibration`` stops and calibrates; ``validation`` and ``test`` are not touched.
-    known_by : str, optional
-        Information set; default the card's.
-    **parameters
-        Of :class:`NextPage`.
-
-    Returns
-    -------
-    NextPage
-
-    Raises
-    ------
-    WorkbenchError
-        Where the split holds no page views.
+    ``split.train`` fits, ``split.calibration`` stops and calibrates; ``validation`` and ``test`` are not touched.
+    ``known_by`` is the information set, by default the card's; ``parameters`` are those of :class:`NextPage`. Other
+    tables than page views are refused.
     """
     check_page_views(split.card)
     model = NextPage(known_by=known_by or split.card.known_by, extra=split.card.context, **parameters)
@@ -353,16 +312,7 @@ def train_next_page(split: Split, *, known_by: str | None = None, **parameters: 
 
 @dataclass(frozen=True)
 class Rows:
-    """Described pairs and their answers.
-
-    Parameters
-    ----------
-    matrix : ndarray of float32, shape (pairs, features)
-    answer : ndarray of bool, shape (pairs,)
-        Whether the candidate was the next page.
-    names : tuple of str
-        Features.
-    """
+    """Described pairs, float32, shape (pairs, features); whether each candidate was the next page; feature names."""
 
     matrix: np.ndarray
     answer: np.ndarray
@@ -372,17 +322,8 @@ class Rows:
 def earlier_and_own(frame: pd.DataFrame, starts: tuple[float, ...]) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     """Cut sessions, in order, into stretches: what came before each, and the stretch itself.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        Whole sessions in the order of their start.
-    starts : tuple of float
-        Where each stretch begins, as a share of the sessions; the last one ends with the frame.
-
-    Yields
-    ------
-    earlier, own : DataFrame
-        Counts come from ``earlier``, rows from ``own``: a count that includes a row's own next page reveals the answer.
+    ``starts`` says where each stretch begins, as a share of the sessions; the last one ends with the frame. Counts come
+    from what came before, rows from the stretch: a count that includes a row's own next page reveals the answer.
     """
     sessions = session_numbers(frame)
     bounds = np.append(np.round(np.array(starts) * (sessions[-1] + 1)), sessions[-1] + 1)
@@ -392,17 +333,9 @@ def earlier_and_own(frame: pd.DataFrame, starts: tuple[float, ...]) -> Iterator[
 
 
 def honest_rows(frame: pd.DataFrame, layout: Layout, links: pd.DataFrame | None, pairs: int, seed: int) -> list[Rows]:
-    """Rows for the trees, a list of one stretch of sessions each, described by counts of earlier sessions.
+    """Rows for the trees, one item a stretch of sessions, described by counts of earlier sessions.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        The training part.
-    layout : Layout
-    links : DataFrame or None
-    pairs : int
-        About how many pairs to describe; whole sessions are drawn by seed.
-    seed : int
+    About ``pairs`` pairs are described, of whole sessions drawn by seed.
     """
     stretches = list(earlier_and_own(frame, STRETCHES))
     share = pairs / (PAIRS_A_VIEW * sum(len(own) for _, own in stretches))
@@ -436,13 +369,7 @@ def draw_sessions(frame: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
 
 
 def check_views(frame: pd.DataFrame) -> None:
-    """Refuse a training part that is too small, or has no next page.
-
-    Raises
-    ------
-    WorkbenchError
-        Where there are fewer than 20 sessions, or no session has a second page.
-    """
+    """Refuse a training part that is too small, or has no next page."""
     sessions = count_sessions(frame)
     if sessions < FEWEST_SESSIONS:
         raise WorkbenchError(f"a next-page model needs at least {FEWEST_SESSIONS} sessions; got {sessions}.")

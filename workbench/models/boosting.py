@@ -22,7 +22,7 @@ from workbench.datasets.schema import measured_quantities
 from workbench.datasets.splits import Split
 from workbench.errors import WorkbenchError, check_whole, did_you_mean
 
-FORMAT = 1
+FORMAT = 2  # 1 lost the order of quantities and columns
 SMALLEST_CHANCE = 1e-6  # a smaller one counts as this much in a log-loss, as in that of the lookup tables
 
 
@@ -185,7 +185,7 @@ class BoostedModel(BaseEstimator):
         described, files = self._state()
         params = {**self.get_params(), "extra": [asdict(column) for column in self.extra]}
         saved = {"format": FORMAT, "params": params, "trained_on": self.trained_on_, **described}
-        return {"model.json": json.dumps(saved, indent=1, sort_keys=True).encode(), **files}
+        return {"model.json": json.dumps(saved, indent=1).encode(), **files}
 
     def _grow(
         self,

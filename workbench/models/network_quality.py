@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
@@ -152,28 +152,18 @@ class NetworkQuality(BoostedModel):
         """
         asked = np.asarray(thresholds, float)
         if asked.ndim > 1 or not (asked > 0).all():
-            raise WorkbenchError(
-                f"thresholds of {quantity} must be a number above 0, or a list of them; got {thresholds!r}."
-            )
+            expected = "must be a number above 0, or a list of them"
+            raise WorkbenchError(f"thresholds of {quantity} {expected}; got {thresholds!r}.")
         matrix, which = self._encode(context, quantity)
         chance = self.heads_[quantity].chances(matrix, np.atleast_1d(asked))[which]
         return chance if asked.ndim else chance[:, 0]
 
     def predict(self, frame: pd.DataFrame, quantity: str | None = None) -> np.ndarray:
-        """The predicted median of a quantity: what it is as likely to be worse as better than.
+        """The predicted median of a quantity, by default of the first: it is as likely to be worse as better.
 
-        Parameters
-        ----------
-        frame : DataFrame, shape (rows, columns)
-            A canonical frame, or the context of one.
-        quantity : str, optional
-            One of ``quantities``; default the first.
-
-        Returns
-        -------
-        ndarray of float, shape (rows,)
-            In the quantity's unit, interpolated in its logarithm between percentiles of the training values, and never
-            beyond the smallest and the largest of them.
+        ``frame`` is canonical, or the context of one. The medians, float, shape (rows,), are in the quantity's unit,
+        interpolated in its logarithm between percentiles of the training values, and never beyond the smallest and the
+        largest of them.
         """
         quantity = self.quantities[0] if quantity is None else quantity
         matrix, which = self._encode(frame, quantity)
@@ -191,18 +181,9 @@ class NetworkQuality(BoostedModel):
         """Negative log-loss: the higher, the better the chances fit what was measured.
 
         The mean over rows, over the 5th, 10th, ... 95th percentile of the training values as thresholds (was the row
-        worse than it?), then over the quantities that model and frame both have. A lost probe is worse than all;
-        a chance below one in a million counts as that.
-
-        Parameters
-        ----------
-        frame : DataFrame, shape (rows, columns)
-            Canonical measurements; rows without a quantity do not count for it.
-
-        Raises
-        ------
-        WorkbenchError
-            Where the frame has none of the model's quantities.
+        worse than it?), then over the quantities that model and frame both have; a frame of canonical measurements with
+        none of them is a WorkbenchError. Rows without a quantity do not count for it. A lost probe is worse than all; a
+        chance below one in a million counts as that.
         """
         measured = [quantity for quantity in self.quantities if quantity in measured_quantities(frame)]
         if not measured:
@@ -235,9 +216,8 @@ class NetworkQuality(BoostedModel):
     def _head(self, quantity: str) -> Head:
         self._check_fitted()
         if quantity not in self.heads_:
-            raise WorkbenchError(
-                f"the model was trained on {', '.join(self.heads_)}; it cannot answer for {quantity!r}."
-            )
+            trained = ", ".join(self.heads_)
+            raise WorkbenchError(f"the model was trained on {trained}; it cannot answer for {quantity!r}.")
         return self.heads_[quantity]
 
     def _state(self) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -265,8 +245,14 @@ class NetworkQuality(BoostedModel):
 def train_network_quality(split: Split, *, known_by: str | None = None, **parameters: Any) -> NetworkQuality:
     """Train the network-quality model on a split.
 
-    ``split.train`` fits, ``split.calibration`` stops and calibrates; ``validation`` and ``test`` are not touched.
-    ``known_by`` is the information set, by default the card's; ``parameters`` are those of :class:`NetworkQuality`.
+    Parameters
+    ----------
+    split : Split
+        ``train`` fits, ``calibration`` stops and calibrates; ``validation`` and ``test`` are not touched.
+    known_by : str, optional
+        Information set; default the card's.
+    **parameters
+        Of :class:`NetworkQuality`.
     """
     model = NetworkQuality(known_by=known_by or split.card.known_by, extra=split.card.context, **parameters)
     return model.fit_split(split)
@@ -395,7 +381,6 @@ def _count_users(rows: pd.DataFrame) -> int:
     return len(np.unique(users_of(rows)))
 
 
-def _user_folds(rows: pd.DataFrame, seed: int) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+def _user_folds(rows: pd.DataFrame, seed: int) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
     folds = GroupKFold(FOLDS, shuffle=True, random_state=seed).split(rows, groups=users_of(rows))
-    for fit, held_out in folds:
-        yield rows.iloc[fit], rows.iloc[held_out]
+    return [(rows.iloc[fit], rows.iloc[held_out]) for fit, held_out in folds]

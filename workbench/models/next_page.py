@@ -65,15 +65,12 @@ class NextPage(BoostedModel):
 
     Attributes
     ----------
-    layout_ : Layout
-        Which features there are.
-    counts_ : NavigationCounts
+    layout_, names_
+        Which features there are; their names in the order of the booster's columns.
+    counts_
         What followed what, over all of the training part.
-    booster_ : xgboost.Booster
-    names_ : tuple of str
-        Features, in the order of the booster's columns.
-    platt_ : tuple of float
-        Slope and intercept of the map from margin to log-odds.
+    booster_, platt_
+        The trees; slope and intercept of the map from their margin to log-odds.
     trained_on_, train_seconds_
         Hash of the training rows, and how long training took; None where the model was loaded.
 
@@ -139,10 +136,8 @@ class NextPage(BoostedModel):
         counts = NavigationCounts.fit(context, layout, links)
         rows, stop = self._training_rows(context, calibration, layout, counts, links)
         if stop.answer.min() == stop.answer.max():
-            raise WorkbenchError(
-                "the sessions that calibrate the model hold no onward click to a page known from training; take more "
-                "rows."
-            )
+            held = "the sessions that calibrate the model hold no onward click to a page known from training"
+            raise WorkbenchError(f"{held}; take more rows.")
         self.booster_, margin = self._grow(rows.matrix, rows.answer, (stop.matrix, stop.answer))
         self.layout_, self.counts_, self.names_ = layout, counts, rows.names
         self.platt_ = fit_platt(margin, stop.answer)
@@ -209,17 +204,9 @@ class NextPage(BoostedModel):
         return as_answer(context, self.counts_.pages.pages, (row, page), chance, k)
 
     def predict(self, frame: pd.DataFrame) -> pd.Series:
-        """The most likely next page of each view.
+        """The most likely next page of each view of a frame as for :meth:`next_pages`.
 
-        Parameters
-        ----------
-        frame : DataFrame, shape (rows, columns)
-            As for :meth:`next_pages`.
-
-        Returns
-        -------
-        Series of str, shape (rows,)
-            Indexed like the frame; missing where no page is a candidate.
+        A Series of str, indexed like the frame; missing where no page is a candidate.
         """
         row, page, _, _ = top_k(*self.candidate_chances(frame), 1)
         best = np.full(len(frame), -1)
@@ -232,13 +219,8 @@ class NextPage(BoostedModel):
 
         The mean over views of the logarithm of the chance of the page that was opened next; where the session ended, or
         the next page was no candidate, of the chance that is left for all of these. A chance below one in a million
-        counts as that. Compare only models with the same candidates: trained on the same pages and links, all with
-        ``"history"`` or all without.
-
-        Parameters
-        ----------
-        frame : DataFrame, shape (rows, columns)
-            Canonical navigations, whole sessions together and in order.
+        counts as that. The frame holds canonical navigations, whole sessions together and in order. Compare only models
+        with the same candidates: trained on the same pages and links, all with ``"history"`` or all without.
         """
         row, page, chance = self.candidate_chances(frame)
         opened = next_codes(frame, encode(frame, self.counts_.pages.pages))
@@ -299,11 +281,16 @@ class NextPage(BoostedModel):
 
 
 def train_next_page(split: Split, *, known_by: str | None = None, **parameters: Any) -> NextPage:
-    """Train the next-page model on a split of page views.
+    """Train the next-page model on a split.
 
-    ``split.train`` fits, ``split.calibration`` stops and calibrates; ``validation`` and ``test`` are not touched.
-    ``known_by`` is the information set, by default the card's; ``parameters`` are those of :class:`NextPage`. Other
-    tables than page views are refused.
+    Parameters
+    ----------
+    split : Split
+        Of page views. ``train`` fits, ``calibration`` stops and calibrates; the other parts are not touched.
+    known_by : str, optional
+        Information set; default the card's.
+    **parameters
+        Of :class:`NextPage`.
     """
     check_page_views(split.card)
     model = NextPage(known_by=known_by or split.card.known_by, extra=split.card.context, **parameters)

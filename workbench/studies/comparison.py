@@ -147,26 +147,13 @@ class Comparison:
         """
         return report.Html(report.table_html(self, name, **options))
 
-    def to_dict(self) -> dict[str, Any]:
-        """What ``--json`` prints: plain dictionaries, lists and numbers."""
-        return report.to_dict(self)
-
-    def to_frame(self) -> pd.DataFrame:
-        """The table of policies as numbers: one row a policy, by name; best net first, missing where not available."""
-        return report.to_frame(self)
-
-    def to_markdown(self) -> str:
-        """The first screen and the table of policies in Markdown."""
-        return report.to_markdown(self)
-
-    def __repr__(self) -> str:
-        return report.to_line(self)
-
-    def __str__(self) -> str:
-        return report.to_text(self)
-
-    def _repr_html_(self) -> str:
-        return report.to_html(self)
+    # As a dictionary (what ``--json`` prints), a frame, Markdown, one line, text and HTML.
+    to_dict = report.to_dict
+    to_frame = report.to_frame
+    to_markdown = report.to_markdown
+    __repr__ = report.to_line
+    __str__ = report.to_text
+    _repr_html_ = report.to_html
 
 
 PACKAGES = ("numpy", "pandas", "scikit-learn", "shap", "xgboost")

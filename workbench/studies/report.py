@@ -113,11 +113,8 @@ def _next_step(result: Result) -> str:
     """What to do next, in a few words."""
     if result.safety.word == HARMFUL:
         return "do not ship the model until this is mended."
-    if result.recommendation.action == TEST_MODEL:
-        return "run the A/B test."
-    if result.recommendation.action == COLLECT:
-        return "collect data from more users, then compare again."
-    return "no test needed."
+    steps = {TEST_MODEL: "run the A/B test.", COLLECT: "collect data from more users, then compare again."}
+    return steps.get(result.recommendation.action, "no test needed.")
 
 
 def verdict_word(result: Result) -> str:
@@ -145,7 +142,7 @@ def robustness(result: Result) -> str:
 
 
 def to_dict(result: Result) -> dict[str, Any]:
-    """Everything that ``--json`` prints, field by field."""
+    """What ``--json`` prints: plain dictionaries, lists and numbers."""
     own = result.decision.report.to_dict(result)
     return {
         "dataset": result.split.card.name,
@@ -229,7 +226,7 @@ def _policy_dict(policy: Any, result: Result) -> dict[str, Any]:
 
 
 def to_frame(result: Result) -> pd.DataFrame:
-    """The table of policies as numbers, by name; best net first, missing where a rule is not available."""
+    """The table of policies as numbers: one row a policy, by name; best net first, missing where not available."""
     table = pd.DataFrame([_policy_dict(policy, result) for policy in result.results]).set_index("name")
     numbers = [name for name in table if name not in ("kind", "available", "reason", "reads_later_columns", "assumed")]
     table[numbers] = table[numbers].apply(pd.to_numeric)

@@ -128,11 +128,9 @@ def _scenario(kind: type, given: dict[str, str]) -> Any:
 
 
 def _as_number(name: str, text: str, kind: type) -> Any:
-    if kind is bool and text.lower() in ("true", "false"):
-        return text.lower() == "true"
     try:
-        return kind(text)
-    except ValueError as err:
+        return {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
+    except (KeyError, ValueError) as err:
         raise WorkbenchError(f"{name} must be {WORDS[kind]}; got {text!r}.") from err
 
 

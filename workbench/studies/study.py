@@ -452,7 +452,7 @@ class Base:
         ours, rule = (stage.replay(policy, test)["net"].to_numpy() for policy in (stage.ours, stage.best_rule))
         counted = np.ones(len(test), bool) if only is None else only(test.frame)
         if len(np.unique(test.users[counted])) < FEWEST_USERS:
-            raise WorkbenchError(f"under {FEWEST_USERS} {test.people}.")
+            raise WorkbenchError(f"fewer than {FEWEST_USERS} {test.people} to test on; take more rows.")
         difference = cluster_interval((ours - rule)[counted], test.users[counted], seed=stage.split.seed)
         word, name = judge_difference(difference, self.margin), policy_name(stage.best_rule)
         return SensitivityRow(group, change, difference.estimate, difference.low, difference.high, word, name)

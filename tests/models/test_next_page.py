@@ -101,8 +101,9 @@ def test_answers_are_sorted_ranked_and_sum_to_at_most_one(split, model):
     assert (top.groupby("view_id")["chance"].diff().dropna() <= 1e-9).all()
     assert top.groupby("view_id")["chance"].sum().max() <= 1 + 1e-9
     assert (top["page"].astype(str).to_numpy() != views.loc[top["view_id"], "page"].astype(str).to_numpy()).all()
-    assert list(top.columns) == ["view_id", "page", "rank", "chance"]
-    assert (top["view_id"].dtype, top["rank"].dtype, top["chance"].dtype) == (np.int64, np.int64, float)
+    assert top.dtypes.drop("page").to_dict() == {"view_id": np.int64, "rank": np.int64, "chance": float}
+    two = model.next_pages(split.test, 2)
+    pd.testing.assert_frame_equal(top[top["rank"] <= 2].reset_index(drop=True), two)
 
 
 def test_chances_above_one_are_scaled_down(split, model):
@@ -112,28 +113,14 @@ def test_chances_above_one_are_scaled_down(split, model):
     np.testing.assert_allclose(np.bincount(row, chance), 1)
 
 
-def test_fewer_pages_are_the_first_of_more(quick, small):
-    five = quick.next_pages(small, 5)
-    pd.testing.assert_frame_equal(five[five["rank"] <= 2].reset_index(drop=True), quick.next_pages(small, 2))
-
-
-def test_no_view_knows_what_comes_later(split, model):
+def test_no_view_knows_what_comes_later_or_of_other_sessions(split, model):
     views = split.test.head(2000)
-    kept = views["position"] < 3
-    whole = model.next_pages(views, 10)
-    cut = model.next_pages(views[kept], 10)
-    expected = whole[whole["view_id"].isin(views.loc[kept, "view_id"])].reset_index(drop=True)
-    pd.testing.assert_frame_equal(cut, expected)
-
-
-def test_other_sessions_change_nothing(split, model):
-    views = split.test.head(2000)
-    sessions = views["session_id"].unique()
-    turned = pd.concat([views[views["session_id"] == s] for s in sessions[20:0:-1]])
-    alone = model.next_pages(turned, 3)
     whole = model.next_pages(views, 3)
-    expected = pd.concat([whole[whole["view_id"] == view] for view in turned["view_id"]], ignore_index=True)
-    pd.testing.assert_frame_equal(alone, expected)
+    early = views[views["position"] < 3]
+    sessions = [part for _, part in views.groupby("session_id", sort=False)]
+    for some in (early, pd.concat(sessions[20:0:-1])):
+        expected = pd.concat([whole[whole["view_id"] == view] for view in some["view_id"]], ignore_index=True)
+        pd.testing.assert_frame_equal(model.next_pages(some, 3), expected)
 
 
 def test_batches_change_nothing(split, model, monkeypatch):
@@ -209,9 +196,8 @@ def test_kinds_can_be_left_out(small, quick, kind, gone):
 def test_a_context_column_of_the_card_is_learnt_from(small):
     extra = (Column("shelf", "str", "first_request", "where on the list"),)
     frame = small.assign(shelf=pd.Series(np.where(np.arange(len(small)) % 2, "top", "foot"), dtype="str"))
-    assert "first_chance by shelf" in NextPage(extra=extra, **QUICK).fit(frame).names_
-    assert "first_chance by shelf" not in NextPage(extra=extra, without=("shelf",), **QUICK).fit(frame).names_
-    assert "first_chance by shelf" not in NextPage(**QUICK).fit(frame).names_
+    for given, learnt in (({"extra": extra}, True), ({"extra": extra, "without": ("shelf",)}, False), ({}, False)):
+        assert ("first_chance by shelf" in NextPage(**given, **QUICK).fit(frame).names_) == learnt
 
 
 @pytest.mark.parametrize("name", ["user_id", "page"])
@@ -286,11 +272,6 @@ def train() -> pd.DataFrame:
     return shuffled_site(3000, seed=0)
 
 
-@pytest.fixture(scope="module")
-def unseen() -> pd.DataFrame:
-    return shuffled_site(2000, seed=1)
-
-
 @pytest.fixture
 def leaky(monkeypatch):
     """The guard broken on purpose: each stretch is counted with itself."""
@@ -308,8 +289,11 @@ def found_again(rows: Rows) -> float:
     return rows.answer[rows.matrix[:, rows.names.index("second_count")] > 0].mean()
 
 
-def judged(train: pd.DataFrame, unseen: pd.DataFrame) -> Calibration:
-    model = NextPage(max_trees=40, learning_rate=0.3, min_child_weight=5).fit(train)
+def judged(train: pd.DataFrame) -> Calibration:
+    model, unseen = (
+        NextPage(max_trees=40, learning_rate=0.3, min_child_weight=5).fit(train),
+        shuffled_site(2000, seed=1),
+    )
     return measure_calibration(*pair_chances(model.next_pages(unseen, 10), unseen))
 
 
@@ -317,21 +301,15 @@ def rows_of(train: pd.DataFrame) -> Rows:
     return join_rows(honest_rows(train, fit_layout(train, "client_js"), None, 10**6, 0))
 
 
-def test_what_was_counted_before_tells_nothing_where_nothing_is_to_be_told(train):
+def test_honest_counts_tell_nothing_where_nothing_is_to_be_told(train):
     assert found_again(rows_of(train)) < 3 / len(MANY)
-
-
-def test_the_check_of_the_rows_finds_a_leak(train, leaky):
-    assert found_again(rows_of(train)) > 0.1
-
-
-def test_honest_counts_give_no_more_than_the_share_of_each_page(train, unseen):
-    honest = judged(train, unseen)
+    honest = judged(train)
     assert honest.log_loss < 1.02 * entropy(honest.share)
 
 
-def test_the_check_of_the_chances_finds_a_leak(train, unseen, leaky):
-    broken = judged(train, unseen)
+def test_the_checks_find_a_leak(train, leaky):
+    assert found_again(rows_of(train)) > 0.1
+    broken = judged(train)
     assert broken.log_loss > 1.2 * entropy(broken.share)
     assert broken.slope < 0.3
 

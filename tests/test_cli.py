@@ -1,6 +1,7 @@
 """The command line: what it prints, and one sentence with exit code 2 where something is wrong."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,202 +9,178 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import workbench.studies
 from workbench.cli import main
 from workbench.decisions.prefetch.decision import Prefetch
 
+COMPARE = {
+    "images": ("compare", "synthetic_null", "--rows", 3000, "--quick"),
+    "prefetch": ("compare", "synthetic_navigations", "--rows", 3000, "--quick"),
+}
+FIRST_LINE = {
+    "images": "IMAGE DELIVERY - synthetic_null - SIMULATED",
+    "prefetch": "PREFETCH - synthetic_navigations - ",
+}
+HIDDEN = {"images": "load p95", "prefetch": "byte precision %"}
 
-def workbench(*arguments):
+
+@pytest.fixture(autouse=True, scope="module")
+def studied_once():
+    """Each study is walked once, however often it is printed."""
+    walk, results = workbench.studies.study, {}
+
+    def study(dataset, *, progress, **options):
+        key = (dataset, *options.items())
+        if key not in results:
+            results[key] = walk(dataset, progress=progress, **options)
+        return results[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("workbench.studies.study", study)
+        yield
+
+
+def run(*arguments):
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def told(*arguments):
+    done = run(*arguments, "--json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
 
 
 def refusal(*arguments):
     """The one sentence on stderr."""
-    done = workbench(*arguments)
+    done = run(*arguments)
     assert done.exit_code == 2, done.output
     assert done.stdout == ""
     assert "Traceback" not in done.output
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 1, lines
-    assert lines[0].startswith("Error: ")
-    return lines[0]
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("Error: ")
+    return line
 
 
 def test_compare_prints_one_json_object():
-    done = workbench("compare", "synthetic_measurements", "--rows", 4000, "--json", "--quick")
-    assert done.exit_code == 0, done.output
-    told = json.loads(done.stdout)
-    assert told["dataset"] == "synthetic_measurements"
-    assert told["simulated"] is True
-    assert sum(told["rows"].values()) == 4000
+    image, pages = (told(*COMPARE[name]) for name in ("images", "prefetch"))
+    assert (image["decision"], image["dataset"], image["simulated"]) == ("images", "synthetic_null", True)
+    assert (pages["decision"], pages["dataset"], pages["simulated"]) == ("prefetch", "synthetic_navigations", True)
+    assert sum(image["rows"].values()) == 3000
+    assert 2000 < sum(pages["rows"].values()) <= 4000
+    assert set(image) - set(pages) <= {"signal_free_share", "lost_probes", "headroom_by_budget"}
+    assert set(pages) - set(image) == {"session_end_share", "hits_per_100_at_unused"}
+    assert {"quality_at_rules_wait"} == set(image["model_vs_best_rule"]) - set(pages["model_vs_best_rule"])
 
 
 def test_options_reach_the_study():
-    plain, dear = (
-        json.loads(
-            workbench(
-                *("compare", "synthetic_null", "--rows", 4000, "--seed", 3, "--json", "--quick"),
-                *more,
-            ).stdout
-        )
-        for more in ([], ["-p", "budget_ms", 1500, "-p", "cancelling_wait_ms", 100])
-    )
-    assert plain["split"]["seed"] == 3
+    plain = told(*COMPARE["images"])
+    dear = told(*COMPARE["images"], "--seed", 3, "-p", "budget_ms", 1500, "-p", "cancelling_wait_ms", 100)
+    assert (plain["split"]["seed"], dear["split"]["seed"]) == (0, 3)
     assert "in 1.5 s; a delay of 100 ms" in " ".join(dear["assumptions"])
     assert dear["policies"] != plain["policies"]
-
-
-def test_compare_prints_the_first_screen_and_all_prints_more():
-    few = workbench("compare", "synthetic_null", "--rows", 4000, "--quick")
-    every = workbench("compare", "synthetic_null", "--rows", 4000, "--all", "--quick")
-    assert few.stdout.startswith("IMAGE DELIVERY - synthetic_null - SIMULATED")
-    assert "load p95" not in few.stdout
-    assert "load p95" in every.stdout
-
-
-def test_real_rows_are_whole_users(mirror):
-    done = workbench("compare", "mobile_bandwidth", "--rows", 3000, "--json", "--quick")
-    rows = json.loads(done.stdout)["rows"]
-    assert 2900 < sum(rows.values()) - rows["dropped"] <= 3000
-
-
-def test_unknown_dataset():
-    said = refusal("compare", "mobile_bandwith")
-    assert "unknown dataset 'mobile_bandwith'" in said
-    assert "Did you mean 'mobile_bandwidth'?" in said
-
-
-@pytest.mark.parametrize("rows", [0, -5])
-def test_too_few_rows(rows):
-    assert "rows must be a whole number from 1" in refusal("compare", "synthetic_null", "--rows", rows)
-
-
-def test_negative_budget_and_seed():
-    base = ["compare", "synthetic_null"]
-    assert "budget_ms must be a number above 0; got -1.0" in refusal(*base, "-p", "budget_ms", -1)
-    assert "budget_ms must be a number above 0; got nan" in refusal(*base, "-p", "budget_ms", "nan")
-    assert "seed must be a whole number from 0" in refusal(*base, "--seed", -1)
-
-
-PREFETCH = ("compare", "synthetic_navigations", "--rows", 3000, "--quick")
-
-
-def test_compare_prefetch_prints_one_json_object():
-    done = workbench(*PREFETCH, "--seed", 2, "--json")
-    assert done.exit_code == 0, done.output
-    told = json.loads(done.stdout)
-    assert (told["decision"], told["dataset"], told["simulated"]) == ("prefetch", "synthetic_navigations", True)
-    assert told["split"]["seed"] == 2
-    assert 2000 < sum(told["rows"].values()) <= 4000
-    image = json.loads(workbench("compare", "synthetic_null", "--rows", 4000, "--json", "--quick").stdout)
-    assert set(image) - set(told) <= {"signal_free_share", "lost_probes", "headroom_by_budget"}
-    assert set(told) - set(image) == {"session_end_share", "hits_per_100_at_unused"}
-    assert {"quality_at_rules_wait"} == set(image["model_vs_best_rule"]) - set(told["model_vs_best_rule"])
-
-
-def test_options_of_prefetch_reach_the_study():
-    told = json.loads(workbench(*PREFETCH, "-p", "break_even", 0.4, "-p", "k", 1, "--json").stdout)
-    assert told["model_vs_best_rule"]["break_even"] == 0.4
-    said = " ".join(told["assumptions"])
+    pages = told(*COMPARE["prefetch"], "-p", "break_even", 0.4, "-p", "k", 1, "-p", "cache", "FALSE")
+    assert pages["model_vs_best_rule"]["break_even"] == 0.4
+    said = " ".join(pages["assumptions"])
     assert "one hit is worth 1.5 unused prefetches (a break-even of 0.4)" in said
     assert "Up to 1 page is fetched a view" in said
 
 
-def test_compare_prefetch_prints_the_first_screen_and_all_prints_more():
-    few, every = workbench(*PREFETCH), workbench(*PREFETCH, "--all")
-    assert few.stdout.startswith("PREFETCH - synthetic_navigations - SIMULATED data, ")
-    assert "byte precision %" not in few.stdout
-    assert "byte precision %" in every.stdout
-    assert max(map(len, few.stdout.splitlines()[:12])) < 200
+@pytest.mark.parametrize("decision", COMPARE)
+def test_compare_prints_the_first_screen_and_all_prints_more(decision):
+    few, every = run(*COMPARE[decision]).stdout, run(*COMPARE[decision], "--all").stdout
+    assert few.startswith(FIRST_LINE[decision])
+    assert HIDDEN[decision] not in few
+    assert HIDDEN[decision] in every
+    assert max(map(len, few.splitlines()[:12])) < 200
 
 
 def test_changed_assumptions_are_shown_unless_quick_is_asked_for(monkeypatch):
     monkeypatch.setattr(Prefetch, "changes", lambda self, views, plan: iter(()))
-    quick, full = (workbench(*given).stdout for given in (PREFETCH, [word for word in PREFETCH if word != "--quick"]))
+    quick, full = (run(*given).stdout for given in (COMPARE["prefetch"], COMPARE["prefetch"][:-1]))
     assert "in all 0 checks" not in quick
     assert "in all 0 checks" in full
 
 
-@pytest.mark.parametrize("value", [0, 1, 1.5, -0.2, "nan"])
-def test_a_break_even_is_a_chance(value):
-    assert "break_even must be a chance between 0 and 1, both excluded" in refusal(*PREFETCH, "-p", "break_even", value)
+BREAK_EVEN = "break_even must be a chance between 0 and 1, both excluded"
 
 
-@pytest.mark.parametrize("k", [0, -3])
-def test_k_is_a_number_of_pages(k):
-    assert "k must be a whole number from 1" in refusal(*PREFETCH, "-p", "k", k)
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("mobile_bandwith", r"unknown dataset 'mobile_bandwith'.*Did you mean 'mobile_bandwidth'\?"),
+        ("synthetic_null --rows 0", "rows must be a whole number from 1; got 0"),
+        ("synthetic_null --rows -5", "rows must be a whole number from 1; got -5"),
+        ("synthetic_null --seed -1", "seed must be a whole number from 0"),
+        ("synthetic_null -p budget_ms -1", "budget_ms must be a number above 0; got -1.0"),
+        ("synthetic_null -p budget_ms nan", "budget_ms must be a number above 0; got nan"),
+        ("synthetic_null -p budget_ms fast", "budget_ms must be a number; got 'fast'"),
+        ("synthetic_null -p budget 9", "must be one of budget_ms, cancelling_wait_ms.*Did you mean 'budget_ms'"),
+        ("synthetic_null --decision image", "must be one of images, prefetch.*Did you mean 'images'"),
+        ("synthetic_null --decision prefetch", "synthetic_null holds measurements; prefetch is decided on navigations"),
+        ("synthetic_navigations --decision images", "holds navigations; images is decided on measurements"),
+        ("synthetic_navigations -p k 0", "k must be a whole number from 1"),
+        ("synthetic_navigations -p cache maybe", "cache must be true or false; got 'maybe'"),
+        ("synthetic_navigations -p break_even 0", BREAK_EVEN),
+        ("synthetic_navigations -p break_even 1", BREAK_EVEN),
+        ("synthetic_navigations -p break_even -0.2", BREAK_EVEN),
+        ("synthetic_navigations -p break_even nan", BREAK_EVEN),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_in_one_sentence(arguments, words):
+    given = arguments.split()
+    rows = [] if "--rows" in given else ["--rows", 500]
+    assert re.search(words, refusal("compare", *given, *rows))
 
 
-def test_each_decision_refuses_the_others_data(mirror):
-    said = refusal("compare", "mobile_bandwidth", "--rows", 2000, "--decision", "prefetch")
-    assert "mobile_bandwidth holds measurements; prefetch is decided on navigations" in said
-    said = refusal("compare", "synthetic_navigations", "--rows", 500, "--decision", "images")
-    assert "synthetic_navigations holds navigations; images is decided on measurements" in said
+@pytest.mark.parametrize(
+    ("card", "words"),
+    [
+        ('[[files]]\nname = "../speeds.csv"', "without folders or '..'; got '../speeds.csv'"),
+        (
+            '[columns]\nspeed_mbps = "downlink_mbps"\n[[files]]\nname = "speeds.csv"',
+            "expected a column 'speed_mbps' (for downlink_mbps); got isp, speed",
+        ),
+        (
+            '[columns]\nspeed = "downlink_mbps"\n[assume]\nrtt_ms = [50, 50, 50]\n[[files]]\nname = "speeds.csv"',
+            "needs at least 20 users; got 1",
+        ),
+    ],
+)
+def test_a_card_that_cannot_be_used_is_refused(tmp_path, card, words):
+    (tmp_path / "speeds.csv").write_text("isp,speed\na,1\n")
+    (tmp_path / "ours.toml").write_text(card)
+    assert words in refusal("compare", tmp_path / "ours.toml")
 
 
-def test_an_unknown_decision_or_assumption_names_those_there_are():
-    said = refusal("compare", "synthetic_null", "--decision", "image")
-    assert "decision must be one of images, prefetch" in said
-    assert "Did you mean 'images'?" in said
-    said = refusal("compare", "synthetic_null", "-p", "budget", 900)
-    assert "an assumption must be one of budget_ms, cancelling_wait_ms" in said
-    assert "Did you mean 'budget_ms'?" in said
-    assert "budget_ms must be a number; got 'fast'." in refusal("compare", "synthetic_null", "-p", "budget_ms", "fast")
-
-
-@pytest.fixture
-def card(tmp_path):
-    """Write a card and its CSV file, both as given."""
-
-    def write(text, csv="isp,speed\na,1\n"):
-        (tmp_path / "speeds.csv").write_text(csv)
-        path = tmp_path / "ours.toml"
-        path.write_text(text)
-        return path
-
-    return write
-
-
-def test_a_card_whose_file_climbs_out(card):
-    said = refusal("compare", card('[[files]]\nname = "../speeds.csv"'))
-    assert "without folders or '..'; got '../speeds.csv'" in said
-
-
-def test_a_missing_column(card):
-    path = card('[columns]\nspeed_mbps = "downlink_mbps"\n[[files]]\nname = "speeds.csv"')
-    said = refusal("compare", path)
-    assert "expected a column 'speed_mbps' (for downlink_mbps); got isp, speed" in said
-
-
-def test_too_few_users(card):
-    path = card('[columns]\nspeed = "downlink_mbps"\n[assume]\nrtt_ms = [50, 50, 50]\n[[files]]\nname = "speeds.csv"')
-    assert "needs at least 20 users; got 1" in refusal("compare", path)
-
-
-def test_render_names_what_there_is():
-    assert "image_delivery" in refusal("render", "imag_delivery")
-    assert "name one notebook, or take --all" in refusal("render")
-    assert "--all renders each notebook on its default data" in refusal(
-        "render", "--all", "--dataset", "synthetic_null"
-    )
-    assert "budget_m" in refusal("render", "image_delivery", "-p", "budget_m", "3")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("imag_delivery",), "image_delivery"),
+        ((), "name one notebook, or take --all"),
+        (("--all", "--dataset", "synthetic_null"), "--all renders each notebook on its default data"),
+        (("image_delivery", "-p", "budget_m", "3"), "budget_m"),
+    ],
+)
+def test_render_names_what_there_is(arguments, words):
+    assert words in refusal("render", *arguments)
 
 
 def test_datasets_lists_every_card():
-    said = workbench("datasets").stdout
+    said = run("datasets").stdout
     for card in Path("datasets").glob("*.toml"):
         assert f"{card.stem}: " in said
     assert "SIMULATED" in said
 
 
 def test_fetch_says_where_files_are(mirror):
-    said = workbench("fetch", "mobile_bandwidth", "synthetic_null").stdout
+    said = run("fetch", "mobile_bandwidth", "synthetic_null").stdout
     assert said.count(f"mobile_bandwidth: {mirror}") == 5
     assert "synthetic_null: generated, nothing to fetch." in said
     assert "unknown dataset 'nope'" in refusal("fetch", "nope")
 
 
 def test_help_reads_without_cut_sentences():
-    said = workbench("--help").stdout
+    said = run("--help").stdout
     assert "\\b" not in said
     assert "\n  workbench datasets      " in said
     assert said.count("...") == 1  # of the usage line; none cuts a sentence short

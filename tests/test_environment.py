@@ -65,15 +65,12 @@ def applies(requirement: Requirement, platform: str, python: str) -> bool:
 
 
 def test_conda_and_pip_name_the_same_packages_and_bounds():
-    wanted = {
-        CONDA_NAMES.get(each.name, each.name): each.specifier for each in declared(project(), "cpu", "gpu", "dev")
-    }
+    named = declared(project(), "cpu", "gpu", "dev")
     offered = conda_bounds(environment())
-    assert {name: bound for name, bound in offered.items() if name not in CONDA_ONLY} == wanted
-
-
-def test_conda_and_pip_want_the_same_python():
-    assert conda_bounds(environment())["python"] == SpecifierSet(project()["requires-python"])
+    assert offered["python"] == SpecifierSet(project()["requires-python"])
+    bounds = {name: bound for name, bound in offered.items() if name not in CONDA_ONLY}
+    assert bounds == {CONDA_NAMES.get(each.name, each.name): each.specifier for each in named}
+    assert CONDA_NAMES.keys() <= {each.name for each in named}, "the map of names holds something stale"
 
 
 def test_the_lock_and_the_bounds_are_tried_on_the_oldest_python():
@@ -89,14 +86,8 @@ def test_cpu_and_gpu_have_the_same_bound():
 
 
 def test_parquet_is_tested_at_the_bound_that_its_extra_names():
-    of_dev = {each.name: each.specifier for each in declared({**project(), "dependencies": []}, "dev")}
-    assert {each.name: each.specifier for each in declared({**project(), "dependencies": []}, "parquet")}.items() <= (
-        of_dev.items()
-    )
-
-
-def test_the_name_map_holds_nothing_stale():
-    assert CONDA_NAMES.keys() <= {each.name for each in declared(project(), "cpu", "gpu", "dev")}
+    dev, parquet = (project()["optional-dependencies"][extra] for extra in ("dev", "parquet"))
+    assert set(parquet) <= set(dev)
 
 
 def test_conda_takes_the_package_itself_from_here_and_nothing_from_the_default_channel():
@@ -138,15 +129,14 @@ def test_the_lock_brings_no_gpu_package_to_linux(python: str):
 
 
 def test_a_lock_is_read_as_it_is_written():
-    lock = (
-        "# This file was made by uv\n"
-        "click==8.2 ; sys_platform == 'linux' \\\n"
-        "    --hash=sha256:00 \\\n"
-        "    --hash=sha256:01\n"
-        "    # via papermill\n"
-        "numpy==2.2 \\\n"
-        "    --hash=sha256:02\n"
-    )
+    lock = """# This file was made by uv
+click==8.2 ; sys_platform == 'linux' \\
+    --hash=sha256:00 \\
+    --hash=sha256:01
+    # via papermill
+numpy==2.2 \\
+    --hash=sha256:02
+"""
     click, numpy = locked(lock)
     assert (click.name, str(click.specifier), numpy.name) == ("click", "==8.2", "numpy")
     assert applies(click, "linux", "3.13") and not applies(click, "macos", "3.13")

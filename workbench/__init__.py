@@ -9,36 +9,20 @@ import sys
 from importlib import import_module
 from typing import Any
 
-_HOME = {
-    "WorkbenchError": "workbench.errors",
-    "ImageScenario": "workbench.decisions.images.scenario",
-    "PrefetchScenario": "workbench.decisions.prefetch.scenario",
-    "load": "workbench.datasets",
-    "make_measurements": "workbench.datasets",
-    "make_navigations": "workbench.datasets",
-    "measurements": "workbench.datasets",
-    "navigations": "workbench.datasets",
-    "Mask": "workbench.datasets",
-    "split_by_time": "workbench.datasets",
-    "split_by_user": "workbench.datasets",
-    "NetworkQuality": "workbench.models",
-    "NextPage": "workbench.models",
-    "train_network_quality": "workbench.models",
-    "train_next_page": "workbench.models",
-    "needs": "workbench.decisions.decision",
-    "compare": "workbench.studies",
-    "rules": "workbench.studies",
-    "study": "workbench.studies",
-    "shap_values": "workbench.explanation",
-    "importance": "workbench.explanation",
-    "disagreement": "workbench.explanation",
-    "dependence": "workbench.explanation",
-    "redundancy": "workbench.explanation",
-    "drift": "workbench.explanation",
-    "ablation": "workbench.explanation",
-    "Explorer": "workbench.widgets",
-    "DecisionInspector": "workbench.widgets",
+_NAMES = {
+    "errors": ("WorkbenchError",),
+    "decisions.images.scenario": ("ImageScenario",),
+    "decisions.prefetch.scenario": ("PrefetchScenario",),
+    "datasets": ("load", "make_measurements", "make_navigations", "measurements", "navigations"),
+    "datasets.history": ("Mask",),
+    "datasets.splits": ("split_by_time", "split_by_user"),
+    "models": ("NetworkQuality", "NextPage", "train_network_quality", "train_next_page"),
+    "decisions.decision": ("needs",),
+    "studies": ("compare", "rules", "study"),
+    "explanation": ("shap_values", "importance", "disagreement", "dependence", "redundancy", "drift", "ablation"),
+    "widgets": ("Explorer", "DecisionInspector"),
 }
+_HOME = {name: f"workbench.{module}" for module, names in _NAMES.items() for name in names}
 _AREAS = ("datasets", "plotting")
 
 # The text before the cursor, up to an open quote that begins the first argument.

@@ -15,7 +15,6 @@ import click
 from workbench.errors import WorkbenchError, did_you_mean
 
 WORDS = {bool: "true or false", int: "a whole number", float: "a number"}
-REAL_EXAMPLE = "workbench render image_delivery --dataset mobile_bandwidth"
 
 
 class Refusal(click.ClickException):
@@ -129,11 +128,9 @@ def _scenario(kind: type, given: dict[str, str]) -> Any:
 
 
 def _as_number(name: str, text: str, kind: type) -> Any:
-    if kind is bool and text.lower() in ("true", "false"):
-        return text.lower() == "true"
     try:
-        return kind(text)
-    except ValueError as err:
+        return {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
+    except (KeyError, ValueError) as err:
         raise WorkbenchError(f"{name} must be {WORDS[kind]}; got {text!r}.") from err
 
 
@@ -167,7 +164,8 @@ def render(notebook: str | None, everything: bool, dataset: str | None, pairs: t
         pages.append(render_notebook(path, parameters, folder=folder, output=folder / "rendered", commit=code_commit()))
     click.echo("\n".join(f"Rendered: {_short(page)}" for page in pages))
     if everything:
-        click.echo(f"The same on real data: {_short(Path(sys.prefix) / 'bin')}/{REAL_EXAMPLE}")
+        command = _short(Path(sys.prefix) / "bin" / "workbench")
+        click.echo(f"The same on real data: {command} render image_delivery --dataset mobile_bandwidth")
 
 
 def _short(path: Path) -> Path:

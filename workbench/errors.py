@@ -1,5 +1,6 @@
 """The one error type that people see, and the checks that raise it everywhere."""
 
+import difflib
 from numbers import Integral
 
 
@@ -20,19 +21,11 @@ def did_you_mean(name: str, known: "list[str] | tuple[str, ...]") -> str:
     >>> did_you_mean("zzz", ["mobile_bandwidth"])
     ''
     """
-    import difflib
-
     close = difflib.get_close_matches(name, known, n=1)
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def check_whole(name: str, value: object, at_least: int) -> None:
-    """Refuse what is not a whole number, or is too small.
-
-    Raises
-    ------
-    WorkbenchError
-        With the name, the least value and what came.
-    """
+    """Refuse what is not a whole number, or is too small."""
     if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < at_least:
         raise WorkbenchError(f"{name} must be a whole number from {at_least}; got {value!r}.")

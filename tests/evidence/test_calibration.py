@@ -27,15 +27,12 @@ def test_overconfident_and_shifted_chances_are_found_out():
     assert (measured.slope, measured.intercept) == pytest.approx((0.5, -0.5), abs=0.04)
 
 
-def test_an_event_that_never_happens_cannot_be_judged():
-    measured = measure_calibration(np.zeros(10), np.full(10, 0.1))
-    assert (measured.auc, measured.slope, measured.log_loss) == (None, None, None)
-
-
-def test_one_chance_for_all_has_no_slope():
-    measured = measure_calibration(np.array([0, 1, 0, 1]), np.full(4, 0.5))
-    assert measured.slope is None
-    assert measured.auc == 0.5
+def test_what_cannot_be_judged_is_none():
+    never, one_for_all = (
+        measure_calibration(event, np.full(4, 0.5)) for event in (np.zeros(4), np.array([0, 1, 0, 1]))
+    )
+    assert (never.share, never.auc, never.slope, never.log_loss) == (0, None, None, None)
+    assert (one_for_all.auc, one_for_all.slope) == (0.5, None)
 
 
 def test_reliability_has_bins_of_equal_size():

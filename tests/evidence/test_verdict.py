@@ -15,13 +15,6 @@ from workbench.evidence.verdict import (
 )
 
 
-def test_few_users_settle_nothing():
-    """Rare losses that none of them met: the narrowest interval of a few users is no evidence."""
-    assert judge_difference(Interval(0.0, 0.0, 0.0, 99), margin=1.0) == "inconclusive"
-    assert judge_difference(Interval(5.0, 4.0, 6.0, 23), margin=1.0) == "inconclusive"
-    assert judge_difference(Interval(0.0, 0.0, 0.0, 100), margin=1.0) == "equivalent"
-
-
 @pytest.mark.parametrize(
     ("low", "high", "word"),
     [
@@ -36,7 +29,9 @@ def test_few_users_settle_nothing():
     ],
 )
 def test_verdict(low, high, word):
-    assert judge_difference(Interval((low + high) / 2, low, high, 100), margin=1.0) == word
+    """Of few users the narrowest interval is no evidence: there are rare losses that none of them met."""
+    judged = [judge_difference(Interval((low + high) / 2, low, high, users), margin=1.0) for users in (100, 99)]
+    assert judged == [word, "inconclusive"]
 
 
 def test_users_to_settle_shrink_the_interval_to_the_nearest_verdict():
@@ -58,20 +53,12 @@ def test_the_slowest_fifth_is_of_users_not_of_views():
     assert users[slowest_fifth(load, users)].tolist() == [1]
 
 
-@pytest.mark.parametrize(("added", "word"), [(40.0, "harmful"), (0.0, "safe"), (-30.0, "safe")])
-def test_safety_against_a_tenth_of_the_rules_wait(added, word):
-    rule = np.full(200, 100.0)
-    assert judge_safety(rule + added, rule, np.arange(200)).word == word
-
-
-def test_safety_is_not_shown_where_the_interval_straddles_the_tolerance():
-    rng = np.random.default_rng(0)
-    rule = np.full(100, 100.0)
-    assert judge_safety(rule + 10 + rng.normal(0, 100, 100), rule, np.arange(100)).word == "not_shown"
-
-
-def test_a_tolerance_is_at_least_a_millisecond():
-    assert judge_safety(np.zeros(10), np.zeros(10), np.arange(10)).tolerance_ms == 1.0
+def test_safety_against_a_tenth_of_the_rules_wait():
+    rule, noise = np.full(200, 100.0), np.random.default_rng(0).normal(0, 100, 200)
+    words = [judge_safety(rule + added, rule, np.arange(200)).word for added in (40.0, 0.0, -30.0, 10 + noise)]
+    assert words == ["harmful", "safe", "safe", "not_shown"]
+    few = judge_safety(np.zeros(10), np.zeros(10), np.arange(10))
+    assert (few.word, few.tolerance_ms) == ("not_shown", 1.0)
 
 
 SAFE = Safety("safe", Interval(0, 0, 0, 50), 5.0)
@@ -103,8 +90,9 @@ def test_recommendation(facts, action, says):
         "rule": "table",
         "today": "medium",
         "all_users": 500,
+        "stop": "late images rise",
     }
-    advice = recommend(word, safety, **told)
+    advice = recommend(word, safety, **told, who="users")
     assert advice.action == action
     assert says in advice.text
     if action == "collect":  # 100 users of test gave 0.5 +- 1.5; +- 0.5 takes nine times as many, of all five fifths

@@ -1,15 +1,10 @@
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+"""The next page: planted clicks, what an answer may know, and counts that would give the answer away."""
 
 import numpy as np
 import pandas as pd
 import pytest
-import sklearn.exceptions
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict, cross_val_score
+from sklearn.model_selection import cross_val_score
 
 from workbench.datasets import add_navigation_history, navigations
 from workbench.datasets.columns import Column
@@ -17,10 +12,10 @@ from workbench.datasets.splits import split_by_time
 from workbench.decisions.prefetch.answers import judge_ranking, pair_chances
 from workbench.decisions.prefetch.markov import Markov
 from workbench.errors import WorkbenchError
-from workbench.evidence.calibration import measure_calibration
-from workbench.models import NextPage, train_next_page
-from workbench.models.boosting import rows_hash
-from workbench.models.next_page import draw_sessions, earlier_and_own
+from workbench.evidence.calibration import Calibration, measure_calibration
+from workbench.features.page_features import fit_layout
+from workbench.models import NextPage, next_page, train_next_page
+from workbench.models.next_page import Rows, draw_sessions, earlier_and_own, honest_rows, join_rows
 
 QUICK = {"max_trees": 30, "min_child_weight": 5, "learning_rate": 0.3, "pairs": 40_000}
 PAGES = [f"p{i:02}" for i in range(30)]
@@ -82,13 +77,15 @@ def test_its_chances_are_calibrated_on_sessions_never_seen(split, model):
     assert judge_ranking(model, split.test, split.test).ece < 0.01
 
 
-def test_links_are_candidates(split):
+def test_links_are_candidates_and_go_through_scikit_learn(split, small):
     views = split.test.head(50)
     linked = train_next_page(split, **QUICK)
     unlinked = NextPage(**QUICK).fit(split.train, split.calibration)
     assert "linked" in linked.names_
     assert "linked" not in unlinked.names_
     assert len(linked.candidate_chances(views)[0]) >= len(unlinked.candidate_chances(views)[0])
+    assert "linked" in linked.refit(split, without=("history",)).names_
+    assert np.isfinite(cross_val_score(clone(linked), small, cv=2, params={"links": LINKS})).all()
 
 
 # What it answers.
@@ -104,8 +101,9 @@ def test_answers_are_sorted_ranked_and_sum_to_at_most_one(split, model):
     assert (top.groupby("view_id")["chance"].diff().dropna() <= 1e-9).all()
     assert top.groupby("view_id")["chance"].sum().max() <= 1 + 1e-9
     assert (top["page"].astype(str).to_numpy() != views.loc[top["view_id"], "page"].astype(str).to_numpy()).all()
-    assert list(top.columns) == ["view_id", "page", "rank", "chance"]
-    assert (top["view_id"].dtype, top["rank"].dtype, top["chance"].dtype) == (np.int64, np.int64, float)
+    assert top.dtypes.drop("page").to_dict() == {"view_id": np.int64, "rank": np.int64, "chance": float}
+    two = model.next_pages(split.test, 2)
+    pd.testing.assert_frame_equal(top[top["rank"] <= 2].reset_index(drop=True), two)
 
 
 def test_chances_above_one_are_scaled_down(split, model):
@@ -115,28 +113,14 @@ def test_chances_above_one_are_scaled_down(split, model):
     np.testing.assert_allclose(np.bincount(row, chance), 1)
 
 
-def test_fewer_pages_are_the_first_of_more(quick, small):
-    five = quick.next_pages(small, 5)
-    pd.testing.assert_frame_equal(five[five["rank"] <= 2].reset_index(drop=True), quick.next_pages(small, 2))
-
-
-def test_no_view_knows_what_comes_later(split, model):
+def test_no_view_knows_what_comes_later_or_of_other_sessions(split, model):
     views = split.test.head(2000)
-    kept = views["position"] < 3
-    whole = model.next_pages(views, 10)
-    cut = model.next_pages(views[kept], 10)
-    expected = whole[whole["view_id"].isin(views.loc[kept, "view_id"])].reset_index(drop=True)
-    pd.testing.assert_frame_equal(cut, expected)
-
-
-def test_other_sessions_change_nothing(split, model):
-    views = split.test.head(2000)
-    sessions = views["session_id"].unique()
-    turned = pd.concat([views[views["session_id"] == s] for s in sessions[20:0:-1]])
-    alone = model.next_pages(turned, 3)
     whole = model.next_pages(views, 3)
-    expected = pd.concat([whole[whole["view_id"] == view] for view in turned["view_id"]], ignore_index=True)
-    pd.testing.assert_frame_equal(alone, expected)
+    early = views[views["position"] < 3]
+    sessions = [part for _, part in views.groupby("session_id", sort=False)]
+    for some in (early, pd.concat(sessions[20:0:-1])):
+        expected = pd.concat([whole[whole["view_id"] == view] for view in some["view_id"]], ignore_index=True)
+        pd.testing.assert_frame_equal(model.next_pages(some, 3), expected)
 
 
 def test_batches_change_nothing(split, model, monkeypatch):
@@ -212,39 +196,14 @@ def test_kinds_can_be_left_out(small, quick, kind, gone):
 def test_a_context_column_of_the_card_is_learnt_from(small):
     extra = (Column("shelf", "str", "first_request", "where on the list"),)
     frame = small.assign(shelf=pd.Series(np.where(np.arange(len(small)) % 2, "top", "foot"), dtype="str"))
-    assert "first_chance by shelf" in NextPage(extra=extra, **QUICK).fit(frame).names_
-    assert "first_chance by shelf" not in NextPage(extra=extra, without=("shelf",), **QUICK).fit(frame).names_
-    assert "first_chance by shelf" not in NextPage(**QUICK).fit(frame).names_
+    for given, learnt in (({"extra": extra}, True), ({"extra": extra, "without": ("shelf",)}, False), ({}, False)):
+        assert ("first_chance by shelf" in NextPage(**given, **QUICK).fit(frame).names_) == learnt
 
 
-@pytest.mark.parametrize("name", ["histori", "user_id", "page"])
+@pytest.mark.parametrize("name", ["user_id", "page"])
 def test_only_context_history_and_kinds_can_be_left_out(small, name):
     with pytest.raises(WorkbenchError, match=f"without must name context columns, or 'history', .*; got '{name}'"):
         NextPage(without=(name,)).fit(small)
-
-
-# What it is as an estimator.
-
-
-def test_it_is_an_estimator_of_scikit_learn(quick, small):
-    extra = (Column("shelf", "str", "first_request", ""),)
-    model = NextPage(known_by="native_app", extra=extra, without=("history",), seed=7)
-    assert clone(model).get_params() == model.get_params()
-    assert model.set_params(seed=8, max_depth=2) is model
-    assert (model.seed, model.max_depth) == (8, 2)
-    other = clone(quick)
-    for error in (WorkbenchError, sklearn.exceptions.NotFittedError):
-        for ask in (
-            lambda: other.next_pages(small, 3),
-            lambda: other.predict(small),
-            lambda: other.score(small),
-            other.removable,
-            lambda: other.fields,
-            lambda: other.save("anywhere"),
-        ):
-            with pytest.raises(error, match=r"not trained yet: call fit\(frame\), or wb\.train_next_page\(split\)"):
-                ask()
-    assert list(quick._repr_mimebundle_()) == ["text/plain"]
 
 
 def test_the_prediction_is_the_first_of_the_next_pages(quick, small):
@@ -276,63 +235,10 @@ def test_a_model_that_knows_more_scores_higher(split, model):
     assert model.score(split.test) > less.score(split.test) + 0.1
 
 
-def test_it_goes_through_cross_validation_and_grid_search(small):
-    model = NextPage(**{**QUICK, "max_trees": 4, "pairs": 10_000})
-    by_session = {"cv": GroupKFold(3), "groups": small["session_id"]}
-    scores = cross_val_score(model, small, **by_session)
-    folds = GroupKFold(3).split(small, groups=small["session_id"])
-    expected = [clone(model).fit(small.iloc[fit]).score(small.iloc[held_out]) for fit, held_out in folds]
-    np.testing.assert_allclose(scores, expected)
-    assert np.isfinite(cross_val_score(model, small, cv=2, params={"links": LINKS})).all()
-    assert len(cross_val_predict(model, small, **by_session)) == len(small)
-    search = GridSearchCV(model, {"max_depth": [1, 5]}, cv=2).fit(small)
-    assert search.best_estimator_.score(small) == search.score(small)
-
-
-def test_a_model_says_what_it_reads_and_can_be_trained_without(split):
-    model = train_next_page(split, **QUICK)
-    assert model.fields[:3] == ("page", "session_id", "device")
-    assert {"device", "last_next"} < set(model.fields)
-    assert model.removable() == ("device", "history", "second order")
-    bare = model.refit(split, without=("history",)).refit(split, without=("device",))
-    assert (bare.without, bare.removable()) == (("history", "device"), ("second order",))
-    assert "linked" in bare.names_
-    assert (model.without, bare.trained_on_) == ((), model.trained_on_)
-    with pytest.raises(WorkbenchError, match=r"expected a second frame for calibration, or none; got list\."):
-        model.fit(split.train, [1])
-
-
-def test_train_next_page_takes_the_cards_information_set(split):
-    assert train_next_page(split, **QUICK).known_by == split.card.known_by == "client_js"
-    model = train_next_page(split, known_by="first_request", **QUICK)
-    assert model.known_by == "first_request"
-    assert "device" not in model.names_
-
-
-def test_fitting_leaves_the_frame_as_it_was(small):
-    before = small.copy(deep=True)
-    NextPage(**QUICK).fit(small)
-    pd.testing.assert_frame_equal(small, before)
-
-
-def test_it_knows_which_rows_it_was_trained_on(split, model):
-    assert model.trained_on_ == rows_hash(split.train) != rows_hash(split.test)
-    other = split.train.copy()
-    other["page"] = other["page"].iloc[::-1].to_numpy()
-    assert rows_hash(other) != rows_hash(split.train)
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"seed": -1}, "seed must be a whole number from 0"),
-        ({"pairs": 0}, "pairs must be a whole number from 1"),
-        ({"device": "tpu"}, "device must be 'cpu' or 'cuda'"),
-    ],
-)
-def test_wrong_parameters_are_refused(small, change, words):
-    with pytest.raises(WorkbenchError, match=words):
-        NextPage(**change).fit(small)
+def test_fields_come_in_the_order_of_their_kinds(split, quick):
+    assert "device" not in train_next_page(split, known_by="first_request", **QUICK).fields
+    assert quick.fields[:3] == ("page", "session_id", "device")
+    assert quick.removable() == ("device", "history", "second order")
 
 
 def test_data_without_a_next_page_are_refused(small, quick):
@@ -340,72 +246,74 @@ def test_data_without_a_next_page_are_refused(small, quick):
         NextPage(**QUICK).fit(small[small["session_id"] < 19])
     with pytest.raises(WorkbenchError, match="every session shows one page"):
         NextPage(**QUICK).fit(small[small["position"] == 0])
+    with pytest.raises(WorkbenchError, match="pairs must be a whole number from 1; got 0"):
+        NextPage(pairs=0).fit(small)
     with pytest.raises(WorkbenchError, match="k must be a whole number from 1; got 0"):
         quick.next_pages(small, 0)
 
 
-# What it saves.
+# Counts that hold a row's own next page tell the answer: the check, and the same check with the guard broken.
+
+MANY = np.array([f"p{i:03}" for i in range(200)])
 
 
-def saved_bytes(model: NextPage, folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in model.save(folder).iterdir()}
-
-
-def test_a_saved_model_answers_bit_for_bit(split, model, tmp_path):
-    read = NextPage.load(model.save(tmp_path / "deep" / "folder"))
-    pd.testing.assert_frame_equal(read.next_pages(split.test, 5), model.next_pages(split.test, 5), check_exact=True)
-    assert read.get_params() == model.get_params()
-    assert (read.trees, read.kilobytes, read.names_) == (model.trees, model.kilobytes, model.names_)
-    assert read.trained_on_ == model.trained_on_
-    assert (read.train_seconds_, model.train_seconds_ > 0) == (None, True)
-    assert saved_bytes(read, tmp_path / "again") == saved_bytes(model, tmp_path / "first")
-
-
-def test_its_size_is_that_of_its_files_and_they_name_no_user(quick, tmp_path):
-    files = saved_bytes(quick, tmp_path)
-    assert set(files) == {"model.json", "counts.json", "trees.ubj"}
-    assert quick.kilobytes == sum(map(len, files.values())) / 1000
-    assert set(json.loads(files["model.json"])) == {"format", "params", "trained_on", "layout", "names", "platt"}
-    assert not any(b'"u17"' in content for content in files.values())
-
-
-@pytest.mark.parametrize("fault", ["no folder", "no trees", "broken trees", "other format", "not json"])
-def test_a_folder_without_a_model_is_refused(quick, tmp_path, fault):
-    folder = quick.save(tmp_path / "model")
-    if fault == "no folder":
-        folder = tmp_path / "nowhere"
-    elif fault == "no trees":
-        (folder / "trees.ubj").unlink()
-    elif fault == "broken trees":
-        (folder / "trees.ubj").write_bytes(b"{nothing}")
-    elif fault == "other format":
-        text = (folder / "model.json").read_text().replace('"format": 1', '"format": 99')
-        (folder / "model.json").write_text(text)
-    else:
-        (folder / "counts.json").write_text("{")
-    words = (
-        "expected model format 1; got 99" if fault == "other format" else "holds no saved model: expected model.json"
+def shuffled_site(sessions: int, seed: int) -> pd.DataFrame:
+    """Every click goes anywhere: nearly all pairs of pages come once, and tell nothing of what follows."""
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(1, 8, sessions)
+    page = np.cumsum(rng.integers(1, len(MANY), lengths.sum())) % len(MANY)  # never the same page twice running
+    return navigations(
+        pd.DataFrame({"session_id": np.repeat(np.arange(sessions), lengths), "page": MANY[page]}), name="shuffled"
     )
-    with pytest.raises(WorkbenchError, match=words):
-        NextPage.load(folder)
 
 
-SECOND_PROCESS = """
-import importlib.util, sys
-spec = importlib.util.spec_from_file_location("tests_of_next_page", sys.argv[1])
-module = importlib.util.module_from_spec(spec)
-sys.modules[spec.name] = module
-spec.loader.exec_module(module)
-small = module.add_navigation_history(module.navigations(module.make_visits(300, seed=5), name="small"))
-module.NextPage(**module.QUICK).fit(small).save(sys.argv[2])
-"""
+@pytest.fixture(scope="module")
+def train() -> pd.DataFrame:
+    return shuffled_site(3000, seed=0)
 
 
-def test_the_same_seed_gives_the_same_bytes_in_another_process(quick, small, tmp_path):
-    environment = {**os.environ, "OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "7"}
-    command = [sys.executable, "-c", SECOND_PROCESS, __file__, str(tmp_path / "there")]
-    subprocess.run(command, check=True, env=environment, cwd=Path(__file__).parents[2])
-    there = {path.name: path.read_bytes() for path in (tmp_path / "there").iterdir()}
-    assert there == saved_bytes(quick, tmp_path / "here")
-    assert saved_bytes(clone(quick).fit(small), tmp_path / "again") == there
-    assert saved_bytes(clone(quick).set_params(seed=1).fit(small), tmp_path / "other") != there
+@pytest.fixture
+def leaky(monkeypatch):
+    """The guard broken on purpose: each stretch is counted with itself."""
+    honest = next_page.earlier_and_own
+
+    def counts_its_own(frame, starts):
+        for earlier, own in honest(frame, starts):
+            yield pd.concat([earlier, own]), own
+
+    monkeypatch.setattr(next_page, "earlier_and_own", counts_its_own)
+
+
+def found_again(rows: Rows) -> float:
+    """Of the candidates that followed the same two pages before, the share that was opened next."""
+    return rows.answer[rows.matrix[:, rows.names.index("second_count")] > 0].mean()
+
+
+def judged(train: pd.DataFrame) -> Calibration:
+    model, unseen = (
+        NextPage(max_trees=40, learning_rate=0.3, min_child_weight=5).fit(train),
+        shuffled_site(2000, seed=1),
+    )
+    return measure_calibration(*pair_chances(model.next_pages(unseen, 10), unseen))
+
+
+def rows_of(train: pd.DataFrame) -> Rows:
+    return join_rows(honest_rows(train, fit_layout(train, "client_js"), None, 10**6, 0))
+
+
+def test_honest_counts_tell_nothing_where_nothing_is_to_be_told(train):
+    assert found_again(rows_of(train)) < 3 / len(MANY)
+    honest = judged(train)
+    assert honest.log_loss < 1.02 * entropy(honest.share)
+
+
+def test_the_checks_find_a_leak(train, leaky):
+    assert found_again(rows_of(train)) > 0.1
+    broken = judged(train)
+    assert broken.log_loss > 1.2 * entropy(broken.share)
+    assert broken.slope < 0.3
+
+
+def entropy(share: float) -> float:
+    """Log-loss of one chance for all pairs: nothing better can be said of a shuffled site."""
+    return -(share * np.log(share) + (1 - share) * np.log(1 - share))

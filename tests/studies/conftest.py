@@ -7,12 +7,12 @@ import workbench as wb
 
 @pytest.fixture(scope="session")
 def planted(studied):
-    return studied("synthetic_measurements")
+    return studied("synthetic_measurements", rows=30_000)
 
 
 @pytest.fixture(scope="session")
 def planted_pages(studied):
-    return studied("synthetic_navigations", rows=12_000)
+    return studied("synthetic_navigations", rows=8_000)
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +20,7 @@ def strangers(once):
     """Split by user and without history: what the world's true chances know, they know as well as the model can."""
 
     def make():
-        split = wb.split_by_user(wb.load("synthetic_measurements", rows=60_000), history=False)
+        split = wb.split_by_user(wb.load("synthetic_measurements", rows=30_000), history=False)
         return wb.compare(split, wb.train_network_quality(split))
 
     return once("strangers", make)
@@ -28,7 +28,7 @@ def strangers(once):
 
 @pytest.fixture(scope="session")
 def null(studied):
-    return studied("synthetic_null", rows=30_000)
+    return studied("synthetic_null", rows=12_000)
 
 
 @pytest.fixture(scope="session")

@@ -29,24 +29,13 @@ class Interval:
         return (self.high - self.low) / 2
 
 
-def bootstrap_means(
-    values: np.ndarray, clusters: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0
-) -> np.ndarray:
+def bootstrap_means(values: np.ndarray, clusters: np.ndarray, *, seed: int = 0) -> np.ndarray:
     """Resample whole clusters with replacement; the mean over rows of each resample.
 
-    Parameters
-    ----------
-    values : ndarray of float, shape (rows,) or (rows, columns)
-        A paired difference, or several quantities that are to be resampled together.
-    clusters : ndarray of int, shape (rows,)
-        Who each row belongs to; rows of one user rise and fall together.
-    resamples, seed : int
-
-    Returns
-    -------
-    ndarray of float, shape (resamples,) or (resamples, columns)
-        Sum of the values over the number of rows (Efron & Tibshirani 1993, An Introduction to the Bootstrap, ch. 8;
-        Cameron & Miller 2015 for clusters of unequal size).
+    ``values`` is a paired difference, shape (rows,), or several quantities to be resampled together, shape (rows,
+    columns); ``clusters`` says who each row belongs to. Shape (resamples,) or (resamples, columns): the sum of the
+    values over the number of rows (Efron & Tibshirani 1993, An Introduction to the Bootstrap, ch. 8; Cameron & Miller
+    2015 for clusters of unequal size).
     """
     _, codes = np.unique(clusters, return_inverse=True)
     n = codes.max(initial=-1) + 1
@@ -54,8 +43,8 @@ def bootstrap_means(
     sums = np.column_stack([np.bincount(codes, column, n) for column in columns.T] + [np.bincount(codes, minlength=n)])
     rng = np.random.default_rng(seed)
     means = []
-    for start in range(0, resamples, RESAMPLES_A_BATCH):
-        size = min(RESAMPLES_A_BATCH, resamples - start)
+    for start in range(0, RESAMPLES, RESAMPLES_A_BATCH):
+        size = min(RESAMPLES_A_BATCH, RESAMPLES - start)
         drawn = rng.integers(0, n, (size, n)) + np.arange(size)[:, None] * n
         weights = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
         totals = weights @ sums
@@ -64,9 +53,7 @@ def bootstrap_means(
     return stacked[:, 0] if values.ndim == 1 else stacked
 
 
-def cluster_interval(
-    values: np.ndarray, clusters: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0
-) -> Interval:
+def cluster_interval(values: np.ndarray, clusters: np.ndarray, *, seed: int = 0) -> Interval:
     """95 % percentile interval of a mean over rows, users resampled.
 
     Examples
@@ -74,15 +61,13 @@ def cluster_interval(
     >>> cluster_interval(np.ones(40), np.arange(40))
     Interval(estimate=1.0, low=1.0, high=1.0, clusters=40)
     """
-    (interval,) = cluster_intervals(values[:, None], clusters, resamples=resamples, seed=seed)
+    (interval,) = cluster_intervals(values[:, None], clusters, seed=seed)
     return interval
 
 
-def cluster_intervals(
-    values: np.ndarray, clusters: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0
-) -> list[Interval]:
+def cluster_intervals(values: np.ndarray, clusters: np.ndarray, *, seed: int = 0) -> list[Interval]:
     """The same for each column of values, shape (rows, columns); all see the same resamples."""
-    means = bootstrap_means(values, clusters, resamples=resamples, seed=seed)
+    means = bootstrap_means(values, clusters, seed=seed)
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     users, estimates = len(np.unique(clusters)), values.mean(axis=0)
     return [Interval(float(estimates[i]), float(low[i]), float(high[i]), users) for i in range(len(estimates))]

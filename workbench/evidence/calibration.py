@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
-CLIP = 1e-6
+from workbench.models.boosting import SMALLEST_CHANCE, fit_platt
 
 
 @dataclass(frozen=True)
@@ -34,28 +33,17 @@ def measure_calibration(event: np.ndarray, chance: np.ndarray) -> Calibration:
     share = float(event.mean())
     if share in (0.0, 1.0):
         return Calibration(share, None, None, None, None)
-    chance = np.clip(chance, CLIP, 1 - CLIP)
+    chance = np.clip(chance, SMALLEST_CHANCE, 1 - SMALLEST_CHANCE)
     logit = np.log(chance / (1 - chance))
     if np.ptp(logit) == 0:
         return Calibration(share, float(log_loss(event, chance)), 0.5, None, None)
-    fit = LogisticRegression(C=np.inf).fit(logit[:, None], event)
-    return Calibration(
-        share=share,
-        log_loss=float(log_loss(event, chance)),
-        auc=float(roc_auc_score(event, chance)),
-        slope=float(fit.coef_[0, 0]),
-        intercept=float(fit.intercept_[0]),
-    )
+    slope, intercept = fit_platt(logit, event)
+    loss, auc = float(log_loss(event, chance)), float(roc_auc_score(event, chance))
+    return Calibration(share, loss, auc, slope, intercept)
 
 
 def reliability(event: np.ndarray, chance: np.ndarray, bins: int = 10) -> pd.DataFrame:
-    """Predicted chance against observed share in bins of equal size.
-
-    Returns
-    -------
-    DataFrame
-        One row a bin: ``chance, share, rows``.
-    """
+    """Predicted chance against observed share in bins of equal size, one row a bin: ``chance, share, rows``."""
     ranked = pd.Series(chance).rank(method="first")
     bin_of = pd.qcut(ranked, min(bins, len(ranked)), labels=False)
     table = pd.DataFrame({"chance": chance, "share": np.asarray(event, float)}).groupby(bin_of)

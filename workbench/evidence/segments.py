@@ -25,29 +25,14 @@ def segment_table(
 ) -> pd.DataFrame:
     """Model minus best rule in each segment of the views, with 95 % intervals from resampled users.
 
-    Of each dimension, the eight levels with most users stand by themselves; the rest, and every level under 20 users,
-    are one level "other", which is left out where it is under 20 users too. A dimension that leaves a single level
-    says nothing and is left out.
+    The eight levels of a dimension with most users stand by themselves; the rest, and every level under 20 users, are
+    one level "other", which is left out where it is under 20 users too. A dimension that leaves a single level says
+    nothing and is left out.
 
-    Parameters
-    ----------
-    dimensions : mapping of Series, shape (rows,)
-        The level of each view; a categorical's categories are in the order in which they are shown.
-    difference : ndarray of float, shape (rows,)
-        Net, model minus best rule.
-    added_wait_ms : ndarray of float, shape (rows,)
-        Waiting, model minus best rule.
-    users : ndarray of int, shape (rows,)
-        Who each view belongs to.
-    seed : int
-        Of the resampling.
-
-    Returns
-    -------
-    DataFrame
-        One row a segment, dimension by dimension, most users first and "other" last (categoricals in their order):
-        ``dimension, level, users, views``; ``difference, low, high`` in net a view; ``added_wait_ms, added_wait_low,
-        added_wait_high`` in ms a view. A user may have views in several levels.
+    ``dimensions`` hold the level of each view (a categorical's categories in the order in which they are shown);
+    ``difference`` is in net, ``added_wait_ms`` in ms, ``users`` says who each view belongs to: shape (rows,) each. One
+    row a segment, dimension by dimension, most users first and "other" last (categoricals in their order), with means a
+    view. A user may have views in several levels.
     """
     members = segment_members(dimensions, users)
     bounds = segment_intervals(np.column_stack([difference, added_wait_ms]), users, list(members.values()), seed=seed)
@@ -87,18 +72,8 @@ def segment_intervals(values: np.ndarray, users: np.ndarray, members: list[np.nd
     """Mean, low and high of quantities in each segment; 95 % intervals from resampled users.
 
     All segments are resampled together, one row a user: a segment's mean is what its views add up to over how many
-    they are, and the number of users drawn cancels.
-
-    Parameters
-    ----------
-    values : ndarray of float, shape (rows, columns)
-    users : ndarray of int, shape (rows,)
-    members : list of ndarray of bool, shape (rows,)
-    seed : int
-
-    Returns
-    -------
-    ndarray of float, shape (segments, 3 * columns)
+    they are, and the number of users drawn cancels. ``values`` has shape (rows, columns), ``members`` hold bool, shape
+    (rows,); the result is float, shape (segments, 3 * columns).
     """
     if not members:
         return np.empty((0, 3 * values.shape[1]))

@@ -12,13 +12,15 @@ from workbench.evidence.bootstrap import Interval, cluster_interval
 
 BETTER, WORSE, EQUIVALENT, INCONCLUSIVE = "better", "worse", "equivalent", "inconclusive"
 SAFE, NOT_SHOWN, HARMFUL = "safe", "not_shown", "harmful"
-NET_MARGIN = 1.0  # points
+USE_RULE, LITTLE_TO_WIN, KEEP_TODAY = "use_rule", "little_to_win", "keep_today"
+TEST_MODEL, COLLECT = "test_model", "collect"
 FEWEST_USERS = 100
 FEWEST_SLOW_USERS = 20
 SLOWEST_SHARE = 0.2
 TOLERATED_SHARE, TOLERATED_MS = 0.1, 1.0
 # Two-sided test at 5 % with 80 % power: (1.96 + 0.84)^2 (Cohen 1988, ch. 2).
-POWER_FACTOR = (1.959964 + 0.841621) ** 2
+NORMAL_97_5 = 1.959964
+POWER_FACTOR = (NORMAL_97_5 + 0.841621) ** 2
 
 
 def judge_difference(difference: Interval, margin: float) -> str:
@@ -65,7 +67,7 @@ def users_for_ab_test(difference: Interval, margin: float) -> int:
 
     From the paired standard error of the replay; a real test compares different people, so it needs more.
     """
-    paired_variance = difference.clusters * (difference.half_width / 1.959964) ** 2
+    paired_variance = difference.clusters * (difference.half_width / NORMAL_97_5) ** 2
     return math.ceil(POWER_FACTOR * paired_variance / margin**2)
 
 
@@ -110,19 +112,10 @@ def judge_safety(model_wait_ms: np.ndarray, rule_wait_ms: np.ndarray, users: np.
 
 @dataclass(frozen=True)
 class Recommendation:
-    """What to do next: ``action`` is one of the words below, ``text`` a sentence or two for the people who decide."""
+    """What to do next: ``action`` is one of the words above, ``text`` a sentence or two for the people who decide."""
 
     action: str
     text: str
-
-
-USE_RULE, LITTLE_TO_WIN, TEST_MODEL, KEEP_TODAY, COLLECT = (
-    "use_rule",
-    "little_to_win",
-    "test_model",
-    "keep_today",
-    "collect",
-)
 
 
 def recommend(
@@ -136,62 +129,38 @@ def recommend(
     rule: str,
     today: str,
     all_users: int,
-    who: str = "users",
-    stop: str = "late images rise",
+    who: str,
+    stop: str,
 ) -> Recommendation:
     """Say what to do next, in this order of precedence.
 
     Harm to the slowest; too little headroom; better; equivalent or worse (then the rule, or today's where the rule
     is no gain either); inconclusive.
 
-    Parameters
-    ----------
-    word : str
-        The verdict.
-    safety : Safety
-    difference : Interval
-        Model minus best rule, in net.
-    rule_gain : Interval
-        Best rule minus today's, in net.
-    headroom : float
-        Perfect knowledge minus the best constant, in net.
-    margin : float
-    rule, today : str
-        Names for the text.
-    all_users : int
-        Users of all parts of the split, where ``difference`` counts those of test.
-    who : str
-        What they are called: users, or views where nobody is known.
-    stop : str
-        What would end an A/B test.
-
-    Returns
-    -------
-    Recommendation
+    ``word`` is the verdict. In net: ``difference`` is model minus best rule, ``rule_gain`` best rule minus today's,
+    ``headroom`` perfect knowledge minus the best constant. ``rule`` and ``today`` are names; ``all_users`` counts those
+    of all parts of the split, ``difference`` those of test, and ``who`` is what they are called; ``stop`` would end an
+    A/B test.
     """
     if safety.word == HARMFUL:
         return Recommendation(USE_RULE, f"Use {rule}. The model makes the slowest fifth wait longer.")
     if headroom < margin:
-        return Recommendation(
-            LITTLE_TO_WIN,
-            "No rule or model can win much here: even perfect knowledge gains less than the smallest gain that "
-            "matters.",
+        text = (
+            "No rule or model can win much here: even perfect knowledge gains less than the smallest gain that matters."
         )
+        return Recommendation(LITTLE_TO_WIN, text)
     if word == BETTER:
         users = users_for_ab_test(difference, margin)
-        return Recommendation(
-            TEST_MODEL,
-            f"A/B test the model against {rule}, with at least {users:,} {who} (a lower bound). Stop if {stop}.",
-        )
+        text = f"A/B test the model against {rule}, with at least {users:,} {who} (a lower bound). Stop if {stop}."
+        return Recommendation(TEST_MODEL, text)
     if word in (EQUIVALENT, WORSE):
         if rule != today and rule_gain.high < margin:
-            return Recommendation(
-                KEEP_TODAY, f"Keep today's {today}: neither the model nor {rule} gains enough over it."
-            )
+            text = f"Keep today's {today}: neither the model nor {rule} gains enough over it."
+            return Recommendation(KEEP_TODAY, text)
         how = "The model does as well, not better." if word == EQUIVALENT else "The model does worse."
         return Recommendation(USE_RULE, f"Use {rule}. {how}")
     users = round(users_to_settle(difference, margin) * all_users / difference.clusters)
-    return Recommendation(
-        COLLECT,
-        f"Collect more data: {all_users:,} {who} are too few to tell the model from {rule}; about {users:,} would do.",
+    text = (
+        f"Collect more data: {all_users:,} {who} are too few to tell the model from {rule}; about {users:,} would do."
     )
+    return Recommendation(COLLECT, text)

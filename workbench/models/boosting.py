@@ -6,9 +6,9 @@ import hashlib
 import json
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -22,75 +22,12 @@ from workbench.datasets.schema import measured_quantities
 from workbench.datasets.splits import Split
 from workbench.errors import WorkbenchError, check_whole, did_you_mean
 
-FORMAT = 1
+FORMAT = 2  # 1 lost the order of quantities and columns
 SMALLEST_CHANCE = 1e-6  # a smaller one counts as this much in a log-loss, as in that of the lookup tables
 
 
 class NotFittedError(WorkbenchError, sklearn.exceptions.NotFittedError):
     """A model or rule was used before its ``fit``; also scikit-learn's ``NotFittedError``."""
-
-
-@dataclass(frozen=True)
-class Boosting:
-    """How trees are grown; ``patience`` rounds without gain on the held-out rows end the training."""
-
-    max_depth: int
-    min_child_weight: float
-    learning_rate: float
-    max_trees: int
-    patience: int
-    seed: int
-    device: str
-
-    def grow(
-        self,
-        matrix: np.ndarray,
-        answer: np.ndarray,
-        held_out: tuple[np.ndarray, np.ndarray] | None = None,
-        monotone: Sequence[int] = (),
-    ) -> tuple[xgboost.Booster, np.ndarray]:
-        """Grow trees for a yes-or-no answer.
-
-        Parameters
-        ----------
-        matrix : ndarray of float32, shape (rows, features)
-        answer : ndarray, shape (rows,)
-        held_out : tuple of ndarray, optional
-            Matrix and answer of other rows: trees up to the best round on them are kept. Without them, all are.
-        monotone : sequence of int, shape (features,)
-            1 where the chance may only rise with a feature, -1 where it may only fall, else 0.
-
-        Returns
-        -------
-        booster : xgboost.Booster
-        margin : ndarray of float32, shape (held-out rows,)
-            Raw margins of the held-out rows; empty without them.
-        """
-        settings = {
-            "objective": "binary:logistic",
-            "max_depth": self.max_depth,
-            "min_child_weight": self.min_child_weight,
-            "learning_rate": self.learning_rate,
-            "seed": self.seed,
-            "device": self.device,
-        }
-        if monotone:
-            settings["monotone_constraints"] = tuple(monotone)
-        train = xgboost.QuantileDMatrix(matrix, label=answer)
-        if held_out is None:
-            return xgboost.train(settings, train, self.max_trees), np.empty(0, np.float32)
-        # A plain matrix: rounds are evaluated on it five times as fast as on one of quantiles, with the same trees.
-        stop = xgboost.DMatrix(held_out[0], label=held_out[1])
-        booster = xgboost.train(
-            settings,
-            train,
-            self.max_trees,
-            evals=[(stop, "stop")],
-            early_stopping_rounds=self.patience,
-            verbose_eval=False,
-        )
-        booster = booster[: booster.best_iteration + 1]
-        return booster, booster.inplace_predict(held_out[0], predict_type="margin")
 
 
 def fit_platt(margin: np.ndarray, answer: np.ndarray) -> tuple[float, float]:
@@ -100,13 +37,7 @@ def fit_platt(margin: np.ndarray, answer: np.ndarray) -> tuple[float, float]:
 
 
 def check_device(device: str) -> None:
-    """Refuse a GPU that cannot be used, where XGBoost would only warn and train on the CPU.
-
-    Raises
-    ------
-    WorkbenchError
-        Where ``device`` is neither ``"cpu"`` nor a usable ``"cuda"``.
-    """
+    """Refuse a GPU that cannot be used, where XGBoost would only warn and train on the CPU."""
     if device == "cpu":
         return
     if device != "cuda":
@@ -123,13 +54,7 @@ def check_device(device: str) -> None:
 
 
 def check_without(without: Sequence[str], known: Sequence[str], what: str) -> None:
-    """Refuse to leave out what is not among the known names.
-
-    Raises
-    ------
-    WorkbenchError
-        With ``what`` can be left out, and the nearest name.
-    """
+    """Refuse to leave out what is not among the known names; the error says what can be left out."""
     for name in without:
         if name not in known:
             nearest = did_you_mean(str(name), list(known))
@@ -145,21 +70,7 @@ def rows_hash(frame: pd.DataFrame) -> str:
 
 
 def check_trained_on(model: Any, split: Split, how: str) -> None:
-    """Refuse a model that is not trained, or was trained on other rows than the split's train part.
-
-    Parameters
-    ----------
-    model : estimator
-        Any object; a trained one has ``trained_on_``, the :func:`rows_hash` of its rows.
-    split : Split
-    how : str
-        The call that trains one on this split.
-
-    Raises
-    ------
-    WorkbenchError
-        With that call.
-    """
+    """Refuse a model that is not trained, or was trained on other rows; ``how`` is the call that trains one."""
     trained_on = getattr(model, "trained_on_", None)
     if trained_on is None:
         raise WorkbenchError(f"expected a trained model, as from {how}; got {str(model)[:80]}.")
@@ -170,8 +81,9 @@ def check_trained_on(model: Any, split: Split, how: str) -> None:
         )
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class BoostedModel(BaseEstimator):
-    """An estimator of boosted trees; the parameters are those of :class:`Boosting`, ``extra`` and ``without``.
+    """An estimator of boosted trees, and the parameters that both models have.
 
     After ``fit``, ``trained_on_`` is the :func:`rows_hash` of the training rows, by which comparisons refuse a model
     from another split, and ``train_seconds_`` the training time (None where the model was loaded: a saved model must
@@ -179,13 +91,20 @@ class BoostedModel(BaseEstimator):
     trained without.
     """
 
-    extra: tuple[Column, ...]
-    without: tuple[str, ...]
-    seed: int
-    device: str
-    trained_on_: str
-    train_seconds_: float | None
-    train_call = ""
+    known_by: str
+    extra: tuple[Column, ...] = ()
+    without: tuple[str, ...] = ()
+    max_depth: int
+    min_child_weight: float
+    learning_rate: float
+    max_trees: int
+    patience: int
+    seed: int = 0
+    device: str = "cpu"
+
+    train_call: ClassVar[str]
+    trained_on_: str = field(init=False)
+    train_seconds_: float | None = field(init=False)
 
     @property
     @abstractmethod
@@ -205,19 +124,7 @@ class BoostedModel(BaseEstimator):
         """Bring back what :meth:`_state` gave; ``read`` reads one of the other files."""
 
     def refit(self, split: Split, without: Sequence[str] = ()) -> Self:
-        """Train a new model on a split, with the same parameters and further columns left out.
-
-        Parameters
-        ----------
-        split : Split
-        without : sequence of str
-            Left out besides what the model itself leaves out.
-
-        Returns
-        -------
-        Self
-            The new model; this one stays as it is.
-        """
+        """Train a new model on a split, with the same parameters and the columns in ``without`` left out too."""
         left_out = tuple(dict.fromkeys((*self.without, *without)))
         return clone(self).set_params(without=left_out).fit_split(split)
 
@@ -261,7 +168,7 @@ class BoostedModel(BaseEstimator):
         return model
 
     def __repr__(self) -> str:
-        usual = type(self)().get_params()
+        usual = {each.name: each.default for each in fields(self)}
         params = {name: value for name, value in self.get_params().items() if value != usual[name]}
         if "extra" in params:
             params["extra"] = tuple(column.name for column in self.extra)
@@ -278,11 +185,36 @@ class BoostedModel(BaseEstimator):
         described, files = self._state()
         params = {**self.get_params(), "extra": [asdict(column) for column in self.extra]}
         saved = {"format": FORMAT, "params": params, "trained_on": self.trained_on_, **described}
-        return {"model.json": json.dumps(saved, indent=1, sort_keys=True).encode(), **files}
+        return {"model.json": json.dumps(saved, indent=1).encode(), **files}
 
-    def _boosting(self) -> Boosting:
-        params = self.get_params()
-        return Boosting(**{setting.name: params[setting.name] for setting in fields(Boosting)})
+    def _grow(
+        self,
+        matrix: np.ndarray,
+        answer: np.ndarray,
+        held_out: tuple[np.ndarray, np.ndarray] | None = None,
+        *,
+        monotone: Sequence[int] = (),
+        max_trees: int | None = None,
+    ) -> tuple[xgboost.Booster, np.ndarray]:
+        """Grow trees for a yes-or-no answer; also return the raw margins of the held-out rows.
+
+        Trees up to the best round on the held-out matrix and answer are kept; without these, all ``max_trees`` are.
+        ``monotone`` is 1 where the chance may only rise with a feature, -1 where it may only fall, else 0.
+        """
+        names = ("max_depth", "min_child_weight", "learning_rate", "seed", "device")
+        settings = {"objective": "binary:logistic"} | {name: getattr(self, name) for name in names}
+        if monotone:
+            settings["monotone_constraints"] = tuple(monotone)
+        train = xgboost.QuantileDMatrix(matrix, label=answer)
+        rounds = self.max_trees if max_trees is None else max_trees
+        if held_out is None:
+            return xgboost.train(settings, train, rounds), np.empty(0, np.float32)
+        # A plain matrix: rounds are evaluated on it five times as fast as on one of quantiles, with the same trees.
+        stop = [(xgboost.DMatrix(held_out[0], label=held_out[1]), "stop")]
+        until = {"evals": stop, "early_stopping_rounds": self.patience, "verbose_eval": False}
+        booster = xgboost.train(settings, train, rounds, **until)
+        booster = booster[: booster.best_iteration + 1]
+        return booster, booster.inplace_predict(held_out[0], predict_type="margin")
 
     def _check_settings(self, calibration: Any, y: Any) -> None:
         """Refuse a device or seed that cannot be, and answers given apart from the frame, as ``fit(X, y)`` would."""
@@ -298,10 +230,3 @@ class BoostedModel(BaseEstimator):
     def _check_fitted(self) -> None:
         if not hasattr(self, "trained_on_"):
             raise NotFittedError(f"this model is not trained yet: call fit(frame), or {self.train_call}.")
-
-
-def read_booster(content: bytes) -> xgboost.Booster:
-    """Trees from the content of a UBJ file."""
-    booster = xgboost.Booster()
-    booster.load_model(bytearray(content))
-    return booster

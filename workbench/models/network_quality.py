@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -13,22 +13,13 @@ import xgboost
 from numpy.typing import ArrayLike
 from sklearn.model_selection import GroupKFold
 
-from workbench.datasets.columns import Column
 from workbench.datasets.history import HISTORY
 from workbench.datasets.schema import context_columns, known_context, measured_quantities
 from workbench.datasets.splits import Split, users_of
 from workbench.errors import WorkbenchError
 from workbench.features.encoding import FOLDS, Encoding, distinct_rows, fit_encoding
 from workbench.features.network import WORSE_IS_HIGH, came_back, worse_than, worst_fifth
-from workbench.models.boosting import (
-    SMALLEST_CHANCE,
-    BoostedModel,
-    Boosting,
-    check_without,
-    fit_platt,
-    read_booster,
-    rows_hash,
-)
+from workbench.models.boosting import SMALLEST_CHANCE, BoostedModel, check_without, fit_platt, rows_hash
 
 REPEATS, REPEATED_ROWS = 4, 500_000  # every row meets 4 thresholds, up to half a million rows in all
 ROWS_A_BATCH = 400_000
@@ -37,6 +28,7 @@ FEWEST_USERS = 2 * FOLDS  # folds within folds, each with users of its own
 SCORED = slice(5, 100, 5)  # percentiles of the training values at which a model is scored
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class NetworkQuality(BoostedModel):
     """Chances that a view's network is worse than a threshold, from its context.
 
@@ -57,9 +49,9 @@ class NetworkQuality(BoostedModel):
     Attributes
     ----------
     heads_ : dict of str to Head
-        One for each measured quantity, after ``fit``.
-    train_seconds_, trained_on_
-        See :class:`~workbench.models.boosting.BoostedModel`.
+        One for each measured quantity.
+    trained_on_, train_seconds_
+        Hash of the training rows, and how long training took; None where the model was loaded.
 
     Notes
     -----
@@ -71,34 +63,15 @@ class NetworkQuality(BoostedModel):
     ``groups=frame["user_id"]``.
     """
 
-    train_call = "wb.train_network_quality(split)"
+    known_by: str = "first_request"
+    max_depth: int = 4
+    min_child_weight: float = 50
+    learning_rate: float = 0.1
+    max_trees: int = 1000
+    patience: int = 20
 
-    heads_: dict[str, Head]
-
-    def __init__(
-        self,
-        *,
-        known_by: str = "first_request",
-        extra: tuple[Column, ...] = (),
-        without: tuple[str, ...] = (),
-        max_depth: int = 4,
-        min_child_weight: float = 50,
-        learning_rate: float = 0.1,
-        max_trees: int = 1000,
-        patience: int = 20,
-        seed: int = 0,
-        device: str = "cpu",
-    ) -> None:
-        self.known_by = known_by
-        self.extra = extra
-        self.without = without
-        self.max_depth = max_depth
-        self.min_child_weight = min_child_weight
-        self.learning_rate = learning_rate
-        self.max_trees = max_trees
-        self.patience = patience
-        self.seed = seed
-        self.device = device
+    train_call: ClassVar[str] = "wb.train_network_quality(split)"
+    heads_: dict[str, Head] = field(init=False)
 
     def fit(self, frame: pd.DataFrame, calibration: pd.DataFrame | None = None, *, y: None = None) -> Self:
         """Fit encoding, trees and calibration for each measured quantity.
@@ -112,11 +85,6 @@ class NetworkQuality(BoostedModel):
             with a quantity, out-of-fold predictions serve.
         y : None
             For scikit-learn's tools: what is predicted is read from the frame.
-
-        Returns
-        -------
-        NetworkQuality
-            Itself.
 
         Raises
         ------
@@ -135,7 +103,7 @@ class NetworkQuality(BoostedModel):
             rows = frame[frame[quantity].notna()]
             if rows[quantity].nunique() < 2:
                 raise WorkbenchError(f"{quantity} has one value in all rows: there is nothing to predict.")
-            heads[quantity] = fit_head(rows, calibration, quantity, self.context, self._boosting())
+            heads[quantity] = fit_head(self, rows, calibration, quantity)
         self.heads_ = heads
         self.train_seconds_ = time.perf_counter() - started
         self.trained_on_ = rows_hash(frame)
@@ -156,14 +124,8 @@ class NetworkQuality(BoostedModel):
         known = known_context(frame, self.known_by, self.extra)
         return known.drop(columns=[name for name in self.without if name in known])
 
-    def encode(self, frame: pd.DataFrame, quantity: str) -> tuple[np.ndarray, np.ndarray]:
-        """Distinct encoded rows and, for each row of the frame, which of them it is.
-
-        Returns
-        -------
-        distinct : ndarray of float32, shape (distinct rows, features)
-        which : ndarray of int, shape (rows,)
-        """
+    def _encode(self, frame: pd.DataFrame, quantity: str) -> tuple[np.ndarray, np.ndarray]:
+        """Distinct encoded rows, float32, shape (distinct rows, features), and which of them each row is."""
         return distinct_rows(self._head(quantity).encoding.transform(self.context(frame)))
 
     def chance_worse(self, context: pd.DataFrame, quantity: str, thresholds: ArrayLike) -> np.ndarray:
@@ -190,31 +152,21 @@ class NetworkQuality(BoostedModel):
         """
         asked = np.asarray(thresholds, float)
         if asked.ndim > 1 or not (asked > 0).all():
-            raise WorkbenchError(
-                f"thresholds of {quantity} must be a number above 0, or a list of them; got {thresholds!r}."
-            )
-        matrix, which = self.encode(context, quantity)
+            expected = "must be a number above 0, or a list of them"
+            raise WorkbenchError(f"thresholds of {quantity} {expected}; got {thresholds!r}.")
+        matrix, which = self._encode(context, quantity)
         chance = self.heads_[quantity].chances(matrix, np.atleast_1d(asked))[which]
         return chance if asked.ndim else chance[:, 0]
 
     def predict(self, frame: pd.DataFrame, quantity: str | None = None) -> np.ndarray:
-        """The predicted median of a quantity: what it is as likely to be worse as better than.
+        """The predicted median of a quantity, by default of the first: it is as likely to be worse as better.
 
-        Parameters
-        ----------
-        frame : DataFrame, shape (rows, columns)
-            A canonical frame, or the context of one.
-        quantity : str, optional
-            One of ``quantities``; default the first.
-
-        Returns
-        -------
-        ndarray of float, shape (rows,)
-            In the quantity's unit, interpolated in its logarithm between percentiles of the training values, and never
-            beyond the smallest and the largest of them.
+        ``frame`` is canonical, or the context of one. The medians, float, shape (rows,), are in the quantity's unit,
+        interpolated in its logarithm between percentiles of the training values, and never beyond the smallest and the
+        largest of them.
         """
         quantity = self.quantities[0] if quantity is None else quantity
-        matrix, which = self.encode(frame, quantity)
+        matrix, which = self._encode(frame, quantity)
         head = self.heads_[quantity]
         levels = np.unique(head.levels)
         worse = head.chances(matrix, levels)
@@ -229,20 +181,9 @@ class NetworkQuality(BoostedModel):
         """Negative log-loss: the higher, the better the chances fit what was measured.
 
         The mean over rows, over the 5th, 10th, ... 95th percentile of the training values as thresholds (was the row
-        worse than it?), then over the quantities that model and frame both have. A lost probe is worse than all;
-        a chance below one in a million counts as that.
-
-        Parameters
-        ----------
-        frame : DataFrame, shape (rows, columns)
-            Canonical measurements; rows without a quantity do not count for it.
-        y : None
-            For scikit-learn's tools.
-
-        Raises
-        ------
-        WorkbenchError
-            Where the frame has none of the model's quantities.
+        worse than it?), then over the quantities that model and frame both have; a frame of canonical measurements with
+        none of them is a WorkbenchError. Rows without a quantity do not count for it. A lost probe is worse than all; a
+        chance below one in a million counts as that.
         """
         measured = [quantity for quantity in self.quantities if quantity in measured_quantities(frame)]
         if not measured:
@@ -275,9 +216,8 @@ class NetworkQuality(BoostedModel):
     def _head(self, quantity: str) -> Head:
         self._check_fitted()
         if quantity not in self.heads_:
-            raise WorkbenchError(
-                f"the model was trained on {', '.join(self.heads_)}; it cannot answer for {quantity!r}."
-            )
+            trained = ", ".join(self.heads_)
+            raise WorkbenchError(f"the model was trained on {trained}; it cannot answer for {quantity!r}.")
         return self.heads_[quantity]
 
     def _state(self) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -297,14 +237,9 @@ class NetworkQuality(BoostedModel):
         self.heads_ = {}
         for quantity, head in saved["heads"].items():
             encoding = Encoding(**{**head["encoding"], "numbers": tuple(head["encoding"]["numbers"])})
-            self.heads_[quantity] = Head(
-                quantity,
-                encoding,
-                read_booster(read(f"{quantity}.ubj")),
-                head["slope"],
-                head["intercept"],
-                np.asarray(head["levels"]),
-            )
+            booster = xgboost.Booster(model_file=bytearray(read(f"{quantity}.ubj")))
+            levels = np.asarray(head["levels"])
+            self.heads_[quantity] = Head(quantity, encoding, booster, head["slope"], head["intercept"], levels)
 
 
 def train_network_quality(split: Split, *, known_by: str | None = None, **parameters: Any) -> NetworkQuality:
@@ -318,10 +253,6 @@ def train_network_quality(split: Split, *, known_by: str | None = None, **parame
         Information set; default the card's.
     **parameters
         Of :class:`NetworkQuality`.
-
-    Returns
-    -------
-    NetworkQuality
     """
     model = NetworkQuality(known_by=known_by or split.card.known_by, extra=split.card.context, **parameters)
     return model.fit_split(split)
@@ -364,73 +295,43 @@ class Head:
         return chance
 
 
-def fit_head(
-    rows: pd.DataFrame,
-    stop: pd.DataFrame | None,
-    quantity: str,
-    context_of: Callable[[pd.DataFrame], pd.DataFrame],
-    boosting: Boosting,
-) -> Head:
-    """Fit encoding, trees and the Platt map for one quantity.
+def fit_head(model: NetworkQuality, rows: pd.DataFrame, stop: pd.DataFrame | None, quantity: str) -> Head:
+    """Fit encoding, trees and the Platt map for one quantity, which every row of ``rows`` holds.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        Canonical measurements with the quantity in every row.
-    stop : DataFrame or None
-        Rows of other users, which end the training and calibrate. Where it is None, or holds fewer than 10 users with
-        the quantity, out-of-fold predictions serve, in folds by user.
-    quantity : str
-    context_of : callable
-        Selects the columns that the model may read.
-    boosting : Boosting
-
-    Returns
-    -------
-    Head
-
-    Raises
-    ------
-    WorkbenchError
-        Where ``rows`` holds fewer than 10 users.
+    ``stop``, rows of other users, ends the training and calibrates. Where it is None, or holds fewer than 10 users with
+    the quantity, out-of-fold predictions serve, in folds by user.
     """
     users = _count_users(rows)
     if users < FEWEST_USERS:
         raise WorkbenchError(f"{quantity}: a model needs at least {FEWEST_USERS} users who measured it; got {users}.")
     stop = None if stop is None or quantity not in stop else stop[stop[quantity].notna()]
     if stop is not None and _count_users(stop) >= FEWEST_USERS:
-        head, margin, answer = _grow(rows, stop, quantity, context_of, boosting)
+        head, margin, answer = _grow(model, rows, stop, quantity)
     else:
-        folds = [
-            _grow(fit, held_out, quantity, context_of, boosting) for fit, held_out in _user_folds(rows, boosting.seed)
-        ]
+        folds = [_grow(model, fit, held_out, quantity) for fit, held_out in _user_folds(rows, model.seed)]
         trees = round(np.mean([head.booster.num_boosted_rounds() for head, _, _ in folds]))
         margin, answer = (np.concatenate([fold[i] for fold in folds]) for i in (1, 2))
-        head, _, _ = _grow(rows, None, quantity, context_of, replace(boosting, max_trees=max(1, trees)))
+        head, _, _ = _grow(model, rows, None, quantity, max(1, trees))
     slope, intercept = fit_platt(margin, answer)
     return replace(head, slope=slope, intercept=intercept)
 
 
 def _grow(
-    rows: pd.DataFrame,
-    stop: pd.DataFrame | None,
-    quantity: str,
-    context_of: Callable[[pd.DataFrame], pd.DataFrame],
-    boosting: Boosting,
+    model: NetworkQuality, rows: pd.DataFrame, stop: pd.DataFrame | None, quantity: str, max_trees: int | None = None
 ) -> tuple[Head, np.ndarray, np.ndarray]:
     """Fit encoding and trees; return the margins and answers of the rows that stopped the training."""
-    values = rows[quantity].to_numpy(float)
+    values, seed = rows[quantity].to_numpy(float), model.seed
     sample = came_back(values)
-    encoding, matrix = fit_encoding(context_of(rows), _targets(values, quantity), users_of(rows), boosting.seed)
+    encoding, matrix = fit_encoding(model.context(rows), _targets(values, quantity), users_of(rows), seed)
     remembered = [i for i, source in enumerate(encoding.sources) if source in HISTORY]
-    asked, answer = ask(matrix, values, sample, quantity, boosting.seed, remembered=remembered)
+    asked, answer = ask(matrix, values, sample, quantity, seed, remembered=remembered)
     monotone = [0] * matrix.shape[1] + [-1 if WORSE_IS_HIGH[quantity] else 1]
     levels = np.quantile(np.minimum(values, sample.max()), np.linspace(0, 1, 101))
     held_out = None
     if stop is not None:
-        unseen, measured = encoding.transform(context_of(stop)), stop[quantity].to_numpy(float)
-        held_out = ask(unseen, measured, sample, quantity, boosting.seed + 1, remembered=remembered)
-    booster, margin = boosting.grow(asked, answer, held_out, monotone)
+        unseen, measured = encoding.transform(model.context(stop)), stop[quantity].to_numpy(float)
+        held_out = ask(unseen, measured, sample, quantity, seed + 1, remembered=remembered)
+    booster, margin = model._grow(asked, answer, held_out, monotone=monotone, max_trees=max_trees)
     return Head(quantity, encoding, booster, 1.0, 0.0, levels), margin, np.empty(0) if held_out is None else held_out[1]
 
 
@@ -446,26 +347,11 @@ def ask(
     """Repeat each row with random thresholds: half from all of a sample, half from its worst fifth.
 
     Each row meets 4 thresholds up to 125,000 rows, then ``max(1, 500,000 // rows)``. Half of the repeats come without
-    history: the views that need a prediction most are those of users without history.
+    history (``remembered``: its columns): the views that need a prediction most are those of users without history.
 
-    Parameters
-    ----------
-    matrix : ndarray of float32, shape (rows, features)
-    values : ndarray, shape (rows,)
-        What was measured.
-    sample : ndarray, shape (any,)
-        Where thresholds are drawn from: the training values, without lost probes.
-    quantity : str
-    seed : int
-    remembered : sequence of int
-        Columns of history.
-
-    Returns
-    -------
-    asked : ndarray of float32, shape (rows * repeats, features + 1)
-        The last column is log x.
-    answer : ndarray of float, shape (rows * repeats,)
-        1 where the value is worse than x.
+    ``values`` are what was measured, shape (rows,); ``sample``, where thresholds are drawn from, the training values
+    without lost probes. Gives the encoded rows with log x as the last column, float32, shape (rows * repeats,
+    features + 1), and 1 where the value is worse than x.
     """
     rng = np.random.default_rng([seed, len(values)])
     repeats = REPEATS if len(values) * REPEATS <= REPEATED_ROWS else max(1, REPEATED_ROWS // len(values))
@@ -495,7 +381,6 @@ def _count_users(rows: pd.DataFrame) -> int:
     return len(np.unique(users_of(rows)))
 
 
-def _user_folds(rows: pd.DataFrame, seed: int) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+def _user_folds(rows: pd.DataFrame, seed: int) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
     folds = GroupKFold(FOLDS, shuffle=True, random_state=seed).split(rows, groups=users_of(rows))
-    for fit, held_out in folds:
-        yield rows.iloc[fit], rows.iloc[held_out]
+    return [(rows.iloc[fit], rows.iloc[held_out]) for fit, held_out in folds]

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 import xgboost
 
-from workbench.datasets.columns import Column
 from workbench.datasets.schema import NAVIGATION_HISTORY, known_context, navigation_context_columns
 from workbench.datasets.splits import Split, check_page_views
 from workbench.errors import WorkbenchError, check_whole
@@ -29,7 +28,7 @@ from workbench.features.page_features import (
     session_batches,
 )
 from workbench.features.pages import as_answer, encode, next_codes, session_numbers, top_k
-from workbench.models.boosting import SMALLEST_CHANCE, BoostedModel, check_without, fit_platt, read_booster, rows_hash
+from workbench.models.boosting import SMALLEST_CHANCE, BoostedModel, check_without, fit_platt, rows_hash
 
 # Where the stretches of sessions that train the ranker begin, as shares of all training sessions; the rows of each use
 # the counts of all sessions before it, so that the trees meet little and much evidence. Trials on `validation`
@@ -43,6 +42,7 @@ FEWEST_SESSIONS = 20
 FEWEST_CALIBRATION_SESSIONS = 10
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class NextPage(BoostedModel):
     """Chances of each next page, from the page, the session so far, the user's history, and the context.
 
@@ -65,17 +65,14 @@ class NextPage(BoostedModel):
 
     Attributes
     ----------
-    layout_ : Layout
-        Which features there are.
-    counts_ : NavigationCounts
+    layout_, names_
+        Which features there are; their names in the order of the booster's columns.
+    counts_
         What followed what, over all of the training part.
-    booster_ : xgboost.Booster
-    names_ : tuple of str
-        Features, in the order of the booster's columns.
-    platt_ : tuple of float
-        Slope and intercept of the map from margin to log-odds.
-    train_seconds_, trained_on_
-        See :class:`~workbench.models.boosting.BoostedModel`.
+    booster_, platt_
+        The trees; slope and intercept of the map from their margin to log-odds.
+    trained_on_, train_seconds_
+        Hash of the training rows, and how long training took; None where the model was loaded.
 
     Notes
     -----
@@ -84,40 +81,20 @@ class NextPage(BoostedModel):
     between pages go in as ``params={"links": links}``.
     """
 
-    train_call = "wb.train_next_page(split)"
+    known_by: str = "client_js"
+    pairs: int = 1_000_000
+    max_depth: int = 5
+    min_child_weight: float = 20
+    learning_rate: float = 0.15
+    max_trees: int = 300
+    patience: int = 15
 
-    layout_: Layout
-    counts_: NavigationCounts
-    booster_: xgboost.Booster
-    names_: tuple[str, ...]
-    platt_: tuple[float, float]
-
-    def __init__(
-        self,
-        *,
-        known_by: str = "client_js",
-        extra: tuple[Column, ...] = (),
-        without: tuple[str, ...] = (),
-        pairs: int = 1_000_000,
-        max_depth: int = 5,
-        min_child_weight: float = 20,
-        learning_rate: float = 0.15,
-        max_trees: int = 300,
-        patience: int = 15,
-        seed: int = 0,
-        device: str = "cpu",
-    ) -> None:
-        self.known_by = known_by
-        self.extra = extra
-        self.without = without
-        self.pairs = pairs
-        self.max_depth = max_depth
-        self.min_child_weight = min_child_weight
-        self.learning_rate = learning_rate
-        self.max_trees = max_trees
-        self.patience = patience
-        self.seed = seed
-        self.device = device
+    train_call: ClassVar[str] = "wb.train_next_page(split)"
+    layout_: Layout = field(init=False)
+    counts_: NavigationCounts = field(init=False)
+    booster_: xgboost.Booster = field(init=False)
+    names_: tuple[str, ...] = field(init=False)
+    platt_: tuple[float, float] = field(init=False)
 
     def fit(
         self,
@@ -141,11 +118,6 @@ class NextPage(BoostedModel):
         y : None
             For scikit-learn's tools: what is predicted is read from the frame.
 
-        Returns
-        -------
-        NextPage
-            Itself.
-
         Raises
         ------
         WorkbenchError
@@ -164,11 +136,9 @@ class NextPage(BoostedModel):
         counts = NavigationCounts.fit(context, layout, links)
         rows, stop = self._training_rows(context, calibration, layout, counts, links)
         if stop.answer.min() == stop.answer.max():
-            raise WorkbenchError(
-                "the sessions that calibrate the model hold no onward click to a page known from training; take more "
-                "rows."
-            )
-        self.booster_, margin = self._boosting().grow(rows.matrix, rows.answer, (stop.matrix, stop.answer))
+            held = "the sessions that calibrate the model hold no onward click to a page known from training"
+            raise WorkbenchError(f"{held}; take more rows.")
+        self.booster_, margin = self._grow(rows.matrix, rows.answer, (stop.matrix, stop.answer))
         self.layout_, self.counts_, self.names_ = layout, counts, rows.names
         self.platt_ = fit_platt(margin, stop.answer)
         self.train_seconds_ = time.perf_counter() - started
@@ -234,17 +204,9 @@ class NextPage(BoostedModel):
         return as_answer(context, self.counts_.pages.pages, (row, page), chance, k)
 
     def predict(self, frame: pd.DataFrame) -> pd.Series:
-        """The most likely next page of each view.
+        """The most likely next page of each view of a frame as for :meth:`next_pages`.
 
-        Parameters
-        ----------
-        frame : DataFrame, shape (rows, columns)
-            As for :meth:`next_pages`.
-
-        Returns
-        -------
-        Series of str, shape (rows,)
-            Indexed like the frame; missing where no page is a candidate.
+        A Series of str, indexed like the frame; missing where no page is a candidate.
         """
         row, page, _, _ = top_k(*self.candidate_chances(frame), 1)
         best = np.full(len(frame), -1)
@@ -257,15 +219,8 @@ class NextPage(BoostedModel):
 
         The mean over views of the logarithm of the chance of the page that was opened next; where the session ended, or
         the next page was no candidate, of the chance that is left for all of these. A chance below one in a million
-        counts as that. Compare only models with the same candidates: trained on the same pages and links, all with
-        ``"history"`` or all without.
-
-        Parameters
-        ----------
-        frame : DataFrame, shape (rows, columns)
-            Canonical navigations, whole sessions together and in order.
-        y : None
-            For scikit-learn's tools.
+        counts as that. The frame holds canonical navigations, whole sessions together and in order. Compare only models
+        with the same candidates: trained on the same pages and links, all with ``"history"`` or all without.
         """
         row, page, chance = self.candidate_chances(frame)
         opened = next_codes(frame, encode(frame, self.counts_.pages.pages))
@@ -321,7 +276,7 @@ class NextPage(BoostedModel):
     def _restore(self, saved: dict[str, Any], read: Callable[[str], bytes]) -> None:
         self.layout_ = Layout.from_dict(saved["layout"])
         self.counts_ = NavigationCounts.from_dict(json.loads(read("counts.json")), self.layout_)
-        self.booster_ = read_booster(read("trees.ubj"))
+        self.booster_ = xgboost.Booster(model_file=bytearray(read("trees.ubj")))
         self.names_, self.platt_ = tuple(saved["names"]), tuple(saved["platt"])
 
 
@@ -331,20 +286,11 @@ def train_next_page(split: Split, *, known_by: str | None = None, **parameters: 
     Parameters
     ----------
     split : Split
-        ``train`` fits, ``calibration`` stops and calibrates; ``validation`` and ``test`` are not touched.
+        Of page views. ``train`` fits, ``calibration`` stops and calibrates; the other parts are not touched.
     known_by : str, optional
         Information set; default the card's.
     **parameters
         Of :class:`NextPage`.
-
-    Returns
-    -------
-    NextPage
-
-    Raises
-    ------
-    WorkbenchError
-        Where the split holds no page views.
     """
     check_page_views(split.card)
     model = NextPage(known_by=known_by or split.card.known_by, extra=split.card.context, **parameters)
@@ -353,16 +299,7 @@ def train_next_page(split: Split, *, known_by: str | None = None, **parameters: 
 
 @dataclass(frozen=True)
 class Rows:
-    """Described pairs and their answers.
-
-    Parameters
-    ----------
-    matrix : ndarray of float32, shape (pairs, features)
-    answer : ndarray of bool, shape (pairs,)
-        Whether the candidate was the next page.
-    names : tuple of str
-        Features.
-    """
+    """Described pairs, float32, shape (pairs, features); whether each candidate was the next page; feature names."""
 
     matrix: np.ndarray
     answer: np.ndarray
@@ -372,17 +309,8 @@ class Rows:
 def earlier_and_own(frame: pd.DataFrame, starts: tuple[float, ...]) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     """Cut sessions, in order, into stretches: what came before each, and the stretch itself.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        Whole sessions in the order of their start.
-    starts : tuple of float
-        Where each stretch begins, as a share of the sessions; the last one ends with the frame.
-
-    Yields
-    ------
-    earlier, own : DataFrame
-        Counts come from ``earlier``, rows from ``own``: a count that includes a row's own next page reveals the answer.
+    ``starts`` says where each stretch begins, as a share of the sessions; the last one ends with the frame. Counts come
+    from what came before, rows from the stretch: a count that includes a row's own next page reveals the answer.
     """
     sessions = session_numbers(frame)
     bounds = np.append(np.round(np.array(starts) * (sessions[-1] + 1)), sessions[-1] + 1)
@@ -392,17 +320,9 @@ def earlier_and_own(frame: pd.DataFrame, starts: tuple[float, ...]) -> Iterator[
 
 
 def honest_rows(frame: pd.DataFrame, layout: Layout, links: pd.DataFrame | None, pairs: int, seed: int) -> list[Rows]:
-    """Rows for the trees, a list of one stretch of sessions each, described by counts of earlier sessions.
+    """Rows for the trees, one item a stretch of sessions, described by counts of earlier sessions.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        The training part.
-    layout : Layout
-    links : DataFrame or None
-    pairs : int
-        About how many pairs to describe; whole sessions are drawn by seed.
-    seed : int
+    About ``pairs`` pairs are described, of whole sessions drawn by seed.
     """
     stretches = list(earlier_and_own(frame, STRETCHES))
     share = pairs / (PAIRS_A_VIEW * sum(len(own) for _, own in stretches))
@@ -436,13 +356,7 @@ def draw_sessions(frame: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
 
 
 def check_views(frame: pd.DataFrame) -> None:
-    """Refuse a training part that is too small, or has no next page.
-
-    Raises
-    ------
-    WorkbenchError
-        Where there are fewer than 20 sessions, or no session has a second page.
-    """
+    """Refuse a training part that is too small, or has no next page."""
     sessions = count_sessions(frame)
     if sessions < FEWEST_SESSIONS:
         raise WorkbenchError(f"a next-page model needs at least {FEWEST_SESSIONS} sessions; got {sessions}.")

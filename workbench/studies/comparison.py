@@ -26,27 +26,12 @@ from workbench.studies import report
 class PolicyResult:
     """One policy in a comparison.
 
-    Parameters
-    ----------
-    name : str
-    kind : str
-        ``rule``, ``model``, ``reference`` (shown, never "best rule") or ``oracle``.
-    policy : callable or None
-        As it was replayed, its limit tuned; None for the oracle.
-    reason : str
-        Why it is not available; empty where it is.
-    reads_later : bool
-        Whether it reads columns that are known later than the comparison's.
-    figures : object or None
-        On the views of test that are compared.
-    outcomes : DataFrame or None
-        One row a view of test that is compared.
-    expected : object or None
-        What it expected, where it weighs chances.
-    frontier : DataFrame or None
-        Where the policy has a limit to move.
-    limit : float or None
-    kilobytes : float
+    ``kind`` is ``rule``, ``model``, ``reference`` (shown, never "best rule") or ``oracle``. ``policy`` is the callable
+    as it was replayed, its limit tuned (None for the oracle). ``reason`` says why it is not available, and is empty
+    where it is; ``reads_later``, whether it reads columns that are known later than the comparison's. ``figures`` and
+    ``outcomes`` (a DataFrame, one row a view) are on the views of test that are compared. Of a policy that weighs
+    chances, ``expected`` is what it expected, ``limit`` where its decision turns, and ``frontier`` what it trades as
+    the limit moves.
     """
 
     name: str
@@ -55,7 +40,7 @@ class PolicyResult:
     reason: str = ""
     reads_later: bool = False
     figures: Any = None
-    outcomes: pd.DataFrame | None = field(default=None, repr=False)
+    outcomes: Any = field(default=None, repr=False)
     expected: Any = field(default=None, repr=False)
     frontier: pd.DataFrame | None = field(default=None, repr=False)
     limit: float | None = None
@@ -133,10 +118,7 @@ class Comparison:
     def of(self, policy: Callable[..., Any] | str) -> PolicyResult:
         """The result of a policy, of its name, or of ``"model"``, ``"best_rule"``, ``"today"``, ``"oracle"``.
 
-        Raises
-        ------
-        WorkbenchError
-            Where no policy of this comparison is meant; it names those there are.
+        An unknown one is a WorkbenchError that names those there are.
         """
         if policy in ("model", "oracle"):
             return next(result for result in self.results if result.kind == policy)
@@ -153,10 +135,7 @@ class Comparison:
     def heading(self, *about: str, table: str = "") -> report.Html:
         """Findings as headings of a proposal: ``"data"``, ``"rules"``, ``"verdict"``, ...; a table may follow them.
 
-        Raises
-        ------
-        WorkbenchError
-            Where there is no such finding or table; it names those there are.
+        An unknown one is a WorkbenchError that names those there are.
         """
         headings = "".join(report.finding_html(self, each) for each in about)
         return report.Html(headings + (report.table_html(self, table) if table else ""))
@@ -164,33 +143,17 @@ class Comparison:
     def table(self, name: str = "policies", **options: Any) -> report.Html:
         """A table of a proposal: ``"policies"``, ``"segments"``, ``"assumptions"``, or one of the decision's own.
 
-        Raises
-        ------
-        WorkbenchError
-            Where there is no such table; it names those there are.
+        An unknown one is a WorkbenchError that names those there are.
         """
         return report.Html(report.table_html(self, name, **options))
 
-    def to_dict(self) -> dict[str, Any]:
-        """What ``--json`` prints: plain dictionaries, lists and numbers."""
-        return report.to_dict(self)
-
-    def to_frame(self) -> pd.DataFrame:
-        """The table of policies as numbers: one row a policy, by name; best net first, missing where not available."""
-        return report.to_frame(self)
-
-    def to_markdown(self) -> str:
-        """The first screen and the table of policies in Markdown."""
-        return report.to_markdown(self)
-
-    def __repr__(self) -> str:
-        return report.to_line(self)
-
-    def __str__(self) -> str:
-        return report.to_text(self)
-
-    def _repr_html_(self) -> str:
-        return report.to_html(self)
+    # As a dictionary (what ``--json`` prints), a frame, Markdown, one line, text and HTML.
+    to_dict = report.to_dict
+    to_frame = report.to_frame
+    to_markdown = report.to_markdown
+    __repr__ = report.to_line
+    __str__ = report.to_text
+    _repr_html_ = report.to_html
 
 
 PACKAGES = ("numpy", "pandas", "scikit-learn", "shap", "xgboost")
@@ -225,15 +188,11 @@ def trace_origin(split: Split) -> dict[str, Any]:
 
 def code_commit() -> str | None:
     """Commit of the checkout that the code runs from, with ``+`` where files differ from it; None elsewhere."""
+    command = ["git", "-C", str(CHECKOUT), "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty=+"]
     try:
-        commit = _git("rev-parse", "--short=12", "HEAD")
-        return commit + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "")
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
     except (OSError, subprocess.SubprocessError):
         return None
-
-
-def _git(*words: str) -> str:
-    done = subprocess.run(["git", "-C", str(CHECKOUT), *words], capture_output=True, text=True, check=True, timeout=10)
     return done.stdout.strip()
 
 

@@ -51,15 +51,18 @@ def capital(sentence: str) -> str:
 
 def first_screen(result: Result) -> dict[str, str]:
     """The sentences of the first screen, by what they are about."""
-    card, report = result.split.card, result.decision.report
+    card, report, unit = result.split.card, result.decision.report, result.unit
+    rule, cost, size = result.of("best_rule"), result.cost, describe_size(result.split)
     source = "SIMULATED" if card.simulated else "REAL"
+    rule_size = f"{rule.kilobytes:,.0f} kB" if rule.kilobytes else "no data, a line of code"
     return {
-        "title": f"{result.decision.title} - {card.name} - {source} data, {describe_size(result.split)} - "
-        f"{report.headline(result)}",
+        "title": f"{result.decision.title} - {card.name} - {source} data, {size} - {report.headline(result)}",
         "recommendation": result.recommendation.text,
-        "difference": _difference_sentence(result),
+        "difference": f"Model minus best rule ({rule.name}): {unit.span(result.difference)} {unit.name}; smallest gain "
+        f"that matters: {unit.factor * result.margin:g}.",
         "views": report.views_sentence(result),
-        "cost": _cost_sentence(result),
+        "cost": f"Model size {cost.kilobytes:,.0f} kB, {cost.us_per_decision:,.0f} us per decision. Best rule: "
+        f"{rule_size}.",
         "safety": _safety_sentence(result),
         "next": _next_step(result),
     }
@@ -94,22 +97,6 @@ def assumptions(result: Result) -> list[str]:
     ]
 
 
-def _difference_sentence(result: Result) -> str:
-    """Model minus best rule, with its interval and the margin."""
-    unit = result.unit
-    return (
-        f"Model minus best rule ({result.of('best_rule').name}): {unit.span(result.difference)} {unit.name}; smallest "
-        f"gain that matters: {unit.factor * result.margin:g}."
-    )
-
-
-def _cost_sentence(result: Result) -> str:
-    """What having the model costs, and the size of the best rule."""
-    rule, cost = result.of("best_rule"), result.cost
-    size = f"{rule.kilobytes:,.0f} kB" if rule.kilobytes else "no data, a line of code"
-    return f"Model size {cost.kilobytes:,.0f} kB, {cost.us_per_decision:,.0f} us per decision. Best rule: {size}."
-
-
 def _safety_sentence(result: Result) -> str:
     """What the model does to those who wait longest."""
     added, limit = result.safety.added_wait, f"{result.safety.tolerance_ms:,.0f} ms"
@@ -126,11 +113,8 @@ def _next_step(result: Result) -> str:
     """What to do next, in a few words."""
     if result.safety.word == HARMFUL:
         return "do not ship the model until this is mended."
-    if result.recommendation.action == TEST_MODEL:
-        return "run the A/B test."
-    if result.recommendation.action == COLLECT:
-        return "collect data from more users, then compare again."
-    return "no test needed."
+    steps = {TEST_MODEL: "run the A/B test.", COLLECT: "collect data from more users, then compare again."}
+    return steps.get(result.recommendation.action, "no test needed.")
 
 
 def verdict_word(result: Result) -> str:
@@ -158,7 +142,7 @@ def robustness(result: Result) -> str:
 
 
 def to_dict(result: Result) -> dict[str, Any]:
-    """Everything that ``--json`` prints, field by field."""
+    """What ``--json`` prints: plain dictionaries, lists and numbers."""
     own = result.decision.report.to_dict(result)
     return {
         "dataset": result.split.card.name,
@@ -208,10 +192,7 @@ def _evidence_dict(result: Result) -> dict[str, Any]:
 def _model_dict(result: Result) -> dict[str, Any]:
     cost, calibration = result.cost, result.calibration
     return {
-        "trees": cost.trees,
-        "kilobytes": cost.kilobytes,
-        "us_per_decision": cost.us_per_decision,
-        "train_seconds": cost.train_seconds,
+        **asdict(cost),
         "fields": list(cost.fields),
         "log_loss": calibration.log_loss,
         "auc": calibration.auc,
@@ -245,7 +226,7 @@ def _policy_dict(policy: Any, result: Result) -> dict[str, Any]:
 
 
 def to_frame(result: Result) -> pd.DataFrame:
-    """The table of policies as numbers, by name; best net first, missing where a rule is not available."""
+    """The table of policies as numbers: one row a policy, by name; best net first, missing where not available."""
     table = pd.DataFrame([_policy_dict(policy, result) for policy in result.results]).set_index("name")
     numbers = [name for name in table if name not in ("kind", "available", "reason", "reads_later_columns", "assumed")]
     table[numbers] = table[numbers].apply(pd.to_numeric)
@@ -362,17 +343,7 @@ def to_html(result: Result) -> str:
 
 def finding_html(result: Result, about: str) -> str:
     """A heading that states a finding."""
-    return heading_html(_named(findings(result), about, "finding"))
-
-
-def heading_html(sentence: str) -> str:
-    """A sentence as a second-level heading."""
-    return f"<h2>{html.escape(sentence)}</h2>"
-
-
-def explanation_html(finding: str, sentences: Sequence[str]) -> str:
-    """What an explanation found: a heading, and its sentences as a list."""
-    return heading_html(finding) + _html_list(sentences)
+    return f"<h2>{html.escape(_named(findings(result), about, 'finding'))}</h2>"
 
 
 def table_html(result: Result, name: str, **options: Any) -> str:
@@ -429,15 +400,22 @@ def assumptions_html(result: Result) -> str:
     return f"{_html_list(assumptions(result))}<h3>Provenance</h3>{_html_list(facts)}"
 
 
+def _cells(table: pd.DataFrame) -> list[list[str]]:
+    """A table as texts: the titles, then one list a row, its name first."""
+    titles = [str(name) for name in (table.index.name, *table.columns)]
+    return [titles, *(list(map(str, row)) for row in table.itertuples())]
+
+
 def _html_table(table: pd.DataFrame) -> str:
-    head = "".join(f'<th scope="col">{html.escape(str(name))}</th>' for name in [table.index.name, *table.columns])
-    rows = "".join(
-        f'<tr><th scope="row" style="text-align:left">{html.escape(str(name))}</th>'
-        + "".join(f"<td>{html.escape(str(cell)).replace(' ', '&nbsp;')}</td>" for cell in cells)
+    titles, *rows = _cells(table)
+    head = "".join(f'<th scope="col">{html.escape(title)}</th>' for title in titles)
+    body = "".join(
+        f'<tr><th scope="row" style="text-align:left">{html.escape(name)}</th>'
+        + "".join(f"<td>{html.escape(cell).replace(' ', '&nbsp;')}</td>" for cell in cells)
         + "</tr>"
-        for name, cells in zip(table.index, table.itertuples(index=False), strict=True)
+        for name, *cells in rows
     )
-    return f'<table class="numbers"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    return f'<table class="numbers"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def _html_list(sentences: Sequence[str]) -> str:
@@ -446,10 +424,7 @@ def _html_list(sentences: Sequence[str]) -> str:
 
 def _align(table: pd.DataFrame) -> list[str]:
     """Text columns: names to the left, numbers to the right."""
-    cells = [
-        [str(table.index.name), *table.columns],
-        *([str(n), *map(str, row)] for n, row in zip(table.index, table.itertuples(index=False), strict=True)),
-    ]
+    cells = _cells(table)
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return [
         "  "
@@ -460,8 +435,8 @@ def _align(table: pd.DataFrame) -> list[str]:
 
 
 def _markdown_table(table: pd.DataFrame) -> str:
-    rows = [[str(table.index.name), *map(str, table.columns)], ["---", *["---:"] * len(table.columns)]]
-    rows += [[str(name), *map(str, cells)] for name, cells in zip(table.index, table.to_numpy(), strict=True)]
+    titles, *rows = _cells(table)
+    rows = [titles, ["---", *["---:"] * len(table.columns)], *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
 
 

@@ -30,22 +30,14 @@ Means = Callable[[np.ndarray], np.ndarray]
 
 
 def explorer_data(result: Comparison) -> dict[str, Any]:
-    """Count everything that the explorer of a comparison can show.
+    """Count everything that the explorer of a comparison can show, rounded to what is shown.
 
-    Parameters
-    ----------
-    result : Comparison
-
-    Returns
-    -------
-    dict
-        Plain lists, numbers and texts, rounded to what is shown. A setting is one value of each slider that settles,
-        the last slider's moving fastest. Lists of numbers are flat, in the order segment, setting, then what they hold:
-        ``figures`` by tile, a number a policy of ``policies``; ``marks`` cost and gain a policy; ``difference``
-        estimate, low, high in net; ``bars`` low and high of cost, then of gain, for the model, then for today's policy,
-        each minus the best rule's. ``lines`` are frontiers: ``rule`` is null for the model, ``settings`` are
-        (setting, first point, last point + 1), ``cost`` and ``gain`` hold ``points`` numbers a segment. ``panels`` hold
-        what is fixed and a list with one entry a setting.
+    A setting is one value of each slider that settles, the last slider's moving fastest. Lists of numbers are flat, in
+    the order segment, setting, then what they hold: ``figures`` by tile, a number a policy of ``policies``; ``marks``
+    cost and gain a policy; ``difference`` estimate, low, high in net; ``bars`` low and high of cost, then of gain, for
+    the model, then for today's policy, each minus the best rule's. ``lines`` are frontiers: ``rule`` is null for the
+    model, ``settings`` are (setting, first point, last point + 1), ``cost`` and ``gain`` hold ``points`` numbers a
+    segment. ``panels`` hold what is fixed and a list with one entry a setting.
     """
     decision = result.decision
     grid = decision.grid(result)
@@ -78,24 +70,15 @@ def explorer_data(result: Comparison) -> dict[str, Any]:
 
 
 def pick_segments(named: Sequence[tuple[str, str]], dimensions: Sequence[str]) -> list[tuple[str, str]]:
-    """At most eleven levels: the largest of every dimension first; what was merged only where room is left.
+    """At most eleven (dimension, level) of ``named``, in its order: the largest of every dimension first.
 
-    Parameters
-    ----------
-    named : sequence of (dimension, level)
-        Those there are, the largest of each dimension first.
-    dimensions : sequence of str
-        In this order each gives its largest level, then its second largest, until there are enough.
-
-    Returns
-    -------
-    list of (dimension, level)
-        In the order of ``named``.
+    In the order of ``dimensions`` each gives its largest level, then its second largest, until there are enough; what
+    was merged comes only where room is left.
     """
     levels = [[each for each in named if each[0] == dimension and each[1] != OTHER] for dimension in dimensions]
     in_turn = [each for turn in itertools.zip_longest(*levels) for each in turn if each is not None]
     merged = [each for each in named if each[0] in dimensions and each[1] == OTHER]
-    picked = {each for each in [*in_turn, *merged][: MOST_SEGMENTS - 1]}
+    picked = {*[*in_turn, *merged][: MOST_SEGMENTS - 1]}
     return [each for each in named if each in picked]
 
 

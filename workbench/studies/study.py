@@ -18,6 +18,7 @@ from workbench.datasets.splits import FEWEST_USERS, Split, card_of, sample_users
 from workbench.decisions import find_decision
 from workbench.decisions.decision import (
     PERFECT_KNOWLEDGE,
+    Change,
     Decision,
     Policy,
     Situations,
@@ -91,15 +92,11 @@ def study(
     rows : int, optional
         About how many rows, whole users (else sessions) drawn by ``seed``.
     seed : int
-        Of the draw, the split, the mask and the model.
+        Random seed of the draw, the split, the mask and the model.
     sensitivity : bool
         Whether to change one assumption at a time too (``result.sensitivity``): some twenty further studies.
     progress : callable, optional
         Called with the name of each step as it begins.
-
-    Returns
-    -------
-    Comparison
 
     Raises
     ------
@@ -130,9 +127,7 @@ def study(
             return load(dataset, rows=rows, seed=seed, **keywords)
 
         base = Base(views, load_again, stage, test, result.margin)
-        changes = decision.changes(views, plan)
-        table = one_at_a_time(_judge("base", "base case", stage, test, result.margin), changes, base.change, progress)
-        result = replace(result, sensitivity=table)
+        result = replace(result, sensitivity=base.one_at_a_time(decision.changes(views, plan), say))
     return replace(result, seconds=time.perf_counter() - started)
 
 
@@ -166,10 +161,6 @@ def compare(
     progress : callable, optional
         Called with the name of each step as it begins.
 
-    Returns
-    -------
-    Comparison
-
     Raises
     ------
     WorkbenchError
@@ -187,6 +178,8 @@ def compare(
 def rules(split: Split, *, scenario: Any = None, known_by: str | None = None) -> tuple[Policy, ...]:
     """The rules that a model must beat: what a team would write anyway, from the plainest on.
 
+    A rule that lacks what it needs on this data is among them; comparisons print it as "not available".
+
     Parameters
     ----------
     split : Split
@@ -195,11 +188,6 @@ def rules(split: Split, *, scenario: Any = None, known_by: str | None = None) ->
         Says which decision they are for; default that of the split's table.
     known_by : str, optional
         What they may see; default the card's.
-
-    Returns
-    -------
-    tuple of callables
-        A rule that lacks what it needs on this data is there too; comparisons print it as "not available".
     """
     return find_decision(scenario, split.card).rules(split, known_by)
 
@@ -216,11 +204,6 @@ def settle(
     """Tune every limit and pick the best rule, on ``validation`` alone.
 
     ``validation`` may hold answers that were given before, where nothing but the scenario has changed.
-
-    Raises
-    ------
-    WorkbenchError
-        Where no rule is available, or a policy peeks, reads the future or answers wrongly.
     """
     decision.check(split.train)
     check_trained_on(model, split, decision.train_call)
@@ -271,10 +254,10 @@ def _read_test(
     difference = _interval(by_model, by_rule, test, split.seed)
     rule_gain = _interval(by_rule, by_now, test, split.seed)
     slow = decision.slowest(test, scenario)
-    ours, theirs = (decision.wait_ms(_outcomes(each), test, scenario)[slow] for each in (by_model, by_rule))
+    ours, theirs = (decision.wait_ms(each.outcomes, test, scenario)[slow] for each in (by_model, by_rule))
     safety = judge_safety(ours, theirs, test.users[slow], seed=split.seed)
     word = judge_difference(difference, margin)
-    room = decision.headroom(_outcomes(results[-1]), test, scenario)
+    room = decision.headroom(results[-1].outcomes, test, scenario)
     event, chance = decision.calibration_target(by_model.expected, test, scenario)
     others = [result for result in results if result.outcomes is not None and result is not by_rule]
     return Comparison(
@@ -314,8 +297,8 @@ def _read_test(
         reliability=reliability(event, chance),
         segments=segment_table(
             decision.segments(test, scenario),
-            _column(by_model, "net") - _column(by_rule, "net"),
-            _column(by_model, "added_wait_ms") - _column(by_rule, "added_wait_ms"),
+            _minus(by_model, by_rule, "net"),
+            _minus(by_model, by_rule, "added_wait_ms"),
             test.users,
             seed=split.seed,
         ),
@@ -386,16 +369,11 @@ def _model_cost(stage: Stage, test: Situations) -> ModelCost:
 
 def _interval(one: PolicyResult, other: PolicyResult, views: Situations, seed: int) -> Interval:
     """Net of one policy minus another's on the same views, users resampled."""
-    return cluster_interval(_column(one, "net") - _column(other, "net"), views.users, seed=seed)
+    return cluster_interval(_minus(one, other, "net"), views.users, seed=seed)
 
 
-def _column(result: PolicyResult, name: str) -> np.ndarray:
-    return _outcomes(result)[name].to_numpy()
-
-
-def _outcomes(result: PolicyResult) -> pd.DataFrame:
-    assert result.outcomes is not None  # of every policy that was replayed
-    return result.outcomes
+def _minus(one: PolicyResult, other: PolicyResult, column: str) -> np.ndarray:
+    return one.outcomes[column].to_numpy() - other.outcomes[column].to_numpy()
 
 
 def _checked_margin(*margins: float | None) -> float:
@@ -404,6 +382,20 @@ def _checked_margin(*margins: float | None) -> float:
     if isinstance(margin, bool) or not isinstance(margin, (int, float)) or not 0 < margin < np.inf:
         raise WorkbenchError(f"margin must be a number above 0; got {margin!r}.")
     return margin
+
+
+@dataclass(frozen=True)
+class SensitivityRow:
+    """Model minus best rule under one change; missing numbers where it could not be run, and why in ``note``."""
+
+    group: str
+    change: str
+    difference: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    verdict: str = ""
+    best_rule: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -416,17 +408,28 @@ class Base:
     test: Situations
     margin: float
 
-    def change(self, change: Any) -> SensitivityRow:
+    def one_at_a_time(self, changes: Iterable[Change], say: Progress) -> pd.DataFrame:
+        """One row a change, the base case first: the fields of :class:`SensitivityRow`."""
+        rows = [self._judge("base", "base case", self.stage, self.test)]
+        for change in changes:
+            say(f"{change.group}: {change.change}")
+            try:
+                rows.append(self._run(change))
+            except WorkbenchError as err:
+                rows.append(SensitivityRow(change.group, change.change, note=str(err)))
+        return pd.DataFrame([asdict(row) for row in rows])
+
+    def _run(self, change: Change) -> SensitivityRow:
         """Model minus best rule under one change; everything that the change touches is fitted again."""
+        names = change.group, change.change
         if change.only is not None:
-            return _judge(change.group, change.change, self.stage, self.test, self.margin, only=change.only)
+            return self._judge(*names, self.stage, self.test, only=change.only)
         if not change.refit:
             stage = settle_again(self.stage, change.plan.scenario)
-            test = stage.decision.under(self.test, stage.scenario)
-            return _judge(change.group, change.change, stage, test, self.margin)
+            return self._judge(*names, stage, stage.decision.under(self.test, stage.scenario))
         return self._refit(change)
 
-    def _refit(self, change: Any) -> SensitivityRow:
+    def _refit(self, change: Change) -> SensitivityRow:
         decision, plan = self.stage.decision, change.plan
         frame = self.load_again(**change.load) if change.load else self.views
         note = ""
@@ -435,72 +438,21 @@ class Base:
         split = decision.prepare(frame, plan)
         every = decision.rules(split, plan.known_by, plan.without)
         stage = settle(decision, split, decision.train(split, plan), every, plan.scenario)
-        return replace(_judge(change.group, change.change, stage, stage.test(), self.margin), note=note)
+        return replace(self._judge(change.group, change.change, stage, stage.test()), note=note)
 
-
-def _judge(
-    group: str,
-    change: str,
-    stage: Stage,
-    test: Situations,
-    margin: float,
-    *,
-    only: Callable[[pd.DataFrame], np.ndarray] | None = None,
-) -> SensitivityRow:
-    ours, rule = (stage.replay(policy, test)["net"].to_numpy() for policy in (stage.ours, stage.best_rule))
-    counted = np.ones(len(test), bool) if only is None else only(test.frame)
-    if len(np.unique(test.users[counted])) < FEWEST_USERS:
-        raise WorkbenchError(f"under {FEWEST_USERS} {test.people}.")
-    difference = cluster_interval((ours - rule)[counted], test.users[counted], seed=stage.split.seed)
-    word = judge_difference(difference, margin)
-    name = policy_name(stage.best_rule)
-    return SensitivityRow(group, change, difference.estimate, difference.low, difference.high, word, name)
-
-
-@dataclass(frozen=True)
-class SensitivityRow:
-    """Model minus best rule under one change; missing numbers where it could not be run, and why in ``note``."""
-
-    group: str
-    change: str
-    difference: float
-    low: float
-    high: float
-    verdict: str
-    best_rule: str
-    note: str = ""
-
-
-def one_at_a_time(
-    base: SensitivityRow,
-    changes: Iterable[Any],
-    run: Callable[[Any], SensitivityRow],
-    progress: Callable[[str], None] | None = None,
-) -> pd.DataFrame:
-    """Run a study under every change; one that cannot be run says why.
-
-    Parameters
-    ----------
-    base : SensitivityRow
-        The base case.
-    changes : iterable
-        Each with ``group`` and ``change``, its names.
-    run : callable
-        Gives the row of a change.
-    progress : callable, optional
-        Called with each change as it begins.
-
-    Returns
-    -------
-    DataFrame
-        One row a change, the base case first: the fields of :class:`SensitivityRow`.
-    """
-    rows = [base]
-    for change in changes:
-        if progress:
-            progress(f"{change.group}: {change.change}")
-        try:
-            rows.append(run(change))
-        except WorkbenchError as err:
-            rows.append(SensitivityRow(change.group, change.change, math.nan, math.nan, math.nan, "", "", str(err)))
-    return pd.DataFrame([asdict(row) for row in rows])
+    def _judge(
+        self,
+        group: str,
+        change: str,
+        stage: Stage,
+        test: Situations,
+        *,
+        only: Callable[[pd.DataFrame], np.ndarray] | None = None,
+    ) -> SensitivityRow:
+        ours, rule = (stage.replay(policy, test)["net"].to_numpy() for policy in (stage.ours, stage.best_rule))
+        counted = np.ones(len(test), bool) if only is None else only(test.frame)
+        if len(np.unique(test.users[counted])) < FEWEST_USERS:
+            raise WorkbenchError(f"fewer than {FEWEST_USERS} {test.people} to test on; take more rows.")
+        difference = cluster_interval((ours - rule)[counted], test.users[counted], seed=stage.split.seed)
+        word, name = judge_difference(difference, self.margin), policy_name(stage.best_rule)
+        return SensitivityRow(group, change, difference.estimate, difference.low, difference.high, word, name)

@@ -1,0 +1,272 @@
+"""What both models share: scikit-learn's surface, one split, saving and loading, refusals."""
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn.exceptions
+import xgboost
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict, cross_val_score
+
+import workbench as wb
+from workbench.datasets.columns import Column
+from workbench.errors import WorkbenchError
+from workbench.models.boosting import check_device, check_trained_on, rows_hash
+
+FEW = ["user_id", "isp", "city", "os_family", "rtt_ms", "downlink_mbps"]
+QUICK = {"max_trees": 6, "min_child_weight": 5, "learning_rate": 0.3}
+CASES = {
+    "network quality": SimpleNamespace(
+        kind=wb.NetworkQuality,
+        train=wb.train_network_quality,
+        train_call=r"wb\.train_network_quality\(",
+        quick=QUICK,
+        load=lambda: wb.measurements(wb.make_measurements(rows=800)[FEW], known_by="after_accept_ch"),
+        group="user_id",
+        leave=("isp", "city"),
+        files={"model.json", "rtt_ms.ubj", "downlink_mbps.ubj"},
+        trees="rtt_ms.ubj",
+        described={"heads"},
+        asks=(lambda model, _: model.quantities, lambda model, frame: model.chance_worse(frame, "rtt_ms", [1.0])),
+        without="context columns, such as .*; got 'ips'. Did you mean",
+    ),
+    "next page": SimpleNamespace(
+        kind=wb.NextPage,
+        train=wb.train_next_page,
+        train_call=r"wb\.train_next_page\(",
+        quick=QUICK | {"pairs": 5_000},
+        load=lambda: wb.load("synthetic_navigations", rows=1500),
+        group="session_id",
+        leave=("history", "device"),
+        files={"model.json", "counts.json", "trees.ubj"},
+        trees="trees.ubj",
+        described={"layout", "names", "platt"},
+        asks=(lambda model, frame: model.next_pages(frame, 3), lambda model, frame: model.describe(frame)),
+        without="context columns, or 'history', .*; got 'ips'",
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=CASES)
+def case(request):
+    """A model of each kind, quickly trained."""
+    one = CASES[request.param]
+    split = wb.split_by_user(one.load())
+    return SimpleNamespace(**vars(one), split=split, model=one.train(split, **one.quick), test=split.test)
+
+
+def saved_bytes(model, folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in model.save(folder).iterdir()}
+
+
+# An estimator of scikit-learn
+
+
+def test_its_parameters_are_those_of_the_trees_and_a_few(case):
+    extra = (Column("plan", "str", "first_request", ""),)
+    model = case.kind(known_by="native_app", extra=extra, without=case.leave, seed=7, max_depth=3, patience=9)
+    trees = {"max_depth", "min_child_weight", "learning_rate", "max_trees", "patience", "seed", "device"}
+    assert set(model.get_params()) - {"pairs"} == trees | {"known_by", "extra", "without"}
+    assert clone(model).get_params() == model.get_params()
+    assert (model.known_by, model.extra, model.without, model.patience) == ("native_app", extra, case.leave, 9)
+    assert model.set_params(seed=8, max_depth=2) is model
+    assert (model.seed, model.max_depth) == (8, 2)
+    with pytest.raises(TypeError, match="max_deep"):
+        case.kind(max_deep=3)
+
+
+def test_a_clone_is_not_trained_and_learns_the_same_from_an_unchanged_frame(case, tmp_path):
+    other, split = clone(case.model), case.split
+    assert not hasattr(other, "trained_on_")
+    before = split.train.copy(deep=True)
+    other.fit_split(split)
+    pd.testing.assert_frame_equal(split.train, before)
+    assert saved_bytes(other, tmp_path / "a") == saved_bytes(case.model, tmp_path / "b")
+
+
+def test_it_prints_in_one_line(case):
+    name, extra = case.kind.__name__, (Column("plan", "str", "never", ""),)
+    assert repr(case.kind(extra=extra, seed=3)) == f"{name}(extra=('plan',), seed=3): not trained"
+    assert repr(case.model).endswith(f"): {case.model.trees} trees")
+    assert "\n" not in repr(case.model)
+    assert list(case.model._repr_mimebundle_()) == ["text/plain"]
+
+
+ASKS = (
+    lambda model, frame: model.predict(frame),
+    lambda model, frame: model.score(frame),
+    lambda model, frame: model.removable(),
+    lambda model, frame: model.save("never"),
+    lambda model, frame: model.fields,
+    lambda model, frame: model.trees,
+    lambda model, frame: model.kilobytes,
+)
+
+
+def test_an_untrained_model_says_so(case, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for ask in (*ASKS, *case.asks):
+        for error in (WorkbenchError, sklearn.exceptions.NotFittedError):
+            with pytest.raises(error, match=rf"not trained yet: call fit\(frame\), or {case.train_call}"):
+                ask(case.kind(), case.test)
+
+
+def test_it_goes_through_cross_validation_and_grid_search(case):
+    model, frame = case.kind(**{**case.quick, "max_trees": 2}), case.split.train.drop(columns="rtt_ms", errors="ignore")
+    by_group = {"cv": GroupKFold(2), "groups": frame[case.group]}
+    folds = list(GroupKFold(2).split(frame, groups=frame[case.group]))
+    expected = [clone(model).fit(frame.iloc[fit]).score(frame.iloc[held_out]) for fit, held_out in folds]
+    np.testing.assert_allclose(cross_val_score(model, frame, **by_group), expected)
+    assert len(cross_val_predict(model, frame, **by_group)) == len(frame)
+    search = GridSearchCV(model, {"max_depth": [1, 4]}, cv=2).fit(frame)
+    assert search.best_estimator_.score(frame) == search.score(frame)
+
+
+# One split, its columns
+
+
+def test_it_says_what_it_reads_and_can_be_trained_without(case):
+    model, split = case.model, case.split
+    assert set(case.leave) <= set(model.removable())
+    one, other = case.leave
+    bare = model.refit(split, without=(other,)).refit(split, without=[one, other])
+    assert bare.without == (other, one)
+    assert set(bare.removable()) == set(model.removable()) - set(case.leave)
+    assert {each for each in case.leave if each in split.train}.isdisjoint(bare.fields)
+    assert (model.without, bare.trained_on_) == ((), model.trained_on_)
+    with pytest.raises(WorkbenchError, match=f"without must name {case.without}"):
+        model.refit(split, without=("ips",))
+
+
+def test_it_belongs_to_the_split_that_trained_it(case):
+    model, split = case.model, case.split
+    check_trained_on(model, split, "how")
+    assert model.trained_on_ == rows_hash(split.train) != rows_hash(split.test)
+    other = split.train.copy()
+    changed = "page" if "page" in other else "rtt_ms"
+    other[changed] = other[changed].iloc[::-1].to_numpy()
+    assert rows_hash(other) != rows_hash(split.train)
+    with pytest.raises(WorkbenchError, match=r"trained on other rows than this split.*Train it on this split: how"):
+        check_trained_on(model, wb.split_by_user(case.load(), seed=1), "how")
+    for untrained in (case.kind(), "a model"):
+        with pytest.raises(WorkbenchError, match="expected a trained model, as from how; got"):
+            check_trained_on(untrained, split, "how")
+
+
+def test_the_information_set_is_the_cards_unless_another_is_given(case):
+    assert case.model.known_by == case.split.card.known_by
+    assert case.train(case.split, known_by="client_js", **case.quick).known_by == "client_js"
+
+
+# Saving and loading
+
+
+def test_a_saved_model_answers_bit_for_bit(case, tmp_path):
+    model, read = case.model, case.kind.load(case.model.save(tmp_path / "deep" / "folder"))
+    first, again = (pd.Series(each.predict(case.test)) for each in (model, read))
+    pd.testing.assert_series_equal(first, again, check_exact=True)
+    assert (read.score(case.test), read.fields) == (model.score(case.test), model.fields)
+    assert read.get_params() == model.get_params()
+    assert (read.trees, read.kilobytes, read.trained_on_) == (model.trees, model.kilobytes, model.trained_on_)
+    assert (read.train_seconds_, model.train_seconds_ > 0) == (None, True)
+    assert saved_bytes(read, tmp_path / "again") == saved_bytes(model, tmp_path / "first")
+
+
+def test_its_files_name_no_user_and_no_clock(case, tmp_path):
+    files = saved_bytes(case.model, tmp_path)
+    assert set(files) == case.files
+    assert case.model.kilobytes == sum(map(len, files.values())) / 1000
+    assert set(json.loads(files["model.json"])) == {"format", "params", "trained_on"} | case.described
+    users = {f'"{user}"'.encode() for user in case.split.train["user_id"].unique()}
+    assert not any(user in content for user in users for content in files.values())
+
+
+SECOND_PROCESS = """
+import json, pickle, sys
+from pathlib import Path
+kind, parameters, frame = pickle.loads(Path(sys.argv[1]).read_bytes())
+kind(**parameters).fit(frame).save(sys.argv[2])
+"""
+
+
+def test_the_same_seed_saves_the_same_bytes_in_another_process_on_more_threads(case, tmp_path):
+    (tmp_path / "given").write_bytes(pickle.dumps((case.kind, case.quick, case.split.train)))
+    command = [sys.executable, "-c", SECOND_PROCESS, str(tmp_path / "given"), str(tmp_path / "there")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "7"}
+    subprocess.run(command, check=True, env=environment, cwd=Path(__file__).parents[2])
+    here, other = (case.kind(seed=seed, **case.quick).fit(case.split.train) for seed in (0, 1))
+    there = {path.name: path.read_bytes() for path in (tmp_path / "there").iterdir()}
+    assert there == saved_bytes(here, tmp_path / "here")
+    assert there[case.trees] != saved_bytes(other, tmp_path / "other")[case.trees]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"format": 2}', '{"format": 2, "params": 5, "heads": {}}', '{"format": 2, "params": {}}'],
+)
+def test_a_folder_without_a_model_is_refused(case, tmp_path, text):
+    with pytest.raises(WorkbenchError, match=r"holds no saved model: expected model\.json and its \.ubj files"):
+        case.kind.load(tmp_path / "nowhere")
+    (tmp_path / "model.json").write_text(text)
+    with pytest.raises(WorkbenchError, match=f"^{tmp_path} holds no saved model"):
+        case.kind.load(tmp_path)
+
+
+def test_a_model_that_is_spoilt_or_of_another_format_is_refused(case, tmp_path):
+    folder = case.model.save(tmp_path)
+    for spoil in (lambda path: path.write_bytes(b"{nothing}"), Path.unlink):
+        spoil(folder / case.trees)
+        with pytest.raises(WorkbenchError, match="holds no saved model"):
+            case.kind.load(folder)
+    path = case.model.save(tmp_path) / "model.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 99}))
+    with pytest.raises(WorkbenchError, match=r"expected model format 2; got 99\. Train it again"):
+        case.kind.load(folder)
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"known_by": "now"}, "known_by must be one of first_request"),
+        ({"seed": -1}, "seed must be a whole number from 0; got -1"),
+        ({"device": "gpu"}, "device must be 'cpu' or 'cuda'; got 'gpu'"),
+    ],
+)
+def test_a_parameter_that_cannot_be_is_refused(case, parameters, words):
+    with pytest.raises(WorkbenchError, match=words):
+        case.kind(**parameters).fit(case.split.train)
+
+
+@pytest.mark.parametrize("given", [{"calibration": pd.Series([1])}, {"y": pd.Series([1])}, {"calibration": [1, 2]}])
+def test_answers_come_in_the_frame_and_not_apart(case, given):
+    with pytest.raises(WorkbenchError, match=r"expected a second frame for calibration, or none; got .*Leave y out"):
+        case.kind(**case.quick).fit(case.split.train, **given)
+
+
+@pytest.mark.skipif(xgboost.build_info()["USE_CUDA"], reason="This XGBoost brings CUDA.")
+def test_cuda_is_an_error_and_never_a_silent_run_on_the_cpu(case):
+    model = case.kind(device="cuda")
+    with pytest.raises(WorkbenchError, match=r"this one has none\. Install the extra 'gpu' instead of 'cpu', or use"):
+        model.fit(case.split.train)
+    assert not hasattr(model, "trained_on_")
+
+
+def test_cuda_is_an_error_where_there_is_no_gpu(monkeypatch):
+    def fails(*args: object) -> None:
+        raise xgboost.core.XGBoostError("no CUDA-capable device is detected")
+
+    monkeypatch.setattr(xgboost, "build_info", lambda: {"USE_CUDA": True})
+    monkeypatch.setattr(xgboost, "train", fails)
+    with pytest.raises(WorkbenchError, match=r"device='cuda': no usable GPU was found\. Use device='cpu'"):
+        check_device("cuda")

@@ -296,8 +296,8 @@ class Contrast:
         What may be known of a view, and what the rule does in it; never an outcome.
     rule_does : ndarray of str
         What the rule does, a few words each: the first question of the tree.
-    actions : mapping
-        What could be done that has a name: the answer of each, as :meth:`Decision.ask` gives it.
+    agrees : mapping of ndarray of bool
+        By the name of each action that has one: in which views the model does the same.
     entered : callable
         ``entered(branches)`` makes a rule: ``branches`` is a sequence of (condition, action) where ``condition`` is
         called with ``facts`` and returns bool, shape (rows,).
@@ -307,7 +307,7 @@ class Contrast:
     detail: np.ndarray = field(repr=False)
     facts: pd.DataFrame = field(repr=False)
     rule_does: np.ndarray = field(repr=False)
-    actions: Mapping[str, Any] = field(repr=False)
+    agrees: Mapping[str, np.ndarray] = field(repr=False)
     entered: Callable[[Sequence[tuple[Callable[[pd.DataFrame], np.ndarray], str]]], Policy] = field(repr=False)
 
 

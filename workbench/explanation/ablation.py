@@ -101,16 +101,10 @@ def ablation(
         Trained on it.
     columns : str or sequence of str
         Columns of context, or features as a reader knows them; all are left out together.
-    scenario : object, optional
-        Says which decision is meant; default that of the split's table.
+    scenario, missing_ok
+        As for ``wb.importance``.
     seed : int
         Of the resampling.
-    missing_ok : bool
-        Whether a refusal comes back as :class:`workbench.explanation.Unavailable`.
-
-    Returns
-    -------
-    Ablation
 
     Raises
     ------
@@ -135,10 +129,10 @@ def ablation(
     return Ablation(
         columns=left_out,
         effect=bench.without(left_out, seed),
-        unit=bench.here.unit,
+        unit=bench.here.decision.unit,
         views=len(bench.net),
         users=len(np.unique(bench.here.users)),
-        people=bench.here.people,
+        people=bench.here.situations.people,
         card=split.card,
     )
 
@@ -147,16 +141,7 @@ def ablation(
 class Bench:
     """A trained model on the views of ``validation``, beside which models without some columns are measured.
 
-    Parameters
-    ----------
-    split : Split
-    model : estimator
-    here : Applied
-        The views, and the model's policy at the declared price.
-    net : ndarray of float, shape (rows,)
-        Of the model as trained.
-    names : mapping of str to str
-        What can be left out: the feature that a reader knows, and what ``without=`` of the model calls it.
+    ``net`` is that of the model as trained in each view, ``names`` what can be left out, as from :func:`removable`.
     """
 
     split: Split
@@ -167,13 +152,7 @@ class Bench:
 
     @classmethod
     def of(cls, split: Split, model: Any, scenario: Any = None) -> Bench:
-        """Apply a model, as trained, to ``validation``.
-
-        Raises
-        ------
-        WorkbenchError
-            Where it is no trained model, was trained on other rows, or does not belong to the scenario.
-        """
+        """Apply a model to ``validation``; refused where it was not trained on the split."""
         here = apply_model(model, split.validation, scenario)
         check_trained_on(model, split, here.decision.train_call)
         return cls(split, model, here, here.net(here.ask()), removable(model, split.card))

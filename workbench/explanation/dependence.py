@@ -44,7 +44,7 @@ class Dependence:
     left_out : int
         Views in no row: their level has under 20 users.
     people : str
-        What those are who were resampled.
+        What users are: users, sessions or views.
     unit : str
         Of the levels, where they are shares: ``"%"``.
     card : Card
@@ -125,8 +125,8 @@ def dependence(
     feature : str, optional
         A column, or the name of the feature in an explanation. Without one, the two features are shown whose effects
         depend most on one another (:func:`workbench.explanation.dependence.strongest_interaction`).
-    scenario : object, optional
-        Says which decision is meant; default that of the frame's table.
+    scenario, missing_ok
+        As for ``wb.importance``.
     seed : int
         Of the draw and of the resampling.
     by : str, optional
@@ -135,12 +135,6 @@ def dependence(
         Of numbers: how many bins, or where bins begin.
     **question
         As for ``shap_values``, such as ``quantity="rtt_ms"``.
-    missing_ok : bool
-        Whether a refusal comes back as :class:`workbench.explanation.Unavailable`.
-
-    Returns
-    -------
-    Dependence
 
     Raises
     ------
@@ -150,7 +144,7 @@ def dependence(
     check_whole("seed", seed, at_least=0)
     applied = apply_model(model, frame, scenario)
     drawn = draw_users(applied.users, VIEWS_EXPLAINED, seed)
-    views = applied.frame[drawn].reset_index(drop=True)
+    views = applied.situations.frame[drawn].reset_index(drop=True)
     explanation = shap_values(model, views, scenario=applied.scenario, views=len(views), **question)
     users, card = applied.users[drawn][explanation.index], applied.situations.card
     place, split_at = _places_of(feature, by, explanation, users, card)
@@ -168,7 +162,7 @@ def dependence(
         points=points,
         numeric=numeric,
         left_out=len(users) - int(points["views"].sum()),
-        people=applied.people,
+        people=applied.situations.people,
         unit=explanation.units.get(name, ""),
         card=card,
     )
@@ -209,9 +203,8 @@ def _points(levels: pd.Series, groups: pd.Series, values: np.ndarray, users: np.
                 rows.append({"group": group, "level": level, "users": count, "views": int(inside.sum())})
     bounds = segment_intervals(values, users, members, seed=seed)
     points = pd.DataFrame(rows, columns=["group", "level", "users", "views"])
-    for name, ordered in (("group", groups.cat.categories), ("level", levels.cat.categories)):
-        shown = [each for each in ordered if each in set(points[name])]
-        points[name] = pd.Categorical(points[name], shown, ordered=True)
+    for name, of in (("group", groups), ("level", levels)):
+        points[name] = pd.Categorical(points[name], of.cat.categories, ordered=True).remove_unused_categories()
     columns = [f"{name}{end}" for name in MEANS for end in ("", "_low", "_high")]
     return points.assign(**dict(zip(columns, bounds.T, strict=True)))
 
@@ -229,19 +222,8 @@ def strongest_interaction(explanation: Any, users: np.ndarray) -> tuple[int, int
 
     Judged by the root mean square, over views, of the mean SHAP value in a cell of both, less the mean at the level:
     what no picture of the first alone could show. Cells under 20 users, and "other" levels, do not count.
-    Exploratory: it is the largest of many.
-
-    Parameters
-    ----------
-    explanation : shap.Explanation, shape (views, features)
-    users : ndarray of int, shape (views,)
-        Who each view belongs to.
-
-    Returns
-    -------
-    feature, by : int
-        Places in ``feature_names``. Where no pair has a cell of 20 users, the strongest feature and the next one; of
-        a model with one feature that one, and None.
+    Exploratory: it is the largest of many. Where no pair has a cell of 20 users, it is the strongest feature and the
+    next one; of a model with one feature that one, and None. Both are places in ``feature_names``.
     """
     values = np.asarray(explanation.values)
     places = sorted(features_of(explanation), key=lambda place: -abs(values[:, place]).mean())
@@ -280,9 +262,8 @@ def levels_of(
     shown, data = explanation.display_data[:, place], np.asarray(explanation.data[:, place], float)
     unit = explanation.units.get(explanation.feature_names[place], "")
     known = shown != UNKNOWN
-    if not unit and not all(isinstance(value, (float, np.floating)) for value in shown[known]):
-        return name_levels(shown, users, most), False
-    if not known.any():
+    numeric = unit or all(isinstance(value, (float, np.floating)) for value in shown[known])
+    if not numeric or not known.any():
         return name_levels(shown, users, most), False
     return number_levels(np.where(known, data, np.nan), users, bins, unit if with_unit else ""), True
 

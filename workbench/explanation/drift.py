@@ -11,22 +11,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from scipy.stats import rankdata
 from sklearn.model_selection import StratifiedGroupKFold, cross_validate
 
 from workbench.datasets.cards import Card
 from workbench.datasets.history import HISTORY
-from workbench.datasets.schema import (
-    NAVIGATION_HISTORY,
-    SIGNALS,
-    known_context,
-    label,
-)
-from workbench.datasets.splits import card_of, sample_users, users_of
+from workbench.datasets.schema import NAVIGATION_HISTORY, SIGNALS, known_context, label
+from workbench.datasets.splits import card_of, people_of, sample_users, users_of
 from workbench.errors import WorkbenchError, check_whole
 from workbench.evidence.bootstrap import LEVEL, Interval, bootstrap_means
 from workbench.explanation.base import as_html, check_users, listed, may_be_missing
+from workbench.features.encoding import is_numeric
 
 ROWS_COMPARED = 20_000  # of each part, about
 LEAST_FALL = 0.005  # in AUC, chosen: what shuffling a feature must cost for it to be named
@@ -55,12 +50,10 @@ class Drift:
         high`` (fall in AUC where it is shuffled).
     views : tuple of int
         Of the first and the second part, as compared.
-    users : int
-        Of both parts.
-    fewest : int
-        Users of the smaller part.
+    users, fewest : int
+        Of both parts, and of the smaller one.
     people : str
-        What those are who were resampled.
+        What users are: users, sessions or views.
     card : Card
     excluded : tuple of str
         History and signals that were not compared, as a reader knows them.
@@ -173,11 +166,7 @@ def drift(
     rows : int
         About how many views of each part are compared at most; whole users are drawn.
     missing_ok : bool
-        Whether a refusal comes back as :class:`workbench.explanation.Unavailable`.
-
-    Returns
-    -------
-    Drift
+        As for ``wb.importance``.
 
     Raises
     ------
@@ -195,7 +184,7 @@ def drift(
         )
     parts = [part if len(part) <= rows else sample_users(part, rows, seed) for part in (train, later)]
     cluster = "session_id" if card.kind == "navigations" and "user_id" not in train else "user_id"
-    people = cluster.removesuffix("_id") + "s" if cluster in train else "views"
+    people, _ = people_of(train, cluster)
     for part in parts:
         check_users(users_of(part, cluster), people, card, "drift")
     both = pd.concat(parts)
@@ -216,7 +205,7 @@ def drift(
         features=features.sort_values("fall", ascending=False, ignore_index=True),
         views=(len(parts[0]), len(parts[1])),
         users=auc.clusters,
-        fewest=min(len(np.unique(users_of(part, cluster))) for part in parts),
+        fewest=min(people_of(part, cluster)[1] for part in parts),
         people=people,
         card=card,
         excluded=tuple(label(name, card) for name in excluded),
@@ -226,20 +215,16 @@ def drift(
 def _context(frame: pd.DataFrame, known_by: str, card: Card) -> pd.DataFrame:
     """What a model may see of each view, without clocks, running numbers, and columns that are alike in all views."""
     context = known_context(frame, known_by, card.context).drop(columns=list(NOT_CONTEXT), errors="ignore")
-    return context[[name for name in context if context[name].nunique() + context[name].isna().any() > 1]]
+    return context.loc[:, context.nunique(dropna=False) > 1]
 
 
 def _scores(
     context: pd.DataFrame, is_later: np.ndarray, users: np.ndarray, seed: int
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Score each view by a classifier that has seen none of its user's: the higher, the later.
+    """Score each view by a classifier that has seen none of its user's: the higher, the later; shape (rows,).
 
-    Returns
-    -------
-    whole : ndarray of float, shape (rows,)
-        Places within the fold, from 0 to 1: scores of different classifiers do not compare.
-    shuffled : dict of ndarray
-        The same with one column shuffled among the rows of the fold.
+    Scores are places within the fold, from 0 to 1, for those of different classifiers do not compare; then, by column,
+    the same with that column shuffled among the rows of the fold.
     """
     from xgboost import XGBClassifier
 
@@ -273,7 +258,7 @@ def _as_table(context: pd.DataFrame) -> pd.DataFrame:
     """Numbers as float, all else as categories: the 100 most frequent levels, the others as one."""
     table = {}
     for name, values in context.items():
-        if is_numeric_dtype(values.dtype) and not is_bool_dtype(values.dtype):
+        if is_numeric(values):
             table[str(name)] = values.to_numpy(np.float32, na_value=np.nan)
         else:
             text = values.astype(object).where(values.notna(), None).map(str)
@@ -302,14 +287,6 @@ def auc_intervals(
     (Hanley & McNeil 1982). It is the mean of the later rows' placements among the earlier ones, and of the earlier
     rows' among the later; users are resampled by these (Obuchowski 1997, Biometrics 53, for clustered data). The
     classifiers are held as they are.
-
-    Parameters
-    ----------
-    whole : ndarray of float, shape (rows,)
-    shuffled : mapping of ndarray of float, shape (rows,)
-    is_later : ndarray of bool, shape (rows,)
-    users : ndarray of int, shape (rows,)
-    seed : int
     """
     scores = [whole, *shuffled.values()]
     places = np.column_stack([_placements(each, is_later) for each in scores])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,6 +35,22 @@ NAME_WIDTH = 40  # characters
 STRONG_SHARE = 0.1  # of the strongest feature's SHAP: a weaker one is not expected to cost anything
 SELDOM = 0.05  # of the views: a feature without which fewer decisions change
 STEPS_APART = 2  # places by which the two rankings differ before a sentence says so
+IDLE = (
+    "High SHAP, no detectable effect on net: {features}. Such a feature moves the chance, but seldom across the "
+    "decision's limit: permuting it changes {changed} of the decisions."
+)
+UNCLEAR = (
+    "High SHAP, effect on net not settled: {features}. Permuting changes {changed} of the decisions, and the interval "
+    "of the net includes zero."
+)
+AHEAD = (
+    "Ranked higher by net than by SHAP: {features}. Such a feature moves the chance less, but near the decision's "
+    "limit or where much is at stake."
+)
+HARMFUL = (
+    "Net rises where these are permuted: {features}. Possible overfitting, or chance: {tested} intervals were tested, "
+    "and about 1 in 20 misses."
+)
 CORRELATED = "Correlated features share credit and mask each other: see wb.redundancy(split, model)."
 
 
@@ -50,14 +66,12 @@ class Importance:
         ``unit.factor`` as it is shown); ``turned``, the share of views in which another decision is taken then.
     question : str
         What the SHAP values explain.
-    rows, users : int
-        How many views and users the SHAP values rest on; users are sessions, or views, where ``people`` says so.
-    replayed, replayed_users : int
-        How many views, and of how many users, were decided again.
+    rows, users, replayed, replayed_users : int
+        Views, and users, that the SHAP values rest on, and that were decided again.
     unit : Unit
         How net is shown.
     people : str
-        What those are called who were resampled.
+        What users are: users, sessions or views.
     card : Card
     removable : tuple of str
         Features without which the model can be trained.
@@ -112,18 +126,6 @@ class Importance:
         return as_html(self.finding, self.sentences, _short(self))
 
 
-class Lost(NamedTuple):
-    """What decisions lose without each feature.
-
-    ``features`` are those that the trees use, as a reader knows them; ``net`` is the net lost in each view, ``turned``
-    the share of repeats in which another decision is taken in it: ndarray of float, shape (views, features).
-    """
-
-    features: list[str]
-    net: np.ndarray
-    turned: np.ndarray
-
-
 @may_be_missing
 def importance(model: Any, frame: pd.DataFrame, *, scenario: Any = None, seed: int = 0, **question: Any) -> Importance:
     """Rank features by how far they move the answer, beside what decisions lose without each.
@@ -154,10 +156,6 @@ def importance(model: Any, frame: pd.DataFrame, *, scenario: Any = None, seed: i
     missing_ok : bool
         Whether a refusal comes back as :class:`workbench.explanation.Unavailable`.
 
-    Returns
-    -------
-    Importance
-
     Raises
     ------
     WorkbenchError
@@ -165,41 +163,31 @@ def importance(model: Any, frame: pd.DataFrame, *, scenario: Any = None, seed: i
         signal, or the views are of fewer than 20 users.
     """
     applied = apply_model(model, frame, scenario)
-    card = applied.situations.card
-    check_users(applied.users, applied.people, card, "importance")
+    people, card = applied.situations.people, applied.situations.card
+    check_users(applied.users, people, card, "importance")
     drawn = draw_users(applied.users, VIEWS_EXPLAINED, seed)
-    views, users = applied.frame[drawn].reset_index(drop=True), applied.users[drawn]
+    views, users = applied.situations.frame[drawn].reset_index(drop=True), applied.users[drawn]
     explanation = shap_values(model, views, scenario=applied.scenario, views=len(views), **question)
     users = users[explanation.index]
     replayed = applied.on(draw_users(applied.users, REPLAYED_VIEWS, seed))
-    lost = net_lost(replayed, REPEATS, seed)
     return Importance(
-        table=_table(explanation, users, lost, replayed.users, seed),
+        table=_table(explanation, users, replayed, seed),
         question=str(explanation.output_names),
         rows=len(users),
         users=len(np.unique(users)),
-        replayed=len(replayed.frame),
+        replayed=len(replayed.users),
         replayed_users=len(np.unique(replayed.users)),
-        unit=applied.unit,
-        people=applied.people,
+        unit=applied.decision.unit,
+        people=people,
         card=card,
-        removable=tuple(removable(applied.model, card)),
+        removable=tuple(removable(applied.policy.source, card)),
     )
 
 
-def net_lost(applied: Applied, repeats: int, seed: int) -> Lost:
+def net_lost(applied: Applied, repeats: int, seed: int) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Net as it is minus net with one feature permuted, and how often the decision changes, averaged over repeats.
 
-    Parameters
-    ----------
-    applied : Applied
-    repeats : int
-        How often each feature is permuted.
-    seed : int
-
-    Returns
-    -------
-    Lost
+    Features are those that the trees use, as a reader knows them; both arrays have shape (views, features).
     """
     answer = applied.ask()
     as_is = applied.net(answer)
@@ -209,15 +197,15 @@ def net_lost(applied: Applied, repeats: int, seed: int) -> Lost:
         found = shuffle([np.random.default_rng([seed, place, i]) for i in range(repeats)])
         net[:, place] = np.mean([as_is - after for after, _ in found], axis=0)
         turned[:, place] = np.mean([other for _, other in found], axis=0)
-    return Lost(list(shuffled), net, turned)
+    return list(shuffled), net, turned
 
 
-def _table(explanation: Any, users: np.ndarray, lost: Lost, replayed_users: np.ndarray, seed: int) -> pd.DataFrame:
+def _table(explanation: Any, users: np.ndarray, replayed: Applied, seed: int) -> pd.DataFrame:
     """Both intervals of each feature, by SHAP; 0 where no tree of the question, or no tree at all, uses it."""
-    places = features_of(explanation)
+    places, (features, lost, turned) = features_of(explanation), net_lost(replayed, REPEATS, seed)
     moved = interval_columns("shap", abs(explanation.values[:, places]), users, seed)
-    cost = interval_columns("net", lost.net, replayed_users, seed).assign(turned=lost.turned.mean(axis=0))
-    moved.index, cost.index = pd.Index([explanation.feature_names[i] for i in places]), pd.Index(lost.features)
+    cost = interval_columns("net", lost, replayed.users, seed).assign(turned=turned.mean(axis=0))
+    moved.index, cost.index = pd.Index([explanation.feature_names[i] for i in places]), pd.Index(features)
     table = moved.join(cost, how="outer").fillna(0.0).rename_axis("feature").reset_index()
     return table.sort_values(["shap", "net"], ascending=False, ignore_index=True)
 
@@ -267,28 +255,12 @@ def _differ(result: Importance) -> list[str]:
     idle, unclear = unneeded[unneeded["turned"] < SELDOM], unneeded[unneeded["turned"] >= SELDOM]
     ahead = ranked[(ranked["by_net"] <= NAMED) & (ranked["sure"] > 0)]
     ahead = ahead[ahead["by_shap"] - ahead["by_net"] >= STEPS_APART].sort_values("by_net")
-    harmful = ranked[ranked["sure"] < 0]
-    said = []
-    if len(idle):
-        said.append(
-            f"High SHAP, no detectable effect on net: {_places(result, idle)}. Such a feature moves the chance, but "
-            f"seldom across the decision's limit: permuting it changes {_turned(idle)} of the decisions."
-        )
-    if len(unclear):
-        said.append(
-            f"High SHAP, effect on net not settled: {_places(result, unclear)}. Permuting changes {_turned(unclear)} "
-            "of the decisions, and the interval of the net includes zero."
-        )
-    if len(ahead):
-        said.append(
-            f"Ranked higher by net than by SHAP: {_places(result, ahead)}. Such a feature moves the chance less, but "
-            "near the decision's limit or where much is at stake."
-        )
-    if len(harmful):
-        said.append(
-            f"Net rises where these are permuted: {_places(result, harmful)}. Possible overfitting, or chance: "
-            f"{len(ranked)} intervals were tested, and about 1 in 20 misses."
-        )
+    cases = {IDLE: idle, UNCLEAR: unclear, AHEAD: ahead, HARMFUL: ranked[ranked["sure"] < 0]}
+    said = [
+        words.format(features=_places(result, rows), changed=_turned(rows), tested=len(ranked))
+        for words, rows in cases.items()
+        if len(rows)
+    ]
     return said or ["Both rankings agree."]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,11 +38,8 @@ def shap_values(
 
     The question is the decision's. A network-quality model is asked how likely the network is too slow for the most
     demanding option (large images, or the largest that are not always late), a next-page model how likely its first
-    choice is the next page.
-
-    Exact values from XGBoost (Lundberg et al. 2020, TreeSHAP), worked out once per distinct feature row and in
-    batches. Columns of the trees are summed to the feature that a reader knows; each view's values are checked against
-    the margin that the model predicts.
+    choice is the next page. Exact values from XGBoost (Lundberg et al. 2020, TreeSHAP); columns of the trees are summed
+    to the feature that a reader knows, and each view's values are checked against the margin that the model predicts.
 
     Parameters
     ----------
@@ -109,21 +105,9 @@ def shap_values(
 
 
 def exact_shap(found: Explained) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-    """Exact SHAP values of rows, summed by source.
+    """Exact SHAP values of rows: features ("" is the threshold asked about), values (rows, features), base (rows,).
 
-    Sums are taken in float64, and checked against the margin that XGBoost itself predicts.
-
-    Returns
-    -------
-    features : tuple of str
-        In the order in which they first come; "" is the threshold asked about.
-    values : ndarray of float, shape (rows, features)
-    base : ndarray of float, shape (rows,)
-
-    Raises
-    ------
-    AssertionError
-        Where values and base of a row miss its margin by more than 1e-4.
+    Columns are summed by source in float64, and checked against the margin that XGBoost itself predicts.
     """
     import xgboost
 
@@ -143,13 +127,7 @@ def exact_shap(found: Explained) -> tuple[tuple[str, ...], np.ndarray, np.ndarra
 
 
 def check_sum(shares: np.ndarray, margin: np.ndarray) -> None:
-    """Refuse shares (rows, features and base) that do not add up to the margin (rows,).
-
-    Raises
-    ------
-    AssertionError
-        With how far they are off.
-    """
+    """Refuse shares (rows, features and base) that miss the margin (rows,) by more than 1e-4."""
     worst = float(np.abs(shares.sum(axis=1) - margin).max(initial=0.0))
     if not worst <= TOLERANCE:
         raise AssertionError(f"SHAP values must add up to the margin; they are off by up to {worst:g}.")
@@ -189,15 +167,12 @@ def _as_numbers(column: pd.Series) -> np.ndarray:
         codes = column.cat.codes.to_numpy(float)
         return np.where(codes < 0, np.nan, codes)
     if _has_no_order(column):
-        return pd.factorize(column.astype(object).where(column.notna(), UNKNOWN).astype(str), sort=True)[0].astype(
-            float
-        )
+        texts = column.astype(object).where(column.notna(), UNKNOWN).astype(str)
+        return pd.factorize(texts, sort=True)[0].astype(float)
     return column.to_numpy(float, na_value=np.nan)
 
 
 def _as_read(column: pd.Series, unit: str) -> np.ndarray:
     """Values as a reader knows them; "unknown" where there is none: object, shape (rows,)."""
-    values: Sequence[Any] = column.astype(object)
-    if unit:
-        values = column.map(lambda number: f"{number:.0f} {unit}", na_action="ignore").astype(object)
-    return pd.Series(values, column.index).where(column.notna(), UNKNOWN).to_numpy(object)
+    values = column.map(lambda number: f"{number:.0f} {unit}", na_action="ignore") if unit else column
+    return values.astype(object).where(column.notna(), UNKNOWN).to_numpy(object)

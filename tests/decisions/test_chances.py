@@ -6,7 +6,7 @@ import pytest
 
 import workbench as wb
 from workbench.datasets.schema import known_context
-from workbench.decisions.chances import Lookup, OneOption, assumed, base_assumptions, true_chance
+from workbench.decisions.chances import Lookup, OneOption, assumed, base_assumptions, fit_tables, true_chance
 from workbench.decisions.images.decision import DECISION as IMAGES
 from workbench.decisions.images.scenario import ImageScenario
 from workbench.decisions.options import decide
@@ -66,22 +66,20 @@ def world():
     return wb.split_by_user(wb.load("synthetic_measurements", rows=30_000))
 
 
-def test_a_table_whose_keys_come_later_stays_unfitted(world):
-    rules = {rule.name: rule for rule in wb.rules(world) if isinstance(rule, Lookup)}
-    assert rules["table by (country, asn)"].tables
-    assert not rules["table by (connection_type, isp)"].tables
-    later = {rule.name: rule for rule in wb.rules(world, known_by="client_js") if isinstance(rule, Lookup)}
-    assert later["table by (connection_type, isp)"].tables
+@pytest.fixture(scope="module")
+def tables(world):
+    return {rule.name: rule for rule in wb.rules(world) if isinstance(rule, Lookup)}
 
 
-def test_a_table_is_fitted_on_train_alone(world):
-    rules = wb.rules(world)
-    table = next(rule for rule in rules if getattr(rule, "keys", None) == ("country", "asn"))
-    counted = [int(sizes.sum()) for sizes in table.tables["downlink_mbps"].sizes]
+def test_a_table_is_fitted_on_train_alone_and_where_its_keys_come_later_not_at_all(world, tables):
+    counted = [int(sizes.sum()) for sizes in tables["table by (country, asn)"].tables["downlink_mbps"].sizes]
     assert counted == [len(world.train)] * 3
+    assert not tables["table by (connection_type, isp)"].tables
+    (later,) = fit_tables(world, [("connection_type", "isp")], "client_js")
+    assert later.tables
 
 
-def test_true_chances_reach_the_planted_effect(world):
+def test_true_chances_reach_the_planted_effect(world, tables):
     """Before the model is asked: whoever knows the world's chances gains at least 3 points over the best table."""
     scenario = ImageScenario()
     test = IMAGES.situations(world.test, world.card, world.cluster, "first_request", scenario)
@@ -89,8 +87,7 @@ def test_true_chances_reach_the_planted_effect(world):
     def net(policy):
         return IMAGES.outcomes(IMAGES.ask(policy, test, scenario), test, scenario)["net"].mean()
 
-    tables = [net(rule) for rule in wb.rules(world) if getattr(rule, "tables", None)]
-    assert net(true_chance(world.card)) >= max(tables) + 3
+    assert net(true_chance(world.card)) >= max(net(table) for table in tables.values() if table.tables) + 3
 
 
 def test_true_chances_do_not_read_the_frame(world):

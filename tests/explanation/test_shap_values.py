@@ -171,9 +171,8 @@ def test_what_is_neither_predicted_nor_assumed_is_said(trained):
 
 
 @pytest.fixture(scope="module")
-def site():
-    split = wb.split_by_time(wb.load("synthetic_navigations", rows=5000))
-    return split, wb.train_next_page(split)
+def site(small_site, small_site_model):
+    return small_site, small_site_model
 
 
 @pytest.fixture(scope="module")

@@ -342,10 +342,10 @@ def _directions(pair: Pair) -> pd.DataFrame:
     direction = np.where(np.isin(direction, few), OTHERWISE, direction)
     names = [*pd.Series(direction[direction != SAME]).value_counts().index, SAME]
     members = {name: inside for name in names if len(np.unique(users[inside := direction == name])) >= FEWEST_USERS}
-    inside = np.array(list(members.values()), bool).reshape(-1, len(users)).T
+    inside = np.column_stack([np.empty((len(users), 0), bool), *members.values()])
     there = [(name, each.sum(), len(np.unique(users[each]))) for name, each in members.items()]
-    right = [[(side(difference[each], 0)).mean() for side in (np.greater, np.less, np.equal)] for each in inside.T]
-    bounds = segment_intervals(difference[:, None], users, list(inside.T), seed=pair.seed)
+    right = [[side(difference[each], 0).mean() for side in (np.greater, np.less, np.equal)] for each in inside.T]
+    bounds = segment_intervals(difference[:, None], users, list(members.values()), seed=pair.seed)
     parts = [
         pd.DataFrame(there, columns=["direction", "views", "users"]),
         interval_columns("share", inside, users, pair.seed),

@@ -7,24 +7,10 @@ import pytest
 import workbench as wb
 from workbench.datasets.schema import has_signal, known_context
 from workbench.decisions import find_decision
+from workbench.decisions.chances import OneOption
 from workbench.explanation import base
 from workbench.explanation.base import Unavailable, apply_model, draw_users, may_be_missing, with_bar
 from workbench.studies.study import settle
-
-
-def stage_of(split, model):
-    decision = find_decision(None, split.card)
-    return settle(decision, split, model, None, decision.scenario(split.card))
-
-
-@pytest.fixture(scope="module")
-def images(few, few_model):
-    return stage_of(few, few_model)
-
-
-@pytest.fixture(scope="module")
-def pages(small_site, small_site_model):
-    return stage_of(small_site, small_site_model)
 
 
 def test_of_measurements_only_views_without_a_signal_are_looked_at(few, few_model):
@@ -37,9 +23,11 @@ def test_of_measurements_only_views_without_a_signal_are_looked_at(few, few_mode
         apply_model(few_model, validation.assign(last_rtt_ms=50.0, last_age_s=1.0))
 
 
-@pytest.mark.parametrize("kind", ["images", "pages"])
+@pytest.mark.parametrize("kind", ["few", "small_site"])
 def test_a_tuned_policy_is_worth_what_it_is_in_a_comparison(kind, request):
-    stage = request.getfixturevalue(kind)
+    split, model = request.getfixturevalue(kind), request.getfixturevalue(f"{kind}_model")
+    decision = find_decision(None, split.card)
+    stage = settle(decision, split, model, None, decision.scenario(split.card))
     applied = apply_model(stage.ours, stage.split.validation, stage.scenario)
     for policy in (stage.ours, stage.best_rule):
         expected = stage.replay(policy, stage.validation)
@@ -95,12 +83,12 @@ def test_a_refusal_may_come_back_as_a_false_result():
         explain(20, missing_ok=True)
 
 
-def test_every_explanation_of_too_little_data_may_be_missing(few, few_model, images):
+def test_every_explanation_of_too_little_data_may_be_missing(few, few_model):
     views = few.validation.head(5)
     found = [
         wb.importance(few_model, views, missing_ok=True),
         wb.dependence(few_model, views, "isp", missing_ok=True),
-        wb.disagreement(few_model, images.best_rule, views, missing_ok=True),
+        wb.disagreement(few_model, OneOption("small"), views, missing_ok=True),
         wb.drift(views, views, missing_ok=True),
         wb.redundancy(few, few_model, alike=2, missing_ok=True),
         wb.ablation(few, few_model, (), missing_ok=True),
@@ -108,12 +96,12 @@ def test_every_explanation_of_too_little_data_may_be_missing(few, few_model, ima
     assert all(isinstance(each, Unavailable) for each in found)
 
 
-def test_no_explanation_is_a_dump_of_numbers(few, few_model, images):
+def test_no_explanation_is_a_dump_of_numbers(few, few_model):
     views = few.validation.head(300)
     results = [
         wb.importance(few_model, views),
         wb.dependence(few_model, views, "isp"),
-        wb.disagreement(few_model, images.best_rule, views),
+        wb.disagreement(few_model, OneOption("small"), views),
         wb.drift(few.train.head(300), views),
     ]
     for result in results:
@@ -126,7 +114,7 @@ def test_quick_work_writes_nothing_and_long_work_a_bar(capsys, monkeypatch):
     assert list(with_bar(range(3), "work")) == [0, 1, 2]
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(base, "QUICK_S", 0.0)
-    assert list(with_bar(range(3), "work")) == [0, 1, 2]
-    assert "work" in capsys.readouterr().err
     assert list(with_bar(range(1), "work")) == [0]
     assert capsys.readouterr().err == ""
+    assert list(with_bar(range(3), "work")) == [0, 1, 2]
+    assert "work" in capsys.readouterr().err

@@ -100,17 +100,10 @@ def pages(small_site, small_site_model):
     return inspection, small_site_model, small_site
 
 
-@pytest.fixture(scope="module", params=["images", "pages"])
-def inspection(request):
-    return request.getfixturevalue(request.param)[0]
-
-
-@pytest.fixture(scope="module")
-def examples(inspection):
-    return find_examples(inspection)
-
-
-def test_examples_are_different_and_shared_by_20_users(inspection, examples):
+@pytest.mark.parametrize("decision", ["images", "pages"])
+def test_examples_are_different_and_shared_by_20_users_and_the_data_are_plain(decision, request):
+    inspection = request.getfixturevalue(decision)[0]
+    examples = find_examples(inspection)
     assert next(iter(examples)) == "the most common view"
     assert 2 < len(examples) <= 6
     assert len({str(view.iloc[0].to_dict()) for view in examples.values()}) == len(examples)
@@ -118,23 +111,16 @@ def test_examples_are_different_and_shared_by_20_users(inspection, examples):
         shown = [name for name in view if view[name].notna().all() and view[name].dtype != float]
         same = (inspection.table[shown].astype(object) == view[shown].astype(object).iloc[0]).all(axis=1)
         assert len(np.unique(inspection.situations.users[same])) >= view.attrs["users"] >= 20
-
-
-def test_fields_offer_what_examples_hold_and_the_data_are_plain_and_few(inspection, examples):
     data = inspector_data(inspection, examples)
     assert len(json.dumps(data, allow_nan=False)) < 100_000
     assert data["simulated"] is True
     assert [each["name"] for each in data["examples"]] == list(examples)
-    assert data["fields"]
     for each in data["fields"]:
         if "options" in each:
             held = {view[each["name"]].iloc[0] for view in examples.values()}
             assert {str(value) for value in held if not pd.isna(value)} <= set(map(str, each["options"]))
         else:
             assert each["low"] <= each["high"]
-
-
-def test_a_changed_view_keeps_all_else(examples):
     common = next(iter(examples.values()))
     changed = change_context(common, {"local_hour": 3.0, "country": None})
     assert changed["local_hour"].item() == 3 and changed["country"].isna().all()
@@ -158,7 +144,7 @@ def test_a_level_none_of_whose_pages_many_share_is_no_example():
 # ------------------------------------------------------------------------------------------------- options
 
 
-def test_the_answer_is_the_models_own(images):
+def test_the_answer_is_the_models_own_and_rules_that_differ_are_explained(images):
     inspection, model, split = images
     view = common_context(model, split.train)
     answer, policy = answer_of(inspection, view), inspection.policies["model"]
@@ -170,7 +156,6 @@ def test_the_answer_is_the_models_own(images):
     assert answer["shap"]["base"] == pytest.approx(explained.base_values[0], abs=1e-3)
     total = answer["shap"]["base"] + sum(each[2] for each in answer["shap"]["features"])
     assert answer["shap"]["answer"] == pytest.approx(total, abs=0.01)
-
     policies = {policy["name"]: policy for policy in answer["policies"]}
     assert next(iter(policies)) == "model"
     assert [policies[f"always {name}"]["does"] for name in ("small", "medium", "large")] == ["small", "medium", "large"]
@@ -191,14 +176,14 @@ def test_where_there_is_no_question_it_says_so(images):
 # --------------------------------------------------------------------------------------------------- pages
 
 
-@pytest.fixture(scope="module")
-def view(pages):
-    return example_of(pages[0], pages[0].table["page_before"] == "/feed")
-
-
 def example_of(inspection, rows):
     table, users = inspection.table[rows.to_numpy()], inspection.situations.users[rows.to_numpy()]
     return inspection.complete(common_view(table, users, first=inspection.first))
+
+
+@pytest.fixture(scope="module")
+def view(pages):
+    return example_of(pages[0], pages[0].table["page_before"] == "/feed")
 
 
 def test_the_table_says_what_was_known_of_each_view_and_nothing_of_a_page_before_the_first(pages):
@@ -228,36 +213,31 @@ def test_the_chances_are_those_of_a_session_of_two_views(pages, view):
     assert [each["name"] for each in answer["chances"]] == named
     explained = wb.shap_values(model, session)
     assert answer["shap"]["answer"] == pytest.approx(explained.base_values[1] + explained.values[1].sum(), abs=2e-3)
-
-
-def test_a_policy_fetches_what_reaches_its_limit(pages, view):
-    inspection, model, split = pages
-    answer = answer_of(inspection, view)
     assert all(each["taken"] <= (each["percent"] >= 14.9) for each in answer["chances"])
     policies = {policy["name"]: policy for policy in answer["policies"]}
     assert policies["never"]["does"] == "nothing"
     assert len(answer["why"]) == sum(policy["differs"] for policy in answer["policies"])
-    eager = Markov(order=1, limit=0.01).fit(split.train)
-    only = answer_of(inspection_of(model, [eager], split.train, wb.PrefetchScenario(k=2)), view)
-    assert only["policies"][1]["does"].count(" and ") == 1
-    assert only["why"][0].endswith("It fetches from 1.0 %.")
 
 
-def test_what_is_cached_already_is_not_fetched(pages, view):
+def test_each_policy_fetches_what_reaches_its_limit_and_is_not_cached_already(pages, view):
     _, model, split = pages
 
     def back(context):
         before = context["page"].shift(1).astype(object)
         return pd.DataFrame({"view_id": context["view_id"], "page": before, "rank": 1}).dropna()
 
+    eager = Markov(order=1, limit=0.01).fit(split.train)
     for cache, does in ((True, "nothing"), (False, "/feed")):
-        asked = answer_of(inspection_of(model, [back], split.train, wb.PrefetchScenario(cache=cache)), view)
-        assert asked["policies"][1]["does"] == does
+        scenario = wb.PrefetchScenario(k=2, cache=cache)
+        _, greedy, returning = answer_of(inspection_of(model, [eager, back], split.train, scenario), view)["policies"]
+        assert returning["does"] == does
+        assert greedy["does"].count(" and ") == 1
 
 
 def test_the_page_before_and_how_long_it_was_read_move_the_prediction(pages, view):
+    inspection = replace(pages[0], policies={"model": pages[0].policies["model"]})
     changes = ({}, {"page_before": None}, {"dwell_before_s": 3.0}, {"device": "desktop", "local_hour": 8.0})
-    answers = {str(pages[0].answer(change_context(view, change))["chances"]) for change in changes}
+    answers = {str(inspection.answer(change_context(view, change))["chances"]) for change in changes}
     assert len(answers) == 4
 
 
@@ -279,34 +259,23 @@ def test_where_no_page_has_20_users_there_is_no_example(pages):
         inspection_of(model, [], few)
 
 
-@pytest.fixture(scope="module")
-def known(pages):
-    return replace(pages[0], named=frozenset({"/a", "/b"}))
-
-
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
         (Action("never"), ('"never" fetches nothing', "fixed rule", "/a a chance of 40.0 %")),
+        (Action("Markov", ("/a", "/b"), {"/a": 0.3, "/b": 0.2}), ("fetches /b too", "20 %, the model 10.0 %")),
         (
-            Action("Markov", ("/a", "/b"), {"/a": 0.3, "/b": 0.2}, digits=1),
-            ("fetches /b too", "20.0 %, the model 10.0 %"),
-        ),
-        (
-            Action("Markov", ("/b",), {"/b": 0.2, "/x": 0.02}, limit=0.12, digits=1),
-            ("fetches /b instead of /a", "under 2.0 %, the model 40.0 %", "It fetches from 12.0 %."),
+            Action("Markov", ("/b",), {"/b": 0.2, "/x": 0.02}, limit=0.12),
+            ("fetches /b instead of /a", "under 2 %, the model 40.0 %", "It fetches from 12.0 %."),
         ),
         (Action("links", ("/a", "/rare")), ("fetches a rare page too", "a rare page a chance of 5.0 %")),
     ],
 )
-def test_a_rule_that_differs_is_explained(known, rule, words):
+def test_a_rule_that_differs_is_explained_and_only_pages_that_many_viewed_are_named(pages, rule, words):
+    known = replace(pages[0], named=frozenset({"/a", "/b"}))
     ours = Action("model", ("/a",), {"/a": 0.4, "/b": 0.1, "/rare": 0.05}, digits=1)
     assert rule.differs(ours)
     (sentence,) = known.describe(ours, [rule])["why"]
     assert all(each in sentence for each in words)
-
-
-def test_only_pages_that_many_viewed_are_named(known):
-    assert known.names([]) == "nothing"
-    assert known.names(["/rare", "/a"]) == "/a and a rare page"
+    assert (known.names([]), known.names(["/rare", "/a"])) == ("nothing", "/a and a rare page")
     assert known.names(["/a", "/rare", "/other"]) == "/a and 2 rare pages"

@@ -101,14 +101,13 @@ def test_a_number_and_a_group_of_levels_are_found(world):
     assert (caught == (world[1] == "differ")).mean() > 0.99
 
 
-def test_leaves_part_all_views_among_them(world):
-    assert (np.array([leaf(world[0]) for leaf in grown(world)]).sum(axis=0) == 1).all()
-
-
 @pytest.mark.parametrize("size", [1, 20, 200])
-def test_every_leaf_holds_20_users_in_either_half(world, size):
+def test_every_view_is_in_one_leaf_and_every_leaf_holds_20_users_in_either_half(world, size):
     facts, _, users, grows = world
-    for leaf in grown(world, size):
+    leaves = grown(world, size)
+    assert leaves == grown(world, size)
+    assert (np.array([leaf(facts) for leaf in leaves]).sum(axis=0) == 1).all()
+    for leaf in leaves:
         assert min(len(np.unique(users[leaf(facts) & half])) for half in (grows, ~grows)) >= 20
 
 
@@ -119,14 +118,11 @@ def test_a_level_of_19_users_is_never_named(world):
     assert "nobody" not in " ".join(map(str, grown(world, f=odd, t=np.where(rare, "differ", "").astype(object))))
 
 
-def test_neighbours_where_the_same_is_done_are_one_leaf(world):
+def test_neighbours_where_the_same_is_done_are_one_leaf_and_so_is_all_where_no_fact_varies(world):
     facts, target, users, grows = world
+    dull = pd.DataFrame({"system": np.full(ROWS, "iOS", object), "hour": np.full(ROWS, 3.0)})
+    assert grown(world, f=dull) == [Conditions()]
     assert grow_leaves(facts, target, users, grows, size=20, change=lambda inside: "all alike") == [()]
-
-
-def test_where_no_fact_varies_there_is_one_leaf(world):
-    facts = pd.DataFrame({"system": np.full(ROWS, "iOS", object), "hour": np.full(ROWS, 3.0)})
-    assert grown(world, f=facts) == [Conditions()]
 
 
 def test_whether_there_is_a_number_can_be_asked(world):
@@ -142,7 +138,3 @@ def test_a_threshold_has_as_many_digits_as_keep_both_sides(world):
     facts = pd.DataFrame({"latitude": np.where(north, 51.53, 51.51) + rng.normal(0, 0.001, ROWS)})
     leaves = grown(world, f=facts, t=np.where(north, "differ", "").astype(object))
     assert set(map(str, leaves)) == {"latitude is above 51.52", "latitude is 51.52 or less"}
-
-
-def test_the_same_seed_grows_the_same_tree(world):
-    assert grown(world) == grown(world)

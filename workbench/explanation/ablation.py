@@ -39,12 +39,10 @@ class Ablation:
     effect : mapping
         ``net, net_low, net_high`` (net of a view, retrained minus as trained, users resampled), ``trees_saved,
         kilobytes_saved`` (below 0 where the retrained model is the larger one).
-    unit : Unit
-        How net is shown.
     views, users : int
         On which both models decide.
-    people : str
-    card : Card
+    unit, people, card
+        How net is shown; what users are (users, sessions or views); where the data come from.
     """
 
     columns: tuple[str, ...]

@@ -46,10 +46,6 @@ class Applied:
         """Net of each view: float, shape (rows,)."""
         return self.decision.outcomes(answer, self.situations, self.scenario)["net"].to_numpy()
 
-    def on(self, rows: np.ndarray) -> Applied:
-        """The same on some of the views (bool, shape (rows,)), in whole users."""
-        return _apply(self.decision, self.policy, self.situations.frame[rows], self.scenario, self.situations.card)
-
 
 def apply_model(model: Any, frame: pd.DataFrame, scenario: Any = None) -> Applied:
     """Apply a model, or a policy that holds one, to a canonical frame with its card.
@@ -58,11 +54,8 @@ def apply_model(model: Any, frame: pd.DataFrame, scenario: Any = None) -> Applie
     """
     card = card_of(frame)
     decision = find_decision(scenario, card)
-    policy = decision.model_policy(model, card)
-    return _apply(decision, policy, frame, decision.scenario(card, scenario), card)
-
-
-def _apply(decision: Decision, policy: Any, frame: pd.DataFrame, scenario: Any, card: Card) -> Applied:
+    policy: Any = decision.model_policy(model, card)
+    scenario = decision.scenario(card, scenario)
     decision.check(frame)
     situations = decision.situations(frame, card, "user_id", policy.source.known_by, scenario)
     return Applied(decision, policy, situations, scenario)

@@ -106,12 +106,10 @@ class Disagreement:
 
     Parameters
     ----------
-    card : Card
-    rule_name : str
+    card, rule_name
+        Where the data come from; what tables call the rule.
     views, users : int
         Views looked at (of measurements those without a signal), and of how many users.
-    people : str
-        What users are: users, sessions or views.
     share, difference : Interval
         Share of the views in which they differ; the model's net minus the rule's, over all views.
     directions : DataFrame
@@ -133,8 +131,8 @@ class Disagreement:
         ``model over base``, ``model over rule`` (the model minus the tree). Empty without a rule.
     no_tree : str
         Why there is no leaf; empty where there is one.
-    unit : Unit
-        How net is shown.
+    people, unit
+        What users are (users, sessions or views); how net is shown.
     """
 
     card: Card

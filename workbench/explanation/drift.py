@@ -52,9 +52,8 @@ class Drift:
         Of the first and the second part, as compared.
     users, fewest : int
         Of both parts, and of the smaller one.
-    people : str
-        What users are: users, sessions or views.
-    card : Card
+    people, card
+        What users are (users, sessions or views); where the data come from.
     excluded : tuple of str
         History and signals that were not compared, as a reader knows them.
     """
@@ -77,29 +76,12 @@ class Drift:
     @property
     def finding(self) -> str:
         """In one line, whether the parts differ."""
-        if self._no_tree:
-            return "Too few views to compare newer traffic with the training data"
-        if self.auc.low > CHANCE:
-            return f"Newer traffic {'differs' if self.auc.high > A_LITTLE else 'hardly differs'} from the training data"
-        if self.auc.high <= A_LITTLE:
-            return "Newer traffic looks like the training data"
-        return "Too few data to tell whether newer traffic differs from the training data"
+        return self._told()[0]
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """What it means for what was learnt on the first part; and what was not compared."""
-        if self._no_tree:
-            first, second = self.views
-            said = f"{first:,} and {second:,} views are too few: no split of a tree leaves {A_SIDE} on either side."
-        elif self.auc.low > CHANCE:
-            said = self._differ()
-        elif self.auc.high <= A_LITTLE:
-            said = f"Context alone does not separate newer views from the training data: {self._auc_in_words()}."
-        else:
-            said = (
-                f"{self._auc_in_words()}, with {self.fewest:,} {self.people} in the smaller part: consistent with no "
-                "shift and with a clear one."
-            )
+        said = self._told()[1]
         return (said, f"Not compared: {listed(self.excluded)}.") if self.excluded else (said,)
 
     def to_frame(self) -> pd.DataFrame:
@@ -112,24 +94,33 @@ class Drift:
     def _repr_html_(self) -> str:
         return as_html(self.finding, self.sentences)
 
-    @property
-    def _no_tree(self) -> bool:
-        """Whether all scores are equal: an interval of no width at chance comes from nothing else."""
-        return self.auc.low == self.auc.high == CHANCE
-
     def _auc_in_words(self) -> str:
         return f"AUC {self.auc.estimate:.2f} ({self.auc.low:.2f} to {self.auc.high:.2f}; 0.50 is chance)"
 
-    def _differ(self) -> str:
-        auc = self.auc
-        how = "clearly" if auc.low > A_LITTLE else "barely better than chance" if auc.high <= A_LITTLE else "somewhat"
-        meaning = "what was learnt may not hold" if auc.high > A_LITTLE else "what the model sees has hardly changed"
+    def _told(self) -> tuple[str, str]:
+        """The finding, and the sentence behind it."""
+        low, high, auc, (first, second) = self.auc.low, self.auc.high, self._auc_in_words(), self.views
+        if low == high == CHANCE:  # an interval of no width at chance: all scores are equal
+            few = f"{first:,} and {second:,} views are too few: no split of a tree leaves {A_SIDE} on either side."
+            return "Too few views to compare newer traffic with the training data", few
+        if low <= CHANCE and high <= A_LITTLE:
+            alike = f"Context alone does not separate newer views from the training data: {auc}."
+            return "Newer traffic looks like the training data", alike
+        if low <= CHANCE:
+            smaller = f"{auc}, with {self.fewest:,} {self.people} in the smaller part"
+            unsure = f"{smaller}: consistent with no shift and with a clear one."
+            return "Too few data to tell whether newer traffic differs from the training data", unsure
+        how, meaning = "somewhat", "what was learnt may not hold"
+        if high <= A_LITTLE:
+            how, meaning = "barely better than chance", "what the model sees has hardly changed"
+        elif low > A_LITTLE:
+            how = "clearly"
         named = list(self.drifted["feature"][:NAMED])
         by = f" Largest shift: {listed(named)}." if named else " No single feature explains it."
         if self.fewest < FEW_USERS:
             by += f" With {self.fewest} {self.people} in the smaller part, the interval is too narrow."
-        said = f"Context alone separates newer views from the training data {how}"
-        return f"{said}: {self._auc_in_words()}; {meaning}.{by}"
+        finding = f"Newer traffic {'differs' if high > A_LITTLE else 'hardly differs'} from the training data"
+        return finding, f"Context alone separates newer views from the training data {how}: {auc}; {meaning}.{by}"
 
 
 @may_be_missing

@@ -25,7 +25,7 @@ from workbench.explanation.base import (
     net_of,
     with_bar,
 )
-from workbench.explanation.shap_values import VIEWS_EXPLAINED, features_of, shap_values
+from workbench.explanation.shap_values import VIEWS_EXPLAINED, explain_drawn, features_of
 from workbench.studies.report import short_name
 
 REPLAYED_VIEWS = 3_000  # decided again for each feature: more take minutes
@@ -68,11 +68,8 @@ class Importance:
         What the SHAP values explain.
     rows, users, replayed, replayed_users : int
         Views, and users, that the SHAP values rest on, and that were decided again.
-    unit : Unit
-        How net is shown.
-    people : str
-        What users are: users, sessions or views.
-    card : Card
+    unit, people, card
+        How net is shown; what users are (users, sessions or views); where the data come from.
     removable : tuple of str
         Features without which the model can be trained.
     """
@@ -165,18 +162,16 @@ def importance(model: Any, frame: pd.DataFrame, *, scenario: Any = None, seed: i
     applied = apply_model(model, frame, scenario)
     people, card = applied.situations.people, applied.situations.card
     check_users(applied.users, people, card, "importance")
-    drawn = draw_users(applied.users, VIEWS_EXPLAINED, seed)
-    views, users = applied.situations.frame[drawn].reset_index(drop=True), applied.users[drawn]
-    explanation = shap_values(model, views, scenario=applied.scenario, views=len(views), **question)
-    users = users[explanation.index]
-    replayed = applied.on(draw_users(applied.users, REPLAYED_VIEWS, seed))
+    explanation, users = explain_drawn(applied, VIEWS_EXPLAINED, seed, **question)
+    replayed = applied.situations.frame[draw_users(applied.users, REPLAYED_VIEWS, seed)]
+    decided = apply_model(applied.policy, replayed, applied.scenario)
     return Importance(
-        table=_table(explanation, users, replayed, seed),
+        table=_table(explanation, users, decided, seed),
         question=str(explanation.output_names),
         rows=len(users),
         users=len(np.unique(users)),
-        replayed=len(replayed.users),
-        replayed_users=len(np.unique(replayed.users)),
+        replayed=len(replayed),
+        replayed_users=len(np.unique(decided.users)),
         unit=applied.decision.unit,
         people=people,
         card=card,
@@ -200,11 +195,11 @@ def net_lost(applied: Applied, repeats: int, seed: int) -> tuple[list[str], np.n
     return list(shuffled), net, turned
 
 
-def _table(explanation: Any, users: np.ndarray, replayed: Applied, seed: int) -> pd.DataFrame:
+def _table(explanation: Any, users: np.ndarray, decided: Applied, seed: int) -> pd.DataFrame:
     """Both intervals of each feature, by SHAP; 0 where no tree of the question, or no tree at all, uses it."""
-    places, (features, lost, turned) = features_of(explanation), net_lost(replayed, REPEATS, seed)
+    places, (features, lost, turned) = features_of(explanation), net_lost(decided, REPEATS, seed)
     moved = interval_columns("shap", abs(explanation.values[:, places]), users, seed)
-    cost = interval_columns("net", lost, replayed.users, seed).assign(turned=turned.mean(axis=0))
+    cost = interval_columns("net", lost, decided.users, seed).assign(turned=turned.mean(axis=0))
     moved.index, cost.index = pd.Index([explanation.feature_names[i] for i in places]), pd.Index(features)
     table = moved.join(cost, how="outer").fillna(0.0).rename_axis("feature").reset_index()
     return table.sort_values(["shap", "net"], ascending=False, ignore_index=True)

@@ -74,11 +74,10 @@ class Redundancy:
         number from 0), ``features``, ``what`` (``"all but one"`` or ``"all of them"``), ``kept`` and ``dropped``
         (tuples of features), ``net, net_low, net_high`` (retrained minus as trained), ``trees_saved,
         kilobytes_saved``. Numbers are missing where nothing can be left out.
-    unit : Unit
-        How net is shown.
     views, users : int
         Of ``validation``, on which the policies decide.
-    card : Card
+    unit, card
+        How net is shown; where the data come from.
     """
 
     groups: Groups

@@ -12,7 +12,7 @@ from workbench.datasets.splits import card_of, sample_users
 from workbench.decisions import find_decision
 from workbench.decisions.decision import Explained
 from workbench.errors import check_whole
-from workbench.explanation.base import with_bar
+from workbench.explanation.base import Applied, draw_users, with_bar
 from workbench.features.encoding import distinct_rows
 from workbench.features.levels import UNKNOWN
 
@@ -82,26 +82,28 @@ def shap_values(
     drawn = frame if len(frame) <= views else sample_users(frame, views, seed)
     found = decision.explained(model, drawn, decision.scenario(card, scenario), **question)
     features, values, base = exact_shap(found)
-    columns = [found.shown.get(name) for name in features]
-    edge = np.exp(found.matrix[:, found.sources.index("")].astype(float)) if "" in found.sources else np.empty(0)
-    units = found.shown.attrs.get("units", {})
-    numbers = [edge if column is None else _as_numbers(column) for column in columns]
-    shown = [
-        edge.astype(object) if column is None else _as_read(column, units.get(name, ""))
-        for name, column in zip(features, columns, strict=True)
-    ]
-    names = [name or THRESHOLD for name in features]
+    shown, units = found.shown, found.shown.attrs.get("units", {})
+    if "" in features:
+        shown = shown.assign(**{"": np.exp(found.matrix[:, found.sources.index("")].astype(float))})
     explanation = shap.Explanation(
         values=values,
         base_values=base,
-        data=np.column_stack(numbers),
-        display_data=np.column_stack(shown),
-        feature_names=names,
+        data=np.column_stack([_as_numbers(shown[name]) for name in features]),
+        display_data=np.column_stack([_as_read(shown[name], units.get(name, "")) for name in features]),
+        feature_names=[name or THRESHOLD for name in features],
         output_names=found.question,
     )
     explanation.card, explanation.index, explanation.units = card, drawn.index[found.view], dict(units)
     explanation.coded = tuple(name for name in found.shown if _has_no_order(found.shown[name]))
     return explanation
+
+
+def explain_drawn(applied: Applied, most: int, seed: int, **question: Any) -> tuple[shap.Explanation, np.ndarray]:
+    """SHAP values of about so many views, whole users drawn by seed, and whose each explained view is."""
+    drawn = draw_users(applied.users, most, seed)
+    views = applied.situations.frame[drawn].reset_index(drop=True)
+    explanation = shap_values(applied.policy, views, scenario=applied.scenario, views=len(views), **question)
+    return explanation, applied.users[drawn][explanation.index]
 
 
 def exact_shap(found: Explained) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:

@@ -322,19 +322,11 @@ def _actions(
         found |= {name: partial(_above, limit) for name, limit in LIMITS.items()}
     if "usual_next" in situations.context:
         found[USUAL] = lambda context, top, scenario: _usual(context)
-    counts = _counts_of(rule)
-    if counts is not None:
-        follower = Markov(order=1, limit=0.0, counts=counts)
+    counting = rule.everybody if isinstance(rule, UserHistory) else rule
+    if isinstance(counting, Markov):
+        follower = Markov(order=1, limit=0.0, counts=counting.counts)
         found[FOLLOWER] = lambda context, top, scenario: follower.next_pages(context, 1)[["view_id", "page", "rank"]]
-    named = [tuple(sorted(pages)) for pages in _frequent_sets(ours, sets, situations)]
-    return found | {", ".join(pages): partial(_pages, pages) for pages in named}
-
-
-def _counts_of(rule: Any) -> Any:
-    """What a counting rule has counted; None of another."""
-    if isinstance(rule, UserHistory):
-        rule = rule.everybody
-    return rule.counts if isinstance(rule, Markov) else None
+    return found | {", ".join(pages): partial(_pages, pages) for pages in _frequent_sets(ours, sets, situations)}
 
 
 def _above(limit: float, context: pd.DataFrame, top: Any, scenario: PrefetchScenario) -> pd.DataFrame:
@@ -358,12 +350,12 @@ def _usual(context: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"view_id": context["view_id"].to_numpy()[there], "page": usual.to_numpy()[there], "rank": 1})
 
 
-def _frequent_sets(ours: pd.DataFrame, sets: np.ndarray, situations: Situations) -> Iterator[list[str]]:
+def _frequent_sets(ours: pd.DataFrame, sets: np.ndarray, situations: Situations) -> Iterator[tuple[str, ...]]:
     users = pd.Series(situations.users).groupby(sets).nunique()
     frequent = users[(users >= FEWEST_USERS) & (users.index != 0)].sort_index().nlargest(MOST_SETS).index
     first = pd.Series(situations.context["view_id"].to_numpy()).groupby(sets).first()
     shown = ours[ours["view_id"].isin(first[frequent])]
-    pages = shown.groupby("view_id")["page"].agg(lambda page: list(page.astype(str)))
+    pages = shown.groupby("view_id")["page"].agg(lambda page: tuple(sorted(page.astype(str))))
     yield from (pages[first[each]] for each in frequent)
 
 

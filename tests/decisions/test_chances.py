@@ -1,21 +1,17 @@
 """Policies that weigh chances: lookup tables, and the truth of the simulated world."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import workbench as wb
 from workbench.datasets.schema import known_context
-from workbench.decisions.chances import Lookup, OneOption, assumed, base_assumptions, fit_tables, true_chance
+from workbench.decisions.chances import Lookup, assumed, base_assumptions, fit_tables, true_chance
 from workbench.decisions.images.decision import DECISION as IMAGES
 from workbench.decisions.images.scenario import ImageScenario
 from workbench.decisions.options import decide
-
-
-def test_the_same_for_everybody():
-    context = pd.DataFrame(index=[4, 7])
-    assert decide(OneOption("large"), context, ImageScenario()).tolist() == [2, 2]
-    assert OneOption("large") == OneOption("large") != OneOption("small")
 
 
 def test_what_is_neither_measured_nor_assumed_is_asked_for():
@@ -32,20 +28,16 @@ def ten_each():
     return wb.measurements(views, assume={"rtt_ms": (50, 50, 50)})
 
 
-def test_a_table_counts_by_group_and_leans_on_its_parent(ten_each):
-    table = Lookup(("isp",), smoothing=10.0).fit(ten_each)
+def test_a_table_counts_by_group_leans_on_its_parent_and_sends_what_groups_can_carry(ten_each):
+    table = Lookup(("isp",), 10.0, assume=base_assumptions(ten_each.attrs["card"])).fit(ten_each)
     asked = pd.DataFrame({"isp": ["slow", "fast", "never seen"]}, dtype="str")
     # Below 80 Mbit/s: all of slow, none of fast, half of everything: (10 + 10 / 2) / 20, (0 + 10 / 2) / 20, 1 / 2.
     chance = table.chance_worse(known_context(asked, "first_request"), "downlink_mbps", np.array([80.0]))
     assert chance[:, 0] == pytest.approx([0.75, 0.25, 0.5])
-
-
-def test_a_table_sends_what_its_groups_can_carry(ten_each):
-    table = Lookup(("isp",), smoothing=1.0, assume=base_assumptions(ten_each.attrs["card"])).fit(ten_each)
-    context = known_context(ten_each, "first_request")
-    chosen = decide(table, context, ImageScenario())
     # 1 Mbit/s: medium needs 4 * 50 + 8 * 150,528 / 1000 = 1,404 ms, small 534 ms.
+    chosen = decide(replace(table, smoothing=1.0), known_context(ten_each, "first_request"), ImageScenario())
     assert chosen.tolist() == [0] * 10 + [2] * 10
+    assert true_chance(ten_each.attrs["card"]) is None  # nature does not tell
 
 
 def test_smoothing_is_what_serves_other_users_best():
@@ -97,7 +89,3 @@ def test_true_chances_do_not_read_the_frame(world):
     plain = truth.chance_worse(context, "downlink_mbps", edges)
     told = context.assign(downlink_mbps=0.1, rtt_ms=5000.0, access_technology="2g")
     assert (truth.chance_worse(told, "downlink_mbps", edges) == plain).all()
-
-
-def test_nature_does_not_tell_its_chances(ten_each):
-    assert true_chance(ten_each.attrs["card"]) is None

@@ -1,11 +1,19 @@
 """What several explanations are tested on: a simulated world with a column twice, a simulated site, a model of each."""
 
 import pytest
+import xgboost
 
 import workbench as wb
 
 # What is left says all there is to say: network, provider (twice), system and hour.
 LEFT_OUT = ("country", "city", "browser", "browser_major", "os_major", "save_data")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """Threads that wait for one another cost more than they bring, where test files run side by side."""
+    with xgboost.config_context(nthread=1):
+        yield
 
 
 @pytest.fixture(scope="session")

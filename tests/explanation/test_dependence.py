@@ -11,7 +11,7 @@ import shap
 import workbench as wb
 from workbench.datasets.synthetic_network import true_chance_worse
 from workbench.explanation import dependence
-from workbench.explanation.dependence import groups_of, levels_of, strongest_interaction
+from workbench.explanation.dependence import levels_of, strongest_interaction
 from workbench.explanation.shap_values import THRESHOLD
 
 # All that the simulated network depends on, given the first request; other columns only go along with these.
@@ -95,29 +95,12 @@ def test_no_point_stands_on_fewer_than_20_users(doubled_model, doubled, by_syste
     assert one.points["level"].iloc[-1] == "other"
 
 
-def test_of_measurements_only_views_without_a_signal_count(few_model, few):
-    shown = few.validation.assign(last_age_s=np.where(np.arange(len(few.validation)) % 2, 50.0, 5000.0))
-    some = dependence(few_model, shown, "local_hour", by="os_family", bins=(17,))
-    free = dependence(few_model, shown[shown["last_age_s"] > 600], "local_hour", by="os_family", bins=(17,))
-    pd.testing.assert_frame_equal(some.points, free.points)
-
-
 def test_of_pages_shares_are_percent(small_site_model, small_site):
     result = dependence(small_site_model, small_site.validation, "popularity", bins=4)
     assert (result.numeric, result.unit, len(result.points)) == (True, "%", 4)
     assert "next page" in result.question
     history = dependence(small_site_model, small_site.validation, "user history")
     assert set(history.points["level"]) == {"yes", "no"} and not history.numeric
-
-
-def test_without_users_views_are_counted():
-    rng = np.random.default_rng(0)
-    isp = rng.choice(list("ab"), 1500)
-    views = pd.DataFrame({"isp": isp, "downlink_mbps": rng.lognormal(np.where(isp == "a", 0, 3), 0.5)})
-    split = wb.split_by_user(wb.measurements(views.assign(rtt_ms=rng.lognormal(4, 0.1, 1500))))
-    result = dependence(wb.train_network_quality(split, max_trees=20), split.validation, "provider")
-    assert dict(zip(result.points["level"], result.points["shap"] > 0, strict=True)) == {"a": True, "b": False}
-    assert result.people == "views"
 
 
 @pytest.mark.parametrize(
@@ -166,12 +149,13 @@ def world():
     return explanation, np.arange(ROWS) // 3
 
 
-def test_the_pair_is_found_though_others_weigh_more(world):
-    assert strongest_interaction(*world) == (0, 1)
-
-
-def test_what_follows_from_the_feature_itself_is_no_partner(world):
+def test_the_pair_is_found_though_others_weigh_more_and_what_follows_from_a_feature_is_no_partner(world):
     explanation, users = world
+    assert strongest_interaction(explanation, users) == (0, 1)
+    levels, numeric = levels_of(explanation, 0, users)
+    assert numeric and list(levels.cat.categories) == ["0", "1", "2", "3"]
+    levels, numeric = levels_of(explanation, 1, users)
+    assert not numeric and set(levels.cat.categories) == {"phone", "desktop"}
     explanation.values[:, 0] = 0.3 * explanation.data[:, 0]
     assert set(strongest_interaction(explanation, users)) != {2, 3}  # within one network the country never differs
 
@@ -189,12 +173,3 @@ def test_the_only_feature_has_no_partner(world):
     explanation, users = world
     explanation.values, explanation.feature_names = explanation.values[:, [0, 4]], ["hour", THRESHOLD]
     assert strongest_interaction(explanation, users) == (0, None)
-
-
-def test_numbers_are_binned_and_names_are_not(world):
-    explanation, users = world
-    levels, numeric = levels_of(explanation, 0, users)
-    assert numeric and list(levels.cat.categories) == ["0", "1", "2", "3"]
-    levels, numeric = levels_of(explanation, 1, users)
-    assert not numeric and set(levels.cat.categories) == {"phone", "desktop"}
-    assert list(groups_of(explanation, None, users).cat.categories) == [""]

@@ -19,12 +19,6 @@ PROXIES = ("isp", "country", "os_major", "browser", "browser_major", "save_data"
 PLANTED = ["network (ASN)", "operating system", "local hour"]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    with xgboost.config_context(nthread=1):
-        yield
-
-
 def world(planted: bool, rows: int, trees: int):
     """A simulated world in which region and city are drawn by lot, and a model of it."""
     rng, views = np.random.default_rng(1), wb.make_measurements(rows, planted=planted)

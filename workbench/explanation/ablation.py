@@ -58,11 +58,8 @@ class Ablation:
         """In one line, what removing the columns does."""
         what = "this column" if len(self.columns) == 1 else f"these {len(self.columns)} columns"
         sure = beyond_noise(self.unit, self.effect["net_low"], self.effect["net_high"])
-        return {
-            0: f"Removing {what} has no detectable effect on net",
-            1: f"Removing {what} raises net",
-            -1: f"Removing {what} lowers net",
-        }[sure]
+        does = {0: "has no detectable effect on", 1: "raises", -1: "lowers"}
+        return f"Removing {what} {does[sure]} net"
 
     @property
     def sentences(self) -> tuple[str, ...]:

@@ -76,12 +76,12 @@ class Drift:
     @property
     def finding(self) -> str:
         """In one line, whether the parts differ."""
-        return self._told()[0]
+        return self._say()[0]
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """What it means for what was learnt on the first part; and what was not compared."""
-        said = self._told()[1]
+        said = self._say()[1]
         return (said, f"Not compared: {listed(self.excluded)}.") if self.excluded else (said,)
 
     def to_frame(self) -> pd.DataFrame:
@@ -97,7 +97,7 @@ class Drift:
     def _auc_in_words(self) -> str:
         return f"AUC {self.auc.estimate:.2f} ({self.auc.low:.2f} to {self.auc.high:.2f}; 0.50 is chance)"
 
-    def _told(self) -> tuple[str, str]:
+    def _say(self) -> tuple[str, str]:
         """The finding, and the sentence behind it."""
         low, high, auc, (first, second) = self.auc.low, self.auc.high, self._auc_in_words(), self.views
         if low == high == CHANCE:  # an interval of no width at chance: all scores are equal

@@ -102,7 +102,7 @@ class Importance:
     @property
     def finding(self) -> str:
         """In one line, what decisions cannot do without."""
-        named = [_name(feature) for feature in self.needed[:HEADED]]
+        named = list(_costly(self)["title"][:HEADED])
         if not named:
             return "Permuting any single feature has no detectable effect on net"
         return f"Decisions depend most on {listed(named)}" if len(named) > 1 else f"Decisions depend on {named[0]}"
@@ -209,11 +209,15 @@ def _table(explanation: Any, users: np.ndarray, decided: Applied, seed: int) -> 
 
 
 def _ranked(result: Importance) -> pd.DataFrame:
-    """Features with their places in both rankings from 1, and whether their net is beyond noise (1, 0, -1)."""
-    table = result.table
+    """Features with both ranks from 1, whether net is beyond noise (1, 0, -1), and name and net in words."""
+    table, rows = result.table, result.table.to_dict("records")
     by = {f"by_{name}": table[name].rank(ascending=False, method="first").astype(int) for name in ("shap", "net")}
-    sure = [beyond_noise(result.unit, row.net_low, row.net_high) for row in table.itertuples()]
-    return table.assign(**by, sure=sure)
+    return table.assign(
+        **by,
+        sure=[beyond_noise(result.unit, row["net_low"], row["net_high"]) for row in rows],
+        title=[short_name(str(row["feature"]), NAME_WIDTH) for row in rows],
+        cost=[result.unit.span(net_of(row)) for row in rows],
+    )
 
 
 def _costly(result: Importance) -> pd.DataFrame:
@@ -222,12 +226,11 @@ def _costly(result: Importance) -> pd.DataFrame:
 
 
 def _moves(result: Importance) -> str:
-    strong = result.table[result.table["shap"] > 0].head(NAMED)
+    strong = _ranked(result)[result.table["shap"] > 0].head(NAMED)
     if strong.empty:
         return "No feature moves the answer."
     each = ", ".join(
-        f"{_name(row.feature)} {row.shap:.2f} ({row.shap_low:.2f} to {row.shap_high:.2f})"
-        for row in strong.itertuples()
+        f"{row.title} {row.shap:.2f} ({row.shap_low:.2f} to {row.shap_high:.2f})" for row in strong.itertuples()
     )
     on = count_views(result.rows, result.users, result.people)
     return f"Largest mean |SHAP| for the {result.question}, on {on}: {each}."
@@ -238,7 +241,7 @@ def _loses(result: Importance) -> str:
     costly = _costly(result).head(NAMED)
     if costly.empty:
         return f"{on}, no single feature has a detectable effect on net."
-    each = ", ".join(f"{_name(row['feature'])} {_cost(result, row)}" for row in costly.to_dict("records"))
+    each = ", ".join(costly["title"] + " " + costly["cost"])
     return f"{on}, these features cost net: {each} {result.unit.per_view} (exploratory)."
 
 
@@ -252,17 +255,16 @@ def _differ(result: Importance) -> list[str]:
     ahead = ahead[ahead["by_shap"] - ahead["by_net"] >= STEPS_APART].sort_values("by_net")
     cases = {IDLE: idle, UNCLEAR: unclear, AHEAD: ahead, HARMFUL: ranked[ranked["sure"] < 0]}
     said = [
-        words.format(features=_places(result, rows), changed=_turned(rows), tested=len(ranked))
+        words.format(features=_places(rows), changed=_turned(rows), tested=len(ranked))
         for words, rows in cases.items()
         if len(rows)
     ]
     return said or ["Both rankings agree."]
 
 
-def _places(result: Importance, rows: pd.DataFrame) -> str:
+def _places(rows: pd.DataFrame) -> str:
     return ", ".join(
-        f"{_name(row['feature'])} (rank {row['by_shap']} by SHAP, {row['by_net']} by net: {_cost(result, row)})"
-        for row in rows.to_dict("records")
+        f"{row.title} (rank {row.by_shap} by SHAP, {row.by_net} by net: {row.cost})" for row in rows.itertuples()
     )
 
 
@@ -273,19 +275,7 @@ def _turned(rows: pd.DataFrame) -> str:
 
 def _short(result: Importance) -> pd.DataFrame:
     """The first features, each with its intervals."""
-    shown = result.table.head(SHOWN).to_dict("records")
-    return pd.DataFrame(
-        {
-            "feature": [_name(row["feature"]) for row in shown],
-            "mean |SHAP|": [f"{row['shap']:.3f} ({row['shap_low']:.3f} to {row['shap_high']:.3f})" for row in shown],
-            f"net lost when permuted, {result.unit.per_view}": [_cost(result, row) for row in shown],
-        }
-    )
-
-
-def _cost(result: Importance, row: Any) -> str:
-    return result.unit.span(net_of(row))
-
-
-def _name(feature: str) -> str:
-    return short_name(str(feature), NAME_WIDTH)
+    shown = _ranked(result).head(SHOWN)
+    sizes = [f"{row.shap:.3f} ({row.shap_low:.3f} to {row.shap_high:.3f})" for row in shown.itertuples()]
+    lost = f"net lost when permuted, {result.unit.per_view}"
+    return pd.DataFrame({"feature": shown["title"], "mean |SHAP|": sizes, lost: shown["cost"]})

@@ -1,21 +1,17 @@
 """Policies that weigh chances: lookup tables, and the truth of the simulated world."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import workbench as wb
 from workbench.datasets.schema import known_context
-from workbench.decisions.chances import Lookup, OneOption, assumed, base_assumptions, true_chance
+from workbench.decisions.chances import Lookup, assumed, base_assumptions, fit_tables, true_chance
 from workbench.decisions.images.decision import DECISION as IMAGES
 from workbench.decisions.images.scenario import ImageScenario
 from workbench.decisions.options import decide
-
-
-def test_the_same_for_everybody():
-    context = pd.DataFrame(index=[4, 7])
-    assert decide(OneOption("large"), context, ImageScenario()).tolist() == [2, 2]
-    assert OneOption("large") == OneOption("large") != OneOption("small")
 
 
 def test_what_is_neither_measured_nor_assumed_is_asked_for():
@@ -32,20 +28,16 @@ def ten_each():
     return wb.measurements(views, assume={"rtt_ms": (50, 50, 50)})
 
 
-def test_a_table_counts_by_group_and_leans_on_its_parent(ten_each):
-    table = Lookup(("isp",), smoothing=10.0).fit(ten_each)
+def test_a_table_counts_by_group_leans_on_its_parent_and_sends_what_groups_can_carry(ten_each):
+    table = Lookup(("isp",), 10.0, assume=base_assumptions(ten_each.attrs["card"])).fit(ten_each)
     asked = pd.DataFrame({"isp": ["slow", "fast", "never seen"]}, dtype="str")
     # Below 80 Mbit/s: all of slow, none of fast, half of everything: (10 + 10 / 2) / 20, (0 + 10 / 2) / 20, 1 / 2.
     chance = table.chance_worse(known_context(asked, "first_request"), "downlink_mbps", np.array([80.0]))
     assert chance[:, 0] == pytest.approx([0.75, 0.25, 0.5])
-
-
-def test_a_table_sends_what_its_groups_can_carry(ten_each):
-    table = Lookup(("isp",), smoothing=1.0, assume=base_assumptions(ten_each.attrs["card"])).fit(ten_each)
-    context = known_context(ten_each, "first_request")
-    chosen = decide(table, context, ImageScenario())
     # 1 Mbit/s: medium needs 4 * 50 + 8 * 150,528 / 1000 = 1,404 ms, small 534 ms.
+    chosen = decide(replace(table, smoothing=1.0), known_context(ten_each, "first_request"), ImageScenario())
     assert chosen.tolist() == [0] * 10 + [2] * 10
+    assert true_chance(ten_each.attrs["card"]) is None  # nature does not tell
 
 
 def test_smoothing_is_what_serves_other_users_best():
@@ -66,22 +58,20 @@ def world():
     return wb.split_by_user(wb.load("synthetic_measurements", rows=30_000))
 
 
-def test_a_table_whose_keys_come_later_stays_unfitted(world):
-    rules = {rule.name: rule for rule in wb.rules(world) if isinstance(rule, Lookup)}
-    assert rules["table by (country, asn)"].tables
-    assert not rules["table by (connection_type, isp)"].tables
-    later = {rule.name: rule for rule in wb.rules(world, known_by="client_js") if isinstance(rule, Lookup)}
-    assert later["table by (connection_type, isp)"].tables
+@pytest.fixture(scope="module")
+def tables(world):
+    return {rule.name: rule for rule in wb.rules(world) if isinstance(rule, Lookup)}
 
 
-def test_a_table_is_fitted_on_train_alone(world):
-    rules = wb.rules(world)
-    table = next(rule for rule in rules if getattr(rule, "keys", None) == ("country", "asn"))
-    counted = [int(sizes.sum()) for sizes in table.tables["downlink_mbps"].sizes]
+def test_a_table_is_fitted_on_train_alone_and_where_its_keys_come_later_not_at_all(world, tables):
+    counted = [int(sizes.sum()) for sizes in tables["table by (country, asn)"].tables["downlink_mbps"].sizes]
     assert counted == [len(world.train)] * 3
+    assert not tables["table by (connection_type, isp)"].tables
+    (later,) = fit_tables(world, [("connection_type", "isp")], "client_js")
+    assert later.tables
 
 
-def test_true_chances_reach_the_planted_effect(world):
+def test_true_chances_reach_the_planted_effect(world, tables):
     """Before the model is asked: whoever knows the world's chances gains at least 3 points over the best table."""
     scenario = ImageScenario()
     test = IMAGES.situations(world.test, world.card, world.cluster, "first_request", scenario)
@@ -89,8 +79,7 @@ def test_true_chances_reach_the_planted_effect(world):
     def net(policy):
         return IMAGES.outcomes(IMAGES.ask(policy, test, scenario), test, scenario)["net"].mean()
 
-    tables = [net(rule) for rule in wb.rules(world) if getattr(rule, "tables", None)]
-    assert net(true_chance(world.card)) >= max(tables) + 3
+    assert net(true_chance(world.card)) >= max(net(table) for table in tables.values() if table.tables) + 3
 
 
 def test_true_chances_do_not_read_the_frame(world):
@@ -100,7 +89,3 @@ def test_true_chances_do_not_read_the_frame(world):
     plain = truth.chance_worse(context, "downlink_mbps", edges)
     told = context.assign(downlink_mbps=0.1, rtt_ms=5000.0, access_technology="2g")
     assert (truth.chance_worse(told, "downlink_mbps", edges) == plain).all()
-
-
-def test_nature_does_not_tell_its_chances(ten_each):
-    assert true_chance(ten_each.attrs["card"]) is None

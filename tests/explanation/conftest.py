@@ -1,11 +1,19 @@
 """What several explanations are tested on: a simulated world with a column twice, a simulated site, a model of each."""
 
 import pytest
+import xgboost
 
 import workbench as wb
 
 # What is left says all there is to say: network, provider (twice), system and hour.
 LEFT_OUT = ("country", "city", "browser", "browser_major", "os_major", "save_data")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """Threads that wait for one another cost more than they bring, where test files run side by side."""
+    with xgboost.config_context(nthread=1):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -16,8 +24,11 @@ def doubled():
 
 
 @pytest.fixture(scope="session")
-def doubled_model(doubled):
-    return wb.train_network_quality(doubled, without=LEFT_OUT)
+def doubled_model(doubled, once):
+    return once(
+        "network quality, 10,000 views, 80 trees",
+        lambda: wb.train_network_quality(doubled, without=LEFT_OUT, max_trees=80),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -28,8 +39,11 @@ def few():
 
 
 @pytest.fixture(scope="session")
-def few_model(few):
-    return wb.train_network_quality(few, without=(*LEFT_OUT, "asn"), max_trees=40)
+def few_model(few, once):
+    return once(
+        "network quality, 5,000 views, 40 trees",
+        lambda: wb.train_network_quality(few, without=(*LEFT_OUT, "asn"), max_trees=40),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -38,5 +52,5 @@ def small_site():
 
 
 @pytest.fixture(scope="session")
-def small_site_model(small_site):
-    return wb.train_next_page(small_site, max_trees=60)
+def small_site_model(small_site, once):
+    return once("next page, 6,000 views, 60 trees", lambda: wb.train_next_page(small_site, max_trees=60))

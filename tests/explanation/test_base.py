@@ -7,67 +7,53 @@ import pytest
 import workbench as wb
 from workbench.datasets.schema import has_signal, known_context
 from workbench.decisions import find_decision
+from workbench.decisions.chances import OneOption
 from workbench.explanation import base
 from workbench.explanation.base import Unavailable, apply_model, draw_users, may_be_missing, with_bar
 from workbench.studies.study import settle
 
 
-def stage_of(split, model):
-    decision = find_decision(None, split.card)
-    return settle(decision, split, model, None, decision.scenario(split.card))
-
-
-@pytest.fixture(scope="module")
-def images():
-    split = wb.split_by_time(wb.load("synthetic_measurements", rows=3000), mask=wb.Mask())
-    return stage_of(split, wb.train_network_quality(split))
-
-
-@pytest.fixture(scope="module")
-def pages():
-    split = wb.split_by_time(wb.load("synthetic_navigations", rows=3000))
-    return stage_of(split, wb.train_next_page(split))
-
-
-def test_of_measurements_only_views_without_a_signal_are_looked_at(images):
-    validation = images.split.validation
+def test_of_measurements_only_views_without_a_signal_are_looked_at(few, few_model):
+    validation = few.validation
     validation = validation.assign(last_rtt_ms=50.0, last_age_s=np.arange(len(validation)) % 2 * 3600.0)
-    expected = ~has_signal(known_context(validation, images.model.known_by, ()))
+    expected = ~has_signal(known_context(validation, few_model.known_by, ()))
     assert 0 < expected.sum() < len(validation)
-    assert apply_model(images.model, validation).frame.index.equals(validation.index[expected])
+    assert apply_model(few_model, validation).situations.frame.index.equals(validation.index[expected])
     with pytest.raises(wb.WorkbenchError, match="every view shows a signal by first_request"):
-        apply_model(images.model, validation.assign(last_rtt_ms=50.0, last_age_s=1.0))
+        apply_model(few_model, validation.assign(last_rtt_ms=50.0, last_age_s=1.0))
 
 
-@pytest.mark.parametrize("kind", ["images", "pages"])
+@pytest.mark.parametrize("kind", ["few", "small_site"])
 def test_a_tuned_policy_is_worth_what_it_is_in_a_comparison(kind, request):
-    stage = request.getfixturevalue(kind)
+    split, model = request.getfixturevalue(kind), request.getfixturevalue(f"{kind}_model")
+    decision = find_decision(None, split.card)
+    stage = settle(decision, split, model, None, decision.scenario(split.card))
     applied = apply_model(stage.ours, stage.split.validation, stage.scenario)
     for policy in (stage.ours, stage.best_rule):
         expected = stage.replay(policy, stage.validation)
         np.testing.assert_array_equal(applied.net(applied.ask(policy)), expected["net"])
 
 
-def test_a_model_decides_at_the_declared_price(images, pages):
-    assert apply_model(images.model, images.split.validation).policy.limit == 1
-    applied = apply_model(pages.model, pages.split.validation, wb.PrefetchScenario(break_even=0.4))
-    top = pages.model.next_pages(applied.situations.context, 3)
+def test_a_model_decides_at_the_declared_price(few, few_model, small_site, small_site_model):
+    assert apply_model(few_model, few.validation).policy.limit == 1
+    applied = apply_model(small_site_model, small_site.validation, wb.PrefetchScenario(break_even=0.4))
+    top = small_site_model.next_pages(applied.situations.context, 3)
     taken = applied.ask().merge(top, on=["view_id", "page"])
     assert taken["chance"].min() >= 0.4
     assert len(taken) == (top["chance"] >= 0.4).sum()
 
 
-def test_what_does_not_belong_together_is_refused(images, pages):
+def test_what_does_not_belong_together_is_refused(few, few_model, small_site):
     with pytest.raises(wb.WorkbenchError, match="takes a trained network-quality model"):
-        apply_model(3, images.split.validation)
+        apply_model(3, few.validation)
     with pytest.raises(wb.WorkbenchError, match="takes a trained next-page model"):
-        apply_model(images.model, pages.split.validation)
+        apply_model(few_model, small_site.validation)
     with pytest.raises(wb.WorkbenchError, match="holds measurements"):
-        apply_model(images.model, images.split.validation, wb.PrefetchScenario())
-    bare = images.split.validation.copy()
+        apply_model(few_model, few.validation, wb.PrefetchScenario())
+    bare = few.validation.copy()
     bare.attrs.clear()
     with pytest.raises(wb.WorkbenchError, match="card"):
-        apply_model(images.model, bare)
+        apply_model(few_model, bare)
 
 
 def test_whole_users_are_drawn_and_at_least_20():
@@ -97,38 +83,38 @@ def test_a_refusal_may_come_back_as_a_false_result():
         explain(20, missing_ok=True)
 
 
-def test_every_explanation_of_too_little_data_may_be_missing(images):
-    few = images.split.validation.head(5)
-    told = [
-        wb.importance(images.model, few, missing_ok=True),
-        wb.dependence(images.model, few, "isp", missing_ok=True),
-        wb.disagreement(images.model, images.best_rule, few, missing_ok=True),
-        wb.drift(few, few, missing_ok=True),
-        wb.redundancy(images.split, images.model, alike=2, missing_ok=True),
-        wb.ablation(images.split, images.model, (), missing_ok=True),
+def test_every_explanation_of_too_little_data_may_be_missing(few, few_model):
+    views = few.validation.head(5)
+    found = [
+        wb.importance(few_model, views, missing_ok=True),
+        wb.dependence(few_model, views, "isp", missing_ok=True),
+        wb.disagreement(few_model, OneOption("small"), views, missing_ok=True),
+        wb.drift(views, views, missing_ok=True),
+        wb.redundancy(few, few_model, alike=2, missing_ok=True),
+        wb.ablation(few, few_model, (), missing_ok=True),
     ]
-    assert all(isinstance(each, Unavailable) for each in told)
+    assert all(isinstance(each, Unavailable) for each in found)
+
+
+def test_no_explanation_is_a_dump_of_numbers(few, few_model):
+    views = few.validation.head(300)
+    results = [
+        wb.importance(few_model, views),
+        wb.dependence(few_model, views, "isp"),
+        wb.disagreement(few_model, OneOption("small"), views),
+        wb.drift(few.train.head(300), views),
+    ]
+    for result in results:
+        assert result.finding in repr(result) and len(repr(result)) < 3000
+        assert result.sentences and isinstance(result.to_frame(), pd.DataFrame)
+        assert result.finding in result._repr_html_() and "<script" not in result._repr_html_()
 
 
 def test_quick_work_writes_nothing_and_long_work_a_bar(capsys, monkeypatch):
     assert list(with_bar(range(3), "work")) == [0, 1, 2]
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(base, "QUICK_S", 0.0)
-    assert list(with_bar(range(3), "work")) == [0, 1, 2]
-    assert "work" in capsys.readouterr().err
     assert list(with_bar(range(1), "work")) == [0]
     assert capsys.readouterr().err == ""
-
-
-def test_no_explanation_is_a_dump_of_numbers(images):
-    views = images.split.validation
-    results = [
-        wb.importance(images.model, views),
-        wb.dependence(images.model, views, "isp"),
-        wb.disagreement(images.model, images.best_rule, views),
-        wb.drift(images.split.train, views),
-    ]
-    for result in results:
-        assert result.finding in repr(result) and len(repr(result)) < 3000
-        assert result.sentences and isinstance(result.to_frame(), pd.DataFrame)
-        assert result.finding in result._repr_html_() and "<script" not in result._repr_html_()
+    assert list(with_bar(range(3), "work")) == [0, 1, 2]
+    assert "work" in capsys.readouterr().err

@@ -8,23 +8,17 @@ import pandas as pd
 import pytest
 
 import workbench as wb
-from workbench.decisions import find_decision
-from workbench.decisions.prefetch.explain import Fetching
+from workbench.decisions.option_explain import Action
 from workbench.decisions.prefetch.markov import Markov
 from workbench.explanation import common_context
 from workbench.explanation.example_context import (
     answer_of,
     change_context,
     common_view,
-    describe_fields,
     find_examples,
     inspection_of,
     inspector_data,
 )
-
-
-def trained(views):
-    return wb.train_network_quality(wb.split_by_user(wb.measurements(views)), max_trees=3)
 
 
 @pytest.fixture(scope="module")
@@ -45,20 +39,24 @@ def people():
     )
 
 
-def test_it_holds_what_most_users_share(people):
+@pytest.fixture(scope="module")
+def model(people):
+    return wb.train_network_quality(wb.split_by_user(wb.measurements(people)), max_trees=3)
+
+
+def test_it_holds_what_most_users_share(people, model):
     views = wb.measurements(people)
-    common = common_context(trained(people), views)
+    common = common_context(model, views)
     assert common.attrs["users"] == 30
     assert common.attrs["card"] is views.attrs["card"]
     assert common[["country", "os_family"]].iloc[0].tolist() == ["FR", "iOS"]
     assert common["city"].isna().all()  # 19 live in Lyon
     assert common["os_major"].item() == 17  # a version, not 17.5
     assert common["isp"].isna().all()
-    assert len(wb.shap_values(trained(people), common).values) == 1
+    assert len(wb.shap_values(model, common).values) == 1
 
 
-def test_so_many_users_are_behind_each_value(people):
-    model = trained(people)
+def test_so_many_users_are_behind_each_value(people, model):
     assert common_context(model, wb.measurements(people), users=19)["city"].item() == "Lyon"
     with pytest.raises(wb.WorkbenchError, match="stands for at least 101 users; got 100 in all"):
         common_context(model, wb.measurements(people), users=101)
@@ -92,54 +90,37 @@ def test_what_is_asked_for_first_is_fixed_first_or_stays_missing():
 @pytest.fixture(scope="module")
 def images():
     split = wb.split_by_user(wb.load("synthetic_measurements", rows=4000))
-    model = wb.train_network_quality(split, max_trees=30)
+    model = wb.train_network_quality(split, max_trees=10)
     return inspection_of(model, wb.rules(split), split.train), model, split
 
 
 @pytest.fixture(scope="module")
-def pages():
-    split = wb.split_by_time(wb.load("synthetic_navigations", rows=4000))
-    model = wb.train_next_page(split, max_trees=30)
-    return inspection_of(model, wb.rules(split), split.train), model, split
+def pages(small_site, small_site_model):
+    inspection = inspection_of(small_site_model, wb.rules(small_site), small_site.train)
+    return inspection, small_site_model, small_site
 
 
-@pytest.fixture(scope="module", params=["images", "pages"])
-def inspection(request):
-    return request.getfixturevalue(request.param)[0]
-
-
-@pytest.fixture(scope="module")
-def examples(inspection):
-    return find_examples(inspection)
-
-
-def test_examples_are_different_and_shared_by_20_users(inspection, examples):
+@pytest.mark.parametrize("decision", ["images", "pages"])
+def test_examples_are_different_and_shared_by_20_users_and_the_data_are_plain(decision, request):
+    inspection = request.getfixturevalue(decision)[0]
+    examples = find_examples(inspection)
     assert next(iter(examples)) == "the most common view"
     assert 2 < len(examples) <= 6
     assert len({str(view.iloc[0].to_dict()) for view in examples.values()}) == len(examples)
     for view in examples.values():
         shown = [name for name in view if view[name].notna().all() and view[name].dtype != float]
         same = (inspection.table[shown].astype(object) == view[shown].astype(object).iloc[0]).all(axis=1)
-        assert len(np.unique(inspection.users[same])) >= view.attrs["users"] >= 20
-
-
-def test_fields_offer_what_examples_hold(inspection, examples):
-    for each in describe_fields(inspection, examples):
+        assert len(np.unique(inspection.situations.users[same])) >= view.attrs["users"] >= 20
+    data = inspector_data(inspection, examples)
+    assert len(json.dumps(data, allow_nan=False)) < 100_000
+    assert data["simulated"] is True
+    assert [each["name"] for each in data["examples"]] == list(examples)
+    for each in data["fields"]:
         if "options" in each:
             held = {view[each["name"]].iloc[0] for view in examples.values()}
             assert {str(value) for value in held if not pd.isna(value)} <= set(map(str, each["options"]))
         else:
             assert each["low"] <= each["high"]
-
-
-def test_the_data_are_plain_and_few(inspection, examples):
-    data = inspector_data(inspection, examples)
-    assert len(json.dumps(data, allow_nan=False)) < 100_000
-    assert data["simulated"] is True
-    assert [each["name"] for each in data["examples"]] == list(examples)
-
-
-def test_a_changed_view_keeps_all_else(examples):
     common = next(iter(examples.values()))
     changed = change_context(common, {"local_hour": 3.0, "country": None})
     assert changed["local_hour"].item() == 3 and changed["country"].isna().all()
@@ -163,7 +144,7 @@ def test_a_level_none_of_whose_pages_many_share_is_no_example():
 # ------------------------------------------------------------------------------------------------- options
 
 
-def test_the_answer_is_the_models_own(images):
+def test_the_answer_is_the_models_own_and_rules_that_differ_are_explained(images):
     inspection, model, split = images
     view = common_context(model, split.train)
     answer, policy = answer_of(inspection, view), inspection.policies["model"]
@@ -175,11 +156,6 @@ def test_the_answer_is_the_models_own(images):
     assert answer["shap"]["base"] == pytest.approx(explained.base_values[0], abs=1e-3)
     total = answer["shap"]["base"] + sum(each[2] for each in answer["shap"]["features"])
     assert answer["shap"]["answer"] == pytest.approx(total, abs=0.01)
-
-
-def test_rules_are_asked_and_those_that_differ_explained(images):
-    inspection, model, split = images
-    answer = answer_of(inspection, common_context(model, split.train))
     policies = {policy["name"]: policy for policy in answer["policies"]}
     assert next(iter(policies)) == "model"
     assert [policies[f"always {name}"]["does"] for name in ("small", "medium", "large")] == ["small", "medium", "large"]
@@ -200,14 +176,17 @@ def test_where_there_is_no_question_it_says_so(images):
 # --------------------------------------------------------------------------------------------------- pages
 
 
+def example_of(inspection, rows):
+    table, users = inspection.table[rows.to_numpy()], inspection.situations.users[rows.to_numpy()]
+    return inspection.complete(common_view(table, users, first=inspection.first))
+
+
 @pytest.fixture(scope="module")
 def view(pages):
-    inspection = pages[0]
-    rows = (inspection.table["page_before"] == "/feed").to_numpy()
-    return inspection.complete(common_view(inspection.table[rows], inspection.users[rows], first=inspection.first))
+    return example_of(pages[0], pages[0].table["page_before"] == "/feed")
 
 
-def test_the_table_says_what_was_known_of_each_view(pages):
+def test_the_table_says_what_was_known_of_each_view_and_nothing_of_a_page_before_the_first(pages):
     inspection, _, split = pages
     table, train = inspection.table, split.train
     row = np.flatnonzero(train["position"].to_numpy() == 1)[0]
@@ -217,6 +196,8 @@ def test_the_table_says_what_was_known_of_each_view(pages):
     assert table["dwell_before_s"].iloc[row] == pytest.approx(seconds, abs=1)
     assert not {"user_id", "session_id", "view_id", "viewed_at", "page_bytes"} & set(table)
     assert table.notna().any().all()
+    first = example_of(inspection, table["page_before"].isna())
+    assert first[["page_before", "dwell_before_s"]].isna().all(axis=None)
 
 
 def test_the_chances_are_those_of_a_session_of_two_views(pages, view):
@@ -232,44 +213,32 @@ def test_the_chances_are_those_of_a_session_of_two_views(pages, view):
     assert [each["name"] for each in answer["chances"]] == named
     explained = wb.shap_values(model, session)
     assert answer["shap"]["answer"] == pytest.approx(explained.base_values[1] + explained.values[1].sum(), abs=2e-3)
-
-
-def test_a_policy_fetches_what_reaches_its_limit(pages, view):
-    inspection, model, split = pages
-    answer = answer_of(inspection, view)
     assert all(each["taken"] <= (each["percent"] >= 14.9) for each in answer["chances"])
     policies = {policy["name"]: policy for policy in answer["policies"]}
     assert policies["never"]["does"] == "nothing"
     assert len(answer["why"]) == sum(policy["differs"] for policy in answer["policies"])
-    eager = replace(Markov(order=1, limit=0.01).fit(split.train))
-    only = answer_of(inspection_of(model, [eager], split.train, wb.PrefetchScenario(k=2)), view)
-    assert only["policies"][1]["does"].count(" and ") == 1
-    assert only["why"][0].endswith("It fetches from 1.0 %.")
 
 
-def test_what_is_cached_already_is_not_fetched(pages, view):
+def test_each_policy_fetches_what_reaches_its_limit_and_is_not_cached_already(pages, view):
     _, model, split = pages
 
     def back(context):
         before = context["page"].shift(1).astype(object)
         return pd.DataFrame({"view_id": context["view_id"], "page": before, "rank": 1}).dropna()
 
+    eager = Markov(order=1, limit=0.01).fit(split.train)
     for cache, does in ((True, "nothing"), (False, "/feed")):
-        asked = answer_of(inspection_of(model, [back], split.train, wb.PrefetchScenario(cache=cache)), view)
-        assert asked["policies"][1]["does"] == does
+        scenario = wb.PrefetchScenario(k=2, cache=cache)
+        _, greedy, returning = answer_of(inspection_of(model, [eager, back], split.train, scenario), view)["policies"]
+        assert returning["does"] == does
+        assert greedy["does"].count(" and ") == 1
 
 
 def test_the_page_before_and_how_long_it_was_read_move_the_prediction(pages, view):
+    inspection = replace(pages[0], policies={"model": pages[0].policies["model"]})
     changes = ({}, {"page_before": None}, {"dwell_before_s": 3.0}, {"device": "desktop", "local_hour": 8.0})
-    answers = {str(pages[0].answer(change_context(view, change))["chances"]) for change in changes}
+    answers = {str(inspection.answer(change_context(view, change))["chances"]) for change in changes}
     assert len(answers) == 4
-
-
-def test_a_view_without_a_page_before_has_no_time_on_it(pages):
-    inspection = pages[0]
-    rows = inspection.table["page_before"].isna().to_numpy()
-    first = inspection.complete(common_view(inspection.table[rows], inspection.users[rows], first=inspection.first))
-    assert first[["page_before", "dwell_before_s"]].isna().all(axis=None)
 
 
 def test_without_users_sessions_are_counted():
@@ -277,7 +246,7 @@ def test_without_users_sessions_are_counted():
     frame = pd.DataFrame({"session_id": np.repeat(np.arange(300), 4), "page": rng.choice(["a", "b", "c"], 1200)})
     split = wb.split_by_time(wb.navigations(frame))
     alone = inspection_of(wb.train_next_page(split, max_trees=3), wb.rules(split), split.train)
-    assert alone.people == "sessions" and "20 sessions" in alone.words["example"]
+    assert alone.situations.people == "sessions" and "20 sessions" in alone.words["example"]
     answer = answer_of(alone, find_examples(alone)["the most common view"])
     absent = {policy["name"] for policy in answer["policies"] if policy["does"] is None}
     assert absent == {"quicklink", "user history, else Markov"}
@@ -290,37 +259,23 @@ def test_where_no_page_has_20_users_there_is_no_example(pages):
         inspection_of(model, [], few)
 
 
-@pytest.fixture(scope="module")
-def known(pages):
-    return replace(pages[0], named=frozenset({"/a", "/b"}))
-
-
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
-        (Fetching("never"), ('"never" fetches nothing', "fixed rule", "/a a chance of 40.0 %")),
-        (Fetching("Markov", ("/a", "/b"), {"/a": 0.3, "/b": 0.2}), ("fetches /b too", "20.0 %, the model 10.0 %")),
+        (Action("never"), ('"never" fetches nothing', "fixed rule", "/a a chance of 40.0 %")),
+        (Action("Markov", ("/a", "/b"), {"/a": 0.3, "/b": 0.2}), ("fetches /b too", "20 %, the model 10.0 %")),
         (
-            Fetching("Markov", ("/b",), {"/b": 0.2, "/x": 0.02}, limit=0.12),
-            ("fetches /b instead of /a", "under 2.0 %, the model 40.0 %", "It fetches from 12.0 %."),
+            Action("Markov", ("/b",), {"/b": 0.2, "/x": 0.02}, limit=0.12),
+            ("fetches /b instead of /a", "under 2 %, the model 40.0 %", "It fetches from 12.0 %."),
         ),
-        (Fetching("links", ("/a", "/rare")), ("fetches a rare page too", "a rare page a chance of 5.0 %")),
+        (Action("links", ("/a", "/rare")), ("fetches a rare page too", "a rare page a chance of 5.0 %")),
     ],
 )
-def test_a_rule_that_differs_is_explained(known, rule, words):
-    ours = Fetching("model", ("/a",), {"/a": 0.4, "/b": 0.1, "/rare": 0.05})
+def test_a_rule_that_differs_is_explained_and_only_pages_that_many_viewed_are_named(pages, rule, words):
+    known = replace(pages[0], named=frozenset({"/a", "/b"}))
+    ours = Action("model", ("/a",), {"/a": 0.4, "/b": 0.1, "/rare": 0.05}, digits=1)
     assert rule.differs(ours)
-    sentence = known._difference(rule, ours)
+    (sentence,) = known.describe(ours, [rule])["why"]
     assert all(each in sentence for each in words)
-
-
-def test_only_pages_that_many_viewed_are_named(known):
-    assert known._names([]) == "nothing"
-    assert known._names(["/rare", "/a"]) == "/a and a rare page"
-    assert known._names(["/a", "/rare", "/other"]) == "/a and 2 rare pages"
-
-
-def test_other_models_are_refused(images, pages):
-    with pytest.raises(wb.WorkbenchError, match="takes a trained network-quality model"):
-        inspection_of(3, [], images[2].train)
-    assert find_decision(name="prefetch").name == "prefetch"
+    assert (known.names([]), known.names(["/rare", "/a"])) == ("nothing", "/a and a rare page")
+    assert known.names(["/a", "/rare", "/other"]) == "/a and 2 rare pages"

@@ -11,20 +11,13 @@ from workbench.explanation import redundancy
 from workbench.explanation.redundancy import ALL, ALL_BUT_ONE, group_features
 
 
-@pytest.fixture(scope="module")
-def found(few, few_model):
-    return redundancy(few, few_model, alike=0.95)
-
-
-def test_a_column_and_its_copy_are_one_group(found):
+def test_losing_one_of_a_column_and_its_copy_costs_nothing_and_both_costs_much(few, few_model):
+    found = redundancy(few, few_model, alike=0.95)
     groups = found.groups
     assert groups.groups == (("provider", "region"),)
     one, other = (groups.features.index(name) for name in ("provider", "region"))
     assert groups.correlation[one, other] == pytest.approx(1, abs=0.01)
     assert groups.representative(("provider", "region")) in ("provider", "region")
-
-
-def test_losing_one_of_a_column_and_its_copy_costs_nothing_and_both_costs_much(found):
     assert found.costs["what"].tolist() == [ALL_BUT_ONE, ALL]
     one, both = (row for _, row in found.costs.iterrows())
     assert one["net_low"] <= 0 <= one["net_high"]
@@ -35,20 +28,23 @@ def test_losing_one_of_a_column_and_its_copy_costs_nothing_and_both_costs_much(f
     (sentence,) = found.sentences
     assert sentence.startswith("provider and region") and "0.95" in sentence
     assert sentence.count("within noise") + sentence.count("a loss") + sentence.count("a gain") == 2
+    assert "One group" in found.finding and sentence in repr(found)
+    assert found.to_frame().loc[(0, ALL), "dropped"] == "provider, region"
 
 
-def test_of_pages_what_cannot_be_left_out_stays(small_site, small_site_model):
-    costs = redundancy(small_site, small_site_model).costs
+def test_of_pages_what_cannot_be_left_out_stays(small_site):
+    model = wb.train_next_page(small_site, max_trees=5)
+    costs = redundancy(small_site, model).costs
     (row,) = (row for _, row in costs.iterrows() if "the page before" in row["features"])
     assert row["what"] == ALL_BUT_ONE and "what follows this page" in row["kept"]
     assert row["dropped"] == ("the page before",)
 
 
-def test_where_no_features_are_correlated_nothing_is_trained(doubled, monkeypatch):
-    model = wb.train_network_quality(doubled, max_trees=5, without=("region", "isp", "country", "city", "browser"))
+def test_where_no_features_are_correlated_nothing_is_trained(few, few_model, monkeypatch):
+    model = wb.train_network_quality(few, max_trees=3, without=(*few_model.without, "region"))
     monkeypatch.setattr(wb.NetworkQuality, "refit", None)
-    none = redundancy(doubled, model, alike=0.99)
-    assert none.costs.empty and "0.99" in none.sentences[0]
+    none = redundancy(few, model, alike=0.99)
+    assert none.costs.empty and "0.99" in none.sentences[0] and "No features" in none._repr_html_()
 
 
 @pytest.fixture(scope="module")

@@ -1,22 +1,18 @@
 """SHAP values: additive, exact against the shap library, faithful to a planted truth; one question a decision."""
 
-import warnings
 from dataclasses import replace
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import shap
 import xgboost
 
 import workbench as wb
-from workbench.datasets.splits import sample_users
-from workbench.decisions import find_decision
 from workbench.decisions.decision import Explained
 from workbench.decisions.prefetch.explain import PAGE_BEFORE, PAGE_NOW, QUESTION, USER_HISTORY, source_of
 from workbench.explanation.shap_values import THRESHOLD, check_sum, exact_shap, strongest
 
-IMAGES = find_decision(name="images")
 LARGE, MEDIUM, SMALL = (wb.ImageScenario().view_bytes[size] for size in (-1, 1, 0))
 
 
@@ -24,7 +20,7 @@ LARGE, MEDIUM, SMALL = (wb.ImageScenario().view_bytes[size] for size in (-1, 1, 
 def trained():
     """Throughput depends on the provider and, much less, on the version; never on the browser."""
     rng = np.random.default_rng(0)
-    n = 6000
+    n = 3000
     isp = rng.choice(["a", "b", "c"], n)
     version = rng.integers(8, 15, n)
     log_speed = np.array([0.5, 2.0, 3.5])[pd.factorize(isp, sort=True)[0]] + (version - 11) / 10
@@ -39,7 +35,7 @@ def trained():
         }
     )
     split = wb.split_by_user(wb.measurements(views))
-    return split, wb.train_network_quality(split, max_trees=60)
+    return split, wb.train_network_quality(split, max_trees=40)
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +47,8 @@ def edge_of(explanation) -> float:
     return float(explanation.display_data[0, explanation.feature_names.index(THRESHOLD)])
 
 
-def by_name(explanation, row=slice(None)):
-    return dict(zip(explanation.feature_names, explanation.values[row].T, strict=True))
-
-
-def margins(model, frame, quantity, edge):
-    head = model.heads_[quantity]
-    return head.margins(head.encoding.transform(model.context(frame)), np.log([edge]))[:, 0]
+def by_name(explanation, what="values"):
+    return dict(zip(explanation.feature_names, getattr(explanation, what).T, strict=True))
 
 
 # ------------------------------------------------------------------------------------------ network quality
@@ -66,14 +57,13 @@ def margins(model, frame, quantity, edge):
 @pytest.mark.parametrize("quantity", ["downlink_mbps", "rtt_ms"])
 def test_values_add_up_to_the_raw_margin(trained, quantity):
     split, model = trained
-    found = wb.shap_values(model, split.validation, quantity=quantity)
-    margin = margins(model, split.validation, quantity, edge_of(found))
+    found, head = wb.shap_values(model, split.validation, quantity=quantity), model.heads_[quantity]
+    rows = head.encoding.transform(model.context(split.validation))
+    margin = head.margins(rows, np.log([edge_of(found)]))[:, 0]
     assert found.values.sum(axis=1) + found.base_values == pytest.approx(margin, abs=1e-4)
 
 
 def test_values_equal_those_of_the_shap_library(trained):
-    import shap
-
     split, model = trained
     head, few = model.heads_["downlink_mbps"], split.validation.head(40)
     ours = wb.shap_values(model, few)
@@ -88,6 +78,9 @@ def test_values_equal_those_of_the_shap_library(trained):
 
 
 def test_the_planted_order_comes_back(trained, explanation):
+    first, second, *_, others = strongest(explanation, 1, most=2)
+    assert abs(first[2]) >= abs(second[2]) and others[0].endswith(" others")
+    assert first[2] + second[2] + others[2] == pytest.approx(explanation.values[1].sum())
     strength = {name: abs(values).mean() for name, values in by_name(explanation).items()}
     assert strength["provider"] > 3 * strength["system version"] > 3 * strength.get("browser", 0)
     mean = pd.Series(by_name(explanation)["provider"]).groupby(trained[0].validation["isp"].to_numpy()).mean()
@@ -98,56 +91,45 @@ def test_readers_see_their_own_values_also_those_that_the_model_never_saw(traine
     split, model = trained
     views = split.validation.head(4).assign(city=["0", "1", "no such town", None])
     found = wb.shap_values(model, views)
-    shown = dict(zip(found.feature_names, found.display_data.T, strict=True))
-    assert shown["provider"].tolist() == views["isp"].tolist()
-    assert shown["city"].tolist() == ["0", "1", "no such town", "unknown"]
+    assert by_name(found, "display_data")["provider"].tolist() == views["isp"].tolist()
+    assert by_name(found, "display_data")["city"].tolist() == ["0", "1", "no such town", "unknown"]
     assert "city" not in found.coded and set(found.coded) == {"provider", "browser"} & set(found.feature_names)
     nobody = wb.shap_values(model, views.head(1).assign(isp=pd.Series(None, dtype="str"), os_major=np.nan))
-    said = dict(zip(nobody.feature_names, nobody.display_data[0], strict=True))
-    assert (said["provider"], said["system version"]) == ("unknown", "unknown")
+    assert {by_name(nobody, "display_data")[name][0] for name in ("provider", "system version")} == {"unknown"}
 
 
-def test_whole_users_are_drawn_by_seed(trained, explanation):
+def test_whole_users_are_drawn_by_seed(trained, explanation, small_site, small_site_model):
     split, model = trained
     few = wb.shap_values(model, split.validation, views=50, seed=3)
     assert explanation.index.equals(split.validation.index)
     assert len(few.values) == 50
     assert (few.values == explanation.values[split.validation.index.get_indexer(few.index)]).all()
     assert not few.index.equals(wb.shap_values(model, split.validation, views=50, seed=4).index)
+    some = wb.shap_values(small_site_model, small_site.validation, views=150)
+    users = small_site.validation["user_id"]
+    assert len(some.values) == users.isin(users[some.index]).sum() <= 150
 
 
-def test_the_question_is_where_large_images_are_just_late(trained):
+def test_the_question_is_where_the_largest_images_that_can_be_in_time_are_just_late(trained):
     split, model = trained
-    found = wb.shap_values(model, split.validation.head(5), scenario=wb.ImageScenario(budget_ms=1500))
-    edge, rtt = edge_of(found), model.heads_["rtt_ms"].levels[50]
-    assert 4 * rtt + 8 * LARGE / (1000 * edge) == pytest.approx(1500, rel=1e-4)
-    assert found.output_names == f"log-odds that throughput is below {edge:.1f} Mbit/s"
-
-
-def test_where_round_trips_take_the_time_they_are_asked_about(trained):
-    """At 600 ms, twelve trips of some 55 ms are too many: no throughput helps, a short trip does."""
-    split, model = trained
-    found = wb.shap_values(
-        model, split.validation.head(5), scenario=wb.ImageScenario(budget_ms=600, connection_rtts=12)
+    views, (speed, rtt) = (
+        split.validation.head(5),
+        (model.heads_[name].levels[50] for name in ("downlink_mbps", "rtt_ms")),
     )
-    assert "the round trip is above" in found.output_names
-
-
-def test_where_large_images_are_always_late_it_is_about_the_largest_that_are_not(trained):
-    split, model = trained
-    within = 1.1 * 8 * MEDIUM / (1000 * model.heads_["downlink_mbps"].levels[50])
-    scenario = wb.ImageScenario(budget_ms=within)
-    found = wb.shap_values(model, split.validation.head(5), quantity="rtt_ms", scenario=scenario)
-    assert 4 * edge_of(found) == pytest.approx(within / 11, rel=1e-4)
-    assert found.output_names.endswith("the limit of medium")
+    usual = wb.shap_values(model, views, scenario=wb.ImageScenario(budget_ms=1500))
+    assert 4 * rtt + 8 * LARGE / (1000 * edge_of(usual)) == pytest.approx(1500, rel=1e-4)
+    assert usual.output_names == f"log-odds that throughput is below {edge_of(usual):.1f} Mbit/s"
+    # At 600 ms, twelve trips of some 55 ms are too many: no throughput helps, a short trip does.
+    trips = wb.shap_values(model, views, scenario=wb.ImageScenario(budget_ms=600, connection_rtts=12))
+    assert "the round trip is above" in trips.output_names
+    within = 1.1 * 8 * MEDIUM / (1000 * speed)
+    medium = wb.shap_values(model, views, quantity="rtt_ms", scenario=wb.ImageScenario(budget_ms=within))
+    assert 4 * edge_of(medium) == pytest.approx(within / 11, rel=1e-4)
+    assert medium.output_names.endswith("the limit of medium")
 
 
 def test_what_has_no_answer_is_refused(trained):
     split, model = trained
-    with pytest.raises(wb.WorkbenchError, match="holds measurements"):
-        wb.shap_values(model, split.validation, scenario=wb.PrefetchScenario())
-    with pytest.raises(wb.WorkbenchError, match="takes a trained network-quality model"):
-        wb.shap_values("model", split.validation)
     with pytest.raises(wb.WorkbenchError, match="views must be a whole number from 1; got 0"):
         wb.shap_values(model, split.validation, views=0)
     with pytest.raises(wb.WorkbenchError, match="it cannot answer for 'page_load_ms'"):
@@ -155,14 +137,9 @@ def test_what_has_no_answer_is_refused(trained):
     hasty = wb.ImageScenario(budget_ms=0.9 * 8 * SMALL / (1000 * model.heads_["downlink_mbps"].levels[50]))
     with pytest.raises(wb.WorkbenchError, match="even small is late whatever rtt_ms is"):
         wb.shap_values(model, split.validation, quantity="rtt_ms", scenario=hasty)
-
-
-def test_what_is_neither_predicted_nor_assumed_is_said(trained):
-    split, _ = trained
     parts = [part.drop(columns="rtt_ms") for part in (split.train, split.calibration, split.validation)]
     model = wb.NetworkQuality(max_trees=5).fit(*parts[:2])
-    card = replace(split.card, assume={})
-    parts[2].attrs["card"] = card
+    parts[2].attrs["card"] = replace(split.card, assume={})
     with pytest.raises(wb.WorkbenchError, match="rtt_ms is neither measured nor assumed"):
         wb.shap_values(model, parts[2])
 
@@ -171,132 +148,62 @@ def test_what_is_neither_predicted_nor_assumed_is_said(trained):
 
 
 @pytest.fixture(scope="module")
-def site():
-    split = wb.split_by_time(wb.load("synthetic_navigations", rows=5000))
-    return split, wb.train_next_page(split)
+def of_pages(small_site, small_site_model):
+    return wb.shap_values(small_site_model, small_site.validation)
 
 
-@pytest.fixture(scope="module")
-def of_pages(site):
-    return wb.shap_values(site[1], site[0].validation)
-
-
-@pytest.fixture(scope="module")
-def first(site):
-    """The pair of each view with the largest margin, by a plain loop over views."""
-    split, model = site
-    pairs = model.describe(split.validation)
-    margin = model.booster_.inplace_predict(pairs.matrix, predict_type="margin")
-    places = pd.Series(margin).groupby(pairs.row).idxmax().to_numpy()
-    return pairs.matrix[places], margin[places], pairs.page[places]
-
-
-def test_values_add_up_to_the_margin_of_the_first_choice(site, of_pages, first):
-    split, model = site
-    _, margin, page = first
+def test_of_pages_the_first_choice_is_explained_each_row_by_itself(small_site, small_site_model, of_pages):
+    """By another road: the largest margin of each view, no row is shared, features are summed one by one."""
+    model, views = small_site_model, small_site.validation
+    pairs = model.describe(views)
+    margins = model.booster_.inplace_predict(pairs.matrix, predict_type="margin")
+    places = pd.Series(margins).groupby(pairs.row).idxmax().to_numpy()
+    margin, page = margins[places], pairs.page[places]
     assert of_pages.values.sum(axis=1) + of_pages.base_values == pytest.approx(margin, abs=1e-4)
     assert of_pages.output_names == QUESTION
-    top = model.next_pages(split.validation, 1)
+    top = model.next_pages(views, 1)
     ties = pd.Series(np.round(margin, 6)).duplicated(keep=False).to_numpy()
     assert (np.array(model.layout_.pages)[page] == top["page"].astype(str).to_numpy())[~ties].all()
-
-
-def test_each_row_by_itself_gives_the_same(site, of_pages, first):
-    """By another road: no row is shared, and features are summed one by one."""
-    model = site[1]
-    alone = model.booster_.predict(xgboost.DMatrix(first[0]), pred_contribs=True)
-    found = by_name(of_pages)
-    assert {source_of(name) for name in model.names_} == set(found)
-    for feature, values in found.items():
+    alone = model.booster_.predict(xgboost.DMatrix(pairs.matrix[places]), pred_contribs=True)
+    assert {source_of(name) for name in model.names_} == set(of_pages.feature_names)
+    for feature, values in by_name(of_pages).items():
         columns = [i for i, name in enumerate(model.names_) if source_of(name) == feature]
         assert values == pytest.approx(alone[:, columns].sum(axis=1), abs=1e-4)
+    dear = wb.shap_values(model, views, scenario=wb.PrefetchScenario(break_even=0.5))
+    assert (dear.values == of_pages.values).all()  # what a prefetch is worth changes no chance
 
 
-def test_features_have_a_readers_names_and_values(site, of_pages):
-    shown = dict(zip(of_pages.feature_names, of_pages.display_data.T, strict=True))
+def test_features_have_a_readers_names_and_values(small_site, of_pages):
+    shown = by_name(of_pages, "display_data")
     assert {PAGE_NOW, PAGE_BEFORE, USER_HISTORY, "device"} <= set(shown)
     assert not any("_" in name or name.startswith(("first ", "second ")) for name in shown)
-    assert shown["device"].tolist() == site[0].validation["device"].tolist()
+    assert shown["device"].tolist() == small_site.validation["device"].tolist()
     assert set(shown[USER_HISTORY]) == {"yes", "no"}
     assert all(share.endswith(" %") for share in shown[PAGE_NOW])
     assert set(of_pages.coded) >= {"device", "device and hour"}
     assert of_pages.units[PAGE_NOW] == "%"
-
-
-def test_no_more_views_than_asked_for_and_whole_people(site):
-    split, model = site
-    few = wb.shap_values(model, split.validation, views=150, seed=4)
-    drawn = sample_users(split.validation, 150, 4)
-    assert len(few.values) == len(drawn) <= 150
-    assert few.values == pytest.approx(wb.shap_values(model, drawn).values)
-
-
-def test_what_a_prefetch_is_worth_changes_no_chance(site, of_pages):
-    split, model = site
-    dear = wb.shap_values(model, split.validation, scenario=wb.PrefetchScenario(break_even=0.5))
-    assert (dear.values == of_pages.values).all()
+    assert (source_of("list_position"), source_of("links_back")) == ("list position", "links of the page")
 
 
 def test_of_plain_data_only_what_there_is_is_explained():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"session_id": np.arange(1500) // 5, "page": rng.choice(list("abcdef"), 1500)})
     split = wb.split_by_time(wb.navigations(frame, name="plain"))
-    found = wb.shap_values(wb.train_next_page(split), split.validation)
+    found = wb.shap_values(wb.train_next_page(split, max_trees=20, without=("second order",)), split.validation)
     assert PAGE_NOW in found.feature_names
-    assert USER_HISTORY not in found.feature_names and "device" not in found.feature_names
-    without = wb.train_next_page(split, without=("second order",))
-    assert PAGE_BEFORE not in wb.shap_values(without, split.validation).feature_names
-
-
-@pytest.mark.parametrize(
-    ("name", "feature"),
-    [
-        ("first_rank", PAGE_NOW),
-        ("second_count", PAGE_BEFORE),
-        ("first_chance by device x local_hour", "device and hour"),
-        ("list_position", "list position"),
-        ("links_back", "links of the page"),
-    ],
-)
-def test_sources(name, feature):
-    assert source_of(name) == feature
-
-
-def test_shaps_own_plots_draw_both_without_a_warning(explanation, of_pages):
-    import shap
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for each in (explanation, of_pages):
-            shap.plots.beeswarm(each, show=False)
-            shap.plots.heatmap(each[:100], show=False)
-        for name in ("device", "device and hour", PAGE_BEFORE):
-            shap.plots.scatter(of_pages[:, name], show=False)
-    plt.close("all")
+    assert not {USER_HISTORY, "device", PAGE_BEFORE} & set(found.feature_names)
 
 
 # ---------------------------------------------------------------------------------------------------- exact
 
 
-@pytest.fixture(scope="module")
-def asked():
+def test_columns_of_one_source_are_one_feature_and_each_distinct_row_is_explained_once(monkeypatch):
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(2_000, 4)).astype(np.float32)
     answer = (rows[:, 0] + rows[:, 1] * rows[:, 3] + rng.normal(size=2_000) > 0).astype(float)
     booster = xgboost.train({"objective": "binary:logistic", "max_depth": 4}, xgboost.DMatrix(rows, label=answer), 30)
-    some = np.random.default_rng(1).normal(size=(500, 4)).astype(np.float32)
-    return Explained(booster, np.vstack([some, some[:7]]), ("a", "b", "a", "c"), pd.DataFrame(), "q", np.arange(507))
-
-
-def test_columns_of_one_source_are_one_feature(asked):
-    features, values, base = exact_shap(asked)
-    alone = asked.booster.predict(xgboost.DMatrix(asked.matrix), pred_contribs=True).astype(float)
-    assert features == ("a", "b", "c")
-    assert values == pytest.approx(np.column_stack([alone[:, 0] + alone[:, 2], alone[:, 1], alone[:, 3]]))
-    assert base == pytest.approx(alone[:, 4])
-
-
-def test_each_distinct_row_is_explained_once(asked, monkeypatch):
+    some = np.vstack([rows[:500], rows[:7]])
+    alone = booster.predict(xgboost.DMatrix(some), pred_contribs=True).astype(float)
     counts, predict = [], xgboost.Booster.predict
 
     def counting(self, data, **keywords):
@@ -305,8 +212,11 @@ def test_each_distinct_row_is_explained_once(asked, monkeypatch):
         return predict(self, data, **keywords)
 
     monkeypatch.setattr(xgboost.Booster, "predict", counting)
-    exact_shap(asked)
+    features, values, base = exact_shap(Explained(booster, some, tuple("abac"), pd.DataFrame(), "q", np.arange(507)))
     assert counts == [500]
+    assert features == ("a", "b", "c")
+    assert values == pytest.approx(np.column_stack([alone[:, 0] + alone[:, 2], alone[:, 1], alone[:, 3]]))
+    assert base == pytest.approx(alone[:, 4])
 
 
 def test_shares_that_do_not_add_up_are_refused():
@@ -315,10 +225,3 @@ def test_shares_that_do_not_add_up_are_refused():
         check_sum(np.array([[1.0, 2.0]]), np.array([3.0002]))
     with pytest.raises(AssertionError, match="off by up to nan"):
         check_sum(np.array([[1.0, np.nan]]), np.array([3.0]))
-
-
-def test_the_strongest_come_first_and_all_add_up(explanation):
-    found = strongest(explanation, 1, most=2)
-    assert abs(found[0][2]) >= abs(found[1][2])
-    assert found[-1][0].endswith(" others")
-    assert sum(value for _, _, value in found) == pytest.approx(explanation.values[1].sum())

@@ -30,15 +30,12 @@ class ChanceSource(Protocol):
     @property
     def quantities(self) -> tuple[str, ...]:
         """Quantities that it answers for."""
-        ...
 
     def context(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The columns that its answers depend on."""
-        ...
 
     def chance_worse(self, context: pd.DataFrame, quantity: str, thresholds: np.ndarray) -> np.ndarray:
         """Chance that a quantity is worse than each threshold, shape (rows, thresholds)."""
-        ...
 
 
 class Prospects(Protocol):
@@ -47,11 +44,9 @@ class Prospects(Protocol):
     @property
     def late(self) -> np.ndarray:
         """Chance that the option comes late (or fails), shape (rows, options)."""
-        ...
 
     def best(self, scenario: Any, limit: float = 1.0) -> np.ndarray:
         """Number of the option with the largest expected value, ties to the smaller; shape (rows,)."""
-        ...
 
 
 class OptionScenario(Protocol):
@@ -60,11 +55,9 @@ class OptionScenario(Protocol):
     @property
     def options(self) -> tuple[str, ...]:
         """Names of the options, the least demanding first."""
-        ...
 
     def prospects(self, source: ChanceSource, context: pd.DataFrame, assume: Mapping[str, float]) -> Prospects:
         """What to expect of each option, by a source of chances."""
-        ...
 
 
 @runtime_checkable
@@ -74,11 +67,9 @@ class Weighs(Protocol):
     @property
     def limit(self) -> float:
         """How expensive a failure is to this policy, as a multiple of the declared price."""
-        ...
 
     def prospects(self, context: pd.DataFrame, scenario: OptionScenario) -> Prospects:
-        """What it expects of each option."""
-        ...
+        """What it expects of each option, shape (rows, options)."""
 
 
 def decide_by_value(policy: Weighs, context: pd.DataFrame, scenario: OptionScenario) -> np.ndarray:
@@ -96,13 +87,7 @@ def ask_distinct(source: ChanceSource, context: pd.DataFrame) -> tuple[pd.DataFr
 
 
 def assumed(known: Mapping[str, float], quantity: str) -> float:
-    """The assumed value of a quantity.
-
-    Raises
-    ------
-    WorkbenchError
-        Where nothing is assumed of it.
-    """
+    """The assumed value of a quantity; refused where nothing is assumed of it."""
     if quantity not in known:
         raise WorkbenchError(
             f"{quantity} is neither measured nor assumed: say what to assume, as in "
@@ -133,16 +118,7 @@ class OneOption:
 
 @dataclass(frozen=True)
 class ChancePolicy:
-    """Any source of chances as a policy: the model, or the truth of a simulated world.
-
-    Parameters
-    ----------
-    source : ChanceSource
-    name : str
-    limit : float
-    assume : mapping
-        Base values of quantities that were not measured.
-    """
+    """Any source of chances as a policy; ``assume`` holds base values of quantities that were not measured."""
 
     source: ChanceSource
     name: str = "model"
@@ -166,17 +142,8 @@ class ChancePolicy:
 class Lookup:
     """A lookup table: chances counted in training by a few keys, coarse to fine, then decided by expected value.
 
-    Parameters
-    ----------
-    keys : tuple of str
-        Context columns; each level leans on its parent by ``smoothing`` pseudo-rows.
-    smoothing : float
-    limit : float
-    known_by : str
-    assume : mapping
-        Base values of quantities that were not measured.
-    tables : mapping
-        Quantity to its counts, after :meth:`fit`.
+    ``keys`` are context columns; each level leans on its parent by ``smoothing`` pseudo-rows. ``assume`` holds base
+    values of quantities that were not measured, ``tables`` the counts of each quantity, after :meth:`fit`.
     """
 
     keys: tuple[str, ...]

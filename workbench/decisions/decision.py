@@ -278,16 +278,16 @@ class Contrast:
 
     ``way`` (str) is the direction in which they differ, ``""`` where they do the same: what the tree predicts;
     ``detail`` is the same more closely. ``facts`` holds what may be known of a view and what the rule does in it, never
-    an outcome; ``rule_does`` says that in a few words. ``actions`` are the answers that have a name, as
-    :meth:`Decision.ask` gives them. ``entered(branches)`` makes a rule of (condition, action) pairs, where
-    ``condition(facts)`` returns bool, shape (rows,).
+    an outcome; ``rule_does`` says that in a few words. ``agrees`` says, by the name of each
+    action that has one, in which views the model does the same (bool). ``entered(branches)`` makes a rule of
+    (condition, action) pairs, where ``condition(facts)`` returns bool, shape (rows,).
     """
 
     way: np.ndarray = field(repr=False)
     detail: np.ndarray = field(repr=False)
     facts: pd.DataFrame = field(repr=False)
     rule_does: np.ndarray = field(repr=False)
-    actions: Mapping[str, Any] = field(repr=False)
+    agrees: Mapping[str, np.ndarray] = field(repr=False)
     entered: Callable[[Sequence[tuple[Callable[[pd.DataFrame], np.ndarray], str]]], Policy] = field(repr=False)
 
 

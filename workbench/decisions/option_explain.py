@@ -1,17 +1,20 @@
 """What explanations ask of decisions that pick one option a view: SHAP rows, shuffled columns, contrasts, single views.
 
-``decision`` is the :class:`workbench.decisions.options.OptionDecision` that hands its questions on to here.
+``decision`` is the :class:`workbench.decisions.options.OptionDecision` that hands its questions on to here. Rules made
+of a tree, and what an inspector shows of one view, are begun here for every decision.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
+from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype
 
 from workbench.datasets.cards import Card
 from workbench.datasets.schema import label, saves_data, unit
@@ -28,7 +31,7 @@ from workbench.decisions.decision import (
     traits_of,
 )
 from workbench.errors import WorkbenchError
-from workbench.features.encoding import Encoding
+from workbench.features.encoding import Encoding, is_numeric
 from workbench.features.levels import UNKNOWN
 
 ASKED_FIRST = "downlink_mbps"
@@ -38,10 +41,6 @@ QUESTIONS = {
     "page_load_ms": "the page takes longer than {:.0f} ms",
 }
 FLAGS = {True: "on", False: "off"}
-EXAMPLE = (
-    "Not a real view: each value is shared by at least 20 users, or is their median; what fewer share is shown as "
-    "unknown."
-)
 
 
 # --------------------------------------------------------------------------------------------- SHAP values
@@ -54,34 +53,13 @@ def explained(
     scenario: Any,
     *,
     quantity: str | None = None,
-    all_rows: bool = False,
+    all_rows: bool = False,  # every view is a row anyway
 ) -> Explained:
     """Every view, asked how likely the network is too slow for the most demanding option.
 
     Where that option comes late whatever the quantity is, the question is about the most demanding one that does not.
-    Other quantities are at their median in training, or at their assumed value.
-
-    Parameters
-    ----------
-    decision : OptionDecision
-    model : NetworkQuality, or a policy that holds one
-    frame : DataFrame, shape (rows, columns)
-        Canonical measurements or context, with their card.
-    scenario : object
-    quantity : str, optional
-        Measured quantity asked about. Default throughput where the model knows it and some throughput is enough, else
-        another that the model knows.
-    all_rows : bool
-        Every view is a row, whether or not all are asked for.
-
-    Returns
-    -------
-    Explained
-
-    Raises
-    ------
-    WorkbenchError
-        Where the model does not know the quantity, or every option is late whatever the quantity is.
+    Other quantities are at their median in training, or at their assumed value. ``quantity`` is by default throughput,
+    where the model knows it and some throughput is enough, else another that the model knows.
     """
     card = card_of(frame)
     source = decision.model_policy(model, card).source
@@ -103,14 +81,15 @@ def explained(
 
 def _question(decision: Any, source: Any, card: Card, quantity: str | None, scenario: Any) -> tuple[str, float, str]:
     """Quantity, the value at which an option is just in time, and the question in words."""
-    usual = _Usual(base_assumptions(card)) | {name: float(head.levels[50]) for name, head in source.heads_.items()}
     if quantity is not None and quantity not in source.quantities:
         raise WorkbenchError(
             f"the model was trained on {', '.join(source.quantities)}; it cannot answer for {quantity!r}."
         )
+    medians = {name: float(head.levels[50]) for name, head in source.heads_.items()}
+    usual = _Usual(base_assumptions(card) | medians)
     asked = [quantity] if quantity else sorted(source.quantities, key=lambda name: name != ASKED_FIRST)
     for name in asked:
-        edges = decision.edges(name, _Usual(usual), scenario)
+        edges = decision.edges(name, usual, scenario)
         for place in reversed(range(len(edges))):
             if 0 < edges[place] < np.inf:
                 about = f"log-odds that {QUESTIONS[name].format(edges[place])}"
@@ -131,7 +110,7 @@ class _Usual(dict[str, float]):
 
 def as_shown(values: pd.Series, encoding: Encoding | None = None) -> pd.Series:
     """Numbers as numbers; text in the order of what its levels measured in the past, where the model knows that."""
-    if is_numeric_dtype(values.dtype) and not is_bool_dtype(values.dtype):
+    if is_numeric(values):
         return values.astype(float)
     known = encoding.means.get(f"{values.name}|log") if encoding else None
     if encoding is None or known is None:
@@ -159,7 +138,9 @@ def shuffled(
         changed = [_differs(values, other) for other in drawn]
         shown = [situations.context.assign(**{column: one})[rows] for one, rows in zip(drawn, changed, strict=True)]
         # Asked all at once: repeats have contexts in common, and each is worked out once.
-        said = _options_of(policy, pd.concat(shown, ignore_index=True), scenario, number)
+        everything = pd.concat(shown, ignore_index=True)
+        names = call_policy(policy, everything, scenario) if len(everything) else []
+        said = pd.Series(names, dtype=object).map(number).to_numpy(np.int64)
         ends = np.cumsum([rows.sum() for rows in changed])[:-1]
         return [replayed(rows, part) for rows, part in zip(changed, np.split(said, ends), strict=True)]
 
@@ -173,22 +154,12 @@ def shuffled(
         source for head in policy.source.heads_.values() for source in used_sources(head.booster, head.encoding.sources)
     }
     columns = [str(column) for column in situations.context if column in used]
-    return {label(column, situations.card): _bound(shuffle, column) for column in columns}
-
-
-def _bound(shuffle: Callable[..., Any], feature: str) -> Shuffled:
-    return lambda rngs: shuffle(feature, rngs)
+    return {label(column, situations.card): partial(shuffle, column) for column in columns}
 
 
 def _differs(values: pd.Series, other: pd.Series) -> np.ndarray:
     same = (values == other).fillna(False).astype(bool) | (values.isna() & other.isna())
     return ~same.to_numpy(bool)
-
-
-def _options_of(policy: Policy, context: pd.DataFrame, scenario: Any, number: Mapping[str, int]) -> np.ndarray:
-    if not len(context):
-        return np.empty(0, np.int64)
-    return pd.Series(call_policy(policy, context, scenario), dtype=object).map(number).to_numpy(np.int64)
 
 
 def used_sources(booster: Any, sources: Iterable[str]) -> set[str]:
@@ -211,7 +182,7 @@ def contrast(  # noqa: PLR0917 - the arguments of Decision.contrast, and the dec
         detail=np.where(ours == theirs, "", detail[theirs, ours]),
         facts=_facts(decision, situations.context, names[theirs], situations.card),
         rule_does=names[theirs],
-        actions={str(name): np.full(len(ours), place) for place, name in enumerate(names)},
+        agrees={str(name): ours == place for place, name in enumerate(names)},
         entered=lambda branches: OptionTreeRule(rule, tuple(branches), situations.card, situations.known_by, decision),
     )
 
@@ -220,27 +191,22 @@ def _facts(decision: Any, context: pd.DataFrame, does: np.ndarray, card: Card) -
     """What the rule does, then the context; the number of a network that has a name is left out."""
     named = "isp" in context and context["isp"].notna().any()
     kept = context.drop(columns="asn", errors="ignore") if named else context
-    facts = {f"the rule {decision.does}": pd.Series(does, dtype=object)} | context_facts(kept, card)
-    return with_units(pd.DataFrame(facts), kept, card)
+    return with_context({f"the rule {decision.does}": pd.Series(does, dtype=object)}, kept, card)
 
 
-def context_facts(context: pd.DataFrame, card: Card) -> dict[str, pd.Series]:
-    """Columns of context under their labels: numbers as float, all else as text, "unknown" where missing; no times."""
-    return {
-        label(str(name), card): _as_fact(values)
-        for name, values in context.items()
-        if not is_datetime64_any_dtype(values.dtype)
-    }
+def with_context(facts: Mapping[str, pd.Series], context: pd.DataFrame, card: Card) -> pd.DataFrame:
+    """Facts, then columns of context under their labels, without times; ``attrs["units"]`` holds their units.
 
-
-def with_units(facts: pd.DataFrame, context: pd.DataFrame, card: Card) -> pd.DataFrame:
-    """The same facts; ``attrs["units"]`` holds the unit of those that have one."""
-    facts.attrs["units"] = {label(str(name), card): unit(str(name)) for name in context if unit(str(name))}
-    return facts
+    Numbers are float, all else is text, "unknown" where it is missing.
+    """
+    timeless = {name: values for name, values in context.items() if not is_datetime64_any_dtype(values.dtype)}
+    found = pd.DataFrame({**facts, **{label(str(name), card): _as_fact(values) for name, values in timeless.items()}})
+    found.attrs["units"] = {label(str(name), card): unit(str(name)) for name in context if unit(str(name))}
+    return found
 
 
 def _as_fact(values: pd.Series) -> pd.Series:
-    if is_numeric_dtype(values.dtype) and not is_bool_dtype(values.dtype):
+    if is_numeric(values):
         numbers = values.to_numpy(float, na_value=np.nan)
         return pd.Series(np.where(np.isinf(numbers), np.nan, numbers))  # a lost probe is no number
     texts = values.astype(object)
@@ -250,17 +216,10 @@ def _as_fact(values: pd.Series) -> pd.Series:
 
 @dataclass(frozen=True)
 class TreeRule:
-    """Does what another rule does, except where one of the branches says what to do; each decision adds the call.
+    """Does what ``base`` does, except where one of the branches says what to do; each decision adds the call.
 
-    Parameters
-    ----------
-    base : callable
-        The rule that it starts from.
-    branches : tuple of (condition, action)
-        Conditions are called with facts and return bool, shape (rows,); actions are names.
-    card : Card
-    known_by : str
-        When what it reads is known.
+    Branches are pairs of a condition, which is called with facts and returns bool of shape (rows,), and the name of an
+    action. ``known_by`` says when what it reads is known.
     """
 
     base: Policy
@@ -311,106 +270,160 @@ def _situations(context: pd.DataFrame, card: Card, known_by: str) -> Situations:
 
 # ----------------------------------------------------------------------------------------------- one view
 
+EXAMPLE = (
+    "Not a real view: each value is shared by at least 20 {people}, or is their median; what fewer share is shown as "
+    "unknown."
+)
+DIMENSIONS = ("connection_type", "country", "device", "os_family", "isp", "asn")
+
 
 @dataclass(frozen=True)
-class OptionInspection:
-    """Policies, the model's first, to be asked about single views of a table.
+class Action:
+    """What one policy does in one view: the options or pages that it takes.
 
-    ``table`` holds what may be known of each view, ``users`` whose each is; ``first`` names columns whose values are
-    fixed first in an example, ``missing`` what a missing value of a column means where that is not "unknown".
+    ``chances`` are those of options or pages, where it weighs any, shown in percent with so many ``digits``; ``limit``
+    is the chance from which it acts, None where that is the scenario's.
+    """
+
+    name: str
+    takes: tuple[str, ...] = ()
+    chances: Mapping[str, float] = field(default_factory=dict)
+    limit: float | None = None
+    digits: int | None = None
+
+    def percent(self, of: str) -> float:
+        """The chance of an option or a page; of a page that is not among the likeliest, that of the last of them."""
+        return round(100 * self.chances.get(of, min(self.chances.values())), self.digits)
+
+    def expects(self, of: str) -> str:
+        """The same in words."""
+        if not self.chances:
+            return "fixed rule"
+        return f"{'' if of in self.chances else 'under '}{self.percent(of)} %"
+
+    def differs(self, other: Action) -> bool:
+        """Whether it takes something else than another policy."""
+        return set(self.takes) != set(other.takes)
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Policies, the model's first, to be asked about single views; each decision adds what it says of one.
+
+    ``table`` holds what may be known of each of the ``situations``, one row a view: float columns are numbers, all
+    others have values to share. ``words`` are headings. ``dimensions`` are the columns whose largest levels make
+    examples, ``first`` those whose values are fixed first in one; ``missing`` says what a missing value of a column
+    means where that is not "unknown" (None where there must be a value).
     """
 
     decision: Any
     policies: Mapping[str, Policy]
+    situations: Situations
     table: pd.DataFrame
-    users: np.ndarray
     scenario: Any
-    card: Card
-    people: str
-    known_by: str
+    words: Mapping[str, str]
+    dimensions: tuple[str, ...]
     first: tuple[str, ...] = ()
     missing: Mapping[str, str | None] = field(default_factory=dict)
-    dimensions: tuple[str, ...] = ("connection_type", "country", "device", "os_family", "isp", "asn")
-
-    @property
-    def words(self) -> Mapping[str, str]:
-        """Headings."""
-        return {
-            "acts": f"What each policy {self.decision.does}",
-            "chances": "Predicted share late, by the model",
-            "example": EXAMPLE,
-        }
-
-    def views(self, view: pd.DataFrame) -> pd.DataFrame:
-        """What SHAP values are asked of; its last row is the view."""
-        shown = view.copy()
-        shown.attrs["card"] = self.card
-        return shown
 
     def complete(self, view: pd.DataFrame) -> pd.DataFrame:
-        """An example as it is."""
+        """An example without values that mean nothing in it."""
         return view
 
-    def answer(self, view: pd.DataFrame) -> dict[str, Any]:
-        """What each policy takes in one view, what it expects, and why rules differ from the model.
+    @abstractmethod
+    def views(self, view: pd.DataFrame) -> pd.DataFrame:
+        """What policies and SHAP values are asked about; its last row is the view."""
 
-        The model acts at the declared price, a rule at the limit that it comes with.
+    @abstractmethod
+    def act(self, name: str, policy: Policy, views: pd.DataFrame) -> Action:
+        """What a policy does in the last of these views: the model at the declared price, a rule at its own limit."""
+
+    @abstractmethod
+    def describe(self, ours: Action, others: Sequence[Action]) -> dict[str, Any]:
+        """What is the decision's own in an answer: ``finding, limit, columns, why, about``.
+
+        ``others`` do something else than the model. Its chances are shown of what ``likely`` names; ``of`` is the
+        option or page whose chance every policy is asked for.
         """
-        names, does = self.scenario.options, self.decision.does
-        everything = _situations(self.table, self.card, self.known_by)
-        asked = {
-            name: self._ask(policy, view)
+
+    def names(self, taken: Sequence[str]) -> str:
+        """Options or pages as a sentence lists them."""
+        return ", ".join(taken)
+
+    def answer(self, view: pd.DataFrame) -> dict[str, Any]:
+        """What each policy does in one view, what it expects, and why rules differ from the model."""
+        views = self.views(view)
+        acts = {
+            name: self.act(name, policy, views)
             for name, policy in self.policies.items()
-            if not self.decision.why_unavailable(policy, everything)
+            if not self.decision.why_unavailable(policy, self.situations)
         }
-        model = next(iter(self.policies))
-        taken, late = asked[model]
+        ours = acts[next(iter(self.policies))]
+        found = self.describe(ours, [each for each in acts.values() if each.differs(ours)])
+        of, likely = found.pop("of"), found.pop("likely")
+        policies = [
+            {
+                "name": name,
+                "does": self.names(acts[name].takes) if name in acts else None,
+                "expects": acts[name].expects(of) if name in acts else None,
+                "differs": name in acts and acts[name].differs(ours),
+            }
+            for name in self.policies
+        ]
+        chances = [
+            {"name": self.names([each]), "percent": ours.percent(each), "said": said, "taken": each in ours.takes}
+            for each, said in likely.items()
+        ]
+        return found | {"chances": chances, "policies": policies}
+
+
+@dataclass(frozen=True)
+class OptionInspection(Inspection):
+    """Policies that take one option a view; their chances are those of coming late."""
+
+    def views(self, view: pd.DataFrame) -> pd.DataFrame:
+        """The view itself."""
+        shown = view.copy()
+        shown.attrs["card"] = self.situations.card
+        return shown
+
+    def act(self, name: str, policy: Policy, views: pd.DataFrame) -> Action:
+        """The option, and the share late of each; none of a fixed rule."""
+        options, there = self.scenario.options, _situations(views, self.situations.card, self.situations.known_by)
+        expected = self.decision.weigh(policy, there, self.scenario)
+        late = {} if expected is None else dict(zip(options, map(float, expected.late[0]), strict=True))
+        return Action(name, (options[self.decision.ask(policy, there, self.scenario)[0]],), late)
+
+    def describe(self, ours: Action, others: Sequence[Action]) -> dict[str, Any]:
+        """What the model takes, and how often it comes late."""
+        options, does, (taken,) = self.scenario.options, self.decision.does, ours.takes
         return {
-            "finding": f"The model {does} {names[taken]}: predicted late in {late[taken]} % of such views.",
-            "chances": [
-                {"name": name, "percent": late[i], "said": f"{late[i]} % late", "taken": i == taken}
-                for i, name in enumerate(names)
-            ],
+            "finding": f"The model {does} {taken}: predicted late in {ours.expects(taken)} of such views.",
+            "likely": {option: f"{ours.expects(option)} late" for option in options},
             "limit": None,
-            "columns": [does, f"predicted share late if {names[-1]}"],
-            "policies": [self._row(name, asked.get(name), taken) for name in self.policies],
-            "why": list(self._differences(model, asked)),
+            "of": options[-1],
+            "columns": [does, f"predicted share late if {options[-1]}"],
+            "why": list(self._differences(ours, others)),
             "about": "",
         }
 
-    def _ask(self, policy: Policy, view: pd.DataFrame) -> tuple[int, Any]:
-        """The option's number, and the share late of each option in percent; () of a fixed rule."""
-        there = _situations(view, self.card, self.known_by)
-        expected = self.decision.weigh(policy, there, self.scenario)
-        late = () if expected is None else [round(100 * float(chance)) for chance in expected.late[0]]
-        return int(self.decision.ask(policy, there, self.scenario)[0]), late
-
-    def _row(self, name: str, asked: tuple[int, Any] | None, ours: int) -> dict[str, Any]:
-        if asked is None:
-            return {"name": name, "does": None, "expects": None, "differs": False}
-        taken, late = asked
-        expects = f"{late[-1]} %" if late else "fixed rule"
-        return {"name": name, "does": self.scenario.options[taken], "expects": expects, "differs": taken != ours}
-
-    def _differences(self, model: str, asked: Mapping[str, tuple[int, Any]]) -> Iterable[str]:
+    def _differences(self, ours: Action, others: Sequence[Action]) -> Iterator[str]:
         """One sentence for each rule that differs; fixed rules that take the same together."""
-        names, does = self.scenario.options, self.decision.does
-        taken, expected = asked[model]
-        differing = {name: each for name, each in asked.items() if each[0] != taken}
-        for name, (other, late) in differing.items():
-            larger = max(other, taken)
-            if late:
+        options = self.scenario.options
+        larger = {option: max(option, *ours.takes, key=options.index) for option in options}
+        for rule in others:
+            if rule.chances:
+                (option,) = rule.takes
                 yield (
-                    f'"{name}" {does} {names[other]}: it predicts {names[larger]} late in {late[larger]} % of such '
-                    f"views, the model in {expected[larger]} %."
+                    f'"{rule.name}" {self.decision.does} {option}: it predicts {larger[option]} late in '
+                    f"{rule.expects(larger[option])} of such views, the model in {ours.expects(larger[option])}."
                 )
-        for other, option in enumerate(names):
-            fixed = [f'"{name}"' for name, (action, late) in differing.items() if action == other and not late]
+        for option in options:
+            fixed = [f'"{rule.name}"' for rule in others if rule.takes == (option,) and not rule.chances]
             if fixed:
-                larger = max(other, taken)
                 yield (
-                    f"Fixed rules that take {option}: {', '.join(fixed)}; the model predicts {names[larger]} late in "
-                    f"{expected[larger]} % of such views."
+                    f"Fixed rules that take {option}: {', '.join(fixed)}; the model predicts {larger[option]} late in "
+                    f"{ours.expects(larger[option])} of such views."
                 )
 
 
@@ -420,13 +433,10 @@ def inspected(
     """Set policies, the model's first, beside each other, to be asked about views like those of a frame."""
     ours: Any = next(iter(policies.values()))
     context = ours.source.context(view)
-    return OptionInspection(
-        decision=decision,
-        policies=policies,
-        table=context,
-        users=users_of(view),
-        scenario=scenario,
-        card=card,
-        people="users",
-        known_by=ours.source.known_by,
-    )
+    situations = Situations(context, context, users_of(view), "users", card, ours.source.known_by)
+    words = {
+        "acts": f"What each policy {decision.does}",
+        "chances": "Predicted share late, by the model",
+        "example": EXAMPLE.format(people="users"),
+    }
+    return OptionInspection(decision, policies, situations, context, scenario, words, DIMENSIONS)

@@ -39,12 +39,10 @@ class Ablation:
     effect : mapping
         ``net, net_low, net_high`` (net of a view, retrained minus as trained, users resampled), ``trees_saved,
         kilobytes_saved`` (below 0 where the retrained model is the larger one).
-    unit : Unit
-        How net is shown.
     views, users : int
         On which both models decide.
-    people : str
-    card : Card
+    unit, people, card
+        How net is shown; what users are (users, sessions or views); where the data come from.
     """
 
     columns: tuple[str, ...]
@@ -60,11 +58,8 @@ class Ablation:
         """In one line, what removing the columns does."""
         what = "this column" if len(self.columns) == 1 else f"these {len(self.columns)} columns"
         sure = beyond_noise(self.unit, self.effect["net_low"], self.effect["net_high"])
-        return {
-            0: f"Removing {what} has no detectable effect on net",
-            1: f"Removing {what} raises net",
-            -1: f"Removing {what} lowers net",
-        }[sure]
+        does = {0: "has no detectable effect on", 1: "raises", -1: "lowers"}
+        return f"Removing {what} {does[sure]} net"
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -101,16 +96,10 @@ def ablation(
         Trained on it.
     columns : str or sequence of str
         Columns of context, or features as a reader knows them; all are left out together.
-    scenario : object, optional
-        Says which decision is meant; default that of the split's table.
+    scenario, missing_ok
+        As for ``wb.importance``.
     seed : int
         Of the resampling.
-    missing_ok : bool
-        Whether a refusal comes back as :class:`workbench.explanation.Unavailable`.
-
-    Returns
-    -------
-    Ablation
 
     Raises
     ------
@@ -135,10 +124,10 @@ def ablation(
     return Ablation(
         columns=left_out,
         effect=bench.without(left_out, seed),
-        unit=bench.here.unit,
+        unit=bench.here.decision.unit,
         views=len(bench.net),
         users=len(np.unique(bench.here.users)),
-        people=bench.here.people,
+        people=bench.here.situations.people,
         card=split.card,
     )
 
@@ -147,16 +136,7 @@ def ablation(
 class Bench:
     """A trained model on the views of ``validation``, beside which models without some columns are measured.
 
-    Parameters
-    ----------
-    split : Split
-    model : estimator
-    here : Applied
-        The views, and the model's policy at the declared price.
-    net : ndarray of float, shape (rows,)
-        Of the model as trained.
-    names : mapping of str to str
-        What can be left out: the feature that a reader knows, and what ``without=`` of the model calls it.
+    ``net`` is that of the model as trained in each view, ``names`` what can be left out, as from :func:`removable`.
     """
 
     split: Split
@@ -167,13 +147,7 @@ class Bench:
 
     @classmethod
     def of(cls, split: Split, model: Any, scenario: Any = None) -> Bench:
-        """Apply a model, as trained, to ``validation``.
-
-        Raises
-        ------
-        WorkbenchError
-            Where it is no trained model, was trained on other rows, or does not belong to the scenario.
-        """
+        """Apply a model to ``validation``; refused where it was not trained on the split."""
         here = apply_model(model, split.validation, scenario)
         check_trained_on(model, split, here.decision.train_call)
         return cls(split, model, here, here.net(here.ask()), removable(model, split.card))

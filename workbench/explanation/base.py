@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import html
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,14 +25,7 @@ QUICK_S = 2.0  # what takes less shows no bar
 class Applied:
     """A model's policy applied to views: what it decides in each, and the net of that.
 
-    Parameters
-    ----------
-    decision : Decision
-    policy : callable
-        A model acts at the declared price; the policy of a comparison by its own limit.
-    situations : Situations
-        The views decided in (of images those without a signal).
-    scenario : object
+    A model acts at the declared price, the policy of a comparison by its own limit.
     """
 
     decision: Decision
@@ -41,29 +34,9 @@ class Applied:
     scenario: Any
 
     @property
-    def model(self) -> Any:
-        """The trained model behind the policy."""
-        return self.policy.source
-
-    @property
     def users(self) -> np.ndarray:
         """Whose each view is: int, shape (rows,)."""
         return self.situations.users
-
-    @property
-    def frame(self) -> pd.DataFrame:
-        """The views."""
-        return self.situations.frame
-
-    @property
-    def unit(self) -> Unit:
-        """How net is shown."""
-        return self.decision.unit
-
-    @property
-    def people(self) -> str:
-        """What those are called who are resampled."""
-        return self.situations.people
 
     def ask(self, policy: Policy | None = None) -> Any:
         """A policy's answer; the model's without one."""
@@ -73,48 +46,23 @@ class Applied:
         """Net of each view: float, shape (rows,)."""
         return self.decision.outcomes(answer, self.situations, self.scenario)["net"].to_numpy()
 
-    def on(self, rows: np.ndarray) -> Applied:
-        """The same on some of the views (bool, shape (rows,)), in whole users."""
-        return _apply(self.decision, self.policy, self.frame[rows], self.scenario, self.situations.card)
-
 
 def apply_model(model: Any, frame: pd.DataFrame, scenario: Any = None) -> Applied:
-    """Apply a model to views.
+    """Apply a model, or a policy that holds one, to a canonical frame with its card.
 
-    Parameters
-    ----------
-    model : estimator, or a policy that holds one
-    frame : DataFrame
-        Canonical, with its card, such as ``split.validation``.
-    scenario : object, optional
-        Says which decision is meant; default that of the frame's table.
-
-    Raises
-    ------
-    WorkbenchError
-        Where model, frame and scenario do not belong to one decision, the frame carries no card, or nothing is left
-        to decide.
+    Refused where model, frame and scenario do not belong to one decision, or nothing is left to decide.
     """
     card = card_of(frame)
     decision = find_decision(scenario, card)
-    policy = decision.model_policy(model, card)
-    return _apply(decision, policy, frame, decision.scenario(card, scenario), card)
-
-
-def _apply(decision: Decision, policy: Any, frame: pd.DataFrame, scenario: Any, card: Card) -> Applied:
+    policy: Any = decision.model_policy(model, card)
+    scenario = decision.scenario(card, scenario)
     decision.check(frame)
     situations = decision.situations(frame, card, "user_id", policy.source.known_by, scenario)
     return Applied(decision, policy, situations, scenario)
 
 
 def check_users(users: np.ndarray, people: str, card: Card, what: str) -> None:
-    """Refuse views of too few people.
-
-    Raises
-    ------
-    WorkbenchError
-        Where they are fewer than 20.
-    """
+    """Refuse views of fewer than 20 users."""
     found = len(np.unique(users))
     if found < FEWEST_USERS:
         raise WorkbenchError(
@@ -245,15 +193,10 @@ def count_views(views: int, users: int, people: str) -> str:
     return f"{views:,} views" + ("" if people == "views" else f" of {users:,} {people}")
 
 
-def with_bar[Part](parts: Sequence[Part], what: str) -> Iterator[Part]:
-    """Yield the parts of a piece of work; where it takes a while, a bar shows how far it is.
-
-    In JupyterLab it is a widget, which leaves nothing behind; it obeys ``TQDM_DISABLE``, which is set where notebooks
-    are rendered.
-    """
+def with_bar[Part](parts: Sequence[Part], what: str) -> Iterable[Part]:
+    """The parts of a piece of work; where it takes a while, a bar shows how far it is (not in rendered pages)."""
     if len(parts) < 2:
-        yield from parts
-        return
+        return parts
     from tqdm.auto import tqdm
 
-    yield from tqdm(parts, desc=what, unit="step", leave=False, delay=QUICK_S)
+    return tqdm(parts, desc=what, unit="step", leave=False, delay=QUICK_S)

@@ -15,8 +15,8 @@ from workbench.datasets.schema import label
 from workbench.datasets.splits import FEWEST_USERS
 from workbench.errors import WorkbenchError, check_whole, did_you_mean
 from workbench.evidence.segments import segment_intervals
-from workbench.explanation.base import apply_model, as_html, draw_users, may_be_missing
-from workbench.explanation.shap_values import features_of, shap_values
+from workbench.explanation.base import apply_model, as_html, may_be_missing
+from workbench.explanation.shap_values import explain_drawn, features_of
 from workbench.features.levels import MOST_LEVELS, OTHER, UNKNOWN, name_levels, number_levels
 
 VIEWS_EXPLAINED = 8_000  # levels are crossed with groups, and each cell needs users
@@ -29,10 +29,8 @@ class Dependence:
 
     Parameters
     ----------
-    feature : str
-        As a reader knows it.
-    by : str
-        The feature that splits the views; empty where none does.
+    feature, by : str
+        As a reader knows it; the feature that splits the views, empty where none does.
     question : str
         What the values are about, in words.
     points : DataFrame
@@ -43,11 +41,8 @@ class Dependence:
         Whether levels are bins of numbers, in order.
     left_out : int
         Views in no row: their level has under 20 users.
-    people : str
-        What those are who were resampled.
-    unit : str
-        Of the levels, where they are shares: ``"%"``.
-    card : Card
+    people, unit, card
+        What users are (users, sessions or views); ``"%"`` where levels are shares; where the data come from.
     """
 
     feature: str
@@ -117,16 +112,11 @@ def dependence(
 
     Parameters
     ----------
-    model : estimator, or a policy that holds one
-    frame : DataFrame
-        Canonical, with its card, such as ``split.validation``; of navigations whole sessions. Of measurements those
-        views count that come without a signal: in the others no model is asked. About 8,000 views, whole users drawn
-        by seed, are explained at most.
+    model, frame, scenario, missing_ok
+        As for ``wb.importance``; about 8,000 views, whole users drawn by seed, are explained at most.
     feature : str, optional
         A column, or the name of the feature in an explanation. Without one, the two features are shown whose effects
         depend most on one another (:func:`workbench.explanation.dependence.strongest_interaction`).
-    scenario : object, optional
-        Says which decision is meant; default that of the frame's table.
     seed : int
         Of the draw and of the resampling.
     by : str, optional
@@ -135,12 +125,6 @@ def dependence(
         Of numbers: how many bins, or where bins begin.
     **question
         As for ``shap_values``, such as ``quantity="rtt_ms"``.
-    missing_ok : bool
-        Whether a refusal comes back as :class:`workbench.explanation.Unavailable`.
-
-    Returns
-    -------
-    Dependence
 
     Raises
     ------
@@ -149,10 +133,8 @@ def dependence(
     """
     check_whole("seed", seed, at_least=0)
     applied = apply_model(model, frame, scenario)
-    drawn = draw_users(applied.users, VIEWS_EXPLAINED, seed)
-    views = applied.frame[drawn].reset_index(drop=True)
-    explanation = shap_values(model, views, scenario=applied.scenario, views=len(views), **question)
-    users, card = applied.users[drawn][explanation.index], applied.situations.card
+    explanation, users = explain_drawn(applied, VIEWS_EXPLAINED, seed, **question)
+    card = applied.situations.card
     place, split_at = _places_of(feature, by, explanation, users, card)
     levels, numeric = levels_of(explanation, place, users, bins)
     name, groups = explanation.feature_names[place], groups_of(explanation, split_at, users)
@@ -168,7 +150,7 @@ def dependence(
         points=points,
         numeric=numeric,
         left_out=len(users) - int(points["views"].sum()),
-        people=applied.people,
+        people=applied.situations.people,
         unit=explanation.units.get(name, ""),
         card=card,
     )
@@ -197,21 +179,16 @@ def _place_of(feature: str, explanation: Any, card: Card) -> int:
 
 def _points(levels: pd.Series, groups: pd.Series, values: np.ndarray, users: np.ndarray, seed: int) -> pd.DataFrame:
     """One row a group and level with 20 users at least."""
-    rows: list[dict[str, Any]] = []
-    members = []
-    for group in groups.cat.categories:
-        here = (groups == group).to_numpy()
-        for level in levels.cat.categories:
-            inside = here & (levels == level).to_numpy()
-            count = len(np.unique(users[inside]))
-            if count >= FEWEST_USERS:
-                members.append(inside)
-                rows.append({"group": group, "level": level, "users": count, "views": int(inside.sum())})
+    cells = pd.DataFrame({"group": groups, "level": levels, "user": users}).groupby(["group", "level"], observed=True)
+    points = cells["user"].agg(users="nunique", views="size")
+    points = points[points["users"] >= FEWEST_USERS].reset_index()
+    for name in ("group", "level"):
+        points[name] = points[name].cat.remove_unused_categories()
+    members = [
+        ((groups == group) & (levels == level)).to_numpy()
+        for group, level in zip(points["group"], points["level"], strict=True)
+    ]
     bounds = segment_intervals(values, users, members, seed=seed)
-    points = pd.DataFrame(rows, columns=["group", "level", "users", "views"])
-    for name, ordered in (("group", groups.cat.categories), ("level", levels.cat.categories)):
-        shown = [each for each in ordered if each in set(points[name])]
-        points[name] = pd.Categorical(points[name], shown, ordered=True)
     columns = [f"{name}{end}" for name in MEANS for end in ("", "_low", "_high")]
     return points.assign(**dict(zip(columns, bounds.T, strict=True)))
 
@@ -229,19 +206,8 @@ def strongest_interaction(explanation: Any, users: np.ndarray) -> tuple[int, int
 
     Judged by the root mean square, over views, of the mean SHAP value in a cell of both, less the mean at the level:
     what no picture of the first alone could show. Cells under 20 users, and "other" levels, do not count.
-    Exploratory: it is the largest of many.
-
-    Parameters
-    ----------
-    explanation : shap.Explanation, shape (views, features)
-    users : ndarray of int, shape (views,)
-        Who each view belongs to.
-
-    Returns
-    -------
-    feature, by : int
-        Places in ``feature_names``. Where no pair has a cell of 20 users, the strongest feature and the next one; of
-        a model with one feature that one, and None.
+    Exploratory: it is the largest of many. Where no pair has a cell of 20 users, it is the strongest feature and the
+    next one; of a model with one feature that one, and None. Both are places in ``feature_names``.
     """
     values = np.asarray(explanation.values)
     places = sorted(features_of(explanation), key=lambda place: -abs(values[:, place]).mean())
@@ -280,9 +246,8 @@ def levels_of(
     shown, data = explanation.display_data[:, place], np.asarray(explanation.data[:, place], float)
     unit = explanation.units.get(explanation.feature_names[place], "")
     known = shown != UNKNOWN
-    if not unit and not all(isinstance(value, (float, np.floating)) for value in shown[known]):
-        return name_levels(shown, users, most), False
-    if not known.any():
+    numeric = unit or all(isinstance(value, (float, np.floating)) for value in shown[known])
+    if not numeric or not known.any():
         return name_levels(shown, users, most), False
     return number_levels(np.where(known, data, np.nan), users, bins, unit if with_unit else ""), True
 
@@ -290,5 +255,5 @@ def levels_of(
 def groups_of(explanation: Any, split_at: int | None, users: np.ndarray) -> pd.Series:
     """Group of each view: level of the feature that splits them, or one for all."""
     if split_at is None:
-        return pd.Series(pd.Categorical([ALL] * len(users)))
+        return pd.Series(pd.Categorical([ALL] * len(users), ordered=True))
     return levels_of(explanation, split_at, users, MOST_GROUPS, most=MOST_GROUPS, with_unit=True)[0]

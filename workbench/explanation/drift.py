@@ -11,22 +11,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from scipy.stats import rankdata
 from sklearn.model_selection import StratifiedGroupKFold, cross_validate
 
 from workbench.datasets.cards import Card
 from workbench.datasets.history import HISTORY
-from workbench.datasets.schema import (
-    NAVIGATION_HISTORY,
-    SIGNALS,
-    known_context,
-    label,
-)
-from workbench.datasets.splits import card_of, sample_users, users_of
+from workbench.datasets.schema import NAVIGATION_HISTORY, SIGNALS, known_context, label
+from workbench.datasets.splits import card_of, people_of, sample_users, users_of
 from workbench.errors import WorkbenchError, check_whole
 from workbench.evidence.bootstrap import LEVEL, Interval, bootstrap_means
 from workbench.explanation.base import as_html, check_users, listed, may_be_missing
+from workbench.features.encoding import is_numeric
 
 ROWS_COMPARED = 20_000  # of each part, about
 LEAST_FALL = 0.005  # in AUC, chosen: what shuffling a feature must cost for it to be named
@@ -55,13 +50,10 @@ class Drift:
         high`` (fall in AUC where it is shuffled).
     views : tuple of int
         Of the first and the second part, as compared.
-    users : int
-        Of both parts.
-    fewest : int
-        Users of the smaller part.
-    people : str
-        What those are who were resampled.
-    card : Card
+    users, fewest : int
+        Of both parts, and of the smaller one.
+    people, card
+        What users are (users, sessions or views); where the data come from.
     excluded : tuple of str
         History and signals that were not compared, as a reader knows them.
     """
@@ -84,29 +76,12 @@ class Drift:
     @property
     def finding(self) -> str:
         """In one line, whether the parts differ."""
-        if self._no_tree:
-            return "Too few views to compare newer traffic with the training data"
-        if self.auc.low > CHANCE:
-            return f"Newer traffic {'differs' if self.auc.high > A_LITTLE else 'hardly differs'} from the training data"
-        if self.auc.high <= A_LITTLE:
-            return "Newer traffic looks like the training data"
-        return "Too few data to tell whether newer traffic differs from the training data"
+        return self._say()[0]
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """What it means for what was learnt on the first part; and what was not compared."""
-        if self._no_tree:
-            first, second = self.views
-            said = f"{first:,} and {second:,} views are too few: no split of a tree leaves {A_SIDE} on either side."
-        elif self.auc.low > CHANCE:
-            said = self._differ()
-        elif self.auc.high <= A_LITTLE:
-            said = f"Context alone does not separate newer views from the training data: {self._auc_in_words()}."
-        else:
-            said = (
-                f"{self._auc_in_words()}, with {self.fewest:,} {self.people} in the smaller part: consistent with no "
-                "shift and with a clear one."
-            )
+        said = self._say()[1]
         return (said, f"Not compared: {listed(self.excluded)}.") if self.excluded else (said,)
 
     def to_frame(self) -> pd.DataFrame:
@@ -119,24 +94,33 @@ class Drift:
     def _repr_html_(self) -> str:
         return as_html(self.finding, self.sentences)
 
-    @property
-    def _no_tree(self) -> bool:
-        """Whether all scores are equal: an interval of no width at chance comes from nothing else."""
-        return self.auc.low == self.auc.high == CHANCE
-
     def _auc_in_words(self) -> str:
         return f"AUC {self.auc.estimate:.2f} ({self.auc.low:.2f} to {self.auc.high:.2f}; 0.50 is chance)"
 
-    def _differ(self) -> str:
-        auc = self.auc
-        how = "clearly" if auc.low > A_LITTLE else "barely better than chance" if auc.high <= A_LITTLE else "somewhat"
-        meaning = "what was learnt may not hold" if auc.high > A_LITTLE else "what the model sees has hardly changed"
+    def _say(self) -> tuple[str, str]:
+        """The finding, and the sentence behind it."""
+        low, high, auc, (first, second) = self.auc.low, self.auc.high, self._auc_in_words(), self.views
+        if low == high == CHANCE:  # an interval of no width at chance: all scores are equal
+            few = f"{first:,} and {second:,} views are too few: no split of a tree leaves {A_SIDE} on either side."
+            return "Too few views to compare newer traffic with the training data", few
+        if low <= CHANCE and high <= A_LITTLE:
+            alike = f"Context alone does not separate newer views from the training data: {auc}."
+            return "Newer traffic looks like the training data", alike
+        if low <= CHANCE:
+            smaller = f"{auc}, with {self.fewest:,} {self.people} in the smaller part"
+            unsure = f"{smaller}: consistent with no shift and with a clear one."
+            return "Too few data to tell whether newer traffic differs from the training data", unsure
+        how, meaning = "somewhat", "what was learnt may not hold"
+        if high <= A_LITTLE:
+            how, meaning = "barely better than chance", "what the model sees has hardly changed"
+        elif low > A_LITTLE:
+            how = "clearly"
         named = list(self.drifted["feature"][:NAMED])
         by = f" Largest shift: {listed(named)}." if named else " No single feature explains it."
         if self.fewest < FEW_USERS:
             by += f" With {self.fewest} {self.people} in the smaller part, the interval is too narrow."
-        said = f"Context alone separates newer views from the training data {how}"
-        return f"{said}: {self._auc_in_words()}; {meaning}.{by}"
+        finding = f"Newer traffic {'differs' if high > A_LITTLE else 'hardly differs'} from the training data"
+        return finding, f"Context alone separates newer views from the training data {how}: {auc}; {meaning}.{by}"
 
 
 @may_be_missing
@@ -173,11 +157,7 @@ def drift(
     rows : int
         About how many views of each part are compared at most; whole users are drawn.
     missing_ok : bool
-        Whether a refusal comes back as :class:`workbench.explanation.Unavailable`.
-
-    Returns
-    -------
-    Drift
+        As for ``wb.importance``.
 
     Raises
     ------
@@ -195,7 +175,7 @@ def drift(
         )
     parts = [part if len(part) <= rows else sample_users(part, rows, seed) for part in (train, later)]
     cluster = "session_id" if card.kind == "navigations" and "user_id" not in train else "user_id"
-    people = cluster.removesuffix("_id") + "s" if cluster in train else "views"
+    people, _ = people_of(train, cluster)
     for part in parts:
         check_users(users_of(part, cluster), people, card, "drift")
     both = pd.concat(parts)
@@ -216,7 +196,7 @@ def drift(
         features=features.sort_values("fall", ascending=False, ignore_index=True),
         views=(len(parts[0]), len(parts[1])),
         users=auc.clusters,
-        fewest=min(len(np.unique(users_of(part, cluster))) for part in parts),
+        fewest=min(people_of(part, cluster)[1] for part in parts),
         people=people,
         card=card,
         excluded=tuple(label(name, card) for name in excluded),
@@ -226,20 +206,16 @@ def drift(
 def _context(frame: pd.DataFrame, known_by: str, card: Card) -> pd.DataFrame:
     """What a model may see of each view, without clocks, running numbers, and columns that are alike in all views."""
     context = known_context(frame, known_by, card.context).drop(columns=list(NOT_CONTEXT), errors="ignore")
-    return context[[name for name in context if context[name].nunique() + context[name].isna().any() > 1]]
+    return context.loc[:, context.nunique(dropna=False) > 1]
 
 
 def _scores(
     context: pd.DataFrame, is_later: np.ndarray, users: np.ndarray, seed: int
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Score each view by a classifier that has seen none of its user's: the higher, the later.
+    """Score each view by a classifier that has seen none of its user's: the higher, the later; shape (rows,).
 
-    Returns
-    -------
-    whole : ndarray of float, shape (rows,)
-        Places within the fold, from 0 to 1: scores of different classifiers do not compare.
-    shuffled : dict of ndarray
-        The same with one column shuffled among the rows of the fold.
+    Scores are places within the fold, from 0 to 1, for those of different classifiers do not compare; then, by column,
+    the same with that column shuffled among the rows of the fold.
     """
     from xgboost import XGBClassifier
 
@@ -273,7 +249,7 @@ def _as_table(context: pd.DataFrame) -> pd.DataFrame:
     """Numbers as float, all else as categories: the 100 most frequent levels, the others as one."""
     table = {}
     for name, values in context.items():
-        if is_numeric_dtype(values.dtype) and not is_bool_dtype(values.dtype):
+        if is_numeric(values):
             table[str(name)] = values.to_numpy(np.float32, na_value=np.nan)
         else:
             text = values.astype(object).where(values.notna(), None).map(str)
@@ -302,14 +278,6 @@ def auc_intervals(
     (Hanley & McNeil 1982). It is the mean of the later rows' placements among the earlier ones, and of the earlier
     rows' among the later; users are resampled by these (Obuchowski 1997, Biometrics 53, for clustered data). The
     classifiers are held as they are.
-
-    Parameters
-    ----------
-    whole : ndarray of float, shape (rows,)
-    shuffled : mapping of ndarray of float, shape (rows,)
-    is_later : ndarray of bool, shape (rows,)
-    users : ndarray of int, shape (rows,)
-    seed : int
     """
     scores = [whole, *shuffled.values()]
     places = np.column_stack([_placements(each, is_later) for each in scores])

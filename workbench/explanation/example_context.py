@@ -1,4 +1,4 @@
-"""The most common context shared by at least 20 users: an example that is no real person's; and its inspector."""
+"""The most common context shared by at least 20 users, as an example that is no real person's; what inspectors show."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from workbench.datasets.schema import label
 from workbench.datasets.splits import FEWEST_USERS, card_of, users_of
 from workbench.decisions import find_decision
 from workbench.decisions.decision import Policy, policy_name
+from workbench.decisions.option_explain import Inspection
 from workbench.errors import WorkbenchError
 from workbench.explanation.shap_values import shap_values, strongest
 from workbench.features.levels import UNKNOWN, is_number, largest_levels
@@ -24,27 +25,9 @@ DIGITS = 2  # of numbers in a context
 
 
 def common_context(model: Any, frame: pd.DataFrame, *, users: int = FEWEST_USERS) -> pd.DataFrame:
-    """The most common context, as the model sees it: an example to explain that is no real person.
+    """The most common context of measurements, as the model sees it: an example to explain that is no real person's.
 
-    Put together as in :func:`common_view`.
-
-    Parameters
-    ----------
-    model : estimator
-    frame : DataFrame, shape (rows, columns)
-        Canonical measurements.
-    users : int
-        How many users, at least, share each value and are behind each median.
-
-    Returns
-    -------
-    DataFrame, shape (1, columns)
-        The model's context, with the frame's card; ``attrs["users"]`` is how many users it stands for.
-
-    Raises
-    ------
-    WorkbenchError
-        Where the frame has fewer users.
+    As from :func:`common_view`, with the frame's card, so that SHAP values can be asked for.
     """
     common = common_view(model.context(frame), users_of(frame), users=users)
     common.attrs["card"] = card_of(frame)
@@ -54,32 +37,12 @@ def common_context(model: Any, frame: pd.DataFrame, *, users: int = FEWEST_USERS
 def common_view(
     table: pd.DataFrame, who: np.ndarray, *, users: int = FEWEST_USERS, first: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """The view that most users share, value by value.
+    """The most common view of a table, as one row: each value shared by at least ``users`` users, or their median.
 
-    Starting from all users, the value that the most of them share is fixed, then among those the next one, as long as
-    at least ``users`` remain. What fewer share stays missing. Numbers are medians of those who remain, whole ones
-    rounded down; missing where half of the views or too many users have none.
-
-    Parameters
-    ----------
-    table : DataFrame, shape (rows, columns)
-        One row a view; float columns are numbers, all others have values to share.
-    who : ndarray of int, shape (rows,)
-        Codes of the users (or sessions, where there are none).
-    users : int
-        How many of them, at least, share each value and are behind each median.
-    first : sequence of str
-        Columns whose values are fixed before all others, in this order.
-
-    Returns
-    -------
-    DataFrame, shape (1, columns)
-        ``attrs["users"]`` is how many users it stands for.
-
-    Raises
-    ------
-    WorkbenchError
-        Where there are fewer users.
+    Starting from all users, the value that most of them share is fixed, then the next one among those who share it, as
+    long as at least ``users`` remain; the columns in ``first`` come before all others. What fewer share stays missing.
+    Float columns are numbers: medians of those who remain, whole ones rounded down; missing where half of the views or
+    too many users have none. ``who`` holds codes of the users (or sessions), ``attrs["users"]`` how many it stands for.
     """
     if len(np.unique(who)) < users:
         raise WorkbenchError(f"a common context stands for at least {users} users; got {len(np.unique(who))} in all.")
@@ -122,32 +85,11 @@ def _middle(values: pd.Series, who: np.ndarray, users: int) -> float:
 # ----------------------------------------------------------------------------------------------- the inspector
 
 
-def inspection_of(model: Any, rules: Iterable[Policy], frame: pd.DataFrame, scenario: Any = None) -> Any:
-    """Set model and rules beside each other, to be asked about single views.
+def inspection_of(model: Any, rules: Iterable[Policy], frame: pd.DataFrame, scenario: Any = None) -> Inspection:
+    """Set model and rules beside each other, to be asked about single views; examples come from the frame.
 
-    Parameters
-    ----------
-    model : estimator, or a policy that holds one
-    rules : iterable of callables
-        Those with a limit act by the one they come with; without one, at the scenario's price.
-    frame : DataFrame
-        Canonical, with its card; of navigations whole sessions: where examples come from.
-    scenario : object, optional
-        Says which decision is meant; default that of the frame's table.
-
-    Returns
-    -------
-    object
-        The decision's own: ``table`` (one row a view: float columns are numbers, all others have values to share),
-        ``users`` whose each is and ``people`` what they are; ``first`` columns fixed first in an example, ``missing``
-        what a missing value means (None where there must be one), ``dimensions`` whose largest levels make examples;
-        ``complete(view)``, ``answer(view)`` and ``views(view)``, the rows to explain.
-
-    Raises
-    ------
-    WorkbenchError
-        Where model, frame and scenario do not belong to one decision, the frame carries no card, or no example can be
-        made.
+    Rules with a limit act by the one they come with; without one, at the scenario's price. Refused where model, frame
+    and scenario do not belong to one decision, or no example can be made.
     """
     card = card_of(frame)
     decision = find_decision(scenario, card)
@@ -155,15 +97,12 @@ def inspection_of(model: Any, rules: Iterable[Policy], frame: pd.DataFrame, scen
     return decision.inspected(policies, frame, card, decision.scenario(card, scenario))
 
 
-def find_examples(inspection: Any) -> dict[str, pd.DataFrame]:
-    """The most common view, and the most common ones within the largest levels of some columns; nobody's own.
+def find_examples(inspection: Inspection) -> dict[str, pd.DataFrame]:
+    """The most common view, and the most common ones within the largest levels of some columns: up to six, by name.
 
-    Returns
-    -------
-    dict of DataFrame, shape (1, columns)
-        Up to six, by name, each as from :func:`common_view`; equal ones appear once.
+    Each is as from :func:`common_view`; equal ones appear once.
     """
-    table, who = inspection.table, inspection.users
+    table, who = inspection.table, inspection.situations.users
     found = {COMMON: _example(inspection, np.ones(len(table), bool))}
     largest = {name: largest_levels(table[name], who) for name in inspection.dimensions if name in table}
     in_turn = itertools.zip_longest(*([(name, level) for level in levels] for name, levels in largest.items()))
@@ -173,55 +112,47 @@ def find_examples(inspection: Any) -> dict[str, pd.DataFrame]:
         view = _example(inspection, (table[name] == level).to_numpy(bool, na_value=False))
         needed = [column for column in view if inspection.missing.get(str(column), UNKNOWN) is None]
         if view[needed].notna().all(axis=None) and not any(view.equals(other) for other in found.values()):
-            found[f"{label(name, inspection.card)}: {level}"] = view
+            found[f"{label(name, inspection.situations.card)}: {level}"] = view
     return found
 
 
-def _example(inspection: Any, rows: np.ndarray) -> pd.DataFrame:
-    common = common_view(inspection.table[rows], inspection.users[rows], first=inspection.first)
+def _example(inspection: Inspection, rows: np.ndarray) -> pd.DataFrame:
+    common = common_view(inspection.table[rows], inspection.situations.users[rows], first=inspection.first)
     view = inspection.complete(common)
     view.attrs |= common.attrs
     return view
 
 
-def answer_of(inspection: Any, view: pd.DataFrame) -> dict[str, Any]:
+def answer_of(inspection: Inspection, view: pd.DataFrame) -> dict[str, Any]:
     """What each policy does in one view, and the SHAP values of the model's answer, as an inspector shows them.
 
-    Returns
-    -------
-    dict
-        ``finding`` (a sentence on what the model does); ``chances`` (``name, percent, said, taken``), ``limit`` (the
-        percentage from which one is taken; None where there is none); ``columns`` and ``policies`` (``name, does``:
-        None where not available, ``expects, differs``), the model first; ``why`` sentences on those that differ;
-        ``shap``: ``question, base, answer`` and ``features`` (name, value in words, SHAP value), in log-odds.
+    ``finding`` (a sentence on what the model does); ``chances`` (``name, percent, said, taken``), ``limit`` (the
+    percentage from which one is taken; None where there is none); ``columns`` and ``policies`` (``name, does``: None
+    where not available, ``expects, differs``), the model first; ``why`` sentences on those that differ; ``shap``:
+    ``question, base, answer`` and ``features`` (name, value in words, SHAP value), in log-odds.
     """
     answer = inspection.answer(view)
-    about = answer.pop("about")
-    return answer | {"shap": _shap_of(inspection, view, about)}
-
-
-def _shap_of(inspection: Any, view: pd.DataFrame, about: str) -> dict[str, Any]:
-    model: Any = next(iter(inspection.policies.values()))
+    about, model = answer.pop("about"), next(iter(inspection.policies.values()))
     try:
         explanation = shap_values(model, inspection.views(view), scenario=inspection.scenario)
     except WorkbenchError as err:  # no question: every option is late whatever the network
-        return {"question": str(err), "base": 0.0, "answer": 0.0, "features": []}
+        return answer | {"shap": {"question": str(err), "base": 0.0, "answer": 0.0, "features": []}}
     base = float(np.ravel(explanation.base_values)[-1])
-    features = [[name, said, round(value, 3)] for name, said, value in strongest(explanation, -1)]
-    return {
+    shown = {
         "question": f"{explanation.output_names}{about and f': {about}'}",
         "base": round(base, 3),
         "answer": round(base + float(explanation.values[-1].sum()), 3),
-        "features": features,
+        "features": [[name, said, round(value, 3)] for name, said, value in strongest(explanation, -1)],
     }
+    return answer | {"shap": shown}
 
 
-def inspector_data(inspection: Any, examples: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+def inspector_data(inspection: Inspection, examples: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     """What an inspector shows: where the data come from, what may be changed, and each example with its answer."""
     return {
-        "dataset": inspection.card.name,
-        "simulated": bool(inspection.card.simulated),
-        "people": inspection.people,
+        "dataset": inspection.situations.card.name,
+        "simulated": bool(inspection.situations.card.simulated),
+        "people": inspection.situations.people,
         "words": dict(inspection.words),
         "fields": describe_fields(inspection, examples),
         "examples": [
@@ -236,25 +167,23 @@ def inspector_data(inspection: Any, examples: Mapping[str, pd.DataFrame]) -> dic
     }
 
 
-def describe_fields(inspection: Any, examples: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
+def describe_fields(inspection: Inspection, examples: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
     """What of a view may be changed, and to what; only values that at least 20 users share are named.
 
-    Returns
-    -------
-    list of dict
-        One a column: ``name, label, unknown`` (what a missing value is called; None where there must be one) and either
-        ``options`` (values, most users first, those of the examples among them) or ``low, high, whole``.
+    One a column: ``name, label, unknown`` (what a missing value is called; None where there must be one) and either
+    ``options`` (values, most users first, those of the examples among them) or ``low, high, whole``.
     """
     fields: list[dict[str, Any]] = []
+    users, card = inspection.situations.users, inspection.situations.card
     for column, values in inspection.table.items():
         name = str(column)
-        about = {"name": name, "label": label(name, inspection.card), "unknown": inspection.missing.get(name, UNKNOWN)}
+        about = {"name": name, "label": label(name, card), "unknown": inspection.missing.get(name, UNKNOWN)}
         if not is_number(values):
             held = [view[name].iloc[0] for view in examples.values()]
-            levels = largest_levels(values, inspection.users)
+            levels = largest_levels(values, users)
             options = [level for place, level in enumerate(levels) if place < MOST_OPTIONS or level in held]
             fields += [about | {"options": [as_plain(level) for level in options]}] if options else []
-        elif len(np.unique(inspection.users[values.notna()])) >= FEWEST_USERS:
+        elif len(np.unique(users[values.notna()])) >= FEWEST_USERS:
             whole = bool((values.dropna() % 1 == 0).all())
             low, high = (round(float(bound), 0 if whole else 2) for bound in values.quantile(list(BOUNDS)))
             fields.append(about | {"low": low, "high": high, "whole": whole})

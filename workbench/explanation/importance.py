@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,7 @@ from workbench.explanation.base import (
     net_of,
     with_bar,
 )
-from workbench.explanation.shap_values import VIEWS_EXPLAINED, features_of, shap_values
+from workbench.explanation.shap_values import VIEWS_EXPLAINED, explain_drawn, features_of
 from workbench.studies.report import short_name
 
 REPLAYED_VIEWS = 3_000  # decided again for each feature: more take minutes
@@ -35,6 +35,22 @@ NAME_WIDTH = 40  # characters
 STRONG_SHARE = 0.1  # of the strongest feature's SHAP: a weaker one is not expected to cost anything
 SELDOM = 0.05  # of the views: a feature without which fewer decisions change
 STEPS_APART = 2  # places by which the two rankings differ before a sentence says so
+IDLE = (
+    "High SHAP, no detectable effect on net: {features}. Such a feature moves the chance, but seldom across the "
+    "decision's limit: permuting it changes {changed} of the decisions."
+)
+UNCLEAR = (
+    "High SHAP, effect on net not settled: {features}. Permuting changes {changed} of the decisions, and the interval "
+    "of the net includes zero."
+)
+AHEAD = (
+    "Ranked higher by net than by SHAP: {features}. Such a feature moves the chance less, but near the decision's "
+    "limit or where much is at stake."
+)
+HARMFUL = (
+    "Net rises where these are permuted: {features}. Possible overfitting, or chance: {tested} intervals were tested, "
+    "and about 1 in 20 misses."
+)
 CORRELATED = "Correlated features share credit and mask each other: see wb.redundancy(split, model)."
 
 
@@ -50,15 +66,10 @@ class Importance:
         ``unit.factor`` as it is shown); ``turned``, the share of views in which another decision is taken then.
     question : str
         What the SHAP values explain.
-    rows, users : int
-        How many views and users the SHAP values rest on; users are sessions, or views, where ``people`` says so.
-    replayed, replayed_users : int
-        How many views, and of how many users, were decided again.
-    unit : Unit
-        How net is shown.
-    people : str
-        What those are called who were resampled.
-    card : Card
+    rows, users, replayed, replayed_users : int
+        Views, and users, that the SHAP values rest on, and that were decided again.
+    unit, people, card
+        How net is shown; what users are (users, sessions or views); where the data come from.
     removable : tuple of str
         Features without which the model can be trained.
     """
@@ -91,7 +102,7 @@ class Importance:
     @property
     def finding(self) -> str:
         """In one line, what decisions cannot do without."""
-        named = [_name(feature) for feature in self.needed[:HEADED]]
+        named = list(_costly(self)["title"][:HEADED])
         if not named:
             return "Permuting any single feature has no detectable effect on net"
         return f"Decisions depend most on {listed(named)}" if len(named) > 1 else f"Decisions depend on {named[0]}"
@@ -110,18 +121,6 @@ class Importance:
 
     def _repr_html_(self) -> str:
         return as_html(self.finding, self.sentences, _short(self))
-
-
-class Lost(NamedTuple):
-    """What decisions lose without each feature.
-
-    ``features`` are those that the trees use, as a reader knows them; ``net`` is the net lost in each view, ``turned``
-    the share of repeats in which another decision is taken in it: ndarray of float, shape (views, features).
-    """
-
-    features: list[str]
-    net: np.ndarray
-    turned: np.ndarray
 
 
 @may_be_missing
@@ -154,10 +153,6 @@ def importance(model: Any, frame: pd.DataFrame, *, scenario: Any = None, seed: i
     missing_ok : bool
         Whether a refusal comes back as :class:`workbench.explanation.Unavailable`.
 
-    Returns
-    -------
-    Importance
-
     Raises
     ------
     WorkbenchError
@@ -165,41 +160,29 @@ def importance(model: Any, frame: pd.DataFrame, *, scenario: Any = None, seed: i
         signal, or the views are of fewer than 20 users.
     """
     applied = apply_model(model, frame, scenario)
-    card = applied.situations.card
-    check_users(applied.users, applied.people, card, "importance")
-    drawn = draw_users(applied.users, VIEWS_EXPLAINED, seed)
-    views, users = applied.frame[drawn].reset_index(drop=True), applied.users[drawn]
-    explanation = shap_values(model, views, scenario=applied.scenario, views=len(views), **question)
-    users = users[explanation.index]
-    replayed = applied.on(draw_users(applied.users, REPLAYED_VIEWS, seed))
-    lost = net_lost(replayed, REPEATS, seed)
+    people, card = applied.situations.people, applied.situations.card
+    check_users(applied.users, people, card, "importance")
+    explanation, users = explain_drawn(applied, VIEWS_EXPLAINED, seed, **question)
+    replayed = applied.situations.frame[draw_users(applied.users, REPLAYED_VIEWS, seed)]
+    decided = apply_model(applied.policy, replayed, applied.scenario)
     return Importance(
-        table=_table(explanation, users, lost, replayed.users, seed),
+        table=_table(explanation, users, decided, seed),
         question=str(explanation.output_names),
         rows=len(users),
         users=len(np.unique(users)),
-        replayed=len(replayed.frame),
-        replayed_users=len(np.unique(replayed.users)),
-        unit=applied.unit,
-        people=applied.people,
+        replayed=len(replayed),
+        replayed_users=len(np.unique(decided.users)),
+        unit=applied.decision.unit,
+        people=people,
         card=card,
-        removable=tuple(removable(applied.model, card)),
+        removable=tuple(removable(applied.policy.source, card)),
     )
 
 
-def net_lost(applied: Applied, repeats: int, seed: int) -> Lost:
+def net_lost(applied: Applied, repeats: int, seed: int) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Net as it is minus net with one feature permuted, and how often the decision changes, averaged over repeats.
 
-    Parameters
-    ----------
-    applied : Applied
-    repeats : int
-        How often each feature is permuted.
-    seed : int
-
-    Returns
-    -------
-    Lost
+    Features are those that the trees use, as a reader knows them; both arrays have shape (views, features).
     """
     answer = applied.ask()
     as_is = applied.net(answer)
@@ -209,15 +192,15 @@ def net_lost(applied: Applied, repeats: int, seed: int) -> Lost:
         found = shuffle([np.random.default_rng([seed, place, i]) for i in range(repeats)])
         net[:, place] = np.mean([as_is - after for after, _ in found], axis=0)
         turned[:, place] = np.mean([other for _, other in found], axis=0)
-    return Lost(list(shuffled), net, turned)
+    return list(shuffled), net, turned
 
 
-def _table(explanation: Any, users: np.ndarray, lost: Lost, replayed_users: np.ndarray, seed: int) -> pd.DataFrame:
+def _table(explanation: Any, users: np.ndarray, decided: Applied, seed: int) -> pd.DataFrame:
     """Both intervals of each feature, by SHAP; 0 where no tree of the question, or no tree at all, uses it."""
-    places = features_of(explanation)
+    places, (features, lost, turned) = features_of(explanation), net_lost(decided, REPEATS, seed)
     moved = interval_columns("shap", abs(explanation.values[:, places]), users, seed)
-    cost = interval_columns("net", lost.net, replayed_users, seed).assign(turned=lost.turned.mean(axis=0))
-    moved.index, cost.index = pd.Index([explanation.feature_names[i] for i in places]), pd.Index(lost.features)
+    cost = interval_columns("net", lost, decided.users, seed).assign(turned=turned.mean(axis=0))
+    moved.index, cost.index = pd.Index([explanation.feature_names[i] for i in places]), pd.Index(features)
     table = moved.join(cost, how="outer").fillna(0.0).rename_axis("feature").reset_index()
     return table.sort_values(["shap", "net"], ascending=False, ignore_index=True)
 
@@ -226,11 +209,15 @@ def _table(explanation: Any, users: np.ndarray, lost: Lost, replayed_users: np.n
 
 
 def _ranked(result: Importance) -> pd.DataFrame:
-    """Features with their places in both rankings from 1, and whether their net is beyond noise (1, 0, -1)."""
-    table = result.table
+    """Features with both ranks from 1, whether net is beyond noise (1, 0, -1), and name and net in words."""
+    table, rows = result.table, result.table.to_dict("records")
     by = {f"by_{name}": table[name].rank(ascending=False, method="first").astype(int) for name in ("shap", "net")}
-    sure = [beyond_noise(result.unit, row.net_low, row.net_high) for row in table.itertuples()]
-    return table.assign(**by, sure=sure)
+    return table.assign(
+        **by,
+        sure=[beyond_noise(result.unit, row["net_low"], row["net_high"]) for row in rows],
+        title=[short_name(str(row["feature"]), NAME_WIDTH) for row in rows],
+        cost=[result.unit.span(net_of(row)) for row in rows],
+    )
 
 
 def _costly(result: Importance) -> pd.DataFrame:
@@ -239,12 +226,11 @@ def _costly(result: Importance) -> pd.DataFrame:
 
 
 def _moves(result: Importance) -> str:
-    strong = result.table[result.table["shap"] > 0].head(NAMED)
+    strong = _ranked(result)[result.table["shap"] > 0].head(NAMED)
     if strong.empty:
         return "No feature moves the answer."
     each = ", ".join(
-        f"{_name(row.feature)} {row.shap:.2f} ({row.shap_low:.2f} to {row.shap_high:.2f})"
-        for row in strong.itertuples()
+        f"{row.title} {row.shap:.2f} ({row.shap_low:.2f} to {row.shap_high:.2f})" for row in strong.itertuples()
     )
     on = count_views(result.rows, result.users, result.people)
     return f"Largest mean |SHAP| for the {result.question}, on {on}: {each}."
@@ -255,7 +241,7 @@ def _loses(result: Importance) -> str:
     costly = _costly(result).head(NAMED)
     if costly.empty:
         return f"{on}, no single feature has a detectable effect on net."
-    each = ", ".join(f"{_name(row['feature'])} {_cost(result, row)}" for row in costly.to_dict("records"))
+    each = ", ".join(costly["title"] + " " + costly["cost"])
     return f"{on}, these features cost net: {each} {result.unit.per_view} (exploratory)."
 
 
@@ -267,35 +253,18 @@ def _differ(result: Importance) -> list[str]:
     idle, unclear = unneeded[unneeded["turned"] < SELDOM], unneeded[unneeded["turned"] >= SELDOM]
     ahead = ranked[(ranked["by_net"] <= NAMED) & (ranked["sure"] > 0)]
     ahead = ahead[ahead["by_shap"] - ahead["by_net"] >= STEPS_APART].sort_values("by_net")
-    harmful = ranked[ranked["sure"] < 0]
-    said = []
-    if len(idle):
-        said.append(
-            f"High SHAP, no detectable effect on net: {_places(result, idle)}. Such a feature moves the chance, but "
-            f"seldom across the decision's limit: permuting it changes {_turned(idle)} of the decisions."
-        )
-    if len(unclear):
-        said.append(
-            f"High SHAP, effect on net not settled: {_places(result, unclear)}. Permuting changes {_turned(unclear)} "
-            "of the decisions, and the interval of the net includes zero."
-        )
-    if len(ahead):
-        said.append(
-            f"Ranked higher by net than by SHAP: {_places(result, ahead)}. Such a feature moves the chance less, but "
-            "near the decision's limit or where much is at stake."
-        )
-    if len(harmful):
-        said.append(
-            f"Net rises where these are permuted: {_places(result, harmful)}. Possible overfitting, or chance: "
-            f"{len(ranked)} intervals were tested, and about 1 in 20 misses."
-        )
+    cases = {IDLE: idle, UNCLEAR: unclear, AHEAD: ahead, HARMFUL: ranked[ranked["sure"] < 0]}
+    said = [
+        words.format(features=_places(rows), changed=_turned(rows), tested=len(ranked))
+        for words, rows in cases.items()
+        if len(rows)
+    ]
     return said or ["Both rankings agree."]
 
 
-def _places(result: Importance, rows: pd.DataFrame) -> str:
+def _places(rows: pd.DataFrame) -> str:
     return ", ".join(
-        f"{_name(row['feature'])} (rank {row['by_shap']} by SHAP, {row['by_net']} by net: {_cost(result, row)})"
-        for row in rows.to_dict("records")
+        f"{row.title} (rank {row.by_shap} by SHAP, {row.by_net} by net: {row.cost})" for row in rows.itertuples()
     )
 
 
@@ -306,19 +275,7 @@ def _turned(rows: pd.DataFrame) -> str:
 
 def _short(result: Importance) -> pd.DataFrame:
     """The first features, each with its intervals."""
-    shown = result.table.head(SHOWN).to_dict("records")
-    return pd.DataFrame(
-        {
-            "feature": [_name(row["feature"]) for row in shown],
-            "mean |SHAP|": [f"{row['shap']:.3f} ({row['shap_low']:.3f} to {row['shap_high']:.3f})" for row in shown],
-            f"net lost when permuted, {result.unit.per_view}": [_cost(result, row) for row in shown],
-        }
-    )
-
-
-def _cost(result: Importance, row: Any) -> str:
-    return result.unit.span(net_of(row))
-
-
-def _name(feature: str) -> str:
-    return short_name(str(feature), NAME_WIDTH)
+    shown = _ranked(result).head(SHOWN)
+    sizes = [f"{row.shap:.3f} ({row.shap_low:.3f} to {row.shap_high:.3f})" for row in shown.itertuples()]
+    lost = f"net lost when permuted, {result.unit.per_view}"
+    return pd.DataFrame({"feature": shown["title"], "mean |SHAP|": sizes, lost: shown["cost"]})

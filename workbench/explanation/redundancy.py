@@ -74,11 +74,10 @@ class Redundancy:
         number from 0), ``features``, ``what`` (``"all but one"`` or ``"all of them"``), ``kept`` and ``dropped``
         (tuples of features), ``net, net_low, net_high`` (retrained minus as trained), ``trees_saved,
         kilobytes_saved``. Numbers are missing where nothing can be left out.
-    unit : Unit
-        How net is shown.
     views, users : int
         Of ``validation``, on which the policies decide.
-    card : Card
+    unit, card
+        How net is shown; where the data come from.
     """
 
     groups: Groups
@@ -94,11 +93,8 @@ class Redundancy:
         count = len(self.groups.groups)
         if not count:
             return "No features are strongly correlated"
-        return (
-            "One group of features is strongly correlated"
-            if count == 1
-            else f"{count} groups of features are " + ("strongly correlated")
-        )
+        which = "One group of features is" if count == 1 else f"{count} groups of features are"
+        return f"{which} strongly correlated"
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -148,18 +144,12 @@ def redundancy(
     split : Split
     model : estimator
         Trained on it.
-    scenario : object, optional
-        Says which decision is meant; default that of the split's table.
+    scenario, missing_ok
+        As for ``wb.importance``.
     seed : int
         Of the drawn rows and the resampling.
     alike : float
         Size of the correlation that every two members of a group reach at least.
-    missing_ok : bool
-        Whether a refusal comes back as :class:`workbench.explanation.Unavailable`.
-
-    Returns
-    -------
-    Redundancy
 
     Raises
     ------
@@ -178,7 +168,7 @@ def redundancy(
     return Redundancy(
         groups=groups,
         costs=pd.DataFrame(rows, columns=["group", "features", "what", "kept", "dropped", *EFFECT]),
-        unit=bench.here.unit,
+        unit=bench.here.decision.unit,
         views=len(bench.net),
         users=len(np.unique(bench.here.users)),
         card=split.card,
@@ -192,17 +182,6 @@ def group_features(explained: Explained, alike: float = CORRELATED) -> Groups:
     left out; where fewer than 50 rows have both, none is assumed. A number stands for itself, a level of text for the
     model's mean answer in the rows that share it. Groups come from hierarchical clustering with complete linkage
     (scipy), cut so that every two members correlate at least ``alike``.
-
-    Parameters
-    ----------
-    explained : Explained
-        Rows of the training data.
-    alike : float
-
-    Raises
-    ------
-    WorkbenchError
-        Where ``alike`` is not between 0 and 1, or there are fewer than two features.
     """
     if not 0 < alike < 1:
         raise WorkbenchError(f"alike must be a correlation between 0 and 1, such as {CORRELATED:g}; got {alike!r}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from workbench.datasets.splits import card_of, sample_users
 from workbench.decisions import find_decision
 from workbench.decisions.decision import Explained
 from workbench.errors import check_whole
-from workbench.explanation.base import with_bar
+from workbench.explanation.base import Applied, draw_users, with_bar
 from workbench.features.encoding import distinct_rows
 from workbench.features.levels import UNKNOWN
 
@@ -39,11 +38,8 @@ def shap_values(
 
     The question is the decision's. A network-quality model is asked how likely the network is too slow for the most
     demanding option (large images, or the largest that are not always late), a next-page model how likely its first
-    choice is the next page.
-
-    Exact values from XGBoost (Lundberg et al. 2020, TreeSHAP), worked out once per distinct feature row and in
-    batches. Columns of the trees are summed to the feature that a reader knows; each view's values are checked against
-    the margin that the model predicts.
+    choice is the next page. Exact values from XGBoost (Lundberg et al. 2020, TreeSHAP); columns of the trees are summed
+    to the feature that a reader knows, and each view's values are checked against the margin that the model predicts.
 
     Parameters
     ----------
@@ -86,21 +82,15 @@ def shap_values(
     drawn = frame if len(frame) <= views else sample_users(frame, views, seed)
     found = decision.explained(model, drawn, decision.scenario(card, scenario), **question)
     features, values, base = exact_shap(found)
-    columns = [found.shown.get(name) for name in features]
-    edge = np.exp(found.matrix[:, found.sources.index("")].astype(float)) if "" in found.sources else np.empty(0)
-    units = found.shown.attrs.get("units", {})
-    numbers = [edge if column is None else _as_numbers(column) for column in columns]
-    shown = [
-        edge.astype(object) if column is None else _as_read(column, units.get(name, ""))
-        for name, column in zip(features, columns, strict=True)
-    ]
-    names = [name or THRESHOLD for name in features]
+    shown, units = found.shown, found.shown.attrs.get("units", {})
+    if "" in features:
+        shown = shown.assign(**{"": np.exp(found.matrix[:, found.sources.index("")].astype(float))})
     explanation = shap.Explanation(
         values=values,
         base_values=base,
-        data=np.column_stack(numbers),
-        display_data=np.column_stack(shown),
-        feature_names=names,
+        data=np.column_stack([_as_numbers(shown[name]) for name in features]),
+        display_data=np.column_stack([_as_read(shown[name], units.get(name, "")) for name in features]),
+        feature_names=[name or THRESHOLD for name in features],
         output_names=found.question,
     )
     explanation.card, explanation.index, explanation.units = card, drawn.index[found.view], dict(units)
@@ -108,22 +98,18 @@ def shap_values(
     return explanation
 
 
+def explain_drawn(applied: Applied, most: int, seed: int, **question: Any) -> tuple[shap.Explanation, np.ndarray]:
+    """SHAP values of about so many views, whole users drawn by seed, and whose each explained view is."""
+    drawn = draw_users(applied.users, most, seed)
+    views = applied.situations.frame[drawn].reset_index(drop=True)
+    explanation = shap_values(applied.policy, views, scenario=applied.scenario, views=len(views), **question)
+    return explanation, applied.users[drawn][explanation.index]
+
+
 def exact_shap(found: Explained) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-    """Exact SHAP values of rows, summed by source.
+    """Exact SHAP values of rows: features ("" is the threshold asked about), values (rows, features), base (rows,).
 
-    Sums are taken in float64, and checked against the margin that XGBoost itself predicts.
-
-    Returns
-    -------
-    features : tuple of str
-        In the order in which they first come; "" is the threshold asked about.
-    values : ndarray of float, shape (rows, features)
-    base : ndarray of float, shape (rows,)
-
-    Raises
-    ------
-    AssertionError
-        Where values and base of a row miss its margin by more than 1e-4.
+    Columns are summed by source in float64, and checked against the margin that XGBoost itself predicts.
     """
     import xgboost
 
@@ -143,13 +129,7 @@ def exact_shap(found: Explained) -> tuple[tuple[str, ...], np.ndarray, np.ndarra
 
 
 def check_sum(shares: np.ndarray, margin: np.ndarray) -> None:
-    """Refuse shares (rows, features and base) that do not add up to the margin (rows,).
-
-    Raises
-    ------
-    AssertionError
-        With how far they are off.
-    """
+    """Refuse shares (rows, features and base) that miss the margin (rows,) by more than 1e-4."""
     worst = float(np.abs(shares.sum(axis=1) - margin).max(initial=0.0))
     if not worst <= TOLERANCE:
         raise AssertionError(f"SHAP values must add up to the margin; they are off by up to {worst:g}.")
@@ -189,15 +169,12 @@ def _as_numbers(column: pd.Series) -> np.ndarray:
         codes = column.cat.codes.to_numpy(float)
         return np.where(codes < 0, np.nan, codes)
     if _has_no_order(column):
-        return pd.factorize(column.astype(object).where(column.notna(), UNKNOWN).astype(str), sort=True)[0].astype(
-            float
-        )
+        texts = column.astype(object).where(column.notna(), UNKNOWN).astype(str)
+        return pd.factorize(texts, sort=True)[0].astype(float)
     return column.to_numpy(float, na_value=np.nan)
 
 
 def _as_read(column: pd.Series, unit: str) -> np.ndarray:
     """Values as a reader knows them; "unknown" where there is none: object, shape (rows,)."""
-    values: Sequence[Any] = column.astype(object)
-    if unit:
-        values = column.map(lambda number: f"{number:.0f} {unit}", na_action="ignore").astype(object)
-    return pd.Series(values, column.index).where(column.notna(), UNKNOWN).to_numpy(object)
+    values = column.map(lambda number: f"{number:.0f} {unit}", na_action="ignore") if unit else column
+    return values.astype(object).where(column.notna(), UNKNOWN).to_numpy(object)

@@ -164,33 +164,14 @@ def grow_leaves(
     change: Callable[[np.ndarray], Hashable],
     seed: int = 0,
 ) -> list[tuple[Condition, ...]]:
-    """Fit a tree to some views, and read its leaves as conditions; every view is in one.
+    """Fit a tree to the views that ``grows`` names, and read its leaves as conditions; every view is in one.
 
-    scikit-learn's ``DecisionTreeClassifier`` (entropy, depth 3). Leaves grow larger until each holds at least 20 users
-    among the views that the tree is fitted to, and among the others. The questions are numbers, single levels of text
-    that at least 20 users share, and groups of such levels: neighbours in a list sorted by how often the target is not
-    "" (Breiman et al. 1984, Classification and Regression Trees, 4.2.2).
-
-    Parameters
-    ----------
-    facts : DataFrame, shape (rows, facts)
-        Numbers as float, all else as text; ``attrs["units"]`` holds units.
-    target : ndarray of str, shape (rows,)
-        What is predicted; "" is the usual case.
-    users : ndarray of int, shape (rows,)
-        Who each view belongs to.
-    grows : ndarray of bool, shape (rows,)
-        Views that the tree is fitted to.
-    size : int
-        Views of a leaf, at least.
-    change : callable
-        What is done in a leaf, given its views (bool, shape (rows,)); neighbours where the same is done are one leaf.
-    seed : int
-        Of ties.
-
-    Returns
-    -------
-    list of tuple of Condition
+    scikit-learn's ``DecisionTreeClassifier`` (entropy, depth 3) predicts ``target``, a text, "" in the usual case.
+    Leaves hold ``size`` views, and grow larger until each holds at least 20 users among the views that the tree is
+    fitted to, and among the others. The questions are numbers (float columns of ``facts``, ``attrs["units"]`` are their
+    units), single levels of text that at least 20 users share, and groups of such levels: neighbours in a list sorted
+    by how often the target is not "" (Breiman et al. 1984, Classification and Regression Trees, 4.2.2). ``change`` says
+    what is done in a leaf, given its views (bool, shape (rows,)); neighbours where the same is done are one leaf.
     """
     questions = _questions(facts[grows], target[grows] != "", users[grows], facts.attrs.get("units", {}))
     if not questions:
@@ -216,44 +197,40 @@ def grow_leaves(
 class _Question:
     """A column of the matrix: a number, or how far up a level is in ``order`` (the least first, others below it).
 
-    One level alone is an order of one; ``by_users`` holds the levels with most users first.
+    One level alone is an order of one; ``by_users`` holds the levels with most users first, ``number`` the condition
+    that any number fulfils.
     """
 
     fact: str
     order: tuple[str, ...] = ()
     by_users: tuple[str, ...] = ()
-    whole: bool = False
-    gaps: bool = False
-    unit: str = ""
+    number: Between | None = None
 
     def encode(self, facts: pd.DataFrame) -> np.ndarray:
         """The column: float, shape (rows,)."""
-        if not self.order:
+        if self.number:
             return facts[self.fact].to_numpy(float)
         return facts[self.fact].map({level: i + 1.0 for i, level in enumerate(self.order)}).fillna(0.0).to_numpy(float)
 
     def answers(self, threshold: float, missing_left: bool, values: np.ndarray) -> tuple[Condition, Condition]:
         """What the left and the right branch of a split say; ``values`` are those of the column there."""
-        if self.order:
-            above = self.order[int(np.floor(threshold)) :]
-            levels = tuple(level for level in self.by_users if level in above)
-            return Among(self.fact, levels, False), Among(self.fact, levels, True)
-        cut = threshold if self.whole or not np.isfinite(threshold) else _round(threshold, values)
-        shared: dict[str, Any] = {"whole": self.whole, "gaps": self.gaps, "unit": self.unit}
-        left = Between(self.fact, up_to=cut, unknown=missing_left, **shared)
-        return left, Between(self.fact, above=cut, unknown=not missing_left, **shared)
+        if self.number:
+            cut = threshold if self.number.whole or not np.isfinite(threshold) else _round(threshold, values)
+            left = replace(self.number, up_to=cut, unknown=missing_left)
+            return left, replace(self.number, above=cut, unknown=not missing_left)
+        above = self.order[int(np.floor(threshold)) :]
+        levels = tuple(level for level in self.by_users if level in above)
+        return Among(self.fact, levels, False), Among(self.fact, levels, True)
 
 
 def _questions(facts: pd.DataFrame, often: np.ndarray, users: np.ndarray, units: Mapping[str, str]) -> list[_Question]:
     asked = []
-    for name, values in facts.items():
-        fact = str(name)
+    for name, values in facts.loc[:, facts.nunique(dropna=False) > 1].items():
+        fact, there = str(name), values.dropna()
         if is_numeric_dtype(values.dtype):
-            there = values.dropna()
-            if values.nunique(dropna=False) > 1:
-                whole = bool((there % 1 == 0).all())
-                asked.append(_Question(fact, whole=whole, gaps=len(there) < len(values), unit=units.get(fact, "")))
-        elif values.nunique(dropna=False) > 1:
+            whole, gaps = bool((there % 1 == 0).all()), len(there) < len(values)
+            asked.append(_Question(fact, number=Between(fact, whole=whole, gaps=gaps, unit=units.get(fact, ""))))
+        else:
             kept = tuple(largest_levels(values, users))
             asked += [_Question(fact, (level,), (level,)) for level in kept[:MOST_LEVELS]]
             if len(kept) >= FEWEST_IN_ORDER:

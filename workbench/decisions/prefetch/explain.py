@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,15 @@ from workbench.decisions.decision import (
     call_policy,
     traits_of,
 )
-from workbench.decisions.option_explain import TreeRule, as_shown, context_facts, used_sources, with_units
+from workbench.decisions.option_explain import (
+    EXAMPLE,
+    Action,
+    Inspection,
+    TreeRule,
+    as_shown,
+    used_sources,
+    with_context,
+)
 from workbench.decisions.prefetch.explorer import RARE
 from workbench.decisions.prefetch.markov import Markov, UserHistory, WeighsPages, fetches_at
 from workbench.decisions.prefetch.replay import trace_fetches
@@ -40,26 +49,14 @@ PAGE_NOW, PAGE_BEFORE, POPULARITY = "what follows this page", "the page before",
 USER_HISTORY, SEEN, LINKS = "user history", "seen in this session", "links of the page"
 DEVICE_AND_HOUR, DWELL_BEFORE, POSITION = "device and hour", "time on the page before", "place in the session"
 SOURCES = {
-    "page": POPULARITY,
-    "popularity": POPULARITY,
-    "popularity_rank": POPULARITY,
-    "popularity_now": POPULARITY,
-    "current_page": PAGE_NOW,
-    "current_popularity_rank": PAGE_NOW,
-    "skipping_chance": PAGE_BEFORE,
-    "previous_page": PAGE_BEFORE,
+    **dict.fromkeys(("page", "popularity", "popularity_rank", "popularity_now"), POPULARITY),
+    **dict.fromkeys(("current_page", "current_popularity_rank"), PAGE_NOW),
+    **dict.fromkeys(("skipping_chance", "previous_page"), PAGE_BEFORE),
+    **dict.fromkeys(("is_last_next", "is_usual_next", "usual_share", "here_before", "earlier_views"), USER_HISTORY),
+    **dict.fromkeys(("times_seen", "views_ago"), SEEN),
+    **dict.fromkeys(("linked", "links_back"), LINKS),
+    **dict.fromkeys(("previous_dwell_s", "dwell"), DWELL_BEFORE),
     "position": POSITION,
-    "times_seen": SEEN,
-    "views_ago": SEEN,
-    "is_last_next": USER_HISTORY,
-    "is_usual_next": USER_HISTORY,
-    "usual_share": USER_HISTORY,
-    "here_before": USER_HISTORY,
-    "earlier_views": USER_HISTORY,
-    "linked": LINKS,
-    "links_back": LINKS,
-    "previous_dwell_s": DWELL_BEFORE,
-    "dwell": DWELL_BEFORE,
     "device x local_hour": DEVICE_AND_HOUR,
 }
 # The number that stands for a feature: it colours the beeswarm and is printed in the waterfall.
@@ -82,20 +79,9 @@ GROUPED, CROSSED = " by ", " x "  # in the names of features that are counted ap
 
 
 def explained(model: Any, frame: pd.DataFrame, *, all_rows: bool = False) -> Explained:
-    """The page that the model ranks first in each view, and why; views without candidates are left out.
+    """The page that the model ranks first in each view (or all candidates); views without candidates are left out.
 
-    Parameters
-    ----------
-    model : NextPage, or a policy that holds one
-    frame : DataFrame
-        Canonical navigations, whole sessions.
-    all_rows : bool
-        Whether every candidate is a row, and not only the one that is ranked first.
-
-    Returns
-    -------
-    Explained
-        Shares in percent; whether a page is linked, or is the user's usual next page, as no and yes.
+    Shares are shown in percent; whether a page is linked, or is the user's usual next page, as no and yes.
     """
     source: Any = model.source if isinstance(model, PrefetchPolicy) else model
     card, context = card_of(frame), source.context(frame)
@@ -103,7 +89,9 @@ def explained(model: Any, frame: pd.DataFrame, *, all_rows: bool = False) -> Exp
     for start, part in session_batches(context, VIEWS_A_BATCH):
         pairs = source.describe(part)
         margin = source.booster_.inplace_predict(pairs.matrix, predict_type="margin")
-        rows = np.arange(len(margin)) if all_rows else _first_choice(pairs.row, margin)
+        rows = np.arange(len(margin))
+        if not all_rows:
+            rows = pd.Series(margin).groupby(pairs.row).idxmax().to_numpy(int)
         parts.append(pairs.matrix[rows])
         views.append(pairs.row[rows] + start)
     matrix, view = np.vstack(parts), np.concatenate(views)
@@ -129,13 +117,6 @@ def source_of(name: str, card: Card | None = None) -> str:
     return SOURCES.get(name) or label(name, card)
 
 
-def _first_choice(row: np.ndarray, margin: np.ndarray) -> np.ndarray:
-    """Place of the pair with the largest margin of each view; rows rise."""
-    order = np.lexsort((-margin, row))
-    begins = np.r_[True, np.diff(row[order]) > 0] if len(order) else np.empty(0, bool)
-    return order[begins]
-
-
 def _shown(
     features: Mapping[str, Any], names: Sequence[str], matrix: np.ndarray, context: pd.DataFrame, card: Card
 ) -> pd.DataFrame:
@@ -149,14 +130,12 @@ def _shown(
         else:
             name = STANDS_FOR.get(feature)
             number = matrix[:, names.index(name)].astype(float) if name in names else np.full(len(matrix), np.nan)
-            found[feature] = _as_flags(number) if feature in FLAGS else number * (100 if feature in SHARES else 1)
+            found[feature] = number * (100 if feature in SHARES else 1)
+            if feature in FLAGS:
+                found[feature] = pd.Categorical(np.where(number > 0, "yes", "no"), ["no", "yes"], ordered=True)
     shown = pd.DataFrame(found, index=context.index)
     shown.attrs["units"] = dict.fromkeys(SHARES, "%")
     return shown
-
-
-def _as_flags(number: np.ndarray) -> pd.Categorical:
-    return pd.Categorical(np.where(number > 0, "yes", "no"), ["no", "yes"], ordered=True)
 
 
 def _device_and_hour(context: pd.DataFrame) -> np.ndarray:
@@ -174,64 +153,53 @@ def shuffled(
 ) -> dict[str, Shuffled]:
     """Each feature that the trees use, its columns shuffled together; candidates stay what they are.
 
+    Chances are worked out, pages fetched and visits replayed anew; a decision changes where other pages are fetched.
+    """
+    model, context = policy.source, situations.context
+    pairs, view_id = model.describe(context), context["view_id"].to_numpy()
+    sources = [source_of(name, situations.card) for name in pairs.names]
+    limit = scenario.break_even if policy.limit is None else policy.limit
+    as_it_is = page_sets(answer, view_id)[0]
+
+    def replay(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        margin = model.booster_.inplace_predict(matrix, predict_type="margin")
+        chance = as_chances(margin, pairs.row, model.platt_, len(context))
+        top = as_answer(context, model.counts_.pages.pages, (pairs.row, pairs.page), chance, scenario.k)
+        fetched = fetches_at(top, limit, scenario.k)
+        net = decision.outcomes(fetched, situations, scenario)["net"].to_numpy()
+        return net, page_sets(fetched, view_id)[0] != as_it_is
+
+    def shuffle(feature: str, rngs: Sequence[np.random.Generator]) -> list[tuple[np.ndarray, np.ndarray]]:
+        columns = [i for i, source in enumerate(sources) if source == feature]
+        return [replay(_shuffle_columns(model, context, pairs, columns, rng)) for rng in rngs]
+
+    used = used_sources(model.booster_, sources)
+    return {feature: partial(shuffle, feature) for feature in dict.fromkeys(sources) if feature in used}
+
+
+def _shuffle_columns(
+    model: Any, context: pd.DataFrame, pairs: Pairs, columns: Sequence[int], rng: np.random.Generator
+) -> np.ndarray:
+    """Features of the pairs, some columns of them shuffled.
+
     What a view's own context says of its candidates is worked out again, as if it had another view's context; other
     columns that are one number a view (such as the place in the session) become another view's; those that differ from
     candidate to candidate change places among the candidates of the view.
     """
-    pairs = policy.source.describe(situations.context)
-    _, first, view = np.unique(pairs.row, return_index=True, return_inverse=True)
-    of_view = [np.array_equal(column, column[first][view], equal_nan=True) for column in pairs.matrix.T]
-    sources = [source_of(name, situations.card) for name in pairs.names]
-    candidates = _Candidates(decision, policy, situations, scenario, answer, pairs, tuple(of_view), tuple(sources))
-    used = used_sources(policy.source.booster_, sources)
-    return {feature: _bound(candidates, feature) for feature in dict.fromkeys(sources) if feature in used}
-
-
-def _bound(candidates: _Candidates, feature: str) -> Shuffled:
-    return lambda rngs: [candidates.replay(candidates.shuffle(feature, rng)) for rng in rngs]
-
-
-@dataclass(frozen=True)
-class _Candidates:
-    """The candidates of all views, what the trees know of them, and which columns are one number a view."""
-
-    decision: Any
-    policy: Any
-    situations: Situations
-    scenario: PrefetchScenario
-    answer: pd.DataFrame
-    pairs: Pairs
-    of_view: tuple[bool, ...]
-    sources: tuple[str, ...]
-
-    def replay(self, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Chances, fetches, replay: net of each view, and whether other pages are fetched in it."""
-        model, context, pairs = self.policy.source, self.situations.context, self.pairs
-        limit = self.scenario.break_even if self.policy.limit is None else self.policy.limit
-        margin = model.booster_.inplace_predict(matrix, predict_type="margin")
-        chance = as_chances(margin, pairs.row, model.platt_, len(context))
-        top = as_answer(context, model.counts_.pages.pages, (pairs.row, pairs.page), chance, self.scenario.k)
-        fetched = fetches_at(top, limit, self.scenario.k)
-        view_id = context["view_id"].to_numpy()
-        turned = page_sets(fetched, view_id)[0] != page_sets(self.answer, view_id)[0]
-        return self.decision.outcomes(fetched, self.situations, self.scenario)["net"].to_numpy(), turned
-
-    def shuffle(self, feature: str, rng: np.random.Generator) -> np.ndarray:
-        """Features of the pairs, those of one reader's feature shuffled."""
-        pairs = self.pairs
-        columns = [i for i, source in enumerate(self.sources) if source == feature]
-        matrix = pairs.matrix.copy(order="F")
-        groups = [pairs.names[i].partition(GROUPED)[2] for i in columns if GROUPED in pairs.names[i]]
-        if groups:
-            context = _shuffle_context(self.situations.context, groups[0].split(CROSSED), rng)
-            matrix[:, columns] = self.policy.source.describe(context).matrix[:, columns]
-            return matrix
-        among_candidates = np.lexsort((rng.random(len(pairs.row)), pairs.row))
-        views, first, view = np.unique(pairs.row, return_index=True, return_inverse=True)
-        other_view = first[rng.permutation(len(views))][view]
-        for i in columns:
-            matrix[:, i] = pairs.matrix[other_view if self.of_view[i] else among_candidates, i]
+    matrix = pairs.matrix.copy(order="F")
+    groups = [pairs.names[i].partition(GROUPED)[2] for i in columns if GROUPED in pairs.names[i]]
+    if groups:
+        shown = _shuffle_context(context, groups[0].split(CROSSED), rng)
+        matrix[:, columns] = model.describe(shown).matrix[:, columns]
         return matrix
+    among_candidates = np.lexsort((rng.random(len(pairs.row)), pairs.row))
+    views, first, view = np.unique(pairs.row, return_index=True, return_inverse=True)
+    other_view = first[rng.permutation(len(views))][view]
+    for i in columns:
+        column = pairs.matrix[:, i]
+        of_view = np.array_equal(column, column[first][view], equal_nan=True)
+        matrix[:, i] = column[other_view if of_view else among_candidates]
+    return matrix
 
 
 def _shuffle_context(context: pd.DataFrame, group: Sequence[str], rng: np.random.Generator) -> pd.DataFrame:
@@ -279,7 +247,7 @@ LIMITS = {f"what the rule gives a chance of {limit} % or more": limit / 100 for 
 NUMBERS_OF_HISTORY = ("here_before", "earlier_views")
 MOST_SETS = 60  # sets of pages that the model fetches most often, each an action with a name
 NOT_FACTS = {*OF_THE_SESSION, *(column.name for column in NAVIGATION_HISTORY)}  # numbered, or shown in other words
-Fetch = Callable[[pd.DataFrame, "pd.DataFrame | None", PrefetchScenario], pd.DataFrame]
+Fetch = Callable[[pd.DataFrame, Any, PrefetchScenario], pd.DataFrame]  # of context, the rule's chances, scenario
 
 
 def contrast(  # noqa: PLR0917 - the arguments of Decision.contrast, and the decision
@@ -304,28 +272,15 @@ def contrast(  # noqa: PLR0917 - the arguments of Decision.contrast, and the dec
         detail=way,
         facts=facts,
         rule_does=facts[RULE_FETCHES].to_numpy(object),
-        actions={name: fetch(context, top, scenario) for name, fetch in fetches.items()},
+        agrees={name: page_sets(fetch(context, top, scenario), view_id)[0] == mine for name, fetch in fetches.items()},
         entered=lambda branches: PageTreeRule(rule, tuple(branches), situations.card, situations.known_by, fetches),
     )
 
 
 def page_facts(context: pd.DataFrame, answer: pd.DataFrame, top: pd.DataFrame | None, card: Card) -> pd.DataFrame:
-    """What the rule does, then what may be known of each page view, from its own session up to it.
+    """What the rule does, then what may be known of each page view: numbers as float, all else as text.
 
-    Parameters
-    ----------
-    context : DataFrame, shape (rows, columns)
-        From ``known_context``.
-    answer : DataFrame
-        What the rule fetches: ``view_id, page, rank``.
-    top : DataFrame or None
-        ``view_id, page, rank, chance`` of a rule that weighs chances.
-    card : Card
-
-    Returns
-    -------
-    DataFrame, shape (rows, facts)
-        Numbers as float, all else as text.
+    ``answer`` is what the rule fetches (``view_id, page, rank``), ``top`` what it weighs, with ``chance``, if it does.
     """
     view_id, page = context["view_id"].to_numpy(), context["page"].astype(object)
     before = page.groupby(context["session_id"].to_numpy()).shift()
@@ -345,8 +300,7 @@ def page_facts(context: pd.DataFrame, answer: pd.DataFrame, top: pd.DataFrame | 
         if "usual_next" in context:
             same = first["page"].astype(object).to_numpy() == context["usual_next"].astype(object).to_numpy()
             facts[f"{RULE_FIRST} is"] = _text(np.where(same, USUAL, ANOTHER))
-    others = context[[name for name in context if name not in NOT_FACTS]]
-    found = with_units(pd.DataFrame(facts | context_facts(others, card)), others, card)
+    found = with_context(facts, context[[name for name in context if name not in NOT_FACTS]], card)
     found.attrs["units"][RULE_CHANCE] = "%"
     return found
 
@@ -365,44 +319,29 @@ def _actions(
     """
     found: dict[str, Fetch] = {NOTHING: lambda context, top, scenario: Never()(context)}
     if top is not None:
-        found |= {name: _at_limit(limit) for name, limit in LIMITS.items()}
+        found |= {name: partial(_above, limit) for name, limit in LIMITS.items()}
     if "usual_next" in situations.context:
         found[USUAL] = lambda context, top, scenario: _usual(context)
-    counts = _counts_of(rule)
-    if counts is not None:
-        follower = Markov(order=1, limit=0.0, counts=counts)
+    counting = rule.everybody if isinstance(rule, UserHistory) else rule
+    if isinstance(counting, Markov):
+        follower = Markov(order=1, limit=0.0, counts=counting.counts)
         found[FOLLOWER] = lambda context, top, scenario: follower.next_pages(context, 1)[["view_id", "page", "rank"]]
-    named = [tuple(sorted(pages)) for pages in _frequent_sets(ours, sets, situations)]
-    return found | {", ".join(pages): _pages(pages) for pages in named}
+    return found | {", ".join(pages): partial(_pages, pages) for pages in _frequent_sets(ours, sets, situations)}
 
 
-def _counts_of(rule: Any) -> Any:
-    """What a counting rule has counted; None of another."""
-    if isinstance(rule, UserHistory):
-        rule = rule.everybody
-    return rule.counts if isinstance(rule, Markov) else None
+def _above(limit: float, context: pd.DataFrame, top: Any, scenario: PrefetchScenario) -> pd.DataFrame:
+    """What a rule that weighs chances would fetch at another limit."""
+    return fetches_at(top, limit, scenario.k)
 
 
-def _at_limit(limit: float) -> Fetch:
-    def fetch(context: pd.DataFrame, top: pd.DataFrame | None, scenario: PrefetchScenario) -> pd.DataFrame:
-        assert top is not None  # named only where the rule weighs chances
-        return fetches_at(top, limit, scenario.k)
-
-    return fetch
-
-
-def _pages(pages: tuple[str, ...]) -> Fetch:
+def _pages(pages: tuple[str, ...], context: pd.DataFrame, top: Any, scenario: PrefetchScenario) -> pd.DataFrame:
     """The same pages in every view, except the page that is open."""
-
-    def fetch(context: pd.DataFrame, top: pd.DataFrame | None, scenario: PrefetchScenario) -> pd.DataFrame:
-        wanted = pages[: scenario.k]
-        view_id, here = context["view_id"].to_numpy(), context["page"].astype(str).to_numpy()
-        page = np.repeat(np.array(wanted, dtype=object), len(view_id))
-        answer = pd.DataFrame({"view_id": np.tile(view_id, len(wanted)), "page": page})
-        answer = answer[np.tile(here, len(wanted)) != page]
-        return answer.assign(page=answer["page"].astype("str"), rank=answer.groupby("view_id").cumcount() + 1)
-
-    return fetch
+    wanted = pages[: scenario.k]
+    view_id, here = context["view_id"].to_numpy(), context["page"].astype(str).to_numpy()
+    page = np.repeat(np.array(wanted, dtype=object), len(view_id))
+    answer = pd.DataFrame({"view_id": np.tile(view_id, len(wanted)), "page": page})
+    answer = answer[np.tile(here, len(wanted)) != page]
+    return answer.assign(page=answer["page"].astype("str"), rank=answer.groupby("view_id").cumcount() + 1)
 
 
 def _usual(context: pd.DataFrame) -> pd.DataFrame:
@@ -411,12 +350,12 @@ def _usual(context: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"view_id": context["view_id"].to_numpy()[there], "page": usual.to_numpy()[there], "rank": 1})
 
 
-def _frequent_sets(ours: pd.DataFrame, sets: np.ndarray, situations: Situations) -> Iterator[list[str]]:
+def _frequent_sets(ours: pd.DataFrame, sets: np.ndarray, situations: Situations) -> Iterator[tuple[str, ...]]:
     users = pd.Series(situations.users).groupby(sets).nunique()
     frequent = users[(users >= FEWEST_USERS) & (users.index != 0)].sort_index().nlargest(MOST_SETS).index
     first = pd.Series(situations.context["view_id"].to_numpy()).groupby(sets).first()
     shown = ours[ours["view_id"].isin(first[frequent])]
-    pages = shown.groupby("view_id")["page"].agg(lambda page: list(page.astype(str)))
+    pages = shown.groupby("view_id")["page"].agg(lambda page: tuple(sorted(page.astype(str))))
     yield from (pages[first[each]] for each in frequent)
 
 
@@ -447,83 +386,13 @@ def _of_views(answer: pd.DataFrame, view_id: np.ndarray) -> pd.DataFrame:
 VIEWS_LOOKED_AT = 200_000  # whole users (or sessions) are drawn where there are more
 PAGES_SHOWN, PAGES_ASKED = 6, 20
 PREVIOUS, PREVIOUS_DWELL = "page_before", "dwell_before_s"
-EXAMPLE = (
-    "Not a real view: each value is shared by at least 20 {people}, or is their median; what fewer share is shown as "
-    "unknown. The session began with the page before."
-)
 
 
 @dataclass(frozen=True)
-class Fetching:
-    """What one policy fetches in one view; ``chances`` by page, the likeliest first, where it weighs any.
+class PageInspection(Inspection):
+    """Policies that fetch pages; only those in ``named``, which at least 20 users (or sessions) viewed, are named."""
 
-    ``limit`` is the chance from which it fetches, None where that is the scenario's break-even.
-    """
-
-    name: str
-    fetches: tuple[str, ...] = ()
-    chances: Mapping[str, float] = field(default_factory=dict)
-    limit: float | None = None
-
-    def chance(self, page: str) -> float:
-        """Its chance of a page, 0 where that is not among the likeliest."""
-        return self.chances.get(page, 0.0)
-
-    def expects(self, page: str) -> str:
-        """The same in words: a page that is not among the likeliest has less than the last of them."""
-        if not self.chances:
-            return "fixed rule"
-        known = self.chances.get(page)
-        return f"{100 * known:.1f} %" if known is not None else f"under {100 * min(self.chances.values()):.1f} %"
-
-    def differs(self, other: Fetching) -> bool:
-        """Whether it fetches other pages than another policy."""
-        return set(self.fetches) != set(other.fetches)
-
-
-@dataclass(frozen=True)
-class PageInspection:
-    """Policies, the model's first, to be asked about single views of a table.
-
-    Fields as of :class:`workbench.decisions.option_explain.OptionInspection`; ``named`` are the pages that at least 20
-    users (or sessions) viewed, the only ones that are named.
-    """
-
-    decision: Any
-    policies: Mapping[str, Policy]
-    situations: Situations
-    table: pd.DataFrame
-    scenario: PrefetchScenario
-    named: frozenset[str]
-    first: tuple[str, ...] = (PAGE, PREVIOUS)
-    missing: Mapping[str, str | None] = field(
-        default_factory=lambda: {PAGE: None, PREVIOUS: "none: the first page of a session"}
-    )
-    dimensions: tuple[str, ...] = (PAGE, PREVIOUS, "device", "usual_next", "country")
-
-    @property
-    def card(self) -> Card:
-        """Where the views come from."""
-        return self.situations.card
-
-    @property
-    def users(self) -> np.ndarray:
-        """Whose each view is, shape (rows,)."""
-        return self.situations.users
-
-    @property
-    def people(self) -> str:
-        """What those are called."""
-        return self.situations.people
-
-    @property
-    def words(self) -> Mapping[str, str]:
-        """Headings."""
-        return {
-            "acts": "What each policy fetches",
-            "chances": "The model's chances of being the next page",
-            "example": EXAMPLE.format(people=self.people),
-        }
+    named: frozenset[str] = frozenset()
 
     def complete(self, view: pd.DataFrame) -> pd.DataFrame:
         """An example without values that mean nothing because what they are of is missing."""
@@ -546,117 +415,100 @@ class PageInspection:
             seconds = self.table[PREVIOUS_DWELL].median() if pd.isna(dwell) else dwell
             begin = context["viewed_at"].quantile(0.5, interpolation="nearest")
             session["viewed_at"] = begin + pd.to_timedelta((place - place[-1]) * round(seconds), unit="s")
-        session.attrs["card"] = self.card
+        session.attrs["card"] = self.situations.card
         return session
 
-    def answer(self, view: pd.DataFrame) -> dict[str, Any]:
-        """What each policy fetches in one view, its chances, and why rules differ from the model.
-
-        The model fetches from the break-even on, a rule from the limit that it comes with, else the break-even too.
-        """
-        session, break_even = self.views(view), self.scenario.break_even
-        asked = {
-            name: self._ask(name, policy, session)
-            for name, policy in self.policies.items()
-            if not self.decision.why_unavailable(policy, self.situations)
-        }
-        ours = asked[next(iter(self.policies))]
-        likeliest = list(ours.chances)[:PAGES_SHOWN]
-        first = likeliest[0]
-        return {
-            "finding": self._finding(ours, first),
-            "chances": [
-                {
-                    "name": self._names([page]),
-                    "percent": round(100 * ours.chance(page), 1),
-                    "said": ours.expects(page),
-                    "taken": page in ours.fetches,
-                }
-                for page in likeliest
-            ],
-            "limit": round(100 * break_even, 1),
-            "columns": ["fetches", f"chance of {self._names([first])}"],
-            "policies": [self._row(name, asked.get(name), ours, first) for name in self.policies],
-            "why": [self._difference(each, ours) for each in asked.values() if each.differs(ours)],
-            "about": self._names([first]),
-        }
-
-    def _ask(self, name: str, policy: Policy, session: pd.DataFrame) -> Fetching:
+    def act(self, name: str, policy: Policy, views: pd.DataFrame) -> Action:
         """What a policy fetches in the last view of a session: not what the visit before keeps fresh."""
-        there = Situations(session, session, np.zeros(len(session), int), "sessions", self.card, "")
-        answer, last = self.decision.ask(policy, there, self.scenario), len(session) - 1
-        fetched = trace_fetches(answer[answer["view_id"] == last], session, self.scenario)
+        there = Situations(views, views, np.zeros(len(views), int), "sessions", self.situations.card, "")
+        answer, last = self.decision.ask(policy, there, self.scenario), len(views) - 1
+        fetched = trace_fetches(answer[answer["view_id"] == last], views, self.scenario)
         chances: dict[str, float] = {}
         if isinstance(policy, WeighsPages):
-            top = policy.next_pages(session, PAGES_ASKED)
+            top = policy.next_pages(views, PAGES_ASKED)
             top = top[top["view_id"] == last]
             chances = dict(zip(top["page"].astype(str), top["chance"], strict=True))
-        return Fetching(name, tuple(map(str, fetched["page"])), chances, traits_of(policy).limit)
+        return Action(name, tuple(map(str, fetched["page"])), chances, traits_of(policy).limit, digits=1)
 
-    def _names(self, pages: Sequence[str]) -> str:
+    def describe(self, ours: Action, others: Sequence[Action]) -> dict[str, Any]:
+        """What the model fetches, and the chances of the likeliest pages."""
+        likely = list(ours.chances)[:PAGES_SHOWN]
+        first = self.names(likely[:1])
+        return {
+            "finding": self._finding(ours, likely[0]),
+            "likely": {page: ours.expects(page) for page in likely},
+            "limit": round(100 * self.scenario.break_even, 1),
+            "of": likely[0],
+            "columns": ["fetches", f"chance of {first}"],
+            "why": [self._difference(rule, ours) for rule in others],
+            "about": first,
+        }
+
+    def names(self, taken: Sequence[str]) -> str:
         """Pages as a sentence lists them; those that few viewed are not named."""
-        known = [page for page in pages if page in self.named]
-        rare = len(pages) - len(known)
-        every = [*known, *([RARE] if rare == 1 else [f"{rare} rare pages"] if rare else [])]
-        return " and ".join(filter(None, [", ".join(every[:-1]), every[-1]])) if every else NOTHING
+        known = [page for page in taken if page in self.named]
+        rare = len(taken) - len(known)
+        if rare:
+            known.append(RARE if rare == 1 else f"{rare} rare pages")
+        return " and ".join(filter(None, [", ".join(known[:-1]), *known[-1:]])) or NOTHING
 
-    def _row(self, name: str, asked: Fetching | None, ours: Fetching, page: str) -> dict[str, Any]:
-        if asked is None:
-            return {"name": name, "does": None, "expects": None, "differs": False}
-        does, expects = self._names(asked.fetches), asked.expects(page)
-        return {"name": name, "does": does, "expects": expects, "differs": asked.differs(ours)}
-
-    def _finding(self, ours: Fetching, likeliest: str) -> str:
+    def _finding(self, ours: Action, likeliest: str) -> str:
         pays = f"a prefetch pays from a chance of {100 * self.scenario.break_even:g} %"
-        if ours.fetches:
-            pages = ", ".join(f"{self._names([page])} ({ours.expects(page)})" for page in ours.fetches)
+        if ours.takes:
+            pages = ", ".join(f"{self.names([page])} ({ours.expects(page)})" for page in ours.takes)
             return f"The model fetches {pages}; {pays}."
-        cached = ", but is cached already" if ours.chance(likeliest) >= self.scenario.break_even else ""
+        cached = ", but is cached already" if ours.chances[likeliest] >= self.scenario.break_even else ""
         return (
-            f"The model fetches nothing: {self._names([likeliest])}, the likeliest, has a chance of "
+            f"The model fetches nothing: {self.names([likeliest])}, the likeliest, has a chance of "
             f"{ours.expects(likeliest)}{cached}; {pays}."
         )
 
-    def _difference(self, rule: Fetching, ours: Fetching) -> str:
+    def _difference(self, rule: Action, ours: Action) -> str:
         """What a rule does otherwise, and the page on which it differs most from the model."""
-        more = [page for page in rule.fetches if page not in ours.fetches]
-        less = [page for page in ours.fetches if page not in rule.fetches]
-        page = max([*more, *less], key=lambda page: abs(rule.chance(page) - ours.chance(page)))
-        does = "fetches nothing" if not rule.fetches else f"does not fetch {self._names(less)}"
+        more = [page for page in rule.takes if page not in ours.takes]
+        less = [page for page in ours.takes if page not in rule.takes]
+        page = max([*more, *less], key=lambda page: abs(rule.chances.get(page, 0.0) - ours.chances.get(page, 0.0)))
+        does = "fetches nothing" if not rule.takes else f"does not fetch {self.names(less)}"
         if more:
-            does = f"fetches {self._names(more)} {f'instead of {self._names(less)}' if less else 'too'}"
+            does = f"fetches {self.names(more)} {f'instead of {self.names(less)}' if less else 'too'}"
+        model = ours.expects(page)
         if not rule.chances:
-            return (
-                f'"{rule.name}" {does}, a fixed rule; the model gives {self._names([page])} a chance of '
-                f"{ours.expects(page)}."
-            )
+            return f'"{rule.name}" {does}, a fixed rule; the model gives {self.names([page])} a chance of {model}.'
         limit = "" if rule.limit is None else f" It fetches from {100 * rule.limit:.1f} %."
-        return (
-            f'"{rule.name}" {does}: it gives {self._names([page])} a chance of {rule.expects(page)}, the model '
-            f"{ours.expects(page)}.{limit}"
-        )
+        chance = f"{self.names([page])} a chance of {rule.expects(page)}"
+        return f'"{rule.name}" {does}: it gives {chance}, the model {model}.{limit}'
 
 
 def inspected(
     decision: Any, policies: Mapping[str, Policy], view: pd.DataFrame, card: Card, scenario: PrefetchScenario
 ) -> PageInspection:
-    """Set policies, the model's first, beside each other, to be asked about views like those of a frame.
-
-    Raises
-    ------
-    WorkbenchError
-        Where no page was viewed by 20 users (or sessions).
-    """
+    """Set policies, the model's first, beside each other; refused where no page was viewed by 20 users."""
     drawn = view if len(view) <= VIEWS_LOOKED_AT else sample_users(view, VIEWS_LOOKED_AT)
     ours: Any = next(iter(policies.values()))
     situations = decision.situations(drawn, card, "user_id", ours.source.known_by, scenario)
+    people = situations.people
     named = frozenset(map(str, largest_levels(situations.context[PAGE], situations.users)))
     if not named:
         raise WorkbenchError(
-            f"{card.name}: an example views a page that at least {FEWEST_USERS} {situations.people} viewed; there is "
-            "none. Take more rows."
+            f"{card.name}: an example views a page that at least {FEWEST_USERS} {people} viewed; there is none. Take "
+            "more rows."
         )
-    return PageInspection(decision, policies, situations, _as_table(situations.context), scenario, named)
+    return PageInspection(
+        decision=decision,
+        policies=policies,
+        situations=situations,
+        table=_as_table(situations.context),
+        scenario=scenario,
+        words={
+            "acts": "What each policy fetches",
+            "chances": "The model's chances of being the next page",
+            "example": f"{EXAMPLE.format(people=people)} The session began with the page before.",
+        },
+        dimensions=(PAGE, PREVIOUS, "device", "usual_next", "country"),
+        first=(PAGE, PREVIOUS),
+        missing={PAGE: None, PREVIOUS: "none: the first page of a session"},
+        named=named,
+    )
 
 
 def _as_table(context: pd.DataFrame) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 
 from bs4 import BeautifulSoup, Tag
@@ -128,15 +129,12 @@ def _add_contents(page: BeautifulSoup) -> None:
     if len(headings) < FEWEST_IN_CONTENTS:
         nav.decompose()
         return
-    entries = page.new_tag("ol")
+    entries = []
     for number, heading in enumerate(headings, start=1):
         heading["id"] = heading.get("id") or f"part-{number}"
-        link = page.new_tag("a", href=f"#{heading['id']}")
-        link.string = heading.get_text(" ", strip=True)
-        entry = page.new_tag("li")
-        entry.append(link)
-        entries.append(entry)
-    (nav.details or nav).append(entries)
+        text = escape(heading.get_text(" ", strip=True))
+        entries.append(f'<li><a href="#{escape(str(heading["id"]))}">{text}</a></li>')
+    (nav.details or nav).append(BeautifulSoup(f"<ol>{''.join(entries)}</ol>", "html.parser"))
 
 
 def _arrange_tables(page: BeautifulSoup) -> None:

@@ -13,7 +13,7 @@ from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import Interval
 from workbench.features.levels import OTHER
 from workbench.plotting.labels import PARTS, Row, clear_rows, draw_rows, edge_of, minus, name_of, part_of, write_right
-from workbench.plotting.style import BLUE, DASHES, MUTED, VERMILLION, WORDS, axes_or_new, finish, percent, style_context
+from workbench.plotting.style import BLUE, MUTED, VERMILLION, WORDS, axes_or_new, finish, percent, style_context
 from workbench.studies.comparison import Comparison
 from workbench.studies.report import findings, first_screen, robustness, short_name
 
@@ -81,7 +81,7 @@ def headroom(result: Comparison, *, ax: Axes | None = None) -> Axes:
     colours = [PARTS[part_of(result, policy)]["color"] for policy in shown]
     ax.barh(range(len(shown)), gains, 0.6, color=colours, zorder=2)
     ax.axvline(0, color=MUTED, linewidth=1, zorder=3)
-    ax.axvline(margin, color=MUTED, linewidth=1, linestyle=DASHES, zorder=3)
+    ax.axvline(margin, color=MUTED, linewidth=1, linestyle="--", zorder=3)
     ax.set_yticks(range(len(shown)), [textwrap.fill(name_of(result, policy), NAME_WIDTH) for policy in shown])
     numbers = [minus(f"{gain:+.{result.unit.digits}f}") for gain in gains]
     for y, (tick, colour, number) in enumerate(zip(ax.get_yticklabels(), colours, numbers, strict=True)):
@@ -107,7 +107,7 @@ def reliability(result: Comparison, *, ax: Axes | None = None) -> Axes:
     ax = axes_or_new(ax, 5.4)
     table, event = result.reliability, result.decision.report.event
     end = 1.08 * float(table[["chance", "share"]].to_numpy().max())
-    ax.plot([0, end], [0, end], color=MUTED, linewidth=1, linestyle=DASHES)
+    ax.plot([0, end], [0, end], color=MUTED, linewidth=1, linestyle="--")
     ax.plot(table["chance"], table["share"], "o-", color=BLUE, zorder=3)
     ax.set(xlim=(0, end), ylim=(0, end), box_aspect=1)
     ax.set(xlabel=f"Predicted chance that {event}", ylabel="Observed share")

@@ -44,6 +44,9 @@ from workbench.studies.report import capital, short_name
 if TYPE_CHECKING:
     import shap
 
+    from workbench.explanation.dependence import Dependence
+    from workbench.explanation.importance import Importance
+
 LOW_TO_HIGH = LinearSegmentedColormap.from_list("low_to_high", [BLUE, "#b9bec5", VERMILLION])
 SHAP_ROW, RANK_ROW, NOTE_HEIGHT = 0.42, 0.3, 0.6  # inches
 LABEL_WIDTH, NOTE_WIDTH, NAME_WIDTH = 62, 84, 27  # characters
@@ -262,7 +265,7 @@ def _strongest(explanation: shap.Explanation, question: str) -> str:
 
 
 @style_context()
-def importance(result: Any, *, most: int = 12, ax: Axes | None = None) -> Axes:
+def importance(result: Importance, *, most: int = 12, ax: Axes | None = None) -> Axes:
     """How far each feature moves the prediction, beside the net lost when it is permuted.
 
     Both panels have the same rows, the largest SHAP values on top, with 95 % intervals over users. Net lost is blue
@@ -294,13 +297,12 @@ def importance(result: Any, *, most: int = 12, ax: Axes | None = None) -> Axes:
         raise WorkbenchError("this model has no feature: there is no importance to draw.")
     left = axes_or_new(ax, 1.5 + NOTE_HEIGHT + RANK_ROW * len(rows))
     right, below = _divide(left, len(rows))
-    at = np.arange(len(rows))
-    left.hlines(at, rows["shap_low"], rows["shap_high"], color=BLUE, linewidth=1.6, zorder=3)
-    left.plot(rows["shap"], at, "o", color=BLUE, markersize=7, zorder=4)
+    left.hlines(range(len(rows)), rows["shap_low"], rows["shap_high"], color=BLUE, linewidth=1.6, zorder=3)
+    left.plot(rows["shap"], range(len(rows)), "o", color=BLUE, markersize=7, zorder=4)
     draw_zero(left)
     left.set_xlim(left=-0.03 * left.get_xlim()[1])
     _draw_net_lost(right, rows, result.unit)
-    name_rows(left, [(short_name(str(feature), NAME_WIDTH), False) for feature in rows["feature"]])
+    name_rows(left, [Row(short_name(str(row["feature"]), NAME_WIDTH), net_of(row)) for _, row in rows.iterrows()])
     for axes in (left, right):
         axes.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
     left.set_xlabel("mean size of\nSHAP values")
@@ -309,12 +311,9 @@ def importance(result: Any, *, most: int = 12, ax: Axes | None = None) -> Axes:
         count_views(views, users, result.people)
         for views, users in ((result.rows, result.users), (result.replayed, result.replayed_users))
     )
-    lines = [
-        *textwrap.wrap(f"SHAP values: {result.question}", NOTE_WIDTH),
-        f"SHAP: {explained}; net: {decided}",
-        "lines: 95 % intervals; exploratory",
-    ]
-    words = below.text(0.5, 1, "\n".join(lines), ha="center", va="top", color=MUTED, fontsize=10, linespacing=1.3)
+    asked = textwrap.fill(f"SHAP values: {result.question}", NOTE_WIDTH)
+    note = f"{asked}\nSHAP: {explained}; net: {decided}\nlines: 95 % intervals; exploratory"
+    words = below.text(0.5, 1, note, ha="center", va="top", color=MUTED, fontsize=10, linespacing=1.3)
     words.set_in_layout(False)  # its axes have room for it
     label_source(right, result.card)
     return set_alt_text(left, _ranking_in_words(result))
@@ -339,12 +338,12 @@ def _draw_net_lost(ax: Axes, rows: pd.DataFrame, unit: Unit) -> None:
             write_right(ax, y, "no column to permute")
         else:
             net = net_of(row)
-            draw_interval(ax, y, Row("", net, colour_of(unit, net.low, net.high)), np.inf, unit)
+            draw_interval(ax, y, Row("", net, colour_of(unit, net)), np.inf, unit)
     ax.tick_params(axis="y", left=False, labelleft=False)
     clear_rows(ax, len(rows))
 
 
-def _ranking_in_words(result: Any) -> str:
+def _ranking_in_words(result: Importance) -> str:
     each = "; ".join(
         f"{row['feature']} {row['shap']:.2f}, net lost {result.unit.span(net_of(row))}"
         for _, row in result.table[result.table["net"].notna()].head(NAMED).iterrows()
@@ -353,14 +352,8 @@ def _ranking_in_words(result: Any) -> str:
 
 
 @style_context()
-def dependence(result: Any, *, ax: Axes | None = None) -> Axes:
+def dependence(result: Dependence, *, ax: Axes | None = None) -> Axes:
     """Mean SHAP value at each level of a feature, with 95 % intervals; below, the number of users at each level.
-
-    Parameters
-    ----------
-    result : Dependence
-        From ``wb.dependence``.
-    ax : Axes, optional
 
     Returns
     -------

@@ -14,7 +14,7 @@ from workbench.datasets.splits import users_of
 from workbench.decisions.decision import Axis, Unit
 from workbench.evidence.bootstrap import Interval, cluster_intervals
 from workbench.plotting.labels import KEY_PARTS, PARTS, Mark, label_marks, merge_marks, name_of, part_of
-from workbench.plotting.style import DASHES, MUTED, WORDS, axes_or_new, figure_of, finish, style_context
+from workbench.plotting.style import MUTED, WORDS, axes_or_new, figure_of, finish, style_context
 from workbench.studies.comparison import Comparison, PolicyResult
 from workbench.studies.report import capital, findings
 
@@ -168,15 +168,15 @@ def _equal_net(result: Comparison, costs: tuple[float, float]) -> np.ndarray | N
 def _draw_equal_net(ax: Axes, line: np.ndarray) -> Bbox:
     """Draw that line and its name; returns the pixels that the name takes."""
     (left, low), (right, high) = line
-    ax.axline((left, low), (right, high), color=MUTED, linewidth=1, linestyle=DASHES, zorder=1)
+    ax.axline((left, low), (right, high), color=MUTED, linewidth=1, linestyle="--", zorder=1)
     figure_of(ax).draw_without_rendering()
     (x0, y0), (x1, y1) = ax.transData.transform(line)
     # From the left end on: there the line runs above every frontier, and nothing else is near.
     start = max(0.015, (ax.get_ylim()[0] - low) / (high - low)) if high != low else 0.015
-    slope = {"rotation": np.degrees(np.arctan2(y1 - y0, x1 - x0)), "rotation_mode": "anchor", "va": "bottom"}
+    look: dict[str, Any] = {"textcoords": "offset points", "va": "bottom", "color": MUTED, "fontsize": 10}
+    look |= {"rotation": np.degrees(np.arctan2(y1 - y0, x1 - x0)), "rotation_mode": "anchor"}
     at = (left + start * (right - left), low + start * (high - low))
-    look = {"color": MUTED, "fontsize": 10}
-    words = ax.annotate("as good as the best rule", at, (-2, 3), textcoords="offset points", **slope, **look)
+    words = ax.annotate("as good as the best rule", at, (-2, 3), **look)
     return words.get_window_extent()
 
 

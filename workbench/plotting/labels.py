@@ -191,11 +191,6 @@ class Row:
     under: str = ""
     why: str = ""
 
-    @property
-    def heading(self) -> bool:
-        """Whether it only names the rows below it."""
-        return self.interval is None and not self.why
-
 
 def draw_rows(ax: Axes, rows: Sequence[Row], unit: Unit, edge: float, margin: float | None = None) -> None:
     """Draw rows from the top down on an axis from -edge to edge (in the unit); shade less than the margin (in net)."""
@@ -209,27 +204,24 @@ def draw_rows(ax: Axes, rows: Sequence[Row], unit: Unit, edge: float, margin: fl
             words.set_bbox({"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 1})
         if row.under:
             write_right(ax, y, row.under, below=10, fontsize=9.5, va="top", color=MUTED)
-    name_rows(ax, [(row.name, row.heading) for row in rows])
-    for tick, row in zip(ax.get_yticklabels(), rows, strict=True):
-        if row.strong:
-            tick.set(color=WORDS[row.colour], fontweight="bold")
+    name_rows(ax, rows)
     ax.set_xlim(-edge, edge)
     ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
 
 
 def draw_interval(ax: Axes, y: float, row: Row, edge: float, unit: Unit) -> None:
     """Draw the part of a row's interval that fits on an axis from -edge to edge (in the unit), and its numbers."""
-    interval, look = row.interval, {"color": row.colour}
+    interval, colour = row.interval, row.colour
     assert interval is not None
     bounds = unit.factor * np.array([interval.low, interval.high])
     middle = unit.factor * interval.estimate
-    ax.plot(np.clip(bounds, -edge, edge), [y, y], linewidth=3 if row.strong else 1.6, zorder=3, **look)
+    ax.plot(np.clip(bounds, -edge, edge), [y, y], linewidth=3 if row.strong else 1.6, color=colour, zorder=3)
     if abs(middle) <= edge:
-        ax.plot(middle, y, "o", markersize=10 if row.strong else 7, zorder=4, **look)
+        ax.plot(middle, y, "o", markersize=10 if row.strong else 7, color=colour, zorder=4)
     for side, marker in ((-1, "<"), (1, ">")):
         if (side * bounds > edge).any():
-            ax.plot(side * edge, y, marker, markersize=8, clip_on=False, zorder=4, **look)
-    write_right(ax, y, minus(unit.span(interval)) + row.after, colour=row.colour, strong=row.strong)
+            ax.plot(side * edge, y, marker, markersize=8, clip_on=False, color=colour, zorder=4)
+    write_right(ax, y, minus(unit.span(interval)) + row.after, colour=colour, strong=row.strong)
 
 
 def minus(numbers: str) -> str:
@@ -246,9 +238,9 @@ def write_right(
     ax.annotate(words, (1, y), (16, -below), **(across | look | {"va": "center"} | style))
 
 
-def colour_of(unit: Unit, low: float, high: float) -> str:
+def colour_of(unit: Unit, net: Interval) -> str:
     """Blue if an interval of net lies above zero, vermillion if below, in the decimals shown; else grey."""
-    return {1: BLUE, 0: GREY, -1: VERMILLION}[beyond_noise(unit, low, high)]
+    return {1: BLUE, 0: GREY, -1: VERMILLION}[beyond_noise(unit, net.low, net.high)]
 
 
 def edge_of(low: pd.Series, high: pd.Series, least: float) -> float:
@@ -265,13 +257,16 @@ def draw_zero(ax: Axes, margin: float | None = None) -> None:
     ax.axvline(0, color=MUTED, linewidth=1, zorder=1)
 
 
-def name_rows(ax: Axes, names: Sequence[tuple[str, bool]]) -> None:
-    """Name rows 0, 1, ... from the top down; True makes a name the heading of those below it."""
-    ax.set_yticks(range(len(names)), [name for name, _ in names], linespacing=1.0)
-    for tick, (_, heading) in zip(ax.get_yticklabels(), names, strict=True):
-        tick.set(color=INK if heading else MUTED, fontweight="bold" if heading else "normal")
+def name_rows(ax: Axes, rows: Sequence[Row]) -> None:
+    """Name rows 0, 1, ... from the top down; headings and strong rows are bold."""
+    ax.set_yticks(range(len(rows)), [row.name for row in rows], linespacing=1.0)
+    for tick, row in zip(ax.get_yticklabels(), rows, strict=True):
+        if row.strong:
+            tick.set(color=WORDS[row.colour], fontweight="bold")
+        elif row.interval is None and not row.why:
+            tick.set(color=INK, fontweight="bold")
     ax.tick_params(axis="y", pad=16)
-    clear_rows(ax, len(names))
+    clear_rows(ax, len(rows))
 
 
 def clear_rows(ax: Axes, rows: int) -> None:

@@ -12,7 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from scipy.cluster.hierarchy import dendrogram
 
+from workbench.decisions.decision import Unit
+from workbench.explanation.ablation import Ablation
 from workbench.explanation.base import net_of, percent
+from workbench.explanation.disagreement import Disagreement, Leaf
+from workbench.explanation.drift import Drift
+from workbench.explanation.redundancy import Redundancy
 from workbench.plotting.labels import (
     Row,
     clear_rows,
@@ -24,19 +29,7 @@ from workbench.plotting.labels import (
     minus,
     write_right,
 )
-from workbench.plotting.style import (
-    BLUE,
-    DASHES,
-    GREY,
-    INK,
-    LINE,
-    MUTED,
-    PALETTE,
-    WORDS,
-    axes_or_new,
-    finish,
-    style_context,
-)
+from workbench.plotting.style import BLUE, GREY, INK, LINE, MUTED, PALETTE, WORDS, axes_or_new, finish, style_context
 from workbench.studies.report import capital, short_name
 
 MOST_LEAVES, MOST_BARS = 6, 10
@@ -49,7 +42,7 @@ BELOW: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset poin
 
 
 @style_context()
-def disagreement(result: Any, *, most: int = MOST_LEAVES, ax: Axes | None = None) -> Axes:
+def disagreement(result: Disagreement, *, most: int = MOST_LEAVES, ax: Axes | None = None) -> Axes:
     """The leaves in which model and rule differ: how many views, how often they differ there, who gains.
 
     Bars show a leaf's share of the views, the dark part where they differ in its direction. A net whose 95 % interval
@@ -84,7 +77,7 @@ def disagreement(result: Any, *, most: int = MOST_LEAVES, ax: Axes | None = None
     edge = edge_of(low, high, 0.0) or 1.0
     for y, leaf, (where, what) in zip(places, rows, words, strict=True):
         ax.plot([0, 0], [y - ZERO, y + ZERO], color=MUTED, linewidth=1, zorder=1)
-        draw_interval(ax, y, Row("", leaf.net, colour_of(unit, leaf.net.low, leaf.net.high)), edge, unit)
+        draw_interval(ax, y, Row("", leaf.net, colour_of(unit, leaf.net)), edge, unit)
         for i, line in enumerate([*what[::-1], *where[::-1]]):
             at = y - 0.35 * MARK_HEIGHT - LINE_HEIGHT * i
             ax.text(LEFT * edge, at, line, va="bottom", fontsize=10.5, color=MUTED if i < len(what) else INK)
@@ -97,7 +90,7 @@ def disagreement(result: Any, *, most: int = MOST_LEAVES, ax: Axes | None = None
     return finish(ax, result.card, " ".join([result.sentences[0], *(leaf.sentence for leaf in rows)]))
 
 
-def _leaf_lines(leaf: Any, rest: str) -> tuple[list[str], list[str]]:
+def _leaf_lines(leaf: Leaf, rest: str) -> tuple[list[str], list[str]]:
     """Lines above a row: the leaf's conditions, or the name of the rest; and how often they differ, in which way."""
     where = capital(leaf.condition) if leaf.conditions else rest
     as_rule = f"; as a rule: {short_name(leaf.action, LINE_WIDTH // 2)}" if leaf.action else ""
@@ -124,7 +117,7 @@ def _set_axes(ax: Axes, edge: float, bottom: float, label: str) -> None:
     ax.annotate("Share of the views;\ndark part: where they differ", (0, 0), (0, -8), **BELOW, color=INK, fontsize=11)
 
 
-def _leaf_note(result: Any, hidden: int) -> str:
+def _leaf_note(result: Disagreement, hidden: int) -> str:
     parts = [f"rule: {result.rule_name}"]
     if result.rule is not None:
         tree, model = (minus(result.unit.span(result.gains[name])) for name in ("rule over base", "model over base"))
@@ -135,7 +128,7 @@ def _leaf_note(result: Any, hidden: int) -> str:
     return "\n".join(line for part in parts for line in _wrapped(part, NOTE_WIDTH))
 
 
-def _say_why_not(result: Any, ax: Axes | None) -> Axes:
+def _say_why_not(result: Disagreement, ax: Axes | None) -> Axes:
     ax = axes_or_new(ax, 1.6)
     words = " ".join(sentence for sentence in (result.sentences[0], result.no_tree) if sentence)
     lines = "\n".join(_wrapped(words, NOTE_WIDTH))
@@ -146,14 +139,8 @@ def _say_why_not(result: Any, ax: Axes | None) -> Axes:
 
 
 @style_context()
-def redundancy(result: Any, *, ax: Axes | None = None) -> Axes:
+def redundancy(result: Redundancy, *, ax: Axes | None = None) -> Axes:
     """The tree of correlated features, and beside each group what the model is worth without it.
-
-    Parameters
-    ----------
-    result : Redundancy
-        From ``wb.redundancy``.
-    ax : Axes, optional
 
     Returns
     -------
@@ -170,7 +157,7 @@ def redundancy(result: Any, *, ax: Axes | None = None) -> Axes:
         inside = max(joined) <= 1 - groups.alike + 1e-9
         colour = colours[tree["ivl"][round(min(rows))]] if inside else GREY
         ax.plot(1 - np.array(joined), rows, color=colour, linewidth=2.4 if inside else 1.4, zorder=3)
-    ax.axvline(groups.alike, color=MUTED, linewidth=1, linestyle=DASHES, zorder=1)
+    ax.axvline(groups.alike, color=MUTED, linewidth=1, linestyle="--", zorder=1)
     ax.set_yticks(range(len(row_of)), [short_name(name, NAME_WIDTH) for name in row_of])
     for tick, name in zip(ax.get_yticklabels(), row_of, strict=True):
         tick.set_color(WORDS.get(colours.get(name, INK), INK))
@@ -186,21 +173,15 @@ def redundancy(result: Any, *, ax: Axes | None = None) -> Axes:
     return finish(ax, result.card, " ".join(result.sentences), note=note)
 
 
-def _cost(row: pd.Series, unit: Any) -> str:
+def _cost(row: pd.Series, unit: Unit) -> str:
     what = textwrap.fill(f"only {', '.join(row['kept'])} kept" if row["kept"] else "none kept", COST_WIDTH)
     net = "all of it must stay" if not row["dropped"] else minus(unit.span(net_of(row)))
     return f"{what}:\n{net}"
 
 
 @style_context()
-def drift(result: Any, *, ax: Axes | None = None) -> Axes:
+def drift(result: Drift, *, ax: Axes | None = None) -> Axes:
     """Which features differ between two parts of the data: fall in AUC when one is shuffled, with 95 % intervals.
-
-    Parameters
-    ----------
-    result : Drift
-        From ``wb.drift``.
-    ax : Axes, optional
 
     Returns
     -------
@@ -225,13 +206,13 @@ def drift(result: Any, *, ax: Axes | None = None) -> Axes:
 
 
 @style_context()
-def ablation(result: Any, *, ax: Axes | None = None) -> Axes:
+def ablation(result: Ablation | Sequence[Ablation], *, ax: Axes | None = None) -> Axes:
     """The effect of leaving columns out on net, with 95 % intervals, and what it saves.
 
     Parameters
     ----------
     result : Ablation, or a sequence of them
-        From ``wb.ablation``, of one model.
+        Of one model.
     ax : Axes, optional
 
     Returns
@@ -250,7 +231,7 @@ def ablation(result: Any, *, ax: Axes | None = None) -> Axes:
     return finish(ax, results[0].card, " ".join(each.sentences[0] for each in results), note=note)
 
 
-def _ablation_row(columns: str, row: pd.Series, unit: Any) -> Row:
+def _ablation_row(columns: str, row: pd.Series, unit: Unit) -> Row:
     saved = minus(f"saved: {row['kilobytes_saved']:+,.0f} kB, {row['trees_saved']:+.0f} trees")
-    colour = colour_of(unit, row["net_low"], row["net_high"])
-    return Row(textwrap.fill(f"without {columns}", NAME_WIDTH), net_of(row), colour, under=saved)
+    net = net_of(row)
+    return Row(textwrap.fill(f"without {columns}", NAME_WIDTH), net, colour_of(unit, net), under=saved)

@@ -26,7 +26,6 @@ INK, MUTED, GREY, LINE = "#1f2328", "#59636e", "#8c959f", "#d5dae0"
 # The same hues, dark enough for words on white (contrast of 4.5 and more, WCAG 2.2, 1.4.3).
 WORDS = {BLUE: BLUE, VERMILLION: "#b84f00", GREEN: "#00795a", PURPLE: "#a1477b", GREY: MUTED, INK: INK}
 SIMULATED = {"facecolor": "#fff3cd", "edgecolor": "#d9b44a", "linewidth": 0.8, "boxstyle": "round,pad=0.3"}
-DASHES = (0, (4, 4))
 SHOWN_AS = ("image/png", "image/svg+xml", "image/jpeg")
 
 

@@ -11,7 +11,8 @@ from workbench.export.page import NUMBER, check_page, notebook_to_html
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 META = f'<meta http-equiv="Content-Security-Policy" content="{policy_of([])}">'
 OWN = page_script("explorer")
-PIXEL = "data:image/png;base64,iVBORw0KGgo="
+OWN_NAMED = META.replace(policy_of([]), policy_of([script_hash(OWN)]))
+PIXEL = f"data:image/png;base64,{PNG}"
 
 
 def shown(data, metadata=None):
@@ -256,16 +257,14 @@ def test_each_defect_is_refused(body, message):
         bare(head=META.replace("Content-Security-Policy", "Content-Type")),
         f"<html><p>x</p><head>{META}</head></html>",
         bare(f'<script type="module">{OWN}</script>'),
-        bare(head=META.replace(policy_of([]), policy_of([script_hash(OWN)]))),
+        bare(head=OWN_NAMED),
     ],
     ids=["none", "late", "lax", "other", "in the body", "script not named", "no such script"],
 )
 def test_a_page_needs_the_policy_of_its_own_scripts_in_front(html):
     with pytest.raises(WorkbenchError, match="Content-Security-Policy is missing"):
         check_page(html)
-    check_page(
-        bare(f'<script type="module">{OWN}</script>', META.replace(policy_of([]), policy_of([script_hash(OWN)])))
-    )
+    check_page(bare(f'<script type="module">{OWN}</script>', OWN_NAMED))
 
 
 def test_all_defects_are_listed_in_one_message():

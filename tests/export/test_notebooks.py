@@ -66,31 +66,22 @@ def test_declared_parameters_come_with_their_defaults(tmp_path):
     nbformat.write(new_notebook(cells=cells, metadata=KERNEL), tmp_path / "a.ipynb")
     expected = {"dataset": "synthetic", "budget_ms": 1000, "price": 0.5, "rows": None, "day": None}
     assert declared_parameters(tmp_path / "a.ipynb") == expected
-
-
-def test_a_file_that_is_no_notebook_is_said_to_be_none(tmp_path):
     (tmp_path / "a.ipynb").write_text("not json")
     with pytest.raises(WorkbenchError, match=r"a\.ipynb could not be read as a notebook"):
         declared_parameters(tmp_path / "a.ipynb")
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "value"),
-    [
-        ("dataset", "1500", "1500"),
-        ("budget_ms", "1500", 1500),
-        ("price", "2", 2.0),
-        ("quick", "True", True),
-        ("quick", "no", False),
-        ("rows", "5000", 5000),
-        ("rows", "0.5", 0.5),
-        ("rows", "all", "all"),
-    ],
-)
-def test_texts_become_values_of_the_declared_type(name, text, value):
-    parsed = parse_parameters([(name, text)], DECLARED)
-    assert parsed == {name: value}
-    assert type(parsed[name]) is type(value)
+def test_texts_become_values_of_the_declared_type():
+    texts = [("dataset", "1500"), ("budget_ms", "1500"), ("price", "2"), ("quick", "True"), ("rows", "5000")]
+    expected = {"dataset": "1500", "budget_ms": 1500, "price": 2.0, "quick": True, "rows": 5000}
+    parsed = parse_parameters(texts, DECLARED)
+    assert parsed == expected
+    assert [type(value) for value in parsed.values()] == [type(value) for value in expected.values()]
+    assert parse_parameters([("quick", "yes"), ("quick", "no"), ("rows", "0.5")], DECLARED) == {
+        "quick": False,
+        "rows": 0.5,
+    }
+    assert parse_parameters([("rows", "all")], DECLARED) == {"rows": "all"}
 
 
 @pytest.mark.parametrize(
@@ -123,17 +114,8 @@ def write_notebook(folder: Path, name: str, *cells: str) -> Path:
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("project")
-    folder = write_notebook(
-        root / "notebooks",
-        "01_demo",
-        "# A *finding*",
-        "## Evenings are slow",
-        FIGURE,
-        DRAWN,
-        "## Pages",
-        TABLE,
-        PLACE,
-    )
+    cells = ["# A *finding*", "## Evenings are slow", FIGURE, DRAWN, "## Pages", TABLE, PLACE]
+    folder = write_notebook(root / "notebooks", "01_demo", *cells)
     card = root / "cards" / "my card.toml"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WORKBENCH_MIRROR", "mirror/data")
@@ -152,9 +134,12 @@ def soup(rendered) -> BeautifulSoup:
     return BeautifulSoup(rendered.read_text(), "html.parser")
 
 
-def test_the_file_is_named_after_notebook_and_dataset_and_stands_alone(rendered):
+def test_the_file_stands_alone_and_names_notebook_parameters_code_and_time(rendered, soup):
     assert rendered.name == "01_demo-my-card.html"
     assert [path.name for path in rendered.parent.iterdir()] == [rendered.name]
+    line = soup.find(class_="provenance").string
+    assert line.startswith("Notebook 01_demo, dataset = my card, budget_ms = 1500. performance-workbench ")
+    assert re.search(r"\(commit abc1234\)\. Rendered \d{4}-\d\d-\d\d \d\d:\d\d UTC\.$", line)
 
 
 def test_the_kernel_runs_beside_the_notebook_with_absolute_folders(rendered, soup):
@@ -164,7 +149,7 @@ def test_the_kernel_runs_beside_the_notebook_with_absolute_folders(rendered, sou
     assert values == "../cards/my card.toml 1500"
 
 
-def test_figure_table_and_nothing_else_are_shown(soup):
+def test_figures_table_and_nothing_else_are_shown(soup):
     assert soup.title.string == "A finding"
     plain, ours = [image["alt"] for image in soup.find_all("img")]
     assert plain == "Figure: Evenings are slow"
@@ -172,12 +157,6 @@ def test_figure_table_and_nothing_else_are_shown(soup):
     assert soup.table.find("td").string == "<script>window.hacked = 1</script>"
     assert "Axes" not in soup.main.get_text()
     assert soup.find(class_="live-only") is None
-
-
-def test_provenance_names_notebook_parameters_code_and_time(soup):
-    line = soup.find(class_="provenance").string
-    assert line.startswith("Notebook 01_demo, dataset = my card, budget_ms = 1500. performance-workbench ")
-    assert re.search(r"\(commit abc1234\)\. Rendered \d{4}-\d\d-\d\d \d\d:\d\d UTC\.$", line)
 
 
 def test_the_file_works_from_disk_without_a_network(rendered, browser):

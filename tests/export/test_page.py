@@ -5,13 +5,13 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from workbench.errors import WorkbenchError
-from workbench.export.offline_widgets import page_script, policy_of, script_hash
+from workbench.export.offline_widgets import page_script, policy_of
 from workbench.export.page import NUMBER, check_page, notebook_to_html
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 META = f'<meta http-equiv="Content-Security-Policy" content="{policy_of([])}">'
 OWN = page_script("explorer")
-OWN_NAMED = META.replace(policy_of([]), policy_of([script_hash(OWN)]))
+OWN_NAMED = META.replace(policy_of([]), policy_of([OWN]))
 PIXEL = f"data:image/png;base64,{PNG}"
 
 

@@ -44,44 +44,26 @@ MISSPELT = {"images": ("country: USA", "country: US"), "prefetch": ("page: /fed"
 
 # A tile's name: field of the figures, factor, decimals.
 FIGURES = {
-    "images": {
-        "large": ("large_share", 1000, 0),
-        "late": ("late_share", 1000, 0),
-        "slowest_wait": ("slowest_fifth_wait_ms", 1, 0),
-        "megabytes": ("mb_per_1000", 1, 0),
-    },
-    "prefetch": {
-        "hits": ("hits_per_100", 10, 2),
-        "unused": ("unused_per_view", 1000, 2),
-        "saved_ms": ("ms_saved_per_view", 1, 1),
-        "slowed_ms": ("contention_ms_per_view", 1, 1),
-        "wasted_mb": ("bytes_wasted_per_view", 1000 / 1e6, 1),
-    },
+    "images": {"large": ("large_share", 1000, 0), "megabytes": ("mb_per_1000", 1, 0)}
+    | {"late": ("late_share", 1000, 0), "slowest_wait": ("slowest_fifth_wait_ms", 1, 0)},
+    "prefetch": {"hits": ("hits_per_100", 10, 2), "unused": ("unused_per_view", 1000, 2)}
+    | {"saved_ms": ("ms_saved_per_view", 1, 1), "slowed_ms": ("contention_ms_per_view", 1, 1)}
+    | {"wasted_mb": ("bytes_wasted_per_view", 1000 / 1e6, 1)},
 }
-ELSEWHERE = {
-    "images": [{"budget_ms": 2000, "cancelling_wait_ms": 1600}, {"budget_ms": 500, "cancelling_wait_ms": 100}],
-    "prefetch": [{"break_even": 0.45}],
-}
-# What places in the picture are of: fields of the figures and factors.
-MARKS = {
-    "images": (("excess_wait_ms", 1), ("quality", 1)),
-    "prefetch": (("unused_per_view", 1), ("hits_per_100", 1)),
-}
-GREEDY = {"images": [("budget_ms", 500, 3000)], "prefetch": [("break_even", 0.6, 0.05)]}
+ELSEWHERE = {"images": {"budget_ms": 2000, "cancelling_wait_ms": 1600}, "prefetch": {"break_even": 0.45}}
+# What places in the picture are of: fields of the figures.
+MARKS = {"images": ("excess_wait_ms", "quality"), "prefetch": ("unused_per_view", "hits_per_100")}
 
 
-def test_it_begins_at_the_base_case(explorer, decision):
+def test_it_begins_at_the_base_case_and_nobody_is_in_its_small_state(explorer, result, decision):
     assert (explorer.values, explorer.segment) == (BASE[decision], "all")
     assert tuple(len(values) for values in explorer.sliders.values()) == VALUES[decision]
     assert 1 < len(explorer.segments) <= 12
     assert all(segment["users"] >= 20 for segment in explorer.data["segments"])
-
-
-def test_its_state_is_small_and_plain_and_nobody_is_in_it(explorer, result):
     state = explorer.get_state()
-    written = json.dumps(explorer.data)
+    written = json.dumps({name: state[name] for name in OWN}, separators=(",", ":"), allow_nan=False)
+    assert len(written) < MOST_BYTES
     assert not [user for user in result.split.test["user_id"].unique() if f'"{user}"' in written]
-    assert len(json.dumps({name: state[name] for name in OWN}, separators=(",", ":"), allow_nan=False)) < MOST_BYTES
 
 
 def test_what_was_not_counted_is_refused_and_nothing_changes(explorer, decision):
@@ -182,10 +164,15 @@ def settings_of(data):
 def cell(data, values, at=None, segment=0):
     """What a flat list holds for one segment and setting; default the base case."""
     settings = settings_of(data)
-    base = {slider["name"]: slider["base"] for slider in data["sliders"] if slider["settles"]}
     width = len(values) // (len(settings) * len(data["segments"]))
-    place = settings.index(base | (at or {})) + len(settings) * segment
+    place = place_of(data, at) + len(settings) * segment
     return values[place * width : (place + 1) * width]
+
+
+def place_of(data, at=None):
+    """The number of a setting; default the base case."""
+    base = {slider["name"]: slider["base"] for slider in data["sliders"] if slider["settles"]}
+    return settings_of(data).index(base | (at or {}))
 
 
 def assert_same(data, other, at):
@@ -194,38 +181,29 @@ def assert_same(data, other, at):
     for name, (field, factor, digits) in FIGURES[other.decision.name].items():
         expected = [round(factor * getattr(each, field), digits) for each in figures]
         assert cell(data, data["figures"][name], at) == pytest.approx(expected, abs=10**-digits / 1.9), name
-    places = [factor * getattr(each, field) for each in figures for field, factor in MARKS[other.decision.name]]
+    places = [getattr(each, field) for each in figures for field in MARKS[other.decision.name]]
     assert cell(data, data["marks"], at) == pytest.approx(places, abs=0.051)
     between = (other.difference.estimate, other.difference.low, other.difference.high)
     expected = [round(other.unit.factor * bound, 2) for bound in between]
     assert cell(data, data["difference"], at) == pytest.approx(expected, abs=1e-9)
-    rule = data["best_rule"][settings_of(data).index(cell_values(data, at))]
-    assert data["rules"][rule] == other.of("best_rule").name
+    assert data["rules"][data["best_rule"][place_of(data, at)]] == other.of("best_rule").name
 
 
-def cell_values(data, at):
-    return {slider["name"]: slider["base"] for slider in data["sliders"] if slider["settles"]} | (at or {})
-
-
-def test_the_base_case_is_what_compare_finds(result, made):
+def test_each_setting_is_what_compare_finds_there(result, made, decision):
     assert_same(made.data, result, None)
     assert (made.data["verdict"], made.data["margin"]) == (result.verdict, result.unit.factor * result.margin)
     assert made.data["today"] == result.of("today").name.removeprefix("today: ")
+    scenario = result.decision.grid(result).scenario_at(ELSEWHERE[decision])
+    assert_same(made.data, wb.compare(result.split, result.model, scenario=scenario), ELSEWHERE[decision])
 
 
-def test_another_setting_is_what_compare_finds_there(result, made, decision):
-    for at in ELSEWHERE[decision]:
-        scenario = result.decision.grid(result).scenario_at(at)
-        assert_same(made.data, wb.compare(result.split, result.model, scenario=scenario), at)
-
-
-def test_every_road_leads_to_the_same_numbers(results):
-    base = results["prefetch"]
-    today = wb.rules(base.split)[2]
-    base = wb.compare(base.split, base.model, today=today)
+def test_every_road_leads_to_the_same_numbers():
+    split = wb.split_by_time(wb.load("synthetic_navigations", rows=2000))
+    model, today = wb.train_next_page(split), wb.rules(split)[2]
     scenario = wb.PrefetchScenario(break_even=0.45, usd_per_second=0.002, usd_per_gb=0.06)
-    other = wb.compare(base.split, base.model, today=today, scenario=scenario)
-    from_base, from_other = explorer_data(base), wb.Explorer(other, usd_per_gb=5, segment="all")
+    other = wb.compare(split, model, today=today, scenario=scenario)
+    from_base = explorer_data(wb.compare(split, model, today=today))
+    from_other = wb.Explorer(other, usd_per_gb=5, segment="all")
     assert_same(from_base, other, {"break_even": 0.45})
     for name in ("figures", "marks", "difference", "bars", "best_rule", "panels"):
         assert from_base[name] == from_other.data[name]
@@ -263,16 +241,16 @@ def test_lines_pass_through_the_marks_and_every_setting_has_those_of_model_and_b
 
 def test_a_dearer_cost_is_borne_less(made, decision):
     data = made.data
-    for name, dear, cheap in GREEDY[decision] if decision == "prefetch" else []:
-        costs = [cell(data, data["marks"], {name: value})[2 * PARTS.index("model")] for value in (dear, cheap)]
-        assert costs[0] < costs[1]
+    if decision == "prefetch":
+        dear, cheap = (cell(data, data["marks"], {"break_even": value}) for value in (0.6, 0.05))
+        assert dear[2 * PARTS.index("model")] < cheap[2 * PARTS.index("model")]
     for line in data["lines"]:
         assert line["cost"][0] >= line["cost"][line["points"] - 1]
 
 
 def test_photographs_are_those_of_the_comparison(results, explorers):
     result, data = results["images"], explorers["images"].data
-    shown = data["panels"]["photos"]["settings"][settings_of(data).index(cell_values(data, None))]
+    shown = data["panels"]["photos"]["settings"][place_of(data)]
     seen = np.array(shown["seen"][:27], dtype=object).reshape(3, 3, 3)
     assert shown["budget_ms"] == 1000
     for group, members in ((0, result.detail.slow), (2, result.detail.fast)):
@@ -283,7 +261,7 @@ def test_photographs_are_those_of_the_comparison(results, explorers):
 
 def test_the_session_is_that_of_the_comparison(results, explorers):
     session, data = results["prefetch"].detail.session, explorers["prefetch"].data
-    shown = data["panels"]["session"]["settings"][settings_of(data).index({"break_even": 0.15})]
+    shown = data["panels"]["session"]["settings"][place_of(data)]
     for row, view in zip(session.to_dict("records"), shown, strict=True):
         assert view["page"] == row["page"]
         assert [page for page, _ in view["model"]] == row["model_pages"]
@@ -301,19 +279,14 @@ def test_the_largest_level_of_every_dimension_comes_first():
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_a_module_is_what_all_share_then_its_own_with_one_default_export(name):
+def test_a_module_is_the_same_from_every_checkout_with_one_default_export(name, monkeypatch, tmp_path):
     source = module_source(name)
     assert source.index("function frontier(") < source.index("function render(")
     assert source.count("export default") == 1
-    assert "\r" not in source
-
-
-def test_line_endings_of_a_checkout_change_nothing(monkeypatch, tmp_path):
-    before = module_source("explorer")
     for file in explorer_module.STATIC.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
     monkeypatch.setattr(explorer_module, "STATIC", tmp_path)
-    assert module_source("explorer") == before
+    assert module_source(name) == source
 
 
 @pytest.mark.parametrize("mark", ["</SCRIPT", "<!--"])

@@ -59,7 +59,8 @@ def place_widgets(notebook: NotebookNode) -> list[OfflineWidget]:
                 places += [LIVE_ONLY] if LIVE_ONLY not in places else []
                 continue
             found.append(widget)
-            places.append(_place(widget, f"widget-{len(found)}"))
+            target = f'data-widget="{widget.module}" data-state="widget-{len(found)}"'
+            places.append(f'<div class="widget" {target}><p class="note">{STILL}</p></div>')
         output.data = NotebookNode({"text/html": "\n".join(places)})
     return found
 
@@ -87,10 +88,6 @@ def _refers(value: object) -> bool:
     return value is None or (isinstance(value, str) and value.startswith("IPY_MODEL_"))
 
 
-def _place(widget: OfflineWidget, name: str) -> str:
-    return f'<div class="widget" data-widget="{widget.module}" data-state="{name}"><p class="note">{STILL}</p></div>'
-
-
 def widget_blocks(widgets: Iterable[OfflineWidget]) -> str:
     """The end of a page: the state of each widget, each module once, and the shim; empty without widgets."""
     widgets = list(widgets)
@@ -100,30 +97,21 @@ def widget_blocks(widgets: Iterable[OfflineWidget]) -> str:
         f'<script type="application/json" id="widget-{number}">{to_safe_json(widget.state)}</script>'
         for number, widget in enumerate(widgets, start=1)
     ]
-    scripts = [f'<script type="module">{script}</script>' for script in _scripts(widgets)]
-    return "\n".join([f"<style>{style_sheet()}</style>", *data, *scripts, ""])
+    scripts = scripts_of(widget.module for widget in widgets)
+    modules = [f'<script type="module">{script}</script>' for script in scripts]
+    return "\n".join([f"<style>{style_sheet()}</style>", *data, *modules, ""])
 
 
-def content_security_policy(widgets: Iterable[OfflineWidget]) -> str:
-    """The policy of a page: nothing from outside, and no scripts but those of these widgets."""
-    return policy_of([script_hash(script) for script in _scripts(widgets)])
-
-
-def policy_of(hashes: Iterable[str]) -> str:
-    """The policy that allows the scripts with these hashes, in this order.
+def policy_of(scripts: Iterable[str]) -> str:
+    """The policy of a page: nothing from outside, and no scripts but these, in this order.
 
     Examples
     --------
     >>> policy_of([]).split("; ")[:2]
     ["default-src 'none'", "style-src 'unsafe-inline'"]
     """
-    named = " ".join(f"'{each}'" for each in hashes)
+    named = " ".join(f"'{script_hash(script)}'" for script in scripts)
     return POLICY.format(scripts=f"script-src {named}; " if named else "")
-
-
-def known_hashes() -> frozenset[str]:
-    """The hashes of all scripts that a page may hold, from the package's files."""
-    return frozenset(script_hash(script) for script in [*map(page_script, MODULES), _shim()])
 
 
 def script_hash(script: str) -> str:
@@ -157,9 +145,10 @@ def _shim() -> str:
     return text
 
 
-def _scripts(widgets: Iterable[OfflineWidget]) -> list[str]:
-    modules = dict.fromkeys(widget.module for widget in widgets)
-    return [*map(page_script, modules), _shim()] if modules else []
+def scripts_of(modules: Iterable[str]) -> list[str]:
+    """What draws the widgets of these modules in a page: each module once, and the shim; none without widgets."""
+    distinct = dict.fromkeys(modules)
+    return [*map(page_script, distinct), _shim()] if distinct else []
 
 
 def to_safe_json(state: Mapping[str, Any]) -> str:

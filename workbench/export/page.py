@@ -15,16 +15,8 @@ from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
 
 from workbench.errors import WorkbenchError
-from workbench.export.offline_widgets import (
-    LIVE_ONLY,
-    VIEW,
-    content_security_policy,
-    known_hashes,
-    place_widgets,
-    policy_of,
-    script_hash,
-    widget_blocks,
-)
+from workbench.export.offline_widgets import LIVE_ONLY, VIEW, place_widgets, policy_of, scripts_of, widget_blocks
+from workbench.widgets.explorer import MODULES
 
 TEMPLATES = Path(__file__).parent / "templates"
 IMAGES = ("image/svg+xml", "image/png", "image/jpeg")
@@ -54,7 +46,7 @@ def notebook_to_html(notebook: NotebookNode, *, name: str, provenance: str) -> s
     resources = {
         "page": {
             "title": page_title(notebook) or name.replace("_", " "),
-            "policy": content_security_policy(widgets),
+            "policy": policy_of(scripts_of(widget.module for widget in widgets)),
             "provenance": provenance,
             "code_style": HtmlFormatter(style="default").get_style_defs(".highlight"),
         }
@@ -209,13 +201,13 @@ def check_page(html: str) -> None:
 
 
 def _is_own(script: Tag) -> bool:
-    return script.attrs == {"type": "module"} and script_hash(script.get_text()) in known_hashes()
+    return script.attrs == {"type": "module"} and script.get_text() in scripts_of(MODULES)
 
 
 def _policy_problems(page: BeautifulSoup) -> list[str]:
     """The policy must allow the page's own scripts and come first: it does not apply to what precedes it."""
-    hashes = [script_hash(script.get_text()) for script in page.find_all("script") if _is_own(script)]
-    policy = {"http-equiv": "Content-Security-Policy", "content": policy_of(hashes)}
+    own = [script.get_text() for script in page.find_all("script") if _is_own(script)]
+    policy = {"http-equiv": "Content-Security-Policy", "content": policy_of(own)}
     first = page.find_all(True, limit=3)
     if [element.name for element in first] == ["html", "head", "meta"] and first[-1].attrs == policy:
         return []

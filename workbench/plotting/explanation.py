@@ -27,7 +27,6 @@ from workbench.features.levels import OTHER, UNKNOWN
 from workbench.plotting.labels import Row, clear_rows, colour_of, draw_interval, draw_zero, name_rows, write_right
 from workbench.plotting.style import (
     BLUE,
-    INK,
     MUTED,
     PALETTE,
     VERMILLION,
@@ -35,8 +34,6 @@ from workbench.plotting.style import (
     axes_or_new,
     figure_of,
     finish,
-    label_source,
-    set_alt_text,
     style_context,
 )
 from workbench.studies.report import capital, short_name
@@ -85,7 +82,7 @@ def beeswarm(
     """
     import shap
 
-    card, question = _source(explanation, card, 2), _question(explanation)
+    card, question = _source(explanation, card, 2)
     ax = axes_or_new(ax, 1.7 + SHAP_ROW * max(4, min(max_display, explanation.shape[1])))
     with _shap_kept_in_bounds():
         shap.plots.beeswarm(
@@ -112,7 +109,7 @@ def bar(
     """
     import shap
 
-    card, question = _source(explanation, card, 2), _question(explanation)
+    card, question = _source(explanation, card, 2)
     ax = axes_or_new(ax, 1.5 + SHAP_ROW * min(max_display, explanation.shape[1]))
     with _shap_kept_in_bounds():
         shap.plots.bar(explanation, max_display=max_display, ax=ax, show=False)
@@ -155,7 +152,7 @@ def waterfall(
     """
     import shap
 
-    card, question = _source(explanation, card, 1 if row is None else 2), _question(explanation)
+    card, question = _source(explanation, card, 1 if row is None else 2)
     if row is not None:
         if not -len(explanation) <= row < len(explanation):
             raise WorkbenchError(f"row must be one of the {len(explanation):,} explained, from 0; got {row}.")
@@ -180,8 +177,8 @@ def waterfall(
     return finish(ax, card, f"One view: {step}. {_strongest(explanation, question)}")
 
 
-def _source(explanation: shap.Explanation, card: Card | None, dimensions: int) -> Card:
-    """The card of the explained data; refuses an explanation that cannot be drawn."""
+def _source(explanation: shap.Explanation, card: Card | None, dimensions: int) -> tuple[Card, str]:
+    """The card of the explained data and the question explained; refuses an explanation that cannot be drawn."""
     if len(explanation.shape) != dimensions:
         expected = "(features,), or row= to name one of several" if dimensions == 1 else "(rows, features)"
         raise WorkbenchError(f"expected an explanation of shape {expected}; got {explanation.shape}.")
@@ -191,12 +188,8 @@ def _source(explanation: shap.Explanation, card: Card | None, dimensions: int) -
             "nothing says where the explained data come from: pass card=split.card, or an explanation from "
             "wb.shap_values() on a frame that carries its card."
         )
-    return card
-
-
-def _question(explanation: shap.Explanation) -> str:
     names = explanation.output_names
-    return names if isinstance(names, str) else "the model's output"
+    return card, names if isinstance(names, str) else "the model's output"
 
 
 def _names_in_grey(explanation: shap.Explanation) -> shap.Explanation:
@@ -315,8 +308,8 @@ def importance(result: Importance, *, most: int = 12, ax: Axes | None = None) ->
     note = f"{asked}\nSHAP: {explained}; net: {decided}\nlines: 95 % intervals; exploratory"
     words = below.text(0.5, 1, note, ha="center", va="top", color=MUTED, fontsize=10, linespacing=1.3)
     words.set_in_layout(False)  # its axes have room for it
-    label_source(right, result.card)
-    return set_alt_text(left, _ranking_in_words(result))
+    finish(right, result.card, _ranking_in_words(result))
+    return left
 
 
 def _divide(ax: Axes, rows: int) -> tuple[Axes, Axes]:
@@ -414,6 +407,6 @@ def _name_groups(ax: Axes, groups: list[str]) -> None:
     for number, group in enumerate(groups):
         line, column = divmod(number, 2)
         above = (0, 4 + 17 * (last_line - line))
-        colour = WORDS.get(PALETTE[number % len(PALETTE)], INK)
+        colour = WORDS[PALETTE[number % len(PALETTE)]]
         name = f"\u25cf {short_name(group, 20)}"
         ax.annotate(name, (0.32 * column, 1), above, color=colour, fontsize=11, **place)

@@ -233,7 +233,7 @@ def write_right(
     ax: Axes, y: float, words: str, *, colour: str = GREY, strong: bool = False, below: float = 0, **style: Any
 ) -> None:
     """Write words to the right of a row, ``below`` it by so many points; ``style`` goes to the text."""
-    look = {"color": WORDS.get(colour, INK), "fontsize": 11, "fontweight": "bold" if strong else "normal"}
+    look = {"color": WORDS[colour], "fontsize": 11, "fontweight": "bold" if strong else "normal"}
     across: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
     ax.annotate(words, (1, y), (16, -below), **(across | look | {"va": "center"} | style))
 

@@ -160,7 +160,7 @@ def redundancy(result: Redundancy, *, ax: Axes | None = None) -> Axes:
     ax.axvline(groups.alike, color=MUTED, linewidth=1, linestyle="--", zorder=1)
     ax.set_yticks(range(len(row_of)), [short_name(name, NAME_WIDTH) for name in row_of])
     for tick, name in zip(ax.get_yticklabels(), row_of, strict=True):
-        tick.set_color(WORDS.get(colours.get(name, INK), INK))
+        tick.set_color(WORDS[colours.get(name, INK)])
     clear_rows(ax, len(row_of))
     ax.set(xlim=(1.01, -0.02), xlabel="Rank correlation at which features join")
     for place, members in enumerate(groups.groups):

@@ -23,8 +23,9 @@ BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
 ORANGE, SKY = "#e69f00", "#56b4e9"
 PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 INK, MUTED, GREY, LINE = "#1f2328", "#59636e", "#8c959f", "#d5dae0"
-# The same hues, dark enough for words on white (contrast of 4.5 and more, WCAG 2.2, 1.4.3).
-WORDS = {BLUE: BLUE, VERMILLION: "#b84f00", GREEN: "#00795a", PURPLE: "#a1477b", GREY: MUTED, INK: INK}
+# The same hues for words, dark enough on white (contrast of 4.5 and more, WCAG 2.2, 1.4.3).
+WORDS = {BLUE: BLUE, VERMILLION: "#b84f00", GREEN: "#00795a", PURPLE: "#a1477b", GREY: MUTED}
+WORDS |= {INK: INK, ORANGE: INK, SKY: INK}  # no orange or light blue is dark enough
 SIMULATED = {"facecolor": "#fff3cd", "edgecolor": "#d9b44a", "linewidth": 0.8, "boxstyle": "round,pad=0.3"}
 SHOWN_AS = ("image/png", "image/svg+xml", "image/jpeg")
 

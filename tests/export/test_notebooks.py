@@ -181,13 +181,13 @@ def test_the_file_works_from_disk_without_a_network(rendered, browser):
     context.close()
 
 
-def test_a_failing_cell_is_one_paragraph_and_leaves_the_good_page_until_there_is_another(tmp_path, capfd):
+def test_a_failing_cell_is_one_paragraph_and_leaves_the_good_page_until_there_is_another(tmp_path, capfd, monkeypatch):
     out = tmp_path / "out"
     folder = write_notebook(tmp_path / "notebooks", "01_demo", "# T", "## The model", "1 / 1", "{}['isp']")
     out.mkdir()
     (out / "01_demo.html").write_text("the good one")
     with pytest.raises(WorkbenchError) as caught:
-        render_notebook("demo", folder=folder, output=out, progress=False)
+        render_notebook("demo", folder=folder, output=out)
     message = str(caught.value)
     assert message.startswith("01_demo failed in cell [3] under \"The model\": KeyError: 'isp'. No page was written")
     assert str(out / "01_demo.failed.ipynb") in message
@@ -199,8 +199,9 @@ def test_a_failing_cell_is_one_paragraph_and_leaves_the_good_page_until_there_is
     assert capfd.readouterr().err == ""
 
     write_notebook(folder, "01_demo", "# T", "1 / 1")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     given = {"dataset": "synthetic"}  # the default dataset, though given, leaves no suffix
-    assert render_notebook("demo", given, folder=folder, output=out, progress=True) == out / "01_demo.html"
+    assert render_notebook("demo", given, folder=folder, output=out) == out / "01_demo.html"
     assert [path.name for path in out.iterdir()] == ["01_demo.html"]
     shown = capfd.readouterr()
     assert "4 of 4 cells" in shown.err  # parameters, those injected, the heading, the division

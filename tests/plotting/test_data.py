@@ -62,10 +62,11 @@ def test_all_but_the_six_largest_groups_are_one():
 
 
 def test_a_group_of_few_users_is_not_shown():
-    frame = ours(rtt_ms=range(1, 61), os_family=["Android"] * 55 + ["iOS"] * 5, user_id=[str(i) for i in range(60)])
+    rows = {"rtt_ms": range(1, 61), "user_id": [str(i) for i in range(60)]}
+    frame = ours(**rows, os_family=["Android"] * 55 + ["iOS"] * 5)
     assert legend(plotting.measured(frame)) == ["Android, 92 % of views"]
     one_person = ours(
-        rtt_ms=range(1, 61), os_family=["Android"] * 30 + ["iOS"] * 30, user_id=["a"] * 30 + list("bcdefghijk") * 3
+        **rows | {"user_id": ["a"] * 30 + list("bcdefghijk") * 3}, os_family=["Android"] * 30 + ["iOS"] * 30
     )
     assert legend(plotting.measured(one_person)) == ["all views, 100 % of views"]
 
@@ -131,5 +132,7 @@ def test_boxes_of_netinfo_classes(views, draw):
 def test_data_without_netinfo_say_so(real_views):
     with pytest.raises(WorkbenchError, match="mobile_bandwidth: this data carries no NetInfo class"):
         plotting.netinfo_bluntness(real_views)
+    with pytest.raises(WorkbenchError, match=r"through wb.measurements\(df\)"):
+        plotting.measured(pd.DataFrame({"rtt_ms": [1.0]}))
     with pytest.raises(WorkbenchError, match="no NetInfo class has 20 users"):
         plotting.netinfo_bluntness(ours(rtt_ms=[1, 2], effective_type=["4g", "3g"]))

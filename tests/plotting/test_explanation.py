@@ -87,39 +87,27 @@ def test_bars_are_means_of_sizes(explanation):
     assert [bar.get_width() for bar in ax.patches] == pytest.approx(means)
     assert [text.get_text() for text in ax.texts] == [f"{mean:.2f}".rstrip("0").rstrip(".") or "0" for mean in means]
     assert f"ASN {abs(explanation.values[:, 0]).mean():.2f}" in plotting.alt_text(ax)
-
-
-def test_the_last_bar_sums_up_what_is_left(explanation):
     ax = plotting.bar(explanation, max_display=2)
     assert [label.get_text() for label in ax.get_yticklabels()][:2] == ["ASN", "Sum of 3 other features"]
     assert ax.patches[1].get_width() == pytest.approx(abs(explanation.values[:, 1:]).mean(axis=0).sum())
 
 
-def test_each_arrow_of_a_waterfall_is_a_value_from_tail_to_tip(explanation):
-    for row in range(3):
-        ax = plotting.waterfall(explanation, row)
-        arrows = [patch.get_xy()[:, 0] for patch in ax.patches if isinstance(patch, FancyArrow)]
-        steps = sorted(xs[0] - xs[np.argmax(abs(xs - xs[0]))] for xs in arrows)
-        assert steps == pytest.approx(np.sort(explanation.values[row]), abs=1e-6)
-        plt.close("all")
-
-
-def test_a_waterfall_names_mean_and_answer_in_words(explanation):
-    ax = plotting.waterfall(explanation, 3)
-    answer = f"{-1 + explanation.values[3].sum():.2f}"
+@pytest.mark.parametrize("row", [0, 1, 3])
+def test_each_arrow_of_a_waterfall_is_a_value_from_tail_to_tip(explanation, row):
+    ax = plotting.waterfall(explanation[row], card=CARD)
+    arrows = [patch.get_xy()[:, 0] for patch in ax.patches if isinstance(patch, FancyArrow)]
+    steps = sorted(xs[0] - xs[np.argmax(abs(xs - xs[0]))] for xs in arrows)
+    assert steps == pytest.approx(np.sort(explanation.values[row]), abs=1e-6)
+    answer = f"{-1 + explanation.values[row].sum():.2f}"
     marks = [label.get_text().strip() for twin in ax.figure.axes[1:] for label in twin.get_xticklabels()]
     assert marks == ["mean \u22121.00", f"this view {answer}".replace("-", "\u2212")]
     assert f"from -1.00 on average to {answer}" in plotting.alt_text(ax)
     assert "iOS = operating system" in [label.get_text() for label in ax.get_yticklabels()]
 
 
-def test_one_row_needs_its_card(explanation):
+def test_what_cannot_be_drawn_is_said(explanation):
     with pytest.raises(WorkbenchError, match=r"pass card=split\.card"):
         plotting.waterfall(explanation[0])
-    assert plotting.waterfall(explanation[0], card=CARD).get_title("right") == "SIMULATED: world"
-
-
-def test_what_cannot_be_drawn_is_said(explanation):
     with pytest.raises(WorkbenchError, match=r"of shape \(rows, features\); got \(4,\)"):
         plotting.beeswarm(explanation[0], card=CARD)
     with pytest.raises(WorkbenchError, match=r"or row= to name one of several; got \(60, 4\)"):
@@ -141,30 +129,14 @@ COLUMNS = ["feature", "shap", "shap_low", "shap_high", "net", "net_low", "net_hi
 
 @pytest.fixture
 def ranking():
-    return Importance(
-        table=pd.DataFrame(ROWS, columns=COLUMNS),
-        question="log-odds that throughput is below 6.9 Mbit/s",
-        rows=1_000,
-        users=494,
-        replayed=2_003,
-        replayed_users=967,
-        unit=POINTS,
-        people="users",
-        card=CARD,
-    )
+    table = pd.DataFrame(ROWS, columns=COLUMNS)
+    return Importance(table, QUESTION, 1_000, 494, 2_003, 967, unit=POINTS, people="users", card=CARD)
 
 
 def test_rankings_can_be_read(ranking, draw):
-    pages = replace(
-        ranking,
-        table=(ranking.table.set_index("feature") / 30).reset_index().replace("ASN", "<b>" + "long" * 10),
-        unit=HITS,
-        question="log-odds that the model's first choice is the next page",
-        people="sessions",
-    )
-    many = replace(ranking, table=pd.concat([ranking.table] * 4, ignore_index=True))
-    for shown in (pages, many):
-        draw(plotting.importance, shown)
+    table = (ranking.table.set_index("feature") / 30).reset_index().replace("ASN", "<b>" + "long" * 10)
+    draw(plotting.importance, replace(ranking, table=table, unit=HITS, question="log-odds that " + "long " * 20))
+    draw(plotting.importance, replace(ranking, table=pd.concat([ranking.table] * 4, ignore_index=True)))
 
 
 def test_both_panels_have_the_same_rows(ranking, draw):
@@ -182,24 +154,20 @@ def test_both_panels_have_the_same_rows(ranking, draw):
 
 
 def test_net_lost_is_in_its_unit_on_the_rows_asked_for(ranking):
-    left = plotting.importance(replace(ranking, unit=HITS), most=2)
+    unknown = ranking.table.assign(net=[9.8, np.nan, -2.0, 0.0])
+    left = plotting.importance(replace(ranking, table=unknown, unit=HITS), most=2)
     right = left.figure.axes[-1]
     assert len(left.get_yticklabels()) == 2
     assert right.lines[2].get_xdata()[0] == pytest.approx(980)
+    assert right.texts[1].get_text() == "no column to permute"
     assert "net hits per 100 views" in right.get_xlabel().replace("\n", " ")
+
+
+def test_a_ranking_that_cannot_be_drawn_is_refused(ranking):
     with pytest.raises(WorkbenchError, match="most must be a whole number from 1; got 0"):
         plotting.importance(ranking, most=0)
     with pytest.raises(WorkbenchError, match="no feature"):
         plotting.importance(replace(ranking, table=ranking.table.head(0)))
-
-
-def test_what_no_column_stands_for_has_no_net(ranking):
-    unknown = ranking.table.assign(net=[9.8, np.nan, -2.0, 0.0])
-    right = plotting.importance(replace(ranking, table=unknown)).figure.axes[-1]
-    assert [text.get_text() for text in right.texts].index("no column to permute") == 1
-
-
-def test_the_ranking_needs_axes_of_a_grid(ranking):
     figure, (above, below) = plt.subplots(2)
     assert plotting.importance(ranking, ax=below) is below
     assert not above.lines and len(figure.axes) == 4

@@ -46,15 +46,10 @@ def test_words_can_be_read_on_white(colour):
     assert 1.05 / (luminance(colour) + 0.05) >= 4.5
 
 
-def test_a_frame_without_a_card_is_refused():
-    with pytest.raises(WorkbenchError, match=r"through wb.measurements\(df\)"):
-        plotting.measured(pd.DataFrame({"rtt_ms": [1.0]}))
-
-
 def test_a_figure_of_several_pictures_says_all_of_them():
     figure, axes = plt.subplots(2)
     assert plotting.alt_text(figure) == ""
-    plotting.set_alt_text(axes[0], "First.")
+    assert plotting.set_alt_text(axes[0], "First.") is axes[0]
     plotting.set_alt_text(axes[1], "Second.")
     assert plotting.alt_text(figure) == plotting.alt_text(axes[0]) == "First. Second."
     plotting.set_alt_text(axes[0], "Once more.")

@@ -116,9 +116,7 @@ def _without_number(stem: str) -> str:
     return re.sub(r"^\d+[_-]", "", stem)
 
 
-def execute(
-    notebook: Path, executed: Path, parameters: Mapping[str, object], *, root: Path, progress: bool | None = None
-) -> nbformat.NotebookNode:
+def execute(notebook: Path, executed: Path, parameters: Mapping[str, object], *, root: Path) -> nbformat.NotebookNode:
     """Execute a notebook in its own folder; ``executed`` is written even if a cell fails.
 
     If a cell fails or the kernel dies, the error is one paragraph, without traceback.
@@ -136,7 +134,7 @@ def execute(
                 # The kernel is this very Python, whatever kernel the notebook was last saved with.
                 kernel_name="python3",
                 language="python",
-                progress_bar=_bar(notebook.stem, progress),
+                progress_bar=_bar(notebook.stem),
                 config=Config(encrypted),
                 # All outputs are there by then; a kernel that is asked to stop may complain of the interruption.
                 shutdown_kernel="immediate",
@@ -176,8 +174,8 @@ def _kernel_environment(root: Path) -> Iterator[None]:
         os.environ.update({name: before[name] for name in changes.keys() & before.keys()})
 
 
-def _bar(name: str, progress: bool | None) -> dict[str, object] | bool:
-    if not (sys.stderr.isatty() if progress is None else progress):
+def _bar(name: str) -> dict[str, object] | bool:
+    if not sys.stderr.isatty():
         return False
     look = "{desc} |{bar}| {n_fmt} of {total_fmt} cells, {elapsed}"
     # "disable" is explicit because TQDM_DISABLE, meant for the kernel, is set in this process too.
@@ -216,7 +214,6 @@ def render_notebook(
     *,
     folder: Path,
     output: Path,
-    progress: bool | None = None,
     commit: str | None = None,
 ) -> Path:
     """Execute a notebook of ``folder`` (in the repository) and write it as ``<output>/<notebook>[-<dataset>].html``.
@@ -225,8 +222,7 @@ def render_notebook(
     ``check_page``. If a cell fails or the page is refused, the executed notebook is kept as ``<name>.failed.ipynb``.
 
     Of the parameters, ``dataset`` may be the path of a card, from the current directory; one other than the default
-    becomes part of the file's name. ``progress`` shows a bar on standard error, by default if that is a terminal;
-    ``commit`` is for the line at the foot of the page.
+    becomes part of the file's name. ``commit`` is for the line at the foot of the page.
     """
     folder, output = Path(folder).resolve(), Path(output).resolve()
     source = find_notebook(str(notebook), folder)
@@ -240,7 +236,7 @@ def render_notebook(
     with tempfile.TemporaryDirectory(prefix=".rendering-", dir=output) as scratch:
         executed, page = Path(scratch, "executed.ipynb"), Path(scratch, "page.html")
         try:
-            node = execute(source, executed, given, root=folder.parent, progress=progress)
+            node = execute(source, executed, given, root=folder.parent)
             html = notebook_to_html(node, name=source.stem, provenance=_provenance(source, given, declared, commit))
             check_page(html)
         except WorkbenchError as err:

@@ -71,8 +71,11 @@ def _unpack(model_id: str, states: Mapping[str, Any]) -> Iterator[OfflineWidget 
     children = [child.removeprefix("IPY_MODEL_") for child in state.get("children", [])]
     own = _OWN.fullmatch(state.get("_anywidget_id", ""))
     if own and own[1] in MODULES:
-        # Names with an underscore are the widget's own code; the page takes that from the package.
-        shown = {name: value for name, value in state.items() if not name.startswith("_") and not _refers(value)}
+        # Names with an underscore are the widget's own code, which a page takes from the package; other models, such as
+        # the layout, are of no use there.
+        models = {name for name, value in state.items() if isinstance(value, str) and value.startswith("IPY_MODEL_")}
+        plain = {name: value for name, value in state.items() if value is not None and name not in models}
+        shown = {name: value for name, value in plain.items() if not name.startswith("_")}
         # A page has no kernel: the widget leaves out what needs one.
         shown |= {"live": False} if "live" in shown else {}
         yield OfflineWidget(own[1], shown)
@@ -81,11 +84,6 @@ def _unpack(model_id: str, states: Mapping[str, Any]) -> Iterator[OfflineWidget 
             yield from _unpack(child, states)
     else:
         yield None
-
-
-def _refers(value: object) -> bool:
-    """Whether a value is another model of the notebook, such as the layout, or None."""
-    return value is None or (isinstance(value, str) and value.startswith("IPY_MODEL_"))
 
 
 def widget_blocks(widgets: Iterable[OfflineWidget]) -> str:

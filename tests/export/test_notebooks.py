@@ -1,13 +1,37 @@
+"""Notebooks: found, their parameters read, and rendered, each with a kernel of its own (some seconds)."""
+
+import os
+import re
 from pathlib import Path
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from workbench.errors import WorkbenchError
-from workbench.export import declared_parameters, find_notebook, parse_parameters
+from workbench.export import declared_parameters, find_notebook, parse_parameters, render_notebook
 
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+PARAMETERS = 'dataset = "synthetic"\nbudget_ms = 1000'
+FIGURE = """
+import pandas as pd, matplotlib.pyplot as plt
+from tqdm.auto import tqdm
+for _ in tqdm(range(3)):
+    pass
+fig, ax = plt.subplots(figsize=(12, 3))
+ax.plot([1, 2, 4])
+ax"""
+DRAWN = """
+import workbench as wb
+wb.plotting.measured(wb.measurements(pd.DataFrame({"rtt_ms": range(1, 102)}), name="ours"))"""
+TABLE = """
+row = {"page": "<script>window.hacked = 1</script>"} | {f"column_{i}": i / 3 for i in range(12)}
+pd.DataFrame([row])"""
+PLACE = """
+import os
+print(os.getcwd(), os.environ["WORKBENCH_MIRROR"], os.environ["WORKBENCH_DATASETS"])
+print(dataset, budget_ms)"""
 DECLARED = {"dataset": "x", "budget_ms": 1000, "price": 0.5, "quick": False, "rows": None, "levels": [1, 2]}
 
 
@@ -18,21 +42,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "image_delivery",
-        "01_image_delivery",
-        "image_delivery.ipynb",
-        "01_image_delivery.ipynb",
-        "image-delivery",
-    ],
-)
-def test_a_notebook_is_found_by_any_of_its_names(folder, name):
-    assert find_notebook(name, folder) == folder / "01_image_delivery.ipynb"
-
-
-def test_a_path_is_taken_as_it_is(folder, tmp_path_factory):
+def test_a_notebook_is_found_by_any_of_its_names_or_its_path(folder, tmp_path_factory):
+    for name in ("image_delivery", "01_image_delivery", "image_delivery.ipynb", "01_image_delivery.ipynb"):
+        assert find_notebook(name, folder) == folder / "01_image_delivery.ipynb"
+    assert find_notebook("image-delivery", folder) == folder / "01_image_delivery.ipynb"
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "mine.ipynb"
     nbformat.write(new_notebook(), elsewhere)
     assert find_notebook(str(elsewhere), folder) == elsewhere
@@ -43,9 +56,6 @@ def test_an_unknown_notebook_names_what_there_is(folder):
         find_notebook("image_delivry", folder)
     with pytest.raises(WorkbenchError, match="holds 00_explore, 01_image_delivery, 02_prefetch"):
         find_notebook("../secrets", folder)
-
-
-def test_a_name_that_fits_two_notebooks_asks_for_the_number(folder):
     with pytest.raises(WorkbenchError, match="02_prefetch, 03_prefetch: give the number"):
         find_notebook("prefetch", folder)
 
@@ -56,31 +66,22 @@ def test_declared_parameters_come_with_their_defaults(tmp_path):
     nbformat.write(new_notebook(cells=cells, metadata=KERNEL), tmp_path / "a.ipynb")
     expected = {"dataset": "synthetic", "budget_ms": 1000, "price": 0.5, "rows": None, "day": None}
     assert declared_parameters(tmp_path / "a.ipynb") == expected
-
-
-def test_a_file_that_is_no_notebook_is_said_to_be_none(tmp_path):
     (tmp_path / "a.ipynb").write_text("not json")
     with pytest.raises(WorkbenchError, match=r"a\.ipynb could not be read as a notebook"):
         declared_parameters(tmp_path / "a.ipynb")
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "value"),
-    [
-        ("dataset", "1500", "1500"),
-        ("budget_ms", "1500", 1500),
-        ("price", "2", 2.0),
-        ("quick", "True", True),
-        ("quick", "no", False),
-        ("rows", "5000", 5000),
-        ("rows", "0.5", 0.5),
-        ("rows", "all", "all"),
-    ],
-)
-def test_texts_become_values_of_the_declared_type(name, text, value):
-    parsed = parse_parameters([(name, text)], DECLARED)
-    assert parsed == {name: value}
-    assert type(parsed[name]) is type(value)
+def test_texts_become_values_of_the_declared_type():
+    texts = [("dataset", "1500"), ("budget_ms", "1500"), ("price", "2"), ("quick", "True"), ("rows", "5000")]
+    expected = {"dataset": "1500", "budget_ms": 1500, "price": 2.0, "quick": True, "rows": 5000}
+    parsed = parse_parameters(texts, DECLARED)
+    assert parsed == expected
+    assert [type(value) for value in parsed.values()] == [type(value) for value in expected.values()]
+    assert parse_parameters([("quick", "yes"), ("quick", "no"), ("rows", "0.5")], DECLARED) == {
+        "quick": False,
+        "rows": 0.5,
+    }
+    assert parse_parameters([("rows", "all")], DECLARED) == {"rows": "all"}
 
 
 @pytest.mark.parametrize(
@@ -96,3 +97,144 @@ def test_texts_become_values_of_the_declared_type(name, text, value):
 def test_what_does_not_fit_is_refused_in_one_sentence(name, text, message):
     with pytest.raises(WorkbenchError, match=message):
         parse_parameters([(name, text)], DECLARED)
+
+
+# Whole renderings
+
+
+def write_notebook(folder: Path, name: str, *cells: str) -> Path:
+    """Write a notebook: a cell that starts with # is markdown, the first code cell holds the parameters."""
+    made = [new_markdown_cell(cell) if cell.startswith("#") else new_code_cell(cell) for cell in cells]
+    tagged = new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
+    folder.mkdir(parents=True, exist_ok=True)
+    nbformat.write(new_notebook(cells=[tagged, *made], metadata=KERNEL), folder / f"{name}.ipynb")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("project")
+    cells = ["# A *finding*", "## Evenings are slow", FIGURE, DRAWN, "## Pages", TABLE, PLACE]
+    folder = write_notebook(root / "notebooks", "01_demo", *cells)
+    card = root / "cards" / "my card.toml"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WORKBENCH_MIRROR", "mirror/data")
+        patch.setenv("WORKBENCH_DATASETS", "datasets")
+        patch.setenv("MPLBACKEND", "Agg")
+        values = {"dataset": str(card), "budget_ms": 1500}
+        page = render_notebook("demo", values, folder=folder, output=root / "out", commit="abc1234")
+        assert os.environ["WORKBENCH_MIRROR"] == "mirror/data"
+        assert os.environ["MPLBACKEND"] == "Agg"
+        assert "TQDM_DISABLE" not in os.environ
+    return page
+
+
+@pytest.fixture(scope="module")
+def soup(rendered) -> BeautifulSoup:
+    return BeautifulSoup(rendered.read_text(), "html.parser")
+
+
+def test_the_file_stands_alone_and_names_notebook_parameters_code_and_time(rendered, soup):
+    assert rendered.name == "01_demo-my-card.html"
+    assert [path.name for path in rendered.parent.iterdir()] == [rendered.name]
+    line = soup.find(class_="provenance").string
+    assert line.startswith("Notebook 01_demo, dataset = my card, budget_ms = 1500. performance-workbench ")
+    assert re.search(r"\(commit abc1234\)\. Rendered \d{4}-\d\d-\d\d \d\d:\d\d UTC\.$", line)
+
+
+def test_the_kernel_runs_beside_the_notebook_with_absolute_folders(rendered, soup):
+    root = rendered.parent.parent
+    where, values = soup.find("pre", class_="stdout").string.splitlines()
+    assert where == f"{root / 'notebooks'} {root / 'mirror' / 'data'} {Path.cwd() / 'datasets'}"
+    assert values == "../cards/my card.toml 1500"
+
+
+def test_figures_table_and_nothing_else_are_shown(soup):
+    assert soup.title.string == "A finding"
+    plain, ours = [image["alt"] for image in soup.find_all("img")]
+    assert plain == "Figure: Evenings are slow"
+    assert "101 views" in ours and "51.0" in ours
+    assert soup.table.find("td").string == "<script>window.hacked = 1</script>"
+    assert "Axes" not in soup.main.get_text()
+    assert soup.find(class_="live-only") is None
+
+
+def test_the_file_works_from_disk_without_a_network(rendered, browser):
+    context = browser.new_context(viewport={"width": 390, "height": 800}, offline=True)
+    page = context.new_page()
+    requests, complaints = [], []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(rendered.as_uri(), wait_until="networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert page.evaluate("[...document.images].every(image => image.naturalWidth > 0)")
+    wide = page.locator(".scroll")
+    assert wide.evaluate("box => box.scrollWidth > box.clientWidth")
+    code = page.locator("details.code .highlight").first
+    assert not code.is_visible()
+    page.locator("details.code summary").first.click()
+    assert code.is_visible()
+    assert [url for url in requests if not url.startswith("data:")] == [rendered.as_uri()]
+    assert complaints == []
+    assert page.evaluate("window.hacked") is None
+    context.close()
+
+
+def test_a_failing_cell_is_one_paragraph_and_leaves_the_good_page_until_there_is_another(tmp_path, capfd, monkeypatch):
+    out = tmp_path / "out"
+    folder = write_notebook(tmp_path / "notebooks", "01_demo", "# T", "## The model", "1 / 1", "{}['isp']")
+    out.mkdir()
+    (out / "01_demo.html").write_text("the good one")
+    with pytest.raises(WorkbenchError) as caught:
+        render_notebook("demo", folder=folder, output=out)
+    message = str(caught.value)
+    assert message.startswith("01_demo failed in cell [3] under \"The model\": KeyError: 'isp'. No page was written")
+    assert str(out / "01_demo.failed.ipynb") in message
+    assert "\n" not in message
+    assert "\x1b" not in message
+    assert (out / "01_demo.html").read_text() == "the good one"
+    assert sorted(path.name for path in out.iterdir()) == ["01_demo.failed.ipynb", "01_demo.html"]
+    assert "KeyError" in (out / "01_demo.failed.ipynb").read_text()
+    assert capfd.readouterr().err == ""
+
+    write_notebook(folder, "01_demo", "# T", "1 / 1")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    given = {"dataset": "synthetic"}  # the default dataset, though given, leaves no suffix
+    assert render_notebook("demo", given, folder=folder, output=out) == out / "01_demo.html"
+    assert [path.name for path in out.iterdir()] == ["01_demo.html"]
+    shown = capfd.readouterr()
+    assert "4 of 4 cells" in shown.err  # parameters, those injected, the heading, the division
+    assert "without encryption" not in shown.err
+    assert shown.out == ""
+
+
+def test_a_heading_that_a_cell_writes_places_a_failure_too(tmp_path):
+    heading = "from IPython.display import HTML\nHTML('<h2>The model &amp; its <em>chances</em></h2><p>text</p>')"
+    own = "HTML('<h2>Later</h2>')\n1 / 0"
+    folder = write_notebook(tmp_path / "notebooks", "a", "# T", "## Before", heading, own, "HTML('<h2>Last</h2>')")
+    with pytest.raises(
+        WorkbenchError, match=r'^a failed in cell \[3\] under "The model & its chances": ZeroDivisionError'
+    ):
+        render_notebook("a", folder=folder, output=tmp_path)
+
+
+def test_a_warning_is_not_shipped(tmp_path):
+    folder = write_notebook(tmp_path / "notebooks", "a", "# T", "import warnings\nwarnings.warn('old data')")
+    with pytest.raises(WorkbenchError, match=r"wrote to standard error: .*UserWarning: old data"):
+        render_notebook("a", folder=folder, output=tmp_path)
+    assert not (tmp_path / "a.html").exists()
+    assert (tmp_path / "a.failed.ipynb").exists()
+
+
+def test_a_kernel_that_dies_is_said_in_words(tmp_path):
+    folder = write_notebook(tmp_path / "notebooks", "a", "# T", "import os\nos._exit(1)")
+    with pytest.raises(WorkbenchError, match=r"a: the kernel stopped \(.*try fewer rows"):
+        render_notebook("a", folder=folder, output=tmp_path)
+
+
+def test_an_undeclared_parameter_is_refused_before_anything_runs(tmp_path):
+    folder = write_notebook(tmp_path / "notebooks", "a", "# T")
+    with pytest.raises(WorkbenchError, match=r"no parameter 'budget'\. Did you mean 'budget_ms'\?"):
+        render_notebook("a", {"budget": 1}, folder=folder, output=tmp_path / "out")
+    assert not (tmp_path / "out").exists()

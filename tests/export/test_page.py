@@ -1,13 +1,18 @@
-"""Pages from notebooks whose outputs are written out here: no kernel is needed."""
+"""Pages from notebooks whose outputs are written out here, without a kernel; and what a page is refused for."""
 
 import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from workbench.errors import WorkbenchError
-from workbench.export.page import NUMBER, check_page, notebook_to_html, page_title
+from workbench.export.offline_widgets import page_script, policy_of
+from workbench.export.page import NUMBER, check_page, notebook_to_html
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+META = f'<meta http-equiv="Content-Security-Policy" content="{policy_of([])}">'
+OWN = page_script("explorer")
+OWN_NAMED = META.replace(policy_of([]), policy_of([OWN]))
+PIXEL = f"data:image/png;base64,{PNG}"
 
 
 def shown(data, metadata=None):
@@ -28,9 +33,10 @@ def test_the_title_is_the_first_heading_not_a_comment_in_code():
         new_markdown_cell("```\n# a comment\n```\n\n## Later"),
         new_markdown_cell("The *result* & more\n==="),
     ]
-    assert page_title(new_notebook(cells=cells)) == "The result & more"
     assert page_of(*cells).title.string == "The result & more"
-    assert page_of(new_markdown_cell("words")).title.string == "01 demo"
+    untitled = page_of(new_markdown_cell("words"))
+    assert untitled.title.string == "01 demo"
+    assert untitled.find(class_="provenance").string == "here & now"
 
 
 def test_a_figure_takes_its_own_words_then_its_cells_then_the_heading_above():
@@ -50,11 +56,8 @@ def test_a_figure_takes_its_own_words_then_its_cells_then_the_heading_above():
     assert (images[0]["width"], images[0]["height"]) == ("600", "400")
     assert images[2]["src"].startswith("data:image/svg+xml;base64,")
     check_page(str(page))
-
-
-def test_a_figure_without_any_words_is_refused():
     with pytest.raises(WorkbenchError, match="a figure has no alternative text"):
-        check_page(str(page_of(cell_with(shown({"image/png": PNG})))))
+        check_page(str(page_of(cell_with(shown(png)))))
 
 
 def test_code_is_folded_after_its_output_and_silent_cells_share_a_fold():
@@ -72,10 +75,7 @@ def test_code_is_folded_after_its_output_and_silent_cells_share_a_fold():
 
 
 def test_controls_and_foreign_formats_become_one_line():
-    widget = {
-        "application/vnd.jupyter.widget-view+json": {"model_id": "a"},
-        "text/plain": "IntSlider(value=0)",
-    }
+    widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "a"}, "text/plain": "IntSlider(value=0)"}
     page = page_of(
         cell_with(shown(widget)),
         cell_with(shown({"application/javascript": "alert(1)"})),
@@ -128,16 +128,9 @@ def test_headings_are_listed_at_the_side_once_there_are_three():
     assert page_of(new_markdown_cell("# T"), *cells[:2]).nav is None
 
 
-def test_the_foot_says_where_the_page_comes_from():
-    assert page_of(new_markdown_cell("# T")).find(class_="provenance").string == "here & now"
-
-
 @pytest.mark.parametrize("text", ["-1.5", "1,512 ms", "23 %", "7%", "1e-05", "NaN", "\u22123", ""])
 def test_numbers_are_told_from_words(text):
     assert NUMBER.fullmatch(text)
-
-
-def test_a_network_class_is_a_word():
     assert not NUMBER.fullmatch("4g")
 
 
@@ -174,3 +167,115 @@ def test_hostile_text_stays_text():
     )
     check_page(str(page))
     assert page.find("script") is None
+
+
+# What is refused
+
+
+def bare(body: str = "", head: str = META) -> str:
+    return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head><body><main>{body}</main></body></html>'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '<a href="https://www.w3.org/TR/CSP3/">a citation</a> <a href="#below">below</a>',
+        f'<img src="{PIXEL}" alt="Two lines that cross at 1.0 s">',
+        '<style>td { background: url(data:image/png;base64,aa) } a { fill: url("#g") } /* //a.b */</style>',
+        '<svg role="img" aria-label="A line"><use href="#g"/></svg><svg><title>Named</title></svg>',
+        "<p>Warning: these are estimates. &lt;script&gt;alert(1)&lt;/script&gt; https://example.org</p>",
+        '<details class="code"><summary>Code</summary><pre>x.py:3: UserWarning: quoted</pre></details>',
+        '<script type="application/json" id="a">{"users": 20, "name": "\\u003c/script>"}</script>',
+        "<p>Python 3.13.0, numpy 2.4.1; a user_id splits; version 1.2.3.4567 and 999.1.1.1</p>",
+    ],
+)
+def test_a_sound_page_passes(body):
+    check_page(bare(body))
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("<script>alert(1)</script>", "holds a <script> element"),
+        ("<script type=module>alert(1)</script>", "holds a <script> element that is not the package's own"),
+        (f"<script type=module src='data:,1'>{OWN}</script>", "holds a <script> element that is not the package's own"),
+        (f"<script>{OWN}</script>", "holds a <script> element that is not the package's own"),
+        ("<p>x</p><script>alert(1)", "holds a <script> element that is not the package's own"),
+        ('<script type="application/json" id="a">{"n": "<b>"}</script>', "holds a '<' that is not escaped"),
+        ('<script type="application/json" id="a">x = 1</script>', "a widget's data is not JSON"),
+        (
+            '<script type="application/json" id="a">{"rows": [{"user_id": 7}]}</script>',
+            "data identifies somebody: user_id",
+        ),
+        ("<table><tr><th>session_id</th></tr></table>", "table identifies somebody: the column session_id"),
+        ("<p>seen from 10.1.22.3.</p>", r"an IP address is in the text: '10\.1\.22\.3'"),
+        ("<SCRIPT src='data:,x'></SCRIPT>", "holds a <script> element"),
+        ("<svg aria-label='x'><script>1</script></svg>", "holds a <script> element"),
+        ("<table><tr><th><b>user_id</b></th></tr></table>", "table identifies somebody: the column user_id"),
+        ('<img src="https://a.b/c.png" src="data:," alt="x">', "<img> loads 'https://a.b/c.png' from outside"),
+        ('<iframe srcdoc="x"></iframe>', "holds a <iframe> element"),
+        ('<base href="#">', "holds a <base> element"),
+        ("<form></form>", "holds a <form> element"),
+        ('<meta http-equiv="refresh" content="0;url=https://a.b">', "holds a <meta http-equiv='refresh'>"),
+        ('<p onclick="alert(1)">x</p>', "<p> has an inline handler, onclick"),
+        (f'<img src="{PIXEL}" alt="x" OnLoad="alert(1)">', "inline handler, onload"),
+        ('<img src="https://a.b/c.png" alt="x">', "<img> loads 'https://a.b/c.png' from outside"),
+        ('<img src="figures/c.png" alt="x">', "<img> loads 'figures/c.png' from outside"),
+        (f'<img src="{PIXEL}" srcset="//a.b/c.png 2x" alt="x">', "<img> loads '//a.b/c.png 2x' from outside"),
+        ('<link rel="stylesheet" href="https://a.b/c.css">', "<link> loads 'https://a.b/c.css' from outside"),
+        ('<link rel="preconnect" href="//a.b">', "<link> loads '//a.b' from outside"),
+        ('<svg aria-label="x"><image xlink:href="http://a.b/c.png"/></svg>', "<image> loads 'http://a.b/c.png'"),
+        ('<style>@import "https://a.b/c.css";</style>', "a style refers outside: '@import'"),
+        ("<style>p { background: url( 'https://a.b/c' ) }</style>", "a style refers outside: 'https://a.b/"),
+        (r"<style>p { background: u\72l(https://a.b/c.png) }</style>", "a style refers outside: 'https://a.b/"),
+        ('<style>p { background: image-set("//a.b/c.png" 1x) }</style>', "a style refers outside: '//a.b/c"),
+        ('<p style="background: url(c.png)">x</p>', "the style of a <p> refers outside: 'c.png'"),
+        ('<a href="javascript:alert(1)">x</a>', "a link leads to 'javascript:alert"),
+        ('<a href="java&#10;script:alert(1)">x</a>', "a link leads to 'java script:alert"),
+        ('<a href="02_prefetch.ipynb">x</a>', "a link leads to '02_prefetch.ipynb'"),
+        (f'<img src="{PIXEL}">', "a figure has no alternative text"),
+        (f'<img src="{PIXEL}" alt=" ">', "a figure has no alternative text"),
+        (f'<img src="{PIXEL}" alt="No description has been provided for this image">', "no alternative text"),
+        ("<svg><path d='M0 0'/></svg>", r"a drawing \(svg\) has no title"),
+        ('<pre class="output stderr">low memory</pre>', "wrote to standard error: 'low memory'"),
+        ("<pre>/a/b.py:12: FutureWarning: old\n</pre>", r"Python warning .* '\.py:12: FutureWarning: old'"),
+        ("<pre>Traceback (most recent call last)</pre>", "traceback is in the text"),
+        ("<p>" + "x" * 5_000_001 + "</p>", r"it is 5\.0 MB, over 5 MB"),
+    ],
+)  # fmt: skip
+def test_each_defect_is_refused(body, message):
+    with pytest.raises(WorkbenchError, match=message):
+        check_page(bare(body))
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        bare(head=""),
+        bare(head="<title>x</title>" + META),  # too late: what stands before it is not covered
+        bare(head=META.replace("default-src 'none'", "default-src *")),
+        bare(head=META.replace("Content-Security-Policy", "Content-Type")),
+        f"<html><p>x</p><head>{META}</head></html>",
+        bare(f'<script type="module">{OWN}</script>'),
+        bare(head=OWN_NAMED),
+    ],
+    ids=["none", "late", "lax", "other", "in the body", "script not named", "no such script"],
+)
+def test_a_page_needs_the_policy_of_its_own_scripts_in_front(html):
+    with pytest.raises(WorkbenchError, match="Content-Security-Policy is missing"):
+        check_page(html)
+    check_page(bare(f'<script type="module">{OWN}</script>', OWN_NAMED))
+
+
+def test_all_defects_are_listed_in_one_message():
+    with pytest.raises(WorkbenchError) as caught:
+        check_page(bare("<script></script>" + '<p onclick="x">' * 7))
+    assert "<script>" in str(caught.value) and "onclick" in str(caught.value)
+    assert "and 2 more" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_numbers_of_two_cells_are_no_address():
+    cells = "".join(f"<td>{number}</td>" for number in ("40.12", "0.0", "1.2", "7"))
+    check_page(bare(f"<table><tr>{cells}</tr></table>"))
+    with pytest.raises(WorkbenchError, match="an IP address is in the text"):
+        check_page(bare("<p>from <b>40</b>.12.0.7</p>"))

@@ -1,7 +1,6 @@
 """What the tests of pictures share: small findings, and a way to ask whether their words can be read."""
 
 from itertools import combinations
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,9 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 import workbench as wb
+from workbench import plotting
 from workbench.studies import Comparison
-
-ROWS = 6000
 
 
 @pytest.fixture(autouse=True)
@@ -25,37 +23,55 @@ def figures_closed():
 
 @pytest.fixture(scope="session")
 def views():
-    return wb.load("synthetic_measurements", rows=ROWS)
+    return wb.load("synthetic_measurements", rows=6000)
 
 
 @pytest.fixture(scope="session")
-def planted(views) -> Comparison:
-    return wb.study(views)
+def planted(studied) -> Comparison:
+    return studied("synthetic_measurements", rows=6000)
 
 
 @pytest.fixture(scope="session")
-def real_views(mirror: Path):
-    return wb.load("mobile_bandwidth")
+def real(studied) -> Comparison:
+    return studied("mobile_bandwidth")
 
 
 @pytest.fixture(scope="session")
-def real(real_views) -> Comparison:
-    return wb.study(real_views)
-
-
-@pytest.fixture(scope="session")
-def site() -> Comparison:
+def site(studied) -> Comparison:
     """Prefetching on a simulated site, with users, times and page sizes."""
-    return wb.study("synthetic_navigations", rows=ROWS)
+    return studied("synthetic_navigations", rows=4000)
 
 
 @pytest.fixture(scope="session")
-def letters() -> Comparison:
+def letters(once) -> Comparison:
     """Prefetching on little data of one's own: no users, no times, no context."""
     rng = np.random.default_rng(0)
     sessions = np.repeat(np.arange(250), rng.integers(2, 9, 250))
     page = (np.cumsum(np.where(rng.random(len(sessions)) < 0.7, 1, 3)) % 6).astype(str)
-    return wb.study(wb.navigations(pd.DataFrame({"session_id": sessions, "page": page}), name="letters"))
+    views = wb.navigations(pd.DataFrame({"session_id": sessions, "page": page}), name="letters")
+    return once("letters", lambda: wb.study(views))
+
+
+@pytest.fixture(scope="session", params=["planted", "real", "site", "letters"])
+def result(request) -> Comparison:
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+def draw():
+    """Draw a picture on axes that are given and on its own; return the latter, if its words can be read."""
+
+    def draw_twice(picture, found, **options):
+        given, others = Figure().subplots(), plt.get_fignums()
+        assert picture(found, ax=given, **options) is given
+        assert plt.get_fignums() == others
+        ax = picture(found, **options)
+        assert unreadable(ax.figure) == []
+        assert any(each.get_title("right") for each in ax.figure.axes)
+        assert plotting.alt_text(ax).endswith(".")
+        return ax
+
+    return draw_twice
 
 
 @pytest.fixture(scope="session")

@@ -2,28 +2,16 @@
 
 from dataclasses import replace
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import same_color
-from matplotlib.figure import Figure
 
 from workbench import plotting
 from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import Interval
 from workbench.plotting.style import BLUE, GREY, VERMILLION
 
-PICTURES = [
-    plotting.frontier,
-    plotting.differences,
-    plotting.headroom,
-    plotting.reliability,
-    plotting.who_gains,
-    plotting.sensitivity,
-]
-each_picture = pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.__name__)
-each_finding = pytest.mark.parametrize("finding", ["planted", "real", "site", "letters"])
 WHY = "a split by time needs user_id and measured_at in every row; take split_by_user instead"
 ROWS = [
     ("base", "base case", 3.0, 1.5, 4.5, "better", "", ""),
@@ -46,13 +34,8 @@ def with_changes(result):
     return replace(result, difference=base, verdict="better", margin=scale, sensitivity=table)
 
 
-@pytest.fixture
-def result(finding, request):
-    return request.getfixturevalue(finding)
-
-
 def numbers(ax) -> list[float]:
-    """Estimates that stand right of the rows, from the top."""
+    """Estimates to the right of the rows, from the top."""
     spans = [text.get_text() for text in ax.texts if text.get_text()[0] in "+\u2212" and "(" in text.get_text()]
     return [float(span.split(" ")[0].replace("\u2212", "-")) for span in spans]
 
@@ -61,28 +44,9 @@ def row_names(ax) -> list[str]:
     return [label.get_text().replace("\n", " ") for label in ax.get_yticklabels()]
 
 
-@each_finding
-@each_picture
-def test_words_can_be_read_and_say_what_is_shown(result, picture, faults_of):
-    if picture is plotting.who_gains and not len(result.segments):
-        pytest.skip("no segments in so little data")
-    ax = picture(with_changes(result) if picture is plotting.sensitivity else result)
-    assert faults_of(ax.figure) == []
-    card = result.split.card
+def test_differences_are_in_order_with_their_numbers_and_the_margin(result, draw):
+    ax, unit, card = draw(plotting.differences, result), result.unit, result.split.card
     assert ax.get_title("right") == (f"SIMULATED: {card.name}" if card.simulated else card.name)
-    assert any(digit.isdigit() for digit in plotting.alt_text(ax))
-
-
-@each_picture
-def test_a_picture_goes_where_it_is_told_and_leaves_no_figure_behind(planted, picture):
-    ax = Figure().subplots()
-    assert picture(with_changes(planted), ax=ax) is ax
-    assert plt.get_fignums() == []
-
-
-@each_finding
-def test_differences_are_in_order_with_their_numbers(result):
-    ax, unit = plotting.differences(result), result.unit
     estimates = {name: unit.factor * each.estimate for name, each in result.against_best_rule.items()}
     assert numbers(ax) == pytest.approx(sorted(estimates.values(), reverse=True), abs=0.51 * 10**-unit.digits)
     assert numbers(ax)[row_names(ax).index("model")] == pytest.approx(estimates["model"], abs=0.051)
@@ -91,24 +55,18 @@ def test_differences_are_in_order_with_their_numbers(result):
     assert same_color(verdict.get_color(), BLUE), "only the model has a verdict"
     dots = [line.get_color() for line in ax.lines if line.get_marker() == "o"]
     assert [colour for colour in dots if colour != GREY] == [BLUE]
-
-
-@each_finding
-def test_margin_and_model_can_be_read_whatever_else_there_is(result):
-    ax, factor = plotting.differences(result), result.unit.factor
     (band,) = ax.patches
-    assert (band.get_x(), band.get_width()) == pytest.approx((-factor * result.margin, 2 * factor * result.margin))
+    assert (band.get_x(), band.get_width()) == pytest.approx(np.multiply([-1, 2], unit.factor * result.margin))
     low, high = ax.get_xlim()
-    assert low < factor * result.difference.low <= factor * result.difference.high < high
+    assert low < unit.factor * result.difference.low <= unit.factor * result.difference.high < high
     arrows = {(line.get_marker(), int(line.get_ydata()[0])) for line in ax.lines if line.get_marker() in "<>"}
     rows = sorted(result.against_best_rule.values(), key=lambda each: -each.estimate)
-    beyond = {("<", y) for y, row in enumerate(rows) if factor * row.low < low}
-    assert arrows == beyond | {(">", y) for y, row in enumerate(rows) if factor * row.high > high}
+    beyond = {("<", y) for y, row in enumerate(rows) if unit.factor * row.low < low}
+    assert arrows == beyond | {(">", y) for y, row in enumerate(rows) if unit.factor * row.high > high}
 
 
-@each_finding
-def test_headroom_is_perfect_knowledge_over_what_needs_none(result):
-    ax, unit = plotting.headroom(result), result.unit
+def test_headroom_is_perfect_knowledge_over_what_needs_none(result, draw):
+    ax, unit = draw(plotting.headroom, result), result.unit
     bars = [bar.get_width() for bar in ax.patches]
     assert bars[0] == pytest.approx(unit.factor * result.headroom)
     model, perfect = (result.of(which).outcomes["net"].mean() for which in ("model", "oracle"))
@@ -116,9 +74,8 @@ def test_headroom_is_perfect_knowledge_over_what_needs_none(result):
     assert unit.amount(result.headroom) in plotting.alt_text(ax)
 
 
-@each_finding
-def test_reliability_by_tenths(result):
-    ax = plotting.reliability(result)
+def test_reliability_by_tenths(result, draw):
+    ax = draw(plotting.reliability, result)
     diagonal, line = ax.lines
     assert list(diagonal.get_xdata()) == list(diagonal.get_ydata())
     assert line.get_xydata() == pytest.approx(result.reliability[["chance", "share"]].to_numpy())
@@ -126,12 +83,8 @@ def test_reliability_by_tenths(result):
     assert ax.get_xlim() == ax.get_ylim()
 
 
-# Sensitivity
-
-
-@pytest.mark.parametrize("finding", ["planted", "site"])
-def test_changed_assumptions_are_rows_and_a_flip_is_said(result):
-    ax = plotting.sensitivity(with_changes(result))
+def test_changed_assumptions_are_rows_and_a_flip_is_said(result, draw):
+    ax = draw(plotting.sensitivity, with_changes(result))
     groups = ["budget", "0.5 s", "2 s", "delay price", "100 ms", "1600 ms"]
     assert row_names(ax) == ["base case", *groups, "split: by time", "seed: seed 1"]
     said = {text.xy[1]: text.get_text() for text in ax.texts if text.get_text()[0] in "+\u2212"}
@@ -147,44 +100,28 @@ def test_changed_assumptions_are_rows_and_a_flip_is_said(result):
     assert "3 of 5" in plotting.alt_text(ax) and "1 could not be tried" in plotting.alt_text(ax)
 
 
-def test_where_assumptions_were_not_changed_it_says_how_to(planted):
-    with pytest.raises(WorkbenchError, match=r"wb\.study\(\.\.\., sensitivity=True\)"):
-        plotting.sensitivity(planted)
-
-
-# Segments
-
-
-def drawn(result, most: int):
+@pytest.mark.parametrize("result", ["planted", "real", "site"], indirect=True)
+@pytest.mark.parametrize("most", [2, 20])
+def test_rows_are_the_largest_levels_under_their_dimension(result, most, draw):
+    ax, unit = draw(plotting.who_gains, result, most=most), result.unit
     named = result.segments[result.segments["level"] != "other"]
-    return named[named.groupby("dimension")["users"].rank(ascending=False, method="first") <= most]
-
-
-@pytest.mark.parametrize("finding", ["planted", "real", "site"])
-@pytest.mark.parametrize("most", [2, 4, 20])
-def test_rows_are_the_largest_levels_under_their_dimension(result, most, faults_of):
-    ax, shown = plotting.who_gains(result, most=most), drawn(result, most)
-    assert faults_of(ax.figure) == []
+    shown = named[named.groupby("dimension")["users"].rank(ascending=False, method="first") <= most]
     expected = []
     for dimension, levels in shown.groupby("dimension", sort=False):
         expected += [dimension, *(f"{row.level} ({row.users:,})" for row in levels.itertuples())]
     assert row_names(ax) == expected
-    unit = result.unit
     assert numbers(ax) == pytest.approx(list(unit.factor * shown["difference"]), abs=0.51 * 10**-unit.digits)
     assert {line.get_color() for line in ax.lines if line.get_marker() == "o"} == {GREY}
     low, high = ax.get_xlim()
     arrows = sum(line.get_marker() in ("<", ">") for line in ax.lines)
     assert arrows == (unit.factor * shown["low"] < low).sum() + (unit.factor * shown["high"] > high).sum()
-
-
-@pytest.mark.parametrize("finding", ["planted", "real", "site"])
-def test_segments_have_no_verdict(result):
-    ax = plotting.who_gains(result)
     words = " ".join([text.get_text() for text in ax.texts] + [plotting.alt_text(ax)])
     assert "exploratory" in words
     assert not any(word in words for word in ("better", "worse", "equivalent", "inconclusive"))
 
 
-def test_without_segments_there_is_nothing_to_draw(planted):
+def test_what_cannot_be_drawn_is_said(planted):
     with pytest.raises(WorkbenchError, match="no segment has enough users"):
         plotting.who_gains(replace(planted, segments=planted.segments[:0]))
+    with pytest.raises(WorkbenchError, match=r"wb\.study\(\.\.\., sensitivity=True\)"):
+        plotting.sensitivity(planted)

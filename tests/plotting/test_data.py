@@ -1,19 +1,13 @@
 """Pictures of the data, against frames that are written out or counted by another road."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 
 import workbench as wb
 from workbench import plotting
 from workbench.datasets.schema import label
 from workbench.errors import WorkbenchError
-
-each_picture = pytest.mark.parametrize(
-    "picture", [plotting.measured, plotting.known_context_shares, plotting.netinfo_bluntness], ids=lambda p: p.__name__
-)
 
 
 def ours(**columns) -> pd.DataFrame:
@@ -24,18 +18,14 @@ def legend(ax) -> list[str]:
     return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
-@each_picture
-def test_pictures_of_the_simulated_world_can_be_read(views, picture, faults_of):
-    ax = picture(views)
-    assert faults_of(ax.figure) == []
-    assert ax.get_title("right") == "SIMULATED: synthetic_measurements"
-    assert plotting.alt_text(ax).endswith(".")
+@pytest.fixture(scope="session")
+def real_views(mirror):
+    return wb.load("mobile_bandwidth")
 
 
 @pytest.mark.parametrize("picture", [plotting.measured, plotting.known_context_shares], ids=lambda p: p.__name__)
-def test_pictures_of_real_data_can_be_read(real_views, picture, faults_of):
-    ax = picture(real_views)
-    assert faults_of(ax.figure) == []
+def test_pictures_of_real_data_can_be_read(real_views, picture, draw):
+    ax = draw(picture, real_views)
     assert ax.get_title("right") == "mobile_bandwidth"
     if ax.get_legend():
         box = ax.get_legend().get_window_extent()
@@ -43,15 +33,9 @@ def test_pictures_of_real_data_can_be_read(real_views, picture, faults_of):
         assert not ((points > box.min) & (points < box.max)).all(axis=1).any()
 
 
-@each_picture
-def test_a_picture_goes_where_it_is_told(views, picture):
-    ax = Figure().subplots()
-    assert picture(views, ax=ax) is ax
-    assert plt.get_fignums() == []
-
-
-def test_a_line_is_the_share_at_or_below(views):
-    ax = plotting.measured(views)
+def test_a_line_is_the_share_at_or_below(views, draw):
+    ax = draw(plotting.measured, views)
+    assert ax.get_title("right") == "SIMULATED: synthetic_measurements"
     assert ax.get_xscale() == "log"
     for line in ax.lines:
         group = line.get_label().split(",")[0]
@@ -78,18 +62,20 @@ def test_all_but_the_six_largest_groups_are_one():
 
 
 def test_a_group_of_few_users_is_not_shown():
-    frame = ours(rtt_ms=range(1, 61), os_family=["Android"] * 55 + ["iOS"] * 5, user_id=[str(i) for i in range(60)])
+    rows = {"rtt_ms": range(1, 61), "user_id": [str(i) for i in range(60)]}
+    frame = ours(**rows, os_family=["Android"] * 55 + ["iOS"] * 5)
     assert legend(plotting.measured(frame)) == ["Android, 92 % of views"]
     one_person = ours(
-        rtt_ms=range(1, 61), os_family=["Android"] * 30 + ["iOS"] * 30, user_id=["a"] * 30 + list("bcdefghijk") * 3
+        **rows | {"user_id": ["a"] * 30 + list("bcdefghijk") * 3}, os_family=["Android"] * 30 + ["iOS"] * 30
     )
     assert legend(plotting.measured(one_person)) == ["all views, 100 % of views"]
 
 
-def test_lost_measurements_are_left_out():
-    ax = plotting.measured(ours(rtt_ms=[*range(1, 41), None, None]))
+def test_lost_measurements_are_left_out(draw):
+    ax = draw(plotting.measured, ours(rtt_ms=[*range(1, 39), np.inf, np.inf, None, None]))
     assert legend(ax) == ["all views, 100 % of views"]
-    assert "over 40 views" in plotting.alt_text(ax)
+    assert "over 38 views" in plotting.alt_text(ax)
+    assert "left out: 5 % of the views, whose probe was lost" in [text.get_text() for text in ax.texts]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +92,8 @@ def test_what_is_not_there_is_said(arguments, words):
     assert words in str(caught.value)
 
 
-def test_shares_of_what_is_known():
+def test_shares_of_what_is_known(draw, views):
+    draw(plotting.known_context_shares, views)
     frame = ours(
         rtt_ms=[1, 2, 3, 4],
         os_family=["iOS", None, "iOS", "iOS"],
@@ -129,8 +116,8 @@ def test_shares_of_what_is_known():
     assert len({bars[name].get_facecolor() for name in ("os_family", "device", "connection_type")}) == 3
 
 
-def test_boxes_of_netinfo_classes(views):
-    ax = plotting.netinfo_bluntness(views)
+def test_boxes_of_netinfo_classes(views, draw):
+    ax = draw(plotting.netinfo_bluntness, views)
     classes = views["effective_type"].astype(object).fillna("no value")
     labels = [label.get_text() for label in ax.get_yticklabels()]
     boxes = [patch.get_path().get_extents() for patch in ax.patches]
@@ -145,5 +132,7 @@ def test_boxes_of_netinfo_classes(views):
 def test_data_without_netinfo_say_so(real_views):
     with pytest.raises(WorkbenchError, match="mobile_bandwidth: this data carries no NetInfo class"):
         plotting.netinfo_bluntness(real_views)
+    with pytest.raises(WorkbenchError, match=r"through wb.measurements\(df\)"):
+        plotting.measured(pd.DataFrame({"rtt_ms": [1.0]}))
     with pytest.raises(WorkbenchError, match="no NetInfo class has 20 users"):
         plotting.netinfo_bluntness(ours(rtt_ms=[1, 2], effective_type=["4g", "3g"]))

@@ -9,7 +9,6 @@ import pytest
 import shap
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
-from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrow
 
 from workbench import plotting
@@ -23,6 +22,8 @@ from workbench.plotting.style import BLUE, GREY, VERMILLION
 NAMES = ["ASN", "provider", "operating system", "local hour"]
 QUESTION = "log-odds that throughput is below 6.0 Mbit/s"
 CARD = Card("world", simulated=True)
+POINTS = Unit("points", "points a view", 1.0, 1)
+HITS = Unit("net hits per 100 views", "net hits per 100 views", 100.0, 2)
 
 
 @pytest.fixture
@@ -42,44 +43,26 @@ def explanation():
     return explained
 
 
-def pictures(explanation):
-    return [
-        lambda **keywords: plotting.beeswarm(explanation, **keywords),
-        lambda **keywords: plotting.bar(explanation, **keywords),
-        lambda **keywords: plotting.waterfall(explanation, 0, **keywords),
-    ]
-
-
-@pytest.mark.parametrize("which", [0, 1, 2])
-def test_pictures_can_be_read_and_say_what_they_show(explanation, which, faults_of):
-    ax = pictures(explanation)[which]()
+@pytest.mark.parametrize("picture", [plotting.beeswarm, plotting.bar, plotting.waterfall], ids=lambda p: p.__name__)
+def test_pictures_can_be_read_and_leave_everything_else_alone(explanation, picture, faults_of):
+    options = {"row": 0} if picture is plotting.waterfall else {}
+    _, axes = plt.subplots(2)
+    np.random.seed(7)
+    expected = np.random.random()
+    np.random.seed(7)
+    with plt.ion():
+        assert picture(explanation, ax=axes[1], **options) is axes[1]
+        assert plt.isinteractive()
+    assert np.random.random() == expected
+    assert list(axes[1].figure.get_size_inches()) == list(plt.rcParams["figure.figsize"])
+    assert not axes[0].lines
+    ax = picture(explanation, **options)
     # Shap writes the names of features twice, one text on the other.
     assert [fault for fault in faults_of(ax.figure) if not any(name in fault for name in NAMES)] == []
     assert ax.get_title("right") == "SIMULATED: world"
     assert QUESTION in ax.get_xlabel().replace("\n", " ").replace("Log", "log")
     assert QUESTION in plotting.alt_text(ax)
-    assert len(plt.get_fignums()) == 1
-
-
-@pytest.mark.parametrize("which", [0, 1, 2])
-def test_pictures_go_where_they_are_told(explanation, which):
-    _, axes = plt.subplots(2)
-    ax = pictures(explanation)[which](ax=axes[1], xlabel="chance")
-    assert ax is axes[1]
-    assert "chance" in ax.get_xlabel().lower()
-    assert list(ax.figure.get_size_inches()) == list(plt.rcParams["figure.figsize"])
-    assert not axes[0].lines
-
-
-@pytest.mark.parametrize("which", [0, 1, 2])
-def test_neither_random_state_nor_interactive_mode_is_touched(explanation, which):
-    np.random.seed(7)
-    expected = np.random.random()
-    np.random.seed(7)
-    with plt.ion():
-        pictures(explanation)[which]()
-        assert plt.isinteractive()
-    assert np.random.random() == expected
+    assert len(plt.get_fignums()) == 2
 
 
 def test_the_same_explanation_gives_the_same_swarm(explanation):
@@ -104,39 +87,27 @@ def test_bars_are_means_of_sizes(explanation):
     assert [bar.get_width() for bar in ax.patches] == pytest.approx(means)
     assert [text.get_text() for text in ax.texts] == [f"{mean:.2f}".rstrip("0").rstrip(".") or "0" for mean in means]
     assert f"ASN {abs(explanation.values[:, 0]).mean():.2f}" in plotting.alt_text(ax)
-
-
-def test_the_last_bar_sums_up_what_is_left(explanation):
     ax = plotting.bar(explanation, max_display=2)
     assert [label.get_text() for label in ax.get_yticklabels()][:2] == ["ASN", "Sum of 3 other features"]
     assert ax.patches[1].get_width() == pytest.approx(abs(explanation.values[:, 1:]).mean(axis=0).sum())
 
 
-def test_each_arrow_of_a_waterfall_is_a_value_from_tail_to_tip(explanation):
-    for row in range(6):
-        ax = plotting.waterfall(explanation, row)
-        arrows = [patch.get_xy()[:, 0] for patch in ax.patches if isinstance(patch, FancyArrow)]
-        steps = sorted(xs[0] - xs[np.argmax(abs(xs - xs[0]))] for xs in arrows)
-        assert steps == pytest.approx(np.sort(explanation.values[row]), abs=1e-6)
-        plt.close("all")
-
-
-def test_a_waterfall_names_mean_and_answer_in_words(explanation):
-    ax = plotting.waterfall(explanation, 3)
-    answer = f"{-1 + explanation.values[3].sum():.2f}"
+@pytest.mark.parametrize("row", [0, 1, 3])
+def test_each_arrow_of_a_waterfall_is_a_value_from_tail_to_tip(explanation, row):
+    ax = plotting.waterfall(explanation[row], card=CARD)
+    arrows = [patch.get_xy()[:, 0] for patch in ax.patches if isinstance(patch, FancyArrow)]
+    steps = sorted(xs[0] - xs[np.argmax(abs(xs - xs[0]))] for xs in arrows)
+    assert steps == pytest.approx(np.sort(explanation.values[row]), abs=1e-6)
+    answer = f"{-1 + explanation.values[row].sum():.2f}"
     marks = [label.get_text().strip() for twin in ax.figure.axes[1:] for label in twin.get_xticklabels()]
     assert marks == ["mean \u22121.00", f"this view {answer}".replace("-", "\u2212")]
     assert f"from -1.00 on average to {answer}" in plotting.alt_text(ax)
     assert "iOS = operating system" in [label.get_text() for label in ax.get_yticklabels()]
 
 
-def test_one_row_needs_its_card(explanation):
+def test_what_cannot_be_drawn_is_said(explanation):
     with pytest.raises(WorkbenchError, match=r"pass card=split\.card"):
         plotting.waterfall(explanation[0])
-    assert plotting.waterfall(explanation[0], card=CARD).get_title("right") == "SIMULATED: world"
-
-
-def test_what_cannot_be_drawn_is_said(explanation):
     with pytest.raises(WorkbenchError, match=r"of shape \(rows, features\); got \(4,\)"):
         plotting.beeswarm(explanation[0], card=CARD)
     with pytest.raises(WorkbenchError, match=r"or row= to name one of several; got \(60, 4\)"):
@@ -147,9 +118,6 @@ def test_what_cannot_be_drawn_is_said(explanation):
 
 # Importance
 
-
-POINTS = Unit("points", "points a view", 1.0, 1)
-HITS = Unit("net hits per 100 views", "net hits per 100 views", 100.0, 2)
 ROWS = [
     ("ASN", 0.76, 0.71, 0.81, 9.8, 7.3, 12.5, 0.4),
     ("last throughput", 0.34, 0.32, 0.36, 0.4, -0.4, 1.2, 0.1),
@@ -161,34 +129,18 @@ COLUMNS = ["feature", "shap", "shap_low", "shap_high", "net", "net_low", "net_hi
 
 @pytest.fixture
 def ranking():
-    return Importance(
-        table=pd.DataFrame(ROWS, columns=COLUMNS),
-        question="log-odds that throughput is below 6.9 Mbit/s",
-        rows=1_000,
-        users=494,
-        replayed=2_003,
-        replayed_users=967,
-        unit=POINTS,
-        people="users",
-        card=Card("world", simulated=True),
-    )
+    table = pd.DataFrame(ROWS, columns=COLUMNS)
+    return Importance(table, QUESTION, 1_000, 494, 2_003, 967, unit=POINTS, people="users", card=CARD)
 
 
-def test_the_ranking_can_be_read(ranking, faults_of):
-    pages = replace(
-        ranking,
-        table=(ranking.table.set_index("feature") / 30).reset_index().replace("ASN", "<b>" + "long" * 10),
-        unit=HITS,
-        question="log-odds that the model's first choice is the next page",
-        people="sessions",
-    )
-    many = replace(ranking, table=pd.concat([ranking.table] * 4, ignore_index=True))
-    for shown in (ranking, pages, many):
-        assert faults_of(plotting.importance(shown).figure) == []
+def test_rankings_can_be_read(ranking, draw):
+    table = (ranking.table.set_index("feature") / 30).reset_index().replace("ASN", "<b>" + "long" * 10)
+    draw(plotting.importance, replace(ranking, table=table, unit=HITS, question="log-odds that " + "long " * 20))
+    draw(plotting.importance, replace(ranking, table=pd.concat([ranking.table] * 4, ignore_index=True)))
 
 
-def test_both_panels_have_the_same_rows(ranking):
-    left = plotting.importance(ranking)
+def test_both_panels_have_the_same_rows(ranking, draw):
+    left = draw(plotting.importance, ranking)
     right = left.figure.axes[-1]
     assert [label.get_text() for label in left.get_yticklabels()] == list(ranking.table["feature"])
     assert left.get_ylim() == right.get_ylim()
@@ -201,25 +153,24 @@ def test_both_panels_have_the_same_rows(ranking):
     assert "ASN 0.76, net lost +9.8 (+7.3 to +12.5)" in plotting.alt_text(left)
 
 
-def test_net_lost_is_in_its_unit(ranking):
-    right = plotting.importance(replace(ranking, unit=HITS)).figure.axes[-1]
+def test_net_lost_is_in_its_unit_on_the_rows_asked_for(ranking):
+    unknown = ranking.table.assign(net=[9.8, np.nan, -2.0, 0.0])
+    left = plotting.importance(replace(ranking, table=unknown, unit=HITS), most=2)
+    right = left.figure.axes[-1]
+    assert len(left.get_yticklabels()) == 2
     assert right.lines[2].get_xdata()[0] == pytest.approx(980)
+    assert right.texts[1].get_text() == "no column to permute"
     assert "net hits per 100 views" in right.get_xlabel().replace("\n", " ")
 
 
-def test_no_more_rows_than_asked_for(ranking):
-    ax = plotting.importance(ranking, most=2)
-    assert len(ax.get_yticklabels()) == 2
+def test_a_ranking_that_cannot_be_drawn_is_refused(ranking):
     with pytest.raises(WorkbenchError, match="most must be a whole number from 1; got 0"):
         plotting.importance(ranking, most=0)
-
-
-def test_the_ranking_goes_where_it_is_told(ranking):
+    with pytest.raises(WorkbenchError, match="no feature"):
+        plotting.importance(replace(ranking, table=ranking.table.head(0)))
     figure, (above, below) = plt.subplots(2)
     assert plotting.importance(ranking, ax=below) is below
     assert not above.lines and len(figure.axes) == 4
-    alone = Figure().subplots()
-    assert plotting.importance(ranking, ax=alone) is alone
     with pytest.raises(WorkbenchError, match=r"two panels: pass axes from plt\.subplots\(\)"):
         plotting.importance(ranking, ax=figure.add_axes((0, 0, 1, 1)))
 
@@ -251,10 +202,9 @@ def dots(ax):
     return [line for line in ax.lines if line.get_marker() == "o"]
 
 
-def test_points_are_means_and_sticks_their_intervals(faults_of):
+def test_points_are_means_and_sticks_their_intervals_above_the_users_behind_them(draw):
     found = depends()
-    ax = plotting.dependence(found)
-    assert faults_of(ax.figure) == []
+    ax = draw(plotting.dependence, found)
     (points,) = dots(ax)
     assert points.get_ydata().tolist() == found.points["shap"].tolist()
     sticks = next(lines for lines in ax.collections if isinstance(lines, LineCollection))
@@ -263,35 +213,25 @@ def test_points_are_means_and_sticks_their_intervals(faults_of):
     assert ax.get_xlabel() == "local hour" and QUESTION in ax.get_ylabel().replace("\n", " ")
     (joined,) = (line for line in ax.lines if line.get_marker() == "None" and len(line.get_xdata()) == 3)
     assert joined.get_ydata().tolist() == found.points["shap"].tolist()[:3], "only what has an order is joined"
-
-
-def test_levels_without_an_order_are_not_joined(faults_of):
-    found = depends(numeric=False, levels=["Telecom", "Cable", "a provider with a long name", "other"], unit="%")
-    ax = plotting.dependence(found)
-    assert faults_of(ax.figure) == []
-    assert not [line for line in ax.lines if line.get_marker() == "None" and len(line.get_xdata()) > 2]
-    assert ax.get_xlabel() == "local hour, %"
-
-
-def test_the_users_behind_each_point_stand_below_it():
-    found = depends()
-    ax = plotting.dependence(found)
-    numbers = {f"{users:,}" for users in found.points["users"]}
-    assert numbers <= {text.get_text() for text in ax.texts}
+    assert {f"{users:,}" for users in found.points["users"]} <= {text.get_text() for text in ax.texts}
     heights = np.array([bar.get_height() for bar in ax.patches])
     assert heights == pytest.approx(heights.max() * found.points["users"] / found.points["users"].max())
     low, high = ax.get_ylim()
     assert (found.points["shap_low"].min() - low) / (high - low) > heights.max()
 
 
-def test_groups_have_colours_of_their_own_and_are_named(faults_of):
+def test_levels_without_an_order_are_not_joined(draw):
+    found = depends(numeric=False, levels=["Telecom", "Cable", "a provider with a long name", "other"], unit="%")
+    ax = draw(plotting.dependence, found)
+    assert not [line for line in ax.lines if line.get_marker() == "None" and len(line.get_xdata()) > 2]
+    assert ax.get_xlabel() == "local hour, %"
+
+
+def test_groups_have_colours_of_their_own_and_are_named(draw):
     found = depends(groups=("Android", "Windows", "iOS", "other"), levels=[f"{i} to {i + 3}" for i in range(0, 32, 4)])
-    ax = plotting.dependence(found)
-    assert faults_of(ax.figure) == []
+    ax = draw(plotting.dependence, found)
     assert len({line.get_color() for line in dots(ax)}) == 4
     named = {text.get_text().removeprefix("\u25cf ") for text in ax.texts}
     assert {"Android", "Windows", "iOS", "other"} <= named
     assert ax.get_xlabel() == "local hour, by operating system"
     assert "iOS: " in plotting.alt_text(ax)
-    _, axes = plt.subplots(2)
-    assert plotting.dependence(found, ax=axes[1]) is axes[1]

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,7 +23,6 @@ POINTS = Unit("points", "points a view", 1.0, 1)
 FEATURES = ("ASN", "provider", "operating system", "age of the last measurement")
 EFFECT = {"net": -0.4, "net_low": -2.1, "net_high": 1.1, "trees_saved": 12, "kilobytes_saved": 18.4}
 MANY = ("system version", "browser version", "last RTT", "last throughput", "age of the last measurement", "city")
-each_finding = pytest.mark.parametrize("finding", ["planted", "real", "site"])
 
 
 def texts(ax) -> list[str]:
@@ -48,9 +46,8 @@ def redundant(alike=0.7):
     return SimpleNamespace(groups=found, costs=costs, unit=POINTS, card=CARD, sentences=("2 features correlate.",))
 
 
-def test_the_tree_names_every_feature_and_what_dropping_costs(faults_of):
-    ax = plotting.redundancy(redundant())
-    assert faults_of(ax.figure) == []
+def test_the_tree_names_every_feature_and_what_dropping_costs(draw):
+    ax = draw(plotting.redundancy, redundant())
     assert {label.get_text() for label in ax.get_yticklabels()} == set(FEATURES)
     (costs,) = (text for text in texts(ax) if "kept" in text)
     assert costs == "only ASN kept:\n\u22120.4 (\u22122.1 to +1.1)\nnone kept:\n\u22129.0 (\u221215.9 to \u22122.6)"
@@ -59,29 +56,23 @@ def test_the_tree_names_every_feature_and_what_dropping_costs(faults_of):
     assert joins == [0.1, 0.1, 0.8], "branches join where features correlate"
 
 
-def test_where_there_is_no_group_that_is_said(faults_of):
-    ax = plotting.redundancy(redundant(alike=0.95))
-    assert faults_of(ax.figure) == []
+def test_where_there_is_no_group_that_is_said(draw):
+    ax = draw(plotting.redundancy, redundant(alike=0.95))
     assert any("no group" in text for text in texts(ax))
 
 
 # Drift
 
 
-@pytest.fixture
-def shifted():
+def test_bars_are_falls_and_only_what_drifted_is_blue(draw):
     rows = [
         ("os_family", "operating system", 0.11, 0.08, 0.14),
         ("last_next", "what the person opened here the last time", 0.004, -0.002, 0.01),
         ("isp", "provider", -0.002, -0.01, 0.004),
     ]
     table = pd.DataFrame(rows, columns=["column", "feature", "fall", "low", "high"])
-    return Drift(Interval(0.66, 0.62, 0.70, 800), table, (4000, 1000), 800, 300, "users", CARD, ("NetInfo class",))
-
-
-def test_bars_are_falls_and_only_what_drifted_is_blue(shifted, faults_of):
-    ax = plotting.drift(shifted)
-    assert faults_of(ax.figure) == []
+    auc = Interval(0.66, 0.62, 0.70, 800)
+    ax = draw(plotting.drift, Drift(auc, table, (4000, 1000), 800, 300, "users", CARD, ("NetInfo class",)))
     assert [bar.get_width() for bar in ax.patches] == [0.11, 0.004, -0.002]
     first, *others = [bar.get_facecolor() for bar in ax.patches]
     assert first not in others and len(set(others)) == 1
@@ -91,31 +82,27 @@ def test_bars_are_falls_and_only_what_drifted_is_blue(shifted, faults_of):
 # Ablation
 
 
-def test_each_result_is_a_row_with_its_effect_and_what_it_saves(faults_of):
+def test_each_result_is_a_row_with_its_effect_and_what_it_saves(draw):
     worse = EFFECT | {"net": -3.0, "net_low": -4.0, "net_high": -2.0, "kilobytes_saved": -3.0}
     results = [
         Ablation(columns, effect, POINTS, 900, 120, "users", CARD)
         for columns, effect in ((MANY, EFFECT), (("provider",), worse))
     ]
-    ax = plotting.ablation(results)
-    assert faults_of(ax.figure) == []
+    ax = draw(plotting.ablation, results)
     names = [label.get_text().replace("\n", " ") for label in ax.get_yticklabels()]
     assert names == [f"without {', '.join(MANY)}", "without provider"]
     assert "saved: +18 kB, +12 trees" in texts(ax) and "saved: \u22123 kB, +12 trees" in texts(ax)
     dots = [(line.get_xdata()[0], line.get_color()) for line in ax.lines if line.get_marker() == "o"]
     assert dots == [(-0.4, GREY), (-3.0, VERMILLION)]
-    alone = plotting.ablation(results[0])
-    assert faults_of(alone.figure) == []
-    assert "-0.4 (-2.1 to +1.1)" in plotting.alt_text(alone)
+    assert "-0.4 (-2.1 to +1.1)" in plotting.alt_text(draw(plotting.ablation, results[0]))
 
 
 # Disagreement
 
 
-@pytest.fixture
-def result(finding, request):
-    found = request.getfixturevalue(finding)
-    return find_disagreement(found.model, found.best_rule, found.split.validation, scenario=found.scenario)
+@pytest.fixture(scope="session")
+def differ(result):
+    return find_disagreement(result.model, result.best_rule, result.split.validation, scenario=result.scenario)
 
 
 def with_leaves(result, nets, precision=0.8):
@@ -134,29 +121,31 @@ def with_leaves(result, nets, precision=0.8):
     return replace(result, leaves=leaves, elsewhere=None, rule=None, no_tree="")
 
 
-@each_finding
-def test_words_lie_apart_and_no_verdict_is_told(result, faults_of):
-    ax = plotting.disagreement(result)
-    assert faults_of(ax.figure) == []
+@pytest.mark.parametrize("result", ["planted", "real", "site"], indirect=True)
+def test_words_lie_apart_and_no_verdict_is_told(differ, draw):
+    ax = draw(plotting.disagreement, differ)
     words = " ".join([*texts(ax), plotting.alt_text(ax)])
     assert not any(word in words for word in ("better", "worse", "equivalent", "inconclusive"))
-    if result.leaves:
-        assert "exploratory" in words and result.leaves[0].sentence in words
+    if differ.leaves:
+        assert "exploratory" in words and differ.leaves[0].sentence in words
 
 
-@pytest.mark.parametrize("finding", ["planted"])
-@pytest.mark.parametrize("leaves", [1, 6, 9])
-def test_long_names_and_many_leaves_fit_too(result, leaves, faults_of):
-    ax = plotting.disagreement(with_leaves(result, [Interval(0.02, -0.01 * i, 0.05, 50) for i in range(leaves)]))
-    assert faults_of(ax.figure) == []
+planted_alone = pytest.mark.parametrize("result", ["planted"], indirect=True)
+
+
+@planted_alone
+@pytest.mark.parametrize("leaves", [1, 9])
+def test_long_names_and_many_leaves_fit_too(differ, leaves, draw):
+    nets = [Interval(0.02, -0.01 * i, 0.05, 50) for i in range(leaves)]
+    ax = draw(plotting.disagreement, with_leaves(differ, nets))
     assert sum(text.startswith("12 % of the views; in 80 % of these") for text in texts(ax)) == min(leaves, 6)
     assert any("3 more leaves not drawn" in text for text in texts(ax)) == (leaves == 9)
 
 
-@pytest.mark.parametrize("finding", ["planted"])
-def test_every_leaf_is_a_row_with_its_bars_and_net(result):
+@planted_alone
+def test_every_leaf_is_a_row_with_its_bars_and_net(differ):
     nets = [Interval(5, 1, 9, 50), Interval(-5, -9, -1, 50), Interval(5, -1, 9, 50)]
-    ax = plotting.disagreement(with_leaves(result, nets))
+    ax = plotting.disagreement(with_leaves(differ, nets))
     dots = [line for line in ax.lines if line.get_marker() == "o"]
     assert [dot.get_xdata()[0] for dot in dots] == [5, -5, 5]
     assert [dot.get_color() for dot in dots] == [BLUE, VERMILLION, GREY]
@@ -164,17 +153,7 @@ def test_every_leaf_is_a_row_with_its_bars_and_net(result):
     assert dark == pytest.approx([0.8 * width for width in whole])
 
 
-@pytest.mark.parametrize("finding", ["planted"])
-def test_without_a_tree_the_picture_is_a_sentence(result, faults_of):
-    nothing = replace(result, leaves=(), elsewhere=None, rule=None, no_tree="They differ for too few users.")
-    ax = plotting.disagreement(nothing)
-    assert faults_of(ax.figure) == []
-    assert "too few users" in plotting.alt_text(ax)
-
-
-def test_pictures_go_where_they_are_told(shifted):
-    cut = Ablation(MANY, EFFECT, POINTS, 900, 120, "users", CARD)
-    for draw, found in ((plotting.redundancy, redundant()), (plotting.drift, shifted), (plotting.ablation, cut)):
-        _, axes = plt.subplots(2)
-        assert draw(found, ax=axes[1]) is axes[1]
-        assert not axes[0].lines
+@planted_alone
+def test_without_a_tree_the_picture_is_a_sentence(differ, draw):
+    nothing = replace(differ, leaves=(), elsewhere=None, rule=None, no_tree="They differ for too few users.")
+    assert "too few users" in plotting.alt_text(draw(plotting.disagreement, nothing))

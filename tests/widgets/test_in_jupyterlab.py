@@ -25,7 +25,7 @@ SETTINGS = {
     # Else cells below the window are not there to be looked at.
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
 }
-# Running earlier than this brings up a dialog that asks for a kernel.
+# Before that, running brings up a dialog that asks for a kernel.
 READY = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 RUN_ALL = "void window.jupyterapp.commands.execute('notebook:run-all-cells').finally(() => { window.allRan = true; })"
 CELLS = """[...window.jupyterapp.shell.currentWidget.content.model.cells].map(cell => cell.toJSON())
@@ -67,11 +67,7 @@ def write_small(path, folder):
     small.write_text(re.sub(r"(?m)^rows = \d+", f"rows = {ROWS}", card.read_text("utf-8")), encoding="utf-8")
     few = parameters | {"dataset": str(small)} | ({"rows": ROWS} if "rows" in parameters else {})
     lines = [f"{name} = {value!r}" for name, value in few.items()]
-    lines += [
-        "from pathlib import Path",
-        "from workbench.plotting import style",
-        f"style.CHECKOUT = Path({str(folder)!r})",
-    ]
+    lines += ["import pathlib, workbench.plotting.style as s", f"s.CHECKOUT = pathlib.Path({str(folder)!r})"]
     notebook = nbformat.read(path, as_version=4)
     cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
     cell.source = "\n".join(lines)

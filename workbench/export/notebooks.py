@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ast
-import math
 import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Annotated, Any
 
 import nbformat
 import papermill
@@ -20,27 +20,26 @@ import zmq
 from jupyter_client.kernelspec import NoSuchKernel
 from nbconvert.filters import strip_ansi
 from papermill.exceptions import PapermillExecutionError
+from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
 from traitlets.config import Config
 
 from workbench.errors import WorkbenchError, did_you_mean
 from workbench.export.page import check_page, html_headings, markdown_headings, notebook_to_html
 
+# What a parameter is called, and how its text is read, by the type of its default.
+KINDS: dict[type, tuple[str, TypeAdapter[Any]]] = {
+    bool: ("true or false", TypeAdapter(bool)),
+    int: ("a whole number", TypeAdapter(int)),
+    float: ("a number", TypeAdapter(FiniteFloat)),
+    str: ("a text", TypeAdapter(str)),
+    type(None): ("anything", TypeAdapter(Annotated[int | FiniteFloat | str, Field(union_mode="left_to_right")])),
+}
+
 
 def find_notebook(name: str, folder: Path) -> Path:
-    """Return the notebook that a person means.
+    """Find a notebook of a folder by its name, or anywhere by its path.
 
-    Parameters
-    ----------
-    name : str
-        With or without its number, with or without ``.ipynb`` ("image_delivery", "01_image_delivery.ipynb"),
-        or the path of a notebook anywhere.
-    folder : Path
-        Where the project's notebooks are.
-
-    Raises
-    ------
-    WorkbenchError
-        If there is no such notebook, or several; the message names what there is.
+    A name may lack its number and its ending: "image_delivery", "01_image_delivery.ipynb".
     """
     path = Path(name).expanduser()
     if path.suffix == ".ipynb" and path.is_file():
@@ -58,14 +57,9 @@ def find_notebook(name: str, folder: Path) -> Path:
 
 
 def declared_parameters(notebook: Path) -> dict[str, object]:
-    """Return the parameters of a notebook and their defaults, in the order of its cell tagged ``parameters``.
+    """The parameters of a notebook and their defaults, in the order of its cell tagged ``parameters``.
 
-    A default that is not a plain value (``date.today()``) comes back as None: its type is not known.
-
-    Raises
-    ------
-    WorkbenchError
-        If the file is not a notebook that can be read.
+    A default that is not a literal (``date.today()``) becomes None: its type is not known.
     """
     try:
         found = papermill.inspect_notebook(str(notebook))
@@ -78,19 +72,9 @@ def declared_parameters(notebook: Path) -> dict[str, object]:
 
 
 def parse_parameters(pairs: Iterable[tuple[str, str]], declared: Mapping[str, object]) -> dict[str, object]:
-    """Turn ``-p name text`` pairs into values of the types that the notebook declares.
+    """Turn ``-p name text`` pairs into values of the types that the notebook declares; the last of a name wins.
 
-    Parameters
-    ----------
-    pairs : iterable of (name, text)
-        As typed; the last one wins where a name comes twice.
-    declared : mapping of name to default
-        What `declared_parameters` returns. Where the default is None, a number is read as a number.
-
-    Raises
-    ------
-    WorkbenchError
-        If a name is not declared, or a text is not of the type of its default.
+    If the default is None, a number is read as a number.
 
     Examples
     --------
@@ -103,7 +87,7 @@ def parse_parameters(pairs: Iterable[tuple[str, str]], declared: Mapping[str, ob
 
 
 def _check_names(names: Iterable[str], declared: Mapping[str, object]) -> None:
-    """Refuse the first name that is not declared: papermill would only log it."""
+    """Refuse a name that is not declared: papermill would only log it."""
     for name in names:
         if name not in declared:
             known = f"It declares {', '.join(declared)}." if declared else "It declares none."
@@ -111,35 +95,14 @@ def _check_names(names: Iterable[str], declared: Mapping[str, object]) -> None:
 
 
 def _parse_value(name: str, text: str, default: object) -> object:
-    kinds = {bool: "true or false", int: "a whole number", float: "a number"}
     kind = type(default)
-    if kind is str:
-        return text
-    if default is None:
-        return next((value for value in _tried(text, int, _finite)), text)
-    if kind not in kinds:
+    if kind not in KINDS:
         raise WorkbenchError(f"{name} is a {kind.__name__} and can only be changed in the notebook itself.")
-    converters: dict[type, Callable[[str], object]] = {bool: _truth, int: int, float: _finite}
-    for value in _tried(text, converters[kind]):
-        return value
-    raise WorkbenchError(f"{name} is {kinds[kind]} (such as {default}), not {text!r}.")
-
-
-def _tried(text: str, *converters: Callable[[str], object]) -> Iterator[object]:
-    """What each converter makes of a text, where it can."""
-    for convert in converters:
-        with suppress(KeyError, ValueError):
-            yield convert(text)
-
-
-def _truth(text: str) -> bool:
-    return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
-
-
-def _finite(text: str) -> float:
-    if not math.isfinite(value := float(text)):
-        raise ValueError("not finite")
-    return value
+    kind_name, reader = KINDS[kind]
+    try:
+        return reader.validate_python(text)
+    except ValidationError:
+        raise WorkbenchError(f"{name} is {kind_name} (such as {default}), not {text!r}.") from None
 
 
 def _plain_value(source: str) -> object:
@@ -153,15 +116,10 @@ def _without_number(stem: str) -> str:
     return re.sub(r"^\d+[_-]", "", stem)
 
 
-def execute(
-    notebook: Path, executed: Path, parameters: Mapping[str, object], *, root: Path, progress: bool | None = None
-) -> nbformat.NotebookNode:
-    """Execute a notebook in its own folder, with its outputs; ``executed`` is written also where a cell fails.
+def execute(notebook: Path, executed: Path, parameters: Mapping[str, object], *, root: Path) -> nbformat.NotebookNode:
+    """Execute a notebook in its own folder; ``executed`` is written even if a cell fails.
 
-    Raises
-    ------
-    WorkbenchError
-        If a cell fails or the kernel dies: one paragraph, without traceback.
+    If a cell fails or the kernel dies, the error is one paragraph, without traceback.
     """
     # "auto", not "required": a kernelspec written by an older ipykernel does not declare encryption and would not start
     # at all. Without encryption ipykernel 7.4 prints an alarming warning at each start.
@@ -176,9 +134,9 @@ def execute(
                 # The kernel is this very Python, whatever kernel the notebook was last saved with.
                 kernel_name="python3",
                 language="python",
-                progress_bar=_bar(notebook.stem, progress),
+                progress_bar=_bar(notebook.stem),
                 config=Config(encrypted),
-                # All outputs are there by then; a kernel that is asked to stop may still complain of the interruption.
+                # All outputs are there by then; a kernel that is asked to stop may complain of the interruption.
                 shutdown_kernel="immediate",
             )
     except PapermillExecutionError as err:
@@ -192,15 +150,15 @@ def execute(
 
 @contextmanager
 def _kernel_environment(root: Path) -> Iterator[None]:
-    """Set what the kernel inherits, and put this process's environment back afterwards."""
+    """Set the environment that the kernel inherits, and restore this process's own afterwards."""
     changes = {
         # An inherited MPLBACKEND (Agg on many servers) would leave the notebook without its figures.
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        # Bars are for the terminal: in a notebook they are widgets that turn to litter in the file.
+        # In a notebook, progress bars are widgets that a page cannot show.
         "TQDM_DISABLE": "1",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
-    # The kernel's working directory is the notebook's folder: from there relative paths point elsewhere.
+    # The kernel's working directory is the notebook's folder, so relative paths would point elsewhere.
     mirror, cards = os.environ.get("WORKBENCH_MIRROR", ""), os.environ.get("WORKBENCH_DATASETS", "")
     if mirror and "://" not in mirror:
         changes["WORKBENCH_MIRROR"] = str((root / Path(mirror).expanduser()).resolve())
@@ -216,11 +174,11 @@ def _kernel_environment(root: Path) -> Iterator[None]:
         os.environ.update({name: before[name] for name in changes.keys() & before.keys()})
 
 
-def _bar(name: str, progress: bool | None) -> dict[str, object] | bool:
-    if not (sys.stderr.isatty() if progress is None else progress):
+def _bar(name: str) -> dict[str, object] | bool:
+    if not sys.stderr.isatty():
         return False
     look = "{desc} |{bar}| {n_fmt} of {total_fmt} cells, {elapsed}"
-    # "disable" is said here because TQDM_DISABLE, meant for the kernel, is set in this process meanwhile.
+    # "disable" is explicit because TQDM_DISABLE, meant for the kernel, is set in this process too.
     return {"desc": name, "ncols": 79, "bar_format": look, "disable": False}
 
 
@@ -233,7 +191,7 @@ def _failed_cell(err: PapermillExecutionError, notebook: Path, executed: Path) -
 
 
 def _heading_above(executed: Path, execution_count: int | None) -> str:
-    """The last heading before a cell: in markdown, or, where it states a finding, in a cell's HTML output."""
+    """The last heading before a cell: in markdown, or in the HTML output of a cell that states a finding."""
     heading = ""
     for cell in nbformat.read(str(executed), as_version=4).cells:
         if cell.cell_type == "code" and cell.get("execution_count") == execution_count:
@@ -245,7 +203,7 @@ def _heading_above(executed: Path, execution_count: int | None) -> str:
 
 
 def _one_paragraph(text: str, limit: int = 600) -> str:
-    """Return a message without colour codes and line breaks, cut after `limit` characters."""
+    """A message without colour codes and line breaks, cut after ``limit`` characters."""
     flat = " ".join(strip_ansi(text).split())
     return flat if len(flat) <= limit else f"{flat[:limit].rstrip()} ..."
 
@@ -256,38 +214,15 @@ def render_notebook(
     *,
     folder: Path,
     output: Path,
-    progress: bool | None = None,
     commit: str | None = None,
 ) -> Path:
-    """Execute a notebook and write it as one self-contained HTML file.
+    """Execute a notebook of ``folder`` (in the repository) and write it as ``<output>/<notebook>[-<dataset>].html``.
 
-    Parameters
-    ----------
-    notebook : str or Path
-        A name as `find_notebook` takes it, or a path.
-    parameters : mapping, optional
-        Of those that the notebook declares. ``dataset`` may be the path of a card, from the current directory; a
-        dataset other than the default becomes part of the file's name.
-    folder : Path
-        The folder of notebooks; its parent is the repository.
-    output : Path
-        The folder to write into; made where it does not exist.
-    progress : bool, optional
-        Show a bar over the cells on standard error; by default where that is a terminal.
-    commit : str, optional
-        The commit of the code, for the line at the foot of the page.
+    The file is complete or not written at all: an earlier one is replaced only once the new one has passed
+    ``check_page``. If a cell fails or the page is refused, the executed notebook is kept as ``<name>.failed.ipynb``.
 
-    Returns
-    -------
-    Path
-        ``<output>/<notebook>[-<dataset>].html``. It appears complete or not at all: an earlier file stays
-        as it is until the new one has passed `check_page`.
-
-    Raises
-    ------
-    WorkbenchError
-        If the notebook or a parameter is unknown, a cell fails, or the page is refused. In the last two cases
-        the executed notebook is kept beside as ``<name>.failed.ipynb``.
+    Of the parameters, ``dataset`` may be the path of a card, from the current directory; one other than the default
+    becomes part of the file's name. ``commit`` is for the line at the foot of the page.
     """
     folder, output = Path(folder).resolve(), Path(output).resolve()
     source = find_notebook(str(notebook), folder)
@@ -295,32 +230,29 @@ def render_notebook(
     given = _with_portable_card(dict(parameters or {}), source.parent)
     _check_names(given, declared)
     name = source.stem + _dataset_suffix(given, declared)
+    kept = output / f"{name}.failed.ipynb"
     output.mkdir(parents=True, exist_ok=True)
     # Inside the output folder, so that the last step is a rename on one file system.
     with tempfile.TemporaryDirectory(prefix=".rendering-", dir=output) as scratch:
         executed, page = Path(scratch, "executed.ipynb"), Path(scratch, "page.html")
         try:
-            node = execute(source, executed, given, root=folder.parent, progress=progress)
+            node = execute(source, executed, given, root=folder.parent)
             html = notebook_to_html(node, name=source.stem, provenance=_provenance(source, given, declared, commit))
             check_page(html)
         except WorkbenchError as err:
-            raise _keep_failed(err, executed, output / f"{name}.failed.ipynb") from err
+            if not executed.is_file():
+                raise
+            os.replace(executed, kept)
+            kept_as = f"No page was written; the notebook as far as it ran is {kept}."
+            raise WorkbenchError(f"{str(err).rstrip('.')}. {kept_as}") from err
         page.write_text(html, encoding="utf-8")
         os.replace(page, output / f"{name}.html")
-    (output / f"{name}.failed.ipynb").unlink(missing_ok=True)
+    kept.unlink(missing_ok=True)
     return output / f"{name}.html"
 
 
-def _keep_failed(err: WorkbenchError, executed: Path, kept: Path) -> WorkbenchError:
-    if not executed.is_file():
-        return err
-    os.replace(executed, kept)
-    sentence = str(err).rstrip(".")
-    return WorkbenchError(f"{sentence}. No page was written; the notebook as far as it ran is {kept}.")
-
-
 def _with_portable_card(parameters: dict[str, object], working_directory: Path) -> dict[str, object]:
-    """Make a card's path hold from the kernel's working directory; a relative one names no home folder."""
+    """Make a card's path valid from the kernel's working directory; a relative path names no home folder."""
     dataset = parameters.get("dataset")
     if isinstance(dataset, str | Path) and str(dataset).endswith(".toml"):
         parameters["dataset"] = os.path.relpath(Path(dataset).expanduser().resolve(), working_directory)
@@ -328,6 +260,7 @@ def _with_portable_card(parameters: dict[str, object], working_directory: Path) 
 
 
 def _dataset_suffix(given: Mapping[str, object], declared: Mapping[str, object]) -> str:
+    """The end of a file's name that tells a dataset other than the default; else empty."""
     if "dataset" not in given or given["dataset"] == declared["dataset"]:
         return ""
     return "-" + re.sub(r"[^A-Za-z0-9_]+", "-", _dataset_name(given["dataset"])).strip("-")

@@ -1,6 +1,6 @@
-"""Widgets in a page without a kernel: their own modules inlined and hashed, their state as data, a small shim.
+"""Widgets in a page without a kernel: their modules inlined and hashed, their state as data, a small shim.
 
-A script of a page comes from the package's own files, never from the notebook; the notebook gives data alone.
+The scripts of a page come from the package's own files; the notebook provides data only.
 """
 
 from __future__ import annotations
@@ -31,62 +31,52 @@ STILL = (
 )
 _DEFAULT = re.compile(r"^export default ", re.MULTILINE)
 _OWN = re.compile(r"workbench\.widgets\.(\w+)\.\w+")
-# These mean something to an HTML parser or end a line of JavaScript; JSON may write any of them as an escape.
+# These mean something to an HTML parser or end a line of JavaScript; JSON may escape any of them.
 _ESCAPES = {ord(mark): f"\\u{ord(mark):04x}" for mark in "<>&\u2028\u2029"}
 
 
 @dataclass(frozen=True)
 class OfflineWidget:
-    """A widget as a page shows it: which module draws it, and the choices and data that it starts from."""
+    """A widget in a page: the module that draws it, and the choices and data that it starts with."""
 
     module: str
     state: Mapping[str, Any]
 
 
 def place_widgets(notebook: NotebookNode) -> list[OfflineWidget]:
-    """Put a place for each displayed widget into an executed notebook.
+    """Replace each displayed widget of an executed notebook by a place for it; returns those of the package, in order.
 
-    A widget of the package gets its place, with a sentence for readers without scripts; boxes are unpacked; all else
-    becomes one line, "needs the live notebook".
-
-    Parameters
-    ----------
-    notebook : NotebookNode
-        Executed, with the widgets' state in its metadata. Outputs are changed in place.
-
-    Returns
-    -------
-    list of OfflineWidget
-        Those displayed, in the order of their places.
+    A place has a sentence for readers without scripts; boxes are unpacked; all other widgets become one line, "needs
+    the live notebook".
     """
     states = notebook.metadata.get("widgets", {}).get(STATES, {}).get("state", {})
     found: list[OfflineWidget] = []
-    for output in _displayed(notebook):
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    for output in (output for output in outputs if VIEW in output.get("data", {})):
         places = []
         for widget in _unpack(output.data[VIEW].get("model_id", ""), states):
             if widget is None:
                 places += [LIVE_ONLY] if LIVE_ONLY not in places else []
                 continue
             found.append(widget)
-            places.append(_place(widget, f"widget-{len(found)}"))
+            target = f'data-widget="{widget.module}" data-state="widget-{len(found)}"'
+            places.append(f'<div class="widget" {target}><p class="note">{STILL}</p></div>')
         output.data = NotebookNode({"text/html": "\n".join(places)})
     return found
 
 
-def _displayed(notebook: NotebookNode) -> Iterator[NotebookNode]:
-    for cell in notebook.cells:
-        yield from (output for output in cell.get("outputs", []) if VIEW in output.get("data", {}))
-
-
 def _unpack(model_id: str, states: Mapping[str, Any]) -> Iterator[OfflineWidget | None]:
-    """The widget itself, or those inside a box; None for a control that only a kernel can serve."""
+    """The widget itself, or those inside a box; None for a control that needs a kernel."""
     state = states.get(model_id, {}).get("state", {})
     children = [child.removeprefix("IPY_MODEL_") for child in state.get("children", [])]
     own = _OWN.fullmatch(state.get("_anywidget_id", ""))
     if own and own[1] in MODULES:
-        # What starts with an underscore is the widget's own code; the page takes that from the package.
-        shown = {name: value for name, value in state.items() if not name.startswith("_") and not _refers(value)}
-        # A page has no kernel to ask: what a widget can do only with one, it leaves out.
+        # Names with an underscore are the widget's own code, which a page takes from the package; other models, such as
+        # the layout, are of no use there.
+        models = {name for name, value in state.items() if isinstance(value, str) and value.startswith("IPY_MODEL_")}
+        plain = {name: value for name, value in state.items() if value is not None and name not in models}
+        shown = {name: value for name, value in plain.items() if not name.startswith("_")}
+        # A page has no kernel: the widget leaves out what needs one.
         shown |= {"live": False} if "live" in shown else {}
         yield OfflineWidget(own[1], shown)
     elif children:
@@ -94,15 +84,6 @@ def _unpack(model_id: str, states: Mapping[str, Any]) -> Iterator[OfflineWidget 
             yield from _unpack(child, states)
     else:
         yield None
-
-
-def _refers(value: object) -> bool:
-    """Whether a value is another model of the notebook, such as the layout, or nothing at all."""
-    return value is None or (isinstance(value, str) and value.startswith("IPY_MODEL_"))
-
-
-def _place(widget: OfflineWidget, name: str) -> str:
-    return f'<div class="widget" data-widget="{widget.module}" data-state="{name}"><p class="note">{STILL}</p></div>'
 
 
 def widget_blocks(widgets: Iterable[OfflineWidget]) -> str:
@@ -114,30 +95,21 @@ def widget_blocks(widgets: Iterable[OfflineWidget]) -> str:
         f'<script type="application/json" id="widget-{number}">{to_safe_json(widget.state)}</script>'
         for number, widget in enumerate(widgets, start=1)
     ]
-    scripts = [f'<script type="module">{script}</script>' for script in _scripts(widgets)]
-    return "\n".join([f"<style>{style_sheet()}</style>", *data, *scripts, ""])
+    scripts = scripts_of(widget.module for widget in widgets)
+    modules = [f'<script type="module">{script}</script>' for script in scripts]
+    return "\n".join([f"<style>{style_sheet()}</style>", *data, *modules, ""])
 
 
-def content_security_policy(widgets: Iterable[OfflineWidget] = ()) -> str:
-    """The policy of a page: nothing from outside, and of scripts those of these widgets alone."""
-    return policy_of([script_hash(script) for script in _scripts(list(widgets))])
-
-
-def policy_of(hashes: Iterable[str]) -> str:
-    """The policy that allows the scripts of these hashes, in this order.
+def policy_of(scripts: Iterable[str]) -> str:
+    """The policy of a page: nothing from outside, and no scripts but these, in this order.
 
     Examples
     --------
     >>> policy_of([]).split("; ")[:2]
     ["default-src 'none'", "style-src 'unsafe-inline'"]
     """
-    named = " ".join(f"'{each}'" for each in hashes)
+    named = " ".join(f"'{script_hash(script)}'" for script in scripts)
     return POLICY.format(scripts=f"script-src {named}; " if named else "")
-
-
-def known_hashes() -> frozenset[str]:
-    """The hashes of every script that a page may hold, from the package's files."""
-    return frozenset(script_hash(script) for script in [*map(page_script, MODULES), _shim()])
 
 
 def script_hash(script: str) -> str:
@@ -155,12 +127,7 @@ def script_hash(script: str) -> str:
 def page_script(module: str) -> str:
     """A widget's module as a page holds it: ``export default`` becomes an assignment.
 
-    Modules of a page cannot import each other under the policy, so each puts itself where the shim finds it.
-
-    Raises
-    ------
-    WorkbenchError
-        Where the module does not have exactly one default export.
+    Under the policy, modules of a page cannot import each other, so each puts itself where the shim finds it.
     """
     source = module_source(module)
     parts = _DEFAULT.split(source)
@@ -176,13 +143,14 @@ def _shim() -> str:
     return text
 
 
-def _scripts(widgets: list[OfflineWidget]) -> list[str]:
-    modules = dict.fromkeys(widget.module for widget in widgets)
-    return [*map(page_script, modules), _shim()] if modules else []
+def scripts_of(modules: Iterable[str]) -> list[str]:
+    """What draws the widgets of these modules in a page: each module once, and the shim; none without widgets."""
+    distinct = dict.fromkeys(modules)
+    return [*map(page_script, distinct), _shim()] if distinct else []
 
 
 def to_safe_json(state: Mapping[str, Any]) -> str:
-    r"""JSON that stays data wherever it stands in a page: no mark in it can end or open an element.
+    r"""JSON that stays data anywhere in a page: no character in it can open or close an element.
 
     Examples
     --------

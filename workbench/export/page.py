@@ -1,11 +1,11 @@
-"""From an executed notebook to the text of one HTML page, by the project's own nbconvert template."""
+"""From an executed notebook to one HTML page, by the project's own nbconvert template; what a page must not hold."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterator
-from html.parser import HTMLParser
+from html import escape
 from pathlib import Path
 
 from bs4 import BeautifulSoup, Tag
@@ -15,16 +15,8 @@ from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
 
 from workbench.errors import WorkbenchError
-from workbench.export.offline_widgets import (
-    LIVE_ONLY,
-    VIEW,
-    content_security_policy,
-    known_hashes,
-    place_widgets,
-    policy_of,
-    script_hash,
-    widget_blocks,
-)
+from workbench.export.offline_widgets import LIVE_ONLY, VIEW, place_widgets, policy_of, scripts_of, widget_blocks
+from workbench.widgets.explorer import MODULES
 
 TEMPLATES = Path(__file__).parent / "templates"
 IMAGES = ("image/svg+xml", "image/png", "image/jpeg")
@@ -38,16 +30,9 @@ NUMBER = re.compile(r"[-+\u2212]?\d[\d.,]*(e[-+]?\d+)?(\s?%|\s\S{1,4})?|nan|none
 
 
 def notebook_to_html(notebook: NotebookNode, *, name: str, provenance: str) -> str:
-    """Return one self-contained page: nothing loaded, code folded, widgets alive by scripts of the package alone.
+    """One self-contained page of an executed notebook, which is changed: nothing loaded, code folded, widgets alive.
 
-    Parameters
-    ----------
-    notebook : NotebookNode
-        Executed. It is changed on the way: pass a copy where it is needed afterwards.
-    name : str
-        The title where the notebook has no first-level heading.
-    provenance : str
-        Plain text for the line at the foot of the page.
+    ``name`` is the title if the notebook has no first-level heading; ``provenance`` is the line at the foot.
     """
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -61,7 +46,7 @@ def notebook_to_html(notebook: NotebookNode, *, name: str, provenance: str) -> s
     resources = {
         "page": {
             "title": page_title(notebook) or name.replace("_", " "),
-            "policy": content_security_policy(widgets),
+            "policy": policy_of(scripts_of(widget.module for widget in widgets)),
             "provenance": provenance,
             "code_style": HtmlFormatter(style="default").get_style_defs(".highlight"),
         }
@@ -76,13 +61,13 @@ def notebook_to_html(notebook: NotebookNode, *, name: str, provenance: str) -> s
 
 
 def page_title(notebook: NotebookNode) -> str:
-    """Return the text of the first first-level heading, or an empty string."""
+    """The text of the first first-level heading, or an empty string."""
     sources = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
     return next((text for source in sources for level, text in markdown_headings(source) if level == "h1"), "")
 
 
 def _mark_live_controls(notebook: NotebookNode) -> None:
-    """Replace what only a running notebook can show (scripts, foreign formats) by one line."""
+    """Replace what only a live notebook can show (scripts, foreign formats) by one line."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
     for output in outputs:
         dead = any("javascript" in kind for kind in output.data)
@@ -91,7 +76,7 @@ def _mark_live_controls(notebook: NotebookNode) -> None:
 
 
 def _is_litter(output: NotebookNode) -> bool:
-    """What says nothing in a file: ``<Axes: xlabel=...>`` after a plotting call, and tqdm's widgets."""
+    """Whether an output is of no use in a page: ``<Axes: xlabel=...>`` after a plotting call, or tqdm's widgets."""
     data = output.get("data", {})
     text = data.get("text/plain", "").strip()
     if VIEW in data:
@@ -100,7 +85,7 @@ def _is_litter(output: NotebookNode) -> bool:
 
 
 def _describe_figures(notebook: NotebookNode) -> None:
-    """Give every figure an alternative text: its own, its cell's, else the heading that it stands under."""
+    """Give every figure an alternative text: its own, its cell's, else the heading above it."""
     heading = ""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -115,7 +100,7 @@ def _describe_figures(notebook: NotebookNode) -> None:
 
 
 def markdown_headings(markdown: str) -> list[tuple[str, str]]:
-    """Level (``h1``) and text of the headings in a markdown cell; a code block in it may hold comments."""
+    """Level (``h1``) and text of the headings in a markdown cell, without comments in its code blocks."""
     renderer = IPythonRenderer(escape=False, exclude_anchor_links=True)
     return html_headings(MarkdownWithMath(renderer=renderer).render(markdown))
 
@@ -128,7 +113,7 @@ def html_headings(html: str) -> list[tuple[str, str]]:
 
 
 def _add_contents(page: BeautifulSoup) -> None:
-    """Name each second-level heading and list them in ``nav``, which the template leaves empty."""
+    """Give each second-level heading an id and list them in ``nav``, which the template leaves empty."""
     nav = page.find("nav")
     headings = page.select("main h2")
     if not isinstance(nav, Tag):
@@ -136,15 +121,12 @@ def _add_contents(page: BeautifulSoup) -> None:
     if len(headings) < FEWEST_IN_CONTENTS:
         nav.decompose()
         return
-    entries = page.new_tag("ol")
+    entries = []
     for number, heading in enumerate(headings, start=1):
         heading["id"] = heading.get("id") or f"part-{number}"
-        link = page.new_tag("a", href=f"#{heading['id']}")
-        link.string = heading.get_text(" ", strip=True)
-        entry = page.new_tag("li")
-        entry.append(link)
-        entries.append(entry)
-    (nav.details or nav).append(entries)
+        text = escape(heading.get_text(" ", strip=True))
+        entries.append(f'<li><a href="#{escape(str(heading["id"]))}">{text}</a></li>')
+    (nav.details or nav).append(BeautifulSoup(f"<ol>{''.join(entries)}</ol>", "html.parser"))
 
 
 def _arrange_tables(page: BeautifulSoup) -> None:
@@ -180,17 +162,16 @@ def _align_columns(table: Tag) -> None:
 
 
 MAX_MB = 5
+MOST_LISTED = 6  # problems in one message
 
-_Attributes = dict[str, str]
 _FORBIDDEN = ("iframe", "frame", "frameset", "object", "embed", "applet", "base", "form", "portal")
-_VOID = ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr")
 _APART = ("td", "th", "tr", "li", "p", "div", "pre", "h1", "h2", "h3")
 _LOADS = ("src", "srcset", "href", "xlink:href", "poster", "background", "data", "ping", "imagesrcset")
 _METAS = ("content-security-policy", "content-type")
 _STYLES = ("style", "fill", "stroke", "filter", "mask", "clip-path", "cursor")
 _LINKS = ("https://", "http://", "mailto:", "#")
-_NO_ALT = "No description has been provided for this image"  # what nbconvert writes where there is none
-# Columns that identify somebody, however they came into a table or into a widget's data.
+_NO_ALT = "No description has been provided for this image"  # what nbconvert writes if there is none
+# Columns that identify somebody, in a table or in a widget's data.
 _PRIVATE = frozenset({"user_id", "session_id", "ip", "ip_address", "client_ip", "remote_addr"})
 _ADDRESS = re.compile(r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w.]*\w)")
 _CSS_ESCAPE = re.compile(r"\\([0-9a-fA-F]{1,6})\s?")
@@ -199,119 +180,62 @@ _WARNING = re.compile(r"\.py:\d+: \w*Warning: .*|Traceback \(most recent call la
 
 
 def check_page(html: str) -> None:
-    """Refuse a page that should not be passed on.
+    """Refuse a page that should not be passed on; the error lists what was found.
 
-    Parameters
-    ----------
-    html : str
-        The finished file.
-
-    Raises
-    ------
-    WorkbenchError
-        If the page holds a script other than the package's own or an inline handler, refers to anything outside
-        itself (ordinary links to web pages are fine), names a user, a session or an IP address, has a figure without
-        alternative text, holds standard error or a Python warning, lacks the Content-Security-Policy that allows its
-        scripts and no others, or is larger than 5 MB. The message lists what was found.
+    It must hold no scripts but the package's own, with the Content-Security-Policy that allows these and no others; no
+    inline handlers; no reference outside the page but links; no user, session or IP address; no figure without
+    alternative text; no standard error or Python warning; and at most 5 MB.
     """
-    reader = _PageReader()
-    reader.feed(html)
-    reader.close()
-    problems = [*reader.first_problems(), *reader.problems]
+    # Of an attribute that comes twice, browsers take the first.
+    page = BeautifulSoup(html, "html.parser", on_duplicate_attribute="ignore", multi_valued_attributes=None)
+    problems = _policy_problems(page)
+    for element in page.find_all(True):
+        problems += _element_problems(element)
+    problems += _text_problems(page)
     megabytes = len(html.encode()) / 1e6
     if megabytes > MAX_MB:
         problems.append(f"it is {megabytes:.1f} MB, over {MAX_MB} MB: fewer figures, or fewer dots per inch")
     if problems:
-        more = f"; and {len(problems) - 6} more" if len(problems) > 6 else ""
-        raise WorkbenchError(f"Export checks failed: {'; '.join(problems[:6])}{more}.")
+        more = f"; and {len(problems) - MOST_LISTED} more" if len(problems) > MOST_LISTED else ""
+        raise WorkbenchError(f"Export checks failed: {'; '.join(problems[:MOST_LISTED])}{more}.")
 
 
-class _PageReader(HTMLParser):
-    """Walks through the page once and notes each problem as a phrase."""
+def _is_own(script: Tag) -> bool:
+    return script.attrs == {"type": "module"} and script.get_text() in scripts_of(MODULES)
 
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.problems: list[str] = []
-        self._first: list[tuple[str, _Attributes]] = []
-        self._open: list[tuple[str, str]] = []  # (tag, class) of the elements around the current place
-        self._prose: list[str] = []
-        self._stderr: list[str] = []
-        self._script: tuple[_Attributes, list[str]] | None = None
-        self._hashes: list[str] = []
-        self._unnamed_svg: list[bool] = []
 
-    def first_problems(self) -> list[str]:
-        """Return the problems that only the whole page shows."""
-        problems = []
-        policy = {"http-equiv": "Content-Security-Policy", "content": policy_of(self._hashes)}
-        # Right after <head>: the browser does not apply it to what stands before it.
-        if [tag for tag, _ in self._first] != ["html", "head", "meta"] or self._first[2][1] != policy:
-            problems.append("the Content-Security-Policy is missing from the start of its head")
-        address = _ADDRESS.search("".join(self._prose))
-        if address:
-            problems.append(f"an IP address is in the text: {_quote(address[0])}")
-        if self._stderr:
-            problems.append(f"a cell wrote to standard error: {_quote(' '.join(self._stderr))}")
-        warning = _WARNING.search("".join(self._prose))
-        if warning:
-            problems.append(f"a Python warning or traceback is in the text: {_quote(warning[0])}")
-        return problems
+def _policy_problems(page: BeautifulSoup) -> list[str]:
+    """The policy must allow the page's own scripts and come first: it does not apply to what precedes it."""
+    own = [script.get_text() for script in page.find_all("script") if _is_own(script)]
+    policy = {"http-equiv": "Content-Security-Policy", "content": policy_of(own)}
+    first = page.find_all(True, limit=3)
+    if [element.name for element in first] == ["html", "head", "meta"] and first[-1].attrs == policy:
+        return []
+    return ["the Content-Security-Policy is missing from the start of its head"]
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes = {name: value or "" for name, value in attrs}
-        if len(self._first) < 3:
-            self._first.append((tag, attributes))
-        if tag not in _VOID:
-            self._open.append((tag, attributes.get("class", "")))
-        self.problems += _element_problems(tag, attributes)
-        if tag == "script":
-            self._script = (attributes, [])
-        if tag == "svg":
-            named = attributes.get("aria-label") or attributes.get("aria-labelledby")
-            self._unnamed_svg.append(not named and attributes.get("aria-hidden") != "true")
-        elif tag == "title" and self._unnamed_svg:
-            self._unnamed_svg[-1] = False
 
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "script" and self._script is not None:
-            self._end_script(self._script[0], "".join(self._script[1]))
-            self._script = None
-        if tag == "svg" and self._unnamed_svg and self._unnamed_svg.pop():
-            self.problems.append("a drawing (svg) has no title or aria-label")
-        if tag in _APART:
-            self._prose.append(" ")  # numbers of two cells are not one address
-        if any(tag == open_tag for open_tag, _ in self._open):
-            while self._open.pop()[0] != tag:
-                pass
-
-    def _end_script(self, attributes: _Attributes, text: str) -> None:
-        if attributes == {"type": "module"} and script_hash(text) in known_hashes():
-            self._hashes.append(script_hash(text))
-        elif attributes.keys() == {"type", "id"} and attributes["type"] == "application/json":
-            self.problems += _data_problems(text)
-        else:
-            self.problems.append("it holds a <script> element that is not the package's own")
-
-    def close(self) -> None:
-        super().close()
-        if self._script is not None:  # never closed, so its text is all that follows
-            self._end_script(self._script[0], "".join(self._script[1]) + "?")
-
-    def handle_data(self, data: str) -> None:
-        if self._script is not None:
-            self._script[1].append(data)
-        elif self._open and self._open[-1][0] == "style":
-            self.problems += [f"a style refers outside: {_quote(url)}" for url in _outside_in_css(data)]
-        elif any("stderr" in css_class.split() for _, css_class in self._open):
-            self._stderr += data.split()
-        elif ("details", "code") not in self._open:
-            self._prose.append(data)
-            if data.strip() in _PRIVATE and self._open and self._open[-1][0] == "th":
-                self.problems.append(f"a table identifies somebody: the column {data.strip()}")
+def _text_problems(page: BeautifulSoup) -> list[str]:
+    """What the visible text must not say; elements are taken out of the page on the way."""
+    problems = []
+    stderr = " ".join(element.extract().get_text() for element in page.select(".stderr"))
+    if stderr.strip():
+        problems.append(f"a cell wrote to standard error: {_quote(stderr)}")
+    for code in page.select('details[class="code"]'):
+        code.extract()
+    named = {text.strip() for head in page.find_all("th") for text in head.strings} & _PRIVATE
+    problems += [f"a table identifies somebody: the column {name}" for name in sorted(named)]
+    for element in page.find_all(_APART):
+        element.append(" ")  # numbers of two cells are not one address
+    text = page.get_text()
+    if address := _ADDRESS.search(text):
+        problems.append(f"an IP address is in the text: {_quote(address[0])}")
+    if warning := _WARNING.search(text):
+        problems.append(f"a Python warning or traceback is in the text: {_quote(warning[0])}")
+    return problems
 
 
 def _data_problems(text: str) -> list[str]:
-    """A widget's state: JSON that cannot end its element, without a name of a person or of a visit."""
+    """A widget's state must be JSON that cannot end its element, and identify neither a person nor a visit."""
     try:
         state = json.loads(text)
     except ValueError:
@@ -330,19 +254,35 @@ def _names_in(value: object) -> Iterator[str]:
         yield from _names_in(each)
 
 
-def _element_problems(tag: str, attributes: _Attributes) -> list[str]:
+def _element_problems(element: Tag) -> list[str]:
+    tag, attributes = element.name, {name: str(value) for name, value in element.attrs.items()}
     problems = []
     if tag in _FORBIDDEN:
         problems.append(f"it holds a <{tag}> element")
+    if tag == "script" and attributes.keys() == {"type", "id"} and attributes["type"] == "application/json":
+        problems += _data_problems(element.get_text())
+    elif tag == "script" and not _is_own(element):
+        problems.append("it holds a <script> element that is not the package's own")
+    if tag == "style":
+        problems += [f"a style refers outside: {_quote(url)}" for url in _outside_in_css(element.get_text())]
     if tag == "meta" and attributes.get("http-equiv", "content-type").lower() not in _METAS:
         problems.append(f"it holds a <meta http-equiv={_quote(attributes['http-equiv'])}>")
     if tag == "img" and attributes.get("alt", "").strip() in ("", _NO_ALT):
         problems.append(
             'a figure has no alternative text: put {"alt": ...} in its output metadata, or a heading above it'
         )
+    if tag == "svg" and not _is_named(element):
+        problems.append("a drawing (svg) has no title or aria-label")
     for name, value in attributes.items():
         problems += _attribute_problems(tag, name, value.strip())
     return problems
+
+
+def _is_named(svg: Tag) -> bool:
+    """Whether a drawing has a name of its own, or is hidden from those who cannot see it."""
+    if svg.get("aria-label") or svg.get("aria-labelledby") or svg.get("aria-hidden") == "true":
+        return True
+    return any(title.find_parent("svg") is svg for title in svg.find_all("title"))
 
 
 def _attribute_problems(tag: str, name: str, value: str) -> list[str]:
@@ -361,7 +301,7 @@ def _attribute_problems(tag: str, name: str, value: str) -> list[str]:
 
 
 def _outside_in_css(css: str) -> list[str]:
-    """Return what a style sheet or a style attribute would load: imports, and addresses that are not data."""
+    """What a style sheet or style attribute would load: imports, and addresses that are not data."""
     css = _CSS_ESCAPE.sub(lambda escape: chr(min(int(escape[1], 16), 0x10FFFF)), css)
     css = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
     urls = [url.strip("\"' ") for url in _CSS_URL.findall(css)]

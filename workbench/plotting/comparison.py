@@ -13,19 +13,7 @@ from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import Interval
 from workbench.features.levels import OTHER
 from workbench.plotting.labels import PARTS, Row, clear_rows, draw_rows, edge_of, minus, name_of, part_of, write_right
-from workbench.plotting.style import (
-    BLUE,
-    DASHES,
-    MUTED,
-    VERMILLION,
-    WORDS,
-    axes_or_new,
-    label_source,
-    note_below,
-    percent,
-    set_alt_text,
-    style_context,
-)
+from workbench.plotting.style import BLUE, MUTED, VERMILLION, WORDS, axes_or_new, finish, percent, style_context
 from workbench.studies.comparison import Comparison
 from workbench.studies.report import findings, first_screen, robustness, short_name
 
@@ -38,13 +26,8 @@ NAME_WIDTH, LEVEL_WIDTH, WHY_WIDTH = 36, 30, 76  # characters
 def differences(result: Comparison, *, ax: Axes | None = None) -> Axes:
     """Net of every other policy minus the best rule's, with 95 % intervals, on test.
 
-    Only the model's is judged; the others are exploratory, and grey. What lies beyond the axis is an arrow at its
-    edge: the numbers stand on the right.
-
-    Parameters
-    ----------
-    result : Comparison
-    ax : Axes, optional
+    Only the model has a verdict; the others are exploratory, and grey. An arrow marks what lies beyond the axis; the
+    numbers are on the right.
 
     Returns
     -------
@@ -60,19 +43,18 @@ def differences(result: Comparison, *, ax: Axes | None = None) -> Axes:
     ax = axes_or_new(ax, 2.1 + 0.42 * len(rows))
     draw_rows(ax, rows, result.unit, 1.25 * _least_edge(result), result.margin)
     ax.set_xlabel(f"Net minus that of the best rule, {result.unit.per_view}")
-    note_below(ax, f"best rule: {result.of('best_rule').name}\n{_shaded(result)}; grey: exploratory")
-    label_source(ax, result.split.card)
-    set_alt_text(ax, f"{first_screen(result)['difference']} Verdict: {result.verdict}.")
-    return ax
+    note = f"best rule: {result.of('best_rule').name}\n{_shaded(result)}; grey: exploratory"
+    words = f"{first_screen(result)['difference']} Verdict: {result.verdict}."
+    return finish(ax, result.split.card, words, note=note)
 
 
 def _look(result: Comparison, kind: str) -> dict[str, Any]:
-    """How a row is drawn: only the model's has a verdict."""
+    """How a row is drawn: only the model has a verdict."""
     return {"colour": BLUE, "strong": True, "after": f"  {result.verdict}"} if kind == "model" else {}
 
 
 def _least_edge(result: Comparison) -> float:
-    """Where an axis may end at the earliest: margin and model's interval must be readable, whatever else there is."""
+    """The shortest axis on which the margin and the model's interval can be read."""
     model = result.difference
     return result.unit.factor * max(abs(model.low), abs(model.high), FEWEST_MARGINS * result.margin)
 
@@ -83,12 +65,7 @@ def _shaded(result: Comparison) -> str:
 
 @style_context()
 def headroom(result: Comparison, *, ax: Axes | None = None) -> Axes:
-    """All there is to win: the net of perfect knowledge over the best choice that needs no knowledge, on test.
-
-    Parameters
-    ----------
-    result : Comparison
-    ax : Axes, optional
+    """The most there is to win: net of perfect knowledge over the best choice that needs no knowledge, on test.
 
     Returns
     -------
@@ -104,7 +81,7 @@ def headroom(result: Comparison, *, ax: Axes | None = None) -> Axes:
     colours = [PARTS[part_of(result, policy)]["color"] for policy in shown]
     ax.barh(range(len(shown)), gains, 0.6, color=colours, zorder=2)
     ax.axvline(0, color=MUTED, linewidth=1, zorder=3)
-    ax.axvline(margin, color=MUTED, linewidth=1, linestyle=DASHES, zorder=3)
+    ax.axvline(margin, color=MUTED, linewidth=1, linestyle="--", zorder=3)
     ax.set_yticks(range(len(shown)), [textwrap.fill(name_of(result, policy), NAME_WIDTH) for policy in shown])
     numbers = [minus(f"{gain:+.{result.unit.digits}f}") for gain in gains]
     for y, (tick, colour, number) in enumerate(zip(ax.get_yticklabels(), colours, numbers, strict=True)):
@@ -112,57 +89,46 @@ def headroom(result: Comparison, *, ax: Axes | None = None) -> Axes:
         write_right(ax, y, number, colour=colour)
     clear_rows(ax, len(shown))
     ax.set_xlabel(f"Net over the best choice that needs no knowledge,\n{result.unit.per_view}")
-    note_below(ax, f"dashed: smallest gain that matters ({margin:g})")
-    label_source(ax, result.split.card)
     each = ", ".join(f"{part_of(result, policy)} {number}" for policy, number in zip(shown, numbers, strict=True))
-    set_alt_text(ax, f"{findings(result)['headroom']}. Net over the best choice that needs no knowledge: {each}.")
-    return ax
+    words = f"{findings(result)['headroom']}. Net over the best choice that needs no knowledge: {each}."
+    return finish(ax, result.split.card, words, note=f"dashed: smallest gain that matters ({margin:g})")
 
 
 @style_context()
 def reliability(result: Comparison, *, ax: Axes | None = None) -> Axes:
-    """Do chances come true? The chance that the model gave an event, against how often it happened.
-
-    Parameters
-    ----------
-    result : Comparison
-    ax : Axes, optional
+    """Calibration: the chance that the model gave an event, against how often it happened.
 
     Returns
     -------
     Axes
-        x: mean chance in each tenth of the predictions on test; y: share of it where the event happened. On the
-        diagonal, both agree.
+        x: mean chance in each tenth of the predictions on test; y: share of it where the event happened. They agree
+        on the diagonal.
     """
     ax = axes_or_new(ax, 5.4)
     table, event = result.reliability, result.decision.report.event
     end = 1.08 * float(table[["chance", "share"]].to_numpy().max())
-    ax.plot([0, end], [0, end], color=MUTED, linewidth=1, linestyle=DASHES)
+    ax.plot([0, end], [0, end], color=MUTED, linewidth=1, linestyle="--")
     ax.plot(table["chance"], table["share"], "o-", color=BLUE, zorder=3)
     ax.set(xlim=(0, end), ylim=(0, end), box_aspect=1)
     ax.set(xlabel=f"Predicted chance that {event}", ylabel="Observed share")
     ax.xaxis.set_major_formatter(percent())
     ax.yaxis.set_major_formatter(percent())
     ax.text(0.91 * end, 0.955 * end, "as predicted", ha="right", va="center", color=MUTED, fontsize=10)
-    label_source(ax, result.split.card)
     lowest, highest = (
         f"{100 * row['chance']:.0f} % were predicted, {100 * row['share']:.0f} % came true"
         for row in (table.iloc[0], table.iloc[-1])
     )
-    set_alt_text(
-        ax,
-        f"Chance that {event}: in the tenth with the lowest chances {lowest}; in the tenth with the highest {highest}. "
-        f"Slope {result.calibration.slope:.2f} (1 is ideal).",
-    )
-    return ax
+    tenths = f"in the tenth with the lowest chances {lowest}; in the tenth with the highest {highest}"
+    slope = f"Slope {result.calibration.slope:.2f} (1 is ideal)"
+    return finish(ax, result.split.card, f"Chance that {event}: {tenths}. {slope}.")
 
 
 @style_context()
 def sensitivity(result: Comparison, *, ax: Axes | None = None) -> Axes:
     """Model minus best rule where one assumption is changed at a time, with 95 % intervals.
 
-    The base case stands on top. A change under which the verdict is another says so on the right; one that could not
-    be tried says why. What lies beyond the axis is an arrow at its edge.
+    The base case is on top. Where a change gives another verdict, that is on the right; where it could not be tried,
+    the reason. An arrow marks what lies beyond the axis.
 
     Parameters
     ----------
@@ -178,7 +144,7 @@ def sensitivity(result: Comparison, *, ax: Axes | None = None) -> Axes:
     Raises
     ------
     WorkbenchError
-        Where the study did not change its assumptions.
+        If the study did not change its assumptions.
     """
     if result.sensitivity is None:
         raise WorkbenchError(
@@ -188,26 +154,18 @@ def sensitivity(result: Comparison, *, ax: Axes | None = None) -> Axes:
     changes = result.sensitivity[result.sensitivity["group"] != BASE]
     rows = [Row("base case", result.difference, **_look(result, "model"))]
     for group, members in changes.groupby("group", sort=False):
-        alone = len(members) == 1
-        rows += [] if alone else [Row(str(group))]
-        names = [f"{group}: {change}" if alone else str(change) for change in members["change"]]
-        rows += [_change_row(name, change, result) for name, (_, change) in zip(names, members.iterrows(), strict=True)]
+        prefix = f"{group}: " if len(members) == 1 else ""
+        rows += [] if prefix else [Row(str(group))]
+        rows += [_change_row(f"{prefix}{change['change']}", change, result) for _, change in members.iterrows()]
     ax = axes_or_new(ax, 1.7 + 0.3 * len(rows))
     unit = result.unit
     edge = edge_of(unit.factor * changes["low"], unit.factor * changes["high"], _least_edge(result))
     draw_rows(ax, rows, unit, edge, result.margin)
     ax.set_xlabel(f"Model minus best rule, {unit.per_view}")
-    note_below(
-        ax, f"{_shaded(result)}; each row is a study of its own\narrow and word: where the verdict would be another"
-    )
-    label_source(ax, result.split.card)
+    note = f"{_shaded(result)}; each row is a study of its own\narrow and word: where the verdict would be another"
     failed = int(changes["difference"].isna().sum())
-    set_alt_text(
-        ax,
-        f"Base case {unit.span(result.difference)} {unit.name}, {result.verdict}. {robustness(result)}"
-        + f" {failed} could not be tried." * bool(failed),
-    )
-    return ax
+    words = f"Base case {unit.span(result.difference)} {unit.name}, {result.verdict}. {robustness(result)}"
+    return finish(ax, result.split.card, words + f" {failed} could not be tried." * bool(failed), note=note)
 
 
 def _change_row(name: str, change: pd.Series, result: Comparison) -> Row:
@@ -223,14 +181,14 @@ def _change_row(name: str, change: pd.Series, result: Comparison) -> Row:
 def who_gains(result: Comparison, *, most: int = 4, ax: Axes | None = None) -> Axes:
     """Model minus best rule in net, segment by segment, with 95 % intervals, on test.
 
-    Exploratory, and all grey: among many segments some lie off by chance. What lies beyond the axis is an arrow at
-    its edge: the numbers stand on the right.
+    Exploratory, and all grey: among many segments, some differ by chance. An arrow marks what lies beyond the axis; the
+    numbers are on the right.
 
     Parameters
     ----------
     result : Comparison
     most : int
-        Levels of a dimension that are drawn, those with most users; ``result.segments`` holds all.
+        Levels drawn in each dimension, those with most users; ``result.segments`` holds all.
     ax : Axes, optional
 
     Returns
@@ -241,7 +199,7 @@ def who_gains(result: Comparison, *, most: int = 4, ax: Axes | None = None) -> A
     Raises
     ------
     WorkbenchError
-        Where there is no segment to draw.
+        If there is no segment to draw.
     """
     segments, unit = result.segments, result.unit
     if not len(segments):
@@ -261,20 +219,12 @@ def who_gains(result: Comparison, *, most: int = 4, ax: Axes | None = None) -> A
     draw_rows(ax, rows, unit, edge)
     ax.set_xlabel(f"Model minus best rule, {unit.per_view}")
     cut = "" if len(shown) == len(segments) else f"the {most} largest levels of each; "
-    note_below(
-        ax,
-        f"best rule: {result.of('best_rule').name}\nin brackets: {result.people}; {cut}"
-        "exploratory: about 1 interval in 20 misses by chance alone",
-    )
-    label_source(ax, result.split.card)
-    worst, best = (segments.loc[pick] for pick in (segments["difference"].idxmin(), segments["difference"].idxmax()))
-    least, largest = (f"{row['dimension']} {row['level']}, {unit.span(_interval(row))}" for row in (worst, best))
-    set_alt_text(
-        ax,
-        f"Net of model minus best rule in {len(segments)} segments, in {unit.name}, exploratory: smallest in {least}; "
-        f"largest in {largest}.",
-    )
-    return ax
+    exploratory = "exploratory: about 1 interval in 20 misses by chance alone"
+    note = f"best rule: {result.of('best_rule').name}\nin brackets: {result.people}; {cut}{exploratory}"
+    ends = segments.loc[[segments["difference"].idxmin(), segments["difference"].idxmax()]]
+    least, largest = (f"{row['dimension']} {row['level']}, {unit.span(_interval(row))}" for _, row in ends.iterrows())
+    found = f"Net of model minus best rule in {len(segments)} segments, in {unit.name}, exploratory"
+    return finish(ax, result.split.card, f"{found}: smallest in {least}; largest in {largest}.", note=note)
 
 
 def _level(level: pd.Series) -> str:

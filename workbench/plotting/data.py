@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import cycle
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,11 +26,9 @@ from workbench.plotting.style import (
     VERMILLION,
     WORDS,
     axes_or_new,
-    label_source,
+    finish,
     log_axis,
-    note_below,
     percent,
-    set_alt_text,
     style_context,
 )
 
@@ -37,6 +36,14 @@ GROUPED_BY = ("connection_type", "effective_type", "os_family")
 MOST_GROUPS = 6
 NO_VALUE = "no value"
 CLASSES = ("4g", "3g", "2g", "slow-2g")
+BOXES: dict[str, Any] = {
+    "showfliers": False,
+    "patch_artist": True,
+    "boxprops": {"linewidth": 0},
+    "medianprops": {"color": "white", "linewidth": 2.5},
+    "whiskerprops": {"color": GREY, "linewidth": 1.4},
+    "capprops": {"linewidth": 0},
+}
 KNOWN_BY = {
     "first_request": ("with the first request", BLUE),
     "after_accept_ch": ("from the second request on (Accept-CH)", GREEN),
@@ -54,10 +61,10 @@ def measured(
     Parameters
     ----------
     frame : DataFrame
-        Canonical measurements that carry their card; rows without a value of the quantity, and lost probes, are left
-        out, and a note gives the share that was lost.
+        Canonical measurements with their card. Rows without a value and lost probes are left out; a note gives the
+        share that was lost.
     quantity : str, optional
-        One of ``schema.MEASURED``; default throughput where it was measured, else the first that was.
+        One of ``schema.MEASURED``; default throughput if it was measured, else the first that was.
     by : str, optional
         A context column; default the first of connection type, NetInfo class and operating system that is known.
         All but the six largest groups, and groups of fewer than 20 users, are "other".
@@ -66,22 +73,22 @@ def measured(
     Returns
     -------
     Axes
-        x: the quantity, on a log scale; y: share of the group's views at or below it. The legend stands in the order
-        of the medians.
+        x: the quantity, on a log scale; y: share of the group's views at or below it. The legend is in the order of
+        the medians.
 
     Raises
     ------
     WorkbenchError
-        Where the frame carries no card, or lacks the quantity or the column.
+        If the frame carries no card, or lacks the quantity or the column.
     """
     card, quantity = card_of(frame), _quantity_of(frame, quantity)
     frame, lost = _came_back(frame, quantity)
     by, groups = _groups_of(frame, by)
     values = {name: frame.loc[inside, quantity] for name, inside in groups.items()}
-    medians = {name: found.median() for name, found in values.items()}
+    medians = pd.Series({name: found.median() for name, found in values.items()}).sort_values(kind="stable")
     hues = cycle(PALETTE)
     ax = axes_or_new(ax, 4.6)
-    for name in sorted(medians, key=medians.__getitem__):
+    for name in medians.index:
         colour = GREY if name in (OTHER, NO_VALUE) else next(hues)
         words = f"{name}, {_percent(len(values[name]) / len(frame))} of views"
         sns.ecdfplot(x=values[name], color=colour, label=words, ax=ax)
@@ -90,13 +97,10 @@ def measured(
     ax.yaxis.set_major_formatter(percent())
     legend = ax.legend(title=label(by, card), alignment="left")
     legend.get_title().set_color(MUTED)
-    label_source(ax, card)
-    if lost:
-        note_below(ax, f"left out: {lost}")
     about = f"Distribution of measured {label(quantity, card)} over {sum(map(len, values.values())):,} views"
-    each = ", ".join(f"{name} {medians[name]:,.1f}" for name in sorted(medians, key=medians.__getitem__))
-    set_alt_text(ax, f"{about}; medians in {unit(quantity)}: {each}." + f" Left out: {lost}." * bool(lost))
-    return ax
+    each = ", ".join(f"{name} {median:,.1f}" for name, median in medians.items())
+    words = f"{about}; medians in {unit(quantity)}: {each}." + f" Left out: {lost}." * bool(lost)
+    return finish(ax, card, words, note=f"left out: {lost}" * bool(lost))
 
 
 def _measured(quantity: str, card: Card) -> str:
@@ -124,7 +128,7 @@ def _quantity_of(frame: pd.DataFrame, quantity: str | None) -> str:
 
 
 def _groups_of(frame: pd.DataFrame, by: str | None) -> tuple[str, dict[str, np.ndarray]]:
-    """The column that tells groups apart, and which rows are in each; one group where nothing does."""
+    """The column to group by, and which rows are in each group; one group if no column is known."""
     if by is None:
         by = next((name for name in GROUPED_BY if name in frame and frame[name].notna().any()), "")
     elif by not in frame:
@@ -139,24 +143,24 @@ def _with_no_value(column: pd.Series) -> pd.Series:
 
 @style_context()
 def known_context_shares(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """What can be known about a view before it is served, by the time at which it is known, and how often.
+    """What can be known about a view before it is served, when it is known, and in how many views.
 
     Parameters
     ----------
     frame : DataFrame
-        Canonical measurements that carry their card.
+        Canonical measurements with their card.
     ax : Axes, optional
 
     Returns
     -------
     Axes
         x: share of views in which a column holds a value ("unknown" is none); one row a column of the contract or the
-        card, under the level by which it is known.
+        card, under the time at which it is known.
 
     Raises
     ------
     WorkbenchError
-        Where the frame carries no card.
+        If the frame carries no card.
     """
     card = card_of(frame)
     columns = [column for column in (*COLUMNS, *card.context) if column.level in KNOWN_BY]
@@ -180,15 +184,11 @@ def known_context_shares(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes
     ax.xaxis.set_major_formatter(percent())
     ax.grid(visible=False)
     ax.spines["left"].set_visible(False)
-    label_source(ax, card)
     never = [label(name, card) for name, share in shares.items() if share == 0]
     partly = [f"{label(name, card)} {_percent(share)}" for name, share in shares.items() if 0 < share < 0.995]
-    set_alt_text(
-        ax,
-        f"Of {len(shares)} context columns, {len(shares) - len(never) - len(partly)} are known in every view. "
-        f"In part: {', '.join(partly) or 'none'}. Never: {', '.join(never) or 'none'}.",
-    )
-    return ax
+    always = f"{len(shares) - len(never) - len(partly)} of {len(shares)} context columns are known in every view"
+    words = f"{always}. In part: {', '.join(partly) or 'none'}. Never: {', '.join(never) or 'none'}."
+    return finish(ax, card, words)
 
 
 def _known_share(frame: pd.DataFrame, column: Column) -> float:
@@ -200,12 +200,12 @@ def _known_share(frame: pd.DataFrame, column: Column) -> float:
 
 @style_context()
 def netinfo_bluntness(frame: pd.DataFrame, quantity: str | None = None, *, ax: Axes | None = None) -> Axes:
-    """How much NetInfo's class says: what was measured in each class, and how many views are in it.
+    """How little NetInfo's class says: what was measured in each class, and how many views are in it.
 
     Parameters
     ----------
     frame : DataFrame
-        Canonical measurements that carry their card and ``effective_type``.
+        Canonical measurements with their card and ``effective_type``.
     quantity : str, optional
         As for :func:`measured`.
     ax : Axes, optional
@@ -218,7 +218,7 @@ def netinfo_bluntness(frame: pd.DataFrame, quantity: str | None = None, *, ax: A
     Raises
     ------
     WorkbenchError
-        Where the frame carries no card, or no NetInfo class for 20 users.
+        If the frame carries no card, or no NetInfo class of 20 users.
     """
     card, quantity = card_of(frame), _quantity_of(frame, quantity)
     if "effective_type" not in frame or frame["effective_type"].isna().all():
@@ -234,35 +234,21 @@ def netinfo_bluntness(frame: pd.DataFrame, quantity: str | None = None, *, ax: A
     values = [frame.loc[members[name], quantity] for name in shown]
     shares = [float(members[name].mean()) for name in shown]
     ax = axes_or_new(ax, 1.6 + 0.62 * len(shown))
-    boxes = ax.boxplot(
-        values,
-        orientation="horizontal",
-        whis=(5, 95),
-        widths=0.55,
-        showfliers=False,
-        patch_artist=True,
-        boxprops={"linewidth": 0},
-        medianprops={"color": "white", "linewidth": 2.5},
-        whiskerprops={"color": GREY, "linewidth": 1.4},
-        capprops={"linewidth": 0},
-    )
+    names = [f"{name}\n{_percent(share)} of views" for name, share in zip(shown, shares, strict=True)]
+    boxes = ax.boxplot(values, tick_labels=names, orientation="horizontal", whis=(5, 95), widths=0.55, **BOXES)
     for name, box in zip(shown, boxes["boxes"], strict=True):
         box.set_facecolor(GREY if name == NO_VALUE else BLUE)
     log_axis(ax)
-    names = [f"{name}\n{_percent(share)} of views" for name, share in zip(shown, shares, strict=True)]
-    ax.set_yticks(range(1, len(shown) + 1), names)
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
     ax.set_xlabel(_measured(quantity, card))
-    gone = f"left out: {lost}" if lost else ""
-    note_below(ax, "; ".join(filter(None, ["box: middle half of the views, with the median; line: middle 90 %", gone])))
-    label_source(ax, card)
     each = "; ".join(
         f"{name} ({_percent(share)} of views) {np.quantile(found, 0.05):,.1f} to {np.quantile(found, 0.95):,.1f}"
         for name, share, found in zip(shown, shares, values, strict=True)
     )
-    set_alt_text(ax, f"Measured {label(quantity, card)} by NetInfo class, middle 90 % in {unit(quantity)}: {each}.")
-    return ax
+    words = f"Measured {label(quantity, card)} by NetInfo class, middle 90 % in {unit(quantity)}: {each}."
+    note = "box: middle half of the views, with the median; line: middle 90 %" + f"; left out: {lost}" * bool(lost)
+    return finish(ax, card, words, note=note)
 
 
 def _percent(share: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import textwrap
 import warnings
 from collections.abc import Iterator
@@ -23,25 +24,25 @@ from workbench.decisions.decision import Unit
 from workbench.errors import WorkbenchError, check_whole
 from workbench.explanation.base import count_views, net_of
 from workbench.features.levels import OTHER, UNKNOWN
-from workbench.plotting.labels import colour_of, draw_zero, minus, name_rows, write_right
+from workbench.plotting.labels import Row, clear_rows, colour_of, draw_interval, draw_zero, name_rows, write_right
 from workbench.plotting.style import (
     BLUE,
-    INK,
     MUTED,
     PALETTE,
     VERMILLION,
     WORDS,
     axes_or_new,
     figure_of,
-    label_source,
-    note_below,
-    set_alt_text,
+    finish,
     style_context,
 )
 from workbench.studies.report import capital, short_name
 
 if TYPE_CHECKING:
     import shap
+
+    from workbench.explanation.dependence import Dependence
+    from workbench.explanation.importance import Importance
 
 LOW_TO_HIGH = LinearSegmentedColormap.from_list("low_to_high", [BLUE, "#b9bec5", VERMILLION])
 SHAP_ROW, RANK_ROW, NOTE_HEIGHT = 0.42, 0.3, 0.6  # inches
@@ -56,12 +57,7 @@ MOST_LEVEL, AXIS_WIDTH = 14, 84  # numbers side by side, more are turned; charac
 
 @style_context()
 def beeswarm(
-    explanation: shap.Explanation,
-    *,
-    max_display: int = 12,
-    card: Card | None = None,
-    xlabel: str | None = None,
-    ax: Axes | None = None,
+    explanation: shap.Explanation, *, max_display: int = 12, card: Card | None = None, ax: Axes | None = None
 ) -> Axes:
     """Every view's SHAP values, the features with the largest mean first (``shap.plots.beeswarm``).
 
@@ -70,11 +66,9 @@ def beeswarm(
     explanation : shap.Explanation, shape (rows, features)
         From ``shap_values``.
     max_display : int
-        Rows of the picture; the last one sums up the features that are left.
+        Rows of the picture; the last one sums up the remaining features.
     card : Card, optional
         Where the data come from; default ``explanation.card``.
-    xlabel : str, optional
-        What the values are about; default ``explanation.output_names``.
     ax : Axes, optional
 
     Returns
@@ -84,11 +78,11 @@ def beeswarm(
     Raises
     ------
     WorkbenchError
-        Where the explanation has another shape, or nothing says where its data come from.
+        If the explanation has another shape, or nothing says where its data come from.
     """
     import shap
 
-    card, question = _source(explanation, card, 2), xlabel or _question(explanation)
+    card, question = _source(explanation, card, 2)
     ax = axes_or_new(ax, 1.7 + SHAP_ROW * max(4, min(max_display, explanation.shape[1])))
     with _shap_kept_in_bounds():
         shap.plots.beeswarm(
@@ -101,41 +95,21 @@ def beeswarm(
             plot_size=None,
             show=False,
         )
-    _finish(ax, card, f"SHAP value ({question})")
-    set_alt_text(ax, f"SHAP values of {len(explanation):,} views. {_strongest(explanation, question)}")
-    return ax
+    _label_values(ax, f"SHAP value ({question})")
+    return finish(ax, card, f"SHAP values of {len(explanation):,} views. {_strongest(explanation, question)}")
 
 
 @style_context()
 def bar(
-    explanation: shap.Explanation,
-    *,
-    max_display: int = 12,
-    card: Card | None = None,
-    xlabel: str | None = None,
-    ax: Axes | None = None,
+    explanation: shap.Explanation, *, max_display: int = 12, card: Card | None = None, ax: Axes | None = None
 ) -> Axes:
     """Mean size of the SHAP values of each feature (``shap.plots.bar``).
 
-    Parameters
-    ----------
-    explanation : shap.Explanation, shape (rows, features)
-        From ``shap_values``.
-    max_display, card, xlabel, ax
-        As for :func:`beeswarm`.
-
-    Returns
-    -------
-    Axes
-
-    Raises
-    ------
-    WorkbenchError
-        As for :func:`beeswarm`.
+    Parameters, result and errors are those of :func:`beeswarm`.
     """
     import shap
 
-    card, question = _source(explanation, card, 2), xlabel or _question(explanation)
+    card, question = _source(explanation, card, 2)
     ax = axes_or_new(ax, 1.5 + SHAP_ROW * min(max_display, explanation.shape[1]))
     with _shap_kept_in_bounds():
         shap.plots.bar(explanation, max_display=max_display, ax=ax, show=False)
@@ -143,9 +117,8 @@ def bar(
         number.set(text=number.get_text().removeprefix("+"), color=BLUE)  # a mean of sizes has no sign
     for patch in ax.patches:
         patch.set_color(BLUE)
-    _finish(ax, card, f"Mean size of SHAP values ({question})")
-    set_alt_text(ax, f"Mean of {len(explanation):,} views. {_strongest(explanation, question)}")
-    return ax
+    _label_values(ax, f"Mean size of SHAP values ({question})")
+    return finish(ax, card, f"Mean of {len(explanation):,} views. {_strongest(explanation, question)}")
 
 
 @style_context()
@@ -155,7 +128,6 @@ def waterfall(
     *,
     max_display: int = 10,
     card: Card | None = None,
-    xlabel: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """One view: from the mean answer, feature by feature, to its own (``shap.plots.waterfall``).
@@ -165,8 +137,8 @@ def waterfall(
     explanation : shap.Explanation, shape (rows, features) or (features,)
         From ``shap_values``; one row of it needs ``card``, which shap does not pass on.
     row : int, optional
-        Which row, counted from 0; may be left out where there is one.
-    max_display, card, xlabel, ax
+        Which row, counted from 0; may be left out if there is only one.
+    max_display, card, ax
         As for :func:`beeswarm`.
 
     Returns
@@ -176,11 +148,11 @@ def waterfall(
     Raises
     ------
     WorkbenchError
-        As for :func:`beeswarm`, and where there is no such row.
+        As for :func:`beeswarm`, and if there is no such row.
     """
     import shap
 
-    card, question = _source(explanation, card, 1 if row is None else 2), xlabel or _question(explanation)
+    card, question = _source(explanation, card, 1 if row is None else 2)
     if row is not None:
         if not -len(explanation) <= row < len(explanation):
             raise WorkbenchError(f"row must be one of the {len(explanation):,} explained, from 0; got {row}.")
@@ -199,17 +171,14 @@ def waterfall(
     for twin, at, words, pad in zip(figure.axes[before:], (mean, answer), ("mean", "this view"), (22, 4), strict=True):
         twin.set_xticks([at], [f"{words} {at:.2f}".replace("-", "\u2212")], ha="center", color=MUTED, fontsize=11)
         twin.tick_params(axis="x", pad=pad)
-    _finish(ax, card, capital(question))
+    _label_values(ax, capital(question))
     ax.xaxis.labelpad = 24  # below the mark of the mean
-    set_alt_text(
-        ax,
-        f"One view: {question} goes from {mean:.2f} on average to {answer:.2f}. {_strongest(explanation, question)}",
-    )
-    return ax
+    step = f"{question} goes from {mean:.2f} on average to {answer:.2f}"
+    return finish(ax, card, f"One view: {step}. {_strongest(explanation, question)}")
 
 
-def _source(explanation: shap.Explanation, card: Card | None, dimensions: int) -> Card:
-    """The card of the data that is explained, once the explanation was found fit to be drawn."""
+def _source(explanation: shap.Explanation, card: Card | None, dimensions: int) -> tuple[Card, str]:
+    """The card of the explained data and the question explained; refuses an explanation that cannot be drawn."""
     if len(explanation.shape) != dimensions:
         expected = "(features,), or row= to name one of several" if dimensions == 1 else "(rows, features)"
         raise WorkbenchError(f"expected an explanation of shape {expected}; got {explanation.shape}.")
@@ -219,33 +188,22 @@ def _source(explanation: shap.Explanation, card: Card | None, dimensions: int) -
             "nothing says where the explained data come from: pass card=split.card, or an explanation from "
             "wb.shap_values() on a frame that carries its card."
         )
-    return card
-
-
-def _question(explanation: shap.Explanation) -> str:
     names = explanation.output_names
-    return names if isinstance(names, str) else "the model's output"
+    return card, names if isinstance(names, str) else "the model's output"
 
 
 def _names_in_grey(explanation: shap.Explanation) -> shap.Explanation:
-    """The same without numbers where they only stand for names: neither low nor high, these have no colour."""
-    import shap
-
+    """The same without the numbers that only code names: these are neither low nor high, so they get no colour."""
     coded = np.isin(explanation.feature_names, getattr(explanation, "coded", ()))
-    if not coded.any():
-        return explanation
-    return shap.Explanation(
-        values=explanation.values,
-        base_values=explanation.base_values,
-        data=np.where(coded, np.nan, np.asarray(explanation.data, float)),
-        feature_names=explanation.feature_names,
-        output_names=explanation.output_names,
-    )
+    shown = copy.copy(explanation)
+    if coded.any():
+        shown.data = np.where(coded, np.nan, np.asarray(explanation.data, float))
+    return shown
 
 
 @contextmanager
 def _shap_kept_in_bounds() -> Iterator[None]:
-    """Shap draws jitter from NumPy's global random state and may leave pyplot's interactive mode off: put both back."""
+    """Restore NumPy's global random state, from which shap draws jitter, and pyplot's interactive mode."""
     state, interactive = np.random.get_state(), plt.isinteractive()
     np.random.seed(0)
     try:
@@ -259,11 +217,10 @@ def _shap_kept_in_bounds() -> Iterator[None]:
             plt.ion()
 
 
-def _finish(ax: Axes, card: Card, xlabel: str) -> None:
+def _label_values(ax: Axes, xlabel: str) -> None:
     ax.set_xlabel(textwrap.fill(xlabel, LABEL_WIDTH), fontsize=12)
     ax.tick_params(labelsize=11)
     ax.grid(visible=False, axis="y")
-    label_source(ax, card)
 
 
 def _mend_waterfall(ax: Axes) -> None:
@@ -301,20 +258,20 @@ def _strongest(explanation: shap.Explanation, question: str) -> str:
 
 
 @style_context()
-def importance(result: Any, *, most: int = 12, ax: Axes | None = None) -> Axes:
-    """How far each feature moves the answer, beside the net that decisions lose where it is permuted.
+def importance(result: Importance, *, most: int = 12, ax: Axes | None = None) -> Axes:
+    """How far each feature moves the prediction, beside the net lost when it is permuted.
 
-    Both panels have the same rows, the strongest by SHAP on top, with 95 % intervals over users. In net, grey is what
-    may be nothing, blue a loss beyond noise, vermillion a gain.
+    Both panels have the same rows, the largest SHAP values on top, with 95 % intervals over users. Net lost is blue
+    where the interval lies above zero, vermillion where below, else grey.
 
     Parameters
     ----------
     result : Importance
         From ``wb.importance``.
     most : int
-        Rows at most.
+        Most rows.
     ax : Axes, optional
-        One of a grid of axes, such as ``plt.subplots`` gives; it is divided in two.
+        One of a grid of axes, as from ``plt.subplots``; it is divided in two.
 
     Returns
     -------
@@ -325,7 +282,7 @@ def importance(result: Any, *, most: int = 12, ax: Axes | None = None) -> Axes:
     Raises
     ------
     WorkbenchError
-        Where there is nothing to draw, or the axes have no place in a grid.
+        If there is nothing to draw, or the axes have no place in a grid.
     """
     check_whole("most", most, at_least=1)
     rows = result.table.head(most)
@@ -333,13 +290,12 @@ def importance(result: Any, *, most: int = 12, ax: Axes | None = None) -> Axes:
         raise WorkbenchError("this model has no feature: there is no importance to draw.")
     left = axes_or_new(ax, 1.5 + NOTE_HEIGHT + RANK_ROW * len(rows))
     right, below = _divide(left, len(rows))
-    at = np.arange(len(rows))
-    left.hlines(at, rows["shap_low"], rows["shap_high"], color=BLUE, linewidth=1.6, zorder=3)
-    left.plot(rows["shap"], at, "o", color=BLUE, markersize=7, zorder=4)
+    left.hlines(range(len(rows)), rows["shap_low"], rows["shap_high"], color=BLUE, linewidth=1.6, zorder=3)
+    left.plot(rows["shap"], range(len(rows)), "o", color=BLUE, markersize=7, zorder=4)
     draw_zero(left)
     left.set_xlim(left=-0.03 * left.get_xlim()[1])
     _draw_net_lost(right, rows, result.unit)
-    name_rows(left, [(short_name(str(feature), NAME_WIDTH), False) for feature in rows["feature"]])
+    name_rows(left, [Row(short_name(str(row["feature"]), NAME_WIDTH), net_of(row)) for _, row in rows.iterrows()])
     for axes in (left, right):
         axes.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
     left.set_xlabel("mean size of\nSHAP values")
@@ -348,20 +304,16 @@ def importance(result: Any, *, most: int = 12, ax: Axes | None = None) -> Axes:
         count_views(views, users, result.people)
         for views, users in ((result.rows, result.users), (result.replayed, result.replayed_users))
     )
-    lines = [
-        *textwrap.wrap(f"SHAP values: {result.question}", NOTE_WIDTH),
-        f"SHAP: {explained}; net: {decided}",
-        "lines: 95 % intervals; exploratory",
-    ]
-    words = below.text(0.5, 1, "\n".join(lines), ha="center", va="top", color=MUTED, fontsize=10, linespacing=1.3)
+    asked = textwrap.fill(f"SHAP values: {result.question}", NOTE_WIDTH)
+    note = f"{asked}\nSHAP: {explained}; net: {decided}\nlines: 95 % intervals; exploratory"
+    words = below.text(0.5, 1, note, ha="center", va="top", color=MUTED, fontsize=10, linespacing=1.3)
     words.set_in_layout(False)  # its axes have room for it
-    label_source(right, result.card)
-    set_alt_text(left, _ranking_in_words(result))
+    finish(right, result.card, _ranking_in_words(result))
     return left
 
 
 def _divide(ax: Axes, rows: int) -> tuple[Axes, Axes]:
-    """Leave the left half to the axes given; new axes in the right half, and a strip for a note below both."""
+    """Move the given axes to the left half; returns new ones: the right half, and a strip for a note below both."""
     place = ax.get_subplotspec()
     if place is None:
         raise WorkbenchError("this picture has two panels: pass axes from plt.subplots(), or leave ax out.")
@@ -377,18 +329,14 @@ def _draw_net_lost(ax: Axes, rows: pd.DataFrame, unit: Unit) -> None:
     for y, (_, row) in enumerate(rows.iterrows()):
         if np.isnan(row["net"]):
             write_right(ax, y, "no column to permute")
-            continue
-        net = net_of(row)
-        colour = colour_of(unit, net.low, net.high)
-        ax.plot(unit.factor * np.array([net.low, net.high]), [y, y], color=colour, linewidth=1.6, zorder=3)
-        ax.plot(unit.factor * net.estimate, y, "o", color=colour, markersize=7, zorder=4)
-        write_right(ax, y, minus(unit.span(net)), colour=colour)
+        else:
+            net = net_of(row)
+            draw_interval(ax, y, Row("", net, colour_of(unit, net)), np.inf, unit)
     ax.tick_params(axis="y", left=False, labelleft=False)
-    ax.grid(axis="y", visible=False)
-    ax.spines["left"].set_visible(False)
+    clear_rows(ax, len(rows))
 
 
-def _ranking_in_words(result: Any) -> str:
+def _ranking_in_words(result: Importance) -> str:
     each = "; ".join(
         f"{row['feature']} {row['shap']:.2f}, net lost {result.unit.span(net_of(row))}"
         for _, row in result.table[result.table["net"].notna()].head(NAMED).iterrows()
@@ -397,14 +345,8 @@ def _ranking_in_words(result: Any) -> str:
 
 
 @style_context()
-def dependence(result: Any, *, ax: Axes | None = None) -> Axes:
-    """Mean SHAP value at each level of a feature, with 95 % intervals; below, how many users are behind it.
-
-    Parameters
-    ----------
-    result : Dependence
-        From ``wb.dependence``.
-    ax : Axes, optional
+def dependence(result: Dependence, *, ax: Axes | None = None) -> Axes:
+    """Mean SHAP value at each level of a feature, with 95 % intervals; below, the number of users at each level.
 
     Returns
     -------
@@ -433,10 +375,8 @@ def dependence(result: Any, *, ax: Axes | None = None) -> Axes:
     ax.set_xlabel(f"{result.feature}{unit}{f', by {result.by}' if result.by else ''}")
     ax.set_ylabel(textwrap.fill(f"Mean SHAP value ({result.question})", 37), fontsize=11)
     few = f"; left out: {result.left_out:,} views in levels of under 20 {result.people}" if result.left_out else ""
-    note_below(ax, textwrap.fill(f"bars: {result.people} behind each point{few}", NOTE_WIDTH))
-    label_source(ax, result.card)
-    set_alt_text(ax, " ".join(result.sentences))
-    return ax
+    note = textwrap.fill(f"bars: {result.people} behind each point{few}", NOTE_WIDTH)
+    return finish(ax, result.card, " ".join(result.sentences), note=note)
 
 
 def _draw_users(ax: Axes, xs: np.ndarray, rows: pd.DataFrame, colour: str, *, upright: bool) -> None:
@@ -449,7 +389,7 @@ def _draw_users(ax: Axes, xs: np.ndarray, rows: pd.DataFrame, colour: str, *, up
 
 
 def _set_axes(ax: Axes, levels: list[str], drawn: np.ndarray) -> None:
-    """Limits that hold all that is drawn and zero, with room for the bars below; names of the levels."""
+    """Limits that include zero and all that is drawn, with room for the bars below; names of the levels."""
     drawn = np.append(drawn[np.isfinite(drawn)], 0.0)
     span = max(float(np.ptp(drawn)), 0.01)
     room = span * ROOM_FOR_BARS / (1 - ROOM_FOR_BARS)
@@ -461,18 +401,12 @@ def _set_axes(ax: Axes, levels: list[str], drawn: np.ndarray) -> None:
 
 
 def _name_groups(ax: Axes, groups: list[str]) -> None:
-    """Names of the groups in their colours above the axes, two in a line: the right third is the source's."""
-    lines = (len(groups) + 1) // 2
+    """Names of the groups in their colours above the axes, two in a line; the source takes the right third."""
+    place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
+    last_line = (len(groups) - 1) // 2
     for number, group in enumerate(groups):
-        colour = PALETTE[number % len(PALETTE)]
         line, column = divmod(number, 2)
-        ax.annotate(
-            f"\u25cf {short_name(group, 20)}",
-            (0.32 * column, 1),
-            (0, 4 + 17 * (lines - 1 - line)),
-            xycoords="axes fraction",
-            textcoords="offset points",
-            va="bottom",
-            color=WORDS.get(colour, INK),
-            fontsize=11,
-        )
+        above = (0, 4 + 17 * (last_line - line))
+        colour = WORDS[PALETTE[number % len(PALETTE)]]
+        name = f"\u25cf {short_name(group, 20)}"
+        ax.annotate(name, (0.32 * column, 1), above, color=colour, fontsize=11, **place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,44 +11,26 @@ from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
 
 from workbench.datasets.splits import users_of
-from workbench.decisions.decision import Axis
+from workbench.decisions.decision import Axis, Unit
 from workbench.evidence.bootstrap import Interval, cluster_intervals
 from workbench.plotting.labels import KEY_PARTS, PARTS, Mark, label_marks, merge_marks, name_of, part_of
-from workbench.plotting.style import (
-    DASHES,
-    MUTED,
-    WORDS,
-    axes_or_new,
-    figure_of,
-    label_source,
-    note_below,
-    set_alt_text,
-    style_context,
-)
+from workbench.plotting.style import MUTED, WORDS, axes_or_new, figure_of, finish, style_context
 from workbench.studies.comparison import Comparison, PolicyResult
-from workbench.studies.report import findings
+from workbench.studies.report import capital, findings
 
 FURTHER = 1.8  # how far right the picture goes, in costs of the costliest rule or model
 LEAST_PART = 0.05  # of the longest frontier that is drawn even where nothing costs anything
 NAME_WIDTH, NOTE_WIDTH = 44, 80  # characters
-
-Axes2 = tuple[Axis, Axis]
 
 
 @style_context()
 def frontier(result: Comparison, *, ax: Axes | None = None) -> Axes:
     """What each policy trades on test: the mean gain of its decisions against their mean cost.
 
-    A line is a policy whose limit moves, its mark the limit that was picked on ``validation``; a lone mark has none to
-    move. The bars are 95 % intervals of how far a mark lies from the best rule's, users resampled: both met the same
-    views, so what they share is not in them. The dashed line joins what is worth as much as the best rule (above it,
-    net is higher); it is drawn where net is cost and gain at a fixed price. References that lie far off are named in a
-    note, not drawn.
-
-    Parameters
-    ----------
-    result : Comparison
-    ax : Axes, optional
+    A line is a policy at each of its limits, its mark the limit picked on ``validation``; a lone mark has no limit.
+    Bars are 95 % intervals of the difference from the best rule, users resampled, paired by view. On the dashed line,
+    net equals the best rule's (above it, net is higher); it is drawn if net is gain minus cost at a fixed price.
+    References that lie far off are named in a note, not drawn.
 
     Returns
     -------
@@ -63,8 +46,9 @@ def frontier(result: Comparison, *, ax: Axes | None = None) -> Axes:
         _draw_policy(ax, result, policy)
     bars = [bar for p in shown if part_of(result, p) not in ("best rule", "other") for bar in _draw_bars(ax, result, p)]
     ax.set(**{f"{side}label": axis.label for side, axis in zip("xy", result.decision.axes, strict=True)})
-    note_below(ax, "\n".join(["bars: how far from the best rule, 95 % intervals", *_beyond(result, far)]))
-    label_source(ax, result.split.card)
+    note = "\n".join(["bars: how far from the best rule, 95 % intervals", *_beyond(result, far)])
+    finish(ax, result.split.card, _in_words(result), note=note)
+    # Labels last: their places depend on the final layout.
     lines = [_line(result, policy) for policy in shown if policy.frontier is not None] + bars
     taken = [_point_to_better(ax)]
     equal = _equal_net(result, ax.get_xlim())
@@ -72,11 +56,10 @@ def frontier(result: Comparison, *, ax: Axes | None = None) -> Axes:
         lines.append(equal)
         taken.append(_draw_equal_net(ax, equal))
     label_marks(ax, merge_marks(ax, [_mark_of(result, policy) for policy in shown]), lines, taken)
-    set_alt_text(ax, _in_words(result))
     return ax
 
 
-def _in_axes(table: pd.DataFrame, axes: Axes2) -> np.ndarray:
+def _in_axes(table: pd.DataFrame, axes: tuple[Axis, Axis]) -> np.ndarray:
     """Cost and gain of each row as the axes show them: shape (rows, 2)."""
     return table[[axis.column for axis in axes]].to_numpy(float) * [axis.factor for axis in axes]
 
@@ -94,7 +77,7 @@ def _at(result: Comparison, policy: PolicyResult) -> np.ndarray:
 
 
 def _set_limits(ax: Axes, result: Comparison, shown: list[PolicyResult]) -> list[PolicyResult]:
-    """Set the axes' ends, so that rules and model fill them; returns the references that lie beyond."""
+    """Set the limits so that rules and model fill the axes; returns the references that lie beyond."""
     places = {policy.name: _at(result, policy) for policy in shown}
     marks = np.array([places[policy.name] for policy in shown if policy.kind in ("rule", "model")])
     points = np.vstack([marks, *(_line(result, policy) for policy in shown if policy.frontier is not None)])
@@ -108,15 +91,20 @@ def _set_limits(ax: Axes, result: Comparison, shown: list[PolicyResult]) -> list
 
 
 def _beyond(result: Comparison, far: list[PolicyResult]) -> list[str]:
-    each = [f"{policy.name}: {' at '.join(_as_text(result, policy))}" for policy in far]
-    x, y = (axis.label[:1].lower() + axis.label[1:] for axis in result.decision.axes)
+    each = [f"{policy.name}: {_gain_at_cost(result, policy)}" for policy in far]
+    x, y = _axis_names(result)
     return [textwrap.fill(f"beyond the picture ({y} at {x}): {'; '.join(each)}", NOTE_WIDTH)] if each else []
 
 
-def _as_text(result: Comparison, policy: PolicyResult) -> list[str]:
-    """Gain and cost in the decimals of the axes."""
-    pairs = zip(_at(result, policy), result.decision.axes, strict=True)
-    return [f"{value:,.{axis.digits}f}" for value, axis in pairs][::-1]
+def _axis_names(result: Comparison) -> list[str]:
+    """The labels of x and y, for use within a sentence."""
+    return [axis.label[:1].lower() + axis.label[1:] for axis in result.decision.axes]
+
+
+def _gain_at_cost(result: Comparison, policy: PolicyResult) -> str:
+    """Gain and cost in the decimals of the axes, such as ``0.81 at 30``."""
+    cost, gain = zip(_at(result, policy), result.decision.axes, strict=True)
+    return " at ".join(f"{value:,.{axis.digits}f}" for value, axis in (gain, cost))
 
 
 def _draw_policy(ax: Axes, result: Comparison, policy: PolicyResult) -> None:
@@ -131,7 +119,7 @@ def _draw_policy(ax: Axes, result: Comparison, policy: PolicyResult) -> None:
 
 
 def _draw_bars(ax: Axes, result: Comparison, policy: PolicyResult) -> list[np.ndarray]:
-    """Draw a mark's two intervals; returns them as lines, shape (2, 2) each."""
+    """Draw the two intervals of a mark; returns them as lines, shape (2, 2) each."""
     rule, ours = _at(result, result.of("best_rule")), _at(result, policy)
     cost, gain = _distance(result, policy)
     across = np.array([(rule[0] + end, ours[1]) for end in (cost.low, cost.high)])
@@ -160,9 +148,9 @@ def _mark_of(result: Comparison, policy: PolicyResult) -> Mark:
 
 
 def _equal_net(result: Comparison, costs: tuple[float, float]) -> np.ndarray | None:
-    """All that is worth as much as the best rule, as a line between two costs: shape (2, 2).
+    """The line on which net equals the best rule's, between two costs: shape (2, 2).
 
-    Net is fitted to cost and gain of all policies at all limits; None where it is not cost and gain at a fixed price.
+    Net is fitted to cost and gain of all policies at all limits; None if it is not gain minus cost at a fixed price.
     """
     tables = [policy.frontier for policy in result.results if policy.frontier is not None]
     outcomes = [policy.outcomes for policy in result.results if policy.outcomes is not None]
@@ -178,54 +166,35 @@ def _equal_net(result: Comparison, costs: tuple[float, float]) -> np.ndarray | N
 
 
 def _draw_equal_net(ax: Axes, line: np.ndarray) -> Bbox:
-    """Draw that line, and name it; returns the pixels that its name takes."""
+    """Draw that line and its name; returns the pixels that the name takes."""
     (left, low), (right, high) = line
-    ax.axline((left, low), (right, high), color=MUTED, linewidth=1, linestyle=DASHES, zorder=1)
+    ax.axline((left, low), (right, high), color=MUTED, linewidth=1, linestyle="--", zorder=1)
     figure_of(ax).draw_without_rendering()
     (x0, y0), (x1, y1) = ax.transData.transform(line)
     # From the left end on: there the line runs above every frontier, and nothing else is near.
     start = max(0.015, (ax.get_ylim()[0] - low) / (high - low)) if high != low else 0.015
-    words = ax.annotate(
-        "as good as the best rule",
-        (left + start * (right - left), low + start * (high - low)),
-        (-2, 3),
-        textcoords="offset points",
-        rotation=np.degrees(np.arctan2(y1 - y0, x1 - x0)),
-        rotation_mode="anchor",
-        va="bottom",
-        color=MUTED,
-        fontsize=10,
-    )
+    look: dict[str, Any] = {"textcoords": "offset points", "va": "bottom", "color": MUTED, "fontsize": 10}
+    look |= {"rotation": np.degrees(np.arctan2(y1 - y0, x1 - x0)), "rotation_mode": "anchor"}
+    at = (left + start * (right - left), low + start * (high - low))
+    words = ax.annotate("as good as the best rule", at, (-2, 3), **look)
     return words.get_window_extent()
 
 
 def _point_to_better(ax: Axes) -> Bbox:
-    """An arrow in the corner where no good policy is, towards where they are."""
-    words = ax.annotate(
-        "better",
-        (0.86, 0.19),
-        (0.97, 0.04),
-        xycoords="axes fraction",
-        ha="right",
-        va="bottom",
-        color=MUTED,
-        arrowprops={"arrowstyle": "-|>", "color": MUTED, "linewidth": 1.2, "shrinkA": 2},
-    )
+    """An arrow towards better policies, in the corner of the worst ones; returns the pixels that it takes."""
+    arrow = {"arrowstyle": "-|>", "color": MUTED, "linewidth": 1.2, "shrinkA": 2}
+    corner: dict[str, Any] = {"xycoords": "axes fraction", "ha": "right", "va": "bottom"}
+    words = ax.annotate("better", (0.86, 0.19), (0.97, 0.04), color=MUTED, arrowprops=arrow, **corner)
     return words.get_window_extent()
 
 
 def _in_words(result: Comparison) -> str:
-    x, y = (axis.label[:1].lower() + axis.label[1:] for axis in result.decision.axes)
+    x, y = _axis_names(result)
     parts = {"today": "today", "best rule": "best_rule", "model": "model", "perfect knowledge": "oracle"}
-    each = [f"{part} {' at '.join(_as_text(result, result.of(which)))}" for part, which in parts.items()]
-    cost, gain = (
-        f"{interval.estimate:+.{digits}f} ({interval.low:+.{digits}f} to {interval.high:+.{digits}f})"
-        for interval, digits in zip(
-            _distance(result, result.of("model")), [max(1, axis.digits) for axis in result.decision.axes], strict=True
-        )
-    )
+    each = [f"{part} {_gain_at_cost(result, result.of(which))}" for part, which in parts.items()]
+    units = [Unit("", "", 1.0, max(1, axis.digits)) for axis in result.decision.axes]
+    distances = _distance(result, result.of("model"))
+    cost, gain = (unit.span(interval) for unit, interval in zip(units, distances, strict=True))
     found = findings(result).get("frontier", "")
-    return (
-        f"{y[:1].upper() + y[1:]} against {x}: {', '.join(each)}. Model minus best rule: {y} {gain}, {x} {cost}."
-        + f" {found}." * bool(found)
-    )
+    words = f"{capital(y)} against {x}: {', '.join(each)}. Model minus best rule: {y} {gain}, {x} {cost}."
+    return words + f" {found}." * bool(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,7 +14,7 @@ from workbench.decisions.images.scenario import photo_as_sent
 from workbench.errors import WorkbenchError
 from workbench.evidence.verdict import SLOWEST_SHARE
 from workbench.plotting.labels import PARTS, name_of, part_of
-from workbench.plotting.style import MUTED, VERMILLION, WORDS, axes_or_new, label_source, set_alt_text, style_context
+from workbench.plotting.style import MUTED, VERMILLION, WORDS, axes_or_new, finish, style_context
 from workbench.studies.comparison import Comparison, PolicyResult
 
 FEWEST_IN_A_FIFTH = 5  # users; nobody is to be recognised by what they get
@@ -26,14 +27,9 @@ HEADING_WIDTH = 24  # characters
 def member_view(result: Comparison, *, ax: Axes | None = None) -> Axes:
     """The photograph as today's rule, the best rule and the model would send it, to slow and to fast users.
 
-    No real person is shown. Each row is the typical view of a fifth of the users of test, the slowest and the fastest
-    by the load time of the smallest rendition: the rendition that most of their views get, and the median load time
-    of all of them as they are sent. A detail of the photograph is shown, so that the renditions can be told apart.
-
-    Parameters
-    ----------
-    result : Comparison
-    ax : Axes, optional
+    No real person is shown. Each row is the typical view of a fifth of the test users, the slowest and the fastest by
+    the load time of the smallest rendition: the rendition that most of their views get, and the median load time of all
+    of them as sent. Only a detail of the photograph is shown, so that the renditions can be told apart.
 
     Returns
     -------
@@ -43,8 +39,7 @@ def member_view(result: Comparison, *, ax: Axes | None = None) -> Axes:
     Raises
     ------
     WorkbenchError
-        Where the comparison is of another decision, a fifth of the users is under 5, or no width is known for a
-        rendition.
+        If the comparison is of another decision, a fifth of the users is under 5, or a rendition has no known width.
     """
     if not isinstance(result.detail, ImageDetail):
         raise WorkbenchError(
@@ -85,9 +80,7 @@ def member_view(result: Comparison, *, ax: Axes | None = None) -> Axes:
         color=MUTED,
         fontsize=10,
     )
-    label_source(ax, result.split.card)
-    set_alt_text(ax, f"A photograph as it is sent. {'; '.join(said)}.")
-    return ax
+    return finish(ax, result.split.card, f"A photograph as it is sent. {'; '.join(said)}.")
 
 
 def _policies(result: Comparison) -> list[PolicyResult]:
@@ -105,21 +98,13 @@ def _median(view: TypicalView) -> str:
 
 
 def _write_caption(ax: Axes, middle: float, below: float, lines: list[tuple[str, str]]) -> None:
+    look: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "va": "top", "fontsize": 11}
     for number, (words, colour) in enumerate(lines):
-        ax.annotate(
-            words,
-            (middle, below),
-            (0, -5 - 15 * number),
-            textcoords="offset points",
-            ha="center",
-            va="top",
-            color=colour,
-            fontsize=11,
-        )
+        ax.annotate(words, (middle, below), (0, -5 - 15 * number), color=colour, **look)
 
 
 def _name_cells(ax: Axes, headings: list[str], members: list[str], height: float) -> None:
-    """Policies over the columns, members beside the rows; nothing else of the axes is to be seen."""
+    """Policies above the columns, members beside the rows; nothing else of the axes is visible."""
     ax.set_xticks(WIDTH / 2 + (WIDTH + GAP) * np.arange(len(headings)), headings)
     ax.set_yticks(height / 2 + (height + CAPTION) * np.arange(len(members)), members)
     ax.tick_params(axis="x", top=False, bottom=False, labeltop=True, labelbottom=False)

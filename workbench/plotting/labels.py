@@ -1,4 +1,4 @@
-"""How the policies of a comparison are drawn and named, and labels that do not overlap.
+"""How the policies of a comparison are drawn and named, rows with intervals, and labels that do not overlap.
 
 adjustText 1.4 was tried: on real frontiers, where many lines end in one corner, it wrote names over lines and marks.
 """
@@ -6,7 +6,7 @@ adjustText 1.4 was tried: on real frontiers, where many lines end in one corner,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -23,7 +23,7 @@ from workbench.explanation.base import beyond_noise
 from workbench.plotting.style import BLUE, GREEN, GREY, INK, LINE, MUTED, PURPLE, VERMILLION, WORDS, figure_of
 from workbench.studies.comparison import Comparison, PolicyResult
 
-# Shape and colour, so that neither has to carry it alone; the most important first.
+# Shape and colour, so that either alone is enough; the most important first.
 PARTS: dict[str, dict[str, Any]] = {
     "model": {"color": BLUE, "marker": "o", "markersize": 10},
     "best rule": {"color": VERMILLION, "marker": "s", "markersize": 9},
@@ -33,12 +33,12 @@ PARTS: dict[str, dict[str, Any]] = {
     "other": {"color": GREY, "marker": "o", "markersize": 6},
 }
 KEY_PARTS = ("model", "best rule")
-TOUCHING_PX = 7.0  # marks nearer than this are one to the eye
+TOUCHING_PX = 7.0  # marks nearer than this look like one
 MARK_PX, PADDING_PX = 6.0, 3.0
 LINE_STEP_PX = 3.0
-FIRST_LEADER = 20.0  # points from the mark at which a thin line leads to it
+FIRST_LEADER = 20.0  # points from its mark at which a label gets a thin line to it
 DISTANCES = (9.0, 20.0, 32.0, 46.0, 64.0, 86.0, 112.0)  # points
-# Right, left, above, below, then between them; the longer side is 1.
+# Directions from a mark to its label: right, left, above, below, then between them; the longer side is 1.
 STRAIGHT = [(1, 0), (-1, 0), (0, 1), (0, -1)]
 ASLANT = [(x * across, y * up) for across, up in ((1, 1), (1, 0.5), (0.5, 1)) for x in (1, -1) for y in (1, -1)]
 WAYS: list[np.ndarray] = [np.array(way) for way in (*STRAIGHT, *ASLANT)]
@@ -46,10 +46,9 @@ WAYS: list[np.ndarray] = [np.array(way) for way in (*STRAIGHT, *ASLANT)]
 
 def part_of(result: Comparison, policy: PolicyResult) -> str:
     """Which part a policy plays in a comparison: one of ``PARTS``."""
-    if policy.kind == "model":
-        return "model"
-    if policy.kind == "oracle":
-        return "perfect knowledge"
+    parts = {"model": "model", "oracle": "perfect knowledge"}
+    if policy.kind in parts:
+        return parts[policy.kind]
     if policy.policy is result.best_rule:
         return "best rule"
     if policy.policy is result.today:
@@ -58,7 +57,7 @@ def part_of(result: Comparison, policy: PolicyResult) -> str:
 
 
 def name_of(result: Comparison, policy: PolicyResult) -> str:
-    """A policy's name, with the part that it plays where the name does not say so."""
+    """A policy's name, after the part that it plays unless the name says so."""
     part = part_of(result, policy)
     if policy.policy is result.best_rule and result.best_rule is result.today:
         part = "best rule and today"
@@ -67,53 +66,41 @@ def name_of(result: Comparison, policy: PolicyResult) -> str:
 
 @dataclass(frozen=True)
 class Mark:
-    """A point in a picture and what to call it; ``style`` goes to its text."""
+    """A point in a picture and its name; ``style`` goes to the text."""
 
     name: str
     x: float
     y: float
     style: dict[str, Any] = field(default_factory=dict)
 
+    def pixels(self, ax: Axes) -> np.ndarray:
+        """Where it lies in the figure: shape (2,)."""
+        return ax.transData.transform((self.x, self.y))
 
-def merge_marks(ax: Axes, marks: Sequence[Mark], within_px: float = TOUCHING_PX) -> list[Mark]:
+
+def merge_marks(ax: Axes, marks: Sequence[Mark]) -> list[Mark]:
     """Marks that lie on one another share one label, a name a line; the first of them gives place and style."""
     merged: list[Mark] = []
-    places = [ax.transData.transform((mark.x, mark.y)) for mark in marks]
-    at: list[np.ndarray] = []
-    for mark, place in zip(marks, places, strict=True):
-        near = [i for i, other in enumerate(at) if np.hypot(*(place - other)) < within_px]
-        if near:
-            first = merged[near[0]]
-            merged[near[0]] = Mark(f"{first.name}\n{mark.name}", first.x, first.y, first.style)
-        else:
+    for mark in marks:
+        apart = [np.hypot(*(mark.pixels(ax) - other.pixels(ax))) for other in merged]
+        near = next((i for i, pixels in enumerate(apart) if pixels < TOUCHING_PX), None)
+        if near is None:
             merged.append(mark)
-            at.append(place)
+        else:
+            merged[near] = replace(merged[near], name=f"{merged[near].name}\n{mark.name}")
     return merged
 
 
 def label_marks(
     ax: Axes, marks: Sequence[Mark], lines: Sequence[np.ndarray] = (), boxes: Sequence[Bbox] = ()
 ) -> list[Annotation]:
-    """Write each mark's name beside it, the first with the free choice.
+    """Write each mark's name beside it, inside the axes and off the other names wherever possible.
 
-    Parameters
-    ----------
-    ax : Axes
-        With its final limits.
-    marks : sequence of Mark
-        In the order in which they choose their place.
-    lines : sequence of ndarray, shape (points, 2)
-        Lines that a label had better not cross, in data coordinates.
-    boxes : sequence of Bbox
-        Places that are taken, in pixels.
-
-    Returns
-    -------
-    list of Annotation
-        Inside the axes and off one another wherever that is possible.
+    The axes must have their final limits. The first marks choose their place first. Labels should not cross ``lines``
+    (shape (points, 2), in data coordinates) and must not cover ``boxes`` (in pixels).
     """
-    figure_of(ax).draw_without_rendering()  # settles the layout, so that pixels mean something
-    points = [ax.transData.transform((mark.x, mark.y)) for mark in marks]
+    figure_of(ax).draw_without_rendering()  # settles the layout, so that pixels are final
+    points = [mark.pixels(ax) for mark in marks]
     around = [np.concatenate([point - MARK_PX, point + MARK_PX]) for point in points]
     taken = [*(box.extents for box in boxes), *around]
     crossed = np.vstack([np.empty((0, 2)), *(_every_few_px(ax.transData.transform(line)) for line in lines)])
@@ -163,13 +150,13 @@ def _offset(distance: float, way: np.ndarray) -> np.ndarray:
 
 
 def _box(end: np.ndarray, size: np.ndarray, way: np.ndarray) -> np.ndarray:
-    """Where a label of this size lies that a leader reaches at ``end``, coming from ``way``."""
+    """Where a label of this size lies if its leader comes along ``way`` and ends at ``end``."""
     low = end - size * (1 - way) / 2
     return np.concatenate([low, low + size])
 
 
 def _cost_of_box(box: np.ndarray, inside: np.ndarray, taken: np.ndarray, crossed: np.ndarray) -> float:
-    """Leaving the axes or covering a neighbour is out of the question, a line is unwelcome."""
+    """Leaving the axes or covering a neighbour costs most, crossing a line a little."""
     outside = float(max(0.0, *(inside[:2] - box[:2]), *(box[2:] - inside[2:])))
     low, high = box[:2] - PADDING_PX, box[2:] + PADDING_PX
     sides = np.minimum(high, taken[:, 2:]) - np.maximum(low, taken[:, :2])
@@ -179,7 +166,7 @@ def _cost_of_box(box: np.ndarray, inside: np.ndarray, taken: np.ndarray, crossed
 
 
 def _cost_of_leader(point: np.ndarray, end: np.ndarray, taken: np.ndarray, crossed: np.ndarray) -> float:
-    """A leader that crosses lines or marks names the wrong one; near its own mark it cannot help it."""
+    """Crossing lines or marks costs, but for the first pixels from its own mark."""
     way = _every_few_px(np.array([point, end]))[4:, None]
     gaps = np.hypot(*np.moveaxis(way - crossed, -1, 0))
     through = ((way > taken[:, :2]) & (way < taken[:, 2:])).all(axis=-1)
@@ -191,9 +178,9 @@ WIDE = 0.8  # quantile of the intervals' ends beyond which they are few
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a picture; ``interval`` is in net, None for a heading, or for a row that says ``why`` it has none.
+    """One row of a picture; ``interval`` is in net, None for a heading or for a row that says ``why`` it has none.
 
-    ``after`` stands behind the numbers, ``under`` in small letters below them.
+    ``after`` follows the numbers, ``under`` is in small letters below them; ``strong`` is bold with a large dot.
     """
 
     name: str
@@ -204,56 +191,37 @@ class Row:
     under: str = ""
     why: str = ""
 
-    @property
-    def heading(self) -> bool:
-        """Whether it only names the rows below it."""
-        return self.interval is None and not self.why
-
 
 def draw_rows(ax: Axes, rows: Sequence[Row], unit: Unit, edge: float, margin: float | None = None) -> None:
-    """Draw rows from the top down on an axis from -edge to edge (in the unit); shade what is under the margin (net)."""
+    """Draw rows from the top down on an axis from -edge to edge (in the unit); shade less than the margin (in net)."""
     draw_zero(ax, None if margin is None else unit.factor * margin)
     for y, row in enumerate(rows):
         if row.interval is not None:
-            draw_interval(ax, y, row.interval, edge, unit, colour=row.colour, strong=row.strong, after=row.after)
+            draw_interval(ax, y, row, edge, unit)
         elif row.why:
             words = ax.text(0.01, y, row.why, transform=ax.get_yaxis_transform(), va="center", color=MUTED)
             words.set(fontsize=10, fontstyle="italic")
             words.set_bbox({"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 1})
         if row.under:
             write_right(ax, y, row.under, below=10, fontsize=9.5, va="top", color=MUTED)
-    name_rows(ax, [(row.name, row.heading) for row in rows])
-    for tick, row in zip(ax.get_yticklabels(), rows, strict=True):
-        if row.strong:
-            tick.set(color=WORDS[row.colour], fontweight="bold")
+    name_rows(ax, rows)
     ax.set_xlim(-edge, edge)
     ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
 
 
-def draw_interval(
-    ax: Axes,
-    y: float,
-    interval: Interval,
-    edge: float,
-    unit: Unit,
-    *,
-    colour: str = GREY,
-    strong: bool = False,
-    after: str = "",
-) -> None:
-    """One row: what an axis from -edge to edge (in the unit) holds of the interval (in net), and its numbers.
-
-    ``strong`` is thick, with a large dot and bold words; ``after`` stands behind the numbers.
-    """
+def draw_interval(ax: Axes, y: float, row: Row, edge: float, unit: Unit) -> None:
+    """Draw the part of a row's interval that fits on an axis from -edge to edge (in the unit), and its numbers."""
+    interval, colour = row.interval, row.colour
+    assert interval is not None
     bounds = unit.factor * np.array([interval.low, interval.high])
     middle = unit.factor * interval.estimate
-    ax.plot(np.clip(bounds, -edge, edge), [y, y], color=colour, linewidth=3 if strong else 1.6, zorder=3)
+    ax.plot(np.clip(bounds, -edge, edge), [y, y], linewidth=3 if row.strong else 1.6, color=colour, zorder=3)
     if abs(middle) <= edge:
-        ax.plot(middle, y, "o", color=colour, markersize=10 if strong else 7, zorder=4)
+        ax.plot(middle, y, "o", markersize=10 if row.strong else 7, color=colour, zorder=4)
     for side, marker in ((-1, "<"), (1, ">")):
         if (side * bounds > edge).any():
-            ax.plot(side * edge, y, marker, color=colour, markersize=8, clip_on=False, zorder=4)
-    write_right(ax, y, minus(unit.span(interval)) + after, colour=colour, strong=strong)
+            ax.plot(side * edge, y, marker, markersize=8, clip_on=False, color=colour, zorder=4)
+    write_right(ax, y, minus(unit.span(interval)) + row.after, colour=colour, strong=row.strong)
 
 
 def minus(numbers: str) -> str:
@@ -264,42 +232,45 @@ def minus(numbers: str) -> str:
 def write_right(
     ax: Axes, y: float, words: str, *, colour: str = GREY, strong: bool = False, below: float = 0, **style: Any
 ) -> None:
-    """Write words beside a row, right of the axes; ``below`` is in points, ``style`` goes to the text."""
-    look = {"color": WORDS.get(colour, INK), "fontsize": 11, "fontweight": "bold" if strong else "normal"}
+    """Write words to the right of a row, ``below`` it by so many points; ``style`` goes to the text."""
+    look = {"color": WORDS[colour], "fontsize": 11, "fontweight": "bold" if strong else "normal"}
     across: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
     ax.annotate(words, (1, y), (16, -below), **(across | look | {"va": "center"} | style))
 
 
-def colour_of(unit: Unit, low: float, high: float) -> str:
-    """Blue where an interval of net lies above zero, vermillion where below, in the decimals shown; else grey."""
-    return {1: BLUE, 0: GREY, -1: VERMILLION}[beyond_noise(unit, low, high)]
+def colour_of(unit: Unit, net: Interval) -> str:
+    """Blue if an interval of net lies above zero, vermillion if below, in the decimals shown; else grey."""
+    return {1: BLUE, 0: GREY, -1: VERMILLION}[beyond_noise(unit, net.low, net.high)]
 
 
 def edge_of(low: pd.Series, high: pd.Series, least: float) -> float:
-    """Where an axis of intervals ends, on both sides: all fit, unless a few would flatten the others by half."""
+    """Where an axis of intervals ends, on both sides: all fit, unless a few would shrink the others by half."""
     ends = np.fmax(low.astype(float).abs(), high.astype(float).abs()).dropna()
     most = min(ends.max(), 2 * ends.quantile(WIDE, interpolation="lower")) if len(ends) else 0.0
     return 1.1 * max(float(most), least)
 
 
 def draw_zero(ax: Axes, margin: float | None = None) -> None:
-    """The line of no difference; with a margin also, shaded, all that is too small to matter."""
+    """The line of no difference; with a margin, all that is too small to matter is shaded."""
     if margin is not None:
         ax.axvspan(-margin, margin, color=LINE, alpha=0.6, linewidth=0, zorder=0)
     ax.axvline(0, color=MUTED, linewidth=1, zorder=1)
 
 
-def name_rows(ax: Axes, names: Sequence[tuple[str, bool]]) -> None:
-    """Name rows 0, 1, ... from the top down; a name that comes with True is the heading of those below it."""
-    ax.set_yticks(range(len(names)), [name for name, _ in names], linespacing=1.0)
-    for tick, (_, heading) in zip(ax.get_yticklabels(), names, strict=True):
-        tick.set(color=INK if heading else MUTED, fontweight="bold" if heading else "normal")
+def name_rows(ax: Axes, rows: Sequence[Row]) -> None:
+    """Name rows 0, 1, ... from the top down; headings and strong rows are bold."""
+    ax.set_yticks(range(len(rows)), [row.name for row in rows], linespacing=1.0)
+    for tick, row in zip(ax.get_yticklabels(), rows, strict=True):
+        if row.strong:
+            tick.set(color=WORDS[row.colour], fontweight="bold")
+        elif row.interval is None and not row.why:
+            tick.set(color=INK, fontweight="bold")
     ax.tick_params(axis="y", pad=16)
-    clear_rows(ax, len(names))
+    clear_rows(ax, len(rows))
 
 
 def clear_rows(ax: Axes, rows: int) -> None:
-    """Rows from the top down without a frame or lines of a grid between them."""
+    """Rows from the top down, without a frame or grid lines between them."""
     ax.grid(axis="y", visible=False)
     ax.spines["left"].set_visible(False)
     ax.set_ylim(rows - 0.5, -0.7)

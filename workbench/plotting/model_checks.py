@@ -12,7 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from scipy.cluster.hierarchy import dendrogram
 
+from workbench.decisions.decision import Unit
+from workbench.explanation.ablation import Ablation
 from workbench.explanation.base import net_of, percent
+from workbench.explanation.disagreement import Disagreement, Leaf
+from workbench.explanation.drift import Drift
+from workbench.explanation.redundancy import Redundancy
 from workbench.plotting.labels import (
     Row,
     clear_rows,
@@ -24,21 +29,7 @@ from workbench.plotting.labels import (
     minus,
     write_right,
 )
-from workbench.plotting.style import (
-    BLUE,
-    DASHES,
-    GREY,
-    INK,
-    LINE,
-    MUTED,
-    PALETTE,
-    WORDS,
-    axes_or_new,
-    label_source,
-    note_below,
-    set_alt_text,
-    style_context,
-)
+from workbench.plotting.style import BLUE, GREY, INK, LINE, MUTED, PALETTE, WORDS, axes_or_new, finish, style_context
 from workbench.studies.report import capital, short_name
 
 MOST_LEAVES, MOST_BARS = 6, 10
@@ -51,27 +42,27 @@ BELOW: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset poin
 
 
 @style_context()
-def disagreement(result: Any, *, most: int = MOST_LEAVES, ax: Axes | None = None) -> Axes:
+def disagreement(result: Disagreement, *, most: int = MOST_LEAVES, ax: Axes | None = None) -> Axes:
     """The leaves in which model and rule differ: how many views, how often they differ there, who gains.
 
     Bars show a leaf's share of the views, the dark part where they differ in its direction. A net whose 95 % interval
-    leaves out zero is blue (for the model) or vermillion (for the rule), all others grey. Exploratory; on users that
-    the tree was not trained on.
+    excludes zero is blue (for the model) or vermillion (for the rule), all others grey. Exploratory; on users that the
+    tree was not trained on.
 
     Parameters
     ----------
     result : Disagreement
         From ``wb.disagreement``.
     most : int
-        Leaves drawn, those in which they differ in most views; a note counts the rest. All views outside of the
-        leaves are one more row, where they are of 20 users and more.
+        Leaves drawn, those in which they differ in most views; a note counts the rest. All other views are one more
+        row, if they come from 20 users or more.
     ax : Axes, optional
 
     Returns
     -------
     Axes
-        x: net, model minus rule, for each view of the row; one row a leaf, another for the rest. Without a tree it
-        holds a sentence.
+        x: net, model minus rule, per view of the row; one row a leaf, another for the rest. Without a tree it holds a
+        sentence.
     """
     if not result.leaves:
         return _say_why_not(result, ax)
@@ -86,7 +77,7 @@ def disagreement(result: Any, *, most: int = MOST_LEAVES, ax: Axes | None = None
     edge = edge_of(low, high, 0.0) or 1.0
     for y, leaf, (where, what) in zip(places, rows, words, strict=True):
         ax.plot([0, 0], [y - ZERO, y + ZERO], color=MUTED, linewidth=1, zorder=1)
-        draw_interval(ax, y, leaf.net, edge, unit, colour=colour_of(unit, leaf.net.low, leaf.net.high))
+        draw_interval(ax, y, Row("", leaf.net, colour_of(unit, leaf.net)), edge, unit)
         for i, line in enumerate([*what[::-1], *where[::-1]]):
             at = y - 0.35 * MARK_HEIGHT - LINE_HEIGHT * i
             ax.text(LEFT * edge, at, line, va="bottom", fontsize=10.5, color=MUTED if i < len(what) else INK)
@@ -96,13 +87,11 @@ def disagreement(result: Any, *, most: int = MOST_LEAVES, ax: Axes | None = None
         ax.barh(places[: len(leaves)], length, BAR, LEFT * edge, color=colour, zorder=3)
     _set_axes(ax, edge, ends[-1], f"Model minus rule there, {unit.per_view}")
     ax.annotate(_leaf_note(result, hidden), (0, 0), (0, -52), **BELOW, color=MUTED, fontsize=10, linespacing=1.3)
-    label_source(ax, result.card)
-    set_alt_text(ax, " ".join([result.sentences[0], *(leaf.sentence for leaf in rows)]))
-    return ax
+    return finish(ax, result.card, " ".join([result.sentences[0], *(leaf.sentence for leaf in rows)]))
 
 
-def _leaf_lines(leaf: Any, rest: str) -> tuple[list[str], list[str]]:
-    """Lines over a row: the leaf's conditions, or what the rest is called, and how often they differ in which way."""
+def _leaf_lines(leaf: Leaf, rest: str) -> tuple[list[str], list[str]]:
+    """Lines above a row: the leaf's conditions, or the name of the rest; and how often they differ, in which way."""
     where = capital(leaf.condition) if leaf.conditions else rest
     as_rule = f"; as a rule: {short_name(leaf.action, LINE_WIDTH // 2)}" if leaf.action else ""
     does = leaf.doing or leaf.way or "they differ"
@@ -111,12 +100,12 @@ def _leaf_lines(leaf: Any, rest: str) -> tuple[list[str], list[str]]:
 
 
 def _wrapped(words: str, width: int) -> list[str]:
-    """Lines of a width, none of which parts a number from its percent sign."""
+    """Lines of a width that keep each number beside its percent sign."""
     return [line.replace("\u00a0", " ") for line in textwrap.wrap(words.replace(" %", "\u00a0%"), width)]
 
 
 def _set_axes(ax: Axes, edge: float, bottom: float, label: str) -> None:
-    """An x axis under the intervals alone; y in inches from the top."""
+    """An x axis below the intervals only; y in inches from the top."""
     ax.grid(visible=False)
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
@@ -128,7 +117,7 @@ def _set_axes(ax: Axes, edge: float, bottom: float, label: str) -> None:
     ax.annotate("Share of the views;\ndark part: where they differ", (0, 0), (0, -8), **BELOW, color=INK, fontsize=11)
 
 
-def _leaf_note(result: Any, hidden: int) -> str:
+def _leaf_note(result: Disagreement, hidden: int) -> str:
     parts = [f"rule: {result.rule_name}"]
     if result.rule is not None:
         tree, model = (minus(result.unit.span(result.gains[name])) for name in ("rule over base", "model over base"))
@@ -139,32 +128,24 @@ def _leaf_note(result: Any, hidden: int) -> str:
     return "\n".join(line for part in parts for line in _wrapped(part, NOTE_WIDTH))
 
 
-def _say_why_not(result: Any, ax: Axes | None) -> Axes:
+def _say_why_not(result: Disagreement, ax: Axes | None) -> Axes:
     ax = axes_or_new(ax, 1.6)
     words = " ".join(sentence for sentence in (result.sentences[0], result.no_tree) if sentence)
     lines = "\n".join(_wrapped(words, NOTE_WIDTH))
     ax.text(0.5, 0.5, lines, ha="center", va="center", color=MUTED, fontsize=10.5, transform=ax.transAxes)
     ax.set(xticks=[], yticks=[])
     ax.set_axis_off()
-    label_source(ax, result.card)
-    set_alt_text(ax, words)
-    return ax
+    return finish(ax, result.card, words)
 
 
 @style_context()
-def redundancy(result: Any, *, ax: Axes | None = None) -> Axes:
+def redundancy(result: Redundancy, *, ax: Axes | None = None) -> Axes:
     """The tree of correlated features, and beside each group what the model is worth without it.
-
-    Parameters
-    ----------
-    result : Redundancy
-        From ``wb.redundancy``.
-    ax : Axes, optional
 
     Returns
     -------
     Axes
-        x: size of the rank correlation at which features join, from 1 on the left to 0; one row a feature.
+        x: absolute rank correlation at which features join, from 1 on the left to 0; one row a feature.
     """
     groups = result.groups
     tree = dendrogram(groups.tree, labels=list(groups.features), no_plot=True)
@@ -176,40 +157,31 @@ def redundancy(result: Any, *, ax: Axes | None = None) -> Axes:
         inside = max(joined) <= 1 - groups.alike + 1e-9
         colour = colours[tree["ivl"][round(min(rows))]] if inside else GREY
         ax.plot(1 - np.array(joined), rows, color=colour, linewidth=2.4 if inside else 1.4, zorder=3)
-    ax.axvline(groups.alike, color=MUTED, linewidth=1, linestyle=DASHES, zorder=1)
+    ax.axvline(groups.alike, color=MUTED, linewidth=1, linestyle="--", zorder=1)
     ax.set_yticks(range(len(row_of)), [short_name(name, NAME_WIDTH) for name in row_of])
     for tick, name in zip(ax.get_yticklabels(), row_of, strict=True):
-        tick.set_color(WORDS.get(colours.get(name, INK), INK))
+        tick.set_color(WORDS[colours.get(name, INK)])
     clear_rows(ax, len(row_of))
-    ax.set(xlim=(1.01, -0.02))
+    ax.set(xlim=(1.01, -0.02), xlabel="Rank correlation at which features join")
     for place, members in enumerate(groups.groups):
-        costs = [row for _, row in result.costs[result.costs["group"] == place].iterrows()]
+        costs = result.costs[result.costs["group"] == place]
         y = float(np.mean([row_of[name] for name in members]))
-        words = "\n".join(_cost(row, result.unit) for row in costs)
+        words = "\n".join(_cost(row, result.unit) for _, row in costs.iterrows())
         write_right(ax, y, words, colour=colours[members[0]], fontsize=10, linespacing=1.15)
-    ax.set_xlabel("Rank correlation at which features join")
     beside = f"on the right: net without, minus net with all, {result.unit.per_view}" if groups.groups else "no group"
-    note_below(ax, f"dashed: {groups.alike:g}, from where on features are a group\n{beside}")
-    label_source(ax, result.card)
-    set_alt_text(ax, " ".join(result.sentences))
-    return ax
+    note = f"dashed: {groups.alike:g}, from where on features are a group\n{beside}"
+    return finish(ax, result.card, " ".join(result.sentences), note=note)
 
 
-def _cost(row: pd.Series, unit: Any) -> str:
+def _cost(row: pd.Series, unit: Unit) -> str:
     what = textwrap.fill(f"only {', '.join(row['kept'])} kept" if row["kept"] else "none kept", COST_WIDTH)
     net = "all of it must stay" if not row["dropped"] else minus(unit.span(net_of(row)))
     return f"{what}:\n{net}"
 
 
 @style_context()
-def drift(result: Any, *, ax: Axes | None = None) -> Axes:
-    """Which features differ between two parts of the data: fall in AUC where one is shuffled, with 95 % intervals.
-
-    Parameters
-    ----------
-    result : Drift
-        From ``wb.drift``.
-    ax : Axes, optional
+def drift(result: Drift, *, ax: Axes | None = None) -> Axes:
+    """Which features differ between two parts of the data: fall in AUC when one is shuffled, with 95 % intervals.
 
     Returns
     -------
@@ -229,21 +201,18 @@ def drift(result: Any, *, ax: Axes | None = None) -> Axes:
     clear_rows(ax, len(rows))
     ax.set_xlabel("Fall in AUC where the feature is shuffled")
     first, second = result.views
-    note = f"{' '.join(result.sentences)} {first:,} and {second:,} views of {result.users:,} {result.people}."
-    note_below(ax, "\n".join(_wrapped(note, 76)))
-    label_source(ax, result.card)
-    set_alt_text(ax, note)
-    return ax
+    found = f"{' '.join(result.sentences)} {first:,} and {second:,} views of {result.users:,} {result.people}."
+    return finish(ax, result.card, found, note="\n".join(_wrapped(found, 76)))
 
 
 @style_context()
-def ablation(result: Any, *, ax: Axes | None = None) -> Axes:
+def ablation(result: Ablation | Sequence[Ablation], *, ax: Axes | None = None) -> Axes:
     """The effect of leaving columns out on net, with 95 % intervals, and what it saves.
 
     Parameters
     ----------
     result : Ablation, or a sequence of them
-        From ``wb.ablation``, of one model.
+        Of one model.
     ax : Axes, optional
 
     Returns
@@ -258,13 +227,11 @@ def ablation(result: Any, *, ax: Axes | None = None) -> Axes:
     draw_rows(ax, rows, unit, edge_of(unit.factor * table["net_low"], unit.factor * table["net_high"], LEAST_EDGE))
     ax.set_ylim(len(rows) - 0.3, -0.5)
     ax.set_xlabel(f"Net without them minus net as trained, {unit.per_view}")
-    note_below(ax, f"{results[0].views:,} views of validation, 95 % intervals; only test can say what this is worth")
-    label_source(ax, results[0].card)
-    set_alt_text(ax, " ".join(each.sentences[0] for each in results))
-    return ax
+    note = f"{results[0].views:,} views of validation, 95 % intervals; only test can say what this is worth"
+    return finish(ax, results[0].card, " ".join(each.sentences[0] for each in results), note=note)
 
 
-def _ablation_row(columns: str, row: pd.Series, unit: Any) -> Row:
+def _ablation_row(columns: str, row: pd.Series, unit: Unit) -> Row:
     saved = minus(f"saved: {row['kilobytes_saved']:+,.0f} kB, {row['trees_saved']:+.0f} trees")
-    colour = colour_of(unit, row["net_low"], row["net_high"])
-    return Row(textwrap.fill(f"without {columns}", NAME_WIDTH), net_of(row), colour, under=saved)
+    net = net_of(row)
+    return Row(textwrap.fill(f"without {columns}", NAME_WIDTH), net, colour_of(unit, net), under=saved)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,19 +16,7 @@ from workbench.datasets.splits import card_of, users_of
 from workbench.decisions.prefetch.decision import PrefetchDetail
 from workbench.errors import WorkbenchError
 from workbench.features.levels import largest_levels
-from workbench.plotting.style import (
-    BLUE,
-    GREEN,
-    INK,
-    LINE,
-    MUTED,
-    WORDS,
-    axes_or_new,
-    label_source,
-    note_below,
-    set_alt_text,
-    style_context,
-)
+from workbench.plotting.style import BLUE, GREEN, INK, LINE, MUTED, WORDS, axes_or_new, finish, style_context
 from workbench.studies.comparison import Comparison
 from workbench.studies.report import short_name
 
@@ -36,17 +25,16 @@ NAMES = {ENDS: "session ends", OTHERS: "other pages"}
 FROM_PAGES, TO_PAGES = 8, 8
 SHADES = LinearSegmentedColormap.from_list("shades", ["#f6f8fa", BLUE])
 LEAST_SHARE = 0.005  # that is written into a cell
-NAME_WIDTH = 22  # characters
-COLUMN_WIDTH = 12  # characters
+NAME_WIDTH, COLUMN_WIDTH = 22, 12  # characters
 TITLE_LINE = 0.4  # of the height of a page fetched
 ROWS = {"rule": "best rule", "model": "model"}
 
 
 @style_context()
 def main_flows(views: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Where people go next from the pages viewed most: of 100 views of each page, how many lead where.
+    """Where people go next from the most viewed pages, per 100 views of each page.
 
-    Pages that fewer than 20 users (or sessions) viewed are not named.
+    Pages viewed by fewer than 20 users (or sessions) are not named.
 
     Parameters
     ----------
@@ -57,13 +45,13 @@ def main_flows(views: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Returns
     -------
     Axes
-        A heat map. Rows: the eight pages viewed most, with their share of the views shown; columns: what is opened
+        A heat map. Rows: the eight most viewed pages, with their share of the views shown; columns: the page opened
         next. A row adds up to 100, but for rounding.
 
     Raises
     ------
     WorkbenchError
-        Where the frame holds no page views.
+        If the frame holds no page views.
     """
     if not isinstance(views, pd.DataFrame) or not {"page", "session_id"} <= set(views.columns):
         raise WorkbenchError(
@@ -81,16 +69,14 @@ def main_flows(views: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.set_yticks(ax.get_yticks(), rows, rotation=0, color=INK, fontsize=10)
     ax.set_xticks(ax.get_xticks(), [names[code] for code in steps], rotation=35, ha="right", fontsize=10)
     ax.set(xlabel="Opened next, of 100 views of the page on the left", ylabel="")
-    note_below(ax, "in brackets: each page's share of the views shown")
-    label_source(ax, card_of(views))
-    set_alt_text(ax, _flows_in_words(steps, names))
-    return ax
+    note = "in brackets: each page's share of the views shown"
+    return finish(ax, card_of(views), _flows_in_words(steps, names), note=note)
 
 
 def _steps(views: pd.DataFrame) -> pd.DataFrame:
-    """Share of the views of the pages viewed most (rows, by code) that lead to each page (columns), ends and others.
+    """Share of the views of the most viewed pages (rows, by code) that lead to each page (columns), ends and others.
 
-    Among the columns is each row's most frequent next page.
+    Each row's most frequent next page is among the columns.
     """
     page = _pages_named(views)
     following = np.where(ends_session(views), ENDS, np.append(page[1:], ENDS))
@@ -108,7 +94,7 @@ def _steps(views: pd.DataFrame) -> pd.DataFrame:
 
 
 def _pages_named(views: pd.DataFrame) -> np.ndarray:
-    """Code of the page of each view; of pages that too few people viewed, that of other pages: int64, shape (rows,)."""
+    """Code of the page of each view, or that of other pages if too few people viewed it: int64, shape (rows,)."""
     page = views["page"].cat.codes.to_numpy().astype(np.int64)
     people = users_of(views, "user_id" if "user_id" in views else "session_id")
     return np.where(np.isin(page, largest_levels(pd.Series(page), people)), page, OTHERS)
@@ -127,23 +113,17 @@ def _flows_in_words(steps: pd.DataFrame, names: dict[int, str]) -> str:
 
 @style_context()
 def session(result: Comparison, *, ax: Axes | None = None) -> Axes:
-    """What rule and model would have fetched in an example session, view by view; no real person's session.
-
-    Parameters
-    ----------
-    result : Comparison
-        Of prefetching.
-    ax : Axes, optional
+    """What rule and model would fetch in an example session, view by view; no real person's session.
 
     Returns
     -------
     Axes
-        A column a view; under it the pages that each policy fetches there, those opened in time with a tick.
+        One column a view; below it the pages that each policy fetches there, those opened in time with a tick.
 
     Raises
     ------
     WorkbenchError
-        Where the comparison is of another decision.
+        If the comparison is not of prefetching.
     """
     if not isinstance(result.detail, PrefetchDetail):
         raise WorkbenchError(f"session draws a comparison of prefetching; this one is of {result.decision.name}.")
@@ -161,11 +141,8 @@ def session(result: Comparison, *, ax: Axes | None = None) -> Axes:
         hits, pages = _sums(table, who)
         ax.text(-0.7, top + 0.3, f"{name}\n{hits} of {pages} opened", ha="right", va="top", color=INK, fontsize=10.5)
         ax.axhline(top + 0.5, color=LINE, linewidth=1, zorder=0)
-    ax.set(
-        xlim=(-0.6, len(table) - 0.4),
-        ylim=(-2 * height - 0.1, 0.7 + TITLE_LINE * max(1 + title.count("\n") for title in titles)),
-    )
-    ax.set(xticks=[], yticks=[])
+    head = 0.7 + TITLE_LINE * max(1 + title.count("\n") for title in titles)
+    ax.set(xlim=(-0.6, len(table) - 0.4), ylim=(-2 * height - 0.1, head), xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     ax.set_xlabel(
         "columns: pages opened, one after the other, steps that many people took; no real session\n"
@@ -173,37 +150,27 @@ def session(result: Comparison, *, ax: Axes | None = None) -> Axes:
         color=MUTED,
         fontsize=10,
     )
-    label_source(ax, result.split.card)
-    set_alt_text(ax, _session_in_words(table))
-    return ax
+    return finish(ax, result.split.card, _session_in_words(table))
 
 
 def _sums(table: pd.DataFrame, who: str) -> tuple[int, int]:
-    """How many pages a policy fetched that were opened in time, and how many at all."""
+    """How many of a policy's fetched pages were opened in time, and how many it fetched."""
     hits, pages = (int(table[f"{who}_{what}"].map(len).sum()) for what in ("hits", "pages"))
     return hits, pages
 
 
 def _draw_fetches(ax: Axes, x: float, top: float, pages: list[str], hits: list[str]) -> None:
+    look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 9, "linespacing": 1.0}
     for place, page in enumerate(pages):
-        opened = page in hits
-        ax.text(
-            x,
-            top - place,
-            f"{'\u2713' if opened else '\u00d7'} {_wrapped(page)}",
-            ha="center",
-            va="center",
-            color=WORDS[GREEN] if opened else MUTED,
-            fontsize=9,
-            linespacing=1.0,
-        )
+        mark, colour = ("\u2713", WORDS[GREEN]) if page in hits else ("\u00d7", MUTED)
+        ax.text(x, top - place, f"{mark} {_wrapped(page)}", color=colour, **look)
 
 
-def _wrapped(page: str, lines: int = 2) -> str:
-    """A page's name on a few lines, broken after slashes where that helps."""
-    named = short_name(page, lines * COLUMN_WIDTH + 1).replace("/", "/ ")
+def _wrapped(page: str) -> str:
+    """A page's name on two lines at most, broken after slashes if that helps."""
+    named = short_name(page, 2 * COLUMN_WIDTH + 1).replace("/", "/ ")
     words = [line.replace("/ ", "/") for line in textwrap.wrap(named, COLUMN_WIDTH)]
-    return "\n".join(words[:lines]) + ("\u2026" if len(words) > lines else "")
+    return "\n".join(words[:2]) + ("\u2026" if len(words) > 2 else "")
 
 
 def _session_in_words(table: pd.DataFrame) -> str:

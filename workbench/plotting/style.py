@@ -23,16 +23,16 @@ BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
 ORANGE, SKY = "#e69f00", "#56b4e9"
 PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 INK, MUTED, GREY, LINE = "#1f2328", "#59636e", "#8c959f", "#d5dae0"
-# The same hues, dark enough for words on white (contrast of 4.5 and more, WCAG 2.2, 1.4.3).
-WORDS = {BLUE: BLUE, VERMILLION: "#b84f00", GREEN: "#00795a", PURPLE: "#a1477b", GREY: MUTED, INK: INK}
+# The same hues for words, dark enough on white (contrast of 4.5 and more, WCAG 2.2, 1.4.3).
+WORDS = {BLUE: BLUE, VERMILLION: "#b84f00", GREEN: "#00795a", PURPLE: "#a1477b", GREY: MUTED}
+WORDS |= {INK: INK, ORANGE: INK, SKY: INK}  # no orange or light blue is dark enough
 SIMULATED = {"facecolor": "#fff3cd", "edgecolor": "#d9b44a", "linewidth": 0.8, "boxstyle": "round,pad=0.3"}
-DASHES = (0, (4, 4))
 SHOWN_AS = ("image/png", "image/svg+xml", "image/jpeg")
 
 
 @contextmanager
 def style_context() -> Iterator[None]:
-    """Hold the house style while a block runs; also a decorator. Whatever was set before comes back afterwards.
+    """Hold the house style while a block runs; also a decorator. All settings are restored afterwards.
 
     Examples
     --------
@@ -46,13 +46,13 @@ def style_context() -> Iterator[None]:
     with plt.style.context(STYLE, after_reset=True):
         yield
         interactive = plt.isinteractive()
-    # The first picture of a notebook loads Jupyter's backend, which turns this on; leaving the style would turn it off
-    # again, and no later picture would be shown.
+    # The first picture of a notebook loads Jupyter's backend, which turns interactive mode on; leaving the style would
+    # turn it off again, and no later picture would be shown.
     matplotlib.interactive(interactive)
 
 
 def axes_or_new(ax: Axes | None, height: float = 4.8) -> Axes:
-    """The axes given, else those of a new figure of the house's width and this height in inches."""
+    """The axes given, else those of a new figure, 8 inches wide and this high."""
     return ax if ax is not None else plt.subplots(figsize=(8, height))[1]
 
 
@@ -74,9 +74,8 @@ def label_source(ax: Axes, card: Card) -> None:
 class _Words:
     """Alternative text of a figure, handed to Jupyter with the image.
 
-    IPython asks an object for ``_repr_mimebundle_`` before it draws it. A bundle without data leaves the drawing to
-    Matplotlib's own formatter and adds metadata: ``image/png: {"alt": ...}`` in the notebook, which the export (and
-    nbconvert) writes as the image's alt.
+    IPython asks an object for ``_repr_mimebundle_`` first. A bundle without data leaves the drawing to Matplotlib's own
+    formatter and adds metadata, ``image/png: {"alt": ...}``, which the export writes as the image's alt.
     """
 
     def __init__(self) -> None:
@@ -89,8 +88,8 @@ class _Words:
         return {}, {kind: {"alt": str(self)} for kind in SHOWN_AS}
 
 
-def set_alt_text(ax: Axes, sentence: str) -> None:
-    """Attach one sentence to a picture: what it shows, with the numbers that matter.
+def set_alt_text(ax: Axes, sentence: str) -> Axes:
+    """Attach one sentence to a picture: what it shows, with the numbers that matter; returns the axes.
 
     Several pictures in one figure become several sentences. Jupyter takes them along with the image,
     ``save_figure`` writes them into the file.
@@ -99,6 +98,15 @@ def set_alt_text(ax: Axes, sentence: str) -> None:
     if not isinstance(getattr(figure, "_repr_mimebundle_", None), _Words):
         figure._repr_mimebundle_ = _Words()
     figure._repr_mimebundle_.sentences[ax] = sentence
+    return ax
+
+
+def finish(ax: Axes, card: Card, sentence: str, *, note: str = "") -> Axes:
+    """Add what every picture carries: its source, its alternative text, and a note below the x axis if there is one."""
+    if note:
+        note_below(ax, note)
+    label_source(ax, card)
+    return set_alt_text(ax, sentence)
 
 
 def alt_text(picture: Axes | Figure) -> str:
@@ -110,18 +118,8 @@ def alt_text(picture: Axes | Figure) -> str:
 
 def note_below(ax: Axes, note: str) -> None:
     """A small remark under the label of the x axis, which must be set already."""
-    ax.annotate(
-        note,
-        (0.5, 0),
-        (0, -5),
-        xycoords=ax.xaxis.label,
-        textcoords="offset points",
-        ha="center",
-        va="top",
-        color=MUTED,
-        fontsize=10,
-        linespacing=1.3,
-    )
+    place: dict[str, Any] = {"xycoords": ax.xaxis.label, "textcoords": "offset points", "ha": "center", "va": "top"}
+    ax.annotate(note, (0.5, 0), (0, -5), **place, color=MUTED, fontsize=10, linespacing=1.3)
 
 
 def log_axis(ax: Axes) -> None:
@@ -149,17 +147,17 @@ def save_figure(picture: Axes | Figure, name: str, *, folder: Path | str | None 
     name : str
         File name without ending, folders allowed: ``"image_delivery/frontier"``.
     folder : path, optional
-        Where names start; default ``figures/`` of the checkout. Made where it does not exist.
+        Where names start, made if missing; default ``figures/`` of the checkout.
 
     Returns
     -------
     list of Path
-        The PNG and the SVG. Both carry the alternative text as their description.
+        The PNG and the SVG, each with the alternative text as its description.
 
     Raises
     ------
     WorkbenchError
-        Where the name is absolute or leads out of the folder.
+        If the name is absolute or leads out of the folder.
     """
     path = PurePosixPath(name.replace("\\", "/"))
     if not path.name or path.is_absolute() or ".." in path.parts or ":" in name:

@@ -1,4 +1,4 @@
-"""The inspector of one decision: an example context, what model and rules do with it, and why. Live, values change."""
+"""The inspector of one decision: an example context, what model and rules do with it, and why."""
 
 from __future__ import annotations
 
@@ -23,27 +23,26 @@ class DecisionInspector(anywidget.AnyWidget):
     """Pick an example context; see the model's chances, their SHAP values, what each policy does, and why they differ.
 
     An example is no real user: at least 20 users share its values. In JupyterLab its values can be changed, and the
-    model is asked again; a rendered page shows the examples alone.
+    model is asked again; a rendered page shows the examples only.
 
     Parameters
     ----------
     model : estimator
         Trained, such as ``wb.train_network_quality(split)``; or a policy that holds one.
     rules : iterable of callables
-        Such as ``wb.rules(split)``; those with limits act by the ones they come with, without one by the scenario's
-        price.
+        Such as ``wb.rules(split)``; those with a limit use their own, or else the scenario's price.
     frame : DataFrame
         Canonical, such as ``split.train``: examples and the values to choose from come from it.
     scenario : object, optional
         Says which decision is inspected; default that of the frame's table.
     **choices
-        ``example`` to begin with, ``changes`` (column to value; None is unknown).
+        The first ``example``, and ``changes`` (column to value; None is unknown).
 
     Raises
     ------
     WorkbenchError
-        Where model, frame and scenario do not belong to one decision, the frame has fewer than 20 users, or a choice is
-        not among those offered.
+        If model, frame and scenario do not belong to one decision, the frame has fewer than 20 users, or a choice is
+        not on offer.
     """
 
     _esm = module_source("decision_inspector")

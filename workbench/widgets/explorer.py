@@ -1,4 +1,4 @@
-"""The explorer of a comparison: assumptions and a segment to choose, everything counted beforehand."""
+"""The explorer of a comparison: assumptions and a segment to choose, everything computed beforehand."""
 
 from __future__ import annotations
 
@@ -18,13 +18,7 @@ from workbench.studies.scenario_grid import explorer_data
 
 
 def check_number(name: str, value: float, allowed: Sequence[float]) -> float:
-    """The allowed number that is meant.
-
-    Raises
-    ------
-    WorkbenchError
-        With those that are allowed.
-    """
+    """The allowed number that equals the value but for rounding; an error lists those allowed."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     for each in allowed:
         if is_number and math.isclose(value, each):
@@ -34,13 +28,7 @@ def check_number(name: str, value: float, allowed: Sequence[float]) -> float:
 
 
 def check_name(name: str, value: str, allowed: Sequence[str]) -> str:
-    """The name itself, where it is allowed.
-
-    Raises
-    ------
-    WorkbenchError
-        With those that are allowed.
-    """
+    """The name itself if it is allowed; an error lists those allowed."""
     if value not in allowed:
         raise WorkbenchError(
             f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}.{did_you_mean(value, list(allowed))}"
@@ -49,27 +37,17 @@ def check_name(name: str, value: str, allowed: Sequence[str]) -> str:
 
 
 def check_change(name: str, value: Any, fields: Mapping[str, Mapping[str, Any]]) -> Any:
-    """The value of one field of a context, where it may be set so; None is unknown.
+    """The value of one field of a context, as the field allows it; None is unknown.
 
-    Parameters
-    ----------
-    name : str
-    value : object
-    fields : mapping
-        Name to ``options`` (a list), or to ``low`` and ``high``; and to ``unknown``, None where there must be a value.
-
-    Raises
-    ------
-    WorkbenchError
-        With the fields, or the values, that are allowed.
+    A field has ``options`` (a list), or ``low`` and ``high``; its ``unknown`` is None if it must have a value.
     """
     check_name("a changed field", name, list(fields))
     field = fields[name]
     if (value is None and field["unknown"] is not None) or value in field.get("options", ()):
         return value
     if "options" in field:
-        check_name(name, str(value), [str(option) for option in field["options"]])
-        return next(option for option in field["options"] if str(option) == str(value))
+        options = {str(option): option for option in field["options"]}
+        return options[check_name(name, str(value), list(options))]
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not field["low"] <= value <= field["high"]:
         raise WorkbenchError(f"{name} must be a number from {field['low']:g} to {field['high']:g}; got {value!r}.")
     return float(value)
@@ -84,28 +62,12 @@ FORBIDDEN = ("</script", "<!--", "</style")
 
 
 def module_source(name: str) -> str:
-    """The script of a widget: what all share, then its own.
-
-    Parameters
-    ----------
-    name : str
-        One of ``MODULES``.
-
-    Returns
-    -------
-    str
-        An ES module with one default export, the same on every system: line endings are those of Unix.
-
-    Raises
-    ------
-    WorkbenchError
-        Where a file holds what would end a script element early.
-    """
+    """The script of a widget, an ES module with one default export: what all share, then its own."""
     return _read(COMMON) + "\n" + _read(f"{name}.js")
 
 
 def style_sheet() -> str:
-    """The style of all widgets, the palette of the pictures in front of it as CSS variables."""
+    """The style of all widgets, after the palette of the figures as CSS variables."""
     colours = []
     for part in COLOURED:
         name, colour = f"--wb-{part.replace(' ', '-')}", str(PARTS[part]["color"])
@@ -125,11 +87,11 @@ def _read(file: str) -> str:
 
 
 class Explorer(anywidget.AnyWidget):
-    """Move a comparison's assumptions and pick a segment; see what each policy does there.
+    """Change a comparison's assumptions and pick a segment; see what each policy does there.
 
-    Every setting shows what ``wb.compare`` prints for it: limits are tuned again on ``validation``, the best rule is
-    picked again. Some assumptions, such as a price of bytes, weigh the figures and change no decision. Only the base
-    case has a verdict.
+    Every setting shows what ``wb.compare`` gives for it: limits are tuned again on ``validation``, the best rule is
+    picked again. Some assumptions, such as the price of bytes, change the figures but no decision. Only the base case
+    has a verdict.
 
     Parameters
     ----------
@@ -140,7 +102,7 @@ class Explorer(anywidget.AnyWidget):
     Raises
     ------
     WorkbenchError
-        Where the result is no comparison, or a choice is not among those counted.
+        If the result is no comparison, or a choice is not on offer.
 
     Examples
     --------
@@ -173,12 +135,12 @@ class Explorer(anywidget.AnyWidget):
         return {slider["name"]: tuple(slider["values"]) for slider in self.data["sliders"]}
 
     def set(self, **choices: Any) -> None:
-        """Set sliders by name, and ``segment``; the others stay as they are.
+        """Set sliders by name, and ``segment``; the others keep their values.
 
         Raises
         ------
         WorkbenchError
-            Where a name or a value is not among those counted; nothing changes then.
+            If a name or a value is not on offer; nothing changes then.
         """
         for name in choices:
             check_name("a choice", name, [*self.sliders, "segment"])

@@ -50,7 +50,7 @@ class Split:
     @property
     def people(self) -> str:
         """What is split and resampled: "users", "sessions", ...; "views" where users are unknown."""
-        return f"{_word(self.cluster)}s" if self.cluster in self.test else "views"
+        return people_in(self.test, self.cluster)
 
     def count_people(self) -> int:
         """How many users (sessions, views) the parts hold together, each counted once."""
@@ -60,6 +60,11 @@ class Split:
         """Name and frame of each part, in the order of use."""
         for name in ("train", "calibration", "validation", "test"):
             yield name, getattr(self, name)
+
+
+def people_in(frame: pd.DataFrame, cluster: str) -> str:
+    """What the rows of a frame are grouped by: "users", "sessions", ...; "views" where it has no such column."""
+    return f"{_word(cluster)}s" if cluster in frame else "views"
 
 
 def describe_size(split: Split) -> str:

@@ -27,7 +27,7 @@ from workbench.datasets.schema import (
     measured_quantities,
     saves_data,
 )
-from workbench.datasets.splits import Split, card_of, split_by_time, split_by_user, users_of
+from workbench.datasets.splits import Split, card_of, people_in, split_by_time, split_by_user, users_of
 from workbench.decisions import option_explain
 from workbench.decisions.chances import ChancePolicy, Prospects, Weighs, assumed, base_assumptions, true_chance
 from workbench.decisions.decision import (
@@ -175,12 +175,11 @@ class OptionDecision(Decision):
                 f"{card.name}: every view shows a signal by {known_by}, so none is left to predict for. Take an "
                 "earlier known_by, such as first_request."
             )
-        people = f"{cluster.removesuffix('_id')}s" if cluster in frame else "views"
         return Situations(
             frame=frame,
             context=context[signal_free],
             users=users_of(frame, cluster),
-            people=people,
+            people=people_in(frame, cluster),
             card=card,
             known_by=known_by,
             given=self.payoffs(frame, scenario, base_assumptions(card)),

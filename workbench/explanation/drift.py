@@ -17,7 +17,7 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_validate
 from workbench.datasets.cards import Card
 from workbench.datasets.history import HISTORY
 from workbench.datasets.schema import NAVIGATION_HISTORY, SIGNALS, known_context, label
-from workbench.datasets.splits import card_of, people_of, sample_users, users_of
+from workbench.datasets.splits import card_of, people_in, sample_users, users_of
 from workbench.errors import WorkbenchError, check_whole
 from workbench.evidence.bootstrap import LEVEL, Interval, bootstrap_means
 from workbench.explanation.base import as_html, check_users, listed, may_be_missing
@@ -175,7 +175,7 @@ def drift(
         )
     parts = [part if len(part) <= rows else sample_users(part, rows, seed) for part in (train, later)]
     cluster = "session_id" if card.kind == "navigations" and "user_id" not in train else "user_id"
-    people, _ = people_of(train, cluster)
+    people = people_in(train, cluster)
     for part in parts:
         check_users(users_of(part, cluster), people, card, "drift")
     both = pd.concat(parts)
@@ -196,7 +196,7 @@ def drift(
         features=features.sort_values("fall", ascending=False, ignore_index=True),
         views=(len(parts[0]), len(parts[1])),
         users=auc.clusters,
-        fewest=min(people_of(part, cluster)[1] for part in parts),
+        fewest=min(len(np.unique(users_of(part, cluster))) for part in parts),
         people=people,
         card=card,
         excluded=tuple(label(name, card) for name in excluded),

@@ -12,7 +12,15 @@ import pandas as pd
 from workbench.datasets.cards import Card
 from workbench.datasets.schema import LEVELS, NAVIGATION_HISTORY, known_context
 from workbench.datasets.sessions import share_of_session_ends
-from workbench.datasets.splits import Split, card_of, check_page_views, split_by_time, split_by_user, users_of
+from workbench.datasets.splits import (
+    Split,
+    card_of,
+    check_page_views,
+    people_in,
+    split_by_time,
+    split_by_user,
+    users_of,
+)
 from workbench.decisions.decision import (
     Axis,
     Change,
@@ -172,8 +180,7 @@ class Prefetch(Decision):
         """Every view, in whole sessions."""
         context = known_context(part, known_by, card.context)
         cluster = cluster if cluster in part else "session_id"
-        people = f"{cluster.removesuffix('_id')}s"
-        return Situations(part, context, users_of(part, cluster), people, card, known_by)
+        return Situations(part, context, users_of(part, cluster), people_in(part, cluster), card, known_by)
 
     def later_context(self, situations: Situations) -> Situations:
         """Nothing is known later than when the page is viewed."""

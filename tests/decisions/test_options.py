@@ -211,7 +211,7 @@ def test_changes_reach_the_split(world):
     assert IMAGES.prepare(world, plans["slow users more often"]).mask.slow_biased
     assert IMAGES.prepare(world, plans["by user"]).how == "by user"
     assert IMAGES.prepare(world, plans["networks never seen"]).cluster == "asn"
-    assert IMAGES.prepare(world, plans["client js"]).card.known_by == "client_js"
+    assert IMAGES.prepare(world, plans["once JavaScript runs"]).card.known_by == "client_js"
 
 
 def test_what_was_assumed_low_is_assumed_low(mirror):

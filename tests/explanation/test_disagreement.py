@@ -305,7 +305,7 @@ def test_a_rule_that_is_none_or_not_available_is_refused_with_the_reason(model, 
     with pytest.raises(wb.WorkbenchError, match=r"at least 20 users; got .* of 5"):
         disagreement(model, OneOption("small"), few)
     late = Lookup(("connection_type", "isp"), known_by="client_js").fit(split.train)
-    with pytest.raises(wb.WorkbenchError, match="connection_type is known by client_js"):
+    with pytest.raises(wb.WorkbenchError, match="connection_type is known only once JavaScript runs"):
         disagreement(model, late, split.validation)
     unknown = split.validation.assign(isp=pd.Series(None, split.validation.index, dtype="str"))
     with pytest.raises(wb.WorkbenchError, match="have no isp"):

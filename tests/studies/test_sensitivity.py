@@ -35,7 +35,7 @@ def test_every_change_has_a_row_and_the_base_case_comes_first(changed):
     assert (base["group"], base["change"]) == ("base", "base case")
     assert (base["difference"], base["low"], base["high"]) == (interval.estimate, interval.low, interval.high)
     assert (base["verdict"], base["best_rule"]) == (changed.verdict, changed.of("best_rule").name)
-    assert set(table["group"]) >= {"known by", "without", "seed"} | DATA[changed.decision.name][1]
+    assert set(table["group"]) >= {"known", "without", "seed"} | DATA[changed.decision.name][1]
     assert not table.duplicated(["group", "change"]).any()
 
 

@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.cards import Card
+from workbench.datasets.columns import LEVELS, WHEN_KNOWN
 from workbench.datasets.history import Mask
-from workbench.datasets.schema import BY_NAME, LABELS, LEVELS, MEASURED, context_columns
+from workbench.datasets.schema import BY_NAME, LABELS, MEASURED, context_columns
 from workbench.datasets.splits import Split
 from workbench.errors import WorkbenchError, did_you_mean
 from workbench.evidence.bootstrap import Interval
@@ -131,12 +132,12 @@ def same_policy(one: Policy, other: Policy) -> bool:
     return bool(one == other) and all(getattr(one, name) is getattr(other, name) for name in fitted)
 
 
-def missing_columns(policy: Policy, context: pd.DataFrame, known_by: str) -> str:
+def missing_columns(policy: Policy, context: pd.DataFrame) -> str:
     """Why a policy's columns cannot be had on these views; empty where they can."""
     for column in traits_of(policy).needs:
         if column not in context:
             level = BY_NAME[column].level if column in BY_NAME else None
-            return f"{column} is known by {level}, not by {known_by}" if level else f"{column} is not context"
+            return f"{column} is known only {WHEN_KNOWN[level]}" if level else f"{column} is not context"
         if context[column].isna().all():
             return f"these views have no {column}"
     return ""
@@ -663,7 +664,7 @@ def information_changes(views: pd.DataFrame, plan: Plan, card: Card, levels: Seq
         fewer, more = sorted((plan.known_by, level), key=LEVELS.index)
         gained = set(context_columns(more, card.context)) - set(context_columns(fewer, card.context))
         if any(name in views and views[name].notna().any() for name in gained):
-            yield Change("known by", level.replace("_", " "), replace(plan, known_by=level))
+            yield Change("known", WHEN_KNOWN[level], replace(plan, known_by=level))
 
 
 def seed_changes(plan: Plan) -> Iterator[Change]:

@@ -197,7 +197,7 @@ class OptionDecision(Decision):
 
     def why_unavailable(self, policy: Policy, situations: Situations) -> str:
         """A column that is not known by then, or never."""
-        return missing_columns(policy, situations.context, situations.known_by)
+        return missing_columns(policy, situations.context)
 
     def ask(self, policy: Policy, situations: Situations, scenario: Any) -> np.ndarray:
         """Numbers of the options, 0 the least demanding: int, shape (rows,). Save-Data always gets that one."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.datasets.columns import WHEN_KNOWN
 from workbench.datasets.splits import describe_size
 from workbench.errors import WorkbenchError, did_you_mean
 from workbench.evidence.bootstrap import RESAMPLES
@@ -88,7 +89,7 @@ def assumptions(result: Result) -> list[str]:
     return [
         *simulated,
         *result.decision.report.assumptions(result),
-        f"Policies see what is known by {result.known_by}; the split is {split.how}, seed {split.seed}.",
+        f"Policies see what is known {WHEN_KNOWN[result.known_by]}; the split is {split.how}, seed {split.seed}.",
         "The best rule was picked on validation; test was read once.",
         f"Intervals are 95 %, from {RESAMPLES:,} paired resamples of {result.test_users:,} {result.people}. Only model "
         "against best rule gets a verdict; all else is exploratory.",

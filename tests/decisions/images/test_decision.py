@@ -34,7 +34,7 @@ def test_rules_without_their_columns_say_so(little, real):
     by_name = {name: real.of(name) for name in ("table by (connection_type, isp)", "table by (device)")}
     assert all(policy.kind == "rule" and policy.available for policy in by_name.values())
     assert real.of("NetInfo effective type").reason == "these views have no effective_type"
-    assert little.of("table by (device)").reason == "device is known by after_accept_ch, not by first_request"
+    assert little.of("table by (device)").reason == "device is known only from the second request on"
     assert len(real.rules) >= 5
 
 

@@ -211,7 +211,7 @@ def test_what_the_data_do_not_have_is_not_changed():
     names = changes(wb.navigations(frame, name="plain"))
     assert ("without", "history") not in names
     assert ("split", "sessions drawn at random") in names
-    assert not [name for name in names if name[0] == "known by"]
+    assert not [name for name in names if name[0] == "known"]
 
 
 def test_where_no_cache_is_replayed_the_change_is_to_replay_one(views):

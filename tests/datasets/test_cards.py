@@ -154,6 +154,7 @@ def test_every_field_of_a_card_is_read(card_of):
         ("generate = { rows = 1.5 }", "generate.rows must be a whole number from 0; got 1.5"),
         ("generate = { seed = -1 }", "generate.seed must be a whole number from 0; got -1"),
         ('files = "a.csv"', "files must be a list; got 'a.csv'"),
+        ('files = ["a.csv"]', "files.0 must be a table; got 'a.csv'"),
         ('[[files]]\nurl = "https://x.org"', "name must be given"),
         ('[[files]]\nname = "a"\nsize = 5', "file 'a': an entry must be one of name, url, .*; got 'size'"),
         ('[[files]]\nname = "a"\nurl = "ftp://x.org/a"', "file 'a': url must be an address .*https://; got 'ftp://"),

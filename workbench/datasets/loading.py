@@ -148,13 +148,6 @@ def _finish_navigations(
     return views
 
 
-def _renumbered(views: pd.DataFrame) -> pd.DataFrame:
-    """Some sessions of a frame as a frame of its own: views, sessions and pages are those that are left."""
-    sessions = pd.factorize(views["session_id"])[0]
-    fresh = views.reset_index(drop=True)
-    return fresh.assign(view_id=range(len(fresh)), session_id=sessions, page=as_category(fresh["page"]))
-
-
 def load(
     name_or_path: str | os.PathLike[str], *, rows: int | None = None, seed: int = 0, keep_repeats: bool = False
 ) -> pd.DataFrame:
@@ -196,8 +189,11 @@ def load(
         views = _finish(source, card, dropped)
     if rows is None or card.generator:
         return views
-    drawn = sample_users(views, rows, seed)
-    return _renumbered(drawn) if card.kind == "navigations" else drawn.reset_index(drop=True)
+    drawn = sample_users(views, rows, seed).reset_index(drop=True)
+    if card.kind != "navigations":
+        return drawn
+    sessions = pd.factorize(drawn["session_id"])[0]
+    return drawn.assign(view_id=range(len(drawn)), session_id=sessions, page=as_category(drawn["page"]))
 
 
 def measurements(

@@ -236,7 +236,7 @@ class Card(Entries):
     - ``mirror_only``: no public address; files come from beside the card, the cache or ``WORKBENCH_MIRROR``.
     - ``files``: the source files, or ``generator``: what simulates the rows, with its arguments in ``generate``.
     - ``reader``: how files are read: ``csv``, ``jsonl``, ``parquet``, and for navigations ``access_log``, ``msnbc``,
-      ``wikispeedia``; empty: by the ending of each file's name. ``separator``: between cells of a CSV file; empty: a comma,
+      ``wikispeedia``; empty: by the ending of each file's name. ``separator``: of a CSV file; empty: a comma,
       or a tab in ``.tsv``.
     - ``columns``: source column to canonical column; ``constants``: canonical column to a value for every row.
     - ``values``: canonical column to a mapping of source values to canonical ones; an empty text means missing.

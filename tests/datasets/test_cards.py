@@ -47,6 +47,9 @@ def test_the_shipped_cards_parse_and_say_what_they_are():
         assert card.mirror_only == (bool(card.files) and not urls)
         assert all(len(file.sha256) == 64 for file in card.files)
         assert all(re.match(r"https://raw\.githubusercontent\.com/.+/[0-9a-f]{40}/", url) for url in urls)
+    assert [cards[name].origin for name in ("ofcom_panel", "msnbc", "synthetic_null")] == [
+        *("mirror only", "downloaded", "generated")
+    ]
     planted = {name: card.generate["planted"] for name, card in cards.items() if card.simulated}
     assert planted == {
         "synthetic_measurements": True,

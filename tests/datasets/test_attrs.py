@@ -96,7 +96,6 @@ def test_like_checks_the_frame_and_takes_nothing_else(views, pages):
 @pytest.mark.parametrize(
     "code",
     [
-        "wb.datasets()",
         "from workbench.datasets import load; wb.datasets()",
         "wb.datasets(); from workbench.datasets.cards import find_card; wb.datasets.load('synthetic_null', rows=10)",
     ],
@@ -105,11 +104,3 @@ def test_the_datasets_are_listed_whether_or_not_the_package_of_that_name_is_impo
     code = f"import workbench as wb; {code}; frame = wb.datasets(); print(len(frame), *frame.columns[:6])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "11 name title kind origin licence simulated\n"
-
-
-def test_the_list_of_datasets_says_where_each_comes_from():
-    frame = wb.datasets().set_index("name")
-    expected = {"mobile_bandwidth": "downloaded", "ofcom_panel": "mirror only", "synthetic_null": "generated"}
-    assert {name: frame.loc[name, "origin"] for name in expected} == expected
-    assert set(frame.index[frame["simulated"]]) == {name for name in frame.index if name.startswith("synthetic")}
-    assert set(frame["kind"]) == {"measurements", "navigations"}

@@ -47,6 +47,9 @@ def test_the_shipped_cards_parse_and_say_what_they_are():
         assert card.mirror_only == (bool(card.files) and not urls)
         assert all(len(file.sha256) == 64 for file in card.files)
         assert all(re.match(r"https://raw\.githubusercontent\.com/.+/[0-9a-f]{40}/", url) for url in urls)
+    assert [cards[name].origin for name in ("ofcom_panel", "msnbc", "synthetic_null")] == [
+        *("mirror only", "downloaded", "generated")
+    ]
     planted = {name: card.generate["planted"] for name, card in cards.items() if card.simulated}
     assert planted == {
         "synthetic_measurements": True,
@@ -154,6 +157,7 @@ def test_every_field_of_a_card_is_read(card_of):
         ("generate = { rows = 1.5 }", "generate.rows must be a whole number from 0; got 1.5"),
         ("generate = { seed = -1 }", "generate.seed must be a whole number from 0; got -1"),
         ('files = "a.csv"', "files must be a list; got 'a.csv'"),
+        ('files = ["a.csv"]', "files.0 must be a table; got 'a.csv'"),
         ('[[files]]\nurl = "https://x.org"', "name must be given"),
         ('[[files]]\nname = "a"\nsize = 5', "file 'a': an entry must be one of name, url, .*; got 'size'"),
         ('[[files]]\nname = "a"\nurl = "ftp://x.org/a"', "file 'a': url must be an address .*https://; got 'ftp://"),

@@ -14,7 +14,6 @@ from click.testing import CliRunner
 from workbench.cli import main
 from workbench.datasets.loading import load
 from workbench.datasets.schema import count_lost
-from workbench.errors import WorkbenchError
 
 CARD = """
 title = "Our shop's RUM, one week"
@@ -31,13 +30,10 @@ platform = "os_family"
 
 [scale]
 rtt_ms = 1000                 # seconds in the source
-
 [lost]
 outcome = ["timeout"]
-
 [assume]
 downlink_mbps = [2, 10, 50]
-
 [[files]]
 name = "{file}"
 """
@@ -69,10 +65,8 @@ def write(table: pd.DataFrame, path: Path) -> Path:
     """Write the table in the format of its name, and a card beside it."""
     if ".parquet" in path.suffixes:
         table.to_parquet(path)
-    elif path.suffix == ".csv" or path.suffixes == [".csv", ".gz"]:
-        table.to_csv(path, index=False)
-    elif path.suffix == ".tsv":
-        table.to_csv(path, index=False, sep="\t")
+    elif {".csv", ".tsv"} & set(path.suffixes):
+        table.to_csv(path, index=False, sep="\t" if path.suffix == ".tsv" else ",")
     else:
         lines = "".join(json.dumps(nested(row)) + "\n" for row in table.to_dict("records"))
         path.write_bytes(gzip.compress(lines.encode()) if path.suffix == ".gz" else lines.encode())
@@ -95,10 +89,8 @@ def test_every_format_gives_the_same_table(name, tmp_path):
     assert set(views["asn"]) == {"64500", "64501"}
     assert set(views["country"]) == {"NA", "DE"}
     assert views["user_id"].tolist() == table["visitor"].tolist()
-    assert views["measured_at"].iloc[[0, -1]].tolist() == [
-        pd.Timestamp("2026-01-01T00:00Z"),
-        pd.Timestamp("2026-01-01T00:00Z") + pd.Timedelta(1199, "h"),
-    ]
+    hours = pd.to_timedelta(np.arange(1200), unit="h")
+    assert (views["measured_at"] == pd.Timestamp("2026-01-01T00:00Z") + hours).all()
     expected = np.where(table["outcome"] == "timeout", np.inf, 1000 * table["net.rtt"])
     np.testing.assert_allclose(views["rtt_ms"], expected)
     assert count_lost(views) == views.attrs["lost"] == 60
@@ -191,9 +183,6 @@ def test_without_pyarrow_the_extra_is_named(tmp_path, monkeypatch):
 def test_the_reader_that_a_card_names_goes_before_the_ending(tmp_path):
     card = write(rum(), tmp_path / "rum.jsonl")
     (tmp_path / "rum.jsonl").rename(tmp_path / "rum.log")
-    card.write_text(CARD.format(file="rum.log"))
-    with pytest.raises(WorkbenchError, match=r"rum\.log is not a CSV file|expected a column"):
-        load(card)
     card.write_text('reader = "jsonl"\n' + CARD.format(file="rum.log"))
     assert len(load(card)) == 1200
 
@@ -204,7 +193,8 @@ def test_cells_of_json_lines_are_the_text_that_stands_there(tmp_path):
         '{"rtt": NaN, "saver": null, "who": 12345678901234567890, "deep": {"a": {"b": 1}}}\n'
     )
     (tmp_path / "ours.toml").write_text(
-        '[columns]\nrtt = "rtt_ms"\nsaver = "save_data"\nwho = "user_id"\nasn = "isp"\n[[files]]\nname = "rum.jsonl"'
+        'columns = { rtt = "rtt_ms", saver = "save_data", who = "user_id", asn = "isp" }\n'
+        'files = [{ name = "rum.jsonl" }]'
     )
     views = load(tmp_path / "ours.toml")
     assert views.attrs["dropped"]["unmeasured"] == 1

@@ -121,12 +121,6 @@ def test_an_asn_is_digits_however_it_was_read(values):
     assert asn.dtype == "str"
 
 
-def test_na_is_namibia_and_not_missing():
-    country = checked(country=["NA", None, "DE"])["country"]
-    assert country.iloc[0] == "NA"
-    assert country.isna().tolist() == [False, True, False]
-
-
 @pytest.mark.parametrize("values", [["true", "False", None], ["on", "off", None], ["1", " 0", None], [1, 0, None]])
 def test_flags_are_read_from_the_words_of_csv_files_and_headers(values):
     flag = checked(save_data=values)["save_data"]

@@ -135,6 +135,9 @@ def test_netinfo_speaks_on_chromium_only_and_is_blunt(views):
     assert views.loc[chromium, netinfo].notna().all(axis=None)
     assert views.loc[~chromium, [*netinfo, "connection_type", "save_data"]].isna().all(axis=None)
     assert (views.loc[views["os_family"] == "iOS", "browser"] == "Safari").all()
+    link = views["connection_type"]
+    assert (link.notna() == (views["os_family"].isin(["Android", "ChromeOS"]) & chromium)).all()
+    assert (link.dropna().eq("cellular") == views.loc[link.notna(), "access_technology"].isin(MOBILE)).all()
     told = views[chromium]
     assert told["netinfo_downlink_mbps"].max() == 10
     assert told["netinfo_rtt_ms"].max() <= 3000
@@ -154,15 +157,6 @@ def test_effective_type_follows_the_specification_and_is_mostly_4g(views):
     assert (told.loc[surely_4g, "effective_type"] == "4g").all()
     assert (told.loc[surely_not_4g, "effective_type"] != "4g").all()
     assert set(told["effective_type"]) == {"slow-2g", "2g", "3g", "4g"}
-
-
-def test_connection_type_comes_from_chromium_on_android_and_chromeos(views):
-    told = views["connection_type"].notna()
-    expected = views["os_family"].isin(["Android", "ChromeOS"]) & (views["browser"] != "Firefox")
-    assert (told == expected).all()
-    assert set(views.loc[told, "connection_type"]) == {"wifi", "ethernet", "cellular"}
-    mobile = views["access_technology"].isin(MOBILE)
-    assert (views.loc[told, "connection_type"].eq("cellular") == mobile[told]).all()
 
 
 def test_people_come_several_times_from_two_networks_most_in_the_evening(views):

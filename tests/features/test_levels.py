@@ -19,12 +19,6 @@ def test_many_numbers_are_bins_of_equally_many_rows():
     assert list(levels.cat.categories) == ["10 % or less", "10 to 20 %", "20 to 30 %", "30 % or more"]
 
 
-def test_bins_may_begin_where_they_are_told():
-    hours = np.tile(np.arange(24.0), 30)
-    levels = number_levels(hours, np.arange(720), bins=(17, 6))
-    assert list(levels.cat.categories) == ["5 or less", "6 to 16", "17 or more"]
-
-
 @pytest.mark.parametrize("extreme", [987_654.0, -987_654.0])
 def test_nobodys_extreme_value_is_told(extreme):
     whole = number_levels(np.append(np.arange(400.0), extreme), np.arange(401), bins=4)

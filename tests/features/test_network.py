@@ -80,12 +80,6 @@ def test_rows_that_were_not_measured_do_not_count():
     assert whole.groups == with_holes.groups
 
 
-def test_the_order_and_index_of_rows_do_not_matter():
-    shuffled = VIEWS.sample(frac=1, random_state=1).set_index(np.zeros(8, int))
-    first, other = count_chances(VIEWS, KEYS, "rtt_ms"), count_chances(shuffled, KEYS, "rtt_ms")
-    np.testing.assert_array_equal(first.shares(1)[first.rows_for(VIEWS)], other.shares(1)[other.rows_for(VIEWS)])
-
-
 def test_neighbouring_keys_do_not_run_together():
     labels = group_labels(pd.DataFrame({"a": ["x", "xy"], "b": ["yz", "z"]}), ("a", "b"))
     assert [label.nunique() for label in labels] == [1, 2, 2]

@@ -71,6 +71,13 @@ def as_table(layout: Layout, pairs: Pairs) -> pd.DataFrame:
     return table.assign(row=pairs.row, candidate=np.array(layout.pages)[pairs.page])
 
 
+def compared(sessions: int = 20, **how) -> tuple[pd.DataFrame, pd.DataFrame, Pairs, pd.DataFrame]:
+    """Training views, other views, the pairs of these, and their features as a table."""
+    train, frame = rich_visits(), rich_visits(sessions, **{"seed": 1, **how})
+    layout, pairs = described(train, frame)
+    return train, frame, pairs, as_table(layout, pairs)
+
+
 # By hand.
 
 
@@ -116,20 +123,16 @@ def test_links_by_hand():
 
 
 def test_the_smoothed_chances_are_those_of_the_markov_rules():
-    train, frame = rich_visits(), rich_visits(60, seed=1)
-    layout, pairs = described(train, frame)
+    train, frame, pairs, table = compared()
     counts = PageCounts.fit(train)
     states = [state[pairs.row] for state in counts.states(frame)]
-    table = as_table(layout, pairs)
     for order, name in ((2, "first_chance"), (3, "second_chance")):
         expected = backoff_chances(counts.orders[:order], states[:order], pairs.page, SMOOTHING[: order - 1])
         np.testing.assert_allclose(table[name], expected, rtol=1e-6)
 
 
 def test_a_group_leans_on_all_views_as_a_loop_says():
-    train, frame = rich_visits(), rich_visits(20, seed=1)
-    layout, pairs = described(train, frame)
-    table = as_table(layout, pairs)
+    train, frame, _, table = compared()
     coming = train.groupby("session_id")["page"].shift(-1)
     for i in range(0, len(table), 37):
         pair = table.iloc[i]
@@ -143,9 +146,7 @@ def test_a_group_leans_on_all_views_as_a_loop_says():
 
 
 def test_times_seen_and_views_ago_as_a_loop_says():
-    train, frame = rich_visits(), rich_visits(40, seed=2, pages="abc")
-    layout, pairs = described(train, frame)
-    table = as_table(layout, pairs)
+    _, frame, pairs, table = compared(40, pages="abc")
     pages, sessions = frame["page"].astype(str).to_numpy(), frame["session_id"].to_numpy()
     for column in ("last_next", "usual_next"):
         remembered = frame[column].astype(object).to_numpy()[pairs.row]

@@ -236,21 +236,19 @@ class Card(Entries):
     - ``mirror_only``: no public address; files come from beside the card, the cache or ``WORKBENCH_MIRROR``.
     - ``files``: the source files, or ``generator``: what simulates the rows, with its arguments in ``generate``.
     - ``reader``: how files are read: ``csv``, ``jsonl``, ``parquet``, and for navigations ``access_log``, ``msnbc``,
-      ``wikispeedia``; empty: by the ending of each file's name.
-    - ``separator``: between the cells of a CSV file; empty: a comma, or a tab in ``.tsv``.
+      ``wikispeedia``; empty: by the ending of each file's name. ``separator``: of a CSV file; empty: a comma,
+      or a tab in ``.tsv``.
     - ``columns``: source column to canonical column; ``constants``: canonical column to a value for every row.
     - ``values``: canonical column to a mapping of source values to canonical ones; an empty text means missing.
     - ``scale``: canonical column to a factor that converts to its unit (``rtt_ms = 1000`` for seconds).
     - ``time_unit``: of times given as numbers since 1970, ``unix_s`` or ``unix_ms``; empty: times are ISO 8601.
-    - ``date``: source columns of year, month and day, where times are no finer than a day.
-    - ``missing``: values that mean "missing", in any column.
-    - ``lost``: source column to the values that mark a lost probe, for which ``rtt_ms`` becomes infinite.
-    - ``skip``: source column to the values that mark a row without a measurement (a probe that was never sent).
+      ``date``: source columns of year, month and day, where times are no finer than a day.
+    - ``missing``: values that mean "missing", in any column. ``lost``: source column to the values that mark a lost
+      probe (``rtt_ms`` becomes infinite); ``skip``: to those of a row without a measurement (a probe never sent).
     - ``require``: measured quantities that every row needs, or it is dropped and counted; empty: any one of them.
     - ``drop_duplicates``: whether a row that repeats another of its file in every column is a copy, not a second view.
     - ``assume``: quantity to (low, base, high), where the source does not measure it.
-    - ``context``: context columns beyond the canonical ones.
-    - ``labels``: column to what readers see, instead of the canonical label.
+    - ``context``: context columns beyond the canonical ones; ``labels``: column to what readers see for it.
     - ``margin``: smallest difference in net that matters, in points; None: the default of comparisons.
     - ``order``: ``"file"`` if the order of rows stands for time, which is missing or too coarse; empty: by time.
     - ``sections``: whether a page is a section of the site, never "already fetched", so that no cache is replayed.

@@ -50,8 +50,7 @@ def has_time(frame: pd.DataFrame) -> bool:
 def masked_users(frame: pd.DataFrame, mask: Mask) -> np.ndarray:
     """Rows of masked users (boolean, shape (rows,)); whole users are drawn by the mask's seed."""
     codes, users = pd.factorize(frame["user_id"])
-    rng = np.random.default_rng(mask.seed)
-    order = rng.random(len(users))
+    order = np.random.default_rng(mask.seed).random(len(users))
     if mask.slow_biased:
         # Exponential races: twice the rate is drawn twice as often (Efraimidis & Spirakis 2006).
         order = -np.log(order) / _slowness_rank(frame, codes)

@@ -148,13 +148,6 @@ def _finish_navigations(
     return views
 
 
-def _renumbered(views: pd.DataFrame) -> pd.DataFrame:
-    """Some sessions of a frame as a frame of its own: views, sessions and pages are those that are left."""
-    sessions = pd.factorize(views["session_id"])[0]
-    fresh = views.reset_index(drop=True)
-    return fresh.assign(view_id=range(len(fresh)), session_id=sessions, page=as_category(fresh["page"]))
-
-
 def load(
     name_or_path: str | os.PathLike[str], *, rows: int | None = None, seed: int = 0, keep_repeats: bool = False
 ) -> pd.DataFrame:
@@ -191,13 +184,17 @@ def load(
         views = _load_navigations(card, keep_repeats)
     elif keep_repeats:
         raise WorkbenchError(f"{card.name}: keep_repeats is for navigations; these are {card.kind}. Leave it out.")
+    elif card.generator:
+        views = _finish(make_measurements(**card.generate), {}, card)
     else:
-        source, dropped = _read_files(card) if not card.generator else (make_measurements(**card.generate), {})
-        views = _finish(source, card, dropped)
+        views = _finish(*_read_files(card), card)
     if rows is None or card.generator:
         return views
-    drawn = sample_users(views, rows, seed)
-    return _renumbered(drawn) if card.kind == "navigations" else drawn.reset_index(drop=True)
+    drawn = sample_users(views, rows, seed).reset_index(drop=True)
+    if card.kind != "navigations":
+        return drawn
+    sessions = pd.factorize(drawn["session_id"])[0]
+    return drawn.assign(view_id=range(len(drawn)), session_id=sessions, page=as_category(drawn["page"]))
 
 
 def measurements(
@@ -247,7 +244,7 @@ def measurements(
     """
     given: dict[str, Any] = {"columns": columns, "values": values, "labels": labels, "assume": assume, "margin": margin}
     card = _own_card(df, "measurements", name, like, given | {"known_by": known_by, "simulated": simulated})
-    return _finish(df if like is not None else to_canonical(df, card), card, {})
+    return _finish(df if like is not None else to_canonical(df, card), {}, card)
 
 
 def _own_card(df: pd.DataFrame, kind: str, name: str, like: pd.DataFrame | None, entries: Mapping[str, Any]) -> Card:
@@ -303,7 +300,7 @@ def _read_files(card: Card) -> tuple[pd.DataFrame, Counter[str]]:
     return rows, dropped
 
 
-def _finish(source: pd.DataFrame, card: Card, dropped: Mapping[str, int]) -> pd.DataFrame:
+def _finish(source: pd.DataFrame, dropped: Mapping[str, int], card: Card) -> pd.DataFrame:
     checked = check_measurements(source, card.name, card.context)
     frame = readers.add_local_hour(readers.drop_unmeasured(checked, card.require))
     if not len(frame):

@@ -93,21 +93,12 @@ def split_by_user(
 ) -> Split:
     """Split 60 / 20 / 20 of the users by seed; no user is in two parts.
 
-    Mask first, then history, then split. The held-out fifth is halved by user into ``calibration`` and ``validation``.
-    Measurements without a user count as users of their own; navigations without users are split by session. Raises a
-    WorkbenchError if the frame carries no card, holds fewer than 20 users, or the seed is negative.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        From ``load``, ``measurements`` or ``navigations``.
-    seed : int
-    mask : Mask, optional
-        Whose signal is hidden; rows of masked users are left out of ``train`` and ``calibration``.
-    cluster : str
-        Column that is kept whole: ``user_id``, or ``asn`` for claims about networks never seen.
-    history : bool
-        Whether views know what earlier views of their user measured, or where these led, if the data show it.
+    ``frame`` comes from ``load``, ``measurements`` or ``navigations``. A ``mask`` hides signals first, and its rows are
+    left out of ``train`` and ``calibration``; then, with ``history``, views learn what earlier views of their user
+    measured, or where these led, if the data show it. The held-out fifth is halved by user into ``calibration`` and
+    ``validation``. ``cluster`` is the column that is kept whole: ``user_id``, or ``asn`` for claims about networks
+    never seen. Measurements without a user count as users of their own; navigations without users are split by session.
+    Raises a WorkbenchError if the frame carries no card, holds fewer than 20 users, or the seed is negative.
     """
     card = card_of(frame)
     check_whole("seed", seed, at_least=0)

@@ -200,7 +200,7 @@ class NavigationCounts:
         groups = {}
         for group in layout.groups:
             state = group_state(layout.group_codes(frame, group), codes, n_pages)
-            groups[name_of(group)] = count_transitions(state, nxt, n_pages)
+            groups[" x ".join(group)] = count_transitions(state, nxt, n_pages)
         return cls(
             pages=pages,
             latest=count_transitions(nothing[late], nxt[late], n_pages),
@@ -240,11 +240,6 @@ def write_transitions(counts: Transitions) -> dict[str, Any]:
 def read_transitions(saved: Mapping[str, Any]) -> Transitions:
     """Bring back what :func:`write_transitions` wrote."""
     return Transitions(**{name: np.array(saved[name], np.int64) for name in ARRAYS}, n_pages=saved["n_pages"])
-
-
-def name_of(group: tuple[str, ...]) -> str:
-    """How a group of views is called: ``device x local_hour``."""
-    return " x ".join(group)
 
 
 def group_state(of_view: np.ndarray, codes: np.ndarray, n_pages: int) -> np.ndarray:
@@ -366,9 +361,10 @@ def _followers(
 def _groups(q: _Candidates, first_chance: np.ndarray) -> Columns:
     """What followed the page in views of the same group, leaning on all views: how context changes them."""
     for group in q.layout.groups:
-        counts = q.counts.groups[name_of(group)]
+        name = " x ".join(group)
+        counts = q.counts.groups[name]
         place = counts.find(group_state(q.layout.group_codes(q.frame, group), q.codes, q.n_pages))
-        yield f"first_chance by {name_of(group)}", lean(counts, place[q.row], q.page, first_chance, GROUP_SMOOTHING)
+        yield f"first_chance by {name}", lean(counts, place[q.row], q.page, first_chance, GROUP_SMOOTHING)
 
 
 def _session(q: _Candidates) -> Columns:

@@ -124,7 +124,7 @@ class NetworkQuality(BoostedModel):
         known = known_context(frame, self.known_by, self.extra)
         return known.drop(columns=[name for name in self.without if name in known])
 
-    def _encode(self, frame: pd.DataFrame, quantity: str) -> tuple[np.ndarray, np.ndarray]:
+    def encode(self, frame: pd.DataFrame, quantity: str) -> tuple[np.ndarray, np.ndarray]:
         """Distinct encoded rows, float32, shape (distinct rows, features), and which of them each row is."""
         return distinct_rows(self._head(quantity).encoding.transform(self.context(frame)))
 
@@ -154,7 +154,7 @@ class NetworkQuality(BoostedModel):
         if asked.ndim > 1 or not (asked > 0).all():
             expected = "must be a number above 0, or a list of them"
             raise WorkbenchError(f"thresholds of {quantity} {expected}; got {thresholds!r}.")
-        matrix, which = self._encode(context, quantity)
+        matrix, which = self.encode(context, quantity)
         chance = self.heads_[quantity].chances(matrix, np.atleast_1d(asked))[which]
         return chance if asked.ndim else chance[:, 0]
 
@@ -166,7 +166,7 @@ class NetworkQuality(BoostedModel):
         largest of them.
         """
         quantity = self.quantities[0] if quantity is None else quantity
-        matrix, which = self._encode(frame, quantity)
+        matrix, which = self.encode(frame, quantity)
         head = self.heads_[quantity]
         levels = np.unique(head.levels)
         worse = head.chances(matrix, levels)

@@ -70,7 +70,7 @@ def make_targets(makefile: str) -> set[str]:
 
 def command_fault(words: list[str]) -> str:
     """Say what the real command line has against a command, or "": it reads the words and runs nothing."""
-    context = main.make_context("workbench", [], resilient_parsing=True)
+    context = click.Context(main)
     try:
         name, command, given = main.resolve_command(context, words)
         command.make_context(name, given, parent=context)

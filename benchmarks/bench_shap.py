@@ -37,16 +37,6 @@ class Case:
     rows: Explained
     counts: bool = True
 
-    @property
-    def booster(self) -> xgboost.Booster:
-        """Whose trees."""
-        return self.rows.booster
-
-    @property
-    def matrix(self) -> np.ndarray:
-        """The rows."""
-        return self.rows.matrix
-
 
 def network_case(name: str, dataset: str, counts: bool = True, **parameters: Any) -> Case:
     """All views of a dataset as the network-quality model sees them, its question in the last column."""
@@ -82,23 +72,19 @@ def side_by_side(*calls: Callable[[], np.ndarray]) -> list[tuple[np.ndarray, flo
     return list(zip(values, seconds.min(axis=0).tolist(), strict=True))
 
 
-def by_distinct_rows(case: Case) -> np.ndarray:
-    """SHAP values of every row, each distinct row explained once."""
-    return exact_shap(case.rows)[1]
-
-
 def report(case: Case) -> bool:
     """Print both times side by side; whether speed-up and values are as they must be."""
-    drawn = np.random.default_rng(0).permutation(len(case.matrix))[:PEER_ROWS]
+    matrix, booster = case.rows.matrix, case.rows.booster
+    drawn = np.random.default_rng(0).permutation(len(matrix))[:PEER_ROWS]
     (ours, seconds), (theirs, peer_seconds) = side_by_side(
-        lambda: by_distinct_rows(case), lambda: shap.TreeExplainer(case.booster)(case.matrix[drawn]).values
+        lambda: exact_shap(case.rows)[1], lambda: shap.TreeExplainer(booster)(matrix[drawn]).values
     )
-    peer_seconds *= len(case.matrix) / len(drawn)
-    alike = len(case.matrix) / len(distinct_rows(case.matrix)[0])
+    peer_seconds *= len(matrix) / len(drawn)
+    alike = len(matrix) / len(distinct_rows(matrix)[0])
     speed_up, apart = peer_seconds / seconds, np.abs(ours[drawn] - theirs).max()
     print(
-        f"{case.name:34} {len(case.matrix):7,} rows, {alike:5.2f} to a distinct one, "
-        f"{case.booster.num_boosted_rounds():3} trees: shap {peer_seconds:5.2f} s, ours {seconds:5.2f} s, "
+        f"{case.name:34} {len(matrix):7,} rows, {alike:5.2f} to a distinct one, "
+        f"{booster.num_boosted_rounds():3} trees: shap {peer_seconds:5.2f} s, ours {seconds:5.2f} s, "
         f"speed-up {speed_up:5.2f} ({speed_up / alike:.2f} x rows / distinct rows), values within {apart:.0e}",
         flush=True,
     )

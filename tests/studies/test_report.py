@@ -10,25 +10,28 @@ import workbench as wb
 from workbench.evidence.bootstrap import Interval
 from workbench.studies.report import assumptions, findings, first_screen, table_html, table_of, to_html, to_text
 
-PROMISED = set(
-    "dataset decision simulated rows split known_by today best_rule policies model_vs_best_rule policies_vs_best_rule "
-    "recommendation headroom sensitivity segments model assumptions provenance seconds".split()
-)
-OF_A_POLICY = set("name kind available reason net kilobytes limit reads_later_columns".split())
-OF_THE_VERDICT = set("metric difference interval margin verdict safety users_to_settle".split())
-OF_THE_MODEL = set("trees kilobytes us_per_decision train_seconds log_loss auc calibration".split())
+PROMISED = {
+    *("dataset", "decision", "simulated", "rows", "split", "known_by", "today", "best_rule", "policies"),
+    *("model_vs_best_rule", "policies_vs_best_rule", "recommendation", "headroom", "sensitivity", "segments", "model"),
+    *("assumptions", "provenance", "seconds"),
+}
+OF_A_POLICY = {"name", "kind", "available", "reason", "net", "kilobytes", "limit", "reads_later_columns"}
+OF_THE_VERDICT = {"metric", "difference", "interval", "margin", "verdict", "safety", "users_to_settle"}
+OF_THE_MODEL = {"trees", "kilobytes", "us_per_decision", "train_seconds", "log_loss", "auc", "calibration"}
 # What a decision adds: to all, to a policy, to the verdict, to the model; the columns of its default table.
 OWN = {
     "images": (
         {"signal_free_share", "lost_probes", "headroom_by_budget"},
-        {"quality", "large_share", "excess_wait_ms", "late_share", "load_ms_p75", "mb_per_1000"},
+        {"quality", "large_share", "excess_wait_ms", "late_share", "slowest_fifth_wait_ms", "mb_per_1000"}
+        | {"load_ms_p50", "load_ms_p75", "load_ms_p95"},
         {"quality_at_rules_wait"},
         {"calibration_by_budget"},
         ["net", "large %", "late %", "extra wait", "slowest fifth", "MB per 1,000"],
     ),
     "prefetch": (
         {"session_end_share", "hits_per_100_at_unused"},
-        {"hits_per_100", "unused_per_view", "precision", "recall", "ms_saved_per_view", "bytes_wasted_per_view"},
+        {"hits_per_100", "unused_per_view", "top1", "top3", "precision", "recall", "traffic_increase"}
+        | {"ms_saved_per_view", "bytes_wasted_per_view"},
         {"break_even", "unused_price"},
         {"ranking"},
         ["net per 100", "hits per 100", "unused per 100", "precision %", "saved"],

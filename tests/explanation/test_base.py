@@ -43,19 +43,6 @@ def test_a_model_decides_at_the_declared_price(few, few_model, small_site, small
     assert len(taken) == (top["chance"] >= 0.4).sum()
 
 
-def test_what_does_not_belong_together_is_refused(few, few_model, small_site):
-    with pytest.raises(wb.WorkbenchError, match="takes a trained network-quality model"):
-        apply_model(3, few.validation)
-    with pytest.raises(wb.WorkbenchError, match="takes a trained next-page model"):
-        apply_model(few_model, small_site.validation)
-    with pytest.raises(wb.WorkbenchError, match="holds measurements"):
-        apply_model(few_model, few.validation, wb.PrefetchScenario())
-    bare = few.validation.copy()
-    bare.attrs.clear()
-    with pytest.raises(wb.WorkbenchError, match="card"):
-        apply_model(few_model, bare)
-
-
 def test_whole_users_are_drawn_and_at_least_20():
     users = np.random.default_rng(0).integers(0, 100, 2000)
     drawn = draw_users(users, 500, seed=1)

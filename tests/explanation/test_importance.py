@@ -37,12 +37,6 @@ def found(planted) -> Importance:
     return importance(planted[1], planted[0].test)
 
 
-@pytest.fixture(scope="module")
-def site():
-    split = wb.split_by_time(wb.load("synthetic_navigations", rows=12_000))
-    return split, wb.train_next_page(split, max_trees=60)
-
-
 def surely(result: Importance, features: list[str]) -> list[int]:
     """Whether permuting costs net beyond noise (1), gains (-1), or neither (0)."""
     table = result.to_frame().loc[features]
@@ -68,8 +62,9 @@ def test_in_the_null_world_hour_and_system_cost_nothing():
     assert strength[["local hour", "operating system", "region", "city"]].max() < 0.1 * strength["network (ASN)"]
 
 
-def test_the_simulated_site_gives_back_what_is_planted(site):
-    found_site = importance(site[1], site[0].test)
+def test_the_simulated_site_gives_back_what_is_planted():
+    split = wb.split_by_time(wb.load("synthetic_navigations", rows=12_000))
+    found_site = importance(wb.train_next_page(split, max_trees=60), split.test)
     there = ["the page before", "device and hour", "time on the page before"]
     assert surely(found_site, there) == [1, 1, 1]
     assert surely(found_site, ["country", "Save-Data"]) == [0, 0]
@@ -117,8 +112,8 @@ def test_save_data_is_heeded_as_it_is(planted):
     assert (lost != 0).any()
 
 
-def test_a_page_feature_is_shuffled_whole_and_others_stay(site, monkeypatch):
-    split, model = site
+def test_a_page_feature_is_shuffled_whole_and_others_stay(small_site, small_site_model, monkeypatch):
+    split, model = small_site, small_site_model
     views = apply_model(model, split.validation.head(400))
     answer = views.ask()
     as_is, seen = model.describe(views.situations.context).matrix, []

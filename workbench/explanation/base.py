@@ -166,13 +166,7 @@ def net_of(row: Any) -> Interval:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names as a sentence lists them.
-
-    Examples
-    --------
-    >>> listed(["a"]), listed(["a", "b", "c"])
-    ('a', 'a, b and c')
-    """
+    """Names as a sentence lists them: ``a, b and c``."""
     *most, last = names
     return f"{', '.join(most)} and {last}" if most else last
 

@@ -610,8 +610,13 @@ class Decision(Protocol):
         """What the explorer of a comparison moves and shows."""
 
     @abstractmethod
-    def explained(self, model: Any, frame: pd.DataFrame, scenario: Any, **question: Any) -> Explained:
-        """Rows for SHAP values: every view of measurements, or the page named first in each page view."""
+    def explained(
+        self, model: Any, frame: pd.DataFrame, scenario: Any, *, quantity: str | None = None, all_rows: bool = False
+    ) -> Explained:
+        """Rows for SHAP values: every view of measurements (asked about a quantity), or the page named first in each.
+
+        ``all_rows`` takes every candidate where a view has several.
+        """
 
     @abstractmethod
     def shuffled(self, policy: Policy, situations: Situations, scenario: Any, answer: Any) -> dict[str, Shuffled]:

@@ -32,12 +32,9 @@ from workbench.decisions import option_explain
 from workbench.decisions.chances import ChancePolicy, Prospects, Weighs, assumed, base_assumptions, true_chance
 from workbench.decisions.decision import (
     Change,
-    Contrast,
     Decision,
-    Explained,
     Plan,
     Policy,
-    Shuffled,
     Situations,
     ask_blind,
     at_limit,
@@ -334,25 +331,8 @@ class OptionDecision(Decision):
 
     # ---------------------------------------------------------------------------------------------- explanation
 
-    def explained(self, model: Any, frame: pd.DataFrame, scenario: Any, **question: Any) -> Explained:
-        """Every view, asked how likely the network is too slow for the most demanding option."""
-        return option_explain.explained(self, model, frame, scenario, **question)
-
-    def shuffled(
-        self, policy: Policy, situations: Situations, scenario: Any, answer: np.ndarray
-    ) -> dict[str, Shuffled]:
-        """Each context column that the trees use, shuffled across views, and the policy asked again."""
-        return option_explain.shuffled(self, policy, situations, scenario, answer)
-
-    def contrast(
-        self, ours: np.ndarray, theirs: np.ndarray, rule: Policy, situations: Situations, scenario: Any
-    ) -> Contrast:
-        """Where the model picks a more, or a less, demanding option than the rule."""
-        return option_explain.contrast(self, ours, theirs, rule, situations, scenario)
-
-    def inspected(self, policies: Mapping[str, Policy], view: pd.DataFrame, card: Card, scenario: Any) -> Any:
-        """What each policy does in one view."""
-        return option_explain.inspected(self, policies, view, card, scenario)
+    explained, shuffled = option_explain.explained, option_explain.shuffled
+    contrast, inspected = option_explain.contrast, option_explain.inspected
 
 
 def decide(policy: Policy, context: pd.DataFrame, scenario: Any) -> np.ndarray:

@@ -24,13 +24,10 @@ from workbench.datasets.splits import (
 from workbench.decisions.decision import (
     Axis,
     Change,
-    Contrast,
     Decision,
-    Explained,
     Grid,
     Plan,
     Policy,
-    Shuffled,
     Situations,
     Unit,
     at_limit,
@@ -337,32 +334,8 @@ class Prefetch(Decision):
 
     # ---------------------------------------------------------------------------------------------- explanation
 
-    def explained(self, model: Any, frame: pd.DataFrame, scenario: PrefetchScenario, **question: Any) -> Explained:
-        """The page that the model ranks first in each view."""
-        return explain.explained(model, frame, **question)
-
-    def shuffled(
-        self, policy: Policy, situations: Situations, scenario: PrefetchScenario, answer: pd.DataFrame
-    ) -> dict[str, Shuffled]:
-        """Each feature that the trees use, shuffled across views or among the candidates of a view."""
-        return explain.shuffled(self, policy, situations, scenario, answer)
-
-    def contrast(
-        self,
-        ours: pd.DataFrame,
-        theirs: pd.DataFrame,
-        rule: Policy,
-        situations: Situations,
-        scenario: PrefetchScenario,
-    ) -> Contrast:
-        """Where the model fetches more, fewer or other pages than the rule."""
-        return explain.contrast(self, ours, theirs, rule, situations, scenario)
-
-    def inspected(
-        self, policies: Mapping[str, Policy], view: pd.DataFrame, card: Card, scenario: PrefetchScenario
-    ) -> Any:
-        """What each policy fetches in one view."""
-        return explain.inspected(self, policies, view, card, scenario)
+    explained, shuffled = explain.explained, explain.shuffled
+    contrast, inspected = explain.contrast, explain.inspected
 
 
 def at_most(top: pd.DataFrame, k: int) -> pd.DataFrame:

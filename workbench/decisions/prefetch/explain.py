@@ -78,11 +78,21 @@ GROUPED, CROSSED = " by ", " x "  # in the names of features that are counted ap
 # --------------------------------------------------------------------------------------------- SHAP values
 
 
-def explained(model: Any, frame: pd.DataFrame, *, all_rows: bool = False) -> Explained:
+def explained(
+    decision: Any,
+    model: Any,
+    frame: pd.DataFrame,
+    scenario: PrefetchScenario,
+    *,
+    quantity: str | None = None,
+    all_rows: bool = False,
+) -> Explained:
     """The page that the model ranks first in each view (or all candidates); views without candidates are left out.
 
     Shares are shown in percent; whether a page is linked, or is the user's usual next page, as no and yes.
     """
+    if quantity is not None:
+        raise WorkbenchError(f"a next-page model predicts no quantity to ask about; got {quantity!r}. Leave it out.")
     source: Any = model.source if isinstance(model, PrefetchPolicy) else model
     card, context = card_of(frame), source.context(frame)
     parts, views = [np.empty((0, len(source.names_)), np.float32)], [np.empty(0, np.int64)]

@@ -1,7 +1,9 @@
 """SHAP values: additive, exact against the shap library, faithful to a planted truth; one question a decision."""
 
+import warnings
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -192,6 +194,15 @@ def test_of_plain_data_only_what_there_is_is_explained():
     found = wb.shap_values(wb.train_next_page(split, max_trees=20, without=("second order",)), split.validation)
     assert PAGE_NOW in found.feature_names
     assert not {USER_HISTORY, "device", PAGE_BEFORE} & set(found.feature_names)
+
+
+def test_shaps_own_plots_draw_both_without_a_warning(explanation, of_pages):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for each in (explanation, of_pages):
+            shap.plots.heatmap(each[:100], show=False)
+        shap.plots.scatter(of_pages[:, "device and hour"], show=False)
+    plt.close("all")
 
 
 # ---------------------------------------------------------------------------------------------------- exact

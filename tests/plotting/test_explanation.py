@@ -135,7 +135,10 @@ def ranking():
 
 def test_rankings_can_be_read(ranking, draw):
     table = (ranking.table.set_index("feature") / 30).reset_index().replace("ASN", "<b>" + "long" * 10)
-    draw(plotting.importance, replace(ranking, table=table, unit=HITS, question="log-odds that " + "long " * 20))
+    draw(
+        plotting.importance,
+        replace(ranking, table=table, unit=HITS, question="log-odds that the model's first choice is the next page"),
+    )
     draw(plotting.importance, replace(ranking, table=pd.concat([ranking.table] * 4, ignore_index=True)))
 
 

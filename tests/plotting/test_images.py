@@ -38,16 +38,6 @@ def test_each_cell_shows_what_most_views_of_the_group_get(result, draw):
     assert plotting.alt_text(ax).count("median") == len(cells)
 
 
-@pytest.mark.parametrize("result", ["planted", "real"], indirect=True)
-def test_slow_and_fast_are_fifths_of_the_users_and_apart(result):
-    frame = result.split.test.loc[result.of("model").outcomes.index]
-    slow, fast = (frame.loc[group, "user_id"].nunique() for group in (result.detail.slow, result.detail.fast))
-    assert slow == fast == round(0.2 * result.test_users)
-    assert not (result.detail.slow & result.detail.fast).any()
-    load = result.of("model").outcomes["load_ms"]
-    assert load[result.detail.fast].median() < load[result.detail.slow].median()
-
-
 def test_late_is_said(planted):
     tight = replace(planted, scenario=replace(planted.scenario, budget_ms=50))
     assert sum(text.startswith("late: median") for text in captions(plotting.member_view(tight))) == 6

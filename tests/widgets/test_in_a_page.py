@@ -99,12 +99,6 @@ def test_axe_finds_no_barrier(opened, widget):
             page.evaluate(DARK_LAB)
 
 
-def test_without_scripts_a_sentence_stands_in_its_place(opened):
-    with opened(java_script_enabled=False) as page:
-        assert page.get_by_text("An explorer with sliders stands here").is_visible()
-        assert page.get_by_text("The verdict: use the table").is_visible()
-
-
 @pytest.fixture
 def hostile_page(open_offline, page_with, tmp_path):
     """Open the page of a widget with a changed state."""
@@ -120,13 +114,6 @@ def hostile_page(open_offline, page_with, tmp_path):
 
 
 # The explorer
-
-
-def test_it_shows_the_finding_of_the_base_case(opened, result):
-    with opened() as page:
-        assert f"Verdict: {result.verdict}." in page.locator(".wb-finding").inner_text()
-        assert page.get_by_text("An explorer with sliders stands here").count() == 0
-        assert page.get_by_role("button", name="Back to the base case").is_disabled()
 
 
 def test_it_shows_the_numbers_of_image_delivery(open_offline, files, results):
@@ -154,8 +141,11 @@ def test_it_shows_the_numbers_of_prefetching(open_offline, files, results):
         assert value(page, "money", "model") == f"{expected:+.3f}"
 
 
-def test_the_keyboard_moves_each_control_and_numbers_and_pictures_follow(opened, decision):
+def test_the_keyboard_moves_each_control_and_numbers_and_pictures_follow(opened, decision, result):
     with opened() as page:
+        assert f"Verdict: {result.verdict}." in page.locator(".wb-finding").inner_text()
+        assert page.get_by_text("An explorer with sliders stands here").count() == 0
+        assert page.get_by_role("button", name="Back to the base case").is_disabled()
         for name, moved in MOVES[decision].items():
             before = seen(page)
             control = page.get_by_label(name, exact=True)

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
@@ -96,10 +97,8 @@ def wait_for_address(runtime, server):
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until and server.poll() is None:
         for file in runtime.glob("jpserver-*.json"):
-            try:
+            with suppress(ValueError):  # half written
                 return json.loads(file.read_text())["url"]
-            except ValueError:  # half written
-                continue
         time.sleep(0.1)
     pytest.fail("JupyterLab did not start")
 
@@ -123,11 +122,6 @@ def open_and_run(address, browser):
     page.wait_for_function(READY)
     page.evaluate(RUN_ALL)
     return page
-
-
-def shipped_widgets(path):
-    """How many widgets of ours a notebook shows."""
-    return sum(len(OURS.findall(cell.source)) for cell in nbformat.read(path, as_version=4).cells)
 
 
 def troubles(cells):
@@ -154,9 +148,10 @@ def test_a_shipped_notebook_runs_and_its_widgets_react(pages, path):
     page = pages[path.name]
     page.wait_for_function("window.allRan")
     assert troubles(page.evaluate(CELLS)) == []
+    shown = sum(len(OURS.findall(cell.source)) for cell in nbformat.read(path, as_version=4).cells)
     explorers = page.locator(".jp-OutputArea .wb")
-    explorers.nth(shipped_widgets(path) - 1).wait_for()
-    assert explorers.count() == shipped_widgets(path)
+    explorers.nth(shown - 1).wait_for()
+    assert explorers.count() == shown
     for explorer in explorers.all():
         for control in explorer.locator(".wb-controls input, .wb-controls select").all()[:2]:
             before = explorer.inner_text()

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -275,10 +275,6 @@ def _provenance(source: Path, given: Mapping[str, object], declared: Mapping[str
     if "dataset" in shown:
         shown["dataset"] = _dataset_name(shown["dataset"])
     values = ", ".join(f"{name} = {value}" for name, value in shown.items())
-    try:
-        code = f"performance-workbench {version('performance-workbench')}"
-    except PackageNotFoundError:
-        code = "performance-workbench, not installed"
-    code += f" (commit {commit})" if commit else ""
+    code = f"performance-workbench {version('performance-workbench')}" + (f" (commit {commit})" if commit else "")
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return f"Notebook {source.stem}{f', {values}' if values else ''}. {code}. Rendered {now}."

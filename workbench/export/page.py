@@ -40,12 +40,14 @@ def notebook_to_html(notebook: NotebookNode, *, name: str, provenance: str) -> s
     widgets = place_widgets(notebook)
     _mark_live_controls(notebook)
     _describe_figures(notebook)
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    titles = [text for source in sources for level, text in markdown_headings(source) if level == "h1"]
     exporter = HTMLExporter(
         template_name="proposal", extra_template_basedirs=[str(TEMPLATES)], exclude_anchor_links=True
     )
     resources = {
         "page": {
-            "title": page_title(notebook) or name.replace("_", " "),
+            "title": titles[0] if titles else name.replace("_", " "),
             "policy": policy_of(scripts_of(widget.module for widget in widgets)),
             "provenance": provenance,
             "code_style": HtmlFormatter(style="default").get_style_defs(".highlight"),
@@ -58,12 +60,6 @@ def notebook_to_html(notebook: NotebookNode, *, name: str, provenance: str) -> s
     before, end, after = str(page).rpartition("</body>")
     # As text, after all else is done: what is hashed must not be written anew.
     return before + widget_blocks(widgets) + end + after
-
-
-def page_title(notebook: NotebookNode) -> str:
-    """The text of the first first-level heading, or an empty string."""
-    sources = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-    return next((text for source in sources for level, text in markdown_headings(source) if level == "h1"), "")
 
 
 def _mark_live_controls(notebook: NotebookNode) -> None:

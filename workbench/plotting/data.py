@@ -82,7 +82,7 @@ def measured(
         If the frame carries no card, or lacks the quantity or the column.
     """
     card, quantity = card_of(frame), _quantity_of(frame, quantity)
-    frame, lost = _came_back(frame, quantity)
+    frame, lost = _with_values(frame, quantity)
     by, groups = _groups_of(frame, by)
     values = {name: frame.loc[inside, quantity] for name, inside in groups.items()}
     medians = pd.Series({name: found.median() for name, found in values.items()}).sort_values(kind="stable")
@@ -107,7 +107,7 @@ def _measured(quantity: str, card: Card) -> str:
     return f"Measured {label(quantity, card)}, {unit(quantity)}, on a log scale"
 
 
-def _came_back(frame: pd.DataFrame, quantity: str) -> tuple[pd.DataFrame, str]:
+def _with_values(frame: pd.DataFrame, quantity: str) -> tuple[pd.DataFrame, str]:
     """Rows with a finite value, and the share of probes that were lost in words; empty where none was."""
     frame = frame[frame[quantity].notna()]
     lost = np.isinf(frame[quantity].to_numpy(float))
@@ -226,7 +226,7 @@ def netinfo_bluntness(frame: pd.DataFrame, quantity: str | None = None, *, ax: A
             f"{card.name}: this data carries no NetInfo class (column effective_type), so there is nothing to show. "
             "measured() shows the quantity by another column."
         )
-    frame, lost = _came_back(frame, quantity)
+    frame, lost = _with_values(frame, quantity)
     members = level_members(_with_no_value(frame["effective_type"]), users_of(frame))
     shown = [name for name in (*CLASSES, NO_VALUE) if name in members]
     if not shown:

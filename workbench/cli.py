@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from workbench.errors import WorkbenchError, did_you_mean
+from workbench.errors import WorkbenchError, check_one_of
 
 WORDS = {bool: "true or false", int: "a whole number", float: "a number"}
 
@@ -119,10 +119,7 @@ def _scenario(kind: type, given: dict[str, str]) -> Any:
     known = {each.name: each.default for each in fields(kind) if isinstance(each.default, (bool, int, float))}
     values = {}
     for name, text in given.items():
-        if name not in known:
-            raise WorkbenchError(
-                f"an assumption must be one of {', '.join(known)}; got {name!r}.{did_you_mean(name, list(known))}"
-            )
+        check_one_of("an assumption", name, known)
         values[name] = _as_number(name, text, type(known[name]))
     return kind(**values)
 

@@ -30,7 +30,7 @@ from pydantic_core import ArgsKwargs, PydanticCustomError
 
 from workbench.datasets.columns import FLAG, LEVELS, NUMBER, TEXT, Column, Level
 from workbench.datasets.schema import ASSUMABLE, COLUMNS, LABELS, LOSABLE, MEASURED, NAVIGATION_COLUMNS, SOURCE_COLUMNS
-from workbench.errors import WorkbenchError, did_you_mean
+from workbench.errors import WorkbenchError, check_one_of, did_you_mean, not_one_of
 
 READERS = ("csv", "jsonl", "parquet")
 DTYPES = {"text": TEXT, "number": NUMBER, "flag": FLAG}
@@ -98,16 +98,6 @@ KINDS = {
         fields=("order", "sections", "session_gap_min", "percent_encoded"),
     ),
 }
-
-
-def _not_one_of(what: str, value: object, known: Sequence[str]) -> str:
-    return f"{what} must be one of {', '.join(known)}; got {value!r}.{did_you_mean(str(value), list(known))}"
-
-
-def check_one_of(what: str, value: object, known: Sequence[str]) -> None:
-    """Refuse a value that is not one of those known, and name the nearest."""
-    if value not in known:
-        raise WorkbenchError(_not_one_of(what, value, known))
 
 
 def _low_base_high(given: Any) -> tuple[float, ...]:
@@ -179,9 +169,9 @@ def _in_words(err: ValidationError, entries: Sequence[str]) -> str:
     if kind in ("unexpected_keyword_argument", "extra_forbidden"):
         known = list(Generate.__annotations__ if inner else entries)
         what, got = f"an entry{f' of [{whole}]' if inner else ''}", first["loc"][-1]
-        return _not_one_of(what, got, known)
+        return not_one_of(what, got, known)
     if kind == "literal_error":
-        return _not_one_of(entry, got, [name for name in re.findall("'([^']*)'", first["ctx"]["expected"]) if name])
+        return not_one_of(entry, got, [name for name in re.findall("'([^']*)'", first["ctx"]["expected"]) if name])
     if whole == "constants" and inner:
         entry = f"constants.{inner[0]}"  # pydantic goes on to name each type that it tried
     form = kind == "string_pattern_mismatch" or (whole == "constants" and inner)

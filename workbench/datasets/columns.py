@@ -203,3 +203,9 @@ def bad_values(column: str, expected: str, bad: pd.Series) -> str:
     shown = "; ".join(f"row {label}: {value!r}" for label, value in bad.head(BAD_ROWS_SHOWN).items())
     count = f"{len(bad):,} values differ" if len(bad) > 1 else "1 value differs"
     return f"column {column!r} must be {expected}; {count}, first {shown}."
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as a sentence lists them: ``a, b and c``."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last

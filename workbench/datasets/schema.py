@@ -20,7 +20,7 @@ from workbench.datasets.columns import (
     check_table,
     column_names,
 )
-from workbench.errors import WorkbenchError, did_you_mean
+from workbench.errors import WorkbenchError, check_one_of
 
 MEASURED = ("rtt_ms", "downlink_mbps", "page_load_ms")
 LOSABLE = "rtt_ms"  # infinite where the probe was lost, which is worse than any threshold
@@ -74,10 +74,7 @@ def context_columns(known_by: str, extra: Iterable[Column] = ()) -> list[str]:
     >>> context_columns(FIRST)[:3]
     ['country', 'asn', 'isp']
     """
-    if known_by not in LEVELS:
-        raise WorkbenchError(
-            f"known_by must be one of {', '.join(LEVELS)}; got {known_by!r}.{did_you_mean(str(known_by), LEVELS)}"
-        )
+    check_one_of("known_by", known_by, LEVELS)
     known = LEVELS[: LEVELS.index(known_by) + 1]
     return [column.name for column in (*COLUMNS, *extra) if column.level in known]
 

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.special import ndtr
 
 from workbench.datasets import synthetic_facts as facts
-from workbench.errors import WorkbenchError, check_whole
+from workbench.errors import WorkbenchError, check_one_of, check_whole
 
 QUANTITIES = ("rtt_ms", "downlink_mbps")
 CONGESTED = 3  # the component after the three technologies of a network
@@ -260,8 +260,7 @@ def true_chance_worse(
     (5, 2)
     """
     check_whole("seed", seed, at_least=0)
-    if quantity not in QUANTITIES:
-        raise WorkbenchError(f"quantity must be one of {', '.join(QUANTITIES)}; got {quantity!r}.")
+    check_one_of("quantity", quantity, QUANTITIES)
     check_complete(context, ("asn", "local_hour", "os_family"))
     world = make_world(seed)
     network = _network_of(context["asn"], world, seed)

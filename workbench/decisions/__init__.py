@@ -12,7 +12,7 @@ from typing import Any
 
 from workbench.datasets.cards import Card
 from workbench.decisions.decision import Decision
-from workbench.errors import WorkbenchError, did_you_mean
+from workbench.errors import WorkbenchError, check_one_of
 
 # The first decision of a table is its default.
 _FOLDERS = ("workbench.decisions.images.decision", "workbench.decisions.prefetch.decision")
@@ -46,12 +46,8 @@ def find_decision(scenario: Any = None, card: Card | None = None, *, name: str |
     """
     known = decisions()
     if name is not None:
+        check_one_of("decision", name, [each.name for each in known])
         found = [each for each in known if each.name == name]
-        if not found:
-            names = [each.name for each in known]
-            raise WorkbenchError(
-                f"decision must be one of {', '.join(names)}; got {name!r}.{did_you_mean(name, names)}"
-            )
     elif scenario is not None:
         found = [each for each in known if isinstance(scenario, each.scenario_type)]
         if not found:

@@ -5,7 +5,6 @@ from workbench.explanation.base import Unavailable
 from workbench.explanation.dependence import dependence
 from workbench.explanation.disagreement import disagreement
 from workbench.explanation.drift import drift
-from workbench.explanation.example_context import common_context
 from workbench.explanation.importance import importance
 from workbench.explanation.redundancy import redundancy
 from workbench.explanation.shap_values import shap_values
@@ -13,7 +12,6 @@ from workbench.explanation.shap_values import shap_values
 __all__ = [
     "Unavailable",
     "ablation",
-    "common_context",
     "dependence",
     "disagreement",
     "drift",

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.cards import Card
+from workbench.datasets.columns import listed
 from workbench.datasets.schema import label
 from workbench.datasets.splits import Split
 from workbench.decisions.decision import Unit
 from workbench.errors import WorkbenchError, check_whole, did_you_mean
 from workbench.evidence.bootstrap import cluster_interval
-from workbench.explanation.base import Applied, apply_model, as_html, beyond_noise, listed, may_be_missing, net_of
+from workbench.explanation.base import Applied, apply_model, as_html, beyond_noise, may_be_missing, net_of
 from workbench.features.page_features import HISTORY, SECOND
 from workbench.models.boosting import check_trained_on
 
@@ -30,19 +31,11 @@ NOT_FINAL = (
 
 @dataclass(frozen=True, repr=False)
 class Ablation:
-    """What leaving columns out does to the net on ``validation``.
+    """What leaving ``columns`` out does to the net on ``validation``.
 
-    Parameters
-    ----------
-    columns : tuple of str
-        What was left out, as a reader knows it.
-    effect : mapping
-        ``net, net_low, net_high`` (net of a view, retrained minus as trained, users resampled), ``trees_saved,
-        kilobytes_saved`` (below 0 where the retrained model is the larger one).
-    views, users : int
-        On which both models decide.
-    unit, people, card
-        How net is shown; what users are (users, sessions or views); where the data come from.
+    ``effect`` holds ``net, net_low, net_high`` (net of a view, retrained minus as trained, users resampled) and
+    ``trees_saved, kilobytes_saved`` (below 0 where the retrained model is the larger one); both models decide on
+    ``views`` of ``users``.
     """
 
     columns: tuple[str, ...]

@@ -165,12 +165,6 @@ def net_of(row: Any) -> Interval:
     return Interval(row["net"], row["net_low"], row["net_high"], 0)
 
 
-def listed(names: Sequence[str]) -> str:
-    """Names as a sentence lists them: ``a, b and c``."""
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last
-
-
 def percent(share: float) -> str:
     """A share as a reader says it.
 

@@ -27,22 +27,11 @@ MEANS = ("shap", "margin")
 class Dependence:
     """Mean SHAP value of a feature at each of its levels.
 
-    Parameters
-    ----------
-    feature, by : str
-        As a reader knows it; the feature that splits the views, empty where none does.
-    question : str
-        What the values are about, in words.
-    points : DataFrame
-        A row a level, or a group and a level: ``group, level, users, views``; ``shap, shap_low, shap_high``, the mean
-        of the feature's SHAP values in log-odds; ``margin, margin_low, margin_high``, the mean of the raw margin, all
-        features together, less its mean over all views.
-    numeric : bool
-        Whether levels are bins of numbers, in order.
-    left_out : int
-        Views in no row: their level has under 20 users.
-    people, unit, card
-        What users are (users, sessions or views); ``"%"`` where levels are shares; where the data come from.
+    ``by`` is the feature that splits the views, empty where none does. ``points`` has a row a level, or a group and a
+    level: ``group, level, users, views``; ``shap, shap_low, shap_high``, the mean of the feature's SHAP values in
+    log-odds; ``margin, margin_low, margin_high``, the mean of the raw margin, all features together, less its mean over
+    all views. ``numeric`` levels are bins of numbers, in order, ``unit`` is ``"%"`` where they are shares; ``left_out``
+    views are in no row, since their level has under 20 users.
     """
 
     feature: str

@@ -54,22 +54,10 @@ OFTEN = 1.5  # a leaf in which they differ so many times as often as in all view
 class Leaf:
     """One leaf of the tree; its figures are of users that the tree was not fitted to.
 
-    Parameters
-    ----------
-    conditions : Conditions
-        None at all for everywhere else.
-    way, doing : str
-        In which direction they differ there, on the whole, and what the model does in most of these views, where that
-        says more.
-    action : str
-        What the tree as a rule does there; empty: as the rule does.
-    coverage, precision : float
-        The leaf's share of the views, and the share of its views in which they differ in its direction.
-    net : Interval
-        The model's net minus the rule's, for each of its views.
-    views, users : int
-    unit : Unit
-        How net is shown.
+    No ``conditions`` at all: everywhere else. ``way`` is the direction in which they differ there, on the whole,
+    ``doing`` what the model does in most of these views, where that says more; ``action`` is what the tree as a rule
+    does there, empty where it does as the rule. ``coverage`` is the leaf's share of the views, ``precision`` the share
+    of its views in which they differ in its direction, ``net`` the model's net minus the rule's, for each of its views.
     """
 
     conditions: Conditions
@@ -104,35 +92,21 @@ class Leaf:
 class Disagreement:
     """Where model and rule act differently, and what that is worth.
 
-    Parameters
-    ----------
-    card, rule_name
-        Where the data come from; what tables call the rule.
-    views, users : int
-        Views looked at (of measurements those without a signal), and of how many users.
-    share, difference : Interval
-        Share of the views in which they differ; the model's net minus the rule's, over all views.
-    directions : DataFrame
-        One row a direction of at least 20 users, most views first; smaller ones are merged, and the views in which
-        both do the same come last: there the net differs too where a decision has an effect on later views, as a
-        prefetch has. ``direction, views, users``; ``share, share_low, share_high`` of all views; ``model_right,
-        rule_right, equal`` (shares of its views in which the net of one is larger); ``net, net_low, net_high`` (model
-        minus rule, for each of its views); ``contribution, contribution_low, contribution_high`` (the same, for each
-        of all views: they add up to the whole difference, but for what is left out). Intervals are 95 %, users
-        resampled.
-    leaves : tuple of Leaf
-        Of the tree, where they differ in most views first; those where they seldom do are ``elsewhere``.
-    elsewhere : Leaf or None
-        All other views together; None where these are of fewer than 20 users.
-    rule : callable or None
-        The tree as a rule, for ``rules=[...]`` of a comparison; None where no leaf is a candidate.
-    gains : mapping
-        Mean net of a view, on the half that the tree was not fitted to: ``rule over base`` (the tree minus the rule),
-        ``model over base``, ``model over rule`` (the model minus the tree). Empty without a rule.
-    no_tree : str
-        Why there is no leaf; empty where there is one.
-    people, unit
-        What users are (users, sessions or views); how net is shown.
+    ``views`` were looked at (of measurements those without a signal); ``share`` of them differ; ``difference`` is the
+    model's net minus the rule's over all of them. Intervals are 95 %, users resampled.
+
+    ``directions`` has one row a direction of at least 20 users, most views first; smaller ones are merged, and the
+    views in which both do the same come last: there the net differs too where a decision has an effect on later views,
+    as a prefetch has. ``direction, views, users``; ``share, share_low, share_high`` of all views; ``model_right,
+    rule_right, equal`` (shares of its views in which the net of one is larger); ``net, net_low, net_high`` (model minus
+    rule, for each of its views); ``contribution, contribution_low, contribution_high`` (the same, for each of all
+    views: they add up to the whole difference, but for what is left out).
+
+    ``leaves`` are those of the tree, where they differ in most views first; all other views together are ``elsewhere``,
+    None for fewer than 20 users. ``rule`` is the tree as a rule, for ``rules=[...]`` of a comparison, None where no
+    leaf is a candidate; ``gains`` are then its mean nets a view on the half that it was not fitted to: ``rule over
+    base`` (the tree minus the rule), ``model over base``, ``model over rule`` (the model minus the tree). ``no_tree``
+    says why there is no leaf.
     """
 
     card: Card

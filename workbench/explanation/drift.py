@@ -15,12 +15,13 @@ from scipy.stats import rankdata
 from sklearn.model_selection import StratifiedGroupKFold, cross_validate
 
 from workbench.datasets.cards import Card
+from workbench.datasets.columns import listed
 from workbench.datasets.history import HISTORY
 from workbench.datasets.schema import NAVIGATION_HISTORY, SIGNALS, known_context, label
 from workbench.datasets.splits import card_of, people_in, sample_users, users_of
 from workbench.errors import WorkbenchError, check_whole
 from workbench.evidence.bootstrap import LEVEL, Interval, bootstrap_means
-from workbench.explanation.base import as_html, check_users, listed, may_be_missing
+from workbench.explanation.base import as_html, check_users, may_be_missing
 from workbench.features.encoding import is_numeric
 
 ROWS_COMPARED = 20_000  # of each part, about
@@ -41,21 +42,10 @@ A_SIDE = round(LEAST_WEIGHT / 0.25)  # views: a view that may be either weighs a
 class Drift:
     """How well context alone separates two parts, such as train and validation.
 
-    Parameters
-    ----------
-    auc : Interval
-        Chance that a later view scores above an earlier one, users resampled; 0.5 is chance.
-    features : DataFrame
-        A row a column of context, the largest fall first: ``column, feature`` (as a reader knows it), ``fall, low,
-        high`` (fall in AUC where it is shuffled).
-    views : tuple of int
-        Of the first and the second part, as compared.
-    users, fewest : int
-        Of both parts, and of the smaller one.
-    people, card
-        What users are (users, sessions or views); where the data come from.
-    excluded : tuple of str
-        History and signals that were not compared, as a reader knows them.
+    ``auc`` is the chance that a later view scores above an earlier one, users resampled; 0.5 is chance. ``features``
+    has a row a column of context, the largest fall first: ``column, feature`` (as a reader knows it), ``fall, low,
+    high`` (fall in AUC where it is shuffled). ``views`` counts both parts as compared, ``fewest`` the users of the
+    smaller one; ``excluded`` are history and signals that were not compared.
     """
 
     auc: Interval

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.schema import label
-from workbench.datasets.splits import FEWEST_USERS, card_of, users_of
+from workbench.datasets.splits import FEWEST_USERS, card_of
 from workbench.decisions import find_decision
 from workbench.decisions.decision import Policy, policy_name
 from workbench.decisions.option_explain import Inspection
@@ -22,16 +22,6 @@ MOST_EXAMPLES, MOST_OPTIONS = 6, 20
 COMMON = "the most common view"
 BOUNDS = (0.05, 0.95)  # quantiles of the values between which a number may be set
 DIGITS = 2  # of numbers in a context
-
-
-def common_context(model: Any, frame: pd.DataFrame, *, users: int = FEWEST_USERS) -> pd.DataFrame:
-    """The most common context of measurements, as the model sees it: an example to explain that is no real person's.
-
-    As from :func:`common_view`, with the frame's card, so that SHAP values can be asked for.
-    """
-    common = common_view(model.context(frame), users_of(frame), users=users)
-    common.attrs["card"] = card_of(frame)
-    return common
 
 
 def common_view(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.cards import Card
+from workbench.datasets.columns import listed
 from workbench.decisions.decision import Unit
 from workbench.explanation.ablation import removable
 from workbench.explanation.base import (
@@ -20,7 +21,6 @@ from workbench.explanation.base import (
     count_views,
     draw_users,
     interval_columns,
-    listed,
     may_be_missing,
     net_of,
     with_bar,
@@ -58,20 +58,11 @@ CORRELATED = "Correlated features share credit and mask each other: see wb.redun
 class Importance:
     """The features of a model, by how far they move its answer, and what its decisions lose without them.
 
-    Parameters
-    ----------
-    table : DataFrame
-        One row a feature, the strongest first: ``feature``; ``shap, shap_low, shap_high``, mean size of its SHAP
-        values, log-odds; ``net, net_low, net_high``, net lost a view where the feature is permuted (in net; times
-        ``unit.factor`` as it is shown); ``turned``, the share of views in which another decision is taken then.
-    question : str
-        What the SHAP values explain.
-    rows, users, replayed, replayed_users : int
-        Views, and users, that the SHAP values rest on, and that were decided again.
-    unit, people, card
-        How net is shown; what users are (users, sessions or views); where the data come from.
-    removable : tuple of str
-        Features without which the model can be trained.
+    ``table`` has one row a feature, the strongest first: ``feature``; ``shap, shap_low, shap_high``, mean size of its
+    SHAP values, log-odds; ``net, net_low, net_high``, net lost a view where the feature is permuted (in net; times
+    ``unit.factor`` as it is shown); ``turned``, the share of views in which another decision is taken then.
+    ``question`` is what the SHAP values explain; they rest on ``rows`` views of ``users``, the net on ``replayed``
+    views of ``replayed_users``. ``removable`` are features without which the model can be trained.
     """
 
     table: pd.DataFrame

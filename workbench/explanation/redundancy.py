@@ -14,11 +14,12 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
 from workbench.datasets.cards import Card
+from workbench.datasets.columns import listed
 from workbench.datasets.splits import Split, sample_users
 from workbench.decisions.decision import Explained, Unit
 from workbench.errors import WorkbenchError, check_whole
 from workbench.explanation.ablation import EFFECT, Bench
-from workbench.explanation.base import as_html, beyond_noise, listed, may_be_missing, net_of, with_bar
+from workbench.explanation.base import as_html, beyond_noise, may_be_missing, net_of, with_bar
 
 # Half of the variance of the ranks is shared from here on: 0.7 squared is 0.49.
 CORRELATED = 0.7
@@ -32,18 +33,9 @@ NO_EFFECT = dict.fromkeys(EFFECT)
 class Groups:
     """Features, how correlated they are, and how they fall into groups.
 
-    Parameters
-    ----------
-    features : tuple of str
-        As a reader knows them.
-    correlation : ndarray of float, shape (features, features)
-        Size of Spearman's rank correlation.
-    tree : ndarray of float, shape (features - 1, 4)
-        scipy's linkage (complete) on 1 minus the correlation.
-    alike : float
-        Where the tree is cut: every two features of a group correlate at least so much.
-    groups : tuple of tuple of str
-        Those of two features and more, the largest first.
+    ``correlation``, shape (features, features), is the size of Spearman's rank correlation; ``tree``, shape (features -
+    1, 4), scipy's linkage (complete) on 1 minus the correlation, cut at ``alike``: every two features of a group
+    correlate at least so much. ``groups`` are those of two features and more, the largest first.
     """
 
     features: tuple[str, ...]
@@ -65,19 +57,11 @@ class Groups:
 class Redundancy:
     """Groups of correlated features, and what a model is worth on ``validation`` without them.
 
-    Parameters
-    ----------
-    groups : Groups
-        Features, their correlations, the tree of them, and the groups.
-    costs : DataFrame
-        Two rows a group, all but one feature left out, then all; one row where some cannot be left out: ``group`` (its
-        number from 0), ``features``, ``what`` (``"all but one"`` or ``"all of them"``), ``kept`` and ``dropped``
-        (tuples of features), ``net, net_low, net_high`` (retrained minus as trained), ``trees_saved,
-        kilobytes_saved``. Numbers are missing where nothing can be left out.
-    views, users : int
-        Of ``validation``, on which the policies decide.
-    unit, card
-        How net is shown; where the data come from.
+    ``costs`` has two rows a group, all but one feature left out, then all; one row where some cannot be left out:
+    ``group`` (its number from 0), ``features``, ``what`` (``"all but one"`` or ``"all of them"``), ``kept`` and
+    ``dropped`` (tuples of features), ``net, net_low, net_high`` (retrained minus as trained), ``trees_saved,
+    kilobytes_saved``. Numbers are missing where nothing can be left out. Policies decide on ``views`` of ``users`` of
+    ``validation``.
     """
 
     groups: Groups

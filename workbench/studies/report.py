@@ -16,7 +16,7 @@ import pandas as pd
 
 from workbench.datasets.columns import WHEN_KNOWN
 from workbench.datasets.splits import describe_size
-from workbench.errors import WorkbenchError, did_you_mean
+from workbench.errors import check_one_of
 from workbench.evidence.bootstrap import RESAMPLES
 from workbench.evidence.verdict import COLLECT, HARMFUL, NOT_SHOWN, TEST_MODEL
 
@@ -344,23 +344,16 @@ def to_html(result: Result) -> str:
 
 def finding_html(result: Result, about: str) -> str:
     """A heading that states a finding."""
-    return f"<h2>{html.escape(_named(findings(result), about, 'finding'))}</h2>"
+    known = findings(result)
+    return f"<h2>{html.escape(known[check_one_of('finding', about, known)])}</h2>"
 
 
 def table_html(result: Result, name: str, **options: Any) -> str:
     """A table of a proposal by name: those of every decision, then the decision's own."""
     every = {"policies": policies_html, "segments": segments_html, "assumptions": assumptions_html}
     own = {} if name in every else result.decision.report.tables(result)
-    shown = _named(every | own, name, "table")
+    shown = (every | own)[check_one_of("table", name, every | own)]
     return _html_table(shown) if name in own else shown(result, **options)
-
-
-def _named(known: Mapping[str, Any], name: str, what: str) -> Any:
-    if name not in known:
-        raise WorkbenchError(
-            f"{what} must be one of {', '.join(known)}; got {name!r}.{did_you_mean(name, list(known))}"
-        )
-    return known[name]
 
 
 def segments_html(result: Result, most: int = 4) -> str:

@@ -27,7 +27,7 @@ from workbench.decisions.decision import (
     same_policy,
     traits_of,
 )
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, check_above_0
 from workbench.evidence.bootstrap import Interval, cluster_interval
 from workbench.evidence.calibration import measure_calibration, reliability
 from workbench.evidence.segments import segment_table
@@ -169,7 +169,8 @@ def compare(
     started = time.perf_counter()
     say = progress or (lambda step: None)
     decision = find_decision(scenario, split.card)
-    margin = _checked_margin(margin, split.card.margin, decision.margin)
+    margin = next(m for m in (margin, split.card.margin, decision.margin) if m is not None)
+    check_above_0("margin", margin)
     say("tune on validation")
     stage = settle(decision, split, model, rules, decision.scenario(split.card, scenario))
     return _read_test(stage, today=today, margin=margin, started=started, say=say)[0]
@@ -243,7 +244,8 @@ def _read_test(
 ) -> tuple[Comparison, Situations]:
     """Replay every policy on test, and weigh the evidence."""
     decision, split, scenario = stage.decision, stage.split, stage.scenario
-    margin = _checked_margin(margin, split.card.margin, decision.margin)
+    margin = next(m for m in (margin, split.card.margin, decision.margin) if m is not None)
+    check_above_0("margin", margin)
     now = today or decision.today(split)
     now = next((rule for rule in stage.tuned if same_policy(rule, now)), now)
     say("replay on test")
@@ -374,14 +376,6 @@ def _interval(one: PolicyResult, other: PolicyResult, views: Situations, seed: i
 
 def _minus(one: PolicyResult, other: PolicyResult, column: str) -> np.ndarray:
     return one.outcomes[column].to_numpy() - other.outcomes[column].to_numpy()
-
-
-def _checked_margin(*margins: float | None) -> float:
-    """The first margin that is given, in net: the call's, the card's, the decision's."""
-    margin = next(m for m in margins if m is not None)
-    if isinstance(margin, bool) or not isinstance(margin, (int, float)) or not 0 < margin < np.inf:
-        raise WorkbenchError(f"margin must be a number above 0; got {margin!r}.")
-    return margin
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import anywidget
 import pandas as pd
 import traitlets
 
+from workbench.errors import check_one_of
 from workbench.explanation.example_context import (
     answer_of,
     change_context,
@@ -16,7 +17,7 @@ from workbench.explanation.example_context import (
     inspection_of,
     inspector_data,
 )
-from workbench.widgets.explorer import check_change, check_name, module_source, style_sheet
+from workbench.widgets.explorer import check_change, module_source, style_sheet
 
 
 class DecisionInspector(anywidget.AnyWidget):
@@ -74,7 +75,7 @@ class DecisionInspector(anywidget.AnyWidget):
 
     @traitlets.validate("example")
     def _check_example(self, proposal: dict[str, Any]) -> str:
-        return check_name("example", proposal["value"], self.examples)
+        return check_one_of("example", proposal["value"], self.examples)
 
     @traitlets.validate("changes")
     def _check_changes(self, proposal: dict[str, Any]) -> dict[str, Any]:

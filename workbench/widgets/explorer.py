@@ -10,7 +10,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from workbench.errors import WorkbenchError, did_you_mean
+from workbench.errors import WorkbenchError, check_one_of
 from workbench.plotting.labels import PARTS
 from workbench.plotting.style import WORDS
 from workbench.studies.comparison import Comparison
@@ -27,27 +27,18 @@ def check_number(name: str, value: float, allowed: Sequence[float]) -> float:
     raise WorkbenchError(f"{name} must be one of {', '.join(f'{each:g}' for each in allowed)}; got {came}.")
 
 
-def check_name(name: str, value: str, allowed: Sequence[str]) -> str:
-    """The name itself if it is allowed; an error lists those allowed."""
-    if value not in allowed:
-        raise WorkbenchError(
-            f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}.{did_you_mean(value, list(allowed))}"
-        )
-    return value
-
-
 def check_change(name: str, value: Any, fields: Mapping[str, Mapping[str, Any]]) -> Any:
     """The value of one field of a context, as the field allows it; None is unknown.
 
     A field has ``options`` (a list), or ``low`` and ``high``; its ``unknown`` is None if it must have a value.
     """
-    check_name("a changed field", name, list(fields))
+    check_one_of("a changed field", name, list(fields))
     field = fields[name]
     if (value is None and field["unknown"] is not None) or value in field.get("options", ()):
         return value
     if "options" in field:
         options = {str(option): option for option in field["options"]}
-        return options[check_name(name, str(value), list(options))]
+        return options[check_one_of(name, str(value), list(options))]
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not field["low"] <= value <= field["high"]:
         raise WorkbenchError(f"{name} must be a number from {field['low']:g} to {field['high']:g}; got {value!r}.")
     return float(value)
@@ -143,8 +134,8 @@ class Explorer(anywidget.AnyWidget):
             If a name or a value is not on offer; nothing changes then.
         """
         for name in choices:
-            check_name("a choice", name, [*self.sliders, "segment"])
-        segment = check_name("segment", choices.pop("segment", self.segment), self.segments)
+            check_one_of("a choice", name, [*self.sliders, "segment"])
+        segment = check_one_of("segment", choices.pop("segment", self.segment), self.segments)
         self.values = choices
         self.segment = segment
 
@@ -156,10 +147,10 @@ class Explorer(anywidget.AnyWidget):
     def _check_values(self, proposal: dict[str, Any]) -> dict[str, float]:
         sliders = self.sliders
         for name in proposal["value"]:
-            check_name("a slider", name, list(sliders))
+            check_one_of("a slider", name, list(sliders))
         values = self._base(self.data) | self.values | proposal["value"]
         return {name: check_number(name, value, sliders[name]) for name, value in values.items()}
 
     @traitlets.validate("segment")
     def _check_segment(self, proposal: dict[str, Any]) -> str:
-        return check_name("segment", proposal["value"], self.segments)
+        return check_one_of("segment", proposal["value"], self.segments)

@@ -17,7 +17,7 @@ from PIL import Image
 
 from workbench.decisions.chances import ChanceSource, ask_distinct, assumed
 from workbench.decisions.load_time import longest_rtt_ms, slowest_downlink_mbps
-from workbench.errors import WorkbenchError, did_you_mean
+from workbench.errors import WorkbenchError, check_above_0, check_one_of
 
 WIDTHS = {"small": 160, "medium": 320, "large": 640}
 WEBP_QUALITY = 75  # the encoder's default, developers.google.com/speed/webp/docs/cwebp (-q)
@@ -30,11 +30,7 @@ def photo_as_sent(rendition: str, photo: np.ndarray | None = None, *, widths: Ma
     The default photograph is scikit-learn's ``china.jpg``, which the ladder was measured on. A WorkbenchError where the
     rendition has no width in ``widths`` (pixels).
     """
-    if rendition not in widths:
-        raise WorkbenchError(
-            f"rendition must be one of {', '.join(widths)}, whose widths are known; got {rendition!r}."
-            f"{did_you_mean(rendition, list(widths))}"
-        )
+    check_one_of("rendition", rendition, widths)
     photo = load_photo() if photo is None else photo
     return decode_photo(encode_photo(photo, widths[rendition]), photo.shape[:2])
 
@@ -105,28 +101,14 @@ class Ladder:
         return 100 * ((ssim - ssim[0]) / (ssim[-1] - ssim[0]))
 
 
-def measure_ladder(photo: np.ndarray, widths: Mapping[str, int] = WIDTHS) -> Ladder:
-    """Encode a photograph (uint8, shape (height, width, 3)) at several widths and measure bytes and likeness.
+@functools.cache
+def load_ladder() -> Ladder:
+    """Read the committed table: scikit-learn's ``china.jpg`` as it is sent, measured anew by the tests.
 
     Each rendition is scaled down (Lanczos), encoded as WebP, decoded, scaled up again (Lanczos), and compared with the
     original pixels by SSIM over the colour channels (Wang et al. 2004, as in ``skimage.metrics.structural_similarity``
-    with its defaults). A WorkbenchError where scikit-image is not installed.
+    with its defaults).
     """
-    try:
-        from skimage.metrics import structural_similarity
-    except ImportError as err:
-        raise WorkbenchError(
-            "Measuring a ladder needs scikit-image; install the extra: pip install 'performance-workbench[dev]'."
-        ) from err
-    encoded = [encode_photo(photo, width) for width in widths.values()]
-    shown = [decode_photo(each, photo.shape[:2]) for each in encoded]
-    likeness = tuple(float(structural_similarity(photo, each, channel_axis=2)) for each in shown)
-    return Ladder(tuple(widths), tuple(float(len(each)) for each in encoded), likeness)
-
-
-@functools.cache
-def load_ladder() -> Ladder:
-    """Read the committed table: scikit-learn's ``china.jpg`` measured by :func:`measure_ladder`."""
     text = resources.files("workbench.decisions.images").joinpath(TABLE).read_text(encoding="utf-8")
     rows: Sequence[dict[str, Any]] = list(csv.DictReader(io.StringIO(text)))
     return Ladder(
@@ -192,9 +174,9 @@ class ImageScenario:
 
     def __post_init__(self) -> None:
         if isinstance(self.cap_ms, float) and math.isnan(self.cap_ms):
-            object.__setattr__(self, "cap_ms", default_cap_ms(_number("budget_ms", self.budget_ms)))
+            object.__setattr__(self, "cap_ms", default_cap_ms(check_above_0("budget_ms", self.budget_ms)))
         for name in ("budget_ms", "cancelling_wait_ms", "images_per_view", "connection_rtts", "cap_ms"):
-            _number(name, getattr(self, name))
+            check_above_0(name, getattr(self, name))
 
     def with_budget(self, budget_ms: float) -> ImageScenario:
         """The same scenario at another budget; a default cap follows the budget, a chosen one stays."""
@@ -239,12 +221,6 @@ class ImageScenario:
 def default_cap_ms(budget_ms: float) -> float:
     """Longest excess wait that counts: 2 s, or twice the budget where that is longer."""
     return max(CAP_FLOOR_MS, CAP_BUDGETS * budget_ms)
-
-
-def _number(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < float(value) < math.inf:
-        raise WorkbenchError(f"{name} must be a number above 0; got {value!r}.")
-    return float(value)
 
 
 TIMES = 24  # how many load times P(load > t) is asked at, from the budget to budget + cap

@@ -35,30 +35,10 @@ from workbench.decisions.decision import (
     seed_changes,
     traits_of,
 )
-from workbench.decisions.prefetch import explain, explorer, report
-from workbench.decisions.prefetch.answers import (
-    PAGES_ASKED,
-    Ranking,
-    ask_chances,
-    ask_prefetch,
-    judge_answer,
-    pair_chances,
-)
+from workbench.decisions.prefetch import answers, explain, explorer, replay, report
 from workbench.decisions.prefetch.cache import read_visits
 from workbench.decisions.prefetch.explorer import replay_example_session
 from workbench.decisions.prefetch.markov import WeighsPages, fetches_at, smooth_rules
-from workbench.decisions.prefetch.replay import (
-    PrefetchFigures,
-    best_prefetch_limit,
-    count_by_view,
-    hits_at_unused,
-    hover,
-    perfect_knowledge_fetches,
-    read_loads,
-    replay_prefetch,
-    summarise_prefetch,
-    trace_frontier,
-)
 from workbench.decisions.prefetch.rules import Never, PrefetchPolicy, prefetch_rules, true_next
 from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError
@@ -85,7 +65,7 @@ class PrefetchDetail:
     nobody's, with what rule and model fetch in it, one row a view.
     """
 
-    ranking: Mapping[str, Ranking]
+    ranking: Mapping[str, answers.Ranking]
     hits_at: pd.DataFrame = field(repr=False)
     end_share: float
     session: pd.DataFrame = field(repr=False)
@@ -167,7 +147,7 @@ class Prefetch(Decision):
 
     def references(self, situations: Situations, scenario: PrefetchScenario) -> Iterator[tuple[str, pd.DataFrame]]:
         """Fetching on hover."""
-        yield HOVER, hover(situations.frame, scenario)
+        yield HOVER, replay.hover(situations.frame, scenario)
 
     # ---------------------------------------------------------------------------------- deciding and replaying
 
@@ -197,7 +177,7 @@ class Prefetch(Decision):
         """The pages to fetch: ``view_id, page, rank``; without a limit, what reaches the break-even."""
         top = self.weigh(policy, situations, scenario)
         if top is None:
-            return ask_prefetch(policy, situations.context, scenario)
+            return answers.ask_prefetch(policy, situations.context, scenario)
         limit = traits_of(policy).limit
         return fetches_at(top, scenario.break_even if limit is None else limit, scenario.k)
 
@@ -205,31 +185,31 @@ class Prefetch(Decision):
         """The likeliest next pages of each view, for policies that answer with chances."""
         if not is_dataclass(policy) or not isinstance(policy, WeighsPages):
             return None  # what is no dataclass has no limit that could be moved: it is asked as it is
-        pages = max(PAGES_ASKED, scenario.k)
-        return situations.remember(policy, pages, lambda: ask_chances(policy, situations.context, pages))
+        pages = max(answers.PAGES_ASKED, scenario.k)
+        return situations.remember(policy, pages, lambda: answers.ask_chances(policy, situations.context, pages))
 
     def tune(self, policy: Policy, situations: Situations, scenario: PrefetchScenario) -> Policy:
         """The limit with the largest net."""
         top = self.weigh(policy, situations, scenario)
         if top is None:
             return policy
-        return at_limit(policy, best_prefetch_limit(self.frontier(top, situations, scenario), scenario))
+        return at_limit(policy, replay.best_prefetch_limit(self.frontier(top, situations, scenario), scenario))
 
     def outcomes(self, answer: pd.DataFrame, situations: Situations, scenario: PrefetchScenario) -> pd.DataFrame:
         """Hits, unused prefetches, time and bytes, one row a view."""
-        return replay_prefetch(answer, situations.frame, scenario)
+        return replay.replay_prefetch(answer, situations.frame, scenario)
 
     def hindsight(self, situations: Situations, scenario: PrefetchScenario) -> pd.DataFrame:
         """Exactly the pages that will be hits."""
-        return perfect_knowledge_fetches(situations.frame, scenario)
+        return replay.perfect_knowledge_fetches(situations.frame, scenario)
 
     # ------------------------------------------------------------------------------------------------ evidence
 
     def figures(
         self, outcomes: pd.DataFrame, situations: Situations, scenario: PrefetchScenario, expected: Any = None
-    ) -> PrefetchFigures:
+    ) -> replay.PrefetchFigures:
         """Sums over views, divided by their number."""
-        return summarise_prefetch(outcomes, expected, situations.frame)
+        return replay.summarise_prefetch(outcomes, expected, situations.frame)
 
     def frontier(
         self,
@@ -239,26 +219,26 @@ class Prefetch(Decision):
         limits: np.ndarray | None = None,
     ) -> pd.DataFrame:
         """Hits against unused prefetches as the limit moves."""
-        return trace_frontier(at_most(expected, scenario.k), situations.frame, scenario, limits)
+        return replay.trace_frontier(at_most(expected, scenario.k), situations.frame, scenario, limits)
 
     def trade(
         self, expected: pd.DataFrame, situations: Situations, scenario: PrefetchScenario, limits: np.ndarray
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Unused prefetches and hits (per 100) of each view at each limit."""
-        for hits, unused in count_by_view(at_most(expected, scenario.k), situations.frame, scenario, limits):
+        for hits, unused in replay.count_by_view(at_most(expected, scenario.k), situations.frame, scenario, limits):
             yield unused, 100 * hits
 
     def slowest(self, situations: Situations, scenario: PrefetchScenario) -> np.ndarray:
         """Views of the fifth of users whose pages load slowest; all, where all pages are taken to load alike."""
         visits = read_visits(situations.frame, scenario)
-        loads = read_loads(situations.frame, visits, scenario)
+        loads = replay.read_loads(situations.frame, visits, scenario)
         load = loads.load_ms(np.arange(len(visits)), visits.page)
         return slowest_fifth(load, situations.users) if np.ptp(load) > 0 else np.ones(len(load), bool)
 
     def wait_ms(self, outcomes: pd.DataFrame, situations: Situations, scenario: PrefetchScenario) -> np.ndarray:
         """Load time of the page opened next (none where the cache holds it), less what was saved, plus contention."""
         visits = read_visits(situations.frame, scenario)
-        loads = read_loads(situations.frame, visits, scenario)
+        loads = replay.read_loads(situations.frame, visits, scenario)
         loaded = visits.navigates & ~(np.append(visits.fresh_already[1:], False) & scenario.cache)
         wait = np.zeros(len(visits))
         wait[loaded] = loads.load_ms(np.flatnonzero(loaded), visits.next_page[loaded])
@@ -272,14 +252,17 @@ class Prefetch(Decision):
         self, expected: pd.DataFrame, situations: Situations, scenario: PrefetchScenario
     ) -> tuple[np.ndarray, np.ndarray]:
         """Whether each page named was opened next, and the chance that the model gave it."""
-        return pair_chances(at_most(expected, PAGES_ASKED), situations.frame)
+        return answers.pair_chances(at_most(expected, answers.PAGES_ASKED), situations.frame)
 
     def detail(self, results: Sequence[Any], settled: Any, test: Situations) -> PrefetchDetail:
         """Ranking, hits at given numbers of unused prefetches, session ends, an example session."""
         asked = [result for result in results if result.expected is not None]
         parts = [part for _, part in settled.split.parts()]
         return PrefetchDetail(
-            ranking={result.name: judge_answer(at_most(result.expected, PAGES_ASKED), test.frame) for result in asked},
+            ranking={
+                result.name: answers.judge_answer(at_most(result.expected, answers.PAGES_ASKED), test.frame)
+                for result in asked
+            },
             hits_at=_tabulate_hits(results),
             end_share=share_of_session_ends(pd.concat(parts)),
             session=self.example_session(settled),
@@ -346,7 +329,7 @@ def at_most(top: pd.DataFrame, k: int) -> pd.DataFrame:
 def _tabulate_hits(results: Sequence[Any]) -> pd.DataFrame:
     """Hits per 100 views at 0.1 to 1 unused prefetch a view, a row a policy; missing where a frontier ends before."""
     rows = {
-        result.name: [hits_at_unused(result.frontier, unused) for unused in UNUSED_A_VIEW]
+        result.name: [replay.hits_at_unused(result.frontier, unused) for unused in UNUSED_A_VIEW]
         for result in results
         if result.frontier is not None
     }

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.cards import Card
+from workbench.datasets.columns import listed
 from workbench.datasets.schema import NAVIGATION_HISTORY, OF_THE_SESSION, label
 from workbench.datasets.splits import FEWEST_USERS, card_of, sample_users
 from workbench.decisions.decision import (
@@ -460,7 +461,7 @@ class PageInspection(Inspection):
         rare = len(taken) - len(known)
         if rare:
             known.append(RARE if rare == 1 else f"{rare} rare pages")
-        return " and ".join(filter(None, [", ".join(known[:-1]), *known[-1:]])) or NOTHING
+        return listed(known) if known else NOTHING
 
     def _finding(self, ours: Action, likeliest: str) -> str:
         pays = f"a prefetch pays from a chance of {100 * self.scenario.break_even:g} %"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.datasets.columns import listed
 from workbench.datasets.sessions import has_dwell
 from workbench.decisions.prefetch.replay import PrefetchFigures
 
@@ -136,8 +137,7 @@ def _pages(count: int) -> str:
 
 def _measured_or_not(result: Result) -> str:
     assumed = result.of("model").figures.assumed
-    named = " and ".join([", ".join(assumed[:-1]), assumed[-1]] if len(assumed) > 1 else assumed)
-    return f"with assumed {named}" if assumed else "by measured times and sizes"
+    return f"with assumed {listed(assumed)}" if assumed else "by measured times and sizes"
 
 
 def assumptions(result: Result) -> list[str]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from numbers import Real
 
 import numpy as np
 import pandas as pd
 
 from workbench.decisions.decision import USD_PER_GB
-from workbench.errors import WorkbenchError, check_whole
+from workbench.errors import WorkbenchError, check_above_0, check_whole
 
 # Guess.js fetches on 4g what is opened in at least 15 % of the cases (github.com/guess-js/guess, commit 043043e,
 # packages/guess-webpack/src/utils.ts).
@@ -92,7 +92,7 @@ class PrefetchScenario:
     usd_per_second: float | None = None
 
     def __post_init__(self) -> None:
-        if not _is_number(self.break_even) or not 0 < self.break_even < 1:
+        if isinstance(self.break_even, bool) or not isinstance(self.break_even, Real) or not 0 < self.break_even < 1:
             raise WorkbenchError(
                 f"break_even must be a chance between 0 and 1, both excluded; got {self.break_even!r}. At 0.15 one "
                 "hit is worth 5.7 unused prefetches."
@@ -102,9 +102,9 @@ class PrefetchScenario:
         if not isinstance(self.cache, (bool, np.bool_)):
             raise WorkbenchError(f"cache must be True or False; got {self.cache!r}.")
         for name in NUMBERS:
-            _refuse_unless_above_0(name, getattr(self, name))
+            check_above_0(name, getattr(self, name))
         if self.usd_per_second is not None:
-            _refuse_unless_above_0("usd_per_second", self.usd_per_second)
+            check_above_0("usd_per_second", self.usd_per_second)
         self._check_networks()
 
     def _check_networks(self) -> None:
@@ -118,7 +118,7 @@ class PrefetchScenario:
             if not isinstance(pair, (tuple, list)) or len(pair) != 2:
                 raise WorkbenchError(f"networks[{name!r}] must be (round trip in ms, Mbit/s); got {pair!r}.")
             for value in pair:
-                _refuse_unless_above_0(f"each number of networks[{name!r}]", value)
+                check_above_0(f"each number of networks[{name!r}]", value)
 
     def with_break_even(self, break_even: float) -> PrefetchScenario:
         """The same scenario at another break-even."""
@@ -145,12 +145,3 @@ class PrefetchScenario:
         table = np.array([self.networks[name] for name in names], float)
         rtt_ms, downlink_mbps = table[np.where(kind < 0, names.index(UNKNOWN_NETWORK), kind)].T
         return rtt_ms, downlink_mbps
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-
-
-def _refuse_unless_above_0(name: str, value: object) -> None:
-    if not _is_number(value) or not 0 < float(value) < math.inf:  # type: ignore[arg-type]
-        raise WorkbenchError(f"{name} must be a number above 0; got {value!r}.")

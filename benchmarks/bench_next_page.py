@@ -15,8 +15,8 @@ import pandas as pd
 import workbench as wb
 from workbench.datasets.readers import links_of
 from workbench.datasets.splits import card_of
-from workbench.decisions.prefetch.answers import judge_ranking
-from workbench.decisions.prefetch.markov import Markov
+from workbench.decisions.prefetch.answers import PAGES_ASKED, judge_answer
+from workbench.decisions.prefetch.markov import Markov, NextPages
 from workbench.features.pages import PageCounts, session_numbers
 
 TRAIN_SHARE, TOLERANCE = 0.8, 0.02
@@ -55,10 +55,10 @@ def main() -> int:
     return 1 if far else 0
 
 
-def report(source: str, answer: object, test: pd.DataFrame, earlier: tuple[float, float] | None) -> bool:
+def report(source: str, answer: NextPages, test: pd.DataFrame, earlier: tuple[float, float] | None) -> bool:
     """Print what a source reached beside the earlier figures; whether it is near enough."""
     started = time.perf_counter()
-    ranking = judge_ranking(answer, test, test)
+    ranking = judge_answer(answer.next_pages(test, PAGES_ASKED), test)
     seconds = time.perf_counter() - started
     found = ranking.top1, ranking.top3
     beside = "earlier    -  /    - " if earlier is None else f"earlier {earlier[0]:.3f} / {earlier[1]:.3f}"

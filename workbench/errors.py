@@ -19,8 +19,6 @@ class WorkbenchError(Exception):
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the nearest known name, else an empty string.
 
-    Examples
-    --------
     >>> did_you_mean("mobile_bandwith", ["mobile_bandwidth", "ofcom_panel"])
     " Did you mean 'mobile_bandwidth'?"
     >>> did_you_mean("zzz", ["mobile_bandwidth"])

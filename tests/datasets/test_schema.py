@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.datasets import label, measurements, navigations, unit
+from workbench.datasets import label, measurements, navigations
 from workbench.datasets.schema import (
     BY_NAME,
     COLUMNS,
@@ -20,6 +20,7 @@ from workbench.datasets.schema import (
     context_columns,
     has_signal,
     known_context,
+    unit,
 )
 from workbench.errors import WorkbenchError
 

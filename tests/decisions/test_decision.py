@@ -3,13 +3,14 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
 import workbench as wb
 from workbench.decisions import find_decision
-from workbench.decisions.decision import Situations, at_limit, call_policy, known_rules, same_policy, traits_of
+from workbench.decisions.decision import Situations, call_policy, known_rules, same_policy, traits_of
 from workbench.studies.report import findings
 from workbench.studies.study import settle
 
@@ -113,7 +114,7 @@ def test_the_frontier_is_a_replay_at_every_limit(result, decision, test):
     pd.testing.assert_frame_equal(points, model.frontier.iloc[::6].reset_index(drop=True))
     traded = list(decision.trade(model.expected, test, result.scenario, limits))
     for i, limit in enumerate(limits):
-        alone = replayed(decision, at_limit(model.policy, float(limit)), test, result.scenario)
+        alone = replayed(decision, replace(model.policy, limit=float(limit)), test, result.scenario)
         assert points.loc[i, "net"] == pytest.approx(alone["net"].mean())
         assert points.loc[i, columns].tolist() == pytest.approx(alone[columns].mean().tolist())
         for axis, shown in zip(decision.axes, traded[i], strict=True):
@@ -122,7 +123,8 @@ def test_the_frontier_is_a_replay_at_every_limit(result, decision, test):
 
 def test_tuning_does_not_depend_on_the_limit_that_a_policy_came_with(result, decision, test):
     limits = {
-        decision.tune(at_limit(result.of("model").policy, limit), test, result.scenario).limit for limit in (0.2, 0.7)
+        decision.tune(replace(result.of("model").policy, limit=limit), test, result.scenario).limit
+        for limit in (0.2, 0.7)
     }
     assert len(limits) == 1
 
@@ -208,6 +210,7 @@ def test_a_third_decision_is_explained_drawn_and_explored(video_study):
     assert 0 < parted.share.estimate < 0.5
     axes = wb.plotting.frontier(video_study)
     assert axes.get_xlabel() == "Waiting at the start (ms a view)"
+    plt.close(axes.figure)
     explorer = wb.Explorer(video_study, stall_price=300.0)
     assert explorer.values == {"stall_price": 300.0}
 
@@ -252,7 +255,7 @@ def test_expectations_are_worked_out_once_for_a_policy_whatever_its_limit():
     def ask(policy):
         return here.remember(policy, "key", lambda: asked.append(policy) or len(asked))
 
-    assert [ask(rule), ask(at_limit(rule, 3.0)), ask(replace(rule, table=[1])), ask(rule)] == [1, 1, 2, 1]
+    assert [ask(rule), ask(replace(rule, limit=3.0)), ask(replace(rule, table=[1])), ask(rule)] == [1, 1, 2, 1]
     assert here.remember(rule, "another key", lambda: "anew") == "anew"
 
 

@@ -9,7 +9,7 @@ from sklearn.model_selection import cross_val_score
 from workbench.datasets import add_navigation_history, navigations
 from workbench.datasets.columns import Column
 from workbench.datasets.splits import split_by_time
-from workbench.decisions.prefetch.answers import judge_ranking, pair_chances
+from workbench.decisions.prefetch.answers import judge_answer, pair_chances
 from workbench.decisions.prefetch.markov import Markov
 from workbench.errors import WorkbenchError
 from workbench.evidence.calibration import Calibration, measure_calibration
@@ -62,8 +62,8 @@ def quick(small) -> NextPage:
 
 
 def test_it_sees_what_a_markov_rule_cannot(split, model):
-    ours = judge_ranking(model, model.context(split.test), split.test)
-    rule = judge_ranking(Markov(2, (20, 20)).fit(split.train), split.test, split.test)
+    ours = judge_answer(model.next_pages(model.context(split.test), 10), split.test)
+    rule = judge_answer(Markov(2, (20, 20)).fit(split.train).next_pages(split.test, 10), split.test)
     assert ours.top1 > rule.top1 + 0.05
     assert ours.brier < rule.brier
     assert ours.top1 == pytest.approx(0.6 * 0.85 + 0.4 / 29, abs=0.03)  # the truth
@@ -74,7 +74,7 @@ def test_its_chances_are_calibrated_on_sessions_never_seen(split, model):
     found = measure_calibration(clicked, chance)
     assert found.slope == pytest.approx(1, abs=0.1)
     assert found.share == pytest.approx(chance.mean(), abs=0.01)
-    assert judge_ranking(model, split.test, split.test).ece < 0.01
+    assert judge_answer(model.next_pages(split.test, 10), split.test).ece < 0.01
 
 
 def test_links_are_candidates_and_go_through_scikit_learn(split, small):

@@ -15,25 +15,15 @@ from workbench.datasets.history import Mask, add_history, add_navigation_history
 from workbench.datasets.loading import load, measurements, navigations
 from workbench.datasets.readers import links_of
 from workbench.datasets.schema import (
-    COLUMNS,
-    MEASURED,
-    NAVIGATION_COLUMNS,
-    has_signal,
     known_context,
     label,
-    saves_data,
-    unit,
 )
-from workbench.datasets.sessions import dwell_s, has_dwell
 from workbench.datasets.splits import Split, sample_users, split_by_time, split_by_user
 from workbench.datasets.synthetic_network import make_measurements
 from workbench.datasets.synthetic_site import make_navigations
 
 __all__ = [
-    "COLUMNS",
     "LEVELS",
-    "MEASURED",
-    "NAVIGATION_COLUMNS",
     "Card",
     "Column",
     "Mask",
@@ -42,11 +32,8 @@ __all__ = [
     "add_history",
     "add_navigation_history",
     "card_folder",
-    "dwell_s",
     "fetch_file",
     "find_card",
-    "has_dwell",
-    "has_signal",
     "known_context",
     "label",
     "links_of",
@@ -59,10 +46,8 @@ __all__ = [
     "navigations",
     "read_card",
     "sample_users",
-    "saves_data",
     "split_by_time",
     "split_by_user",
-    "unit",
 ]
 
 

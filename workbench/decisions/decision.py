@@ -57,8 +57,6 @@ class Traits(NamedTuple):
 def traits_of(policy: Any) -> Traits:
     """Read what a policy, or its source of chances, says of itself.
 
-    Examples
-    --------
     >>> def ours(context): ...
     >>> traits_of(ours).name, traits_of(ours).needs
     ('ours', ())
@@ -311,11 +309,17 @@ class Slider:
     settles: bool = True
 
 
+def make_slider(
+    name: str, label: str, values: Iterable[float], base: float, text: Callable[[float], str], *, settles: bool = True
+) -> Slider:
+    """A slider whose every value is written by ``text``."""
+    values = tuple(values)
+    return Slider(name, label, values, tuple(map(text, values)), float(base), settles)
+
+
 def values_with(base: float, usual: Sequence[float]) -> tuple[float, ...]:
     """The usual values, of which the nearest gives way to the base case.
 
-    Examples
-    --------
     >>> values_with(800.0, (500.0, 1000.0, 2000.0))
     (500.0, 800.0, 2000.0)
     """
@@ -423,39 +427,30 @@ class Report(Protocol):
 
     def headline(self, result: Any) -> str:
         """What stands behind dataset and users in the first line: the question in a few words."""
-        ...
 
     def key_figures(self, figures: Any) -> dict[str, str]:
         """One policy of 1,000 views, in words of the person who decides."""
-        ...
 
     def policy_row(self, figures: Any, every_column: bool) -> dict[str, str]:
         """One policy in the table of all."""
-        ...
 
     def views_sentence(self, result: Any) -> str:
         """Which views are counted, and at what price."""
-        ...
 
     def who_waits(self, result: Any) -> str:
         """Whose waiting the safety check looks at."""
-        ...
 
     def findings(self, result: Any) -> dict[str, str]:
         """One sentence for each heading that is the decision's own."""
-        ...
 
     def assumptions(self, result: Any) -> list[str]:
         """What the figures rest on, beyond what every decision says."""
-        ...
 
     def to_dict(self, result: Any) -> dict[str, dict[str, Any]]:
         """What ``--json`` adds, under ``data``, ``evidence``, ``frontier`` and ``model``."""
-        ...
 
     def tables(self, result: Any) -> dict[str, pd.DataFrame]:
         """Further tables of a proposal, by name; cells are text."""
-        ...
 
 
 # --------------------------------------------------------------------------------------------------- the protocol
@@ -586,7 +581,7 @@ class Decision(Protocol):
         """What is waited for in each view, ms."""
 
     @abstractmethod
-    def headroom(self, hindsight: pd.DataFrame, situations: Situations, scenario: Any) -> float:
+    def headroom(self, hindsight: Any, situations: Situations, scenario: Any) -> float:
         """Net of perfect knowledge over the best that needs no knowledge: all there is to win, a view."""
 
     @abstractmethod
@@ -656,11 +651,6 @@ def known_rules(rules: Iterable[Policy] | Policy, known_by: str) -> tuple[Policy
                 "Fit both alike: wb.rules(split, known_by=model.known_by)."
             )
     return listed
-
-
-def at_limit(policy: Any, limit: float) -> Any:
-    """The same policy with another limit."""
-    return replace(policy, limit=limit)
 
 
 def information_changes(views: pd.DataFrame, plan: Plan, card: Card, levels: Sequence[str]) -> Iterator[Change]:

@@ -37,7 +37,6 @@ from workbench.decisions.decision import (
     Policy,
     Situations,
     ask_blind,
-    at_limit,
     call_policy,
     information_changes,
     missing_columns,
@@ -215,7 +214,7 @@ class OptionDecision(Decision):
             policy, self.prices_aside(scenario), lambda: policy.prospects(situations.context, scenario)
         )
 
-    def tune(self, policy: Policy, situations: Situations, scenario: Any) -> Policy:
+    def tune(self, policy: Any, situations: Situations, scenario: Any) -> Policy:
         """The limit with the largest net; of those within one standard error, the one nearest the declared price.
 
         Breiman et al. 1984; Hastie et al. 2009, section 7.10; the error is that of the paired difference, clustered by
@@ -228,7 +227,7 @@ class OptionDecision(Decision):
         nets = np.array([net[row, self.at_limit(expected, situations, scenario, limit)] for limit in LIMITS])
         short = nets[np.argmax(nets.mean(axis=1))] - nets
         settled = [difference.mean() <= _clustered_error(difference, situations.users) for difference in short]
-        return at_limit(policy, float(LIMITS[settled][np.argmin(np.abs(np.log(LIMITS[settled])))]))
+        return replace(policy, limit=float(LIMITS[settled][np.argmin(np.abs(np.log(LIMITS[settled])))]))
 
     def outcomes(self, answer: np.ndarray, situations: Situations, scenario: Any) -> pd.DataFrame:
         """The option taken and what it brought about, one row a view."""

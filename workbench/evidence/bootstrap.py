@@ -56,8 +56,6 @@ def bootstrap_means(values: np.ndarray, clusters: np.ndarray, *, seed: int = 0) 
 def cluster_interval(values: np.ndarray, clusters: np.ndarray, *, seed: int = 0) -> Interval:
     """95 % percentile interval of a mean over rows, users resampled.
 
-    Examples
-    --------
     >>> cluster_interval(np.ones(40), np.arange(40))
     Interval(estimate=1.0, low=1.0, high=1.0, clusters=40)
     """

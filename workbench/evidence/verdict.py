@@ -30,8 +30,6 @@ def judge_difference(difference: Interval, margin: float) -> str:
     met. Inside the margin: equivalent. Else above 0: better; below 0: worse; else inconclusive. (Equivalence by an
     interval inside the margin: Schuirmann 1987.)
 
-    Examples
-    --------
     >>> judge_difference(Interval(0.2, -0.4, 0.8, 500), margin=1.0)
     'equivalent'
     >>> judge_difference(Interval(2.0, 0.8, 3.2, 500), margin=1.0)
@@ -53,8 +51,6 @@ def users_to_settle(difference: Interval, margin: float) -> int:
 
     ``ceil(n * (half_width / max(|d|, margin - |d|))^2)``: an interval shrinks with the root of the users.
 
-    Examples
-    --------
     >>> users_to_settle(Interval(0.5, -1.5, 2.5, 100), margin=1.0)
     1600
     """

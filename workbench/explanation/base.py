@@ -79,9 +79,6 @@ def draw_users(users: np.ndarray, rows: int, seed: int) -> np.ndarray:
     return place < max(FEWEST_USERS, int(np.searchsorted(total, rows, side="right")))
 
 
-# ------------------------------------------------------------------------------------ results and refusals
-
-
 @dataclass(frozen=True)
 class Unavailable:
     """Stands where a result would, when data are too few for one; false, where a result is true."""
@@ -108,8 +105,6 @@ class Unavailable:
 def may_be_missing[**P, Result](explain: Callable[P, Result]) -> Callable[..., Result]:
     """Let an explanation take ``missing_ok=True``: what it refuses then comes back as :class:`Unavailable`.
 
-    Examples
-    --------
     >>> @may_be_missing
     ... def count(rows):
     ...     raise WorkbenchError("expected more rows.")
@@ -136,9 +131,6 @@ def as_html(finding: str, sentences: Sequence[str], table: pd.DataFrame | None =
     return f"<h2>{html.escape(finding)}</h2>{shown}{f'<ul>{items}</ul>' if items else ''}"
 
 
-# -------------------------------------------------------------------------------------------- small helpers
-
-
 def interval_columns(name: str, values: np.ndarray, users: np.ndarray, seed: int) -> pd.DataFrame:
     """Mean of each column with its 95 % interval, users resampled: columns ``name, name_low, name_high``."""
     found = cluster_intervals(values, users, seed=seed) if values.shape[1] else []
@@ -149,8 +141,6 @@ def interval_columns(name: str, values: np.ndarray, users: np.ndarray, seed: int
 def beyond_noise(unit: Unit, low: float, high: float) -> int:
     """1 where an interval lies above zero, -1 where below, 0 where it holds zero, in the decimals that are shown.
 
-    Examples
-    --------
     >>> beyond_noise(Unit("points", "points a view", 1.0, 1), 0.2, 0.4)
     1
     >>> beyond_noise(Unit("points", "points a view", 1.0, 1), 0.02, 0.4)
@@ -168,8 +158,6 @@ def net_of(row: Any) -> Interval:
 def percent(share: float) -> str:
     """A share as a reader says it.
 
-    Examples
-    --------
     >>> percent(0.814), percent(0.004), percent(0.0)
     ('81 %', '0.4 %', '0 %')
     """

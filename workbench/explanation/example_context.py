@@ -72,9 +72,6 @@ def _middle(values: pd.Series, who: np.ndarray, users: int) -> float:
     return float(np.floor(median)) if (there % 1 == 0).all() else median
 
 
-# ----------------------------------------------------------------------------------------------- the inspector
-
-
 def inspection_of(model: Any, rules: Iterable[Policy], frame: pd.DataFrame, scenario: Any = None) -> Inspection:
     """Set model and rules beside each other, to be asked about single views; examples come from the frame.
 

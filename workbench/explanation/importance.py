@@ -196,9 +196,6 @@ def _table(explanation: Any, users: np.ndarray, decided: Applied, seed: int) -> 
     return table.sort_values(["shap", "net"], ascending=False, ignore_index=True)
 
 
-# ------------------------------------------------------------------------------------------------- sentences
-
-
 def _ranked(result: Importance) -> pd.DataFrame:
     """Features with both ranks from 1, whether net is beyond noise (1, 0, -1), and name and net in words."""
     table, rows = result.table, result.table.to_dict("records")

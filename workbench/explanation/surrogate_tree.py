@@ -115,8 +115,6 @@ Condition = Among | Between
 class Conditions:
     """Conditions that are all true; called with facts, which views they hold for: bool, shape (rows,).
 
-    Examples
-    --------
     >>> facts = pd.DataFrame({"page": ["a", "b", "b"], "hour": [3.0, 4.0, np.nan]})
     >>> where = Conditions((Among("page", ("b",)), Between("hour", above=2, unknown=True)))
     >>> where(facts).tolist(), str(where)
@@ -129,8 +127,6 @@ class Conditions:
     def of(cls, path: Sequence[Condition]) -> Conditions:
         """One condition a fact, in the order in which the tree asked.
 
-        Examples
-        --------
         >>> path = [Between("hour", above=16.5, whole=True), Among("page", ("a",), False), Between("hour", up_to=20)]
         >>> str(Conditions.of(path))
         'hour is 17 to 20 and page is not a'

@@ -76,8 +76,6 @@ def parse_parameters(pairs: Iterable[tuple[str, str]], declared: Mapping[str, ob
 
     If the default is None, a number is read as a number.
 
-    Examples
-    --------
     >>> parse_parameters([("budget_ms", "1500"), ("dataset", "mine")], {"budget_ms": 1000, "dataset": "x"})
     {'budget_ms': 1500, 'dataset': 'mine'}
     """

@@ -103,8 +103,6 @@ def widget_blocks(widgets: Iterable[OfflineWidget]) -> str:
 def policy_of(scripts: Iterable[str]) -> str:
     """The policy of a page: nothing from outside, and no scripts but these, in this order.
 
-    Examples
-    --------
     >>> policy_of([]).split("; ")[:2]
     ["default-src 'none'", "style-src 'unsafe-inline'"]
     """
@@ -115,8 +113,6 @@ def policy_of(scripts: Iterable[str]) -> str:
 def script_hash(script: str) -> str:
     """A script's hash as a Content-Security-Policy names it.
 
-    Examples
-    --------
     >>> script_hash("")
     'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='
     """
@@ -152,8 +148,6 @@ def scripts_of(modules: Iterable[str]) -> list[str]:
 def to_safe_json(state: Mapping[str, Any]) -> str:
     r"""JSON that stays data anywhere in a page: no character in it can open or close an element.
 
-    Examples
-    --------
     >>> to_safe_json({"name": "</script><b>"})
     '{"name":"\\u003c/script\\u003e\\u003cb\\u003e"}'
     """

@@ -44,12 +44,7 @@ BOXES: dict[str, Any] = {
     "whiskerprops": {"color": GREY, "linewidth": 1.4},
     "capprops": {"linewidth": 0},
 }
-KNOWN_BY = {
-    "first_request": ("with the first request", BLUE),
-    "after_accept_ch": ("from the second request on (Accept-CH)", GREEN),
-    "client_js": ("once JavaScript runs, or to an app", VERMILLION),
-    "native_app": ("to an app only", PURPLE),
-}
+KNOWN_BY = {"first_request": BLUE, "after_accept_ch": GREEN, "client_js": VERMILLION, "native_app": PURPLE}
 
 
 @style_context()
@@ -170,9 +165,16 @@ def known_context_shares(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes
     rows = [name for level, names in groups.items() for name in (level, *names)]
     ax = axes_or_new(ax, 1.0 + 0.27 * len(rows))
     for level, names in groups.items():
-        when, colour = KNOWN_BY[level]
-        top = rows.index(level)
-        ax.text(0, top + 0.05, f"Known {when}", color=WORDS[colour], fontweight="bold", fontsize=11, va="center")
+        colour, top = KNOWN_BY[level], rows.index(level)
+        ax.text(
+            0,
+            top + 0.05,
+            f"Known {WHEN_KNOWN[level]}",
+            color=WORDS[colour],
+            fontweight="bold",
+            fontsize=11,
+            va="center",
+        )
         for y, name in enumerate(names, top + 1):
             ax.barh(y, 1, height=0.62, color=LINE, alpha=0.5)
             ax.barh(y, shares[name], height=0.62, color=colour, label=name)

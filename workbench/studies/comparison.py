@@ -162,8 +162,6 @@ PACKAGES = ("numpy", "pandas", "scikit-learn", "shap", "xgboost")
 def frame_sha256(frame: pd.DataFrame) -> str:
     """Hash of a canonical frame: column names, dtypes and values, in row order.
 
-    Examples
-    --------
     >>> frame_sha256(pd.DataFrame({"rtt_ms": [1.0]}))[:8] == frame_sha256(pd.DataFrame({"rtt_ms": [2.0]}))[:8]
     False
     """

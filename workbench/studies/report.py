@@ -35,8 +35,6 @@ Result = Any  # a Comparison, which formats itself here: its module imports this
 def short_name(name: str, most: int) -> str:
     """A name from data, fit to be read: what cannot be printed becomes a space, underscores too, and it is cut.
 
-    Examples
-    --------
     >>> short_name("United_States", 22), short_name("/a/very/long/path", 8)
     ('United States', '/a/very\u2026')
     """

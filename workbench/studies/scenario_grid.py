@@ -26,8 +26,6 @@ LINE_POINTS = 13  # where the price of a limit differs from setting to setting, 
 ROUNDING = 1.000125
 SETTINGS_A_BATCH = 12  # resampled together; more need more memory
 
-Means = Callable[[np.ndarray], np.ndarray]
-
 
 def explorer_data(result: Comparison) -> dict[str, Any]:
     """Count everything that the explorer of a comparison can show, rounded to what is shown.
@@ -239,7 +237,7 @@ class _Counts:
         }
 
 
-def means_over(groups: Sequence[np.ndarray]) -> Means:
+def means_over(groups: Sequence[np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
     """Turn columns of views, shape (rows, columns), into means over groups, shape (groups, columns)."""
     members = np.array(groups, float)
     # Summed first, so that shares of views are exact and round as they do in a comparison.

@@ -12,7 +12,7 @@ import pandas as pd
 from workbench.datasets.schema import has_signal, known_context
 from workbench.datasets.splits import Split
 from workbench.decisions.chances import OneOption, base_assumptions
-from workbench.decisions.decision import Axis, Change, Grid, Plan, Policy, Situations, Unit
+from workbench.decisions.decision import Axis, Change, Plan, Policy, Situations, Unit
 from workbench.decisions.images import explorer, report
 from workbench.decisions.images.replay import ImageFigures, quality_at_wait, rendition_payoffs, summarise_images
 from workbench.decisions.images.rules import EffectiveType, image_rules
@@ -118,20 +118,18 @@ class Images(OptionDecision):
         scenario, split = settled.scenario, settled.split
         model, rule = (next(r for r in results if r.policy is policy) for policy in (settled.ours, settled.best_rule))
         reached = quality_at_wait(model.frontier, rule.figures.excess_wait_ms)
-        budgets = sorted({*HEADROOM_BUDGETS_MS, float(scenario.budget_ms)})
+        budgets = {ms: scenario.with_budget(ms) for ms in sorted({*HEADROOM_BUDGETS_MS, float(scenario.budget_ms)})}
         signals = [has_signal(known_context(part, test.known_by, split.card.context)) for _, part in split.parts()]
         return ImageDetail(
             signal_free_share=float(1 - pd.concat(signals).mean()),
-            headroom_by_budget={budget: self._headroom_at(scenario.with_budget(budget), test) for budget in budgets},
+            headroom_by_budget={
+                budget: self.headroom(None, self.under(test, at), at) for budget, at in budgets.items()
+            },
             quality_at_rules_wait=None if reached is None else reached - rule.figures.quality,
             calibration_by_budget=self._calibration_by_budget(settled.ours, test, scenario),
             slow=self.slowest(test, scenario),
             fast=slowest_fifth(-self.slowness(test.given), test.users),
         )
-
-    def _headroom_at(self, scenario: ImageScenario, test: Situations) -> float:
-        there = self.under(test, scenario)
-        return self.headroom(pd.DataFrame(), there, scenario)
 
     def _calibration_by_budget(self, ours: Policy, test: Situations, scenario: ImageScenario) -> pd.DataFrame:
         """How good the model's chances are that each rendition is late, at half, once and twice the budget."""
@@ -146,9 +144,7 @@ class Images(OptionDecision):
                 rows.append({"budget_ms": at.budget_ms, "rendition": rendition} | asdict(measured))
         return pd.DataFrame(rows)
 
-    def grid(self, result: Any) -> Grid:
-        """Budgets and delay prices."""
-        return explorer.grid(result)
+    grid = staticmethod(explorer.grid)
 
 
 DECISION = Images()

@@ -17,8 +17,8 @@ from workbench.decisions.decision import (
     Segment,
     Setting,
     Situations,
-    Slider,
     Tile,
+    make_slider,
     values_with,
 )
 from workbench.decisions.images.replay import typical_view
@@ -51,16 +51,12 @@ def grid(result: Any) -> Grid:
             return (found | {"fast": result.detail.fast} if found else {}) | {"slow": result.detail.slow}
         return found
 
+    wait = scenario.cancelling_wait_ms
+    budgets, waits = values_with(scenario.budget_ms, BUDGETS_MS), values_with(wait, CANCELLING_WAITS_MS)
     return Grid(
         sliders=(
-            _slider("budget_ms", "Images should be there in", BUDGETS_MS, scenario.budget_ms, _seconds),
-            _slider(
-                "cancelling_wait_ms",
-                "Delay that makes large images not worth it",
-                CANCELLING_WAITS_MS,
-                scenario.cancelling_wait_ms,
-                lambda ms: f"{ms:,.0f} ms",
-            ),
+            make_slider("budget_ms", "Images should be there in", budgets, scenario.budget_ms, _seconds),
+            make_slider("cancelling_wait_ms", "Delay that makes large images not worth it", waits, wait, _milliseconds),
         ),
         tiles=_tiles(),
         scenario_at=at,
@@ -74,9 +70,8 @@ def grid(result: Any) -> Grid:
     )
 
 
-def _slider(name: str, label: str, usual: Sequence[float], base: float, text: Any) -> Slider:
-    values = values_with(base, usual)
-    return Slider(name, label, values, tuple(text(value) for value in values), float(base))
+def _milliseconds(ms: float) -> str:
+    return f"{ms:,.0f} ms"
 
 
 def _seconds(ms: float) -> str:

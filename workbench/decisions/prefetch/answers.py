@@ -212,13 +212,6 @@ class Ranking:
     ece: float | None
 
 
-def judge_ranking(source: Any, context: pd.DataFrame, views: pd.DataFrame, k: int = PAGES_ASKED) -> Ranking:
-    """Ask a source of chances about views (``view_id, session_id, page``), from what it may see of them, and judge its
-    answer.
-    """
-    return judge_answer(source.next_pages(context, k), views)
-
-
 def judge_answer(top: pd.DataFrame, views: pd.DataFrame) -> Ranking:
     """Judge an answer that was given: ``view_id, page, rank, chance`` about these views."""
     row, clicked = _match(top, views)

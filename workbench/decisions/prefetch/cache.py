@@ -180,15 +180,7 @@ def settle(offers: Offers, proposed: np.ndarray | None = None) -> np.ndarray:
     fetch went stale, and so on: all stretches take their next step together, so there are as many rounds as fetches
     in the longest stretch.
 
-    Parameters
-    ----------
-    offers : Offers
-    proposed : ndarray of bool, shape (proposals,), optional
-        Which proposals are made at all; default all.
-
-    Returns
-    -------
-    ndarray of bool, shape (proposals,)
+    ``proposed`` (bool, shape (proposals,)) says which proposals are made at all; so shaped is the answer.
     """
     made = np.ones(len(offers.row), bool) if proposed is None else proposed
     if not offers.cache:

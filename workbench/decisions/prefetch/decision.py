@@ -25,12 +25,10 @@ from workbench.decisions.decision import (
     Axis,
     Change,
     Decision,
-    Grid,
     Plan,
     Policy,
     Situations,
     Unit,
-    at_limit,
     information_changes,
     seed_changes,
     traits_of,
@@ -188,12 +186,12 @@ class Prefetch(Decision):
         pages = max(answers.PAGES_ASKED, scenario.k)
         return situations.remember(policy, pages, lambda: answers.ask_chances(policy, situations.context, pages))
 
-    def tune(self, policy: Policy, situations: Situations, scenario: PrefetchScenario) -> Policy:
+    def tune(self, policy: Any, situations: Situations, scenario: PrefetchScenario) -> Policy:
         """The limit with the largest net."""
         top = self.weigh(policy, situations, scenario)
         if top is None:
             return policy
-        return at_limit(policy, replay.best_prefetch_limit(self.frontier(top, situations, scenario), scenario))
+        return replace(policy, limit=replay.best_prefetch_limit(self.frontier(top, situations, scenario), scenario))
 
     def outcomes(self, answer: pd.DataFrame, situations: Situations, scenario: PrefetchScenario) -> pd.DataFrame:
         """Hits, unused prefetches, time and bytes, one row a view."""
@@ -311,9 +309,7 @@ class Prefetch(Decision):
             found["user"] = two_levels(before, "came before", "first session", views.index)
         return found
 
-    def grid(self, result: Any) -> Grid:
-        """Break-evens, and the prices of a second and of a GB."""
-        return explorer.grid(result)
+    grid = staticmethod(explorer.grid)
 
     # ---------------------------------------------------------------------------------------------- explanation
 

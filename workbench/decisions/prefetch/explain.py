@@ -114,8 +114,6 @@ def explained(
 def source_of(name: str, card: Card | None = None) -> str:
     """The feature that a reader knows, of one that the trees know.
 
-    Examples
-    --------
     >>> source_of("second_share"), source_of("first_chance by device x local_hour")
     ('the page before', 'device and hour')
     """

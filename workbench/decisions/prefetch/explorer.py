@@ -12,7 +12,7 @@ from workbench.datasets.columns import Column
 from workbench.datasets.schema import NAVIGATION_HISTORY, known_context
 from workbench.datasets.sessions import dwell_s, ends_session, has_dwell
 from workbench.datasets.splits import FEWEST_USERS, users_of
-from workbench.decisions.decision import Grid, Panel, Setting, Slider, Tile, values_with
+from workbench.decisions.decision import Grid, Panel, Setting, Slider, Tile, make_slider, values_with
 from workbench.decisions.prefetch.replay import trace_fetches
 
 BREAK_EVENS = (0.05, 0.10, 0.15, 0.30, 0.45, 0.60)  # 0.15 to 0.60: Guess.js on 4g, 3g, 2g, slow-2g
@@ -51,29 +51,9 @@ def _sliders(scenario: Any) -> tuple[Slider, ...]:
     seconds = tuple(sorted({*USD_PER_SECOND, second}))
     gigabytes = values_with(gigabyte, USD_PER_GB)
     return (
-        Slider(
-            name="break_even",
-            label="Worth fetching from a chance of",
-            values=break_evens,
-            texts=tuple(_percent(chance) for chance in break_evens),
-            base=float(scenario.break_even),
-        ),
-        Slider(
-            name="usd_per_second",
-            label="Value of a second saved",
-            values=seconds,
-            texts=tuple(_dollars(value) if value else "no claim" for value in seconds),
-            base=second,
-            settles=False,
-        ),
-        Slider(
-            name="usd_per_gb",
-            label="Price of a GB sent",
-            values=gigabytes,
-            texts=tuple(_dollars(value) for value in gigabytes),
-            base=gigabyte,
-            settles=False,
-        ),
+        make_slider("break_even", "Worth fetching from a chance of", break_evens, scenario.break_even, _percent),
+        make_slider("usd_per_second", "Value of a second saved", seconds, second, _dollars, settles=False),
+        make_slider("usd_per_gb", "Price of a GB sent", gigabytes, gigabyte, _dollars, settles=False),
     )
 
 
@@ -83,7 +63,7 @@ def _percent(chance: float) -> str:
 
 
 def _dollars(value: float) -> str:
-    return f"{np.format_float_positional(value, trim='-')} USD"
+    return f"{np.format_float_positional(value, trim='-')} USD" if value else "no claim"
 
 
 def _tiles() -> tuple[Tile, ...]:

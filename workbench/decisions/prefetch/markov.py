@@ -39,7 +39,6 @@ class NextPages(Protocol):
 
     def next_pages(self, context: pd.DataFrame, k: int) -> pd.DataFrame:
         """``view_id, page, rank, chance``: at most k pages a view, by rank."""
-        ...
 
 
 @runtime_checkable
@@ -49,7 +48,6 @@ class WeighsPages(NextPages, Protocol):
     @property
     def limit(self) -> float | None:
         """Chance from which a page is fetched; without one, the scenario's break-even."""
-        ...
 
 
 def fetches_at(top: pd.DataFrame, limit: float, k: int) -> pd.DataFrame:

@@ -275,8 +275,6 @@ LOWEST_LIMIT, HIGHEST_LIMIT, LIMITS = 0.01, 0.8, 25
 def prefetch_limits(scenario: PrefetchScenario) -> np.ndarray:
     """Chances that are tried as limits: 25 from .01 to .8, evenly spaced in their logarithm, one the break-even itself.
 
-    Examples
-    --------
     >>> prefetch_limits(PrefetchScenario()).round(3)[13:18]
     array([0.107, 0.129, 0.15 , 0.186, 0.223])
     """

@@ -11,6 +11,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 
 from workbench.datasets.cards import Card
+from workbench.datasets.columns import WHEN_KNOWN
 from workbench.datasets.schema import COLUMNS, MEASURED, Column, label, measured_quantities, unit
 from workbench.datasets.splits import FEWEST_USERS, card_of, users_of
 from workbench.errors import WorkbenchError, did_you_mean
@@ -166,15 +167,8 @@ def known_context_shares(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes
     ax = axes_or_new(ax, 1.0 + 0.27 * len(rows))
     for level, names in groups.items():
         colour, top = KNOWN_BY[level], rows.index(level)
-        ax.text(
-            0,
-            top + 0.05,
-            f"Known {WHEN_KNOWN[level]}",
-            color=WORDS[colour],
-            fontweight="bold",
-            fontsize=11,
-            va="center",
-        )
+        known = f"Known {WHEN_KNOWN[level]}"
+        ax.text(0, top + 0.05, known, color=WORDS[colour], fontweight="bold", fontsize=11, va="center")
         for y, name in enumerate(names, top + 1):
             ax.barh(y, 1, height=0.62, color=LINE, alpha=0.5)
             ax.barh(y, shares[name], height=0.62, color=colour, label=name)

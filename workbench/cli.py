@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import click
 
 from workbench.errors import WorkbenchError, check_one_of
 
+AT_ONCE = 2  # notebooks: each trains on all cores, but not all of the time
 WORDS = {bool: "true or false", int: "a whole number", float: "a number"}
 
 
@@ -154,11 +157,13 @@ def render(notebook: str | None, everything: bool, dataset: str | None, pairs: t
     if dataset:
         find_card(dataset)  # a wrong name is said at once, before a kernel starts
         pairs = (("dataset", dataset), *pairs)
-    pages = []
-    for path in chosen:
-        parameters = parse_parameters(pairs, declared_parameters(path))
-        click.echo(f"{path.name} ...", err=True)
-        pages.append(render_notebook(path, parameters, folder=folder, output=folder / "rendered", commit=code_commit()))
+    work = partial(render_notebook, folder=folder, output=folder / "rendered", commit=code_commit())
+    with ProcessPoolExecutor(min(AT_ONCE, len(chosen))) as pool:
+        started = []
+        for line, path in enumerate(chosen):
+            click.echo(f"{path.name} ...", err=True)
+            started.append(pool.submit(work, path, parse_parameters(pairs, declared_parameters(path)), line=line))
+        pages = [rendering.result() for rendering in started]
     click.echo("\n".join(f"Rendered: {_short(page)}" for page in pages))
     if everything:
         command = _short(Path(sys.prefix) / "bin" / "workbench")

@@ -114,7 +114,9 @@ def _without_number(stem: str) -> str:
     return re.sub(r"^\d+[_-]", "", stem)
 
 
-def execute(notebook: Path, executed: Path, parameters: Mapping[str, object], *, root: Path) -> nbformat.NotebookNode:
+def execute(
+    notebook: Path, executed: Path, parameters: Mapping[str, object], *, root: Path, line: int = 0
+) -> nbformat.NotebookNode:
     """Execute a notebook in its own folder; ``executed`` is written even if a cell fails.
 
     If a cell fails or the kernel dies, the error is one paragraph, without traceback.
@@ -132,7 +134,7 @@ def execute(notebook: Path, executed: Path, parameters: Mapping[str, object], *,
                 # The kernel is this very Python, whatever kernel the notebook was last saved with.
                 kernel_name="python3",
                 language="python",
-                progress_bar=_bar(notebook.stem),
+                progress_bar=_bar(notebook.stem, line),
                 config=Config(encrypted),
                 # All outputs are there by then; a kernel that is asked to stop may complain of the interruption.
                 shutdown_kernel="immediate",
@@ -172,12 +174,12 @@ def _kernel_environment(root: Path) -> Iterator[None]:
         os.environ.update({name: before[name] for name in changes.keys() & before.keys()})
 
 
-def _bar(name: str) -> dict[str, object] | bool:
+def _bar(name: str, line: int) -> dict[str, object] | bool:
     if not sys.stderr.isatty():
         return False
     look = "{desc} |{bar}| {n_fmt} of {total_fmt} cells, {elapsed}"
     # "disable" is explicit because TQDM_DISABLE, meant for the kernel, is set in this process too.
-    return {"desc": name, "ncols": 79, "bar_format": look, "disable": False}
+    return {"desc": name, "ncols": 79, "bar_format": look, "disable": False, "position": line}
 
 
 def _failed_cell(err: PapermillExecutionError, notebook: Path, executed: Path) -> str:
@@ -213,6 +215,7 @@ def render_notebook(
     folder: Path,
     output: Path,
     commit: str | None = None,
+    line: int = 0,
 ) -> Path:
     """Execute a notebook of ``folder`` (in the repository) and write it as ``<output>/<notebook>[-<dataset>].html``.
 
@@ -220,7 +223,8 @@ def render_notebook(
     ``check_page``. If a cell fails or the page is refused, the executed notebook is kept as ``<name>.failed.ipynb``.
 
     Of the parameters, ``dataset`` may be the path of a card, from the current directory; one other than the default
-    becomes part of the file's name. ``commit`` is for the line at the foot of the page.
+    becomes part of the file's name. ``commit`` is for the line at the foot of the page; progress is drawn on a ``line``
+    of the terminal.
     """
     folder, output = Path(folder).resolve(), Path(output).resolve()
     source = find_notebook(str(notebook), folder)
@@ -234,7 +238,7 @@ def render_notebook(
     with tempfile.TemporaryDirectory(prefix=".rendering-", dir=output) as scratch:
         executed, page = Path(scratch, "executed.ipynb"), Path(scratch, "page.html")
         try:
-            node = execute(source, executed, given, root=folder.parent)
+            node = execute(source, executed, given, root=folder.parent, line=line)
             html = notebook_to_html(node, name=source.stem, provenance=_provenance(source, given, declared, commit))
             check_page(html)
         except WorkbenchError as err:

@@ -56,6 +56,11 @@ class Split:
         """How many users (sessions, views) the parts hold together, each counted once."""
         return len(np.unique(users_of(pd.concat([part for _, part in self.parts()]), self.cluster)))
 
+    @property
+    def held_out(self) -> pd.DataFrame:
+        """Calibration and validation together: what rules, which need no calibration, are tuned and picked on."""
+        return pd.concat([self.calibration, self.validation])
+
     def parts(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """Name and frame of each part, in the order of use."""
         for name in ("train", "calibration", "validation", "test"):

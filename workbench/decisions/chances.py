@@ -216,12 +216,12 @@ def _table_log_loss(table: Lookup, validation: pd.DataFrame) -> float:
 
 
 def fit_tables(split: Split, keys: Iterable[tuple[str, ...]], known_by: str) -> list[Lookup]:
-    """Lookup tables counted on ``train`` and smoothed on ``validation``; unfitted where a key is not known by then."""
+    """Lookup tables counted on ``train`` and smoothed on ``held_out``; unfitted where a key is not known by then."""
     assume = base_assumptions(split.card)
     tables = [Lookup(each, known_by=known_by, assume=assume) for each in keys]
     context = set(context_columns(known_by))
     return [
-        table.fit(split.train).smooth(split.validation) if context.issuperset(table.keys) else table for table in tables
+        table.fit(split.train).smooth(split.held_out) if context.issuperset(table.keys) else table for table in tables
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -172,29 +172,39 @@ def lean(counts: Transitions, place: np.ndarray, page: np.ndarray, prior: np.nda
 
 @dataclass(frozen=True)
 class PageCounts:
-    """Counts of order 0 (one state, 0), 1 (state: the page) and 2 (:func:`pair_state`) over one vocabulary."""
+    """Counts of order 0 (one state, 0), 1 (state: the page), 2 (:func:`pair_state`) and more over one vocabulary.
+
+    The state of a higher order is the page so many views ago, and the place of the state of one order less.
+    """
 
     pages: pd.Index
-    orders: tuple[Transitions, Transitions, Transitions]
+    orders: tuple[Transitions, ...]
 
     @classmethod
-    def fit(cls, frame: pd.DataFrame, pages: pd.Index | None = None) -> PageCounts:
-        """Count a frame; the vocabulary is the frame's own unless another is given."""
+    def fit(cls, frame: pd.DataFrame, pages: pd.Index | None = None, highest: int = 2) -> PageCounts:
+        """Count a frame up to an order; the vocabulary is the frame's own unless another is given."""
         pages = vocabulary(frame) if pages is None else pages
         codes = encode(frame, pages)
-        nxt = next_codes(frame, codes)
-        states = page_states(frame, codes, len(pages))
-        zeroth, first, second = (count_transitions(state, nxt, len(pages)) for state in states)
-        return cls(pages, (zeroth, first, second))
+        nxt, counts = next_codes(frame, codes), cls(pages, ())
+        for order in range(highest + 1):
+            state = counts._state(frame, codes, order)
+            counts = replace(counts, orders=(*counts.orders, count_transitions(state, nxt, len(pages))))
+        return counts
 
-    def states(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """State of each view in each order, -1 where unknown: int64, each of shape (rows,)."""
-        return page_states(frame, encode(frame, self.pages), len(self.pages))
+    def states(self, frame: pd.DataFrame) -> tuple[np.ndarray, ...]:
+        """State of each view in each order, -1 where it was never seen: int64, each of shape (rows,)."""
+        codes = encode(frame, self.pages)
+        return tuple(self._state(frame, codes, order) for order in range(len(self.orders)))
 
-
-def page_states(frame: pd.DataFrame, codes: np.ndarray, n_pages: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """State of each view in order 0, 1 and 2, from its page's code: int64, each of shape (rows,)."""
-    return np.zeros(len(codes), np.int64), codes, pair_state(previous_codes(frame, codes), codes, n_pages)
+    def _state(self, frame: pd.DataFrame, codes: np.ndarray, order: int) -> np.ndarray:
+        if order < 2:
+            return codes if order else np.zeros(len(codes), np.int64)
+        if order == 2:
+            return pair_state(previous_codes(frame, codes), codes, len(self.pages))
+        below = self.orders[order - 1]
+        return pair_state(
+            previous_codes(frame, codes, order - 1), below.find(self._state(frame, codes, order - 1)), len(below.states)
+        )
 
 
 FOLLOWERS = 10  # of each order, a view
@@ -219,7 +229,7 @@ def candidate_pairs(
     rows = np.arange(len(frame))
     if n_pages <= SMALL_VOCABULARY:
         return _unite([(np.repeat(rows, n_pages), np.tile(np.arange(n_pages), len(frame)))], codes, n_pages)
-    nothing, first, second = counts.states(frame)
+    nothing, first, second = counts.states(frame)[:3]
     found = [counts.orders[1].top(first, FOLLOWERS)[:2], counts.orders[2].top(second, FOLLOWERS)[:2]]
     found.append(counts.orders[0].top(nothing, POPULAR)[:2])
     found += [(rows, previous_codes(frame, codes, back)) for back in range(1, RECENT + 1)]

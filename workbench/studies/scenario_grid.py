@@ -87,17 +87,15 @@ def _replay_all(result: Comparison, grid: Grid) -> Iterator[Setting]:
     names = [slider.name for slider in moved]
     places = itertools.product(*(slider.values for slider in moved))
     scenarios = [grid.scenario_at(dict(zip(names, place, strict=True))) for place in places]
-    stage = settle(decision, result.split, result.model, result.rules, scenarios[0])
+    stage = settle(decision, result.split, result.model, result.rules, scenarios[0], today=result.today)
     test = stage.test()
     later = decision.later_context(test) if result.of("today").reads_later else test
-    # What is done now is one of the rules, settled like them, or a policy of its own.
-    now = next((i for i, rule in enumerate(result.rules) if rule is result.today), None)
     for scenario in scenarios:
         stage = stage if scenario is scenarios[0] else settle_again(stage, scenario)
         at, later_at = decision.under(test, scenario), decision.under(later, scenario)
         hindsight = decision.outcomes(decision.hindsight(at, scenario), at, scenario)
         outcomes = {
-            "today": stage.replay(result.today, later_at) if now is None else stage.replay(stage.tuned[now], at),
+            "today": stage.replay(stage.today, later_at),
             "best rule": stage.replay(stage.best_rule, at),
             "model": stage.replay(stage.ours, at),
             PERFECT_KNOWLEDGE: hindsight,

@@ -42,9 +42,11 @@ ROWS_REFITTED = 400_000  # sensitivity rows that need a fit run on at most about
 
 @dataclass(frozen=True)
 class Stage:
-    """Policies as ``validation`` settled them: limits tuned, the best rule picked; nothing of test has been read.
+    """Policies as they are settled: limits tuned, the best rule picked; nothing of test has been read.
 
-    ``unavailable`` says by position in ``rules`` why a rule cannot be used here; ``tuned`` holds the others.
+    The model's limit is tuned on ``validation``; rules, which need no calibration, are tuned and picked on ``held_out``:
+    calibration and validation together. ``unavailable`` says by position in ``rules`` why a rule cannot be used here;
+    ``tuned`` holds the others, and ``today``, what is done now, where it may be used at this moment.
     """
 
     decision: Decision
@@ -54,9 +56,11 @@ class Stage:
     rules: tuple[Policy, ...] = field(repr=False)
     unavailable: Mapping[int, str]
     tuned: tuple[Policy, ...] = field(repr=False)
+    today: Policy
     best_rule: Policy
     ours: Policy = field(repr=False)
     validation: Situations = field(repr=False)
+    held_out: Situations = field(repr=False)
 
     def test(self) -> Situations:
         """The views of test that are compared."""
@@ -172,8 +176,8 @@ def compare(
     margin = next(m for m in (margin, split.card.margin, decision.margin) if m is not None)
     check_above_0("margin", margin)
     say("tune on validation")
-    stage = settle(decision, split, model, rules, decision.scenario(split.card, scenario))
-    return _read_test(stage, today=today, margin=margin, started=started, say=say)[0]
+    stage = settle(decision, split, model, rules, decision.scenario(split.card, scenario), today=today)
+    return _read_test(stage, margin=margin, started=started, say=say)[0]
 
 
 def rules(split: Split, *, scenario: Any = None, known_by: str | None = None) -> tuple[Policy, ...]:
@@ -200,25 +204,33 @@ def settle(
     rules: Iterable[Policy] | None,
     scenario: Any,
     *,
-    validation: Situations | None = None,
+    today: Policy | None = None,
+    parts: tuple[Situations, Situations] | None = None,
 ) -> Stage:
-    """Tune every limit and pick the best rule, on ``validation`` alone.
+    """Tune every limit and pick the best rule, on ``validation`` and ``calibration`` alone.
 
-    ``validation`` may hold answers that were given before, where nothing but the scenario has changed.
+    ``parts``, validation and all that is held out, may hold answers that were given before, where nothing but the
+    scenario has changed. What is done ``today`` is a rival too: a rule that loses to it is not the one to compare with.
     """
     decision.check(split.train)
     check_trained_on(model, split, decision.train_call)
     every = decision.rules(split, model.known_by) if rules is None else known_rules(rules, model.known_by)
     every = decision.settle_rules(every, split, scenario)
-    if validation is None:
-        validation = decision.situations(split.validation, split.card, split.cluster, model.known_by, scenario)
-    reasons = [decision.why_unavailable(rule, validation) for rule in every]
+    validation, held_out = parts or (
+        decision.situations(part, split.card, split.cluster, model.known_by, scenario)
+        for part in (split.validation, split.held_out)
+    )
+    reasons = [decision.why_unavailable(rule, held_out) for rule in every]
     available = [rule for rule, reason in zip(every, reasons, strict=True) if not reason]
-    tuned = tuple(decision.tune(rule, validation, scenario) for rule in available)
+    tuned = tuple(decision.tune(rule, held_out, scenario) for rule in available)
     if not tuned:
         raise WorkbenchError(f"{split.card.name}: no rule is available on this data: {'; '.join(reasons)}.")
-    answers = [decision.ask(rule, validation, scenario) for rule in tuned]
-    nets = [decision.outcomes(answer, validation, scenario)["net"].mean() for answer in answers]
+    now = today or decision.today(split)
+    now = next((rule for rule in tuned if same_policy(rule, now)), now)
+    if not any(now is rule for rule in tuned) and not decision.why_unavailable(now, held_out):
+        tuned = (*tuned, now)
+    answers = [decision.ask(rule, held_out, scenario) for rule in tuned]
+    nets = [decision.outcomes(answer, held_out, scenario)["net"].mean() for answer in answers]
     return Stage(
         decision=decision,
         split=split,
@@ -227,30 +239,32 @@ def settle(
         rules=every,
         unavailable={i: reason for i, reason in enumerate(reasons) if reason},
         tuned=tuned,
+        today=now,
         best_rule=tuned[int(np.argmax(nets))],
         ours=decision.tune(decision.model_policy(model, split.card), validation, scenario),
         validation=validation,
+        held_out=held_out,
     )
 
 
 def settle_again(stage: Stage, scenario: Any) -> Stage:
     """The same model and rules under another scenario: limits tuned again, the best rule picked again."""
-    validation = stage.decision.under(stage.validation, scenario)
-    return settle(stage.decision, stage.split, stage.model, stage.rules, scenario, validation=validation)
+    decision = stage.decision
+    parts = decision.under(stage.validation, scenario), decision.under(stage.held_out, scenario)
+    return settle(decision, stage.split, stage.model, stage.rules, scenario, today=stage.today, parts=parts)
 
 
 def _read_test(
-    stage: Stage, *, started: float, say: Progress, today: Policy | None = None, margin: float | None = None
+    stage: Stage, *, started: float, say: Progress, margin: float | None = None
 ) -> tuple[Comparison, Situations]:
     """Replay every policy on test, and weigh the evidence."""
     decision, split, scenario = stage.decision, stage.split, stage.scenario
     margin = next(m for m in (margin, split.card.margin, decision.margin) if m is not None)
     check_above_0("margin", margin)
-    now = today or decision.today(split)
-    now = next((rule for rule in stage.tuned if same_policy(rule, now)), now)
+    now = stage.today
     say("replay on test")
     test = stage.test()
-    results = replay_all(stage, now, test)
+    results = replay_all(stage, test)
     say("weigh the evidence")
     by_model, by_rule, by_now = (_of(results, policy) for policy in (stage.ours, stage.best_rule, now))
     difference = _interval(by_model, by_rule, test, split.seed)
@@ -309,13 +323,15 @@ def _read_test(
     ), test
 
 
-def replay_all(stage: Stage, now: Policy, test: Situations) -> list[PolicyResult]:
+def replay_all(stage: Stage, test: Situations) -> list[PolicyResult]:
     """Every policy of a settled comparison on test: rules, model, references, today's, and last perfect knowledge.
 
     Rules that are not available come with their reason.
     """
     decision, scenario = stage.decision, stage.scenario
     results = [_replay(stage, rule, "rule", test) for rule in stage.tuned]
+    if [result.name for result in results].count(policy_name(stage.today)) > 1:  # a rule, as it is done today
+        results[-1] = replace(results[-1], name=f"today: {results[-1].name}")
     for place, reason in stage.unavailable.items():
         results.append(PolicyResult(policy_name(stage.rules[place]), "rule", stage.rules[place], reason))
     results.append(_replay(stage, stage.ours, "model", test))
@@ -323,8 +339,8 @@ def replay_all(stage: Stage, now: Policy, test: Situations) -> list[PolicyResult
     if truth is not None:
         tuned = decision.tune(truth, stage.validation, scenario)
         results.append(_replay(stage, tuned, "reference", test))
-    if not any(now is result.policy for result in results):
-        results.append(_replay_today(stage, now, test))
+    if not any(stage.today is result.policy for result in results):
+        results.append(_replay_today(stage, test))
     for name, outcomes in decision.references(test, scenario):
         figures = decision.figures(outcomes, test, scenario)
         results.append(PolicyResult(name, "reference", figures=figures, outcomes=outcomes))
@@ -349,12 +365,10 @@ def _replay(stage: Stage, policy: Policy, kind: str, test: Situations) -> Policy
     )
 
 
-def _replay_today(stage: Stage, now: Policy, test: Situations) -> PolicyResult:
-    """What is done now may read columns that are known later than the comparison's; it is marked then."""
-    reads_later = bool(stage.decision.why_unavailable(now, test))
-    seen = stage.decision.later_context(test) if reads_later else test
-    replayed = _replay(stage, now, "reference", seen)
-    return replace(replayed, name=f"today: {policy_name(now)}", reads_later=reads_later)
+def _replay_today(stage: Stage, test: Situations) -> PolicyResult:
+    """What is done now with columns that are known later than the comparison's: no rule can be that."""
+    replayed = _replay(stage, stage.today, "reference", stage.decision.later_context(test))
+    return replace(replayed, name=f"today: {replayed.name}", reads_later=True)
 
 
 def _of(results: Sequence[PolicyResult], policy: Policy) -> PolicyResult:

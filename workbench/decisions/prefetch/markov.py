@@ -26,7 +26,15 @@ from workbench.models.boosting import NotFittedError
 FOLLOWERS = 10  # of each order, from which the likeliest are taken
 SMOOTHINGS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)  # views
 BEGIN = 10.0
-VIEWS_TRIED = 30_000  # at most about so many views of validation, whole users or sessions
+NAMES = (
+    "most popular page",
+    "first-order Markov",
+    "second-order Markov with back-off",
+    "third-order Markov with back-off",
+    "fourth-order Markov with back-off",
+)
+HIGHEST = len(NAMES) - 1  # order
+VIEWS_TRIED = 30_000  # at most about so many views held out, whole users or sessions
 HABITS = ("usual_next", "last_next")
 HERE_BEFORE = (1.5, 2.5, 4.5, 9.5)  # earlier views of the page: 1, 2, 3 to 4, 5 to 9, 10 and more
 USUAL_SHARE = (0.3, 0.5, 0.7, 0.9)
@@ -82,19 +90,19 @@ class Markov:
     """
 
     order: int = 1
-    smoothing: tuple[float, ...] = (10.0, 10.0)
+    smoothing: tuple[float, ...] = (BEGIN,) * HIGHEST
     limit: float | None = None
     counts: PageCounts | None = field(default=None, compare=False, repr=False)
 
     @property
     def name(self) -> str:
         """What tables call it."""
-        return ("most popular page", "first-order Markov", "second-order Markov with back-off")[self.order]
+        return NAMES[self.order]
 
     @property
     def reads(self) -> str:
         """What it reads beyond the page itself."""
-        return "second order" if self.order == 2 else ""
+        return "second order" if self.order > 1 else ""
 
     @property
     def pages(self) -> pd.Index:
@@ -110,7 +118,7 @@ class Markov:
 
     def fit(self, train: pd.DataFrame) -> Self:
         """Count training views; returns a fitted copy."""
-        return replace(self, counts=PageCounts.fit(train))
+        return replace(self, counts=PageCounts.fit(train, highest=self.order))
 
     def next_pages(self, context: pd.DataFrame, k: int) -> pd.DataFrame:
         """The likeliest next pages of each view: ``view_id, page, rank, chance``.
@@ -118,8 +126,10 @@ class Markov:
         Chances depend on the state alone, so that each state that occurs is worked out once.
         """
         codes, states = encode(context, self.pages), self._counts.states(context)[: self.order + 1]
-        n_pages = len(self.pages)
-        _, first, of_row = np.unique((states[-1] + 1) * (n_pages + 1) + codes, return_index=True, return_inverse=True)
+        of_row = codes
+        for state in states[2:]:  # one after the other, since a state that was never seen leaves the one below it
+            of_row = pd.factorize(of_row * (state.max(initial=0) + 2) + state + 1)[0]
+        _, first, of_row = np.unique(of_row, return_index=True, return_inverse=True)
         seen = [state[first] for state in states]
         row, page = _followers(self._orders(), seen, codes[first], max(FOLLOWERS, k + 1))
         chance = backoff_chances(self._orders(), [state[row] for state in seen], page, self.smoothing[: self.order])
@@ -129,7 +139,11 @@ class Markov:
 
     def chance_of(self, context: pd.DataFrame, page: np.ndarray) -> np.ndarray:
         """Chance that one page, given by its code in ``pages``, is next: float, shape (rows,)."""
-        states = self._counts.states(context)[: self.order + 1]
+        return self.chances_of(context, np.arange(len(context)), page)
+
+    def chances_of(self, context: pd.DataFrame, row: np.ndarray, page: np.ndarray) -> np.ndarray:
+        """The same of any pairs of a view, by its place in the context, and a page: float, shape (pairs,)."""
+        states = [state[row] for state in self._counts.states(context)[: self.order + 1]]
         return backoff_chances(self._orders(), states, page, self.smoothing[: self.order])
 
     def __call__(self, context: pd.DataFrame, scenario: PrefetchScenario) -> pd.DataFrame:
@@ -258,30 +272,39 @@ def smooth_rules(rules: tuple[Any, ...], split: Split, scenario: PrefetchScenari
     Not by log-loss, which makes a weaker rule: it pays for the many states seen once, which a limit leaves alone. A
     rule that holds a Markov rule (user history) gets the smoothed one.
     """
-    validation = split.validation
+    validation = split.held_out
     if len(validation) > VIEWS_TRIED:
         validation = sample_users(validation, VIEWS_TRIED, split.seed)
-    done: dict[int, Markov] = {}
+    done: dict[tuple[int, int], Markov] = {}
     return tuple(_smoothed(rule, split, validation, scenario, done) for rule in rules)
 
 
 def _smoothed(
-    rule: Any, split: Split, validation: pd.DataFrame, scenario: PrefetchScenario, done: dict[int, Markov]
+    rule: Any, split: Split, validation: pd.DataFrame, scenario: PrefetchScenario, done: dict[tuple[int, int], Markov]
 ) -> Any:
     if isinstance(rule, UserHistory):
         everybody = _smoothed(rule.everybody, split, validation, scenario, done)
         return replace(rule, everybody=everybody).fit(split.train)
     if not isinstance(rule, Markov) or not rule.order or rule.counts is None:
         return rule
-    if id(rule) not in done:
-        done[id(rule)] = _smooth_by_net(rule, validation, scenario)
-    return done[id(rule)]
+    key = rule.order, id(rule.counts)
+    if key not in done:
+        smoothing, moved = (BEGIN,) * rule.order, range(rule.order)
+        if rule.order > 2:  # all but the last as the rule of one order less has them
+            below = _smoothed(replace(rule, order=rule.order - 1), split, validation, scenario, done)
+            smoothing, moved = (*below.smoothing[: rule.order - 1], BEGIN), range(rule.order - 1, rule.order)
+        done[key] = _smooth_by_net(rule, smoothing, moved, validation, scenario)
+    return done[key]
 
 
-def _smooth_by_net(rule: Markov, validation: pd.DataFrame, scenario: PrefetchScenario) -> Markov:
-    """Move one order's smoothing at a time, the highest order first; the same rule where it ends as it was."""
-    smoothing = (BEGIN,) * rule.order  # wherever the rule was before, so that every road leads to the same place
-    for order in reversed(range(rule.order)):
+def _smooth_by_net(
+    rule: Markov, smoothing: tuple[float, ...], moved: range, validation: pd.DataFrame, scenario: PrefetchScenario
+) -> Markov:
+    """Move one order's smoothing at a time, the highest order first; the same rule where it ends as it was.
+
+    It begins at ``smoothing``, wherever the rule was before, so that every road leads to the same place.
+    """
+    for order in reversed(moved):
         tried = [_with(smoothing, order, value) for value in SMOOTHINGS]
         smoothing = max(tried, key=lambda each: _best_net(replace(rule, smoothing=each), validation, scenario))
     return rule if smoothing == rule.smoothing[: rule.order] else replace(rule, smoothing=smoothing)

@@ -18,7 +18,15 @@ from workbench.datasets.schema import navigation_context_columns, saves_data
 from workbench.datasets.splits import Split
 from workbench.datasets.synthetic_site import true_next_chances
 from workbench.decisions.decision import Policy, traits_of
-from workbench.decisions.prefetch.markov import Markov, NextPages, UserHistory, decide_by_chance, not_fitted, popular
+from workbench.decisions.prefetch.markov import (
+    HIGHEST,
+    Markov,
+    NextPages,
+    UserHistory,
+    decide_by_chance,
+    not_fitted,
+    popular,
+)
 from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError
 from workbench.features.pages import PageCounts, as_answer, count_transitions, encode, next_codes, rank_within
@@ -184,14 +192,15 @@ def prefetch_rules(split: Split, known_by: str, without: Sequence[str] = ()) -> 
     reads what is left out by ``without`` (``"history"``, ``"second order"``, ``"context"``) is not. Where the effective
     type is not known, Guess.js counts every view as 3g and says so.
     """
-    counts = PageCounts.fit(split.train)
-    first, second = (Markov(order=order, counts=counts) for order in (1, 2))
+    counts = PageCounts.fit(split.train, highest=HIGHEST)
+    first, second, *longer = (Markov(order=order, counts=counts) for order in range(1, HIGHEST + 1))
     known = "effective_type" in navigation_context_columns(known_by) and "effective_type" in split.train
     rules = (
         Never(),
         replace(popular(), counts=counts),
         first,
         second,
+        *longer,
         GuessJs(class_known=known and bool(split.train["effective_type"].notna().any())).fit(split.train),
         Quicklink(split.links),
         UserHistory(first if "second order" in without else second).fit(split.train),

@@ -158,11 +158,12 @@ def render(notebook: str | None, everything: bool, dataset: str | None, pairs: t
         find_card(dataset)  # a wrong name is said at once, before a kernel starts
         pairs = (("dataset", dataset), *pairs)
     work = partial(render_notebook, folder=folder, output=folder / "rendered", commit=code_commit())
-    with ProcessPoolExecutor(min(AT_ONCE, len(chosen))) as pool:
+    jobs = {path: parse_parameters(pairs, declared_parameters(path)) for path in chosen}
+    with ProcessPoolExecutor(min(AT_ONCE, len(jobs))) as pool:
         started = []
-        for line, path in enumerate(chosen):
+        for line, (path, parameters) in enumerate(jobs.items()):
             click.echo(f"{path.name} ...", err=True)
-            started.append(pool.submit(work, path, parse_parameters(pairs, declared_parameters(path)), line=line))
+            started.append(pool.submit(work, path, parameters, line=line))
         pages = [rendering.result() for rendering in started]
     click.echo("\n".join(f"Rendered: {_short(page)}" for page in pages))
     if everything:

@@ -44,7 +44,8 @@ def check_above_0(name: str, value: Any) -> Any:
 def not_one_of(what: str, value: object, known: Iterable[str]) -> str:
     """What a value must be, and which of the known ones is nearest."""
     known = list(known)
-    return f"{what} must be one of {', '.join(known)}; got {value!r}.{did_you_mean(str(value), known)}"
+    shown = [repr(each) if " " in each else each for each in known]
+    return f"{what} must be one of {', '.join(shown)}; got {value!r}.{did_you_mean(str(value), known)}"
 
 
 def check_one_of(what: str, value: Any, known: Iterable[str]) -> Any:

@@ -32,7 +32,7 @@ REFUSED = {
         ({"budget_ms": 700}, "budget_ms must be one of 500, 1000, 1500, 2000, 3000; got 700."),
         ({"cancelling_wait_ms": 1}, "cancelling_wait_ms must be one of 50, 100, "),
         ({"budget_ms": "slow"}, "budget_ms must be one of .*; got 'slow'"),
-        ({"budget": 500}, r"a slider must be one of 'budget_ms', .*; got 'budget'\. Did you mean 'budget_ms'\?"),
+        ({"budget": 500}, r"a slider must be one of budget_ms, .*; got 'budget'\. Did you mean 'budget_ms'\?"),
     ],
     "prefetch": [
         ({"break_even": 0.2}, r"break_even must be one of 0\.05, 0\.1, 0\.15, 0\.3, 0\.45, 0\.6; got 0\.2\."),

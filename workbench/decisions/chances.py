@@ -183,7 +183,7 @@ class Lookup:
 
     def smooth(self, validation: pd.DataFrame) -> Self:
         """Pick the smoothing with the smallest log-loss on other users; returns a copy."""
-        losses = [_table_log_loss(replace(self, smoothing=s), validation) for s in SMOOTHINGS]
+        losses = np.mean([_log_losses(self, validation, quantity) for quantity in self.tables], axis=0)
         return replace(self, smoothing=SMOOTHINGS[int(np.argmin(losses))])
 
     def context(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -204,15 +204,16 @@ class Lookup:
         return decide_by_value(self, context, scenario)
 
 
-def _table_log_loss(table: Lookup, validation: pd.DataFrame) -> float:
-    """Mean log-loss over the table's own thresholds, all quantities together."""
-    losses = []
-    for quantity, counted in table.tables.items():
-        rows = validation[validation[quantity].notna()]
-        worse = worse_than(rows[quantity].to_numpy(float)[:, None], counted.grid, quantity)
-        chance = table.chance_worse(table.context(rows), quantity, counted.grid).clip(1e-6, 1 - 1e-6)
-        losses.append(-np.log(np.where(worse, chance, 1 - chance)).mean())
-    return float(np.mean(losses))
+def _log_losses(table: Lookup, validation: pd.DataFrame, quantity: str) -> list[float]:
+    """Mean log-loss over the table's own thresholds, for each smoothing."""
+    counted, rows = table.tables[quantity], validation[validation[quantity].notna()]
+    worse = worse_than(rows[quantity].to_numpy(float)[:, None], counted.grid, quantity)
+    place, losses = counted.rows_for(table.context(rows)), []
+    for smoothing in SMOOTHINGS:
+        chance = interpolate_chance(counted.grid, counted.shares(smoothing), counted.grid, quantity)
+        chance = chance[place].clip(1e-6, 1 - 1e-6)
+        losses.append(float(-np.log(np.where(worse, chance, 1 - chance)).mean()))
+    return losses
 
 
 def fit_tables(split: Split, keys: Iterable[tuple[str, ...]], known_by: str) -> list[Lookup]:

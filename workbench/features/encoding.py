@@ -47,11 +47,13 @@ class Encoding:
         """Encode a context: float32, shape (rows, len(features)). Columns it lacks are missing."""
         columns = [read_numbers(context, name, np.float32) for name in self.numbers]
         for name, levels in self.levels.items():
-            text = _text(context, name)
-            columns += [(text == level).to_numpy(np.float32) for level in levels]
+            code, texts = _levels_of(context, name)
+            columns += [np.array([text == level for text in texts], np.float32)[code] for level in levels]
+        coded = {name: _levels_of(context, name) for name in dict.fromkeys(key.rsplit("|", 1)[0] for key in self.means)}
         for key, means in self.means.items():
             name, target = key.rsplit("|", 1)
-            columns.append(_text(context, name).map(means).fillna(self.defaults[target]).to_numpy(np.float32))
+            code, texts = coded[name]
+            columns.append(np.array([means.get(text, self.defaults[target]) for text in texts], np.float32)[code])
         return np.column_stack(columns).astype(np.float32) if columns else np.empty((len(context), 0), np.float32)
 
     def to_dict(self) -> dict[str, Any]:
@@ -104,7 +106,8 @@ def fit_encoding(
         elif known.nunique() > ONE_HOT_LEVELS:
             coded.append(name)
         else:
-            levels[name] = sorted(_text(context, name).unique())
+            code, texts = _levels_of(context, name)
+            levels[name] = sorted({texts[each] for each in np.unique(code)})
     means, crossed = _target_means(context, coded, targets, users, seed)
     defaults = {target: float(np.mean(values)) for target, values in targets.items()}
     encoding = Encoding(tuple(numbers), levels, means, defaults)
@@ -122,7 +125,10 @@ def _target_means(
     if not coded:
         return means, np.empty((len(context), 0))
     folds = list(GroupKFold(FOLDS, shuffle=True, random_state=seed).split(context, groups=users))
-    text = pd.DataFrame({name: _text(context, name) for name in coded}).astype(object)
+    found = {name: _levels_of(context, name) for name in coded}
+    text = pd.DataFrame(
+        {name: np.array(texts, dtype=object)[code] for name, (code, texts) in found.items()}, dtype=object
+    )
     for target, values in targets.items():
         encoder = TargetEncoder(target_type="continuous", cv=folds)
         crossed.append(encoder.fit_transform(text, np.asarray(values, float)))
@@ -131,7 +137,9 @@ def _target_means(
     return means, np.hstack(crossed)
 
 
-def _text(context: pd.DataFrame, name: str) -> pd.Series:
+def _levels_of(context: pd.DataFrame, name: str) -> tuple[np.ndarray, list[str]]:
+    """Number of each row's level, shape (rows,), and the levels as text; -1 finds the last one: what is missing."""
     if name not in context:
-        return pd.Series(MISSING, context.index)
-    return context[name].astype(object).where(context[name].notna(), MISSING).astype(str)
+        return np.full(len(context), -1), [MISSING]
+    code, found = pd.factorize(context[name])
+    return code, [*map(str, found), MISSING]

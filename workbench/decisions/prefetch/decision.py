@@ -86,8 +86,6 @@ class Prefetch(Decision):
     stop = "pages load more slowly"
     report = report
 
-    # ------------------------------------------------------------------------------------ from data to model
-
     def scenario(self, card: Card, scenario: PrefetchScenario | None = None) -> PrefetchScenario:
         """No cache where pages are sections, and what the card assumes where the scenario keeps its default."""
         default = PrefetchScenario()
@@ -147,8 +145,6 @@ class Prefetch(Decision):
         """Fetching on hover."""
         yield HOVER, replay.hover(situations.frame, scenario)
 
-    # ---------------------------------------------------------------------------------- deciding and replaying
-
     def situations(
         self, part: pd.DataFrame, card: Card, cluster: str, known_by: str, scenario: PrefetchScenario
     ) -> Situations:
@@ -200,8 +196,6 @@ class Prefetch(Decision):
     def hindsight(self, situations: Situations, scenario: PrefetchScenario) -> pd.DataFrame:
         """Exactly the pages that will be hits."""
         return replay.perfect_knowledge_fetches(situations.frame, scenario)
-
-    # ------------------------------------------------------------------------------------------------ evidence
 
     def figures(
         self, outcomes: pd.DataFrame, situations: Situations, scenario: PrefetchScenario, expected: Any = None
@@ -310,8 +304,6 @@ class Prefetch(Decision):
         return found
 
     grid = staticmethod(explorer.grid)
-
-    # ---------------------------------------------------------------------------------------------- explanation
 
     explained, shuffled = explain.explained, explain.shuffled
     contrast, inspected = explain.contrast, explain.inspected

@@ -15,7 +15,6 @@ from workbench.features.pages import (
     encode,
     link_table,
     next_codes,
-    page_states,
     pair_state,
     previous_codes,
     same_session,
@@ -163,19 +162,34 @@ def test_a_state_that_was_never_seen_answers_as_the_order_below():
     assert chances == pytest.approx([0, 3 / 7, 1 / 7])
 
 
-def test_chances_of_all_pages_and_the_end_sum_to_one():
+@pytest.mark.parametrize("smoothing", [(7.0, 3.0), (7.0, 3.0, 2.0, 5.0)])
+def test_chances_of_all_pages_and_the_end_sum_to_one(smoothing):
     frame = random_visits(200, "abcde")
-    counts = PageCounts.fit(frame)
+    counts = PageCounts.fit(frame, highest=len(smoothing))
     row, page = (axis.ravel() for axis in np.meshgrid(np.arange(len(frame)), np.arange(5)))
-    chance = backoff_chances(counts.orders, [state[row] for state in counts.states(frame)], page, (7.0, 3.0))
-    codes = encode(frame, counts.pages)
-    ended = pd.DataFrame({"end": next_codes(frame, codes) == -1})
-    states = pd.DataFrame(dict(enumerate(page_states(frame, codes, 5))))
-    share = [ended.groupby(states[k])["end"].transform("mean") for k in range(3)]
-    n = [ended.groupby(states[k])["end"].transform("size") for k in range(3)]
-    first = (n[1] * share[1] + 7 * share[0]) / (n[1] + 7)
-    end = (n[2] * share[2] + 3 * first) / (n[2] + 3)
+    chance = backoff_chances(counts.orders, [state[row] for state in counts.states(frame)], page, smoothing)
+    ended = pd.DataFrame({"end": next_codes(frame, encode(frame, counts.pages)) == -1})
+    states = pd.DataFrame(dict(enumerate(counts.states(frame))))
+    end = ended["end"].mean()
+    for order, s in enumerate(smoothing, 1):
+        here = ended.groupby(states[order])["end"]
+        n = here.transform("size")
+        end = (n * here.transform("mean") + s * end) / (n + s)
     np.testing.assert_allclose(np.bincount(row, chance) + end, 1)
+
+
+def test_a_longer_state_is_so_many_pages_in_a_row():
+    frame = random_visits(300, "abc")
+    for order, state in enumerate(PageCounts.fit(frame, highest=4).states(frame)):
+        came = frame.groupby("session_id")["page"].agg("".join)
+        path = [
+            came[session][max(0, at + 1 - order) : at + 1]
+            for session, at in frame[["session_id", "position"]].to_numpy()
+        ]
+        began = (frame["position"] < order - 1).to_numpy()
+        names = pd.Series(path, dtype="str") + np.where(began, "^", "")
+        assert (pd.crosstab(names, state) > 0).sum(axis=1).max() == 1
+        assert (pd.crosstab(names, state) > 0).sum(axis=0).max() == 1
 
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

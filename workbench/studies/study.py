@@ -44,8 +44,8 @@ ROWS_REFITTED = 400_000  # sensitivity rows that need a fit run on at most about
 class Stage:
     """Policies as they are settled: limits tuned, the best rule picked; nothing of test has been read.
 
-    The model's limit is tuned on ``validation``; rules, which need no calibration, are tuned and picked on ``held_out``:
-    calibration and validation together. ``unavailable`` says by position in ``rules`` why a rule cannot be used here;
+    The model's limit is tuned on ``validation``; rules, which need no calibration, are tuned and picked on calibration
+    and validation together (``held_out``). ``unavailable`` says by position in ``rules`` why one cannot be used here;
     ``tuned`` holds the others, and ``today``, what is done now, where it may be used at this moment.
     """
 

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 import workbench as wb
-from workbench.decisions.prefetch.markov import Markov, UserHistory, popular, smooth_rules
+from workbench.decisions.prefetch.markov import Markov, UserHistory, popular
 from workbench.decisions.prefetch.replay import trace_frontier
+from workbench.decisions.prefetch.rules import smooth_rules
 
 SCENARIO = wb.PrefetchScenario()
 

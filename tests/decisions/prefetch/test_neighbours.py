@@ -43,7 +43,7 @@ def plain(rule, train, context, k):
         for at, page in enumerate(path):
             mine = path[:at][::-1][:BACK]
             found = []
-            for current, its, coming in [each for each in seen if each[0] == page][::-1][:LATEST]:
+            for _, its, coming in [each for each in seen if each[0] == page][::-1][:LATEST]:
                 weight = NOT_NOTHING + sum(FADES**back * (one in its) for back, one in enumerate(mine))
                 weight += IN_PLACE * (mine[:1] == its[:1])
                 found.append((weight, coming))

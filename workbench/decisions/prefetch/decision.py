@@ -36,8 +36,8 @@ from workbench.decisions.decision import (
 from workbench.decisions.prefetch import answers, explain, explorer, replay, report
 from workbench.decisions.prefetch.cache import read_visits
 from workbench.decisions.prefetch.explorer import replay_example_session
-from workbench.decisions.prefetch.markov import WeighsPages, fetches_at, smooth_rules
-from workbench.decisions.prefetch.rules import Never, PrefetchPolicy, prefetch_rules, true_next
+from workbench.decisions.prefetch.markov import WeighsPages, fetches_at
+from workbench.decisions.prefetch.rules import Never, PrefetchPolicy, prefetch_rules, smooth_rules, true_next
 from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError
 from workbench.evidence.segments import level_names, two_levels

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 import pandas as pd
 
-from workbench.datasets.splits import Split, sample_users
-from workbench.decisions.prefetch.replay import trace_frontier
 from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.features.pages import (
     PageCounts,
@@ -24,7 +22,6 @@ from workbench.features.pages import (
 from workbench.models.boosting import NotFittedError
 
 FOLLOWERS = 10  # of each order, from which the likeliest are taken
-SMOOTHINGS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)  # views
 BEGIN = 10.0
 NAMES = (
     "most popular page",
@@ -34,7 +31,6 @@ NAMES = (
     "fourth-order Markov with back-off",
 )
 HIGHEST = len(NAMES) - 1  # order
-VIEWS_TRIED = 30_000  # at most about so many views held out, whole users or sessions
 HABITS = ("usual_next", "last_next")
 HERE_BEFORE = (1.5, 2.5, 4.5, 9.5)  # earlier views of the page: 1, 2, 3 to 4, 5 to 9, 10 and more
 USUAL_SHARE = (0.3, 0.5, 0.7, 0.9)
@@ -264,56 +260,3 @@ def _smooth_shares(values: np.ndarray, cell: np.ndarray, seen: np.ndarray) -> np
 
 def _numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
     return frame[name].fillna(0).to_numpy(float) if name in frame else np.zeros(len(frame))
-
-
-def smooth_rules(rules: tuple[Any, ...], split: Split, scenario: PrefetchScenario) -> tuple[Any, ...]:
-    """Give each Markov rule the smoothing with the largest net on ``validation``, its limit at its best each time.
-
-    Not by log-loss, which makes a weaker rule: it pays for the many states seen once, which a limit leaves alone. A
-    rule that holds a Markov rule (user history) gets the smoothed one.
-    """
-    validation = split.held_out
-    if len(validation) > VIEWS_TRIED:
-        validation = sample_users(validation, VIEWS_TRIED, split.seed)
-    done: dict[tuple[int, int], Markov] = {}
-    return tuple(_smoothed(rule, split, validation, scenario, done) for rule in rules)
-
-
-def _smoothed(
-    rule: Any, split: Split, validation: pd.DataFrame, scenario: PrefetchScenario, done: dict[tuple[int, int], Markov]
-) -> Any:
-    if isinstance(rule, UserHistory):
-        everybody = _smoothed(rule.everybody, split, validation, scenario, done)
-        return replace(rule, everybody=everybody).fit(split.train)
-    if not isinstance(rule, Markov) or not rule.order or rule.counts is None:
-        return rule
-    key = rule.order, id(rule.counts)
-    if key not in done:
-        smoothing, moved = (BEGIN,) * rule.order, range(rule.order)
-        if rule.order > 2:  # all but the last as the rule of one order less has them
-            below = _smoothed(replace(rule, order=rule.order - 1), split, validation, scenario, done)
-            smoothing, moved = (*below.smoothing[: rule.order - 1], BEGIN), range(rule.order - 1, rule.order)
-        done[key] = _smooth_by_net(rule, smoothing, moved, validation, scenario)
-    return done[key]
-
-
-def _smooth_by_net(
-    rule: Markov, smoothing: tuple[float, ...], moved: range, validation: pd.DataFrame, scenario: PrefetchScenario
-) -> Markov:
-    """Move one order's smoothing at a time, the highest order first; the same rule where it ends as it was.
-
-    It begins at ``smoothing``, wherever the rule was before, so that every road leads to the same place.
-    """
-    for order in reversed(moved):
-        tried = [_with(smoothing, order, value) for value in SMOOTHINGS]
-        smoothing = max(tried, key=lambda each: _best_net(replace(rule, smoothing=each), validation, scenario))
-    return rule if smoothing == rule.smoothing[: rule.order] else replace(rule, smoothing=smoothing)
-
-
-def _with(smoothing: tuple[float, ...], order: int, value: float) -> tuple[float, ...]:
-    return (*smoothing[:order], value, *smoothing[order + 1 :])
-
-
-def _best_net(rule: Markov, validation: pd.DataFrame, scenario: PrefetchScenario) -> float:
-    top = rule.next_pages(validation, scenario.k)
-    return float(trace_frontier(top, validation, scenario)["net"].max())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -71,6 +71,10 @@ class SimilarSessions:
 
     def next_pages(self, context: pd.DataFrame, k: int) -> pd.DataFrame:
         """The likeliest next pages of each view: ``view_id, page, rank, chance``."""
+        return self.ranked(context, k)(self.smoothing)
+
+    def ranked(self, context: pd.DataFrame, k: int) -> Callable[[float], pd.DataFrame]:
+        """The same for any smoothing, the neighbours asked once."""
         pages, n_pages = self.everybody.pages, len(self.everybody.pages)
         codes = encode(context, pages)
         # Views that came the same way have the same neighbours.
@@ -90,11 +94,15 @@ class SimilarSessions:
         pairs = np.unique(np.concatenate([view * n_pages + key[spot] % n_pages, row * n_pages + page]))
         view, page = np.divmod(pairs[pairs % n_pages != codes[pairs // n_pages]], n_pages)
         wanted = of_view[view] * n_pages + page
-        at = np.searchsorted(key, wanted)
-        at = np.where(np.append(key, -1)[at] == wanted, at, len(key))
-        prior = self.smoothing * self.everybody.chances_of(context, view, page)
-        chance = (votes[at] + prior) / (all_votes[of_view[view]] + self.smoothing)
-        return as_answer(context, pages, (view, page), chance, k)
+        found = np.searchsorted(key, wanted)
+        place_of = np.where(np.append(key, -1)[found] == wanted, found, len(key))
+        prior, voted_all = self.everybody.chances_of(context, view, page), all_votes[of_view[view]]
+
+        def at(smoothing: float) -> pd.DataFrame:
+            chance = (votes[place_of] + smoothing * prior) / (voted_all + smoothing)
+            return as_answer(context, pages, (view, page), chance, k)
+
+        return at
 
     def __call__(self, context: pd.DataFrame, scenario: PrefetchScenario) -> pd.DataFrame:
         return decide_by_chance(self, context, scenario, self.limit)
@@ -106,7 +114,7 @@ class SimilarSessions:
         return self.remembered
 
     def _votes(self, ways: np.ndarray) -> Iterator[np.ndarray]:
-        """Way, page (-1: the session ended) and weight of each neighbour, ways some at a time: shape (neighbours, 3)."""
+        """Way, page (-1: the session ended) and weight of each neighbour, some ways at a time: shape (votes, 3)."""
         kept, current = self._memory, ways[:, 0]
         size = np.where(current >= 0, np.diff(kept.start, append=kept.start[-1:])[current], 0)
         batch = np.cumsum(size) // (CELLS // BACK)

@@ -15,10 +15,11 @@ import pandas as pd
 
 from workbench.datasets.cards import Card
 from workbench.datasets.schema import navigation_context_columns, saves_data
-from workbench.datasets.splits import Split
+from workbench.datasets.splits import Split, sample_users
 from workbench.datasets.synthetic_site import true_next_chances
 from workbench.decisions.decision import Policy, traits_of
 from workbench.decisions.prefetch.markov import (
+    BEGIN,
     HIGHEST,
     Markov,
     NextPages,
@@ -27,6 +28,8 @@ from workbench.decisions.prefetch.markov import (
     not_fitted,
     popular,
 )
+from workbench.decisions.prefetch.neighbours import SimilarSessions
+from workbench.decisions.prefetch.replay import trace_frontier
 from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError
 from workbench.features.pages import PageCounts, as_answer, count_transitions, encode, next_codes, rank_within
@@ -37,6 +40,8 @@ GUESS_JS_LIMITS = {"4g": 0.15, "3g": 0.30, "2g": 0.45, "slow-2g": 0.60}
 GUESS_JS_UNKNOWN = "3g"
 # quicklink fetches nothing on these, nor with Save-Data (github.com/GoogleChromeLabs/quicklink).
 SLOW = ("slow-2g", "2g")
+SMOOTHINGS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)  # views
+VIEWS_TRIED = 30_000  # at most about so many views held out, whole users or sessions
 
 
 @dataclass(frozen=True)
@@ -195,14 +200,75 @@ def prefetch_rules(split: Split, known_by: str, without: Sequence[str] = ()) -> 
     counts = PageCounts.fit(split.train, highest=HIGHEST)
     first, second, *longer = (Markov(order=order, counts=counts) for order in range(1, HIGHEST + 1))
     known = "effective_type" in navigation_context_columns(known_by) and "effective_type" in split.train
-    rules = (
+    rules: tuple[Any, ...] = (
         Never(),
         replace(popular(), counts=counts),
         first,
         second,
         *longer,
+        SimilarSessions(longer[-1]).fit(split.train),
         GuessJs(class_known=known and bool(split.train["effective_type"].notna().any())).fit(split.train),
         Quicklink(split.links),
         UserHistory(first if "second order" in without else second).fit(split.train),
     )
     return tuple(rule for rule in rules if traits_of(rule).reads not in without)
+
+
+def smooth_rules(rules: tuple[Any, ...], split: Split, scenario: PrefetchScenario) -> tuple[Any, ...]:
+    """Give each Markov rule the smoothing with the largest net on ``validation``, its limit at its best each time.
+
+    Not by log-loss, which makes a weaker rule: it pays for the many states seen once, which a limit leaves alone. A
+    rule that holds a Markov rule (user history) gets the smoothed one.
+    """
+    validation = split.held_out
+    if len(validation) > VIEWS_TRIED:
+        validation = sample_users(validation, VIEWS_TRIED, split.seed)
+    done: dict[tuple[int, int], Markov] = {}
+    return tuple(_smoothed(rule, split, validation, scenario, done) for rule in rules)
+
+
+def _smoothed(
+    rule: Any, split: Split, validation: pd.DataFrame, scenario: PrefetchScenario, done: dict[tuple[int, int], Markov]
+) -> Any:
+    if isinstance(rule, (UserHistory, SimilarSessions)):
+        rule = replace(rule, everybody=_smoothed(rule.everybody, split, validation, scenario, done))
+        return rule.fit(split.train) if isinstance(rule, UserHistory) else _smooth_votes(rule, validation, scenario)
+    if not isinstance(rule, Markov) or not rule.order or rule.counts is None:
+        return rule
+    key = rule.order, id(rule.counts)
+    if key not in done:
+        smoothing, moved = (BEGIN,) * rule.order, range(rule.order)
+        if rule.order > 2:  # all but the last as the rule of one order less has them
+            below = _smoothed(replace(rule, order=rule.order - 1), split, validation, scenario, done)
+            smoothing, moved = (*below.smoothing[: rule.order - 1], BEGIN), range(rule.order - 1, rule.order)
+        done[key] = _smooth_by_net(rule, smoothing, moved, validation, scenario)
+    return done[key]
+
+
+def _smooth_by_net(
+    rule: Markov, smoothing: tuple[float, ...], moved: range, validation: pd.DataFrame, scenario: PrefetchScenario
+) -> Markov:
+    """Move one order's smoothing at a time, the highest order first; the same rule where it ends as it was.
+
+    It begins at ``smoothing``, wherever the rule was before, so that every road leads to the same place.
+    """
+    for order in reversed(moved):
+        tried = [_with(smoothing, order, value) for value in SMOOTHINGS]
+        smoothed = [replace(rule, smoothing=each) for each in tried]
+        nets = [_net_of(one.next_pages(validation, scenario.k), validation, scenario) for one in smoothed]
+        smoothing = tried[int(np.argmax(nets))]
+    return rule if smoothing == rule.smoothing[: rule.order] else replace(rule, smoothing=smoothing)
+
+
+def _smooth_votes(rule: SimilarSessions, validation: pd.DataFrame, scenario: PrefetchScenario) -> SimilarSessions:
+    at = rule.ranked(validation, scenario.k)
+    return replace(rule, smoothing=max(SMOOTHINGS, key=lambda each: _net_of(at(each), validation, scenario)))
+
+
+def _with(smoothing: tuple[float, ...], order: int, value: float) -> tuple[float, ...]:
+    return (*smoothing[:order], value, *smoothing[order + 1 :])
+
+
+def _net_of(top: pd.DataFrame, validation: pd.DataFrame, scenario: PrefetchScenario) -> float:
+    """The largest net that a source of chances reaches at any limit."""
+    return float(trace_frontier(top, validation, scenario)["net"].max())

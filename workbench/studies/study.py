@@ -22,6 +22,7 @@ from workbench.decisions.decision import (
     Decision,
     Policy,
     Situations,
+    call_policy,
     known_rules,
     policy_name,
     same_policy,
@@ -363,7 +364,7 @@ def _of(results: Sequence[PolicyResult], policy: Policy) -> PolicyResult:
 
 def _model_cost(stage: Stage, test: Situations) -> ModelCost:
     sample, model = test.context.iloc[:ROWS_TIMED], stage.model
-    seconds = min(timeit.repeat(lambda: stage.ours(sample, stage.scenario), number=1, repeat=3))
+    seconds = min(timeit.repeat(lambda: call_policy(stage.ours, sample, stage.scenario), number=1, repeat=3))
     return ModelCost(
         model.trees, model.kilobytes, 1e6 * seconds / len(sample), model.train_seconds_, tuple(model.fields)
     )

@@ -154,6 +154,8 @@ def drift(
     WorkbenchError
         Where a frame carries no card, both do not come from one dataset, a part has under 20 users, or no context
         that is compared differs between views.
+
+    >>> wb.drift(split.train, split.validation)  # doctest: +SKIP
     """
     card, other = card_of(train), card_of(later)
     check_whole("rows", rows, at_least=1)

@@ -253,6 +253,8 @@ def train_network_quality(split: Split, *, known_by: str | None = None, **parame
         Information set; default the card's.
     **parameters
         Of :class:`NetworkQuality`.
+
+    >>> model = wb.train_network_quality(split, known_by="first_request")  # doctest: +SKIP
     """
     model = NetworkQuality(known_by=known_by or split.card.known_by, extra=split.card.context, **parameters)
     return model.fit_split(split)

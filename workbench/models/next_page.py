@@ -303,6 +303,8 @@ def train_next_page(split: Split, *, known_by: str | None = None, **parameters: 
         Information set; default the card's.
     **parameters
         Of :class:`NextPage`.
+
+    >>> model = wb.train_next_page(split, max_trees=100)  # doctest: +SKIP
     """
     check_page_views(split.card)
     model = NextPage(known_by=known_by or split.card.known_by, extra=split.card.context, **parameters)

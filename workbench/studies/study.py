@@ -103,6 +103,8 @@ def study(
     ------
     WorkbenchError
         Where the data cannot be had, or cannot be decided on.
+
+    >>> wb.study("mobile_bandwidth", rows=10_000)  # doctest: +SKIP
     """
     started = time.perf_counter()
     say = progress or (lambda step: None)
@@ -166,6 +168,8 @@ def compare(
     ------
     WorkbenchError
         Where no rule is available, nothing is left to decide, or a policy peeks, reads the future or answers wrongly.
+
+    >>> wb.compare(split, model, rules=[ours, *wb.rules(split)])  # doctest: +SKIP
     """
     started = time.perf_counter()
     say = progress or (lambda step: None)
@@ -190,6 +194,8 @@ def rules(split: Split, *, scenario: Any = None, known_by: str | None = None) ->
         Says which decision they are for; default that of the split's table.
     known_by : str, optional
         What they may see; default the card's.
+
+    >>> [rule.name for rule in wb.rules(split)]  # doctest: +SKIP
     """
     return find_decision(scenario, split.card).rules(split, known_by)
 

@@ -22,7 +22,9 @@ SLOW = {"shap", "xgboost"}
 # Written once, over `Decision`. What is drawn of one decision alone has a module of its own in plotting.
 ONCE = ("studies", "evidence", "explanation", "plotting", "widgets", "export", "cli.py")
 OF_ONE_DECISION = ("plotting/images.py", "plotting/pages.py")
-NAMES = {"image", "images", "prefetch", "IMAGES", "PREFETCH"} | {each.name for each in decisions()}
+NAMES = {"image", "images", "prefetch", "IMAGES", "PREFETCH", "navigations", "measurements"} | {
+    each.name for each in decisions()
+}
 CLASSES = {
     *("Images", "Prefetch", "OptionDecision", "ImageScenario", "PrefetchScenario", "NetworkQuality", "NextPage"),
     *("ChancePolicy", "PrefetchPolicy", "Lookup", "Markov", "Prospects", "ImageFigures", "PrefetchFigures"),

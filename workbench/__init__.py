@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from importlib.metadata import version
 from typing import Any
 
 _NAMES = {
@@ -34,6 +35,8 @@ __all__ = [*_HOME, *_AREAS]  # noqa: PLE0604 - names, fetched lazily
 def __getattr__(name: str) -> Any:
     if name in _AREAS:
         return import_module(f"workbench.{name}")
+    if name == "__version__":
+        return version("performance-workbench")
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)
     raise AttributeError(f"module 'workbench' has no attribute {name!r}")

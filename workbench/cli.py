@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import click
 
@@ -35,6 +34,10 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except WorkbenchError as err:
             raise Refusal(str(err)) from err
+        except OSError as err:
+            if isinstance(err, BrokenPipeError) or not err.strerror:
+                raise
+            raise Refusal(f"{err.filename or 'the output'}: {err.strerror}.") from err
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -119,11 +122,12 @@ def compare(
 
 def _scenario(kind: type, given: dict[str, str]) -> Any:
     """The scenario with what was given as text; all else keeps its default."""
-    known = {each.name: each.default for each in fields(kind) if isinstance(each.default, (bool, int, float))}
+    hints = {name: get_args(hint) or (hint,) for name, hint in get_type_hints(kind).items()}
+    known = {name: types[0] for name, types in hints.items() if types[0] in WORDS}
     values = {}
     for name, text in given.items():
         check_one_of("an assumption", name, known)
-        values[name] = _as_number(name, text, type(known[name]))
+        values[name] = _as_number(name, text, known[name])
     return kind(**values)
 
 
@@ -164,8 +168,19 @@ def render(notebook: str | None, everything: bool, dataset: str | None, pairs: t
         for line, (path, parameters) in enumerate(jobs.items()):
             click.echo(f"{path.name} ...", err=True)
             started.append(pool.submit(work, path, parameters, line=line))
-        pages = [rendering.result() for rendering in started]
-    click.echo("\n".join(f"Rendered: {_short(page)}" for page in pages))
+        try:
+            wait(started)
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            raise
+    failed = []
+    for rendering in started:
+        try:
+            click.echo(f"Rendered: {_short(rendering.result())}")
+        except WorkbenchError as err:
+            failed.append(str(err))
+    if failed:
+        raise WorkbenchError("\n".join(failed))
     if everything:
         command = _short(Path(sys.prefix) / "bin" / "workbench")
         click.echo(f"The same on real data: {command} render image_delivery --dataset mobile_bandwidth")

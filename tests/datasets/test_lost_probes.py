@@ -87,7 +87,7 @@ def test_a_lost_view_is_abandoned_whatever_is_sent(study):
     test = study.split.test
     lost = np.isinf(test["rtt_ms"])
     assert 0.05 < lost.mean() < 0.15
-    cap = study.scenario.cap_ms
+    cap = study.scenario.longest_wait_ms
     for result in study.results:
         if result.outcomes is None:
             continue

@@ -232,9 +232,9 @@ def levels(views, slow=None):
 
 def test_the_network_is_the_provider_else_the_number():
     views = pd.DataFrame({"asn": ["1"] * 3 + ["2"] * 3, "isp": ["Telia"] * 4 + ["Orange"] * 2})
-    assert levels(views)["network"] == {"Telia": 4, "Orange": 2}
-    assert levels(views.assign(isp=None))["network"] == {"1": 3, "2": 3}
-    assert "network" not in levels(views[["isp"]].assign(isp=None))
+    assert levels(views)["provider"] == {"Telia": 4, "Orange": 2}
+    assert levels(views.assign(isp=None))["network (ASN)"] == {"1": 3, "2": 3}
+    assert "provider" not in levels(views[["isp"]].assign(isp=None))
 
 
 def test_measured_remembered_slow_and_hours():
@@ -246,7 +246,7 @@ def test_measured_remembered_slow_and_hours():
         }
     )
     assert levels(views, slow=np.arange(400) < 80) == {
-        "NetInfo": {"measured": 150, "not measured": 250},
+        "NetInfo class": {"measured": 150, "not measured": 250},
         "history": {"measured before": 100, "never before": 300},
         "speed": {"slowest fifth": 80, "all others": 320},
         "local hour": {"00-05 h": 160, "06-11 h": 80, "12-17 h": 80, "18-23 h": 80},

@@ -16,7 +16,7 @@ def segments(views: pd.DataFrame, difference=None, users=None, *, added_wait_ms=
     users = np.arange(n) if users is None else users
     difference = np.arange(n, dtype=float) if difference is None else difference
     wait = np.zeros(n) if added_wait_ms is None else added_wait_ms
-    return segment_table(level_names(views, {name: name for name in views}), difference, wait, users, **others)
+    return segment_table(level_names(views, views, None), difference, wait, users, **others)
 
 
 def told(table: pd.DataFrame, dimension: str) -> dict[str, int]:
@@ -54,8 +54,8 @@ def test_users_are_counted_not_views():
 def test_missing_values_are_a_level_and_empty_columns_none():
     views = pd.DataFrame({"connection_type": ["wifi"] * 30 + [None] * 25, "country": [None] * 55})
     table = segments(views)
-    assert told(table, "connection_type") == {"wifi": 30, "no value": 25}
-    assert set(table["dimension"]) == {"connection_type"}
+    assert told(table, "connection") == {"wifi": 30, "no value": 25}
+    assert set(table["dimension"]) == {"connection"}
 
 
 def test_a_planted_gain_is_found_where_it_was_planted():

@@ -160,7 +160,7 @@ def test_where_no_tree_splits_all_are_at_chance():
         ((0.55, 0.52, 0.58), "hardly differs", "barely better than chance"),
         ((0.65, 0.55, 0.75), "differs", "somewhat"),
         ((0.80, 0.75, 0.85), "differs", "clearly"),
-        ((0.60, 0.45, 0.75), "Too few data to tell", "no shift and with a clear one"),
+        ((0.60, 0.45, 0.75), "Not enough data to tell", "no shift and with a clear one"),
         ((0.50, 0.50, 0.50), "Too few views", "too few"),
     ],
 )

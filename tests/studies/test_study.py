@@ -6,8 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn.exceptions
 
 import workbench as wb
+from workbench.decisions.chances import Lookup
 from workbench.decisions.decision import policy_name
 from workbench.decisions.images.rules import EffectiveType
 from workbench.decisions.prefetch.markov import Markov
@@ -299,3 +301,38 @@ def test_provenance_names_data_code_and_packages(little):
     assert all(origin["packages"].values())
     assert re.fullmatch(r"[0-9a-f]{12,}\+?", origin["commit"])
     assert len(origin["frame_sha256"]) == 64
+
+
+def test_a_repeated_index_changes_nothing():
+    """As after pd.concat: tables that look rows up by their index would count some of them many times."""
+    views = wb.load("synthetic_measurements", rows=2000)
+    doubled = views.set_axis(np.arange(len(views)) // 2)
+    one, other = (wb.split_by_time(frame, mask=wb.Mask()) for frame in (views, doubled))
+    counted = [Lookup(("country", "asn")).fit(split.train).tables["rtt_ms"].sizes[0].tolist() for split in (one, other)]
+    assert counted[0] == counted[1] == [len(one.train)]
+    assert one.train["rtt_ms"].tolist() == other.train["rtt_ms"].tolist() and other.train.index.is_unique
+
+
+def test_a_model_that_was_calibrated_on_another_split_is_refused():
+    views = wb.load("synthetic_measurements", rows=3000)
+    one, other = (wb.split_by_time(views, seed, mask=wb.Mask()) for seed in (0, 1))
+    model = wb.train_network_quality(one, max_trees=3)
+    assert wb.compare(one, model, rules=wb.rules(one)[:3]).verdict
+    with pytest.raises(wb.WorkbenchError, match="trained on other rows"):
+        wb.compare(other, model)
+
+
+def test_names_of_sessions_do_not_move_the_split():
+    views = wb.load("synthetic_navigations", rows=3000)
+    named = views.assign(session_id=views["session_id"].astype(str))
+    one, other = (wb.split_by_time(frame) for frame in (views, named))
+    assert other.train["viewed_at"].max() <= other.test["viewed_at"].min()
+    assert one.test["view_id"].tolist() == other.test["view_id"].tolist()
+
+
+def test_an_untrained_model_is_refused_as_scikit_learn_would():
+    views = wb.load("synthetic_measurements", rows=1500)
+    split = wb.split_by_time(views, mask=wb.Mask())
+    for ask in (lambda model: wb.compare(split, model), lambda model: wb.importance(model, split.validation)):
+        with pytest.raises(sklearn.exceptions.NotFittedError):
+            ask(wb.NetworkQuality())

@@ -22,7 +22,7 @@ WHEN_KNOWN = {  # in words, behind "known"
     "after_accept_ch": "from the second request on",
     "client_js": "once JavaScript runs",
     "native_app": "in a native app",
-    "never": "in no policy",
+    "never": "to no policy",
 }
 TEXT, NUMBER, FLAG, TIME, CATEGORY = "str", "float64", "boolean", "datetime64[us, UTC]", "category"
 ANYTHING = "any"  # names of any type, which are soon replaced by numbers

@@ -151,9 +151,11 @@ NAVIGATION_COLUMNS = (
     *NAVIGATION_HISTORY,
 )
 ASSUMABLE = ("page_bytes", "page_load_ms", "dwell_s")
-# What readers see; the time on a page is no column, but is assumed and shown as one.
-LABELS = {column.name: column.label for column in (*COLUMNS, *NAVIGATION_COLUMNS)} | {"dwell_s": "time on the page"}
-UNITS = {column.name: column.unit for column in (*COLUMNS, *NAVIGATION_COLUMNS)} | {"dwell_s": "s"}
+# What readers see; times on a page are no columns, but are assumed or shown as some.
+LABELS = {column.name: column.label for column in (*COLUMNS, *NAVIGATION_COLUMNS)}
+LABELS |= {"dwell_s": "time on the page", "page_before": "page before", "dwell_before_s": "time on the page before"}
+UNITS = {column.name: column.unit for column in (*COLUMNS, *NAVIGATION_COLUMNS)}
+UNITS |= {"dwell_s": "s", "dwell_before_s": "s"}
 
 
 def check_navigations(frame: pd.DataFrame, name: str, extra: Sequence[Column] = ()) -> pd.DataFrame:

@@ -107,7 +107,7 @@ def split_by_user(
     """
     card = card_of(frame)
     check_whole("seed", seed, at_least=0)
-    cluster = _who(frame, card, cluster)
+    cluster = cluster_of(frame, card, cluster)
     frame, hidden = _prepare(frame, card, mask, history)
     users = users_of(frame, cluster)
     order = shuffle_users(users, seed)
@@ -137,7 +137,7 @@ def split_by_time(frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = Non
     card = card_of(frame)
     check_whole("seed", seed, at_least=0)
     early, late = _sessions_in_time(frame, card) if card.kind == "navigations" else _moments(frame, card)
-    cluster = _who(frame, card, "user_id")
+    cluster = cluster_of(frame, card, "user_id")
     frame, hidden = _prepare(frame, card, mask, history)
     users = users_of(frame, cluster)
     between = shuffle_users(users[~early & ~late], seed)
@@ -183,7 +183,8 @@ def _moments(frame: pd.DataFrame, card: Card) -> tuple[np.ndarray, np.ndarray]:
 
 def _sessions_in_time(frame: pd.DataFrame, card: Card) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the first 60 % of the sessions, and of the last 20 %; sessions are numbered in order of their starts."""
-    sessions, place = np.unique(frame["session_id"], return_inverse=True)
+    named = not pd.api.types.is_numeric_dtype(frame["session_id"])  # names have no order but that of the rows
+    place, sessions = pd.factorize(frame["session_id"], sort=not named)
     if len(sessions) < FEWEST_USERS:
         raise WorkbenchError(
             f"{card.name}: a split by time needs at least {FEWEST_USERS} sessions; got {len(sessions)}. Take more rows."
@@ -192,7 +193,7 @@ def _sessions_in_time(frame: pd.DataFrame, card: Card) -> tuple[np.ndarray, np.n
     return place < first, place >= second
 
 
-def _who(frame: pd.DataFrame, card: Card, cluster: str) -> str:
+def cluster_of(frame: pd.DataFrame, card: Card, cluster: str) -> str:
     """The column that is kept whole and resampled: sessions, where navigations have no users."""
     without_users = cluster == "user_id" and "user_id" not in frame
     return "session_id" if card.kind == "navigations" and without_users else cluster
@@ -217,6 +218,8 @@ def card_of(frame: pd.DataFrame) -> Card:
 def _prepare(frame: pd.DataFrame, card: Card, mask: Mask | None, history: bool) -> tuple[pd.DataFrame, np.ndarray]:
     """Mask, then history: the masked frame with its history, and the rows that models must not learn from."""
     hidden = np.zeros(len(frame), bool)
+    if not frame.index.is_unique:  # as after pd.concat: everything after the split may find rows by their index
+        frame = frame.reset_index(drop=True)
     if card.kind == "navigations":
         if mask is not None:
             raise WorkbenchError(f"{card.name}: a mask takes network signals from measurements; leave it out here.")

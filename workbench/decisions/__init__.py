@@ -51,7 +51,7 @@ def find_decision(scenario: Any = None, card: Card | None = None, *, name: str |
     elif scenario is not None:
         found = [each for each in known if isinstance(scenario, each.scenario_type)]
         if not found:
-            kinds = ", ".join(f"wb.{each.scenario_type.__name__}" for each in known)
+            kinds = ", ".join(("wb." * (each in _built_in())) + each.scenario_type.__name__ for each in known)
             raise WorkbenchError(f"scenario must be one of {kinds}; got {scenario!r}.")
     else:
         found = [each for each in known if card is None or each.table == card.kind]

@@ -33,9 +33,6 @@ Policy = Callable[..., Any]
 AnyPolicy = TypeVar("AnyPolicy", bound=Policy)
 
 
-# ---------------------------------------------------------------------------------------------------- policies
-
-
 class Traits(NamedTuple):
     """What a policy says of itself, all of it optional: the attribute of this name, or the default.
 
@@ -141,9 +138,6 @@ def missing_columns(policy: Policy, context: pd.DataFrame) -> str:
     return ""
 
 
-# -------------------------------------------------------------------------------- what a study fixes and looks at
-
-
 @dataclass(frozen=True)
 class Unit:
     """How a net is shown to readers: its name, its size beside the net of ``outcomes``, and its decimals."""
@@ -246,9 +240,6 @@ def _identity(part: Any) -> Any:
     return id(part)
 
 
-# ------------------------------------------------------------------------------------------- what explanations ask
-
-
 @dataclass(frozen=True)
 class Explained:
     """Rows that trees were asked about, ready for exact SHAP values.
@@ -288,9 +279,6 @@ class Contrast:
     rule_does: np.ndarray = field(repr=False)
     agrees: Mapping[str, np.ndarray] = field(repr=False)
     entered: Callable[[Sequence[tuple[Callable[[pd.DataFrame], np.ndarray], str]]], Policy] = field(repr=False)
-
-
-# ------------------------------------------------------------------------------------------------- the explorer
 
 
 @dataclass(frozen=True)
@@ -413,9 +401,6 @@ class Grid:
     digits: tuple[int, int] = (2, 2)
 
 
-# -------------------------------------------------------------------------------------------------- the report
-
-
 class Report(Protocol):
     """The rows and sentences that are a decision's own; ``decisions/<name>/report.py`` is one, as a module.
 
@@ -451,9 +436,6 @@ class Report(Protocol):
 
     def tables(self, result: Any) -> dict[str, pd.DataFrame]:
         """Further tables of a proposal, by name; cells are text."""
-
-
-# --------------------------------------------------------------------------------------------------- the protocol
 
 
 class Decision(Protocol):

@@ -43,9 +43,6 @@ QUESTIONS = {
 FLAGS = {True: "on", False: "off"}
 
 
-# --------------------------------------------------------------------------------------------- SHAP values
-
-
 def explained(
     decision: Any,
     model: Any,
@@ -119,9 +116,6 @@ def as_shown(values: pd.Series, encoding: Encoding | None = None) -> pd.Series:
     return values.astype(object).astype(pd.CategoricalDtype(levels, ordered=True))
 
 
-# ---------------------------------------------------------------------------------- permutation importance
-
-
 def shuffled(
     decision: Any, policy: Any, situations: Situations, scenario: Any, answer: np.ndarray
 ) -> dict[str, Shuffled]:
@@ -166,9 +160,6 @@ def used_sources(booster: Any, sources: Iterable[str]) -> set[str]:
     """Sources of the columns that at least one tree splits on."""
     scores = booster.get_score(importance_type="weight")
     return {source for i, source in enumerate(sources) if f"f{i}" in scores}
-
-
-# ------------------------------------------------------------------------------------- model against rule
 
 
 def contrast(  # noqa: PLR0917 - the arguments of Decision.contrast, and the decision
@@ -267,8 +258,6 @@ def _situations(context: pd.DataFrame, card: Card, known_by: str) -> Situations:
     """Views of nobody in particular, to ask a policy about."""
     return Situations(context, context, np.arange(len(context)), "views", card, known_by)
 
-
-# ----------------------------------------------------------------------------------------------- one view
 
 EXAMPLE = (
     "Not a real view: each value is shared by at least 20 {people}, or is their median; what fewer share is shown as "

@@ -24,6 +24,7 @@ from workbench.datasets.schema import (
     context_columns,
     has_signal,
     known_context,
+    label,
     measured_quantities,
     saves_data,
 )
@@ -73,8 +74,6 @@ class OptionDecision(Decision):
     less: str
     does: str
 
-    # ------------------------------------------------------------------------------ what each decision adds
-
     @abstractmethod
     def payoffs(self, frame: pd.DataFrame, scenario: Any, assume: Mapping[str, float]) -> Payoffs:
         """What each option would bring about in each view: by name, arrays of shape (rows, options).
@@ -97,8 +96,6 @@ class OptionDecision(Decision):
     def slowness(self, given: Payoffs) -> np.ndarray:
         """What the slowest users are slowest by, a view, whatever the policy: shape (rows,)."""
         return given["added_wait_ms"][:, 0]
-
-    # ------------------------------------------------------------------------------------ from data to model
 
     def scenario(self, card: Card, scenario: Any = None) -> Any:
         """The scenario given, else the default."""
@@ -153,13 +150,12 @@ class OptionDecision(Decision):
                 f"{self.name} takes a trained network-quality model, as from {self.train_call}, or its policy in a "
                 f"comparison, result.of('model').policy; got {str(model)[:80]}."
             )
+        model.check_fitted()
         return ChancePolicy(model, assume=base_assumptions(card))
 
     def truth(self, card: Card) -> Policy | None:
         """True chances of the simulated world."""
         return true_chance(card)
-
-    # ---------------------------------------------------------------------------------- deciding and replaying
 
     def situations(self, part: pd.DataFrame, card: Card, cluster: str, known_by: str, scenario: Any) -> Situations:
         """The views of a part that come without a signal; a WorkbenchError where there is none."""
@@ -210,8 +206,9 @@ class OptionDecision(Decision):
         """What to expect of each option, for policies that weigh chances."""
         if not is_dataclass(policy) or not isinstance(policy, Weighs):
             return None  # what is no dataclass has no limit that could be moved: it is asked as it is
+        ask = partial(policy.prospects, scenario=scenario)
         return situations.remember(
-            policy, self.prices_aside(scenario), lambda: policy.prospects(situations.context, scenario)
+            policy, self.prices_aside(scenario), lambda: ask_blind(ask, policy_name(policy), situations.context)
         )
 
     def tune(self, policy: Any, situations: Situations, scenario: Any) -> Policy:
@@ -238,8 +235,6 @@ class OptionDecision(Decision):
     def hindsight(self, situations: Situations, scenario: Any) -> np.ndarray:
         """The best option at each view's measured values, ties to the smaller; Save-Data gets the smallest."""
         return np.where(saves_data(situations.context), 0, np.argmax(situations.given["net"], axis=1))
-
-    # ------------------------------------------------------------------------------------------------ evidence
 
     def frontier(
         self, expected: Prospects, situations: Situations, scenario: Any, limits: np.ndarray | None = None
@@ -304,18 +299,10 @@ class OptionDecision(Decision):
         """Country, device, network (provider, else ASN), connection, system, NetInfo, history, speed, local hour."""
         views = situations.frame
         network = next((name for name in ("isp", "asn") if name in views and views[name].notna().any()), "isp")
-        found = level_names(
-            views,
-            {
-                "country": "country",
-                "device": "device",
-                network: "network",
-                "connection_type": "connection",
-                "os_family": "system",
-            },
-        )
+        card = situations.card
+        found = level_names(views, ("country", "device", network, "connection_type", "os_family"), card)
         for column, title, yes, no in (
-            ("effective_type", "NetInfo", "measured", "not measured"),
+            ("effective_type", label("effective_type", card), "measured", "not measured"),
             ("last_age_s", "history", "measured before", "never before"),
         ):
             if column in views and views[column].notna().any():
@@ -323,12 +310,10 @@ class OptionDecision(Decision):
         slow = self.slowest(situations, scenario)
         found["speed"] = two_levels(slow, "slowest fifth", "all others", views.index)
         if "local_hour" in views and views["local_hour"].notna().any():
-            found["local hour"] = pd.cut(
+            found[label("local_hour", card)] = pd.cut(
                 views["local_hour"], [0, *HOUR_BANDS.values()], right=False, labels=list(HOUR_BANDS)
             )
         return found
-
-    # ---------------------------------------------------------------------------------------------- explanation
 
     explained, shuffled = option_explain.explained, option_explain.shuffled
     contrast, inspected = option_explain.contrast, option_explain.inspected

@@ -8,7 +8,7 @@ import numpy as np
 
 RESAMPLES = 2000
 LEVEL = 0.95
-RESAMPLES_A_BATCH = 250
+RESAMPLES_A_BATCH, CELLS_A_BATCH = 250, 25_000_000
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,9 @@ def bootstrap_means(values: np.ndarray, clusters: np.ndarray, *, seed: int = 0) 
     sums = np.column_stack([np.bincount(codes, column, n) for column in columns.T] + [np.bincount(codes, minlength=n)])
     rng = np.random.default_rng(seed)
     means = []
-    for start in range(0, RESAMPLES, RESAMPLES_A_BATCH):
-        size = min(RESAMPLES_A_BATCH, RESAMPLES - start)
+    batch = max(1, min(RESAMPLES_A_BATCH, CELLS_A_BATCH // max(int(n), 1)))  # however large, the same users are drawn
+    for start in range(0, RESAMPLES, batch):
+        size = min(batch, RESAMPLES - start)
         drawn = rng.integers(0, n, (size, n)) + np.arange(size)[:, None] * n
         weights = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
         totals = weights @ sums

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
+from workbench.datasets.cards import Card
+from workbench.datasets.schema import label
 from workbench.evidence.bootstrap import LEVEL, bootstrap_means
 from workbench.features.levels import level_members
 
@@ -54,11 +56,11 @@ def segment_members(dimensions: Dimensions, users: np.ndarray) -> dict[tuple[str
     }
 
 
-def level_names(views: pd.DataFrame, titles: Mapping[str, str]) -> dict[str, pd.Series]:
-    """Columns that hold values, as texts, by their titles; "no value" where one is missing."""
+def level_names(views: pd.DataFrame, columns: Iterable[str], card: Card) -> dict[str, pd.Series]:
+    """Columns that hold values, as texts, by their labels; "no value" where one is missing."""
     return {
-        title: views[name].astype(object).where(views[name].notna(), NO_VALUE).map(str)
-        for name, title in titles.items()
+        label(name, card): views[name].astype(object).where(views[name].notna(), NO_VALUE).map(str)
+        for name in columns
         if name in views and views[name].notna().any()
     }
 

@@ -139,7 +139,7 @@ def recommend(
     A/B test.
     """
     if safety.word == HARMFUL:
-        return Recommendation(USE_RULE, f"Use {rule}. The model makes the slowest fifth wait longer.")
+        return Recommendation(USE_RULE, f"Use {rule}. The model makes those who wait longest wait longer.")
     if headroom < margin:
         text = (
             "No rule or model can win much here: even perfect knowledge gains less than the smallest gain that matters."

@@ -98,6 +98,8 @@ def ablation(
     ------
     WorkbenchError
         Where the model was not trained on the split, ``columns`` names none of its columns, or names all of them.
+
+    >>> wb.ablation(split, model, ["isp", "asn"])  # doctest: +SKIP
     """
     check_whole("seed", seed, at_least=0)
     bench = Bench.of(split, model, scenario)

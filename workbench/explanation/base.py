@@ -88,7 +88,7 @@ class Unavailable:
     @property
     def finding(self) -> str:
         """What a heading says."""
-        return "Too few data to tell"
+        return "Not enough data to tell"
 
     @property
     def sentences(self) -> tuple[str, ...]:

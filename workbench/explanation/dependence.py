@@ -119,6 +119,8 @@ def dependence(
     ------
     WorkbenchError
         Where the model has no such feature, no level has 20 users, or no view is without a signal.
+
+    >>> wb.dependence(model, split.validation, "local_hour", by="os_family")  # doctest: +SKIP
     """
     check_whole("seed", seed, at_least=0)
     applied = apply_model(model, frame, scenario)

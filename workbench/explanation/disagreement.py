@@ -213,6 +213,8 @@ def disagreement(model: Any, rule: Policy, frame: pd.DataFrame, *, scenario: Any
     WorkbenchError
         Where the rule is none or not available on these views, where model, frame and scenario do not belong to one
         decision, or where the views are of fewer than 20 users.
+
+    >>> wb.disagreement(model, result.best_rule, split.validation)  # doctest: +SKIP
     """
     check_whole("seed", seed, at_least=0)
     if not callable(rule):

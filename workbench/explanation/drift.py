@@ -18,7 +18,7 @@ from workbench.datasets.cards import Card
 from workbench.datasets.columns import listed
 from workbench.datasets.history import HISTORY
 from workbench.datasets.schema import NAVIGATION_HISTORY, SIGNALS, known_context, label
-from workbench.datasets.splits import card_of, people_in, sample_users, users_of
+from workbench.datasets.splits import card_of, cluster_of, people_in, sample_users, users_of
 from workbench.errors import WorkbenchError, check_whole
 from workbench.evidence.bootstrap import LEVEL, Interval, bootstrap_means
 from workbench.explanation.base import as_html, check_users, may_be_missing
@@ -99,7 +99,7 @@ class Drift:
         if low <= CHANCE:
             smaller = f"{auc}, with {self.fewest:,} {self.people} in the smaller part"
             unsure = f"{smaller}: consistent with no shift and with a clear one."
-            return "Too few data to tell whether newer traffic differs from the training data", unsure
+            return "Not enough data to tell whether newer traffic differs from the training data", unsure
         how, meaning = "somewhat", "what was learnt may not hold"
         if high <= A_LITTLE:
             how, meaning = "barely better than chance", "what the model sees has hardly changed"
@@ -154,6 +154,8 @@ def drift(
     WorkbenchError
         Where a frame carries no card, both do not come from one dataset, a part has under 20 users, or no context
         that is compared differs between views.
+
+    >>> wb.drift(split.train, split.validation)  # doctest: +SKIP
     """
     card, other = card_of(train), card_of(later)
     check_whole("rows", rows, at_least=1)
@@ -164,7 +166,7 @@ def drift(
             f"{other.name}."
         )
     parts = [part if len(part) <= rows else sample_users(part, rows, seed) for part in (train, later)]
-    cluster = "session_id" if card.kind == "navigations" and "user_id" not in train else "user_id"
+    cluster = cluster_of(train, card, "user_id")
     people = people_in(train, cluster)
     for part in parts:
         check_users(users_of(part, cluster), people, card, "drift")
@@ -281,7 +283,7 @@ def auc_intervals(
 
 
 def _placements(score: np.ndarray, is_later: np.ndarray) -> np.ndarray:
-    """Of each later row the share of earlier rows that score below it, of each earlier row the share of later above."""
+    """For each later row, the share of earlier rows that score below it; for each earlier row, of later ones above."""
     ranks, own = rankdata(score), np.zeros(len(score))
     own[is_later], own[~is_later] = rankdata(score[is_later]), rankdata(score[~is_later])
     below = ranks - own  # rows of the other part

@@ -149,6 +149,8 @@ def importance(model: Any, frame: pd.DataFrame, *, scenario: Any = None, seed: i
     WorkbenchError
         Where model, frame and scenario do not belong to one decision, the frame carries no card, no view is without a
         signal, or the views are of fewer than 20 users.
+
+    >>> wb.importance(model, split.validation)  # doctest: +SKIP
     """
     applied = apply_model(model, frame, scenario)
     people, card = applied.situations.people, applied.situations.card

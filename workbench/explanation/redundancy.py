@@ -139,6 +139,8 @@ def redundancy(
     ------
     WorkbenchError
         Where the model was not trained on the split, has under two features, or ``alike`` is not between 0 and 1.
+
+    >>> wb.redundancy(split, model)  # doctest: +SKIP
     """
     check_whole("seed", seed, at_least=0)
     bench = Bench.of(split, model, scenario)

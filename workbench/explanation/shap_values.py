@@ -72,6 +72,8 @@ def shap_values(
         Where model, frame and scenario do not belong to one decision, the question is none of its, or there is none.
     AssertionError
         Where values do not add up to the margin.
+
+    >>> shap.plots.beeswarm(wb.shap_values(model, split.validation))  # doctest: +SKIP
     """
     import shap
 

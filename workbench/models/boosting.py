@@ -61,20 +61,23 @@ def check_without(without: Sequence[str], known: Sequence[str], what: str) -> No
             raise WorkbenchError(f"without must name {what}; got {name!r}.{nearest}")
 
 
-def rows_hash(frame: pd.DataFrame) -> str:
-    """Hash of which rows a part holds: its index, and sessions and pages, or the measured values."""
-    page_views = {"session_id", "page"} <= set(frame)
-    columns = ["session_id", "page"] if page_views else measured_quantities(frame)
-    rows = pd.util.hash_pandas_object(frame[columns], index=True)
-    return hashlib.sha256(rows.to_numpy().tobytes()).hexdigest()
+def rows_hash(*parts: pd.DataFrame | None) -> str:
+    """Hash of which rows parts hold: their index, and sessions and pages, or the measured values."""
+    digest = hashlib.sha256()
+    for frame in (part for part in parts if part is not None):
+        page_views = {"session_id", "page"} <= set(frame)
+        columns = ["session_id", "page"] if page_views else measured_quantities(frame)
+        digest.update(pd.util.hash_pandas_object(frame[columns], index=True).to_numpy().tobytes())
+    return digest.hexdigest()
 
 
 def check_trained_on(model: Any, split: Split, how: str) -> None:
     """Refuse a model that is not trained, or was trained on other rows; ``how`` is the call that trains one."""
     trained_on = getattr(model, "trained_on_", None)
     if trained_on is None:
-        raise WorkbenchError(f"expected a trained model, as from {how}; got {str(model)[:80]}.")
-    if trained_on != rows_hash(split.train):
+        error = NotFittedError if isinstance(model, BoostedModel) else WorkbenchError
+        raise error(f"expected a trained model, as from {how}; got {str(model)[:80]}.")
+    if trained_on not in (rows_hash(split.train), rows_hash(split.train, split.calibration)):
         raise WorkbenchError(
             "the model was trained on other rows than this split's train part, perhaps on users of its test part. "
             f"Train it on this split: {how}."
@@ -181,7 +184,7 @@ class BoostedModel(BaseEstimator):
         return {"text/plain": repr(self)}
 
     def _files(self) -> dict[str, bytes]:
-        self._check_fitted()
+        self.check_fitted()
         described, files = self._state()
         params = {**self.get_params(), "extra": [asdict(column) for column in self.extra]}
         saved = {"format": FORMAT, "params": params, "trained_on": self.trained_on_, **described}
@@ -227,6 +230,6 @@ class BoostedModel(BaseEstimator):
                 "from the frame itself."
             )
 
-    def _check_fitted(self) -> None:
+    def check_fitted(self) -> None:
         if not hasattr(self, "trained_on_"):
             raise NotFittedError(f"this model is not trained yet: call fit(frame), or {self.train_call}.")

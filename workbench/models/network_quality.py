@@ -106,7 +106,7 @@ class NetworkQuality(BoostedModel):
             heads[quantity] = fit_head(self, rows, calibration, quantity)
         self.heads_ = heads
         self.train_seconds_ = time.perf_counter() - started
-        self.trained_on_ = rows_hash(frame)
+        self.trained_on_ = rows_hash(frame, calibration)
         return self
 
     def fit_split(self, split: Split) -> Self:
@@ -116,7 +116,7 @@ class NetworkQuality(BoostedModel):
     @property
     def quantities(self) -> tuple[str, ...]:
         """Measured quantities that the model answers for."""
-        self._check_fitted()
+        self.check_fitted()
         return tuple(self.heads_)
 
     def context(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -205,16 +205,16 @@ class NetworkQuality(BoostedModel):
     @property
     def trees(self) -> int:
         """Trees of all quantities together."""
-        self._check_fitted()
+        self.check_fitted()
         return sum(head.booster.num_boosted_rounds() for head in self.heads_.values())
 
     def removable(self) -> tuple[str, ...]:
         """Columns that the model reads, in its own order: each can be left out."""
-        self._check_fitted()
+        self.check_fitted()
         return tuple(dict.fromkeys(name for head in self.heads_.values() for name in head.encoding.sources))
 
     def _head(self, quantity: str) -> Head:
-        self._check_fitted()
+        self.check_fitted()
         if quantity not in self.heads_:
             trained = ", ".join(self.heads_)
             raise WorkbenchError(f"the model was trained on {trained}; it cannot answer for {quantity!r}.")
@@ -253,6 +253,8 @@ def train_network_quality(split: Split, *, known_by: str | None = None, **parame
         Information set; default the card's.
     **parameters
         Of :class:`NetworkQuality`.
+
+    >>> model = wb.train_network_quality(split, known_by="first_request")  # doctest: +SKIP
     """
     model = NetworkQuality(known_by=known_by or split.card.known_by, extra=split.card.context, **parameters)
     return model.fit_split(split)

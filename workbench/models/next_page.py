@@ -142,7 +142,7 @@ class NextPage(BoostedModel):
         self.layout_, self.counts_, self.names_ = layout, counts, rows.names
         self.platt_ = fit_platt(margin, stop.answer)
         self.train_seconds_ = time.perf_counter() - started
-        self.trained_on_ = rows_hash(frame)
+        self.trained_on_ = rows_hash(frame, calibration)
         return self
 
     def fit_split(self, split: Split) -> Self:
@@ -155,7 +155,7 @@ class NextPage(BoostedModel):
 
     def describe(self, context: pd.DataFrame) -> Pairs:
         """Candidates and features of each view, as the trees see them; all at once, so for some views."""
-        self._check_fitted()
+        self.check_fitted()
         return describe_pairs(self.layout_, self.counts_, self.context(context))
 
     def candidate_chances(self, context: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -168,7 +168,7 @@ class NextPage(BoostedModel):
         chance : ndarray of float, shape (pairs,)
             Calibrated; those of a view sum to at most 1.
         """
-        self._check_fitted()
+        self.check_fitted()
         rows, pages, chances = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0)]
         for start, part in session_batches(self.context(context), PAIRS_A_BATCH // PAIRS_A_VIEW):
             pairs = describe_pairs(self.layout_, self.counts_, part)
@@ -177,6 +177,18 @@ class NextPage(BoostedModel):
             pages.append(pairs.page)
             chances.append(as_chances(margin, pairs.row, self.platt_, len(part)))
         return np.concatenate(rows), np.concatenate(pages), np.concatenate(chances)
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """Pages that the model knows, in the order of the columns of :meth:`predict_proba`."""
+        return self.counts_.pages.pages.to_numpy(str)
+
+    def predict_proba(self, frame: pd.DataFrame) -> np.ndarray:
+        """Chance of each page of ``classes_``: float, shape (rows, pages); what is left of 1 is the session's end."""
+        row, page, chance = self.candidate_chances(frame)
+        chances = np.zeros((len(frame), len(self.classes_)))
+        chances[row, page] = chance
+        return chances
 
     def next_pages(self, context: pd.DataFrame, k: int) -> pd.DataFrame:
         """The ``k`` likeliest next pages of each view.
@@ -232,13 +244,13 @@ class NextPage(BoostedModel):
     @property
     def fields(self) -> tuple[str, ...]:
         """Columns that the model reads."""
-        self._check_fitted()
+        self.check_fitted()
         return ("page", "session_id", *self.layout_.numbers, *self.layout_.levels, *self.layout_.history)
 
     @property
     def trees(self) -> int:
         """Number of trees."""
-        self._check_fitted()
+        self.check_fitted()
         return self.booster_.num_boosted_rounds()
 
     def removable(self) -> tuple[str, ...]:
@@ -247,7 +259,7 @@ class NextPage(BoostedModel):
         The user's history and the page before go as a whole; what follows a page, popularity, what the session has
         shown, links and places cannot be left out.
         """
-        self._check_fitted()
+        self.check_fitted()
         kinds = {HISTORY: self.layout_.history, SECOND: self.layout_.second}
         return (*self.layout_.numbers, *self.layout_.levels, *(kind for kind, there in kinds.items() if there))
 
@@ -291,6 +303,8 @@ def train_next_page(split: Split, *, known_by: str | None = None, **parameters: 
         Information set; default the card's.
     **parameters
         Of :class:`NextPage`.
+
+    >>> model = wb.train_next_page(split, max_trees=100)  # doctest: +SKIP
     """
     check_page_views(split.card)
     model = NextPage(known_by=known_by or split.card.known_by, extra=split.card.context, **parameters)

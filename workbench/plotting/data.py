@@ -15,6 +15,7 @@ from workbench.datasets.columns import WHEN_KNOWN
 from workbench.datasets.schema import COLUMNS, MEASURED, Column, label, measured_quantities, unit
 from workbench.datasets.splits import FEWEST_USERS, card_of, users_of
 from workbench.errors import WorkbenchError, did_you_mean
+from workbench.evidence.segments import NO_VALUE
 from workbench.features.levels import OTHER, level_members
 from workbench.plotting.style import (
     BLUE,
@@ -35,7 +36,6 @@ from workbench.plotting.style import (
 
 GROUPED_BY = ("connection_type", "effective_type", "os_family")
 MOST_GROUPS = 6
-NO_VALUE = "no value"
 CLASSES = ("4g", "3g", "2g", "slow-2g")
 BOXES: dict[str, Any] = {
     "showfliers": False,

@@ -52,9 +52,6 @@ BARS, ROOM_FOR_BARS, APART = 0.10, 0.24, 0.22  # of the height of the axes; of t
 MOST_LEVEL, AXIS_WIDTH = 14, 84  # numbers side by side, more are turned; characters of the names of all levels
 
 
-# -------------------------------------------------------------------------------------------------- SHAP values
-
-
 @style_context()
 def beeswarm(
     explanation: shap.Explanation, *, max_display: int = 12, card: Card | None = None, ax: Axes | None = None
@@ -252,9 +249,6 @@ def _strongest(explanation: shap.Explanation, question: str) -> str:
     order = np.argsort(-abs(sizes))[:NAMED]
     each = ", ".join(f"{explanation.feature_names[i]} {sizes[i]:.2f}" for i in order)
     return f"Largest SHAP values ({question}): {each}."
-
-
-# --------------------------------------------------------------------------------------- importance, dependence
 
 
 @style_context()

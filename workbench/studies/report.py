@@ -29,9 +29,6 @@ COLOURS = {"better": "#00795a", "worse": "#b84f00", "equivalent": "#0072b2", "in
 Result = Any  # a Comparison, which formats itself here: its module imports this one
 
 
-# ------------------------------------------------------------------------------------------- sentences
-
-
 def short_name(name: str, most: int) -> str:
     """A name from data, fit to be read: what cannot be printed becomes a space, underscores too, and it is cut.
 
@@ -111,7 +108,7 @@ def _safety_sentence(result: Result) -> str:
 def _next_step(result: Result) -> str:
     """What to do next, in a few words."""
     if result.safety.word == HARMFUL:
-        return "do not ship the model until this is mended."
+        return "do not ship the model until this is fixed."
     steps = {TEST_MODEL: "run the A/B test.", COLLECT: "collect data from more users, then compare again."}
     return steps.get(result.recommendation.action, "no test needed.")
 
@@ -128,6 +125,8 @@ def robustness(result: Result) -> str:
     changed = result.sensitivity.iloc[1:]
     ran = changed[changed["verdict"] != ""]
     flipped = ran[ran["verdict"] != result.verdict]
+    if ran.empty:
+        return f"None of {len(changed)} checks could be run."
     if flipped.empty:
         return f"The verdict stays {result.verdict} in all {len(ran)} checks."
     named = "; ".join(
@@ -135,9 +134,6 @@ def robustness(result: Result) -> str:
         for row in flipped.itertuples()
     )
     return f"Robust in {len(ran) - len(flipped)} of {len(ran)} checks; not under: {named}."
-
-
-# --------------------------------------------------------------------------------- dictionary, frame, text
 
 
 def to_dict(result: Result) -> dict[str, Any]:
@@ -227,8 +223,9 @@ def _policy_dict(policy: Any, result: Result) -> dict[str, Any]:
 def to_frame(result: Result) -> pd.DataFrame:
     """The table of policies as numbers: one row a policy, by name; best net first, missing where not available."""
     table = pd.DataFrame([_policy_dict(policy, result) for policy in result.results]).set_index("name")
-    numbers = [name for name in table if name not in ("kind", "available", "reason", "reads_later_columns", "assumed")]
-    table[numbers] = table[numbers].apply(pd.to_numeric)
+    for name in table:
+        if all(isinstance(value, (int, float, type(None))) and value is not True for value in table[name]):
+            table[name] = pd.to_numeric(table[name])
     return table.sort_values("net", ascending=False, kind="stable")
 
 
@@ -315,9 +312,6 @@ def _mark(result: Result, policy: Any) -> str:
     elif policy.kind == "reference":
         marks.append("reference")
     return f" [{', '.join(marks)}]" if marks else ""
-
-
-# -------------------------------------------------------------------------------------------------- HTML
 
 
 def to_html(result: Result) -> str:

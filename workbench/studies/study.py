@@ -22,6 +22,7 @@ from workbench.decisions.decision import (
     Decision,
     Policy,
     Situations,
+    call_policy,
     known_rules,
     policy_name,
     same_policy,
@@ -106,6 +107,8 @@ def study(
     ------
     WorkbenchError
         Where the data cannot be had, or cannot be decided on.
+
+    >>> wb.study("mobile_bandwidth", rows=10_000)  # doctest: +SKIP
     """
     started = time.perf_counter()
     say = progress or (lambda step: None)
@@ -169,6 +172,8 @@ def compare(
     ------
     WorkbenchError
         Where no rule is available, nothing is left to decide, or a policy peeks, reads the future or answers wrongly.
+
+    >>> wb.compare(split, model, rules=[ours, *wb.rules(split)])  # doctest: +SKIP
     """
     started = time.perf_counter()
     say = progress or (lambda step: None)
@@ -193,6 +198,8 @@ def rules(split: Split, *, scenario: Any = None, known_by: str | None = None) ->
         Says which decision they are for; default that of the split's table.
     known_by : str, optional
         What they may see; default the card's.
+
+    >>> [rule.name for rule in wb.rules(split)]  # doctest: +SKIP
     """
     return find_decision(scenario, split.card).rules(split, known_by)
 
@@ -377,7 +384,7 @@ def _of(results: Sequence[PolicyResult], policy: Policy) -> PolicyResult:
 
 def _model_cost(stage: Stage, test: Situations) -> ModelCost:
     sample, model = test.context.iloc[:ROWS_TIMED], stage.model
-    seconds = min(timeit.repeat(lambda: stage.ours(sample, stage.scenario), number=1, repeat=3))
+    seconds = min(timeit.repeat(lambda: call_policy(stage.ours, sample, stage.scenario), number=1, repeat=3))
     return ModelCost(
         model.trees, model.kilobytes, 1e6 * seconds / len(sample), model.train_seconds_, tuple(model.fields)
     )

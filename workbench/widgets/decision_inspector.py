@@ -44,6 +44,8 @@ class DecisionInspector(anywidget.AnyWidget):
     WorkbenchError
         If model, frame and scenario do not belong to one decision, the frame has fewer than 20 users, or a choice is
         not on offer.
+
+    >>> wb.DecisionInspector(model, [result.best_rule], split.validation)  # doctest: +SKIP
     """
 
     _esm = module_source("decision_inspector")

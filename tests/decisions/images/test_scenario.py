@@ -2,6 +2,7 @@
 
 import io
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def test_a_view_loads_all_its_images():
 
 @pytest.mark.parametrize(("budget_ms", "cap_ms"), [(300, 2000), (1000, 2000), (1001, 2002), (2500, 5000)])
 def test_the_cap_is_two_seconds_or_twice_the_budget(budget_ms, cap_ms):
-    assert ImageScenario(budget_ms=budget_ms).cap_ms == cap_ms
+    assert ImageScenario(budget_ms=budget_ms).longest_wait_ms == cap_ms
 
 
 def test_load_times_are_judged_as_by_hand():
@@ -55,13 +56,15 @@ def test_the_largest_image_late_by_the_cancelling_wait_is_worth_the_smallest_in_
 
 
 def test_another_budget_moves_a_default_cap_and_keeps_a_chosen_one():
-    assert ImageScenario().with_budget(3000).cap_ms == 6000
-    assert ImageScenario(budget_ms=3000).with_budget(500).cap_ms == 2000
-    assert ImageScenario(cap_ms=700).with_budget(3000).cap_ms == 700
+    assert ImageScenario().with_budget(3000).longest_wait_ms == 6000
+    assert ImageScenario(budget_ms=3000).with_budget(500).longest_wait_ms == 2000
+    assert ImageScenario(cap_ms=700).with_budget(3000).longest_wait_ms == 700
+    assert replace(ImageScenario(), budget_ms=3000).longest_wait_ms == 6000
+    assert replace(ImageScenario(cap_ms=2000), budget_ms=3000).longest_wait_ms == 2000
 
 
 @pytest.mark.parametrize("name", NUMBERS)
-@pytest.mark.parametrize("value", [-1, 0, math.inf, "1000", None, True])
+@pytest.mark.parametrize("value", [-1, 0, math.inf, "1000", True])
 def test_a_number_that_cannot_be_is_refused_by_name(name, value):
     with pytest.raises(WorkbenchError) as caught:
         ImageScenario(**{name: value})

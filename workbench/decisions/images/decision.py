@@ -110,14 +110,15 @@ class Images(OptionDecision):
             wait = factor * scenario.cancelling_wait_ms
             yield under("delay price", f"{wait:g} ms", replace(scenario, cancelling_wait_ms=wait))
         for factor in (0.5, 2.0):
-            capped = replace(scenario, cap_ms=factor * scenario.cap_ms)
-            yield under("abandoned after", f"{capped.cap_ms / 1000:g} s", capped)
+            capped = replace(scenario, cap_ms=factor * scenario.longest_wait_ms)
+            yield under("abandoned after", f"{capped.longest_wait_ms / 1000:g} s", capped)
 
     def detail(self, results: Sequence[Any], settled: Any, test: Situations) -> ImageDetail:
         """Views without a signal, headroom and calibration by budget, the slowest and the fastest fifth."""
         scenario, split = settled.scenario, settled.split
         model, rule = (next(r for r in results if r.policy is policy) for policy in (settled.ours, settled.best_rule))
         reached = quality_at_wait(model.frontier, rule.figures.excess_wait_ms)
+        load = self.slowness(test.given)  # a lost probe is no faster than the longest load
         budgets = {ms: scenario.with_budget(ms) for ms in sorted({*HEADROOM_BUDGETS_MS, float(scenario.budget_ms)})}
         signals = [has_signal(known_context(part, test.known_by, split.card.context)) for _, part in split.parts()]
         return ImageDetail(
@@ -128,7 +129,7 @@ class Images(OptionDecision):
             quality_at_rules_wait=None if reached is None else reached - rule.figures.quality,
             calibration_by_budget=self._calibration_by_budget(settled.ours, test, scenario),
             slow=self.slowest(test, scenario),
-            fast=slowest_fifth(-self.slowness(test.given), test.users),
+            fast=slowest_fifth(-np.minimum(load, load[np.isfinite(load)].max(initial=0.0)), test.users),
         )
 
     def _calibration_by_budget(self, ours: Policy, test: Situations, scenario: ImageScenario) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.datasets.schema import label
 from workbench.datasets.splits import FEWEST_USERS
 from workbench.decisions.decision import (
     USD_PER_GB,
@@ -27,7 +28,7 @@ from workbench.evidence.verdict import SLOWEST_SHARE
 
 BUDGETS_MS = (500.0, 1000.0, 1500.0, 2000.0, 3000.0)
 CANCELLING_WAITS_MS = (50.0, 100.0, 150.0, 200.0, 300.0, 400.0, 600.0, 800.0, 1200.0, 1600.0, 2400.0, 3200.0)
-DIMENSIONS = ("country", "device", "connection", "NetInfo", "system", "history", "network")
+DIMENSIONS = ("country", "device", "connection_type", "effective_type", "os_family", "history", "isp", "asn")
 GROUPS = ("slow", "middle", "fast")
 SENT_BY = ("today", "best rule", "model")
 FEWEST_IN_A_GROUP = 5
@@ -61,7 +62,7 @@ def grid(result: Any) -> Grid:
         tiles=_tiles(),
         scenario_at=at,
         panels={"photos": Panel(_photos(scenario), _what_users_see)},
-        dimensions=DIMENSIONS,
+        dimensions=tuple(label(name, result.split.card) for name in DIMENSIONS),
         groups=groups,
         price=lambda at: at.wait_price,
         slope=lambda at: at.wait_price,

@@ -59,7 +59,7 @@ def views_sentence(result: Result) -> str:
     share = result.detail.signal_free_share
     if share >= 0.995:  # what would be written as 100 %
         return "All decisions here are made before the network is known."
-    return f"Counted are the {100 * share:.0f} % of views that come before the network is known."
+    return f"Only views without a network signal are counted: {100 * share:.0f} % of all."
 
 
 def who_waits(result: Result) -> str:
@@ -122,7 +122,7 @@ def assumptions(result: Result) -> list[str]:
     sentences = [
         f"A view loads {scenario.images_per_view} images and should have them in {_seconds(scenario.budget_ms)}; a "
         f"delay of {scenario.cancelling_wait_ms:g} ms beyond that makes large images not worth it, and after "
-        f"{_seconds(scenario.cap_ms)} the view is abandoned.",
+        f"{_seconds(scenario.longest_wait_ms)} the view is abandoned.",
         f"Load time is {scenario.connection_rtts:g} round trips plus the bytes at the measured throughput.",
         *_assumed_sentences(result),
         *_signal_sentences(result),
@@ -144,8 +144,8 @@ def _signal_sentences(result: Result) -> list[str]:
     elif mask is None:
         sentences.append("No signal was masked.")
     else:
-        biased = ", slow ones more often" if mask.slow_biased else ""
-        first = " and from first views" if mask.first_views else ""
+        biased = " (slow ones more often)" if mask.slow_biased else ""
+        first = " and from every first view" if mask.first_views else ""
         sentences.append(
             f"The signal was removed from {100 * mask.users:.0f} % of users{biased}{first}; what masked users measured "
             "is not used for training."

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import functools
 import io
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import resources
@@ -135,7 +134,7 @@ class ImageScenario:
     """What image delivery is judged by.
 
     ``net = quality - wait_price * excess_wait_ms``, in points of quality: 0 is every image small, 100 is every
-    image large and none late. Excess wait is the time beyond the budget, capped at ``cap_ms``; a view that
+    image large and none late. Excess wait is the time beyond the budget, capped at ``longest_wait_ms``; a view that
     reaches the cap is abandoned and its quality is 0.
 
     Parameters
@@ -161,7 +160,7 @@ class ImageScenario:
     Examples
     --------
     >>> scenario = ImageScenario(budget_ms=1500)
-    >>> scenario.wait_price, scenario.cap_ms
+    >>> scenario.wait_price, scenario.longest_wait_ms
     (0.25, 3000.0)
     """
 
@@ -169,19 +168,23 @@ class ImageScenario:
     cancelling_wait_ms: float = CANCELLING_WAIT_MS
     images_per_view: int = IMAGES_PER_VIEW
     connection_rtts: float = CONNECTION_RTTS_COLD
-    cap_ms: float = field(default=math.nan)
+    cap_ms: float | None = None
     ladder: Ladder = field(default_factory=load_ladder, repr=False)
 
     def __post_init__(self) -> None:
-        if isinstance(self.cap_ms, float) and math.isnan(self.cap_ms):
-            object.__setattr__(self, "cap_ms", default_cap_ms(check_above_0("budget_ms", self.budget_ms)))
-        for name in ("budget_ms", "cancelling_wait_ms", "images_per_view", "connection_rtts", "cap_ms"):
+        for name in ("budget_ms", "cancelling_wait_ms", "images_per_view", "connection_rtts"):
             check_above_0(name, getattr(self, name))
+        if self.cap_ms is not None:
+            check_above_0("cap_ms", self.cap_ms)
 
     def with_budget(self, budget_ms: float) -> ImageScenario:
-        """The same scenario at another budget; a default cap follows the budget, a chosen one stays."""
-        chosen = self.cap_ms != default_cap_ms(self.budget_ms)
-        return replace(self, budget_ms=budget_ms, cap_ms=self.cap_ms if chosen else math.nan)
+        """The same scenario at another budget."""
+        return replace(self, budget_ms=budget_ms)
+
+    @property
+    def longest_wait_ms(self) -> float:
+        """Excess wait at which a view is abandoned: ``cap_ms``, else 2 s, or twice the budget where that is longer."""
+        return max(CAP_FLOOR_MS, CAP_BUDGETS * self.budget_ms) if self.cap_ms is None else self.cap_ms
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -213,14 +216,9 @@ class ImageScenario:
         Returns the wait beyond the budget (ms), capped; points of quality, 0 where abandoned; and net, quality minus
         the price of waiting.
         """
-        excess = np.clip(load_ms - self.budget_ms, 0, self.cap_ms)
-        quality = np.where(excess >= self.cap_ms, 0.0, self.ladder.quality)
+        excess = np.clip(load_ms - self.budget_ms, 0, self.longest_wait_ms)
+        quality = np.where(excess >= self.longest_wait_ms, 0.0, self.ladder.quality)
         return excess, quality, quality - self.wait_price * excess
-
-
-def default_cap_ms(budget_ms: float) -> float:
-    """Longest excess wait that counts: 2 s, or twice the budget where that is longer."""
-    return max(CAP_FLOOR_MS, CAP_BUDGETS * budget_ms)
 
 
 TIMES = 24  # how many load times P(load > t) is asked at, from the budget to budget + cap
@@ -262,7 +260,7 @@ def image_prospects(
     in ``assume``; a WorkbenchError where it is not there.
     """
     distinct, which = ask_distinct(source, context)
-    times = np.geomspace(scenario.budget_ms, scenario.budget_ms + scenario.cap_ms, TIMES)
+    times = np.geomspace(scenario.budget_ms, scenario.budget_ms + scenario.longest_wait_ms, TIMES)
     beyond = _chance_load_beyond(source, distinct, scenario, assume, times)[which]
     return Prospects(late=beyond[:, 0], abandoned=beyond[:, -1], excess_wait_ms=np.trapezoid(beyond, times, axis=1))
 

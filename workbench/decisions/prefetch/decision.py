@@ -30,6 +30,7 @@ from workbench.decisions.decision import (
     Situations,
     Unit,
     information_changes,
+    missing_columns,
     seed_changes,
     traits_of,
 )
@@ -131,6 +132,7 @@ class Prefetch(Decision):
                 f"prefetch takes a trained next-page model, as from {self.train_call}, or its policy in a comparison, "
                 f"result.of('model').policy; got {str(model)[:80]}."
             )
+        model.check_fitted()
         return PrefetchPolicy(model)
 
     def today(self, split: Split) -> Policy:
@@ -162,10 +164,9 @@ class Prefetch(Decision):
         traits = traits_of(policy)
         if traits.unavailable:
             return traits.unavailable
-        for column in traits.needs:
-            if column not in situations.context or situations.context[column].isna().all():
-                return "no user history in this data" if column in HISTORY else f"these views have no {column}"
-        return ""
+        if any(column not in situations.context for column in traits.needs if column in HISTORY):
+            return "no user history in this data"
+        return missing_columns(policy, situations.context)
 
     def ask(self, policy: Policy, situations: Situations, scenario: PrefetchScenario) -> pd.DataFrame:
         """The pages to fetch: ``view_id, page, rank``; without a limit, what reaches the break-even."""
@@ -292,8 +293,8 @@ class Prefetch(Decision):
     def segments(self, situations: Situations, scenario: PrefetchScenario) -> dict[str, pd.Series]:
         """Country, device, connection, NetInfo, page, place in the session, returning users."""
         views = situations.frame
-        titles = {"country": "country", "device": "device", "connection_type": "connection"}
-        found = level_names(views, titles | {"effective_type": "NetInfo"})
+        columns = "country", "device", "connection_type", "effective_type"
+        found = level_names(views, columns, situations.card)
         found["page"] = views["page"].astype(str)
         found["place in the session"] = pd.cut(
             views["position"], [0, *PLACES.values()], right=False, labels=list(PLACES)

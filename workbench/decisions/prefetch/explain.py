@@ -76,9 +76,6 @@ BANDS = ("night", "morning", "afternoon", "evening")  # of six hours each, as th
 GROUPED, CROSSED = " by ", " x "  # in the names of features that are counted apart for groups of views
 
 
-# --------------------------------------------------------------------------------------------- SHAP values
-
-
 def explained(
     decision: Any,
     model: Any,
@@ -152,9 +149,6 @@ def _device_and_hour(context: pd.DataFrame) -> np.ndarray:
     hour = context["local_hour"].to_numpy(float, na_value=np.nan)
     band = [UNKNOWN if np.isnan(each) else BANDS[int(each) // HOURS_A_BAND] for each in hour]
     return np.array([f"{one}, {other}" for one, other in zip(device, band, strict=True)], dtype=object)
-
-
-# ---------------------------------------------------------------------------------- permutation importance
 
 
 def shuffled(
@@ -240,8 +234,6 @@ def page_sets(answer: pd.DataFrame, view_id: np.ndarray) -> tuple[np.ndarray, np
     np.add.at(sets, place, hashed)
     return sets, np.bincount(place, minlength=len(view_id))
 
-
-# ------------------------------------------------------------------------------------- model against rule
 
 RULE_FETCHES, NOTHING, SOMETHING = "the rule fetches", "nothing", "one page or more"
 ONLY_MODEL, ONLY_RULE = "the model fetches, the rule does not", "the rule fetches, the model does not"
@@ -389,8 +381,6 @@ class PageTreeRule(TreeRule):
 def _of_views(answer: pd.DataFrame, view_id: np.ndarray) -> pd.DataFrame:
     return answer.loc[answer["view_id"].isin(view_id), ["view_id", "page", "rank"]].astype({"page": "str"})
 
-
-# ----------------------------------------------------------------------------------------------- one view
 
 VIEWS_LOOKED_AT = 200_000  # whole users (or sessions) are drawn where there are more
 PAGES_SHOWN, PAGES_ASKED = 6, 20

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.columns import Column
-from workbench.datasets.schema import NAVIGATION_HISTORY, known_context
+from workbench.datasets.schema import NAVIGATION_HISTORY, known_context, label
 from workbench.datasets.sessions import dwell_s, ends_session, has_dwell
 from workbench.datasets.splits import FEWEST_USERS, users_of
 from workbench.decisions.decision import Grid, Panel, Setting, Slider, Tile, make_slider, values_with
@@ -20,7 +20,7 @@ NO_CLAIM = 0.0
 USD_PER_SECOND = (NO_CLAIM, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03)
 USD_PER_GB = (0.02, 0.05, 0.085, 0.15, 0.5, 2.0, 5.0)  # from a bulk price of sending to what some visitors pay
 MONEY = {"tile": "money", "second": "usd_per_second", "gigabyte": "usd_per_gb"}
-DIMENSIONS = ("country", "device", "connection", "NetInfo", "user", "place in the session", "page")
+DIMENSIONS = ("country", "device", "connection_type", "effective_type", "user", "place in the session", "page")
 
 
 def grid(result: Any) -> Grid:
@@ -38,7 +38,7 @@ def grid(result: Any) -> Grid:
         tiles=_tiles(),
         scenario_at=lambda values: scenario.with_break_even(values["break_even"]),
         panels={"money": Panel(MONEY), "session": Panel(at=session)},
-        dimensions=DIMENSIONS,
+        dimensions=tuple(label(name, result.split.card) for name in DIMENSIONS),
         slope=lambda at: 100 * at.unused_price,
         about=lambda at: f"{at.price_in_words[0].upper()}{at.price_in_words[1:]}. {end}",
         digits=(5, 3),

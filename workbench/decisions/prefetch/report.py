@@ -108,8 +108,8 @@ def _model_finding(result: Result) -> str:
 def _calibration_finding(result: Result) -> str:
     top = result.reliability.iloc[-1]
     return (
-        f"Of the tenth of predictions that the model is surest of, {100 * top['chance']:.0f} % were expected to be "
-        f"opened next; {100 * top['share']:.0f} % were"
+        f"In the most confident tenth of predictions, {100 * top['chance']:.0f} % were predicted to be opened next and "
+        f"{100 * top['share']:.0f} % were"
     )
 
 
@@ -117,7 +117,7 @@ def _frontier_finding(result: Result) -> str:
     table, names = result.detail.hits_at, [result.of(which).name for which in ("model", "best_rule")]
     reached = [at for at in table.columns if set(names) <= set(table.index) and table.loc[names, at].notna().all()]
     if not reached:
-        return "The frontiers of model and best rule share no point"
+        return "The two frontiers do not overlap, so they cannot be compared at equal cost"
     at = min(reached, key=lambda unused: abs(unused - 0.25))
     ours, theirs = (float(table.loc[name, at]) for name in names)
     return (

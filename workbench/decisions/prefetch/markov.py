@@ -135,11 +135,7 @@ class Markov:
 
     def chance_of(self, context: pd.DataFrame, page: np.ndarray) -> np.ndarray:
         """Chance that one page, given by its code in ``pages``, is next: float, shape (rows,)."""
-        return self.chances_of(context, np.arange(len(context)), page)
-
-    def chances_of(self, context: pd.DataFrame, row: np.ndarray, page: np.ndarray) -> np.ndarray:
-        """The same of any pairs of a view, by its place in the context, and a page: float, shape (pairs,)."""
-        states = [state[row] for state in self._counts.states(context)[: self.order + 1]]
+        states = self._counts.states(context)[: self.order + 1]
         return backoff_chances(self._orders(), states, page, self.smoothing[: self.order])
 
     def __call__(self, context: pd.DataFrame, scenario: PrefetchScenario) -> pd.DataFrame:

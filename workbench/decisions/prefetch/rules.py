@@ -28,7 +28,6 @@ from workbench.decisions.prefetch.markov import (
     not_fitted,
     popular,
 )
-from workbench.decisions.prefetch.neighbours import SimilarSessions
 from workbench.decisions.prefetch.replay import trace_frontier
 from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError
@@ -206,7 +205,6 @@ def prefetch_rules(split: Split, known_by: str, without: Sequence[str] = ()) -> 
         first,
         second,
         *longer,
-        SimilarSessions(longer[-1]).fit(split.train),
         GuessJs(class_known=known and bool(split.train["effective_type"].notna().any())).fit(split.train),
         Quicklink(split.links),
         UserHistory(first if "second order" in without else second).fit(split.train),
@@ -230,9 +228,9 @@ def smooth_rules(rules: tuple[Any, ...], split: Split, scenario: PrefetchScenari
 def _smoothed(
     rule: Any, split: Split, validation: pd.DataFrame, scenario: PrefetchScenario, done: dict[tuple[int, int], Markov]
 ) -> Any:
-    if isinstance(rule, (UserHistory, SimilarSessions)):
-        rule = replace(rule, everybody=_smoothed(rule.everybody, split, validation, scenario, done))
-        return rule.fit(split.train) if isinstance(rule, UserHistory) else _smooth_votes(rule, validation, scenario)
+    if isinstance(rule, UserHistory):
+        everybody = _smoothed(rule.everybody, split, validation, scenario, done)
+        return replace(rule, everybody=everybody).fit(split.train)
     if not isinstance(rule, Markov) or not rule.order or rule.counts is None:
         return rule
     key = rule.order, id(rule.counts)
@@ -258,11 +256,6 @@ def _smooth_by_net(
         nets = [_net_of(one.next_pages(validation, scenario.k), validation, scenario) for one in smoothed]
         smoothing = tried[int(np.argmax(nets))]
     return rule if smoothing == rule.smoothing[: rule.order] else replace(rule, smoothing=smoothing)
-
-
-def _smooth_votes(rule: SimilarSessions, validation: pd.DataFrame, scenario: PrefetchScenario) -> SimilarSessions:
-    at = rule.ranked(validation, scenario.k)
-    return replace(rule, smoothing=max(SMOOTHINGS, key=lambda each: _net_of(at(each), validation, scenario)))
 
 
 def _with(smoothing: tuple[float, ...], order: int, value: float) -> tuple[float, ...]:

@@ -132,7 +132,7 @@ def test_the_best_rule_and_the_limits_do_not_depend_on_test(little):
     again = wb.compare(replace(little.split, test=garbled(little.split.test)), little.model)
     assert again.of("best_rule").name == little.of("best_rule").name
     assert [policy.limit for policy in again.results] == [policy.limit for policy in little.results]
-    assert len({policy.limit for policy in again.results}) > 2
+    assert {policy.limit for policy in again.results} > {None}
     assert again.difference != little.difference
 
 
@@ -188,9 +188,10 @@ def test_rules_and_today_may_be_any_policy(little):
 
     result = wb.compare(little.split, little.model, [rule, needs_too_much, *little.rules], today=today)
     assert result.of(rule) is result.of(rule.__name__)
-    assert result.rules == (rule, *little.rules) and result.best_rule in little.rules
+    assert [policy_name(each) for each in result.rules] == [policy_name(each) for each in (rule, *little.rules)]
+    assert result.of("best_rule").name in map(policy_name, little.rules)
     assert result.difference.estimate == pytest.approx(net(result, "model") - net(result, "best_rule"))
-    assert (result.of("today").name, result.of("today").kind) == (f"today: {today.__name__}", "reference")
+    assert (result.of("today").name, result.of("today").kind) == (f"today: {today.__name__}", "today")
     assert result.rule_gain.estimate == pytest.approx(net(result, "best_rule") - net(result, "today"))
     missing = result.of("needs_too_much")
     assert "access_technology" in missing.reason and not missing.available

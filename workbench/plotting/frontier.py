@@ -79,7 +79,7 @@ def _at(result: Comparison, policy: PolicyResult) -> np.ndarray:
 def _set_limits(ax: Axes, result: Comparison, shown: list[PolicyResult]) -> list[PolicyResult]:
     """Set the limits so that rules and model fill the axes; returns the references that lie beyond."""
     places = {policy.name: _at(result, policy) for policy in shown}
-    marks = np.array([places[policy.name] for policy in shown if policy.kind in ("rule", "model")])
+    marks = np.array([places[policy.name] for policy in shown if policy.kind in ("rule", "today", "model")])
     points = np.vstack([marks, *(_line(result, policy) for policy in shown if policy.frontier is not None)])
     ends, longest = marks[:, 0].max(), points[:, 0].max()
     right = min(1.06 * longest, max(FURTHER * ends, LEAST_PART * longest)) or 1.0

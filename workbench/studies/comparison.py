@@ -26,12 +26,12 @@ from workbench.studies import report
 class PolicyResult:
     """One policy in a comparison.
 
-    ``kind`` is ``rule``, ``model``, ``reference`` (shown, never "best rule") or ``oracle``. ``policy`` is the callable
-    as it was replayed, its limit tuned (None for the oracle). ``reason`` says why it is not available, and is empty
-    where it is; ``reads_later``, whether it reads columns that are known later than the comparison's. ``figures`` and
-    ``outcomes`` (a DataFrame, one row a view) are on the views of test that are compared. Of a policy that weighs
-    chances, ``expected`` is what it expected, ``limit`` where its decision turns, and ``frontier`` what it trades as
-    the limit moves.
+    ``kind`` is ``rule``, ``today`` (where it is none of the rules), ``model``, ``reference`` (shown, never "best rule")
+    or ``oracle``. ``policy`` is the callable as it was replayed, its limit tuned (None for the oracle). ``reason`` says
+    why it is not available, and is empty where it is; ``reads_later``, whether it reads columns that are known later
+    than the comparison's. ``figures`` and ``outcomes`` (a DataFrame, one row a view) are on the views of test that are
+    compared. Of a policy that weighs chances, ``expected`` is what it expected, ``limit`` where its decision turns, and
+    ``frontier`` what it trades as the limit moves.
     """
 
     name: str

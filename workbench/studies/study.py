@@ -150,7 +150,7 @@ def compare(
 ) -> Comparison:
     """Compare a trained model with rules, on views that neither has seen.
 
-    Limits and the best rule are picked on ``validation``; ``test`` is read once, at the end.
+    Limits and the best rule are picked on ``validation``, those of rules on ``calibration`` too; ``test`` is read once.
 
     Parameters
     ----------
@@ -337,8 +337,8 @@ def replay_all(stage: Stage, test: Situations) -> list[PolicyResult]:
     """
     decision, scenario = stage.decision, stage.scenario
     results = [_replay(stage, rule, "rule", test) for rule in stage.tuned]
-    if [result.name for result in results].count(policy_name(stage.today)) > 1:  # a rule, as it is done today
-        results[-1] = replace(results[-1], name=f"today: {results[-1].name}")
+    if len(stage.tuned) + len(stage.unavailable) > len(stage.rules):  # what is done today is a rival of its own
+        results[-1] = replace(results[-1], name=f"today: {results[-1].name}", kind="today")
     for place, reason in stage.unavailable.items():
         results.append(PolicyResult(policy_name(stage.rules[place]), "rule", stage.rules[place], reason))
     results.append(_replay(stage, stage.ours, "model", test))

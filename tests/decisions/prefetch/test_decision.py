@@ -238,7 +238,7 @@ def test_what_nobody_has_rules_have_not_either(views, plan):
     kept = {what: PREFETCH.rules(split, without=(what,)) for what in ("history", "second order", "context")}
     lost = {what: every - {rule.name for rule in rules} for what, rules in kept.items()}
     assert lost["history"] == {"user history, else Markov"}
-    assert lost["second order"] == {"second-order Markov with back-off"}
+    assert lost["second order"] == {f"{order}-order Markov with back-off" for order in ("second", "third", "fourth")}
     assert lost["context"] == {"Guess.js", "quicklink"}
     orders = [rule.order for rule in kept["second order"] if isinstance(rule, Markov)]
     orders += [rule.everybody.order for rule in kept["second order"] if isinstance(rule, UserHistory)]

@@ -127,8 +127,7 @@ def assumptions(result: Result) -> list[str]:
         *_assumed_sentences(result),
         *_signal_sentences(result),
         *_lost_sentence(result),
-        "Limits were picked on validation: among limits within one standard error of the best, the one nearest the "
-        "declared price.",
+        "Each policy has the limit nearest the declared price among those within one standard error of the best.",
     ]
     if {"rtt_ms", "downlink_mbps"} <= set(result.model.quantities):
         sentences.append("Round-trip time and throughput are taken as independent given the context.")

@@ -120,7 +120,7 @@ class Prefetch(Decision):
         return prefetch_rules(split, known_by or split.card.known_by, without)
 
     def settle_rules(self, rules: tuple[Policy, ...], split: Split, scenario: PrefetchScenario) -> tuple[Policy, ...]:
-        """Smooth Markov rules by net on validation."""
+        """Smooth Markov rules by net on all that is held out before test."""
         return smooth_rules(rules, split, scenario)
 
     def model_policy(self, model: Any, card: Card) -> Policy:

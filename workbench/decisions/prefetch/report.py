@@ -151,7 +151,7 @@ def assumptions(result: Result) -> list[str]:
         "split.",
         *_assumed_sentences(result),
         "The limits of policies (except Guess.js's, which are published) and the smoothing of Markov rules were picked "
-        "on validation.",
+        "before test.",
         "A prefetched page is taken to be what the user would have loaded, and not to change what the user does.",
     ]
     if split.dropped.get("repeats"):

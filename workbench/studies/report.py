@@ -85,7 +85,7 @@ def assumptions(result: Result) -> list[str]:
         *simulated,
         *result.decision.report.assumptions(result),
         f"Policies see what is known {WHEN_KNOWN[result.known_by]}; the split is {split.how}, seed {split.seed}.",
-        "The model's limit was picked on validation, those of rules (and the best of them, or of what is done today) on "
+        "The model's limit was picked on validation, those of rules (the best of them, or what is done today) on "
         "calibration and validation together; test was read once.",
         f"Intervals are 95 %, from {RESAMPLES:,} paired resamples of {result.test_users:,} {result.people}. Only model "
         "against best rule gets a verdict; all else is exploratory.",

@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import workbench as wb
-from workbench.datasets import card_folder
+from workbench.datasets.cards import card_folder
 
 SEEDS, MOST_BETTER = 20, 2
 

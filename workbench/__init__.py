@@ -55,7 +55,7 @@ def complete_dataset_names(shell: Any = None) -> None:
 
 
 def _names(shell: Any, event: Any) -> list[str]:
-    from workbench.datasets import card_folder
+    from workbench.datasets.cards import card_folder
     from workbench.errors import WorkbenchError
 
     try:

@@ -56,7 +56,7 @@ def main() -> None:
 @main.command()
 def datasets() -> None:
     """List the datasets, their licences and origins."""
-    from workbench.datasets import list_cards
+    from workbench.datasets.cards import list_cards
 
     for card in list_cards():
         origin = "generated" if card.generator else "mirror only" if card.mirror_only else "downloads"
@@ -71,7 +71,8 @@ def fetch(names: tuple[str, ...]) -> None:
 
     NAME is a dataset's name, or the path of a card.
     """
-    from workbench.datasets import fetch_file, find_card
+    from workbench.datasets.cards import find_card
+    from workbench.datasets.download import fetch_file
 
     cards = [find_card(name) for name in names]
     for card in cards:

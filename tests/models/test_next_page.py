@@ -6,8 +6,9 @@ import pytest
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 
-from workbench.datasets import add_navigation_history, navigations
+from workbench.datasets import navigations
 from workbench.datasets.columns import Column
+from workbench.datasets.history import add_navigation_history
 from workbench.datasets.splits import split_by_time
 from workbench.decisions.prefetch.answers import judge_answer, pair_chances
 from workbench.decisions.prefetch.markov import Markov

@@ -17,13 +17,8 @@ from workbench.errors import WorkbenchError, did_you_mean
 # Who can know a column, in the order in which it becomes known.
 Level = Literal["first_request", "after_accept_ch", "client_js", "native_app", "never"]
 LEVELS: tuple[str, ...] = get_args(Level)
-WHEN_KNOWN = {  # in words, behind "known"
-    "first_request": "at the first request",
-    "after_accept_ch": "from the second request on",
-    "client_js": "once JavaScript runs",
-    "native_app": "in a native app",
-    "never": "to no policy",
-}
+IN_WORDS = ("at the first request", "from the second request on", "once JavaScript runs", "in an app", "to no policy")
+WHEN_KNOWN = dict(zip(LEVELS, IN_WORDS, strict=True))  # behind the word "known"
 TEXT, NUMBER, FLAG, TIME, CATEGORY = "str", "float64", "boolean", "datetime64[us, UTC]", "category"
 ANYTHING = "any"  # names of any type, which are soon replaced by numbers
 BAD_ROWS_SHOWN, COLUMNS_SHOWN = 3, 12

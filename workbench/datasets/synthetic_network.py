@@ -228,8 +228,6 @@ def make_measurements(rows: int = 60_000, seed: int = 0, *, planted: bool = True
     >>> views = make_measurements(rows=1_000, seed=7)
     >>> len(views), bool(views["simulated"].all())
     (1000, True)
-    >>> bool(views.loc[views["browser"] == "Safari", "effective_type"].isna().all())
-    True
     """
     check_whole("rows", rows, at_least=1)
     check_whole("seed", seed, at_least=0)

@@ -25,16 +25,15 @@ Dimensions = Mapping[str, pd.Series]
 def segment_table(
     dimensions: Dimensions, difference: np.ndarray, added_wait_ms: np.ndarray, users: np.ndarray, *, seed: int = 0
 ) -> pd.DataFrame:
-    """Model minus best rule in each segment of the views, with 95 % intervals from resampled users.
+    """Model minus best rule in each segment of the views, with 95 % intervals from resampled users; means a view.
 
     The eight levels of a dimension with most users stand by themselves; the rest, and every level under 20 users, are
-    one level "other", which is left out where it is under 20 users too. A dimension that leaves a single level says
-    nothing and is left out.
+    one level "other", which is left out where it is under 20 users too. A dimension that leaves a single level is left
+    out.
 
-    ``dimensions`` hold the level of each view (a categorical's categories in the order in which they are shown);
-    ``difference`` is in net, ``added_wait_ms`` in ms, ``users`` says who each view belongs to: shape (rows,) each. One
-    row a segment, dimension by dimension, most users first and "other" last (categoricals in their order), with means a
-    view. A user may have views in several levels.
+    ``dimensions`` hold the level of each view; ``difference`` is in net, ``added_wait_ms`` in ms, ``users`` says who
+    each view belongs to: shape (rows,) each. One row a segment, dimension by dimension, most users first and "other"
+    last (categoricals in their order). A user may have views in several levels.
     """
     members = segment_members(dimensions, users)
     bounds = segment_intervals(np.column_stack([difference, added_wait_ms]), users, list(members.values()), seed=seed)

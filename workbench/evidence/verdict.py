@@ -32,8 +32,6 @@ def judge_difference(difference: Interval, margin: float) -> str:
 
     >>> judge_difference(Interval(0.2, -0.4, 0.8, 500), margin=1.0)
     'equivalent'
-    >>> judge_difference(Interval(2.0, 0.8, 3.2, 500), margin=1.0)
-    'better'
     """
     if difference.clusters < FEWEST_USERS:
         return INCONCLUSIVE

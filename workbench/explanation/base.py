@@ -143,8 +143,6 @@ def beyond_noise(unit: Unit, low: float, high: float) -> int:
 
     >>> beyond_noise(Unit("points", "points a view", 1.0, 1), 0.2, 0.4)
     1
-    >>> beyond_noise(Unit("points", "points a view", 1.0, 1), 0.02, 0.4)
-    0
     """
     shown_low, shown_high = round(unit.factor * low, unit.digits), round(unit.factor * high, unit.digits)
     return 1 if shown_low > 0 else -1 if shown_high < 0 else 0

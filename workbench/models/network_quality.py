@@ -35,7 +35,7 @@ class NetworkQuality(BoostedModel):
     Parameters
     ----------
     known_by : str
-        Information set: one of ``datasets.schema.LEVELS``.
+        Information set: one of ``datasets.columns.LEVELS``.
     extra : tuple of Column
         Context columns beyond the canonical ones.
     without : tuple of str
@@ -50,8 +50,6 @@ class NetworkQuality(BoostedModel):
     ----------
     heads_ : dict of str to Head
         One for each measured quantity.
-    trained_on_, train_seconds_
-        Hash of the training rows, and how long training took; None where the model was loaded.
 
     Notes
     -----

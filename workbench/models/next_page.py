@@ -48,31 +48,19 @@ class NextPage(BoostedModel):
 
     Parameters
     ----------
-    known_by : str
-        Information set: one of ``datasets.columns.LEVELS``.
-    extra : tuple of Column
-        Context columns beyond the canonical ones.
+    known_by, extra, max_depth, min_child_weight, learning_rate, max_trees, patience, seed, device
+        As for ``wb.NetworkQuality``.
     without : tuple of str
         What to leave out: columns of context or history, or all of a kind: ``"history"``,
         ``"second order"``, ``"context"``.
     pairs : int
         About how many pairs of a view and a candidate train the trees; whole sessions are drawn by seed.
-    max_depth, min_child_weight, learning_rate, max_trees, patience : numbers
-        Settings of the boosted trees; ``patience`` rounds without gain on ``calibration`` end the training.
-    seed : int
-    device : str
-        ``"cpu"`` or ``"cuda"``.
 
     Attributes
     ----------
-    layout_, names_
-        Which features there are; their names in the order of the booster's columns.
-    counts_
-        What followed what, over all of the training part.
-    booster_, platt_
-        The trees; slope and intercept of the map from their margin to log-odds.
-    trained_on_, train_seconds_
-        Hash of the training rows, and how long training took; None where the model was loaded.
+    layout_, names_, counts_, booster_, platt_
+        Which features there are; their names in the order of the booster's columns; what followed what, over all of the
+        training part; the trees; slope and intercept of the map from their margin to log-odds.
 
     Notes
     -----
@@ -159,14 +147,10 @@ class NextPage(BoostedModel):
         return describe_pairs(self.layout_, self.counts_, self.context(context))
 
     def candidate_chances(self, context: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Chance of every candidate of every view.
+        """Chance of every candidate of every view: place of the view, page code, and calibrated chance, shape (pairs,)
+        each.
 
-        Returns
-        -------
-        row, page : ndarray of int64, shape (pairs,)
-            Place of the view in the context, and page code (place in ``layout_.pages``).
-        chance : ndarray of float, shape (pairs,)
-            Calibrated; those of a view sum to at most 1.
+        Page codes are places in ``layout_.pages``; the chances of a view sum to at most 1.
         """
         self.check_fitted()
         rows, pages, chances = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0)]

@@ -34,14 +34,9 @@ SHOWN_AS = ("image/png", "image/svg+xml", "image/jpeg")
 def style_context() -> Iterator[None]:
     """Hold the house style while a block runs; also a decorator. All settings are restored afterwards.
 
-    Examples
-    --------
-    >>> before = plt.rcParams["font.size"]
     >>> with style_context():
     ...     plt.rcParams["font.size"]
     12.0
-    >>> plt.rcParams["font.size"] == before
-    True
     """
     with plt.style.context(STYLE, after_reset=True):
         yield

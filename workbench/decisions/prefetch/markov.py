@@ -23,14 +23,8 @@ from workbench.models.boosting import NotFittedError
 
 FOLLOWERS = 10  # of each order, from which the likeliest are taken
 BEGIN = 10.0
-NAMES = (
-    "most popular page",
-    "first-order Markov",
-    "second-order Markov with back-off",
-    "third-order Markov with back-off",
-    "fourth-order Markov with back-off",
-)
-HIGHEST = len(NAMES) - 1  # order
+ORDERS = ("most popular page", "first", "second", "third", "fourth")
+HIGHEST = len(ORDERS) - 1
 HABITS = ("usual_next", "last_next")
 HERE_BEFORE = (1.5, 2.5, 4.5, 9.5)  # earlier views of the page: 1, 2, 3 to 4, 5 to 9, 10 and more
 USUAL_SHARE = (0.3, 0.5, 0.7, 0.9)
@@ -93,7 +87,8 @@ class Markov:
     @property
     def name(self) -> str:
         """What tables call it."""
-        return NAMES[self.order]
+        named = f"{ORDERS[self.order]}-order Markov" if self.order else ORDERS[0]
+        return named + (" with back-off" if self.order > 1 else "")
 
     @property
     def reads(self) -> str:

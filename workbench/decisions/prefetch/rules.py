@@ -246,10 +246,7 @@ def _smoothed(
 def _smooth_by_net(
     rule: Markov, smoothing: tuple[float, ...], moved: range, validation: pd.DataFrame, scenario: PrefetchScenario
 ) -> Markov:
-    """Move one order's smoothing at a time, the highest order first; the same rule where it ends as it was.
-
-    It begins at ``smoothing``, wherever the rule was before, so that every road leads to the same place.
-    """
+    """Move one order's smoothing at a time, the highest first, from the same place wherever the rule was before."""
     for order in reversed(moved):
         tried = [_with(smoothing, order, value) for value in SMOOTHINGS]
         smoothed = [replace(rule, smoothing=each) for each in tried]

@@ -18,7 +18,7 @@ _NAMES = {
     "datasets.history": ("Mask",),
     "datasets.splits": ("split_by_time", "split_by_user"),
     "models": ("NetworkQuality", "NextPage", "train_network_quality", "train_next_page"),
-    "decisions.decision": ("needs",),
+    "decisions.policy": ("needs",),
     "studies": ("compare", "rules", "study"),
     "explanation": ("shap_values", "importance", "disagreement", "dependence", "redundancy", "drift", "ablation"),
     "widgets": ("Explorer", "DecisionInspector"),

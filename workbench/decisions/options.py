@@ -31,19 +31,8 @@ from workbench.datasets.schema import (
 from workbench.datasets.splits import Split, card_of, people_in, split_by_time, split_by_user, users_of
 from workbench.decisions import option_explain
 from workbench.decisions.chances import ChancePolicy, Prospects, Weighs, assumed, base_assumptions, true_chance
-from workbench.decisions.decision import (
-    Change,
-    Decision,
-    Plan,
-    Policy,
-    Situations,
-    ask_blind,
-    call_policy,
-    information_changes,
-    missing_columns,
-    policy_name,
-    seed_changes,
-)
+from workbench.decisions.decision import Change, Decision, Plan, information_changes, seed_changes
+from workbench.decisions.policy import Policy, Situations, ask_blind, call_policy, missing_columns, policy_name
 from workbench.errors import WorkbenchError
 from workbench.evidence.segments import level_names, two_levels
 from workbench.evidence.verdict import slowest_fifth
@@ -141,7 +130,7 @@ class OptionDecision(Decision):
         """The network-quality model."""
         return train_network_quality(split, known_by=plan.known_by, seed=plan.seed)
 
-    def model_policy(self, model: Any, card: Card) -> Policy:
+    def model_policy(self, model: Any, card: Card) -> ChancePolicy[NetworkQuality]:
         """The model by expected value, at the declared price; a policy that holds one stays as it is."""
         if isinstance(model, ChancePolicy):
             return model
@@ -211,7 +200,7 @@ class OptionDecision(Decision):
             policy, self.prices_aside(scenario), lambda: ask_blind(ask, policy_name(policy), situations.context)
         )
 
-    def tune(self, policy: Any, situations: Situations, scenario: Any) -> Policy:
+    def tune(self, policy: Any, situations: Situations, scenario: Any) -> Any:
         """The limit with the largest net; of those within one standard error, the one nearest the declared price.
 
         Breiman et al. 1984; Hastie et al. 2009, section 7.10; the error is that of the paired difference, clustered by

@@ -17,11 +17,11 @@ from matplotlib.text import Annotation
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
 
-from workbench.decisions.decision import Unit
+from workbench.decisions.decision import PolicyResult, Unit
 from workbench.evidence.bootstrap import Interval
 from workbench.explanation.base import beyond_noise
 from workbench.plotting.style import BLUE, GREEN, GREY, INK, LINE, MUTED, PURPLE, VERMILLION, WORDS, figure_of
-from workbench.studies.comparison import Comparison, PolicyResult
+from workbench.studies.comparison import Comparison
 
 # Shape and colour, so that either alone is enough; the most important first.
 PARTS: dict[str, dict[str, Any]] = {

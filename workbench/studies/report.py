@@ -16,6 +16,7 @@ import pandas as pd
 
 from workbench.datasets.columns import WHEN_KNOWN
 from workbench.datasets.splits import describe_size
+from workbench.decisions.decision import Finding, PolicyResult
 from workbench.errors import check_one_of
 from workbench.evidence.bootstrap import RESAMPLES
 from workbench.evidence.verdict import COLLECT, HARMFUL, NOT_SHOWN, TEST_MODEL
@@ -25,8 +26,6 @@ LEVEL_WIDTH = 40  # characters
 KEY_POLICIES = {"today": "today", "best rule": "best_rule", "model": "model", "perfect knowledge": "oracle"}
 # Dark enough for white words (contrast of 4.5 and more).
 COLOURS = {"better": "#00795a", "worse": "#b84f00", "equivalent": "#0072b2", "inconclusive": "#59636e"}
-
-Result = Any  # a Comparison, which formats itself here: its module imports this one
 
 
 def short_name(name: str, most: int) -> str:
@@ -45,7 +44,7 @@ def capital(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 
-def first_screen(result: Result) -> dict[str, str]:
+def first_screen(result: Finding) -> dict[str, str]:
     """The sentences of the first screen, by what they are about."""
     card, report, unit = result.split.card, result.decision.report, result.unit
     rule, cost, size = result.of("best_rule"), result.cost, describe_size(result.split)
@@ -64,7 +63,7 @@ def first_screen(result: Result) -> dict[str, str]:
     }
 
 
-def findings(result: Result) -> dict[str, str]:
+def findings(result: Finding) -> dict[str, str]:
     """One sentence for each heading of a proposal, by what it is about."""
     unit = result.unit
     worth = "there is something to win" if result.headroom >= result.margin else "there is little to win"
@@ -77,7 +76,7 @@ def findings(result: Result) -> dict[str, str]:
     }
 
 
-def assumptions(result: Result) -> list[str]:
+def assumptions(result: Finding) -> list[str]:
     """What the figures rest on, one sentence each."""
     card, split = result.split.card, result.split
     simulated = ["SIMULATED: the rows come from a simulated world, not from people."] if card.simulated else []
@@ -94,7 +93,7 @@ def assumptions(result: Result) -> list[str]:
     ]
 
 
-def _safety_sentence(result: Result) -> str:
+def _safety_sentence(result: Finding) -> str:
     """What the model does to those who wait longest."""
     added, limit = result.safety.added_wait, f"{result.safety.tolerance_ms:,.0f} ms"
     who = result.decision.report.who_waits(result)
@@ -106,7 +105,7 @@ def _safety_sentence(result: Result) -> str:
     return f"Waiting of {who}: {span}, within the limit of {limit}."
 
 
-def _next_step(result: Result) -> str:
+def _next_step(result: Finding) -> str:
     """What to do next, in a few words."""
     if result.safety.word == HARMFUL:
         return "do not ship the model until this is fixed."
@@ -114,12 +113,12 @@ def _next_step(result: Result) -> str:
     return steps.get(result.recommendation.action, "no test needed.")
 
 
-def verdict_word(result: Result) -> str:
+def verdict_word(result: Finding) -> str:
     """The verdict in large letters, with harm beside it where there is any."""
     return result.verdict.upper() + (", BUT HARMFUL" if result.safety.word == HARMFUL else "")
 
 
-def robustness(result: Result) -> str:
+def robustness(result: Finding) -> str:
     """In how many changed assumptions the verdict holds, and in which not; empty where none was changed."""
     if result.sensitivity is None:
         return ""
@@ -137,7 +136,7 @@ def robustness(result: Result) -> str:
     return f"Robust in {len(ran) - len(flipped)} of {len(ran)} checks; not under: {named}."
 
 
-def to_dict(result: Result) -> dict[str, Any]:
+def to_dict(result: Finding) -> dict[str, Any]:
     """What ``--json`` prints: plain dictionaries, lists and numbers."""
     own = result.decision.report.to_dict(result)
     return {
@@ -169,7 +168,7 @@ def to_dict(result: Result) -> dict[str, Any]:
     }
 
 
-def _evidence_dict(result: Result) -> dict[str, Any]:
+def _evidence_dict(result: Finding) -> dict[str, Any]:
     difference, added = result.difference, result.safety.added_wait
     return {
         "metric": "net",
@@ -185,7 +184,7 @@ def _evidence_dict(result: Result) -> dict[str, Any]:
     }
 
 
-def _model_dict(result: Result) -> dict[str, Any]:
+def _model_dict(result: Finding) -> dict[str, Any]:
     cost, calibration = result.cost, result.calibration
     return {
         **asdict(cost),
@@ -203,7 +202,7 @@ def _records(table: pd.DataFrame | None) -> list[dict[str, Any]] | None:
     return table.astype(object).where(table.notna(), None).to_dict("records")
 
 
-def _policy_dict(policy: Any, result: Result) -> dict[str, Any]:
+def _policy_dict(policy: PolicyResult, result: Finding) -> dict[str, Any]:
     names = asdict(result.of("model").figures)
     figures = asdict(policy.figures) if policy.figures else dict.fromkeys(names)
     return {
@@ -221,7 +220,7 @@ def _policy_dict(policy: Any, result: Result) -> dict[str, Any]:
     }
 
 
-def to_frame(result: Result) -> pd.DataFrame:
+def to_frame(result: Finding) -> pd.DataFrame:
     """The table of policies as numbers: one row a policy, by name; best net first, missing where not available."""
     table = pd.DataFrame([_policy_dict(policy, result) for policy in result.results]).set_index("name")
     for name in table:
@@ -230,7 +229,7 @@ def to_frame(result: Result) -> pd.DataFrame:
     return table.sort_values("net", ascending=False, kind="stable")
 
 
-def to_line(result: Result) -> str:
+def to_line(result: Finding) -> str:
     """A result in one line: its short ``repr``."""
     return (
         f"<Comparison of {result.decision.name} on {result.split.card.name}: {verdict_word(result)}, model minus best "
@@ -238,7 +237,7 @@ def to_line(result: Result) -> str:
     )
 
 
-def to_text(result: Result, *, every_column: bool = False) -> str:
+def to_text(result: Finding, *, every_column: bool = False) -> str:
     """The first screen, for the person who decides, and the table of policies below it."""
     screen = first_screen(result)
     return "\n".join(
@@ -262,7 +261,7 @@ def to_text(result: Result, *, every_column: bool = False) -> str:
     )
 
 
-def to_markdown(result: Result) -> str:
+def to_markdown(result: Finding) -> str:
     """The first screen and the table of policies in Markdown."""
     screen = first_screen(result)
     sentences = [screen[name] for name in ("difference", "views", "cost", "safety")]
@@ -278,14 +277,14 @@ def to_markdown(result: Result) -> str:
     )
 
 
-def key_table(result: Result) -> pd.DataFrame:
+def key_table(result: Finding) -> pd.DataFrame:
     """Today, best rule, model and perfect knowledge, in words of the person who decides; cells are text."""
     figures = {title: result.of(which).figures for title, which in KEY_POLICIES.items()}
     columns = {title: result.decision.report.key_figures(each) for title, each in figures.items()}
     return pd.DataFrame(columns).rename_axis("of 1,000 views")
 
 
-def table_of(result: Result, *, every_column: bool = False) -> pd.DataFrame:
+def table_of(result: Finding, *, every_column: bool = False) -> pd.DataFrame:
     """All available policies, best net first; cells are text.
 
     The default columns are those of a decision; ``every_column`` adds the rest.
@@ -302,7 +301,7 @@ def table_of(result: Result, *, every_column: bool = False) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("policy")
 
 
-def _mark(result: Result, policy: Any) -> str:
+def _mark(result: Finding, policy: PolicyResult) -> str:
     marks = []
     if policy.policy is not None and policy.policy is result.best_rule:
         marks.append("best rule")
@@ -315,7 +314,7 @@ def _mark(result: Result, policy: Any) -> str:
     return f" [{', '.join(marks)}]" if marks else ""
 
 
-def to_html(result: Result) -> str:
+def to_html(result: Finding) -> str:
     """The first screen as HTML; names from data are escaped."""
     screen = {key: html.escape(text) for key, text in first_screen(result).items()}
     badge = (
@@ -335,13 +334,13 @@ def to_html(result: Result) -> str:
     )
 
 
-def finding_html(result: Result, about: str) -> str:
+def finding_html(result: Finding, about: str) -> str:
     """A heading that states a finding."""
     known = findings(result)
     return f"<h2>{html.escape(known[check_one_of('finding', about, known)])}</h2>"
 
 
-def table_html(result: Result, name: str, **options: Any) -> str:
+def table_html(result: Finding, name: str, **options: Any) -> str:
     """A table of a proposal by name: those of every decision, then the decision's own."""
     every = {"policies": policies_html, "segments": segments_html, "assumptions": assumptions_html}
     own = {} if name in every else result.decision.report.tables(result)
@@ -349,7 +348,7 @@ def table_html(result: Result, name: str, **options: Any) -> str:
     return _html_table(shown) if name in own else shown(result, **options)
 
 
-def segments_html(result: Result, most: int = 4) -> str:
+def segments_html(result: Finding, most: int = 4) -> str:
     """Model minus best rule by segment, the largest segments of each dimension; exploratory."""
     largest = result.segments.sort_values("views", ascending=False, kind="stable").groupby("dimension").head(most)
     rows, unit = largest.sort_index(), result.unit
@@ -363,7 +362,7 @@ def segments_html(result: Result, most: int = 4) -> str:
     return _html_table(table)
 
 
-def policies_html(result: Result, *, every_column: bool = False) -> str:
+def policies_html(result: Finding, *, every_column: bool = False) -> str:
     """The table of policies, and why a rule is not in it."""
     missing = "".join(
         f'<p class="note">Not available: {html.escape(policy.name)} ({html.escape(policy.reason)}).</p>'
@@ -373,7 +372,7 @@ def policies_html(result: Result, *, every_column: bool = False) -> str:
     return _html_table(table_of(result, every_column=every_column)) + missing
 
 
-def assumptions_html(result: Result) -> str:
+def assumptions_html(result: Finding) -> str:
     """Assumptions and provenance as lists."""
     origin: Mapping[str, Any] = result.provenance
     packages = ", ".join(f"{name} {version}" for name, version in origin["packages"].items())

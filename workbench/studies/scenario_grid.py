@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workbench.decisions.decision import PERFECT_KNOWLEDGE, Grid, Segment, Setting, Tile, policy_name, traits_of
+from workbench.decisions.decision import Grid, Segment, Setting, Tile
+from workbench.decisions.policy import PERFECT_KNOWLEDGE, policy_name, traits_of
 from workbench.evidence.segments import segment_intervals, segment_members
 from workbench.features.levels import OTHER
 from workbench.studies.comparison import Comparison

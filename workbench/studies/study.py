@@ -6,8 +6,8 @@ import math
 import os
 import time
 import timeit
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,9 @@ import pandas as pd
 from workbench.datasets.loading import load
 from workbench.datasets.splits import FEWEST_USERS, Split, card_of, sample_users
 from workbench.decisions import find_decision
-from workbench.decisions.decision import (
+from workbench.decisions.decision import Change, Decision, ModelCost, PolicyResult, Stage
+from workbench.decisions.policy import (
     PERFECT_KNOWLEDGE,
-    Change,
-    Decision,
     Policy,
     Situations,
     call_policy,
@@ -34,44 +33,11 @@ from workbench.evidence.calibration import measure_calibration, reliability
 from workbench.evidence.segments import segment_table
 from workbench.evidence.verdict import judge_difference, judge_safety, recommend, users_to_settle
 from workbench.models.boosting import check_trained_on
-from workbench.studies.comparison import Comparison, ModelCost, PolicyResult, trace_origin
+from workbench.studies.comparison import Comparison, trace_origin
 
 Progress = Callable[[str], None]
 ROWS_TIMED = 2_000
 ROWS_REFITTED = 400_000  # sensitivity rows that need a fit run on at most about so many views, whole users or sessions
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Policies as they are settled: limits tuned, the best rule picked; nothing of test has been read.
-
-    The model's limit is tuned on ``validation``; rules, which need no calibration, are tuned and picked on calibration
-    and validation together (``held_out``). ``unavailable`` says by position in ``rules`` why one cannot be used here;
-    ``tuned`` holds the others, and ``today``, what is done now, where it may be used at this moment.
-    """
-
-    decision: Decision
-    split: Split = field(repr=False)
-    scenario: Any
-    model: Any = field(repr=False)
-    rules: tuple[Policy, ...] = field(repr=False)
-    unavailable: Mapping[int, str]
-    tuned: tuple[Policy, ...] = field(repr=False)
-    today: Policy
-    best_rule: Policy
-    ours: Policy = field(repr=False)
-    validation: Situations = field(repr=False)
-    held_out: Situations = field(repr=False)
-
-    def test(self) -> Situations:
-        """The views of test that are compared."""
-        known_by, split = self.model.known_by, self.split
-        return self.decision.situations(split.test, split.card, split.cluster, known_by, self.scenario)
-
-    def replay(self, policy: Policy, situations: Situations) -> pd.DataFrame:
-        """Outcomes of a policy, one row a view."""
-        answer = self.decision.ask(policy, situations, self.scenario)
-        return self.decision.outcomes(answer, situations, self.scenario)
 
 
 def study(

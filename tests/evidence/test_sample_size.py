@@ -79,7 +79,8 @@ def test_by_hand():
     two = wb.sample_size(np.array([0.0, 2.0] * 50), np.arange(100), 0.5)
     assert (two.users, two.mean, two.days) == (128, 1.0, None)
     assert two.sd == pytest.approx(np.sqrt(100 / 99))
-    day = pd.Series(pd.to_datetime(["2026-01-01 00:00", "2026-01-03 12:00"] * 50))  # three calendar days, a fifth of all users
+    # A fifth of all users, over three calendar days.
+    day = pd.Series(pd.to_datetime(["2026-01-01 00:00", "2026-01-03 12:00"] * 50))
     timed = wb.sample_size(np.array([0.0, 2.0] * 50), np.arange(100), 0.25, at=day, share=0.2)
     assert (timed.users, timed.users_a_day, timed.days) == (508, pytest.approx(500 / 3), 4)
     assert wb.sample_size(np.ones(9), np.arange(9), 1.0).users == 4

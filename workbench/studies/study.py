@@ -73,6 +73,12 @@ class Stage:
         answer = self.decision.ask(policy, situations, self.scenario)
         return self.decision.outcomes(answer, situations, self.scenario)
 
+    def under(self, scenario: Any) -> Stage:
+        """The same model and rules under another scenario: limits tuned again, the best rule picked again."""
+        parts = (self.decision.under(part, scenario) for part in (self.validation, self.held_out))
+        given = {"today": self.today, "parts": tuple(parts)}
+        return settle(self.decision, self.split, self.model, self.rules, scenario, **given)
+
 
 def study(
     dataset: str | os.PathLike[str] | pd.DataFrame,
@@ -254,13 +260,6 @@ def settle(
     )
 
 
-def settle_again(stage: Stage, scenario: Any) -> Stage:
-    """The same model and rules under another scenario: limits tuned again, the best rule picked again."""
-    decision = stage.decision
-    parts = decision.under(stage.validation, scenario), decision.under(stage.held_out, scenario)
-    return settle(decision, stage.split, stage.model, stage.rules, scenario, today=stage.today, parts=parts)
-
-
 def _read_test(
     stage: Stage, *, started: float, say: Progress, margin: float | None = None
 ) -> tuple[Comparison, Situations]:
@@ -440,7 +439,7 @@ class Base:
         if change.only is not None:
             return self._judge(*names, self.stage, self.test, only=change.only)
         if not change.refit:
-            stage = settle_again(self.stage, change.plan.scenario)
+            stage = self.stage.under(change.plan.scenario)
             return self._judge(*names, stage, stage.decision.under(self.test, stage.scenario))
         return self._refit(change)
 

@@ -57,11 +57,22 @@ def _percent(share: float | None) -> str:
 
 
 def views_sentence(result: Result) -> str:
-    """What a prefetch costs, and which views count."""
+    """What a prefetch costs, which views count, and what hover changes."""
     return (
         f"Price: {result.scenario.price_in_words}. {100 * result.detail.end_share:.0f} % of views end a session; they "
-        "are counted too."
+        f"are counted too. {_hover_finding(result)}."
     )
+
+
+def _hover_finding(result: Result) -> str:
+    """Model against best rule without hover and with it; hover first, where it saves more for each unused page."""
+    unit, first = result.unit, result.detail.hover_first
+    said = [f"{unit.span(case.difference)} (best rule: {case.best_rule})" for case in result.detail.cases]
+    both = f"Model minus best rule on a site without hover: {said[0]}; where pages are fetched on hover too: {said[1]}"
+    if first is None or first.low <= 0:
+        return both
+    saved = f"{first.estimate:.2f} s ({first.low:.2f} to {first.high:.2f})"
+    return f"Do that first: fetching on hover alone saves {saved} more for each unused page than the model. {both}"
 
 
 def who_waits(result: Result) -> str:
@@ -80,6 +91,7 @@ def findings(result: Result) -> dict[str, str]:
         "frontier": _frontier_finding(result),
         "session": f"In an example session the model fetches {_fetched(result, 'model')}, the best rule "
         f"{_fetched(result, 'rule')}",
+        "hover": _hover_finding(result),
         "break_even": f"Price: {result.scenario.price_in_words}",
         "saved": f"The model saves {model.figures.ms_saved_per_view:,.0f} ms a view, the best rule "
         f"{rule.figures.ms_saved_per_view:,.0f} ms, {_measured_or_not(result)}",
@@ -150,6 +162,7 @@ def assumptions(result: Result) -> list[str]:
         f"Up to {_pages(scenario.k)} {'is' if scenario.k == 1 else 'are'} fetched a view. No session is cut by the "
         "split.",
         *_assumed_sentences(result),
+        *_hover_sentences(result),
         "The limits of policies (except Guess.js's, which are published) and the smoothing of Markov rules were picked "
         "before test.",
         "A prefetched page is taken to be what the user would have loaded, and not to change what the user does.",
@@ -170,6 +183,20 @@ def _assumed_sentences(result: Result) -> list[str]:
         "network": f"No speeds were measured; assumed by effective type: {networks} (4g where it is unknown).",
     }
     return [sentence for name, sentence in sentences.items() if name in assumed]
+
+
+def _hover_sentences(result: Result) -> list[str]:
+    """What fetching on hover is taken to do, and in which figures it is."""
+    hover = result.detail.cases[1].scenario.on_hover
+    pointer = f"{100 * hover.pointer(result.split.test).mean():.0f} % of views"
+    if hover.share is None and "device" not in result.split.test:
+        pointer += " (no device is known)"
+    where = "under every policy, never included" if result.scenario.on_hover else "where it is named, nowhere else"
+    return [
+        f"Fetching on hover ({where}): {pointer} have a pointer, {100 * hover.precision:g} % of links hovered over are "
+        f"clicked, and {hover.lead_ms:g} ms are left to the click (published for instant.page, not measured here). A "
+        "hit counts by the part of the page's load that is over at the click; every click is taken to follow a hover."
+    ]
 
 
 def _cache_sentences(result: Result) -> list[str]:
@@ -193,14 +220,40 @@ def to_dict(result: Result) -> dict[str, dict[str, Any]]:
     return {
         "data": {"session_end_share": detail.end_share},
         "evidence": {"break_even": scenario.break_even, "unused_price": scenario.unused_price},
-        "frontier": {"hits_per_100_at_unused": hits},
+        "frontier": {"hits_per_100_at_unused": hits, "hover": _hover_dict(result)},
         "model": {"ranking": {name: asdict(rank) for name, rank in detail.ranking.items()}},
     }
 
 
+def _hover_dict(result: Result) -> dict[str, Any]:
+    """Both cases, and what hover alone saves for each unused page beyond the model."""
+    first, (without, beside) = result.detail.hover_first, result.detail.cases
+
+    def case(of: Any) -> dict[str, Any]:
+        difference = {"difference": of.difference.estimate, "interval": [of.difference.low, of.difference.high]}
+        figures = {name: asdict(each) for name, each in of.figures.items()}
+        return {"best_rule": of.best_rule, "model_vs_best_rule": difference, "policies": figures}
+
+    return {
+        "assumed": asdict(beside.scenario.on_hover),
+        "pointer_share": float(beside.scenario.on_hover.pointer(result.split.test).mean()),
+        "without": case(without),
+        "with": case(beside),
+        "saved_s_per_unused_hover_minus_model": None if first is None else asdict(first),
+    }
+
+
 def tables(result: Result) -> dict[str, pd.DataFrame]:
-    """Hits per 100 views at given numbers of unused prefetches a view, by policy; cells are text."""
+    """Hits per 100 views at given numbers of unused prefetches a view, by policy, and both cases of hover; cells are
+    text.
+    """
     table = result.detail.hits_at
     cells = table.map(lambda hits: "" if pd.isna(hits) else f"{hits:.1f}")
     named = cells.set_axis([f"{at:g} unused a view" for at in table.columns], axis=1)
-    return {"hits": named.rename_axis("hits per 100 views")}
+    rows = {
+        f"{site}: {case.best_rule if name == 'best rule' else name}": policy_row(figures, every_column=False)
+        for site, case in zip(("without hover", "with hover"), result.detail.cases, strict=True)
+        for name, figures in case.figures.items()
+    }
+    hover = pd.DataFrame.from_dict(rows, orient="index")
+    return {"hits": named.rename_axis("hits per 100 views"), "hover": hover.rename_axis("site and policy")}

@@ -75,9 +75,8 @@ class Stage:
 
     def under(self, scenario: Any) -> Stage:
         """The same model and rules under another scenario: limits tuned again, the best rule picked again."""
-        parts = (self.decision.under(part, scenario) for part in (self.validation, self.held_out))
-        given = {"today": self.today, "parts": tuple(parts)}
-        return settle(self.decision, self.split, self.model, self.rules, scenario, **given)
+        parts = self.decision.under(self.validation, scenario), self.decision.under(self.held_out, scenario)
+        return settle(self.decision, self.split, self.model, self.rules, scenario, today=self.today, parts=parts)
 
 
 def study(

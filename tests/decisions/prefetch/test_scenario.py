@@ -83,7 +83,9 @@ def test_a_hover_that_cannot_be_is_refused(given, said):
 
 
 def test_what_is_no_hover_is_refused():
-    with pytest.raises(WorkbenchError, match=r"on_hover must be wb\.Hover\(share=, precision=, lead_ms=\), or None.*True"):
+    with pytest.raises(
+        WorkbenchError, match=r"on_hover must be wb\.Hover\(share=, precision=, lead_ms=\), or None.*True"
+    ):
         PrefetchScenario(on_hover=True)
 
 

@@ -49,7 +49,6 @@ from workbench.models.next_page import NextPage, train_next_page
 
 HISTORY = tuple(column.name for column in NAVIGATION_HISTORY)
 HOVER = "fetching on hover alone"
-NOTHING_EARLY, RULE, MODEL = "nothing fetched early", "best rule", "model"
 UNUSED_A_VIEW = (0.1, 0.25, 0.5, 1.0)
 BREAK_EVENS = (0.15, 0.30, 0.45, 0.60)  # Guess.js on 4g, 3g, 2g, slow-2g
 PAGES_A_VIEW = (1, 5)
@@ -292,16 +291,19 @@ class Prefetch(Decision):
             HoverCase(
                 scenario=stage.scenario,
                 best_rule=traits_of(stage.best_rule).name,
-                difference=cluster_interval((who[MODEL]["net"] - who[RULE]["net"]).to_numpy(), test.users, seed=seed),
+                difference=cluster_interval(
+                    (who[report.MODEL]["net"] - who[report.RULE]["net"]).to_numpy(), test.users, seed=seed
+                ),
                 figures={name: replay.summarise_prefetch(each) for name, each in who.items()},
             )
             for stage, who in zip(stages, outcomes, strict=True)
         )
-        return (without, beside), _saved_per_unused(outcomes[1][NOTHING_EARLY], outcomes[0][MODEL], test.users, seed)
+        by_model, alone = outcomes[0][report.MODEL], outcomes[1][report.ALONE]
+        return (without, beside), _saved_per_unused(alone, by_model, test.users, seed)
 
     def _who(self, stage: Any, test: Situations) -> dict[str, pd.DataFrame]:
         """Outcomes on test of nothing fetched early, the best rule, the model and perfect knowledge."""
-        policies = {NOTHING_EARLY: Never(), RULE: stage.best_rule, MODEL: stage.ours}
+        policies = {report.ALONE: Never(), report.RULE: stage.best_rule, report.MODEL: stage.ours}
         known = self.outcomes(self.hindsight(test, stage.scenario), test, stage.scenario)
         return {name: stage.replay(policy, test) for name, policy in policies.items()} | {PERFECT_KNOWLEDGE: known}
 

@@ -84,8 +84,8 @@ def fetch_times(loads: Loads, row: np.ndarray, page: np.ndarray, hit_row: np.nda
 class Hovers:
     """What fetching on hover brings in each view where nothing else fetched the page opened next: expectations.
 
-    Float, shape (rows,). ``caught``: chance that the click's page was fetched on hover; ``saved_ms``: what that saves of
-    its load, and ``part`` the share that this is of the load; ``unused``: pages hovered over in vain.
+    Float, shape (rows,). ``caught``: chance that the click's page was fetched on hover; ``saved_ms``: what that saves,
+    and ``part`` its share of the load; ``unused``: pages hovered over in vain.
     """
 
     caught: np.ndarray

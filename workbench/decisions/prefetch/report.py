@@ -13,6 +13,8 @@ from workbench.decisions.prefetch.replay import PrefetchFigures
 
 Result = Any  # the study's Comparison, which a decision may not import
 event = "the page is opened next"
+# The figures of each case of hover; with nothing fetched early, hover is alone.
+ALONE, RULE, MODEL = "nothing fetched early", "best rule", "model"
 
 
 def headline(result: Result) -> str:
@@ -66,13 +68,21 @@ def views_sentence(result: Result) -> str:
 
 def _hover_finding(result: Result) -> str:
     """Model against best rule without hover and with it; hover first, where it saves more for each unused page."""
-    unit, first = result.unit, result.detail.hover_first
-    said = [f"{unit.span(case.difference)} (best rule: {case.best_rule})" for case in result.detail.cases]
+    (without, beside), first = result.detail.cases, result.detail.hover_first
+    said = [f"{result.unit.span(case.difference)} (best rule: {case.best_rule})" for case in (without, beside)]
     both = f"Model minus best rule on a site without hover: {said[0]}; where pages are fetched on hover too: {said[1]}"
     if first is None or first.low <= 0:
         return both
-    saved = f"{first.estimate:.2f} s ({first.low:.2f} to {first.high:.2f})"
-    return f"Do that first: fetching on hover alone saves {saved} more for each unused page than the model. {both}"
+    alone, model = (_saved_per_unused(case.figures[who]) for case, who in ((beside, ALONE), (without, MODEL)))
+    more = f"{first.estimate:+.2f}, {first.low:+.2f} to {first.high:+.2f}"
+    return (
+        f"Do this first: fetch on hover. It saves {alone} s for each unused page, the model {model} s ({more}). {both}"
+    )
+
+
+def _saved_per_unused(figures: PrefetchFigures) -> str:
+    saved_ms = figures.ms_saved_per_view - figures.contention_ms_per_view
+    return f"{saved_ms / 1000 / figures.unused_per_view:.2f}"
 
 
 def who_waits(result: Result) -> str:
@@ -251,7 +261,7 @@ def tables(result: Result) -> dict[str, pd.DataFrame]:
     cells = table.map(lambda hits: "" if pd.isna(hits) else f"{hits:.1f}")
     named = cells.set_axis([f"{at:g} unused a view" for at in table.columns], axis=1)
     rows = {
-        f"{site}: {case.best_rule if name == 'best rule' else name}": policy_row(figures, every_column=False)
+        f"{site}: {case.best_rule if name == RULE else name}": policy_row(figures, every_column=False)
         for site, case in zip(("without hover", "with hover"), result.detail.cases, strict=True)
         for name, figures in case.figures.items()
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from numbers import Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -201,7 +202,7 @@ class PrefetchScenario:
         >>> PrefetchScenario(dwell_s=7.0).completed({"dwell_s": 40.0}, sections=True).dwell_s
         7.0
         """
-        defaults = {"page_bytes": PAGE_BYTES, "dwell_s": DWELL_S, "cache": not sections}
+        defaults: dict[str, Any] = {"page_bytes": PAGE_BYTES, "dwell_s": DWELL_S, "cache": not sections}
         defaults |= {name: value for name, value in assume.items() if name in defaults}
         return replace(self, **{name: value for name, value in defaults.items() if getattr(self, name) is None})
 

@@ -59,25 +59,26 @@ def _percent(share: float | None) -> str:
 
 
 def views_sentence(result: Result) -> str:
-    """What a prefetch costs, which views count, and what hover changes."""
+    """What comes before any model, what a prefetch costs, which views count, and what hover changes."""
     return (
-        f"Price: {result.scenario.price_in_words}. {100 * result.detail.end_share:.0f} % of views end a session; they "
-        f"are counted too. {_hover_finding(result)}."
+        f"{_hover_first(result)}Price: {result.scenario.price_in_words}. {100 * result.detail.end_share:.0f} % of views "
+        f"end a session; they are counted too. {_both_cases(result)}."
     )
 
 
-def _hover_finding(result: Result) -> str:
-    """Model against best rule without hover and with it; hover first, where it saves more for each unused page."""
+def _both_cases(result: Result) -> str:
+    without, beside = (result.unit.span(case.difference) for case in result.detail.cases)
+    return f"Model minus best rule on a site without hover: {without}; where pages are fetched on hover too: {beside}"
+
+
+def _hover_first(result: Result) -> str:
+    """What to do before any model: hover, where it alone saves more for each unused page; else empty."""
     (without, beside), first = result.detail.cases, result.detail.hover_first
-    said = [f"{result.unit.span(case.difference)} (best rule: {case.best_rule})" for case in (without, beside)]
-    both = f"Model minus best rule on a site without hover: {said[0]}; where pages are fetched on hover too: {said[1]}"
     if first is None or first.low <= 0:
-        return both
+        return ""
     alone, model = (_saved_per_unused(case.figures[who]) for case, who in ((beside, ALONE), (without, MODEL)))
     more = f"{first.estimate:+.2f}, {first.low:+.2f} to {first.high:+.2f}"
-    return (
-        f"Do this first: fetch on hover. It saves {alone} s for each unused page, the model {model} s ({more}). {both}"
-    )
+    return f"Do this first: fetch on hover. It saves {alone} s for each unused page, the model {model} s ({more}). "
 
 
 def _saved_per_unused(figures: PrefetchFigures) -> str:
@@ -101,7 +102,7 @@ def findings(result: Result) -> dict[str, str]:
         "frontier": _frontier_finding(result),
         "session": f"In an example session the model fetches {_fetched(result, 'model')}, the best rule "
         f"{_fetched(result, 'rule')}",
-        "hover": _hover_finding(result),
+        "hover": _both_cases(result),
         "break_even": f"Price: {result.scenario.price_in_words}",
         "saved": f"The model saves {model.figures.ms_saved_per_view:,.0f} ms a view, the best rule "
         f"{rule.figures.ms_saved_per_view:,.0f} ms, {_measured_or_not(result)}",

@@ -156,38 +156,8 @@ def replay_prefetch(answer: pd.DataFrame, views: pd.DataFrame, scenario: Prefetc
     ``navigation`` (whether there is a next page). ``attrs["assumed"]`` names what was not measured.
     """
     _, loads, offers = _lay_out(answer, views, scenario)
-    return realise_fetches(offers, settle(offers), loads, read_hovers(views, loads, scenario), scenario, views.index)
-
-
-def trace_fetches(answer: pd.DataFrame, views: pd.DataFrame, scenario: PrefetchScenario) -> pd.DataFrame:
-    """What became of each page fetched: ``view_id, page, rank, hit_view_id`` (the view that opened it in time, -1 where
-    none did).
-    """
-    proposals, _, offers = _lay_out(answer, views, scenario)
+    visits, hovers = loads.visits, read_hovers(views, loads, scenario)
     fetched = settle(offers)
-    view_id, hit_row = views["view_id"].to_numpy(), offers.hit_row[fetched]
-    return pd.DataFrame(
-        {
-            "view_id": view_id[offers.row[fetched]],
-            "page": proposals.names[proposals.page[fetched]],
-            "rank": proposals.rank[fetched],
-            "hit_view_id": np.where(hit_row >= 0, view_id[hit_row], -1),
-        }
-    )
-
-
-def _lay_out(answer: pd.DataFrame, views: pd.DataFrame, scenario: PrefetchScenario) -> tuple[Proposals, Loads, Offers]:
-    proposals = check_answer(answer, views, scenario.k, "fetches")
-    loads = read_loads(views, read_visits(views, scenario), scenario)
-    offers = lay_out(loads.visits, proposals.row, proposals.codes(loads.visits.pages), scenario.caches)
-    return proposals, loads, offers
-
-
-def realise_fetches(  # noqa: PLR0917
-    offers: Offers, fetched: np.ndarray, loads: Loads, hovers: Hovers, scenario: PrefetchScenario, index: pd.Index
-) -> pd.DataFrame:
-    """Outcomes of the pages fetched, one row a view (columns as in :func:`replay_prefetch`)."""
-    visits = loads.visits
     row, page, hit_row = (values[fetched] for values in (offers.row, offers.page, offers.hit_row))
     hit = hit_row >= 0
     saved_ms, contention_ms = fetch_times(loads, row, page, hit_row)
@@ -218,10 +188,34 @@ def realise_fetches(  # noqa: PLR0917
             "hit_next": total((hit_row == row + 1).astype(float)) > 0,
             "navigation": visits.navigates,
         },
-        index=index,
+        index=views.index,
     )
     outcomes.attrs["assumed"] = loads.assumed
     return outcomes
+
+
+def trace_fetches(answer: pd.DataFrame, views: pd.DataFrame, scenario: PrefetchScenario) -> pd.DataFrame:
+    """What became of each page fetched: ``view_id, page, rank, hit_view_id`` (the view that opened it in time, -1 where
+    none did).
+    """
+    proposals, _, offers = _lay_out(answer, views, scenario)
+    fetched = settle(offers)
+    view_id, hit_row = views["view_id"].to_numpy(), offers.hit_row[fetched]
+    return pd.DataFrame(
+        {
+            "view_id": view_id[offers.row[fetched]],
+            "page": proposals.names[proposals.page[fetched]],
+            "rank": proposals.rank[fetched],
+            "hit_view_id": np.where(hit_row >= 0, view_id[hit_row], -1),
+        }
+    )
+
+
+def _lay_out(answer: pd.DataFrame, views: pd.DataFrame, scenario: PrefetchScenario) -> tuple[Proposals, Loads, Offers]:
+    proposals = check_answer(answer, views, scenario.k, "fetches")
+    loads = read_loads(views, read_visits(views, scenario), scenario)
+    offers = lay_out(loads.visits, proposals.row, proposals.codes(loads.visits.pages), scenario.caches)
+    return proposals, loads, offers
 
 
 def perfect_knowledge_fetches(views: pd.DataFrame, scenario: PrefetchScenario) -> pd.DataFrame:

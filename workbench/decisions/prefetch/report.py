@@ -61,8 +61,8 @@ def _percent(share: float | None) -> str:
 def views_sentence(result: Result) -> str:
     """What comes before any model, what a prefetch costs, which views count, and what hover changes."""
     return (
-        f"{_hover_first(result)}Price: {result.scenario.price_in_words}. {100 * result.detail.end_share:.0f} % of views "
-        f"end a session; they are counted too. {_both_cases(result)}."
+        f"{_hover_first(result)}Price: {result.scenario.price_in_words}. {100 * result.detail.end_share:.0f} % of "
+        f"views end a session; they are counted too. {_both_cases(result)}."
     )
 
 

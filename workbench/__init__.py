@@ -19,6 +19,7 @@ _NAMES = {
     "datasets.splits": ("split_by_time", "split_by_user"),
     "models": ("NetworkQuality", "NextPage", "train_network_quality", "train_next_page"),
     "decisions.policy": ("needs",),
+    "evidence.sample_size": ("sample_size",),
     "studies": ("compare", "rules", "study"),
     "explanation": ("shap_values", "importance", "disagreement", "dependence", "redundancy", "drift", "ablation"),
     "widgets": ("Explorer", "DecisionInspector"),

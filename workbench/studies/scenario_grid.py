@@ -18,6 +18,7 @@ from workbench.decisions.policy import PERFECT_KNOWLEDGE, policy_name, traits_of
 from workbench.evidence.segments import segment_intervals, segment_members
 from workbench.features.levels import OTHER
 from workbench.studies.comparison import Comparison
+from workbench.studies.report import verdict_word
 from workbench.studies.study import settle, settle_again
 
 PARTS = ("today", "best rule", "model", PERFECT_KNOWLEDGE)
@@ -54,7 +55,7 @@ def explorer_data(result: Comparison) -> dict[str, Any]:
         "people": first.test.people,
         "unit": {"name": decision.unit.per_view, "digits": decision.unit.digits},
         "margin": float(f"{decision.unit.factor * result.margin:g}"),
-        "verdict": result.verdict,
+        "verdict": verdict_word(result).lower(),
         "today": result.of("today").name.removeprefix("today: "),
         "rules": [policy_name(rule) for rule in first.stage.tuned],
         "policies": list(PARTS),

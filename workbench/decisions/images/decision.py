@@ -56,6 +56,7 @@ class Images(OptionDecision):
         Axis("added_wait_ms", "Waiting beyond the budget (ms a view)", digits=0),
         Axis("quality", "Quality (points)"),
     )
+    operating_point = "share of large images"
     stop = "late images rise"
     option_column = "rendition"
     more, less, does = "the model sends larger images", "the model sends smaller images", "sends"

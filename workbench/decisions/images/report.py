@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 
 from workbench.datasets.schema import count_lost, label, measured_quantities, unit
-from workbench.decisions.decision import Finding
+from workbench.decisions.decision import USD_PER_GB, Finding, more_or_fewer
 from workbench.decisions.images.replay import ImageFigures
 
 event = "the large images are late"
+MB_PER_GB = 1000
 
 
 def headline(result: Finding) -> str:
@@ -32,7 +33,6 @@ def key_figures(figures: ImageFigures) -> dict[str, str]:
 def policy_row(figures: ImageFigures, every_column: bool) -> dict[str, str]:
     """One policy in the table of all: six columns, or every one."""
     row = {
-        "net": f"{figures.net:.2f}",
         "large %": f"{100 * figures.large_share:.1f}",
         "late %": f"{100 * figures.late_share:.1f}",
         "extra wait": f"{figures.excess_wait_ms:,.0f} ms",
@@ -62,6 +62,25 @@ def views_sentence(result: Finding) -> str:
     return f"Only views without a network signal are counted: {100 * share:.0f} % of all."
 
 
+def cost(result: Finding) -> str:
+    """Bytes, and what sending them costs."""
+    sent = [result.of(which).figures.mb_per_1000 for which in ("today", "best_rule", "model")]
+    today, rule, model = (f"{mb:,.0f}" for mb in sent)
+    usd = ", ".join(f"{mb / MB_PER_GB * USD_PER_GB:.3f}" for mb in sent)
+    return (
+        f"MB sent per 1,000 views: {today} today, {rule} with the best rule, {model} with the model ({usd} USD at "
+        f"{USD_PER_GB:g} USD a GB)."
+    )
+
+
+def trade_off(result: Finding) -> str:
+    """Large images and late ones, model against best rule."""
+    model, rule = (result.of(which).figures for which in ("model", "best_rule"))
+    large = more_or_fewer(1000 * (model.large_share - rule.large_share), "large images")
+    late = more_or_fewer(1000 * (model.late_share - rule.late_share), "late views")
+    return f"Per 1,000 views the model sends {large} and has {late}."
+
+
 def who_waits(result: Finding) -> str:
     """Whose waiting the safety check looks at."""
     return f"the slowest fifth of {result.people}"
@@ -85,7 +104,8 @@ def _frontier_finding(gain: float | None) -> str:
         return "The model's frontier does not reach the waiting of the best rule"
     if abs(gain) < 0.05:
         return "At the waiting of the best rule, the model reaches the same quality"
-    return f"At the waiting of the best rule, the model {'gains' if gain > 0 else 'loses'} {abs(gain):.1f} points"
+    better = "higher" if gain > 0 else "lower"
+    return f"At the waiting of the best rule, quality alone is {abs(gain):.1f} points {better} with the model"
 
 
 def _medians(result: Finding) -> str:

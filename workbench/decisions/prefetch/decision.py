@@ -91,6 +91,7 @@ class Prefetch(Decision):
         Axis("unused", "Unused prefetches a view", digits=2),
         Axis("hits", "Hits per 100 views", factor=100.0),
     )
+    operating_point = "number of unused prefetches"
     stop = "pages load more slowly"
     report = report
 
@@ -239,6 +240,10 @@ class Prefetch(Decision):
     def headroom(self, hindsight: pd.DataFrame, situations: Situations, scenario: PrefetchScenario) -> float:
         """Net of perfect knowledge over fetching nothing."""
         return float(hindsight["net"].mean())
+
+    def largest_difference(self, scenario: PrefetchScenario) -> float:
+        """Every page a hit (a session has no more hits than views) against all that may be fetched wasted."""
+        return 1 + scenario.k * scenario.unused_price
 
     def calibration_target(
         self, expected: pd.DataFrame, situations: Situations, scenario: PrefetchScenario

@@ -9,7 +9,7 @@ import pandas as pd
 
 from workbench.datasets.columns import listed
 from workbench.datasets.sessions import has_dwell
-from workbench.decisions.decision import Finding
+from workbench.decisions.decision import Finding, more_or_fewer
 from workbench.decisions.prefetch.replay import PrefetchFigures
 
 event = "the page is opened next"
@@ -33,7 +33,6 @@ def key_figures(figures: PrefetchFigures) -> dict[str, str]:
 def policy_row(figures: PrefetchFigures, every_column: bool) -> dict[str, str]:
     """One policy in the table of all: five columns, or every one."""
     row = {
-        "net per 100": f"{100 * figures.net:.2f}",
         "hits per 100": f"{figures.hits_per_100:.1f}",
         "unused per 100": f"{100 * figures.unused_per_view:.1f}",
         "precision %": _percent(figures.precision),
@@ -62,6 +61,26 @@ def views_sentence(result: Finding) -> str:
         f"Price: {result.scenario.price_in_words}. {100 * result.detail.end_share:.0f} % of views end a session; they "
         "are counted too."
     )
+
+
+def cost(result: Finding) -> str:
+    """Bytes fetched for nothing, and what sending them costs."""
+    price = result.scenario.usd_per_gb
+    wasted = [result.of(which).figures.bytes_wasted_per_view for which in ("today", "best_rule", "model")]
+    today, rule, model = (f"{each / 1000:,.0f}" for each in wasted)  # bytes a view are kB, or 10^-3 MB, of 1,000 views
+    usd = ", ".join(f"{each * price / 1e6:.3f}" for each in wasted)
+    return (
+        f"MB wasted per 1,000 views: {today} today, {rule} with the best rule, {model} with the model ({usd} USD at "
+        f"{price:g} USD a GB)."
+    )
+
+
+def trade_off(result: Finding) -> str:
+    """Hits and pages fetched for nothing, model against best rule."""
+    model, rule = (result.of(which).figures for which in ("model", "best_rule"))
+    hits = more_or_fewer(10 * (model.hits_per_100 - rule.hits_per_100), "hits")
+    unused = more_or_fewer(1000 * (model.unused_per_view - rule.unused_per_view), "pages")
+    return f"Per 1,000 views the model has {hits} and wastes {unused}."
 
 
 def who_waits(result: Finding) -> str:

@@ -24,6 +24,7 @@ from workbench.errors import WorkbenchError, did_you_mean
 from workbench.evidence.bootstrap import Interval
 
 PERFECT_KNOWLEDGE = "perfect knowledge"
+LINEAR = "linear"
 MORE_SEEDS = 2
 # List price of Amazon CloudFront, first 10 TB a month out to North America and Europe
 # (aws.amazon.com/cloudfront/pricing; the copy read bears no date). Above 5 PB it is a quarter of that.
@@ -498,6 +499,14 @@ class Decision(Protocol):
     def model_policy(self, model: Any, card: Card) -> Policy:
         """A trained model as a policy that acts at the declared price; a policy that holds one stays as it is."""
 
+    def linear(self, split: Split, model: Any) -> Policy:
+        """A logistic regression on the model's own features, fitted and calibrated as the model is: a reference.
+
+        What it gains over the best rule is the features' own; what the model gains over it is due to the trees.
+        """
+        policy: Any = self.model_policy(model.fit_linear(split), split.card)
+        return replace(policy, name=LINEAR)
+
     @abstractmethod
     def today(self, split: Split) -> Policy:
         """What is taken for done now."""
@@ -616,7 +625,7 @@ def known_rules(rules: Iterable[Policy] | Policy, known_by: str) -> tuple[Policy
     if not listed or not all(map(callable, listed)):
         raise WorkbenchError(f"rules must be a list of callables, such as wb.rules(split); got {rules!r}.")
     names = [policy_name(rule) for rule in listed]
-    taken = sorted(set(names) & {"model", "best_rule", "today", "oracle", PERFECT_KNOWLEDGE, "true chances"})
+    taken = sorted(set(names) & {"model", "best_rule", "today", "oracle", PERFECT_KNOWLEDGE, LINEAR, "true chances"})
     if taken:
         raise WorkbenchError(
             f"a rule cannot be called {taken[0]!r}, a name that a comparison gives to something else. Give it another "

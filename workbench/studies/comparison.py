@@ -69,7 +69,8 @@ class Comparison:
 
     ``best_rule`` and ``today`` are policies (callables); ``results`` holds every policy's figures, on the views of
     test that are compared (of images, those without a signal). ``difference`` is model minus best rule in net,
-    ``rule_gain`` best rule minus today's, ``against_best_rule`` every other policy minus the best rule, by name.
+    ``rule_gain`` best rule minus today's, ``against_best_rule`` every other policy minus the best rule, by name,
+    ``trees_gain`` the model minus a logistic regression on its features.
     ``segments`` is exploratory. What only this decision has is in ``detail``.
     """
 
@@ -84,6 +85,7 @@ class Comparison:
     difference: Interval
     rule_gain: Interval
     against_best_rule: Mapping[str, Interval]
+    trees_gain: Interval
     margin: float
     verdict: str
     safety: Safety

@@ -16,6 +16,7 @@ import pandas as pd
 
 from workbench.datasets.columns import WHEN_KNOWN
 from workbench.datasets.splits import describe_size
+from workbench.decisions.decision import LINEAR
 from workbench.errors import check_one_of
 from workbench.evidence.bootstrap import RESAMPLES
 from workbench.evidence.verdict import COLLECT, HARMFUL, NOT_SHOWN, TEST_MODEL
@@ -71,6 +72,7 @@ def findings(result: Result) -> dict[str, str]:
     return {
         "rules": f'The best rule is "{result.of("best_rule").name}"',
         "verdict": f"Model minus best rule: {unit.span(result.difference)} {unit.name}, {result.verdict}",
+        "linear": features_or_trees(result),
         "sensitivity": re.split("[;.]", robustness(result))[0] or "No assumption was changed",
         "headroom": f"Perfect knowledge would gain {unit.amount(result.headroom)} {unit.name}: {worth}",
         **result.decision.report.findings(result),
@@ -92,6 +94,22 @@ def assumptions(result: Result) -> list[str]:
         *([f"About the data: {card.note}"] if card.note else []),
         OFFLINE,
     ]
+
+
+def features_or_trees(result: Result) -> str:
+    """Whether the model's features or its trees gain, by a logistic regression on the same features (exploratory)."""
+    unit, trees, features = result.unit, result.trees_gain, result.against_best_rule[LINEAR]
+    gains = tuple(each.low > 0 and each.estimate >= result.margin for each in (features, trees))
+    words = {
+        (True, True): "Both features and trees gain",
+        (True, False): "The features gain, not the trees",
+        (False, True): "The trees gain, not the features alone",
+        (False, False): "Neither features nor trees gain enough to matter",
+    }
+    return (
+        f"{words[gains]}: {unit.name}, a logistic regression on the model's features minus best rule: "
+        f"{unit.span(features)}; model minus that regression: {unit.span(trees)}; exploratory"
+    )
 
 
 def _safety_sentence(result: Result) -> str:
@@ -157,6 +175,10 @@ def to_dict(result: Result) -> dict[str, Any]:
         "policies_vs_best_rule": {
             name: {"difference": other.estimate, "interval": [other.low, other.high]}
             for name, other in result.against_best_rule.items()
+        },
+        "model_vs_linear": {
+            "difference": result.trees_gain.estimate,
+            "interval": [result.trees_gain.low, result.trees_gain.high],
         },
         "headroom": result.headroom,
         **own["frontier"],
@@ -253,6 +275,7 @@ def to_text(result: Result, *, every_column: bool = False) -> str:
             f"Next: {screen['next']} {OFFLINE}",
             "",
             *_align(table_of(result, every_column=every_column)),
+            features_or_trees(result) + ".",
             *([robustness(result)] if result.sensitivity is not None else []),
             *(f"not available: {policy.name}: {policy.reason}" for policy in result.results if policy.reason),
             "",

@@ -17,6 +17,7 @@ from workbench.datasets.loading import load
 from workbench.datasets.splits import FEWEST_USERS, Split, card_of, sample_users
 from workbench.decisions import find_decision
 from workbench.decisions.decision import (
+    LINEAR,
     PERFECT_KNOWLEDGE,
     Change,
     Decision,
@@ -274,6 +275,7 @@ def _read_test(
     results = replay_all(stage, test)
     say("weigh the evidence")
     by_model, by_rule, by_now = (_of(results, policy) for policy in (stage.ours, stage.best_rule, now))
+    by_linear = next(result for result in results if result.name == LINEAR)
     difference = _interval(by_model, by_rule, test, split.seed)
     rule_gain = _interval(by_rule, by_now, test, split.seed)
     slow = decision.slowest(test, scenario)
@@ -295,6 +297,7 @@ def _read_test(
         difference=difference,
         rule_gain=rule_gain,
         against_best_rule={other.name: _interval(other, by_rule, test, split.seed) for other in others},
+        trees_gain=_interval(by_model, by_linear, test, split.seed),
         margin=margin,
         verdict=word,
         safety=safety,
@@ -342,10 +345,10 @@ def replay_all(stage: Stage, test: Situations) -> list[PolicyResult]:
     for place, reason in stage.unavailable.items():
         results.append(PolicyResult(policy_name(stage.rules[place]), "rule", stage.rules[place], reason))
     results.append(_replay(stage, stage.ours, "model", test))
-    truth = decision.truth(stage.split.card)
-    if truth is not None:
-        tuned = decision.tune(truth, stage.validation, scenario)
-        results.append(_replay(stage, tuned, "reference", test))
+    for policy in (decision.linear(stage.split, stage.model), decision.truth(stage.split.card)):
+        if policy is not None:
+            tuned = decision.tune(policy, stage.validation, scenario)
+            results.append(_replay(stage, tuned, "reference", test))
     if not any(stage.today is result.policy for result in results):
         results.append(_replay_today(stage, test))
     for name, outcomes in decision.references(test, scenario):

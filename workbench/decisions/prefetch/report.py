@@ -150,8 +150,8 @@ def assumptions(result: Result) -> list[str]:
         f"Up to {_pages(scenario.k)} {'is' if scenario.k == 1 else 'are'} fetched a view. No session is cut by the "
         "split.",
         *_assumed_sentences(result),
-        "The limits of policies (except Guess.js's, which are published) and the smoothing of Markov rules were picked "
-        "before test.",
+        "The limits of policies (except Guess.js's, which are published) and the smoothing of Markov rules and similar "
+        "sessions were picked before test.",
         "A prefetched page is taken to be what the user would have loaded, and not to change what the user does.",
     ]
     if split.dropped.get("repeats"):

@@ -10,8 +10,8 @@ import sklearn.exceptions
 
 import workbench as wb
 from workbench.decisions.chances import Lookup
-from workbench.decisions.decision import policy_name
 from workbench.decisions.images.rules import EffectiveType
+from workbench.decisions.policy import policy_name
 from workbench.decisions.prefetch.markov import Markov
 from workbench.decisions.prefetch.rules import GuessJs, PrefetchPolicy, Quicklink
 from workbench.studies.comparison import frame_sha256, trace_origin
@@ -350,7 +350,9 @@ def test_the_linear_reference_stands_in_every_table_and_is_never_the_best_rule(l
     apart = net(little, "model") - net(little, "linear")
     assert little.trees_gain.estimate == pytest.approx(apart)
     assert little.trees_gain.low <= apart <= little.trees_gain.high
-    assert little.against_best_rule["linear"].estimate == pytest.approx(net(little, "linear") - net(little, "best_rule"))
+    assert little.against_best_rule["linear"].estimate == pytest.approx(
+        net(little, "linear") - net(little, "best_rule")
+    )
 
 
 def test_its_limit_is_tuned_on_validation_as_the_models(little):

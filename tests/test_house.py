@@ -17,7 +17,7 @@ from workbench.decisions.decision import Traits
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "workbench"
 # The house was 176 modules and 25,146 lines. Lower these with each cut; only what a later plan adds raises them.
-MOST_MODULES, MOST_LINES = 90, 19_000
+MOST_MODULES, MOST_LINES = 90, 19_400
 SLOW = {"shap", "xgboost"}
 # Written once, over `Decision`. What is drawn of one decision alone has a module of its own in plotting.
 ONCE = ("studies", "evidence", "explanation", "plotting", "widgets", "export", "cli.py")

@@ -30,7 +30,16 @@ from workbench.datasets.schema import (
 )
 from workbench.datasets.splits import Split, card_of, people_in, split_by_time, split_by_user, users_of
 from workbench.decisions import option_explain
-from workbench.decisions.chances import ChancePolicy, Prospects, Weighs, assumed, base_assumptions, true_chance
+from workbench.decisions.chances import (
+    ChancePolicy,
+    Lookup,
+    Prospects,
+    Weighs,
+    assumed,
+    base_assumptions,
+    true_chance,
+    try_tables,
+)
 from workbench.decisions.decision import (
     Change,
     Decision,
@@ -43,6 +52,7 @@ from workbench.decisions.decision import (
     missing_columns,
     policy_name,
     seed_changes,
+    traits_of,
 )
 from workbench.errors import WorkbenchError
 from workbench.evidence.segments import level_names, two_levels
@@ -141,6 +151,36 @@ class OptionDecision(Decision):
         """The network-quality model."""
         return train_network_quality(split, known_by=plan.known_by, seed=plan.seed)
 
+    def best_table(self, split: Split, known_by: str, scenario: Any) -> Lookup:
+        """The best lookup table by one or two columns of all that are known by then.
+
+        All are tried: counted on ``train``, weighed by net on the held-out views to decide in. Of those within one
+        standard error of the best, the one with the fewest groups is fitted. Triples are not tried: they overfit.
+        """
+        there = self.situations(split.held_out, split.card, split.cluster, known_by, scenario)
+        assume, extra = base_assumptions(split.card), split.card.context
+        earned = np.where(saves_data(there.context)[:, None], there.given["net"][:, :1], there.given["net"])
+        paid = self.payoffs(split.train, scenario, assume)["net"]
+        _, users = np.unique(there.users, return_inverse=True)
+        contexts = known_context(split.train, known_by, extra), there.context
+        trials = try_tables(contexts, (paid, earned), users)
+        keys: tuple[str, ...] = ()
+        if trials:
+            settled = as_good_as_the_best(np.array([trial.net for trial in trials]), np.bincount(users))
+            by_groups = sorted(np.flatnonzero(settled), key=lambda i: (trials[i].groups, -trials[i].net.sum()))
+            keys = trials[by_groups[0]].keys
+        table = Lookup(keys, known_by=known_by, assume=assume, extra=extra, searched=scenario)
+        return table.fit(split.train).smooth(split.held_out) if keys else table
+
+    def settle_rules(self, rules: tuple[Policy, ...], split: Split, scenario: Any) -> tuple[Policy, ...]:
+        """Search a searched table anew where it was searched under another scenario."""
+        return tuple(
+            self.best_table(split, rule.known_by, scenario)
+            if isinstance(rule, Lookup) and rule.searched not in (None, scenario)
+            else rule
+            for rule in rules
+        )
+
     def model_policy(self, model: Any, card: Card) -> Policy:
         """The model by expected value, at the declared price; a policy that holds one stays as it is."""
         if isinstance(model, ChancePolicy):
@@ -189,7 +229,7 @@ class OptionDecision(Decision):
 
     def why_unavailable(self, policy: Policy, situations: Situations) -> str:
         """A column that is not known by then, or never."""
-        return missing_columns(policy, situations.context)
+        return traits_of(policy).unavailable or missing_columns(policy, situations.context)
 
     def ask(self, policy: Policy, situations: Situations, scenario: Any) -> np.ndarray:
         """Numbers of the options, 0 the least demanding: int, shape (rows,). Save-Data always gets that one."""
@@ -221,9 +261,9 @@ class OptionDecision(Decision):
         if expected is None:
             return policy
         row, net = np.arange(len(situations)), situations.given["net"]
-        nets = np.array([net[row, self.at_limit(expected, situations, scenario, limit)] for limit in LIMITS])
-        short = nets[np.argmax(nets.mean(axis=1))] - nets
-        settled = [difference.mean() <= _clustered_error(difference, situations.users) for difference in short]
+        answers = [self.at_limit(expected, situations, scenario, limit) for limit in LIMITS]
+        totals = np.array([np.bincount(situations.users, net[row, answer]) for answer in answers])
+        settled = as_good_as_the_best(totals, np.bincount(situations.users))
         return replace(policy, limit=float(LIMITS[settled][np.argmin(np.abs(np.log(LIMITS[settled])))]))
 
     def outcomes(self, answer: np.ndarray, situations: Situations, scenario: Any) -> pd.DataFrame:
@@ -388,7 +428,13 @@ def _on(technology: str) -> Any:
     return lambda frame: (frame[TECHNOLOGY] == technology).to_numpy()
 
 
-def _clustered_error(values: np.ndarray, users: np.ndarray) -> float:
-    """Standard error of a mean over rows whose users come as wholes."""
-    sums = np.bincount(users, values - values.mean())
-    return float(np.sqrt(np.sum(sums**2)) / len(values))
+def as_good_as_the_best(totals: np.ndarray, views: np.ndarray) -> np.ndarray:
+    """Which policies lie within one standard error of the one with the largest net: bool, shape (policies,).
+
+    ``totals`` are nets summed by user, shape (policies, users), ``views`` how many views each user has. The error is
+    that of the paired difference; users come as wholes.
+    """
+    short = totals[np.argmax(totals.sum(axis=1))] - totals
+    mean = short.sum(axis=1) / views.sum()
+    error = np.sqrt(((short - mean[:, None] * views) ** 2).sum(axis=1)) / views.sum()
+    return mean <= error

@@ -82,8 +82,9 @@ class Images(OptionDecision):
         return given["load_ms"][:, 0]
 
     def rules(self, split: Split, known_by: str | None = None, without: Sequence[str] = ()) -> tuple[Policy, ...]:
-        """One rendition for all, rules on a signal, lookup tables."""
-        return image_rules(split, known_by or split.card.known_by)
+        """One rendition for all, rules on a signal, lookup tables, the best by two columns of context."""
+        known = known_by or split.card.known_by
+        return (*image_rules(split, known), self.best_table(split, known, self.scenario(split.card)))
 
     def today(self, split: Split) -> Policy:
         """NetInfo's effective type where the data have it, else the middle rendition."""

@@ -30,7 +30,8 @@ CHROMIUM_DEFAULTS = {
     "5g": (137.0, 1.708),
     "cellular": (137.0, 1.708),
 }
-# Lookup tables by keys from coarse to fine; finer groups lean on coarser ones.
+# Lookup tables that teams know, by keys from coarse to fine; finer groups lean on coarser ones. Each is a rival by
+# itself, beside the best by two columns of all that are known, which the decision searches.
 NETWORK_KEYS = ("country", "asn")
 TABLES = (("isp", "region"), NETWORK_KEYS, ("connection_type", "isp"), ("device",))
 
@@ -138,8 +139,8 @@ def _ask(otherwise: str | Callable[..., Any], context: pd.DataFrame, scenario: I
 def image_rules(split: Split, known_by: str) -> tuple[Policy, ...]:
     """The rules of image delivery, from the plainest on; add one here.
 
-    Tables are counted on ``train`` and smoothed on ``validation``. A rule whose columns are not known on this data is
-    listed too; comparisons print it as "not available".
+    Tables are counted on ``train`` and smoothed on all that is held out before test. A rule whose columns are not
+    known on this data is listed too; comparisons print it as "not available".
     """
     assume = base_assumptions(split.card)
     tables = fit_tables(split, TABLES, known_by)

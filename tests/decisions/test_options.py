@@ -258,7 +258,7 @@ def test_tables_are_tried_as_a_plain_loop_would():
     net, users = rng.normal(size=(100, 3)), rng.integers(0, 9, 40)
     alone, other, both = try_tables((context[:seen], context[seen:]), (net[:seen], net[seen:]), users)
     assert [alone.keys, other.keys, set(both.keys)] == [("a",), ("b",), {"a", "b"}]
-    texts, found = context.astype(str), []
+    texts, found = context.astype(object).fillna("-"), []
     for keys in (["a", "b"], ["b", "a"]):
         for s in SMOOTHINGS:
             error, earned = 0.0, np.zeros(9)

@@ -199,15 +199,25 @@ class OptionDecision(Decision):
         """The views of a part that come without a signal; a WorkbenchError where there is none."""
         context = known_context(part, known_by, card.context)
         signal_free = ~has_signal(context)
-        frame = part[signal_free]
-        if not len(frame):
+        if not signal_free.any():
             raise WorkbenchError(
                 f"{card.name}: every view shows a signal by {known_by}, so none is left to predict for. Take an "
                 "earlier known_by, such as first_request."
             )
+        return self._situations(part[signal_free], context[signal_free], card, cluster, known_by, scenario)
+
+    def every_view(self, part: pd.DataFrame, card: Card, cluster: str, known_by: str, scenario: Any) -> Situations:
+        """All views of a part that were measured, those that show a signal too."""
+        frame = part.dropna(subset=measured_quantities(part))
+        context = known_context(frame, known_by, card.context)
+        return self._situations(frame, context, card, cluster, known_by, scenario)
+
+    def _situations(  # noqa: PLR0917 - what situations takes, and the context
+        self, frame: pd.DataFrame, context: pd.DataFrame, card: Card, cluster: str, known_by: str, scenario: Any
+    ) -> Situations:
         return Situations(
             frame=frame,
-            context=context[signal_free],
+            context=context,
             users=users_of(frame, cluster),
             people=people_in(frame, cluster),
             card=card,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workbench.datasets.schema import SIGNAL_AGE_S
 from workbench.datasets.splits import Split
 from workbench.decisions.chances import OneOption, base_assumptions, fit_tables
 from workbench.decisions.images.scenario import ImageScenario
@@ -121,6 +122,12 @@ class LastMeasurement:
         young = context["last_age_s"].le(self.max_age_s) & last[0].notna() & last[1].notna()
         known = best_at(scenario, last[0].fillna(1).to_numpy(float), last[1].fillna(1).to_numpy(float))
         return np.where(young, known, _ask(self.otherwise, context, scenario))
+
+
+def measured_first(otherwise: Policy, context: pd.DataFrame, assume: Mapping[str, float]) -> LastMeasurement:
+    """What sites run: a measurement up to ten minutes old, else NetInfo's class where that is known, else a policy."""
+    netinfo = EffectiveType(otherwise=otherwise) if "effective_type" in context else otherwise
+    return LastMeasurement(SIGNAL_AGE_S, netinfo, assume)
 
 
 def best_at(scenario: ImageScenario, rtt_ms: np.ndarray, downlink_mbps: np.ndarray) -> np.ndarray:

@@ -83,12 +83,24 @@ def one_standard_error(values: np.ndarray, clusters: np.ndarray, distance: np.nd
     >>> one_standard_error(np.array([[0, 1, 0, 1], [1, 0, 1, 1], [0, 0, 0, 0.0]]), np.arange(4), np.array([1, 2, 0]))
     0
     """
-    short = values[np.argmax(values.mean(axis=1))] - values
-    settled = np.array([difference.mean() <= _clustered_error(difference, clusters) for difference in short])
+    _, who = np.unique(clusters, return_inverse=True)
+    settled = as_good_as_the_best(np.array([np.bincount(who, each) for each in values]), np.bincount(who))
     return int(np.flatnonzero(settled)[np.argmin(distance[settled])])
 
 
-def _clustered_error(values: np.ndarray, clusters: np.ndarray) -> float:
-    """Standard error of a mean over rows whose users come as wholes."""
-    sums = np.bincount(clusters, values - values.mean())
-    return float(np.sqrt(np.sum(sums**2)) / len(values))
+def as_good_as_the_best(totals: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Which candidates lie within one standard error of the one with the largest mean: bool, shape (candidates,).
+
+    ``totals`` are values summed by cluster, shape (candidates, clusters), ``sizes`` the rows of each cluster.
+    """
+    short = totals[np.argmax(totals.sum(axis=1))] - totals
+    return short.sum(axis=1) / sizes.sum() <= clustered_error(short, sizes)
+
+
+def clustered_error(totals: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Standard error of a mean over rows whose clusters come as wholes, from sums by cluster; shape (candidates,).
+
+    Linearised ratio of sums (Cochran 1977, Sampling Techniques, section 6.4).
+    """
+    mean = totals.sum(axis=1, keepdims=True) / sizes.sum()
+    return np.sqrt(((totals - mean * sizes) ** 2).sum(axis=1)) / sizes.sum()

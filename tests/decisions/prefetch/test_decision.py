@@ -137,7 +137,7 @@ def test_safety_weighs_all_that_is_waited_for(little):
     assert len(np.unique(test.users[slow])) == round(0.2 * little.test_users)
     assert little.safety.tolerance_ms == pytest.approx(0.1 * theirs.mean())
     assert little.safety.added_wait.estimate == pytest.approx((ours - theirs).mean())
-    assert "the fifth of users with the slowest pages" in first_screen(little)["safety"]
+    assert "the fifth of users with the slowest pages" in first_screen(little)["RISK"]
 
 
 def test_where_all_pages_load_alike_everybody_is_looked_at(ring):
@@ -146,7 +146,7 @@ def test_where_all_pages_load_alike_everybody_is_looked_at(ring):
     added = model.contention_ms_per_view - rule.contention_ms_per_view
     assert ring.safety.added_wait.estimate == pytest.approx(saved + added)
     assert ring.safety.added_wait.clusters == ring.test_users
-    said = first_screen(ring)["safety"]
+    said = first_screen(ring)["RISK"]
     assert "all sessions" in said and "slowest" not in said
 
 

@@ -18,6 +18,7 @@ from workbench.datasets.splits import FEWEST_USERS, Split, card_of, sample_users
 from workbench.decisions import find_decision
 from workbench.decisions.decision import Change, Decision, ModelCost, PolicyResult, Stage
 from workbench.decisions.policy import (
+    LINEAR,
     PERFECT_KNOWLEDGE,
     Policy,
     Situations,
@@ -272,6 +273,7 @@ def _read_test(
         rule_gain=rule_gain,
         rule_verdict=rule_word,
         against_best_rule=against,
+        trees_gain=_interval(by_model, next(each for each in results if each.name == LINEAR), test, split.seed),
         margin=margin,
         verdict=word,
         safety=safety,
@@ -359,10 +361,10 @@ def replay_all(stage: Stage, test: Situations) -> list[PolicyResult]:
     for place, reason in stage.unavailable.items():
         results.append(PolicyResult(policy_name(stage.rules[place]), "rule", stage.rules[place], reason))
     results.append(_replay(stage, stage.ours, "model", test))
-    truth = decision.truth(stage.split.card)
-    if truth is not None:
-        tuned = decision.tune(truth, stage.validation, scenario)
-        results.append(_replay(stage, tuned, "reference", test))
+    for policy in (decision.linear(stage.split, stage.model), decision.truth(stage.split.card)):
+        if policy is not None:
+            tuned = decision.tune(policy, stage.validation, scenario)
+            results.append(_replay(stage, tuned, "reference", test))
     if not any(stage.today is result.policy for result in results):
         results.append(_replay_today(stage, test))
     for name, outcomes in decision.references(test, scenario):
@@ -390,9 +392,11 @@ def _replay(stage: Stage, policy: Policy, kind: str, test: Situations) -> Policy
 
 
 def _replay_today(stage: Stage, test: Situations) -> PolicyResult:
-    """What is done now with columns that are known later than the comparison's: no rule can be that."""
-    replayed = _replay(stage, stage.today, "reference", stage.decision.later_context(test))
-    return replace(replayed, name=f"today: {replayed.name}", reads_later=True)
+    """What is done now, where none of these views has what it needs, or it is known too late for a rule."""
+    later = not set(traits_of(stage.today).needs) <= set(test.context)
+    there = stage.decision.later_context(test) if later else test
+    replayed = _replay(stage, stage.today, "reference" if later else "today", there)
+    return replace(replayed, name=f"today: {replayed.name}", reads_later=later)
 
 
 def _of(results: Sequence[PolicyResult], policy: Policy) -> PolicyResult:

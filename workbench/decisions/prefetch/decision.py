@@ -139,12 +139,12 @@ class Prefetch(Decision):
         return train_next_page(split, known_by=plan.known_by, seed=plan.seed, without=plan.without)
 
     def rules(self, split: Split, known_by: str | None = None, without: Sequence[str] = ()) -> tuple[Policy, ...]:
-        """Nothing, the most popular page, Markov chains, Guess.js, quicklink, user history."""
+        """Nothing, the most popular page, Markov chains, similar sessions, Guess.js, quicklink, user history."""
         check_page_views(split.card)
         return prefetch_rules(split, known_by or split.card.known_by, without)
 
     def settle_rules(self, rules: tuple[Policy, ...], split: Split, scenario: PrefetchScenario) -> tuple[Policy, ...]:
-        """Smooth Markov rules by net on all that is held out before test."""
+        """Smooth Markov rules and similar sessions by net on all that is held out before test."""
         return smooth_rules(rules, split, scenario)
 
     def model_policy(self, model: Any, card: Card) -> PrefetchPolicy[NextPage]:

@@ -200,8 +200,8 @@ def assumptions(result: Finding) -> list[str]:
         "split.",
         *_assumed_sentences(result),
         *_hover_sentences(result),
-        "The limits of policies (except Guess.js's, which are published) and the smoothing of Markov rules were picked "
-        "before test.",
+        "The limits of policies (except Guess.js's, which are published) and the smoothing of Markov rules and similar "
+        "sessions were picked before test.",
         "A prefetched page is taken to be what the user would have loaded, and not to change what the user does.",
     ]
     if split.dropped.get("repeats"):

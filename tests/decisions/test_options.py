@@ -13,7 +13,7 @@ from workbench.decisions.chances import SMOOTHINGS, ChancePolicy, Lookup, OneOpt
 from workbench.decisions.images.decision import DECISION as IMAGES
 from workbench.decisions.images.replay import rendition_payoffs
 from workbench.decisions.images.scenario import Prospects
-from workbench.decisions.options import LIMITS, as_good_as_the_best, decide, measured_or_assumed
+from workbench.decisions.options import LIMITS, decide, measured_or_assumed
 from workbench.decisions.policy import Situations
 from workbench.errors import WorkbenchError
 
@@ -306,13 +306,6 @@ def test_tables_are_tried_as_a_plain_loop_would():
     assert both.keys == keys
     assert both.groups == len(context[:seen].drop_duplicates())
     assert both.net == pytest.approx(earned)
-
-
-def test_as_good_as_the_best_is_a_paired_difference_by_user():
-    # Two views a person. The second is 1 a view behind in every view: no noise, told apart. The third is behind by a
-    # mean of 1 too, but by 4 for one person and ahead by 2 for another: 1, give or take sqrt(2 * 6^2) / 4 = 2.1.
-    totals = np.array([[20.0, 20.0], [18.0, 18.0], [12.0, 24.0]])
-    assert as_good_as_the_best(totals, np.array([2, 2])).tolist() == [True, False, True]
 
 
 # Which views are decided in, what can be changed

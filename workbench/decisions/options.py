@@ -51,6 +51,7 @@ from workbench.decisions.policy import (
     traits_of,
 )
 from workbench.errors import WorkbenchError
+from workbench.evidence.bootstrap import as_good_as_the_best, one_standard_error
 from workbench.evidence.segments import level_names, two_levels
 from workbench.evidence.verdict import slowest_fifth
 from workbench.models.network_quality import NetworkQuality, train_network_quality
@@ -262,17 +263,14 @@ class OptionDecision(Decision):
     def tune(self, policy: Any, situations: Situations, scenario: Any) -> Any:
         """The limit with the largest net; of those within one standard error, the one nearest the declared price.
 
-        Breiman et al. 1984; Hastie et al. 2009, section 7.10; the error is that of the paired difference, clustered by
-        user. Taking the largest outright follows the noise of a few slow views.
+        See :func:`workbench.evidence.bootstrap.one_standard_error`.
         """
         expected = self.weigh(policy, situations, scenario)
         if expected is None:
             return policy
         row, net = np.arange(len(situations)), situations.given["net"]
-        answers = [self.at_limit(expected, situations, scenario, limit) for limit in LIMITS]
-        totals = np.array([np.bincount(situations.users, net[row, answer]) for answer in answers])
-        settled = as_good_as_the_best(totals, np.bincount(situations.users))
-        return replace(policy, limit=float(LIMITS[settled][np.argmin(np.abs(np.log(LIMITS[settled])))]))
+        nets = np.array([net[row, self.at_limit(expected, situations, scenario, limit)] for limit in LIMITS])
+        return replace(policy, limit=float(LIMITS[one_standard_error(nets, situations.users, np.abs(np.log(LIMITS)))]))
 
     def outcomes(self, answer: np.ndarray, situations: Situations, scenario: Any) -> pd.DataFrame:
         """The option taken and what it brought about, one row a view."""
@@ -466,15 +464,3 @@ def _mix_changes(views: pd.DataFrame, plan: Plan) -> Iterator[Change]:
 
 def _on(technology: str) -> Any:
     return lambda frame: (frame[TECHNOLOGY] == technology).to_numpy()
-
-
-def as_good_as_the_best(totals: np.ndarray, views: np.ndarray) -> np.ndarray:
-    """Which policies lie within one standard error of the one with the largest net: bool, shape (policies,).
-
-    ``totals`` are nets summed by user, shape (policies, users), ``views`` how many views each user has. The error is
-    that of the paired difference; users come as wholes.
-    """
-    short = totals[np.argmax(totals.sum(axis=1))] - totals
-    mean = short.sum(axis=1) / views.sum()
-    error = np.sqrt(((short - mean[:, None] * views) ** 2).sum(axis=1)) / views.sum()
-    return mean <= error

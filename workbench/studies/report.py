@@ -208,8 +208,8 @@ def features_or_trees(result: Finding) -> str:
         (False, False): "Neither features nor trees gain enough to matter",
     }
     return (
-        f"{words[by_features, by_trees]}: {unit.name}, a logistic regression on the model's features minus best rule: "
-        f"{unit.span(features)}; model minus that regression: {unit.span(trees)}; exploratory"
+        f"{words[by_features, by_trees]}: logistic regression on the model's features minus best rule "
+        f"{unit.span(features)} {unit.name}; model minus that regression {unit.span(trees)}; exploratory"
     )
 
 

@@ -114,7 +114,10 @@ def test_both_cases_stand_in_either_report(little, hovered):
             assert told[name]["model_vs_best_rule"] == {"difference": case.difference.estimate, "interval": interval}
     assert [case.difference for case in little.detail.cases] == [case.difference for case in hovered.detail.cases]
     assert hovered.detail.hover_first == little.detail.hover_first
-    assert little.table("hover").count("perfect knowledge") == 2
+    shown = little.decision.report.tables(little)["hover"]
+    figures = [each for case in little.detail.cases for each in case.figures.values()]
+    assert shown["net"].tolist() == [little.unit.amount(each.net) for each in figures]
+    assert shown.index.str.endswith(": perfect knowledge").sum() == 2
 
 
 def test_hover_comes_first_where_it_saves_more_for_each_unused_page(little, hovered):
@@ -302,7 +305,8 @@ def test_what_nobody_has_rules_have_not_either(views, plan):
     kept = {what: PREFETCH.rules(split, without=(what,)) for what in ("history", "second order", "context")}
     lost = {what: every - {rule.name for rule in rules} for what, rules in kept.items()}
     assert lost["history"] == {"user history, else Markov"}
-    assert lost["second order"] == {f"{order}-order Markov with back-off" for order in ("second", "third", "fourth")}
+    longer = {f"{order}-order Markov with back-off" for order in ("second", "third", "fourth")}
+    assert lost["second order"] == longer | {"similar sessions, else Markov"}
     assert lost["context"] == {"Guess.js", "quicklink"}
     orders = [rule.order for rule in kept["second order"] if isinstance(rule, Markov)]
     orders += [rule.everybody.order for rule in kept["second order"] if isinstance(rule, UserHistory)]

@@ -14,8 +14,7 @@ RESAMPLES_A_BATCH, CELLS_A_BATCH = 250, 25_000_000
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate and its 95 % interval; ``clusters`` is how many users were resampled.
-    """
+    """An estimate and its 95 % interval; ``clusters`` is how many users were resampled."""
 
     estimate: float
     low: float

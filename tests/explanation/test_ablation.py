@@ -21,7 +21,7 @@ def test_without_nothing_more_nothing_changes(few, few_model):
 
 
 def test_the_effect_is_that_of_a_model_trained_without_it(few, few_model, found):
-    bare = wb.train_network_quality(few, max_trees=40, without=(*few_model.without, "isp"))
+    bare = wb.train_network_quality(few, known_by="first_request", max_trees=40, without=(*few_model.without, "isp"))
     here, there = (apply_model(model, few.validation) for model in (few_model, bare))
     difference = there.net(there.ask()).mean() - here.net(here.ask()).mean()
     assert found.columns == ("provider",)

@@ -33,7 +33,7 @@ def point(result, group, level):
 
 
 def test_the_planted_signs_come_back(by_system):
-    """IOS is slow in the evening, Android by day."""
+    """IOS is slow in the evening, all others by day."""
     assert point(by_system, "iOS", "17 or more")["shap_low"] > 0 > point(by_system, "iOS", "16 or less")["shap_high"]
     by_day, late = (point(by_system, "Android", level) for level in ("16 or less", "17 or more"))
     assert by_day["shap_low"] > 0 > late["shap_high"]

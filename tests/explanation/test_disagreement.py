@@ -30,7 +30,7 @@ def split():
 
 @pytest.fixture(scope="module")
 def model(split):
-    return wb.train_network_quality(split, max_trees=60)
+    return wb.train_network_quality(split, known_by="first_request", max_trees=200)
 
 
 @pytest.fixture(scope="module")
@@ -116,21 +116,19 @@ def test_contributions_add_up_and_shares_are_whole(result):
 
 
 def test_leaves_have_the_planted_signs(model, table, views):
-    """iOS meets congestion in the evening, Android at other hours, Windows never (datasets/synthetic_facts.py)."""
+    """iOS meets congestion in the evening, all other systems at other hours (datasets/synthetic_facts.py)."""
     leaves = {
         system: disagreement(model, table, views[views["os_family"] == system]).leaves
         for system in ("iOS", "Android", "Windows")
     }
-    for system in ("iOS", "Android"):
+    for system, found in leaves.items():
         hours = []
-        for leaf in leaves[system]:
+        for leaf in found:
             hour = next((part for part in leaf.conditions.parts if part.fact == "local hour"), None)
-            if hour and leaf.way == "the model sends larger images" and leaf.precision > 0.2:
-                hours.append(hour.above >= 12 if system == "Android" else hour.up_to <= 18)
+            if hour and leaf.way == "the model sends larger images" and leaf.precision > 0.1:
+                hours.append(hour.up_to <= 18 if system == "iOS" else hour.above >= 12)
                 assert leaf.net.estimate > 0
         assert hours and all(hours)
-    first = leaves["Windows"][0]
-    assert first.way == "the model sends larger images" and first.precision > 0.5 and first.net.low > 0
 
 
 def test_each_leaf_reads_as_a_sentence_and_as_a_branch(result):

@@ -95,8 +95,8 @@ def test_what_is_asked_for_first_is_fixed_first_or_stays_missing():
 @pytest.fixture(scope="module")
 def images():
     split = wb.split_by_user(wb.load("synthetic_measurements", rows=4000))
-    model = wb.train_network_quality(split, max_trees=10)
-    return inspection_of(model, wb.rules(split), split.train), model, split
+    model = wb.train_network_quality(split, known_by="first_request", max_trees=10)
+    return inspection_of(model, wb.rules(split, known_by="first_request"), split.train), model, split
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "workbench"
 # The house was 176 modules and 25,146 lines. Lower these with each cut; only what a later plan adds raises them: so did
 # types for what decisions are asked about (policies, single views), in two modules that stood behind Any.
-MOST_MODULES, MOST_LINES = 92, 19_110
+MOST_MODULES, MOST_LINES = 92, 19_120
 SLOW = {"shap", "xgboost"}
 # Written once, over `Decision`. What is drawn of one decision alone has a module of its own in plotting.
 ONCE = ("studies", "evidence", "explanation", "plotting", "widgets", "export", "cli.py")

@@ -20,11 +20,12 @@ from workbench.datasets.history import Mask
 from workbench.datasets.schema import context_columns
 from workbench.datasets.splits import Split
 from workbench.decisions.inspection import Inspection
-from workbench.decisions.policy import Model, ModelPolicy, Policy, Situations, policy_name
+from workbench.decisions.policy import LINEAR, PERFECT_KNOWLEDGE, Model, ModelPolicy, Policy, Situations, policy_name
 from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import Interval
 from workbench.evidence.calibration import Calibration
-from workbench.evidence.verdict import Recommendation, Safety
+from workbench.evidence.sample_size import SampleSize
+from workbench.evidence.verdict import Differing, Recommendation, Safety, SlowestUsers
 
 MORE_SEEDS = 2
 # List price of Amazon CloudFront, first 10 TB a month out to North America and Europe
@@ -52,6 +53,16 @@ class Unit:
     def span(self, interval: Interval) -> str:
         """A difference and its interval: ``+0.2 (-0.4 to +0.8)``."""
         return f"{self.signed(interval.estimate)} ({self.signed(interval.low)} to {self.signed(interval.high)})"
+
+
+def more_or_fewer(count: float, what: str) -> str:
+    """A difference of counts: ``79 more large images``, ``3 fewer hits``.
+
+    >>> more_or_fewer(-3.2, "hits"), more_or_fewer(0.2, "late views")
+    ('3 fewer hits', 'as many late views')
+    """
+    whole = round(count)
+    return f"{abs(whole):,} {'more' if whole > 0 else 'fewer'} {what}" if whole else f"as many {what}"
 
 
 @dataclass(frozen=True)
@@ -272,6 +283,11 @@ class Stage:
     ours: ModelPolicy = field(repr=False)
     validation: Situations = field(repr=False)
     held_out: Situations = field(repr=False)
+    settle_again: Callable[[Stage, Any], Stage] = field(repr=False)
+
+    def under(self, scenario: Any) -> Stage:
+        """The same model and rules under another scenario: limits tuned again, the best rule picked again."""
+        return self.settle_again(self, scenario)
 
     def test(self) -> Situations:
         """The views of test that are compared."""
@@ -330,9 +346,14 @@ class Finding:
     """Model, rules, today and perfect knowledge on the same views.
 
     ``best_rule`` and ``today`` are policies (callables); ``results`` holds every policy's figures, on the views of
-    test that are compared (of images, those without a signal). ``difference`` is model minus best rule in net,
-    ``rule_gain`` best rule minus today's, ``against_best_rule`` every other policy minus the best rule, by name.
-    ``segments`` is exploratory. What only this decision has is in ``detail``.
+    test that are compared (of images, those without a signal). ``difference`` is model minus best rule in net, and
+    ``differing`` says how many users met another outcome; ``rule_gain`` is best rule minus today's, ``rule_verdict``
+    its word; ``against_best_rule`` is every other policy minus the best rule, by name;
+    ``trees_gain`` is the model minus a logistic regression on its features. ``safety`` is about the model as
+    it is tuned, ``safety_at_rule`` about the model at the best rule's own operating point. ``users_to_settle`` counts
+    users of all parts, as ``split.count_people()`` does; ``ab_test`` is the size of an A/B test of the model against
+    the best rule. ``headroom`` is the net of perfect knowledge over the best constant. ``segments`` is exploratory.
+    What only this decision has is in ``detail``.
     """
 
     decision: Decision
@@ -344,12 +365,18 @@ class Finding:
     scenario: Any
     known_by: str
     difference: Interval
+    differing: Differing
     rule_gain: Interval
+    rule_verdict: str
     against_best_rule: Mapping[str, Interval]
+    trees_gain: Interval
     margin: float
     verdict: str
     safety: Safety
+    safety_at_rule: Safety
+    slowest: SlowestUsers
     users_to_settle: int
+    ab_test: SampleSize
     headroom: float
     recommendation: Recommendation
     test_users: int
@@ -371,6 +398,11 @@ class Finding:
     def people(self) -> str:
         """What those are called who are resampled: users, sessions or views."""
         return self.split.people
+
+    @property
+    def headroom_over_rule(self) -> float:
+        """Net of perfect knowledge minus the best rule's: all that a model could win, a view."""
+        return self.against_best_rule[PERFECT_KNOWLEDGE].estimate
 
     @property
     def rules(self) -> tuple[Policy, ...]:
@@ -410,10 +442,18 @@ class Report(Protocol):
         """One policy of 1,000 views, in words of the person who decides."""
 
     def policy_row(self, figures: Any, every_column: bool) -> dict[str, str]:
-        """One policy in the table of all."""
+        """One policy in the table of all, besides its net."""
 
     def views_sentence(self, result: Finding) -> str:
         """Which views are counted, and at what price."""
+
+    def cost(self, result: Finding) -> str:
+        """What today's policy, the best rule and the model cost, of 1,000 views: a sentence, or nothing."""
+        return ""
+
+    def trade_off(self, result: Finding) -> str:
+        """What the model does more and less of than the best rule, of 1,000 views: a sentence, or nothing."""
+        return ""
 
     def who_waits(self, result: Finding) -> str:
         """Whose waiting the safety check looks at."""
@@ -437,7 +477,8 @@ class Decision(Protocol):
     ``name`` and ``title`` are what the command line and a report's first line call it; ``table`` is ``measurements`` or
     ``navigations``; ``margin`` is the smallest difference in net worth having where neither card nor call says another;
     the decision is found by ``scenario_type``; ``train_call`` is how a person trains its model, for errors; ``axes`` of
-    the frontier are cost along x, gain along y; ``stop`` is what would end an A/B test.
+    the frontier are cost along x, gain along y; ``operating_point`` is what tells a policy that does much from one that
+    does little, in a few words; ``stop`` is what would end an A/B test.
     """
 
     name: str
@@ -448,6 +489,7 @@ class Decision(Protocol):
     scenario_type: type
     train_call: str
     axes: tuple[Axis, Axis]
+    operating_point: str
     stop: str
     report: Report
 
@@ -491,6 +533,14 @@ class Decision(Protocol):
     def model_policy(self, model: Any, card: Card) -> ModelPolicy:
         """A trained model as a policy that acts at the declared price; a policy that holds one stays as it is."""
 
+    def linear(self, split: Split, model: Model) -> Policy:
+        """A logistic regression on the model's own features, fitted and calibrated as the model is: a reference.
+
+        What it gains over the best rule is the features' own; what the model gains over it is due to the trees.
+        """
+        policy: Any = self.model_policy(model.fit_linear(split), split.card)
+        return replace(policy, name=LINEAR)
+
     @abstractmethod
     def today(self, split: Split) -> Policy:
         """What is taken for done now."""
@@ -502,6 +552,10 @@ class Decision(Protocol):
     def references(self, situations: Situations, scenario: Any) -> Iterable[tuple[str, pd.DataFrame]]:
         """Further lines of the table that are no policies: name and outcomes."""
         return ()
+
+    def first_step(self, finding: Finding) -> str:
+        """What to do before either answer of a recommendation, a sentence; empty where there is nothing."""
+        return ""
 
     @abstractmethod
     def later_context(self, situations: Situations) -> Situations:
@@ -558,6 +612,17 @@ class Decision(Protocol):
     @abstractmethod
     def headroom(self, hindsight: Any, situations: Situations, scenario: Any) -> float:
         """Net of perfect knowledge over the best that needs no knowledge: all there is to win, a view."""
+
+    @abstractmethod
+    def largest_difference(self, scenario: Any) -> float:
+        """The largest difference between two policies that a user's mean net a view can have."""
+
+    def operate_like(self, policy: Any, outcomes: pd.DataFrame, situations: Situations, scenario: Any) -> Any:
+        """A policy that weighs chances, at the limit whose cost (the first axis) is nearest that of other outcomes."""
+        cost = self.axes[0].column
+        frontier = self.frontier(self.weigh(policy, situations, scenario), situations, scenario)
+        nearest = (frontier[cost] - outcomes[cost].mean()).abs().idxmin()
+        return replace(policy, limit=float(frontier["limit"][nearest]))
 
     @abstractmethod
     def calibration_target(self, expected: Any, situations: Situations, scenario: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -179,10 +179,7 @@ def test_every_field_of_a_card_is_read(card_of):
             "'rtt_ms' is canonical; give yours its",
         ),
         (CLICKS + '[[files]]\nname = "a"\nlinks = "b"', "file 'a': links must be a table; got 'b'"),
-        (
-            CLICKS + 'files = [{ name = "a", links = { b = "from_page" } }]',
-            "file 'a': links must name the columns",
-        ),
+        (CLICKS + 'files = [{ name = "a", links = { b = "from_page" } }]', "file 'a': links must name the columns"),
         (
             MEASURED + 'files = [{ name = "a", links = { b = "from_page", c = "to_page" } }]',
             "links of pages are for cards",

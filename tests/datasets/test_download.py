@@ -91,11 +91,7 @@ def test_a_good_file_is_fetched_once_into_the_cache(upstream, cards, sha256):
 
 
 BAD_ANSWERS = {
-    "another content": (
-        {"body": b"something else"},
-        SHA,
-        "gave another file than the card describes: its sha256",
-    ),
+    "another content": ({"body": b"something else"}, SHA, "gave another file than the card describes: its sha256"),
     "not found": ({"status": 404}, SHA, "the server answered 404. Try again, or set WORKBENCH_MIRROR"),
     "an error": ({"status": 500}, "", "the server answered 500. Try again"),
     "half a file": ({"body": GOOD[:5], "promised": len(GOOD)}, SHA, "the server cannot be reached, or broke off. Try"),

@@ -5,13 +5,7 @@ import pandas as pd
 import pytest
 
 from workbench.datasets.cards import Card
-from workbench.datasets.readers import (
-    add_local_hour,
-    read_csv,
-    read_msnbc,
-    read_wikispeedia,
-    to_canonical,
-)
+from workbench.datasets.readers import add_local_hour, read_csv, read_msnbc, read_wikispeedia, to_canonical
 from workbench.errors import WorkbenchError
 
 

@@ -249,10 +249,7 @@ def test_what_cannot_be_split_is_refused(world):
     views, rows = sessions_of(sessions=100), measurements(pd.DataFrame({"rtt_ms": np.arange(1.0, 50)}))
     one_moment = measurements(world.assign(measured_at=world["measured_at"].iloc[0]))
     for split, expected in (
-        (
-            lambda: split_by_user(views_of(users=19)),
-            r"crowd: a split by user needs at least 20 users; got 19\. Take",
-        ),
+        (lambda: split_by_user(views_of(users=19)), r"crowd: a split by user needs at least 20 users; got 19\. Take"),
         (
             lambda: split_by_user(sessions_of(19, users=0)),
             "site: a split by session needs at least 20 sessions; got 19",

@@ -29,10 +29,7 @@ def cell_with(*outputs, source="1 + 1", **metadata):
 
 
 def test_the_title_is_the_first_heading_not_a_comment_in_code():
-    cells = [
-        new_markdown_cell("```\n# a comment\n```\n\n## Later"),
-        new_markdown_cell("The *result* & more\n==="),
-    ]
+    cells = [new_markdown_cell("```\n# a comment\n```\n\n## Later"), new_markdown_cell("The *result* & more\n===")]
     assert page_of(*cells).title.string == "The result & more"
     untitled = page_of(new_markdown_cell("words"))
     assert untitled.title.string == "01 demo"
@@ -48,11 +45,7 @@ def test_a_figure_takes_its_own_words_then_its_cells_then_the_heading_above():
         cell_with(shown({"image/svg+xml": "<svg xmlns='http://www.w3.org/2000/svg'/>", **png})),
     )
     images = page.find_all("img")
-    assert [image["alt"] for image in images] == [
-        'Own "words"',
-        "The cell's words",
-        "Figure: Evenings are slow",
-    ]
+    assert [image["alt"] for image in images] == ['Own "words"', "The cell's words", "Figure: Evenings are slow"]
     assert (images[0]["width"], images[0]["height"]) == ("600", "400")
     assert images[2]["src"].startswith("data:image/svg+xml;base64,")
     check_page(str(page))

@@ -206,8 +206,7 @@ def test_the_same_seed_saves_the_same_bytes_in_another_process_on_more_threads(c
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["", "[]", "{}", '{"format": 2}', '{"format": 2, "params": 5, "heads": {}}', '{"format": 2, "params": {}}'],
+    "text", ["", "[]", "{}", '{"format": 2}', '{"format": 2, "params": 5, "heads": {}}', '{"format": 2, "params": {}}']
 )
 def test_a_folder_without_a_model_is_refused(case, tmp_path, text):
     with pytest.raises(WorkbenchError, match=r"holds no saved model: expected model\.json and its \.ubj files"):

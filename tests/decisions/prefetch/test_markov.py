@@ -155,8 +155,6 @@ def test_habits_lean_on_the_markov_rule_that_stands_beside_them(split):
 def test_nothing_of_test_enters(split):
     blind = replace(split, test=split.test.iloc[:0])
     for with_test, without in zip(
-        smooth_rules(wb.rules(split), split, SCENARIO),
-        smooth_rules(wb.rules(blind), blind, SCENARIO),
-        strict=True,
+        smooth_rules(wb.rules(split), split, SCENARIO), smooth_rules(wb.rules(blind), blind, SCENARIO), strict=True
     ):
         assert getattr(with_test, "smoothing", None) == getattr(without, "smoothing", None)

@@ -9,11 +9,7 @@ from workbench.decisions.prefetch.answers import Ranking, judge_answer, pair_cha
 def views() -> pd.DataFrame:
     """Two sessions, a b c and c a: three navigations and two ends."""
     return pd.DataFrame(
-        {
-            "view_id": [10, 11, 12, 20, 21],
-            "session_id": [0, 0, 0, 1, 1],
-            "page": pd.Categorical(list("abcca")),
-        }
+        {"view_id": [10, 11, 12, 20, 21], "session_id": [0, 0, 0, 1, 1], "page": pd.Categorical(list("abcca"))}
     )
 
 

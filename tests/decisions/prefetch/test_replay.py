@@ -23,10 +23,7 @@ HALF = PrefetchScenario(break_even=0.5)  # an unused page costs as much as a hit
 
 # One view of 1 s at 8 Mbit/s is 1 MB; every page loads in 1 s, without round trips to speak of.
 ONE_SECOND = PrefetchScenario(
-    break_even=0.5,
-    page_bytes=1e6,
-    dwell_s=2.5,
-    networks={name: (1e-9, 8.0) for name in ("4g", "3g", "2g", "slow-2g")},
+    break_even=0.5, page_bytes=1e6, dwell_s=2.5, networks={name: (1e-9, 8.0) for name in ("4g", "3g", "2g", "slow-2g")}
 )
 
 

@@ -159,8 +159,6 @@ def test_the_links_lead_somewhere(page: str):
     assert [link for link in links(page) if leads_nowhere(link, page, ROOT)] == []
 
 
-# The helpers, on texts small enough to check by eye.
-
 PAGE = """# One page: *short*
 
 ![a picture](figures/readme/a.png) and [a link](LICENSE "title"), `not[a](link)` <img src="b.png">

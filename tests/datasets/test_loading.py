@@ -118,9 +118,6 @@ def test_a_number_that_cannot_be_is_refused(card, given):
         load(card, **given)
 
 
-# A person's own frame.
-
-
 @pytest.mark.parametrize(("wrap", "frame"), [(measurements, MEASURED), (navigations, CLICKED)])
 def test_any_row_that_says_it_is_simulated_makes_a_simulated_card(wrap, frame):
     assert wrap(frame.assign(simulated=[False, True, None])).attrs["card"].simulated

@@ -34,9 +34,6 @@ def test(result):
     return result.decision.situations(split.test, split.card, split.cluster, result.known_by, result.scenario)
 
 
-# Which decision a call is about
-
-
 def test_what_a_dataset_holds_and_a_name_tell_the_decision(result):
     assert find_decision(card=result.split.card) is find_decision(name=result.decision.name) is result.decision
     assert find_decision(result.scenario) is result.decision
@@ -74,9 +71,6 @@ def test_what_is_no_scenario_is_refused(scenario):
 def test_what_is_no_dataset_is_refused(given, said):
     with pytest.raises(wb.WorkbenchError, match=said):
         wb.study(given)
-
-
-# What every decision keeps to
 
 
 def replayed(decision, policy, test, scenario):
@@ -170,9 +164,6 @@ def test_what_is_no_model_of_the_decision_is_refused(decision, result, model):
     assert decision.model_policy(own, result.split.card) is own
 
 
-# A third decision, from tests/decisions/video_start.py
-
-
 @pytest.fixture(scope="module")
 def video_study(video):
     """With three rows of the sensitivity figure, of which one fits again."""
@@ -213,9 +204,6 @@ def test_a_third_decision_is_explained_drawn_and_explored(video_study):
     plt.close(axes.figure)
     explorer = wb.Explorer(video_study, stall_price=300.0)
     assert explorer.values == {"stall_price": 300.0}
-
-
-# Policies
 
 
 def ours(context):

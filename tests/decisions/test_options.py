@@ -18,9 +18,6 @@ SCENARIO = wb.ImageScenario()
 VIEWS = pd.DataFrame({"rtt_ms": [200.0] * 4, "downlink_mbps": [8.0, 0.8, 0.32, 0.02]})
 
 
-# What policies may read and answer
-
-
 def peeks_by_key(context):
     return context["downlink_mbps"].gt(1).map({True: "large", False: "small"})
 
@@ -114,9 +111,6 @@ def test_a_quantity_is_measured_everywhere_or_assumed_everywhere():
         measured_or_assumed(VIEWS.assign(rtt_ms=[200, 200, None, 200]), "rtt_ms", {"rtt_ms": 115.0})
 
 
-# The limit
-
-
 def at(given):
     n = len(given["net"])
     frame = pd.DataFrame(index=range(n))
@@ -176,9 +170,6 @@ def test_a_gain_within_the_noise_does_not_move_the_limit():
     assert tuned(prospects, given) == 1.0
 
 
-# Which views are decided in, what can be changed
-
-
 def test_where_every_view_shows_a_signal_nothing_is_left_to_predict():
     views = wb.measurements(VIEWS.assign(effective_type="4g", user_id=list("abcd")))
     card = views.attrs["card"]
@@ -218,9 +209,6 @@ def test_what_was_assumed_low_is_assumed_low(mirror):
     views = wb.load("mobile_bandwidth", rows=500)
     low = IMAGES.prepare(views, changes(views)["rtt_ms 50"])
     assert low.card.assume["rtt_ms"] == (50, 50, 200)
-
-
-# Whose results are shown apart
 
 
 def levels(views, slow=None):

@@ -116,9 +116,6 @@ def test_what_cannot_be_shown_is_said(doubled_model, doubled, rows, asked, words
         dependence(doubled_model, doubled.validation.head(rows or 1000), **asked)
 
 
-# ------------------------------------------------------- the two features whose effects depend most on one another
-
-
 def test_without_a_feature_the_pair_that_depends_most_on_one_another_is_shown(doubled_model, doubled):
     found = dependence(doubled_model, doubled.validation)
     assert (found.feature, found.by) == ("local hour", "operating system")

@@ -65,9 +65,6 @@ def result(request):
     return request.getfixturevalue(request.param)
 
 
-# ------------------------------------------------------------------------------------------------- figures
-
-
 def test_figures_equal_a_plain_loop(found, model, table, views):
     here = apply_model(model, views)
     ours, theirs = here.ask(), here.ask(table)
@@ -170,9 +167,6 @@ def test_actions_are_compared_view_by_view_whatever_the_order_of_pages(small_sit
     assert (contrast.agrees[NOTHING] == nothing).all() and 0 < nothing.sum() < len(nothing)
 
 
-# ------------------------------------------------------------------------------------------ the tree as a rule
-
-
 def test_a_comparison_of_pages_takes_it(pages, small_site, small_site_model):
     assert wb.compare(small_site, small_site_model, rules=[Never(), pages.rule]).of(pages.rule.name).available
 
@@ -230,8 +224,6 @@ def test_a_rule_of_pages_does_as_it_reads(small_site):
     assert answer[["view_id", "page"]].to_numpy().tolist() == [[1, "b"], [1, "c"], [2, "d"], [4, "b"], [4, "c"]]
     assert answer["rank"].tolist() == [1, 2, 1, 1, 2]
 
-
-# ---------------------------------------------------------------------------------- where there is little to say
 
 ROWS = 2000
 

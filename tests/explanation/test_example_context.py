@@ -89,9 +89,6 @@ def test_what_is_asked_for_first_is_fixed_first_or_stays_missing():
     assert page_first["own"].isna().all()
 
 
-# ------------------------------------------------------------------------------------------- both decisions
-
-
 @pytest.fixture(scope="module")
 def images():
     split = wb.split_by_user(wb.load("synthetic_measurements", rows=4000))
@@ -146,9 +143,6 @@ def test_a_level_none_of_whose_pages_many_share_is_no_example():
     assert all(view["page"].notna().all() for view in found.values())
 
 
-# ------------------------------------------------------------------------------------------------- options
-
-
 def test_the_answer_is_the_models_own_and_rules_that_differ_are_explained(images):
     inspection, model, split = images
     view = common_context(model, split.train)
@@ -176,9 +170,6 @@ def test_where_there_is_no_question_it_says_so(images):
     hasty = inspection_of(model, [], split.train, wb.ImageScenario(budget_ms=1))
     answer = answer_of(hasty, common_context(model, split.train))
     assert answer["shap"]["features"] == [] and "whatever downlink_mbps is" in answer["shap"]["question"]
-
-
-# --------------------------------------------------------------------------------------------------- pages
 
 
 def example_of(inspection, rows):

@@ -53,9 +53,6 @@ def by_name(explanation, what="values"):
     return dict(zip(explanation.feature_names, getattr(explanation, what).T, strict=True))
 
 
-# ------------------------------------------------------------------------------------------ network quality
-
-
 @pytest.mark.parametrize("quantity", ["downlink_mbps", "rtt_ms"])
 def test_values_add_up_to_the_raw_margin(trained, quantity):
     split, model = trained
@@ -146,9 +143,6 @@ def test_what_has_no_answer_is_refused(trained):
         wb.shap_values(model, parts[2])
 
 
-# ------------------------------------------------------------------------------------------------ next page
-
-
 @pytest.fixture(scope="module")
 def of_pages(small_site, small_site_model):
     return wb.shap_values(small_site_model, small_site.validation)
@@ -203,9 +197,6 @@ def test_shaps_own_plots_draw_both_without_a_warning(explanation, of_pages):
             shap.plots.heatmap(each[:100], show=False)
         shap.plots.scatter(of_pages[:, "device and hour"], show=False)
     plt.close("all")
-
-
-# ---------------------------------------------------------------------------------------------------- exact
 
 
 def test_columns_of_one_source_are_one_feature_and_each_distinct_row_is_explained_once(monkeypatch):

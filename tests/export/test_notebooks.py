@@ -99,9 +99,6 @@ def test_what_does_not_fit_is_refused_in_one_sentence(name, text, message):
         parse_parameters([(name, text)], DECLARED)
 
 
-# Whole renderings
-
-
 def write_notebook(folder: Path, name: str, *cells: str) -> Path:
     """Write a notebook: a cell that starts with # is markdown, the first code cell holds the parameters."""
     made = [new_markdown_cell(cell) if cell.startswith("#") else new_code_cell(cell) for cell in cells]

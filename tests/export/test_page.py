@@ -162,9 +162,6 @@ def test_hostile_text_stays_text():
     assert page.find("script") is None
 
 
-# What is refused
-
-
 def bare(body: str = "", head: str = META) -> str:
     return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head><body><main>{body}</main></body></html>'
 

@@ -78,9 +78,6 @@ def compared(sessions: int = 20, **how) -> tuple[pd.DataFrame, pd.DataFrame, Pai
     return train, frame, pairs, as_table(layout, pairs)
 
 
-# By hand.
-
-
 @pytest.fixture(scope="module")
 def tiny() -> pd.DataFrame:
     """Features of the views of "abab", one row a pair, after four counted sessions."""
@@ -119,9 +116,6 @@ def test_links_by_hand():
     assert table["links_back"].to_dict() == {"b": 0, "c": 1, "d": 0}
 
 
-# The same number by another road.
-
-
 def test_the_smoothed_chances_are_those_of_the_markov_rules():
     train, frame, pairs, table = compared()
     counts = PageCounts.fit(train)
@@ -155,9 +149,6 @@ def test_times_seen_and_views_ago_as_a_loop_says():
         before = [j for j in range(row) if sessions[j] == sessions[row] and pages[j] == candidate]
         assert times == len(before)
         assert np.isnan(ago) if not before else ago == row - before[-1]
-
-
-# What may be known.
 
 
 @pytest.mark.parametrize("small", [True, False])
@@ -217,9 +208,6 @@ def test_unseen_and_missing_context_is_ordinary_input():
     assert table["device"].eq(2).all()
     assert table[["shelf", "local_hour"]].isna().all().all()
     np.testing.assert_array_equal(table["first_chance by shelf"], table["first_chance"])
-
-
-# The layout.
 
 
 def test_times_within_a_session_give_the_dwell_on_the_page_before():

@@ -44,9 +44,6 @@ def random_visits(sessions: int, pages: str, seed: int = 0) -> pd.DataFrame:
     return visits(*("".join(rng.choice(list(pages), rng.integers(1, 8))) for _ in range(sessions)))
 
 
-# Codes.
-
-
 @pytest.mark.parametrize("category", [True, False])
 def test_pages_are_coded_by_their_place_in_the_vocabulary(category):
     frame = visits("axb", "c", category=category)
@@ -87,9 +84,6 @@ def test_hardly_any_rows_are_fine(rows):
     assert next_codes(frame, codes).tolist() == previous_codes(frame, codes).tolist() == [-1] * rows
     assert len(session_numbers(frame)) == rows
     assert len(same_session(frame, 1)) == 0
-
-
-# Counts.
 
 
 def test_transitions_are_counted_most_frequent_first_and_ties_by_code():
@@ -138,9 +132,6 @@ def test_the_orders_count_what_followed_nothing_one_page_and_two():
     states = pair_state(np.array([start, a, b, start]), np.array([a, b, b, b]), 3)
     assert second.total_of(states).tolist() == [2, 2, 1, 1]
     assert second.count_of(states, np.array([1, 2, 0, 0])).tolist() == [2, 1, 0, 0]
-
-
-# Chances.
 
 
 def test_chances_lean_on_the_order_below_by_hand():

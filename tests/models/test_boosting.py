@@ -75,9 +75,6 @@ def saved_bytes(model, folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in model.save(folder).iterdir()}
 
 
-# An estimator of scikit-learn
-
-
 def test_its_parameters_are_those_of_the_trees_and_a_few(case):
     extra = (Column("plan", "str", "first_request", ""),)
     model = case.kind(known_by="native_app", extra=extra, without=case.leave, seed=7, max_depth=3, patience=9)
@@ -127,9 +124,6 @@ def test_it_goes_through_cross_validation_and_grid_search(case):
     assert search.best_estimator_.score(frame) == search.score(frame)
 
 
-# One split, its columns
-
-
 def test_it_says_what_it_reads_and_can_be_trained_without(case):
     model, split = case.model, case.split
     assert set(case.leave) <= set(model.removable())
@@ -161,9 +155,6 @@ def test_it_belongs_to_the_split_that_trained_it(case):
 def test_the_information_set_is_the_cards_unless_another_is_given(case):
     assert case.model.known_by == case.split.card.known_by
     assert case.train(case.split, known_by="client_js", **case.quick).known_by == "client_js"
-
-
-# Saving and loading
 
 
 def test_a_saved_model_answers_bit_for_bit(case, tmp_path):
@@ -226,9 +217,6 @@ def test_a_model_that_is_spoilt_or_of_another_format_is_refused(case, tmp_path):
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": 99}))
     with pytest.raises(WorkbenchError, match=r"expected model format 2; got 99\. Train it again"):
         case.kind.load(folder)
-
-
-# Refusals
 
 
 @pytest.mark.parametrize(

@@ -74,9 +74,6 @@ def quick(small: pd.DataFrame) -> NetworkQuality:
     return NetworkQuality(known_by="native_app", **QUICK).fit(small)
 
 
-# What it finds.
-
-
 def was_worse(frame: pd.DataFrame, quantity: str, thresholds: np.ndarray) -> np.ndarray:
     values = frame[quantity].to_numpy()[:, None]
     return values > thresholds if quantity == "rtt_ms" else values < thresholds
@@ -145,8 +142,6 @@ def test_without_tune_out_of_fold_predictions_serve_about_as_well(world):
     assert np.sqrt(((found - truth) ** 2).mean()) < 0.035
     assert alone.heads_["downlink_mbps"].slope == pytest.approx(1, abs=0.15)
 
-
-# What it looks at.
 
 LATER = ["device", "effective_type", "connection_type", "access_technology", "netinfo_rtt_ms"]
 
@@ -291,8 +286,6 @@ def test_the_truth_would_score_little_better_and_ignorance_worse(world):
     assert world.model.score(world.test) > -np.mean(loss) - 0.01
 
 
-# Its trees, of one quantity.
-
 TREES = NetworkQuality(max_depth=3, min_child_weight=5, learning_rate=0.3, max_trees=30, patience=5)
 
 
@@ -419,9 +412,6 @@ def test_predictions_in_the_fold_would_believe_it(broken, monkeypatch):
 
     monkeypatch.setattr(network_quality, "_user_folds", leaky_folds)
     assert loss_from_believing_it() > 0.2
-
-
-# What it refuses.
 
 
 @pytest.mark.parametrize("thresholds", [[0.0], [-1.0], [np.nan], [5.0, -np.inf], 0.0, np.nan, [[1.0, 2.0]]])

@@ -59,9 +59,6 @@ def quick(small) -> NextPage:
     return NextPage(**QUICK).fit(small)
 
 
-# What it finds.
-
-
 def test_it_sees_what_a_markov_rule_cannot(split, model):
     ours = judge_answer(model.next_pages(model.context(split.test), 10), split.test)
     rule = judge_answer(Markov(2, (20, 20)).fit(split.train).next_pages(split.test, 10), split.test)
@@ -87,9 +84,6 @@ def test_links_are_candidates_and_go_through_scikit_learn(split, small):
     assert len(linked.candidate_chances(views)[0]) >= len(unlinked.candidate_chances(views)[0])
     assert "linked" in linked.refit(split, without=("history",)).names_
     assert np.isfinite(cross_val_score(clone(linked), small, cv=2, params={"links": LINKS})).all()
-
-
-# What it answers.
 
 
 def test_answers_are_sorted_ranked_and_sum_to_at_most_one(split, model):
@@ -146,9 +140,6 @@ def test_users_sizes_and_later_columns_are_not_looked_at(quick, small):
     pd.testing.assert_frame_equal(quick.next_pages(lies, 3), quick.next_pages(small.drop(columns="user_id"), 3))
 
 
-# Whole sessions train it.
-
-
 def test_stretches_are_counted_on_what_came_before(small):
     stretches = list(earlier_and_own(small, (0.3, 0.6)))
     assert [(len(earlier) + len(own)) for earlier, own in stretches] == [len(stretches[1][0]), len(small)]
@@ -180,9 +171,6 @@ def test_a_view_is_described_as_the_trees_see_it(quick, small):
     row, page, _ = quick.candidate_chances(small)
     np.testing.assert_array_equal(pairs.row, row)
     np.testing.assert_array_equal(pairs.page, page)
-
-
-# Ablations.
 
 
 @pytest.mark.parametrize(("kind", "gone"), [("history", "is_last_next"), ("second order", "second_chance")])
@@ -254,7 +242,6 @@ def test_data_without_a_next_page_are_refused(small, quick):
 
 
 # Counts that hold a row's own next page tell the answer: the check, and the same check with the guard broken.
-
 MANY = np.array([f"p{i:03}" for i in range(200)])
 
 

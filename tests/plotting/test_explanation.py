@@ -116,8 +116,6 @@ def test_what_cannot_be_drawn_is_said(explanation):
         plotting.waterfall(explanation, 60)
 
 
-# Importance
-
 ROWS = [
     ("ASN", 0.76, 0.71, 0.81, 9.8, 7.3, 12.5, 0.4),
     ("last throughput", 0.34, 0.32, 0.36, 0.4, -0.4, 1.2, 0.1),
@@ -177,8 +175,6 @@ def test_a_ranking_that_cannot_be_drawn_is_refused(ranking):
     with pytest.raises(WorkbenchError, match=r"two panels: pass axes from plt\.subplots\(\)"):
         plotting.importance(ranking, ax=figure.add_axes((0, 0, 1, 1)))
 
-
-# Dependence
 
 LEVELS = ["0 to 5", "6 to 16", "17 to 23", "other", "unknown"]
 

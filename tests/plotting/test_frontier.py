@@ -111,9 +111,6 @@ def test_small_numbers_keep_their_sense_in_words(result, drawn):
     assert said.endswith(report.findings(result)["frontier"] + ".")
 
 
-# Labels
-
-
 @pytest.fixture
 def ax():
     figure, ax = plt.subplots(figsize=(8, 5), layout="constrained")

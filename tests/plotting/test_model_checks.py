@@ -29,9 +29,6 @@ def texts(ax) -> list[str]:
     return [text.get_text() for text in ax.texts]
 
 
-# Redundancy
-
-
 def redundant(alike=0.7):
     correlation = np.full((4, 4), 0.1) + 0.9 * np.eye(4)
     correlation[0, 1] = correlation[1, 0] = 0.8
@@ -61,9 +58,6 @@ def test_where_there_is_no_group_that_is_said(draw):
     assert any("no group" in text for text in texts(ax))
 
 
-# Drift
-
-
 def test_bars_are_falls_and_only_what_drifted_is_blue(draw):
     rows = [
         ("os_family", "operating system", 0.11, 0.08, 0.14),
@@ -79,9 +73,6 @@ def test_bars_are_falls_and_only_what_drifted_is_blue(draw):
     assert "0.66" in plotting.alt_text(ax) and "4,000 and 1,000 views of 800 users" in plotting.alt_text(ax)
 
 
-# Ablation
-
-
 def test_each_result_is_a_row_with_its_effect_and_what_it_saves(draw):
     worse = EFFECT | {"net": -3.0, "net_low": -4.0, "net_high": -2.0, "kilobytes_saved": -3.0}
     results = [
@@ -95,9 +86,6 @@ def test_each_result_is_a_row_with_its_effect_and_what_it_saves(draw):
     dots = [(line.get_xdata()[0], line.get_color()) for line in ax.lines if line.get_marker() == "o"]
     assert dots == [(-0.4, GREY), (-3.0, VERMILLION)]
     assert "-0.4 (-2.1 to +1.1)" in plotting.alt_text(draw(plotting.ablation, results[0]))
-
-
-# Disagreement
 
 
 @pytest.fixture(scope="session")

@@ -35,9 +35,6 @@ def told(steps: pd.DataFrame, views: pd.DataFrame) -> dict[tuple[str, str], floa
     return {(names[a], names[b]): steps.loc[a, b] for a in steps.index for b in steps.columns if steps.loc[a, b]}
 
 
-# Main flows
-
-
 def test_steps_are_shares_of_the_views_on_the_left():
     views = sessions(("AB", 30), ("AC", 20), ("A", 50))
     # 100 views of A, 30 of B, 20 of C: 150 in all, which all end but for 50.
@@ -110,9 +107,6 @@ def test_what_holds_no_page_views_is_refused():
     for given in (wb.load("synthetic_measurements", rows=200), None):
         with pytest.raises(wb.WorkbenchError, match="expected page views"):
             plotting.main_flows(given)
-
-
-# The example session
 
 
 @of_pages

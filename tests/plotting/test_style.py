@@ -72,9 +72,6 @@ def test_the_words_reach_the_notebook_as_alternative_text(picture):
     assert "40 views" in metadata["image/png"]["alt"] and "20.5" in metadata["image/png"]["alt"]
 
 
-# Saving
-
-
 @pytest.fixture
 def picture():
     return plotting.measured(wb.measurements(pd.DataFrame({"rtt_ms": range(1, 41)}), name="ours"))

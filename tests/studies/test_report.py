@@ -151,9 +151,6 @@ def test_an_unknown_heading_or_table_names_those_there_are(little):
     assert table_html(little, "segments") in little.table("segments")._repr_html_()
 
 
-# Hostile names
-
-
 HOSTILE = (
     *("<script>alert(1)</script>", "\"quotes\" & 'more' <b onmouseover=alert(1)>", "/long/" + "x" * 10_000),
     *("/bad/\ufffd\ufffd", "/$a$\\frac{1}", "tab\tand\nnew line", "a" * 300, "\x00nul", "\u202eright to left"),

@@ -27,9 +27,6 @@ def load_again(result):
     return wb.load(result.split.card.name, rows=rows)
 
 
-# What is found
-
-
 @pytest.mark.parametrize("study", ["planted", "planted_pages"])
 def test_on_a_planted_world_the_model_is_better_and_below_perfect_knowledge(study, request):
     result = request.getfixturevalue(study)
@@ -119,9 +116,6 @@ def test_studies_go_by_time_and_mask_where_they_can_and_users_are_strangers(plan
         assert sum(map(len, seen)) == len(set.union(*seen))
 
 
-# Nothing of test reaches what is settled before
-
-
 def garbled(part: pd.DataFrame) -> pd.DataFrame:
     """The same views with other outcomes."""
     changed = [name for name in ("rtt_ms", "downlink_mbps", "page") if name in part]
@@ -158,9 +152,6 @@ def test_history_of_the_earlier_parts_does_not_know_the_later_ones(little_pages)
         kept = before["session_id"] < 0.8 * views["session_id"].max()
         pd.testing.assert_frame_equal(before[kept], after[kept])
     assert not one.test["last_next"].equals(other.test["last_next"])
-
-
-# Today, and rules of a person's own
 
 
 def ours(context):
@@ -239,9 +230,6 @@ def test_two_sources_of_chances_under_one_name_are_refused(little_pages):
     assert result.difference.estimate == 0
 
 
-# What is refused
-
-
 def test_without_any_rule_there_is_nothing_to_compare_with(little):
     rule, said = (
         (EffectiveType(), "effective_type is") if own_rule(little) is ours else (Quicklink(), "these views have")
@@ -283,9 +271,6 @@ def test_the_margin_given_decides_the_verdict(planted_pages):
     wide = wb.compare(planted_pages.split, planted_pages.model, [planted_pages.best_rule], margin=0.5)
     assert (wide.verdict, wide.margin, planted_pages.margin) == ("equivalent", 0.5, 0.005)
     assert wide.difference == planted_pages.difference
-
-
-# Where a figure comes from
 
 
 def test_the_hash_sees_values_names_types_and_order():

@@ -151,9 +151,6 @@ def test_it_draws_in_a_page_all_the_same(name, request, page_with, open_offline,
         assert page.locator(".wb-finding").inner_text() != before
 
 
-# Its numbers
-
-
 def settings_of(data):
     """Values of the sliders that settle, setting by setting."""
     moved = [slider for slider in data["sliders"] if slider["settles"]]
@@ -273,9 +270,6 @@ def test_the_largest_level_of_every_dimension_comes_first():
     picked = pick_segments(named, ("device", "country"))
     assert picked == [*named[:9], ("country", "other"), ("device", "phone")]
     assert len(pick_segments([("a", str(i)) for i in range(30)], ("a",))) == 11
-
-
-# Its script and style
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -73,9 +73,6 @@ def value(page, tile, part):
     return page.get_by_role("group", name=tile).locator(f".wb-{part} .wb-value").inner_text()
 
 
-# Each widget
-
-
 def test_it_fits_on_a_phone(opened, widget):
     with opened(widget, viewport=NARROW) as page:
         assert page.evaluate("document.documentElement.scrollWidth") == NARROW["width"]
@@ -111,9 +108,6 @@ def hostile_page(open_offline, page_with, tmp_path):
         return open_offline(path)
 
     return open_page
-
-
-# The explorer
 
 
 def test_it_shows_the_numbers_of_image_delivery(open_offline, files, results):
@@ -183,9 +177,6 @@ def test_hostile_names_stay_text_in_an_explorer(hostile_page, made):
             select.select_option(name)
         assert page.get_by_text(HOSTILE[0]).first.is_visible()
         assert page.evaluate("window.hacked") is None
-
-
-# The inspector
 
 
 def test_in_a_page_examples_can_be_picked_and_values_not_changed(opened, inspector):

@@ -77,9 +77,6 @@ def test_a_number_that_is_none_is_refused(name):
         ImageScenario(**{name: math.nan})
 
 
-# The ladder
-
-
 @pytest.fixture(scope="module")
 def china() -> np.ndarray:
     return load_photo()
@@ -129,9 +126,6 @@ def test_the_renditions_are_worth_0_about_42_and_100_points():
 def test_a_ladder_that_does_not_rise_is_refused(names, sizes, ssim, words):
     with pytest.raises(WorkbenchError, match=words):
         Ladder(names, sizes, ssim)
-
-
-# The photograph as it is sent
 
 
 @pytest.mark.parametrize("rendition", WIDTHS)

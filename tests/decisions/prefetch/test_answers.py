@@ -90,9 +90,6 @@ def test_order_of_rows_and_kind_of_text_do_not_matter():
     pd.testing.assert_frame_equal(replay_prefetch(plain, VIEWS, TWO), replay_prefetch(shuffled, VIEWS, TWO))
 
 
-# --- what policies may read --------------------------------------------------------------------------------------
-
-
 def by_user(context):
     return context.groupby("user_id").first()
 
@@ -179,9 +176,6 @@ def test_only_so_many_sessions_are_asked_about_again():
     views = pd.DataFrame({"session_id": np.repeat(np.arange(30), 3)})
     cut = cut_sessions(views, seed=0, most=10)
     assert views.loc[cut, "session_id"].nunique() == 10
-
-
-# --- chances -----------------------------------------------------------------------------------------------------
 
 
 class Source:

@@ -30,9 +30,6 @@ def plan(views):
     return PREFETCH.plan(views, PREFETCH.scenario(views.attrs["card"]), 0)
 
 
-# Figures
-
-
 def test_perfect_knowledge_wastes_nothing_and_is_the_headroom(little, ring):
     for result in (little, ring):
         perfect = result.of("oracle").figures
@@ -92,9 +89,6 @@ def test_where_all_pages_load_alike_everybody_is_looked_at(ring):
     assert "all sessions" in said and "slowest" not in said
 
 
-# Data without users, times and context
-
-
 def test_rules_that_cannot_be_used_say_why(ring, little):
     reasons = {policy.name: policy.reason for policy in ring.results if policy.reason}
     assert reasons == {
@@ -118,9 +112,6 @@ def test_without_times_freshness_is_counted_in_views_and_dwell_is_assumed(ring):
     assert ring.of("model").figures.assumed == ("dwell", "page bytes", "network")
     assert "A page stays fresh for 5 views" in str(ring)
     assert "15 s on each page are assumed" in str(ring)
-
-
-# What is done today, and what rules a person brings
 
 
 def same_again(context):
@@ -177,9 +168,6 @@ def test_a_rule_that_reads_what_nobody_knows_is_refused(little, column):
 
     with pytest.raises(wb.WorkbenchError, match=f"reads reads '{column}', which is not known"):
         wb.compare(little.split, little.model, rules=[reads])
-
-
-# Scenarios, and what can be changed
 
 
 @pytest.mark.parametrize("k", [1, PAGES_ASKED + 4])
@@ -243,9 +231,6 @@ def test_what_nobody_has_rules_have_not_either(views, plan):
     orders = [rule.order for rule in kept["second order"] if isinstance(rule, Markov)]
     orders += [rule.everybody.order for rule in kept["second order"] if isinstance(rule, UserHistory)]
     assert sorted(orders) == [0, 1, 1]
-
-
-# Whose results are shown apart
 
 
 def levels(views):

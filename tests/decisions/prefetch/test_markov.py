@@ -121,9 +121,6 @@ def test_the_last_page_counts_beside_the_usual_one(sessions, told, train):
     assert top["chance"].tolist() == pytest.approx([0.4 + 0.4 * 11 / 45, 0.2 + 0.4 * 20 / 45])
 
 
-# Smoothing: by net on validation, so that the rule is as strong as it can be made there
-
-
 @pytest.fixture(scope="module")
 def split():
     return wb.split_by_time(wb.load("synthetic_navigations", rows=5_000))

@@ -235,8 +235,6 @@ def test_hover_saves_no_more_than_the_page_takes(sessions):
     assert hover(sessions("ab"), fast)["saved_ms"].tolist() == pytest.approx([178, 0])
 
 
-# Figures
-
 # Two sessions, a b c and a c: three navigations in five views.
 VIEWS = pd.DataFrame(
     {
@@ -277,8 +275,6 @@ def test_top_shares_by_hand():
     figures = summarise_prefetch(replay_prefetch(FETCHES, VIEWS, SCENARIO), top, VIEWS)
     assert (figures.top1, figures.top3) == pytest.approx((1 / 3, 2 / 3))
 
-
-# Frontiers
 
 PAGES = list("abcdef")
 

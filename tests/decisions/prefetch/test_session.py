@@ -98,9 +98,6 @@ def test_it_is_a_table_of_page_views_without_a_person():
     assert (session["viewed_at"].diff().dropna() > pd.Timedelta(0)).all()
 
 
-# What policies do in it
-
-
 def settled(split, model, rules=None):
     return settle(PREFETCH, split, model, rules, PREFETCH.scenario(split.card))
 

@@ -101,18 +101,13 @@ def test_changed_assumptions_are_shown_unless_quick_is_asked_for(monkeypatch):
     assert "None of 0 checks could be run" in full
 
 
-BREAK_EVEN = "break_even must be a chance between 0 and 1, both excluded"
-
-
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         ("mobile_bandwith", r"unknown dataset 'mobile_bandwith'.*Did you mean 'mobile_bandwidth'\?"),
         ("synthetic_null --rows 0", "rows must be a whole number from 1; got 0"),
-        ("synthetic_null --rows -5", "rows must be a whole number from 1; got -5"),
         ("synthetic_null --seed -1", "seed must be a whole number from 0"),
         ("synthetic_null -p budget_ms -1", "budget_ms must be a number above 0; got -1.0"),
-        ("synthetic_null -p budget_ms nan", "budget_ms must be a number above 0; got nan"),
         ("synthetic_null -p budget_ms fast", "budget_ms must be a number; got 'fast'"),
         ("synthetic_null -p budget 9", "must be one of budget_ms, cancelling_wait_ms.*Did you mean 'budget_ms'"),
         ("synthetic_null --decision image", "must be one of images, prefetch.*Did you mean 'images'"),
@@ -120,36 +115,13 @@ BREAK_EVEN = "break_even must be a chance between 0 and 1, both excluded"
         ("synthetic_navigations --decision images", "holds navigations; images is decided on measurements"),
         ("synthetic_navigations -p k 0", "k must be a whole number from 1"),
         ("synthetic_navigations -p cache maybe", "cache must be true or false; got 'maybe'"),
-        ("synthetic_navigations -p break_even 0", BREAK_EVEN),
-        ("synthetic_navigations -p break_even 1", BREAK_EVEN),
-        ("synthetic_navigations -p break_even -0.2", BREAK_EVEN),
-        ("synthetic_navigations -p break_even nan", BREAK_EVEN),
+        ("synthetic_navigations -p break_even nan", "break_even must be a chance between 0 and 1, both excluded"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_in_one_sentence(arguments, words):
     given = arguments.split()
     rows = [] if "--rows" in given else ["--rows", 500]
     assert re.search(words, refusal("compare", *given, *rows))
-
-
-@pytest.mark.parametrize(
-    ("card", "words"),
-    [
-        ('[[files]]\nname = "../speeds.csv"', "without folders or '..'; got '../speeds.csv'"),
-        (
-            '[columns]\nspeed_mbps = "downlink_mbps"\n[[files]]\nname = "speeds.csv"',
-            "expected a column 'speed_mbps' (for downlink_mbps); got isp, speed",
-        ),
-        (
-            '[columns]\nspeed = "downlink_mbps"\n[assume]\nrtt_ms = [50, 50, 50]\n[[files]]\nname = "speeds.csv"',
-            "needs at least 20 users; got 1",
-        ),
-    ],
-)
-def test_a_card_that_cannot_be_used_is_refused(tmp_path, card, words):
-    (tmp_path / "speeds.csv").write_text("isp,speed\na,1\n")
-    (tmp_path / "ours.toml").write_text(card)
-    assert words in refusal("compare", tmp_path / "ours.toml")
 
 
 @pytest.mark.parametrize(

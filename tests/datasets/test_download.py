@@ -2,7 +2,6 @@ import errno
 import hashlib
 import io
 import os
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -109,13 +108,6 @@ def test_a_bad_answer_is_told_and_not_kept_and_the_next_try_can_succeed(upstream
     assert in_cache() == []
     upstream.holds("/a.csv")
     assert fetch_file(card_of(file, cards), file, progress=False).read_bytes() == GOOD
-
-
-def test_a_server_that_is_not_there_is_told(cards):
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        file = SourceFile("a.csv", f"http://127.0.0.1:{closed.getsockname()[1]}/a.csv", SHA)
-    assert "the server cannot be reached, or broke off" in refusal(file, cards)
 
 
 def fails_with(number: int):

@@ -179,38 +179,13 @@ def comparable(history: pd.DataFrame) -> list[list]:
     return history[NAMES].astype(object).where(history[NAMES].notna(), None).to_numpy().tolist()
 
 
-def texts(pages: pd.Series) -> list[str]:
-    return pages.astype(object).where(pages.notna(), "").tolist()
-
-
-def test_a_returning_user_by_hand():
-    views = views_of(
-        ("a", "1", 0, "home"),  # nothing is known
-        ("a", "1", 1, "jobs"),
-        ("a", "1", 2, "home"),  # home -> jobs was made within this session
-        ("a", "1", 3, "mail"),
-        ("a", "2", 100, "home"),  # jobs and mail once each: mail came last
-        ("a", "2", 101, "jobs"),
-        ("a", "3", 200, "home"),  # jobs twice of three
-        ("b", "4", 300, "home"),  # another user
-    )
-    history = add_navigation_history(views)
-    assert history["earlier_views"].tolist() == [0, 1, 2, 3, 4, 5, 6, 0]
-    assert history["here_before"].tolist() == [0, 0, 1, 0, 2, 1, 3, 0]
-    assert texts(history["last_next"]) == ["", "", "jobs", "", "mail", "home", "jobs", ""]
-    assert texts(history["usual_next"]) == ["", "", "jobs", "", "mail", "home", "jobs", ""]
-    np.testing.assert_array_equal(
-        history["usual_share"], [np.nan, np.nan, 1, np.nan, 1 / 2, 1, 2 / 3, np.nan], strict=True
-    )
-    assert history["last_next"].cat.categories.equals(views["page"].cat.categories)
-    assert history["usual_next"].dtype == views["page"].dtype
-
-
 @pytest.mark.parametrize("overlap", [False, True])
 @pytest.mark.parametrize("seed", range(3))
 def test_the_plain_loop_says_the_same(seed, overlap):
     views = random_views(seed, overlap)
-    assert comparable(add_navigation_history(views)) == comparable(looped(views))
+    history = add_navigation_history(views)
+    assert comparable(history) == comparable(looped(views))
+    assert history["last_next"].dtype == history["usual_next"].dtype == views["page"].dtype
 
 
 def knows_the_future(views: pd.DataFrame) -> bool:

@@ -230,13 +230,6 @@ def test_each_policy_fetches_what_reaches_its_limit_and_is_not_cached_already(pa
         assert greedy["does"].count(" and ") == 1
 
 
-def test_the_page_before_and_how_long_it_was_read_move_the_prediction(pages, view):
-    inspection = replace(pages[0], policies={"model": pages[0].policies["model"]})
-    changes = ({}, {"page_before": None}, {"dwell_before_s": 3.0}, {"device": "desktop", "local_hour": 8.0})
-    answers = {str(inspection.answer(change_context(view, change))["chances"]) for change in changes}
-    assert len(answers) == 4
-
-
 def test_without_users_sessions_are_counted():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"session_id": np.repeat(np.arange(300), 4), "page": rng.choice(["a", "b", "c"], 1200)})

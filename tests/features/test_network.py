@@ -7,7 +7,6 @@ import pytest
 from workbench.features.network import (
     ChanceTable,
     count_chances,
-    group_labels,
     interpolate_chance,
     threshold_grid,
     worst_fifth,
@@ -78,11 +77,6 @@ def test_rows_that_were_not_measured_do_not_count():
     whole, with_holes = count_chances(VIEWS, KEYS, "rtt_ms"), count_chances(holes, KEYS, "rtt_ms")
     np.testing.assert_array_equal(whole.shares(1), with_holes.shares(1))
     assert whole.groups == with_holes.groups
-
-
-def test_neighbouring_keys_do_not_run_together():
-    labels = group_labels(pd.DataFrame({"a": ["x", "xy"], "b": ["yz", "z"]}), ("a", "b"))
-    assert [label.nunique() for label in labels] == [1, 2, 2]
 
 
 def test_the_grid_is_finer_in_the_worst_fifth_and_ends_just_outside():

@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +5,6 @@ import pytest
 from workbench.datasets.columns import Column
 from workbench.features import pages as navigation_candidates
 from workbench.features.page_features import (
-    ARRAYS,
     GROUP_SMOOTHING,
     SMOOTHING,
     Layout,
@@ -237,18 +234,3 @@ def test_rare_levels_are_one():
     layout = fit_layout(frame, "client_js")
     assert layout.levels["device"][:2] == ["model 40", "model 00"]
     assert (len(layout.levels["device"]), layout.group_codes(frame, ("device",)).max()) == (20, 20)
-
-
-def test_layout_and_counts_survive_being_written_down():
-    train, frame = rich_visits(), rich_visits(20, seed=1)
-    links = pd.DataFrame({"from_page": ["a", "b"], "to_page": ["b", "c"]})
-    layout = fit_layout(train, "client_js", EXTRA)
-    counts = NavigationCounts.fit(train, layout, links)
-    read = Layout.from_dict(json.loads(json.dumps(layout.to_dict())))
-    again = NavigationCounts.from_dict(json.loads(json.dumps(counts.to_dict())), read)
-    assert (read.pages, read.groups, read.dwell_edges) == (layout.pages, layout.groups, layout.dwell_edges)
-    np.testing.assert_array_equal(
-        describe_pairs(read, again, frame).matrix, describe_pairs(layout, counts, frame).matrix
-    )
-    for name in ARRAYS:
-        np.testing.assert_array_equal(getattr(again.latest, name), getattr(counts.latest, name))

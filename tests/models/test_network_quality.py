@@ -313,41 +313,12 @@ def head() -> Head:
     return fit(some_rows(400), some_rows(400, seed=1))
 
 
-@pytest.mark.parametrize("quantity", QUANTITIES)
-def test_each_row_meets_four_thresholds_half_of_them_from_the_worst_fifth(quantity):
-    values = np.arange(1.0, 1001.0)
-    matrix = np.column_stack([values, -values]).astype(np.float32)
-    asked, answer = ask(matrix, values, values, quantity, seed=0)
-    assert asked.shape == (4_000, 3)
-    assert (asked.dtype, set(answer)) == (np.float32, {0.0, 1.0})
-    np.testing.assert_array_equal(asked[:, :2], np.repeat(matrix, 4, axis=0))
-    x, value = np.exp(asked[:, 2].astype(float)).round(), asked[:, 0]
-    assert set(x) <= set(values)
-    np.testing.assert_array_equal(answer == 1, value > x if quantity == "rtt_ms" else value < x)
-    # Two of four come from the worst fifth alone, and a fifth of the other two: 0.5 + 0.5 * 0.2.
-    worst = x > 800 if quantity == "rtt_ms" else x <= 200
-    assert worst.mean() == pytest.approx(0.6, abs=0.03)
-    assert worst.reshape(-1, 4).sum(axis=1).min() >= 2
-
-
 @pytest.mark.parametrize(
     ("rows", "asked"), [(125_000, 500_000), (125_001, 3 * 125_001), (200_000, 400_000), (600_000, 600_000)]
 )
 def test_half_a_million_rows_are_asked_at_most_unless_there_are_more(rows, asked):
     values = np.linspace(1, 100, rows)
     assert len(ask(np.empty((rows, 0), np.float32), values, values, "rtt_ms", seed=0)[1]) == asked
-
-
-def test_where_each_row_meets_one_threshold_half_of_the_rows_meet_the_worst_fifth():
-    values, sample = np.random.default_rng(0).permutation(np.linspace(1, 100, 300_000)), np.arange(1.0, 101.0)
-    nothing = np.empty((300_000, 0), np.float32)
-    first, again, other = (ask(nothing, values, sample, "rtt_ms", seed)[0] for seed in (0, 0, 1))
-    worst = np.exp(first[:, 0]) > 80.5
-    assert worst.mean() == pytest.approx(0.6, abs=0.01)
-    assert worst[:1000].mean() == pytest.approx(0.6, abs=0.06)
-    np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, other)
-    assert set(np.exp(first[:, 0].astype(float)).round(3)) == set(sample)
 
 
 def test_predictions_do_not_depend_on_the_size_of_batches(head, monkeypatch):
@@ -365,10 +336,6 @@ def test_the_training_ends_where_other_users_gain_no_more():
     patient = clone(TREES).set_params(max_trees=500)
     head = fit(some_rows(400, noise=2), some_rows(400, seed=1, noise=2), patient)
     assert 1 <= head.booster.num_boosted_rounds() < 100
-
-
-def test_levels_are_the_percentiles_of_the_training_values(head):
-    np.testing.assert_allclose(head.levels, np.percentile(some_rows(400)["downlink_mbps"], np.arange(101)))
 
 
 @pytest.mark.parametrize("stop", [None, some_rows(0), some_rows(9), some_rows(50).drop(columns="downlink_mbps")])

@@ -16,7 +16,7 @@ from workbench.errors import WorkbenchError
 from workbench.evidence.calibration import Calibration, measure_calibration
 from workbench.features.page_features import fit_layout
 from workbench.models import NextPage, next_page, train_next_page
-from workbench.models.next_page import Rows, draw_sessions, earlier_and_own, honest_rows, join_rows
+from workbench.models.next_page import Rows, honest_rows, join_rows
 
 QUICK = {"max_trees": 30, "min_child_weight": 5, "learning_rate": 0.3, "pairs": 40_000}
 PAGES = [f"p{i:02}" for i in range(30)]
@@ -140,37 +140,11 @@ def test_users_sizes_and_later_columns_are_not_looked_at(quick, small):
     pd.testing.assert_frame_equal(quick.next_pages(lies, 3), quick.next_pages(small.drop(columns="user_id"), 3))
 
 
-def test_stretches_are_counted_on_what_came_before(small):
-    stretches = list(earlier_and_own(small, (0.3, 0.6)))
-    assert [(len(earlier) + len(own)) for earlier, own in stretches] == [len(stretches[1][0]), len(small)]
-    for earlier, own in stretches:
-        assert earlier["session_id"].max() < own["session_id"].min()
-        assert earlier.index[-1] + 1 == own.index[0]
-    assert stretches[0][0]["session_id"].nunique() == 90
-
-
-def test_whole_sessions_are_drawn(small):
-    some = draw_sessions(small, 0.2, seed=0)
-    assert some["session_id"].nunique() == 60
-    assert len(some) == small["session_id"].isin(some["session_id"]).sum()
-    assert draw_sessions(small, 0.2, seed=0).equals(some)
-    assert not draw_sessions(small, 0.2, seed=1).equals(some)
-    assert draw_sessions(small, 1.5, seed=0) is small
-
-
 def test_a_tune_part_with_hardly_any_sessions_does_not_count(small, quick):
     few = small[small["session_id"] < 3]
     other = NextPage(**QUICK).fit(small, few)
     assert other.platt_ == quick.platt_
     assert NextPage(**QUICK).fit(small, small[small["session_id"] < 50]).platt_ != quick.platt_
-
-
-def test_a_view_is_described_as_the_trees_see_it(quick, small):
-    pairs = quick.describe(small)
-    assert pairs.names == quick.names_
-    row, page, _ = quick.candidate_chances(small)
-    np.testing.assert_array_equal(pairs.row, row)
-    np.testing.assert_array_equal(pairs.page, page)
 
 
 @pytest.mark.parametrize(("kind", "gone"), [("history", "is_last_next"), ("second order", "second_chance")])
@@ -187,12 +161,6 @@ def test_a_context_column_of_the_card_is_learnt_from(small):
     frame = small.assign(shelf=pd.Series(np.where(np.arange(len(small)) % 2, "top", "foot"), dtype="str"))
     for given, learnt in (({"extra": extra}, True), ({"extra": extra, "without": ("shelf",)}, False), ({}, False)):
         assert ("first_chance by shelf" in NextPage(**given, **QUICK).fit(frame).names_) == learnt
-
-
-@pytest.mark.parametrize("name", ["user_id", "page"])
-def test_only_context_history_and_kinds_can_be_left_out(small, name):
-    with pytest.raises(WorkbenchError, match=f"without must name context columns, or 'history', .*; got '{name}'"):
-        NextPage(without=(name,)).fit(small)
 
 
 def test_the_prediction_is_the_first_of_the_next_pages(quick, small):

@@ -6,7 +6,6 @@ import pytest
 
 import workbench as wb
 from workbench.decisions.chances import OneOption
-from workbench.decisions.images.decision import DECISION as IMAGES
 from workbench.decisions.images.rules import EffectiveType
 from workbench.studies.report import table_html, table_of
 
@@ -52,12 +51,6 @@ def test_views_with_a_signal_are_left_out(little):
     assert result.detail.signal_free_share == pytest.approx(1 - parts.mean())
 
 
-def test_a_dearer_wait_sends_fewer_large_images(little):
-    dear = wb.compare(little.split, little.model, scenario=wb.ImageScenario(cancelling_wait_ms=100))
-    assert dear.of("model").figures.large_share < little.of("model").figures.large_share
-    assert dear.of("model").figures.excess_wait_ms < little.of("model").figures.excess_wait_ms
-
-
 def test_calibration_is_judged_per_budget_and_rendition(little):
     rows = little.to_dict()["model"]["calibration_by_budget"]
     assert [(row["budget_ms"], row["rendition"]) for row in rows] == [
@@ -86,15 +79,6 @@ def test_the_slowest_and_the_fastest_fifth_are_of_users_and_apart(little):
         assert len(np.unique(users[members])) == round(0.2 * little.test_users)
     load = little.of("always small").outcomes["load_ms"]
     assert load[slow].mean() > load.mean() > load[fast].mean()
-
-
-def test_technologies_are_taken_alone_where_a_real_source_has_several(mirror):
-    views = wb.load("mobile_bandwidth", rows=1500)
-    plan = IMAGES.plan(views, wb.ImageScenario(), 0)
-    alone = [change for change in IMAGES.changes(views, plan) if change.group == "mix of technologies"]
-    assert {change.change for change in alone} == {f"{name} alone" for name in views["access_technology"].unique()}
-    for change in alone:
-        assert (change.only(views) == (views["access_technology"] == change.change.removesuffix(" alone"))).all()
 
 
 def ours(context):

@@ -59,13 +59,6 @@ def test_prospects_equal_a_simulation_of_the_same_network(quantities, budget_ms)
         assert prospects.excess_wait_ms[row] == pytest.approx(excess, rel=0.06, abs=4)
 
 
-def test_round_trips_past_the_budget_make_every_rendition_late():
-    prospects = image_prospects(
-        LogNormal("downlink_mbps"), pd.DataFrame({"shift": [0.0]}), ImageScenario(budget_ms=400), {"rtt_ms": 150.0}
-    )
-    assert (prospects.late == 1).all()
-
-
 def test_page_load_alone_cannot_decide_images():
     source = LogNormal("page_load_ms")
     with pytest.raises(WorkbenchError, match="only page_load_ms was measured"):

@@ -80,10 +80,6 @@ def test_something_else_than_such_a_frame_is_named(given, came):
         replay(type("Odd", (), {"name": "odd", "__call__": lambda self, context: given})(), VIEWS, TWO)
 
 
-def test_a_view_may_fetch_nothing():
-    assert replay(says([], [], []), VIEWS, TWO)["fetched"].sum() == 0
-
-
 def test_order_of_rows_and_kind_of_text_do_not_matter():
     plain = answer([100, 100, 105], ["b", "c", "d"], [1, 2, 1])
     shuffled = plain.iloc[[2, 1, 0]].astype({"page": "category", "rank": float})
@@ -163,15 +159,6 @@ def test_earlier_views_of_the_session_may_be_read():
     assert replay(back_again, VIEWS, PrefetchScenario(lifetime_views=1))["fetched"].sum() == 4
 
 
-def test_sessions_are_cut_at_every_place():
-    views = pd.DataFrame({"session_id": np.repeat(np.arange(3000), 3)})
-    cut = cut_sessions(views, seed=0).reshape(-1, 3)
-    assert cut[:, 0].all()
-    assert (cut[:, 1] >= cut[:, 2]).all()
-    assert np.bincount(cut.sum(axis=1), minlength=4)[1:] == pytest.approx([1000] * 3, rel=0.1)
-    assert (cut_sessions(views, seed=1) != cut.ravel()).any()
-
-
 def test_only_so_many_sessions_are_asked_about_again():
     views = pd.DataFrame({"session_id": np.repeat(np.arange(30), 3)})
     cut = cut_sessions(views, seed=0, most=10)
@@ -193,10 +180,6 @@ class Source:
 
 
 CONTEXT = VIEWS.drop(columns=["user_id", "page_bytes"])
-
-
-def test_chances_are_passed_on():
-    assert ask_chances(Source([0.5, 0.5]), CONTEXT, 2)["chance"].tolist() == [0.5] * 16
 
 
 @pytest.mark.parametrize(

@@ -10,31 +10,6 @@ from workbench.errors import WorkbenchError
 HALF = PrefetchScenario(break_even=0.5)  # an unused page costs as much as a hit brings
 
 
-def test_a_page_fetched_now_is_a_hit_two_views_later(sessions, fetches, played):
-    outcomes = replay_prefetch(fetches(v0="c"), sessions("abc"), HALF)
-    assert played(outcomes, "hits", "unused", "fetched", "hit_next", "navigation") == [
-        [1, 0, 1, 0, 1],
-        [0, 0, 0, 0, 1],
-        [0, 0, 0, 0, 0],
-    ]
-
-
-def test_what_is_not_opened_by_the_end_of_the_session_is_unused(sessions, fetches, played):
-    outcomes = replay_prefetch(fetches(v0="bd", v1="e"), sessions("ab", "de"), HALF)
-    assert played(outcomes, "hits", "unused", "hit_next") == [[1, 1, 1], [0, 1, 0], [0, 0, 0], [0, 0, 0]]
-    assert outcomes["net"].tolist() == [0, -1, 0, 0]
-
-
-def test_fresh_pages_are_not_fetched(sessions, fetches):
-    # At view 1, a was visited and c fetched before; at view 2 (page c) both are fresh, and so is c itself.
-    outcomes = replay_prefetch(fetches(v0="c", v1="ac", v2="ac"), sessions("abca"), HALF)
-    assert outcomes["fetched"].tolist() == [1, 0, 0, 0]
-
-
-def test_a_page_opened_again_from_the_cache_is_no_second_hit(sessions, fetches):
-    assert replay_prefetch(fetches(v0="b", v1="b", v2="b"), sessions("abab"), HALF)["hits"].tolist() == [1, 0, 0, 0]
-
-
 def test_freshness_ends_after_its_views(sessions, fetches, played):
     two = PrefetchScenario(lifetime_views=2)
     # Fetched at view 0: fresh in views 1 and 2; stale in view 3, where it is fetched again and then used.
@@ -56,17 +31,6 @@ def test_times_that_do_not_vary_within_sessions_are_no_clock(sessions, fetches, 
     outcomes = replay_prefetch(fetches(v0="gf"), views, PrefetchScenario(lifetime_views=5))
     assert played(outcomes, "hits", "unused")[0] == [1, 1]  # f five views later, g six
     assert outcomes.attrs["assumed"] == ("dwell", "page bytes", "network")
-
-
-def test_without_a_cache_a_fetch_serves_the_very_next_view(sessions, fetches, played):
-    off = PrefetchScenario(cache=False)
-    outcomes = replay_prefetch(fetches(v0="cb", v1="ac", v2="a"), sessions("abca"), off)
-    assert played(outcomes, "hits", "unused") == [[1, 1], [1, 1], [1, 0], [0, 0]]
-
-
-def test_sessions_do_not_share_a_cache(sessions, fetches, played):
-    outcomes = replay_prefetch(fetches(v0="b", v2="b"), sessions("ac", "ab"), HALF)
-    assert played(outcomes, "hits", "unused") == [[0, 1], [0, 0], [1, 0], [0, 0]]
 
 
 def test_a_page_that_nobody_ever_views_is_fetched_for_nothing(sessions, played):

@@ -114,13 +114,6 @@ def test_without_times_freshness_is_counted_in_views_and_dwell_is_assumed(ring):
     assert "15 s on each page are assumed" in str(ring)
 
 
-def same_again(context):
-    """Plain function: the page before the current one, within the session."""
-    before = context.groupby("session_id")["page"].shift(1)
-    there = before.notna()
-    return pd.DataFrame({"view_id": context["view_id"][there], "page": before[there].astype(str), "rank": 1})
-
-
 def test_today_is_nothing_unless_somebody_says_otherwise(little):
     assert (little.today, net(little, "today")) == (Never(), 0)
     assert little.rule_gain.estimate == pytest.approx(net(little, "best_rule"))
@@ -132,16 +125,6 @@ def test_a_rule_without_a_limit_fetches_from_the_break_even_today(little, replay
     today = wb.compare(little.split, little.model, today=second).of("today")
     at_price = replayed(replace(second, limit=0.15), little.split.test, little)
     assert today.figures.net == pytest.approx(at_price["net"].mean())
-
-
-def test_a_persons_own_rule_is_a_rule_like_any_other(little, replayed):
-    split = little.split
-    result = wb.compare(split, little.model, rules=[same_again, *wb.rules(split)])
-    mine = result.of(same_again)
-    assert (mine.kind, mine.name, mine.limit, mine.frontier) == ("rule", "same_again", None, None)
-    assert mine.figures.unused_per_view > 0
-    assert mine.figures.net == pytest.approx(replayed(same_again, split.test, little)["net"].mean())
-    assert result.difference == little.difference
 
 
 def test_a_persons_own_source_of_chances_without_a_field_for_its_limit_is_called_as_it_is(little, replayed):
@@ -159,15 +142,6 @@ def test_a_persons_own_source_of_chances_without_a_field_for_its_limit_is_called
     mine = wb.compare(little.split, little.model, rules=[Ours()]).of("ours")
     alone = replayed(replace(first, limit=0.4), little.split.test, little)
     assert mine.figures.net == pytest.approx(alone["net"].mean())
-
-
-@pytest.mark.parametrize("column", ["user_id", "page_bytes"])
-def test_a_rule_that_reads_what_nobody_knows_is_refused(little, column):
-    def reads(context):
-        return context[column]
-
-    with pytest.raises(wb.WorkbenchError, match=f"reads reads '{column}', which is not known"):
-        wb.compare(little.split, little.model, rules=[reads])
 
 
 @pytest.mark.parametrize("k", [1, PAGES_ASKED + 4])

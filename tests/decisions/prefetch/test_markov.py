@@ -71,18 +71,6 @@ def test_the_same_chances_for_every_view_alone_and_together(sessions, train):
         assert one == pytest.approx(together["chance"].tolist())
 
 
-def test_chances_of_all_pages_leave_room_for_the_session_s_end(sessions, train):
-    rng = np.random.default_rng(2)
-    train = sessions(*("".join(rng.choice(list("abcdef"), rng.integers(1, 8))) for _ in range(40)))
-    context = sessions("abcdef", "fa", "d")
-    for order in (0, 1, 2):
-        rule = Markov(order=order, smoothing=(2.0, 5.0)[:order]).fit(train)
-        every = sum(rule.chance_of(context, np.full(len(context), code)) for code in range(len(rule.pages)))
-        assert (every < 1).all()
-        if order == 0:
-            assert every == pytest.approx(np.full(len(context), 1 - train["session_id"].nunique() / len(train)))
-
-
 def habitual(sessions, rng, n, strength):
     """Everybody opens b, c, d or e at random after a, but for a person's own page, drawn with this strength."""
     own, free = rng.choice(list("bcde"), n), rng.choice(list("bcde"), n)

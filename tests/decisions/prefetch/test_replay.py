@@ -46,16 +46,6 @@ def test_a_fetch_not_begun_saves_nothing_and_a_later_hit_saves_all(sessions, fet
     assert outcomes["hits"].tolist() == [2, 0, 0]
 
 
-def test_what_is_fresh_is_not_in_the_queue(sessions, fetches):
-    # At view 1, d is fresh already, so c is first in the queue and all of it is there after 2 s.
-    outcomes = replay_prefetch(fetches(v0="d", v1="dc"), sessions("abc"), ONE_SECOND)
-    assert outcomes["saved_ms"].tolist() == pytest.approx([0, 1000, 0])
-
-
-def test_a_session_s_last_view_holds_nobody_up(sessions, fetches):
-    assert replay_prefetch(fetches(v2="de"), sessions("abc"), ONE_SECOND)["contention_ms"].sum() == 0
-
-
 def test_measured_sizes_and_times_come_before_assumptions(sessions, fetches):
     views = sessions("abab", seconds=[[0, 1.5, 10, 20]], page_bytes=[1e6, 2e6, 1e6, np.nan])
     outcomes = replay_prefetch(fetches(v0="bc"), views, ONE_SECOND)
@@ -175,27 +165,6 @@ def test_nobody_beats_perfect_knowledge(seed, sessions):
             other = replay_prefetch(random_fetches(rng, views, scenario.k), views, scenario)
             assert other["hits"].sum() <= perfect["hits"].sum()
             assert other["net"].sum() <= perfect["net"].sum() + 1e-9
-
-
-def test_proposing_everything_catches_every_page_that_is_not_fresh(sessions):
-    rng = np.random.default_rng(5)
-    for _ in range(30):
-        views, _ = random_world(rng, sessions)
-        forever = PrefetchScenario(k=8, lifetime_s=1e6, lifetime_views=10**6)
-        letters = list("abcdefgh")
-        everything = pd.DataFrame(
-            [(view, page, rank) for view in range(len(views)) for rank, page in enumerate(letters, 1)],
-            columns=["view_id", "page", "rank"],
-        )
-        first_visits = ~views.duplicated(["session_id", "page"]) & (views["position"] > 0)
-        outcomes = replay_prefetch(everything, views, forever)
-        assert outcomes["hits"].sum() == first_visits.sum()
-        assert outcomes["fetched"].sum() == 7 * views["session_id"].nunique()
-
-
-def test_fetching_nothing_brings_nothing(sessions, fetches):
-    outcomes = replay_prefetch(fetches(), sessions("abc", "ab"), HALF)
-    assert (outcomes.drop(columns=["visited_bytes", "navigation"]) == 0).all(axis=None)
 
 
 def test_perfect_knowledge_by_hand(sessions):

@@ -66,16 +66,16 @@ def test_where_nobody_goes_together_there_is_one_view():
     assert path_of(train) == "A"
 
 
-def test_the_same_seed_draws_the_same_session():
-    train = wb.split_by_time(wb.load("synthetic_navigations", rows=5000)).train
+def test_the_same_seed_draws_the_same_session(stage):
+    train = stage.split.train
     one, other = (example_session(train, "user_id", seed=3) for _ in range(2))
     pd.testing.assert_frame_equal(one, other)
     paths = {tuple(example_session(train, "user_id", seed=seed)["page"]) for seed in range(10)}
     assert len(paths) > 5
 
 
-def test_of_real_looking_data_no_step_was_taken_by_fewer():
-    train = wb.split_by_time(wb.load("synthetic_navigations", rows=5000)).train
+def test_of_real_looking_data_no_step_was_taken_by_fewer(stage):
+    train = stage.split.train
     following = train.groupby("session_id")["page"].shift(-1).astype(object)
     took = train["user_id"].groupby([train["page"].astype(object), following]).nunique()
     began = train[train["position"] == 0].groupby("page", observed=True)["user_id"].nunique()
@@ -85,8 +85,8 @@ def test_of_real_looking_data_no_step_was_taken_by_fewer():
         assert all(took[step] >= FEWEST for step in pairwise(path))
 
 
-def test_it_is_a_table_of_page_views_without_a_person():
-    train = wb.split_by_time(wb.load("synthetic_navigations", rows=5000)).train
+def test_it_is_a_table_of_page_views_without_a_person(stage):
+    train = stage.split.train
     session = example_session(train, "user_id")
     assert "user_id" not in session
     assert session["view_id"].tolist() == session["position"].tolist() == list(range(len(session)))

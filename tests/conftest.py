@@ -76,20 +76,53 @@ def once(pytestconfig: pytest.Config) -> Callable[[str, Callable[[], Any]], Any]
     The file lies in pytest's cache under a hash of the code, the cards and the libraries, so that a second run on the
     same code need not work it out again.
     """
-    code = hash_of_code()
-    folder = pytestconfig.cache.mkdir("studies")
+    folder, held = kept_studies(pytestconfig), {}
+
+    def remember(name: str, make: Callable[[], Any]) -> Any:
+        if name not in held:
+            held[name] = read_or_make(folder, name, make)
+        return held[name]
+
+    return remember
+
+
+def kept_studies(config: pytest.Config) -> Path:
+    code, folder = hash_of_code(), config.cache.mkdir("studies")
     for other in folder.iterdir():
         if other.name != code:
             shutil.rmtree(other, ignore_errors=True)
     (folder / code).mkdir(exist_ok=True)
-    held: dict[str, Any] = {}
+    return folder / code
 
-    def remember(name: str, make: Callable[[], Any]) -> Any:
-        if name not in held:
-            held[name] = read_or_make(folder / code / hashlib.sha256(name.encode()).hexdigest()[:16], make)
-        return held[name]
 
-    return remember
+@pytest.fixture(scope="module")
+def kernels_share_studies(pytestconfig: pytest.Config) -> Iterator[None]:
+    """Kernels that begin meanwhile work out each ``wb.study`` once, and read those that tests asked for."""
+    startup = Path(os.environ["IPYTHONDIR"], "profile_default", "startup", "studies.py")
+    startup.parent.mkdir(parents=True, exist_ok=True)
+    startup.write_text(STARTUP.format(here=__file__, folder=str(kept_studies(pytestconfig))))
+    yield
+    startup.unlink()
+
+
+STARTUP = """
+import importlib.util
+import pathlib
+import workbench.studies
+spec = importlib.util.spec_from_file_location("kept", {here!r})
+kept = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(kept)
+workbench.studies.study = kept.shared(workbench.studies.study, pathlib.Path({folder!r}))
+"""
+
+
+def shared(walk: Callable[..., Any], folder: Path) -> Callable[..., Any]:
+    def study(dataset: str, **options: Any) -> Any:
+        name = Path(dataset).read_text("utf-8") if dataset.endswith(".toml") else dataset
+        asked = sorted((option, value) for option, value in options.items() if value)
+        return read_or_make(folder, f"{name} {asked}", lambda: walk(dataset, **options))
+
+    return study
 
 
 @pytest.fixture(scope="session")
@@ -116,7 +149,8 @@ def hash_of_code() -> str:
     return digest.hexdigest()[:16]
 
 
-def read_or_make(path: Path, make: Callable[[], Any]) -> Any:
+def read_or_make(folder: Path, name: str, make: Callable[[], Any]) -> Any:
+    path = folder / hashlib.sha256(name.encode()).hexdigest()[:16]
     with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # freed when a worker dies, too
         if not path.exists():
@@ -159,7 +193,6 @@ def video() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Return the path of a Chromium or Chrome."""
     found = find_browser()
     if not found and CI and os.geteuid() == 0 and shutil.which("apt-get"):
         install_browser()

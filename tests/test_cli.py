@@ -51,11 +51,9 @@ def told(*arguments):
 
 
 def refusal(*arguments):
-    """The one sentence on stderr."""
     done = run(*arguments)
     assert done.exit_code == 2, done.output
-    assert done.stdout == ""
-    assert "Traceback" not in done.output
+    assert done.stdout == "" and "Traceback" not in done.output
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith("Error: ")
     return line
@@ -65,8 +63,7 @@ def test_compare_prints_one_json_object():
     image, pages = (told(*COMPARE[name]) for name in ("images", "prefetch"))
     assert (image["decision"], image["dataset"], image["simulated"]) == ("images", "synthetic_null", True)
     assert (pages["decision"], pages["dataset"], pages["simulated"]) == ("prefetch", "synthetic_navigations", True)
-    assert sum(image["rows"].values()) == 3000
-    assert 2000 < sum(pages["rows"].values()) <= 4000
+    assert sum(image["rows"].values()) == 3000 and 2000 < sum(pages["rows"].values()) <= 4000
     assert set(image) - set(pages) <= {"signal_free_share", "lost_probes", "headroom_by_budget"}
     assert set(pages) - set(image) == {"session_end_share", "hits_per_100_at_unused"}
     assert {"quality_at_rules_wait"} == set(image["model_vs_best_rule"]) - set(pages["model_vs_best_rule"])
@@ -88,17 +85,14 @@ def test_options_reach_the_study():
 @pytest.mark.parametrize("decision", COMPARE)
 def test_compare_prints_the_first_screen_and_all_prints_more(decision):
     few, every = run(*COMPARE[decision]).stdout, run(*COMPARE[decision], "--all").stdout
-    assert few.startswith(FIRST_LINE[decision])
-    assert HIDDEN[decision] not in few
-    assert HIDDEN[decision] in every
-    assert max(map(len, few.splitlines()[:12])) < 200
+    assert few.startswith(FIRST_LINE[decision]) and HIDDEN[decision] not in few
+    assert HIDDEN[decision] in every and max(map(len, few.splitlines()[:12])) < 200
 
 
 def test_changed_assumptions_are_shown_unless_quick_is_asked_for(monkeypatch):
     monkeypatch.setattr(Prefetch, "changes", lambda self, views, plan: iter(()))
     quick, full = (run(*given).stdout for given in (COMPARE["prefetch"], COMPARE["prefetch"][:-1]))
-    assert "checks could be run" not in quick
-    assert "None of 0 checks could be run" in full
+    assert "checks could be run" not in quick and "None of 0 checks could be run" in full
 
 
 @pytest.mark.parametrize(
@@ -153,8 +147,7 @@ def test_fetch_says_where_files_are(mirror):
 
 def test_help_reads_without_cut_sentences():
     said = run("--help").stdout
-    assert "\\b" not in said
-    assert "\n  workbench datasets      " in said
+    assert "\\b" not in said and "\n  workbench datasets      " in said
     assert said.count("...") == 1  # of the usage line; none cuts a sentence short
     assert all(command in said for command in ("datasets", "fetch", "compare", "render"))
 

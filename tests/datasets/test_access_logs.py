@@ -13,13 +13,22 @@ from workbench.datasets.schema import known_context
 from workbench.datasets.sessions import dwell_s
 from workbench.errors import WorkbenchError
 
-CHROME = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
-)
-IPHONE = (
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 "
-    "Mobile/15E148 Safari/604.1"
-)
+SAFARI = "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5"
+MOBILE = f"{SAFARI} Mobile/15E148 Safari/604.1"
+WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0"
+PEOPLE = [
+    (f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {WEBKIT} Safari/537.36", "desktop", "Windows", "Chrome"),
+    (f"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {SAFARI} Safari/605.1.15", "desktop", "Mac OS X", "Safari"),
+    ("Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0", "desktop", "Linux", "Firefox"),
+    (f"Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) {WEBKIT} Safari/537.36", "desktop", "Chrome OS", "Chrome"),
+    (f"Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) {MOBILE}", "phone", "iOS", "Mobile Safari"),
+    (f"Mozilla/5.0 (iPad; CPU OS 16_1 like Mac OS X) {MOBILE}", "tablet", "iOS", "Mobile Safari"),
+    (f"Mozilla/5.0 (Linux; Android 14; Pixel 8) {WEBKIT} Mobile Safari/537.36", "phone", "Android", "Chrome Mobile"),
+    (f"Mozilla/5.0 (Linux; Android 13; SM-X700) {WEBKIT} Safari/537.36", "tablet", "Android", "Chrome"),
+    (f"Mozilla/5.0 (Linux; Android 9; CUBOT X19) {WEBKIT} Mobile Safari/537.36", "phone", "Android", "Chrome Mobile"),
+    ("<script>alert(1)</script>", None, None, None),
+]
+CHROME, IPHONE = PEOPLE[0][0], PEOPLE[4][0]
 GOOGLEBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 NOTHING = dict.fromkeys(RULES, 0)
 
@@ -55,16 +64,14 @@ def test_a_combined_line_becomes_a_view(tmp_path):
         "os_family": "Windows",
         "browser": "Chrome",
     }
-    assert views.attrs["dropped"] == NOTHING
-    assert views.attrs["broken_lines"] == ()
+    assert views.attrs["dropped"] == NOTHING and views.attrs["broken_lines"] == ()
 
 
 def test_a_common_line_tells_no_device(tmp_path):
     lines = line(agent=None), line(agent=None, address="2001:db8::1", size="-")
     views = read_access_log(log(tmp_path, *lines))
     assert list(views) == ["user_id", "viewed_at", "page", "page_bytes"]
-    assert views["user_id"].nunique() == 2
-    assert np.isnan(views["page_bytes"][1])
+    assert views["user_id"].nunique() == 2 and np.isnan(views["page_bytes"][1])
 
 
 @pytest.mark.parametrize(
@@ -92,8 +99,7 @@ def test_a_common_line_tells_no_device(tmp_path):
 )
 def test_each_rule_leaves_out_its_lines_and_counts_them(tmp_path, rule, left_out):
     views = read_access_log(log(tmp_path, line(), left_out, line("GET /jobs HTTP/2.0")))
-    assert views["page"].tolist() == ["/", "/jobs"]
-    assert views.attrs["dropped"] == {**NOTHING, rule: 1}
+    assert views["page"].tolist() == ["/", "/jobs"] and views.attrs["dropped"] == {**NOTHING, rule: 1}
 
 
 @pytest.mark.parametrize(
@@ -142,11 +148,9 @@ def test_loading_makes_sessions_of_visitors(tmp_path):
     assert views["device"].tolist() == ["desktop", "desktop", "desktop", "phone", "desktop"]
     np.testing.assert_array_equal(dwell_s(views), [40, np.nan, np.nan, np.nan, np.nan])
     assert views.attrs["dropped"] == {"duplicates": 0, **NOTHING, "broken": 1, "repeats": 1}
-    assert views.attrs["broken_lines"] == ("broken",)
-    assert "local_hour" not in views
+    assert views.attrs["broken_lines"] == ("broken",) and "local_hour" not in views
     context = known_context(views, "client_js")
-    assert context["local_hour"].isna().all()
-    assert set(context["os_family"]) == {"Windows", "iOS"}
+    assert context["local_hour"].isna().all() and set(context["os_family"]) == {"Windows", "iOS"}
 
 
 def test_a_card_joins_files_of_one_log_and_knows_a_visitor_again(tmp_path):
@@ -158,10 +162,8 @@ def test_a_card_joins_files_of_one_log_and_knows_a_visitor_again(tmp_path):
         '[[files]]\nname = "access.log.2.gz"\n[[files]]\nname = "access.log.1"\n'
     )
     views = load(card)
-    assert views["user_id"].tolist() == ["visitor 1"] * 2
-    assert views["page"].tolist() == ["/", "/jobs"]
-    assert views.attrs["dropped"]["broken"] == 2
-    assert views.attrs["broken_lines"] == ("x", "y")
+    assert views["user_id"].tolist() == ["visitor 1"] * 2 and views["page"].tolist() == ["/", "/jobs"]
+    assert views.attrs["dropped"]["broken"] == 2 and views.attrs["broken_lines"] == ("x", "y")
 
 
 def test_no_address_and_no_name_is_in_the_frame_or_beside_it(tmp_path):
@@ -191,8 +193,7 @@ HOSTILE = {
 def test_hostile_paths_survive_as_text(tmp_path):
     form = b'192.0.2.7 - - [31/Jan/2026:12:00:00 +0000] "GET %s HTTP/1.1" 200 5 "-" "%s"'
     views = load(log(tmp_path, *(form % (path, CHROME.encode()) for path in HOSTILE)))
-    assert views.attrs["dropped"]["broken"] == 0
-    assert views["page"].tolist() == list(HOSTILE.values())
+    assert views.attrs["dropped"]["broken"] == 0 and views["page"].tolist() == list(HOSTILE.values())
 
 
 def test_broken_lines_are_shown_escaped_and_cut(tmp_path):
@@ -230,30 +231,9 @@ def test_a_log_in_blocks_is_the_log_at_once(tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(load(path, keep_repeats=True), whole)
 
 
-SAFARI = "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5"
-MOBILE = f"{SAFARI} Mobile/15E148 Safari/604.1"
-WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0"
-PEOPLE = [
-    (f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {WEBKIT} Safari/537.36", "desktop", "Windows", "Chrome"),
-    (f"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {SAFARI} Safari/605.1.15", "desktop", "Mac OS X", "Safari"),
-    ("Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0", "desktop", "Linux", "Firefox"),
-    (f"Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) {WEBKIT} Safari/537.36", "desktop", "Chrome OS", "Chrome"),
-    (f"Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) {MOBILE}", "phone", "iOS", "Mobile Safari"),
-    (f"Mozilla/5.0 (iPad; CPU OS 16_1 like Mac OS X) {MOBILE}", "tablet", "iOS", "Mobile Safari"),
-    (f"Mozilla/5.0 (Linux; Android 14; Pixel 8) {WEBKIT} Mobile Safari/537.36", "phone", "Android", "Chrome Mobile"),
-    (f"Mozilla/5.0 (Linux; Android 13; SM-X700) {WEBKIT} Safari/537.36", "tablet", "Android", "Chrome"),
-    (f"Mozilla/5.0 (Linux; Android 9; CUBOT X19) {WEBKIT} Mobile Safari/537.36", "phone", "Android", "Chrome Mobile"),
-    ("<script>alert(1)</script>", None, None, None),
-]
-BOTS = [
-    *(
-        "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)",
-        "facebookexternalhit/1.1",
-        "curl/8.5.0",
-    ),
-    *("python-requests/2.31", "Go-http-client/1.1", "Apache-HttpClient/4.5", "ia_archiver", "UptimeRobot/2.0", "-", ""),
-    *(f"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 HeadlessChrome/120 {WEBKIT}", "GPTBot/1.2", None),
-]
+BOTS = ["Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)", "facebookexternalhit/1.1", None]
+BOTS += [f"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 HeadlessChrome/120 {WEBKIT}", "GPTBot/1.2", "curl/8.5.0"]
+BOTS += ["python-requests/2.31", "Go-http-client/1.1", "Apache-HttpClient/4.5", "ia_archiver", "UptimeRobot/2.0", "-"]
 
 
 @pytest.mark.parametrize(("agent", "device", "system", "browser"), PEOPLE)

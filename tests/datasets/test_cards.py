@@ -27,8 +27,7 @@ def test_the_shipped_cards_parse_and_say_what_they_are():
     cards = {card.name: card for card in list_cards()}
     assert {"atlas_pings", "mobile_bandwidth", "msnbc", "wikispeedia"} <= set(cards) and len(cards) == 11
     for card in cards.values():
-        assert card.title and card.licence and card.citation
-        assert card.folder == CHECKOUT / "datasets"
+        assert card.title and card.licence and card.citation and card.folder == CHECKOUT / "datasets"
         urls = [file.url for file in card.files if file.url]
         assert card.mirror_only == (bool(card.files) and not urls)
         assert all(len(file.sha256) == 64 for file in card.files)
@@ -155,8 +154,7 @@ def test_a_bad_card_is_refused_in_one_sentence_that_names_what_was_expected(card
     with pytest.raises(WorkbenchError, match=expected) as caught:
         read_card(card_of(text))
     message = str(caught.value)
-    assert message.startswith("mine")
-    assert "\n" not in message
+    assert message.startswith("mine") and "\n" not in message
 
 
 def test_a_card_from_a_windows_editor_is_read_and_a_plain_file_name_taken(card_of):
@@ -196,8 +194,7 @@ def test_a_name_that_is_none_is_answered_with_the_nearest(name):
 def test_a_team_keeps_its_cards_in_a_folder_of_its_own(card_of, tmp_path, monkeypatch):
     card_of('title = "Ours"')
     monkeypatch.setenv("WORKBENCH_DATASETS", str(tmp_path))
-    assert card_folder() == tmp_path
-    assert [card.name for card in list_cards()] == ["mine"]
+    assert card_folder() == tmp_path and [card.name for card in list_cards()] == ["mine"]
     assert find_card("mine").title == "Ours"
     with pytest.raises(WorkbenchError, match="unknown dataset 'mobile_bandwidth': expected one of mine,"):
         find_card("mobile_bandwidth")

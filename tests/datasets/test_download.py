@@ -82,10 +82,8 @@ def refusal(file: SourceFile, cards: Path) -> str:
 def test_a_good_file_is_fetched_once_into_the_cache(upstream, cards, sha256):
     file = SourceFile("a.csv", upstream.holds("/a.csv"), sha256)
     first = fetch_file(card_of(file, cards), file, progress=False)
-    assert first == cards / "cache" / "ours" / "a.csv"
-    assert first.read_bytes() == GOOD
-    assert in_cache() == [first]
-    assert fetch_file(card_of(file, cards), file, progress=False) == first
+    assert first == cards / "cache" / "ours" / "a.csv" and first.read_bytes() == GOOD
+    assert in_cache() == [first] and fetch_file(card_of(file, cards), file, progress=False) == first
     assert upstream.asked == ["/a.csv"]
 
 
@@ -103,8 +101,7 @@ def test_a_bad_answer_is_told_and_not_kept_and_the_next_try_can_succeed(upstream
     given, sha256, expected = BAD_ANSWERS[answer]
     file = SourceFile("a.csv", upstream.holds("/a.csv", **given), sha256)
     said = refusal(file, cards)
-    assert expected in said
-    assert file.url in said
+    assert expected in said and file.url in said
     assert in_cache() == []
     upstream.holds("/a.csv")
     assert fetch_file(card_of(file, cards), file, progress=False).read_bytes() == GOOD
@@ -164,8 +161,7 @@ def test_a_read_only_or_full_cache_is_told_in_a_sentence_and_the_next_try_succee
 
 def assert_says_how_to_go_on(said: str, cards: Path) -> None:
     begin, end = f"could not write {cards / 'cache' / 'ours' / 'a.csv'}: ", "; nothing was kept. Make room there or "
-    assert said.startswith(begin)
-    assert said.removeprefix(begin).split(end)[0] in IN_WORDS
+    assert said.startswith(begin) and said.removeprefix(begin).split(end)[0] in IN_WORDS
     assert said.endswith("make the folder writable and try again, or put a.csv beside the card.")
 
 
@@ -255,6 +251,5 @@ def test_the_progress_bar_is_drawn_on_stderr_and_can_be_switched_off(upstream, c
         file = SourceFile(name, upstream.holds(f"/{name}"), SHA)
         fetch_file(card_of(file, cards), file, progress=progress)
         drawn[name] = capfd.readouterr()
-    assert "100%" in drawn["a.csv"].err
-    assert drawn["b.csv"].err == ""
+    assert "100%" in drawn["a.csv"].err and drawn["b.csv"].err == ""
     assert drawn["a.csv"].out == drawn["b.csv"].out == ""

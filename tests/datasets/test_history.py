@@ -99,8 +99,7 @@ def test_whole_users_are_masked():
     frame = many()
     hidden = masked_users(frame, Mask(users=0.25))
     shares = pd.Series(hidden).groupby(frame["user_id"].to_numpy()).mean()
-    assert set(shares) == {0.0, 1.0}
-    assert shares.mean() == 0.25
+    assert set(shares) == {0.0, 1.0} and shares.mean() == 0.25
     assert (masked_users(frame, Mask(users=0.25)) == hidden).all()
     assert (masked_users(frame, Mask(users=0.25, seed=1)) != hidden).any()
 
@@ -109,8 +108,7 @@ def test_first_views_lose_their_netinfo_only():
     frame = many()
     masked, hidden = apply_mask(frame, Mask(users=0.0))
     first = frame["measured_at"] == frame.groupby("user_id")["measured_at"].transform("min")
-    assert not hidden.any()
-    assert (masked["effective_type"].isna() == first).all()
+    assert not hidden.any() and (masked["effective_type"].isna() == first).all()
 
 
 def test_slow_biased_masks_fall_on_slow_users():

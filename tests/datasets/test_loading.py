@@ -70,8 +70,7 @@ def test_a_card_brings_files_into_one_canonical_table(card):
 def test_repeated_rows_are_views_where_the_card_does_not_call_them_copies(card):
     card.write_text(CARD.replace("drop_duplicates = true\n", ""))
     views = load(card)
-    assert len(views) == 5
-    assert views.attrs["dropped"] == {"duplicates": 0, "unmeasured": 1}
+    assert len(views) == 5 and views.attrs["dropped"] == {"duplicates": 0, "unmeasured": 1}
 
 
 def test_a_missing_file_is_told_with_the_name_of_the_card(card, monkeypatch):
@@ -95,8 +94,7 @@ def test_a_card_without_files_and_a_table_without_measurements_are_refused(card)
 
 def test_a_simulated_set_is_made_at_the_size_that_is_asked_for():
     views = load("synthetic_null", rows=300)
-    assert len(views) == 300
-    assert views.attrs["card"].simulated
+    assert len(views) == 300 and views.attrs["card"].simulated
     assert views.attrs["card"].generate == {"rows": 300, "seed": 0, "planted": False}
     assert views["local_hour"].between(0, 23).all()
 
@@ -129,8 +127,7 @@ def test_a_persons_own_frame_gets_the_same_checks():
         margin=0.5,
     )
     assert list(views) == ["asn", "connection_type", "rtt_ms"]
-    assert views["connection_type"].tolist() == ["wifi", "4g"]
-    assert views.index.tolist() == [0, 1]
+    assert views["connection_type"].tolist() == ["wifi", "4g"] and views.index.tolist() == [0, 1]
     card = views.attrs["card"]
     assert (card.name, card.known_by, card.simulated, card.margin) == ("our RUM", "native_app", True, 0.5)
     assert card.assume == {"downlink_mbps": (2.0, 10.0, 50.0)}
@@ -209,8 +206,7 @@ def test_what_is_said_of_the_views_is_heeded():
 def test_what_cannot_be_is_refused_in_one_sentence(given, sentence):
     with pytest.raises(WorkbenchError) as caught:
         navigations(CLICKS, **{"columns": NAMES, **given})
-    assert sentence in str(caught.value)
-    assert str(caught.value).startswith("your data: ")
+    assert sentence in str(caught.value) and str(caught.value).startswith("your data: ")
 
 
 def test_links_ride_along_and_survive_what_pandas_does_with_attributes():
@@ -219,8 +215,7 @@ def test_links_ride_along_and_survive_what_pandas_does_with_attributes():
     expected = pd.DataFrame({"from_page": ["/", "/"], "to_page": ["/jobs", "/mail"]}, dtype="str")
     pd.testing.assert_frame_equal(links_of(views), expected)
     both = pd.concat([views[:3], views[3:].copy()])
-    assert links_of(both) is links_of(views)
-    assert links_of(navigations(CLICKS, columns=NAMES)) is None
+    assert links_of(both) is links_of(views) and links_of(navigations(CLICKS, columns=NAMES)) is None
 
 
 def zipped(path: Path, **members: str) -> Path:

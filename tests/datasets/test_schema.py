@@ -92,15 +92,13 @@ def test_a_column_that_comes_twice_is_refused():
 )
 def test_an_asn_is_digits_however_it_was_read(values):
     asn = check_measurements(pd.DataFrame({"asn": values}).assign(rtt_ms=1.0), "mine")["asn"]
-    assert asn.dropna().tolist() == ["15169", "3320", "701"]
-    assert asn.dtype == "str"
+    assert asn.dropna().tolist() == ["15169", "3320", "701"] and asn.dtype == "str"
 
 
 @pytest.mark.parametrize("values", [["true", "False", None], ["on", "off", None], ["1", " 0", None], [1, 0, None]])
 def test_flags_are_read_from_the_words_of_csv_files_and_headers(values):
     flag = checked(save_data=values)["save_data"]
-    assert flag.dtype == "boolean"
-    assert flag.iloc[:2].tolist() == [True, False]
+    assert flag.dtype == "boolean" and flag.iloc[:2].tolist() == [True, False]
     assert flag.isna().tolist() == [False, False, True]
 
 
@@ -111,8 +109,7 @@ def test_times_are_utc_whatever_their_offset_and_form():
     naive = pd.Series([noon] * 3).dt.tz_localize(None).astype("datetime64[ns]")
     for values in (texts, zoned, naive):
         at = checked(measured_at=values)["measured_at"]
-        assert at.tolist() == [noon] * 3
-        assert at.dtype == "datetime64[us, UTC]"
+        assert at.tolist() == [noon] * 3 and at.dtype == "datetime64[us, UTC]"
     day = checked(measured_at=[date(2026, 1, 31), None, None])["measured_at"]
     assert day.iloc[0] == pd.Timestamp("2026-01-31", tz=0)
 
@@ -145,8 +142,7 @@ def test_each_level_knows_what_the_one_before_it_knows_and_more():
     known = [set(context_columns(level)) for level in LEVELS]
     assert all(earlier <= later for earlier, later in pairwise(known))
     assert known[1] - known[0] == {"device", "effective_type", "netinfo_rtt_ms", "netinfo_downlink_mbps"}
-    assert known[2] - known[1] == {"connection_type"}
-    assert known[3] == known[2]
+    assert known[2] - known[1] == {"connection_type"} and known[3] == known[2]
     assert known[4] - known[3] == {"access_technology"}
     assert not {*MEASURED, "user_id", "measured_at", "utc_offset_h", "simulated"} & known[4]
 
@@ -160,8 +156,7 @@ def test_an_unknown_level_is_answered_with_those_that_exist():
 def test_columns_known_by_then_but_absent_are_all_missing_in_their_own_type(level):
     frame = pd.DataFrame({"rtt_ms": [1.0, 2.0]}, index=[7, 9])
     known = known_context(frame, level, [Column("plan", "str", "first_request", "")])
-    assert list(known) == [*context_columns(level), "plan"]
-    assert known.isna().all(axis=None)
+    assert list(known) == [*context_columns(level), "plan"] and known.isna().all(axis=None)
     assert list(known.index) == [7, 9]
     for name in known:
         assert str(known[name].dtype) == (BY_NAME[name].dtype if name in BY_NAME else "str"), name
@@ -197,15 +192,13 @@ def test_a_table_that_says_too_little_is_refused_with_what_is_missing(frame, sen
     with pytest.raises(WorkbenchError) as caught:
         check = check_measurements if {"rtt_ms", "RTT"} & set(frame) else check_navigations
         check(pd.DataFrame(frame), "mine")
-    assert sentence in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert sentence in str(caught.value) and "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("values", [[2, 10, 2], [2.0, 10.0, 2.0], ["2", "10", "2"], pd.Categorical(["2", "10", "2"])])
 def test_pages_are_texts_in_sorted_categories_that_occur_however_they_were_read(values):
     page = check_navigations(pd.DataFrame({"page": values, "session_id": [1, 1, 2]}), "mine")["page"]
-    assert page.cat.categories.tolist() == ["10", "2"]
-    assert page.cat.categories.dtype == "str"
+    assert page.cat.categories.tolist() == ["10", "2"] and page.cat.categories.dtype == "str"
     assert page.tolist() == ["2", "10", "2"]
 
 
@@ -258,10 +251,8 @@ def test_known_columns_that_the_source_lacks_are_all_missing():
     context = known_context(views(), "client_js")
     assert {*EXPECTED} <= set(context)
     for name in ("os_family", "browser", "save_data", "local_hour", "effective_type"):
-        assert context[name].isna().all()
-        assert context[name].dtype == BY_NAME[name].dtype
-    assert "asn" in context
-    assert "isp" not in context
+        assert context[name].isna().all() and context[name].dtype == BY_NAME[name].dtype
+    assert "asn" in context and "isp" not in context
     plan = Column("plan", "str", "after_accept_ch", "what is paid for")
     assert "plan" not in known_context(views(), "first_request", (plan,))
     assert known_context(views(), "client_js", (plan,))["plan"].tolist() == ["large", "small"]
@@ -270,8 +261,7 @@ def test_known_columns_that_the_source_lacks_are_all_missing():
 
 def test_every_canonical_column_has_a_label_without_underscores_and_numbers_that_need_it_a_unit():
     for column in (*COLUMNS, *NAVIGATION_COLUMNS):
-        assert label(column.name)
-        assert "_" not in label(column.name)
+        assert label(column.name) and "_" not in label(column.name)
     ends = {"_ms": "ms", "_mbps": "Mbit/s", "_s": "s", "_h": "h", "_bytes": "bytes"}
     for column in (*COLUMNS, *NAVIGATION_COLUMNS):
         expected = [said for end, said in ends.items() if column.name.endswith(end) and column.dtype == "float64"]

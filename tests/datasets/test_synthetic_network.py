@@ -48,8 +48,7 @@ def test_same_seed_gives_the_same_bytes_and_another_seed_does_not():
 def test_the_frame_keeps_the_contract(views):
     made = views.drop(columns="local_hour")  # the loader's to derive
     checked = check_measurements(made, "synthetic")
-    assert len(checked) == ROWS
-    assert set(checked) == set(made)
+    assert len(checked) == ROWS and set(checked) == set(made)
     for name in checked:
         assert views[name].dtype == BY_NAME[name].dtype, name
     assert views["asn"].str.fullmatch(r"\d+").all()
@@ -61,8 +60,7 @@ def test_networks_do_not_depend_on_the_number_of_rows():
     few, many = make_measurements(2_001, seed=4), make_measurements(20_000, seed=4)
     assert (len(few), len(many)) == (2_001, 20_000)
     isp = many.drop_duplicates("asn").set_index("asn")["isp"]
-    assert 60 <= len(isp) <= 100
-    assert (isp.reindex(few["asn"]).to_numpy() == few["isp"].to_numpy()).all()
+    assert 60 <= len(isp) <= 100 and (isp.reindex(few["asn"]).to_numpy() == few["isp"].to_numpy()).all()
 
 
 def test_a_null_world_has_the_same_people_and_visits(views, null_views):
@@ -130,10 +128,8 @@ def test_netinfo_speaks_on_chromium_only_and_is_blunt(views):
     assert (link.notna() == (views["os_family"].isin(["Android", "ChromeOS"]) & chromium)).all()
     assert (link.dropna().eq("cellular") == views.loc[link.notna(), "access_technology"].isin(MOBILE)).all()
     told = views[chromium]
-    assert told["netinfo_downlink_mbps"].max() == 10
-    assert told["netinfo_rtt_ms"].max() <= 3000
-    assert 0.6 < chromium.mean() < 0.8
-    assert (told["netinfo_rtt_ms"] % 25 == 0).all()
+    assert told["netinfo_downlink_mbps"].max() == 10 and told["netinfo_rtt_ms"].max() <= 3000
+    assert 0.6 < chromium.mean() < 0.8 and (told["netinfo_rtt_ms"] % 25 == 0).all()
     steps = told["netinfo_downlink_mbps"] / 0.025
     assert np.allclose(steps, steps.round())
 
@@ -262,10 +258,8 @@ def test_chances_are_monotone_and_reach_both_ends(views):
     thresholds = np.array([0.0, 0.001, 1, 10, 100, 1000, 1e9])
     rtt = true_chance_worse(views.head(500), "rtt_ms", thresholds, seed=3)
     downlink = true_chance_worse(views.head(500), "downlink_mbps", thresholds, seed=3)
-    assert rtt.shape == (500, 7)
-    assert (np.diff(rtt, axis=1) <= 0).all()
-    assert (np.diff(downlink, axis=1) >= 0).all()
-    assert np.allclose(rtt[:, [0, -1]], [1, 0])
+    assert rtt.shape == (500, 7) and (np.diff(rtt, axis=1) <= 0).all()
+    assert (np.diff(downlink, axis=1) >= 0).all() and np.allclose(rtt[:, [0, -1]], [1, 0])
     assert np.allclose(downlink[:, [0, -1]], [0, 1])
 
 

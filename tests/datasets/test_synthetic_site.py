@@ -55,18 +55,15 @@ def test_the_frame_keeps_the_contract(planted):
     assert {name: str(views[name].dtype) for name in dtypes} == dtypes
     sessions = views.groupby("session_id")
     start = sessions["viewed_at"].min()
-    assert start.index.tolist() == list(range(len(start)))
-    assert start.is_monotonic_increasing
+    assert start.index.tolist() == list(range(len(start))) and start.is_monotonic_increasing
     assert views["session_id"].is_monotonic_increasing
     assert (views["position"] == sessions.cumcount()).all()
     assert sessions[["user_id", "device", "country", "browser"]].nunique(dropna=False).eq(1).all(axis=None)
     pages = views["page"].cat.categories
-    assert pages.dtype == "str"
-    assert pages.is_monotonic_increasing
+    assert pages.dtype == "str" and pages.is_monotonic_increasing
     assert 40 <= len(pages) <= 60
     always = ["user_id", "device", "country", "os_family", "browser", "local_hour", "page_bytes"]
-    assert views[always].notna().all(axis=None)
-    assert views["local_hour"].isin(range(24)).all()
+    assert views[always].notna().all(axis=None) and views["local_hour"].isin(range(24)).all()
     assert views["simulated"].all()
 
 
@@ -80,8 +77,7 @@ def test_whole_sessions_are_drawn_until_the_rows_are_there(rows):
 
 def test_no_page_follows_itself_and_silence_ends_a_session(worlds):
     views = worlds["planted"]
-    assert (views["page"] != views["after"]).all()
-    assert views["waited"].min() >= 1
+    assert (views["page"] != views["after"]).all() and views["waited"].min() >= 1
     assert views["waited"].max() < 1_800
     sessions = views.groupby("session_id").agg(
         user=("user_id", "first"), start=("viewed_at", "min"), end=("viewed_at", "max")
@@ -154,8 +150,7 @@ def test_the_law_is_whole_and_every_step_is_a_link(worlds):
     for views in worlds.values():
         links = set(map(tuple, links_of(views).to_numpy()))
         steps = views.loc[views["after"] != "", ["page", "after"]].drop_duplicates()
-        assert set(map(tuple, steps.to_numpy())) <= links
-        assert len(links) < len(make_site().pages) * 10
+        assert set(map(tuple, steps.to_numpy())) <= links and len(links) < len(make_site().pages) * 10
 
 
 @pytest.mark.parametrize("world", WORLDS)
@@ -185,13 +180,11 @@ def test_what_is_drawn_has_the_true_chances(worlds, truths, world):
     asked = truth.join(of_view, on="view_id")
     asked["surprise"] = (asked["page"] == asked["after"]) - asked["chance"]
     z = scores_of(asked, ["before", "now", "page", "evening", "phone", "quick"])
-    assert len(z) > 400
-    assert z.abs().max() < 5
+    assert len(z) > 400 and z.abs().max() < 5
     assert z.pow(2).mean() == pytest.approx(1, abs=0.25)
     asked = asked[asked["page"].str.fullmatch(r".*\d+") & (kind_of(asked["page"]) == kind_of(asked["before"]))]
     z = scores_of(asked.assign(again=asked["page"] == asked["before"]), ["now", "again"])
-    assert len(z) > 10
-    assert z.abs().max() < 3.5
+    assert len(z) > 10 and z.abs().max() < 3.5
 
 
 def scores_of(asked: pd.DataFrame, keys: list[str]) -> pd.Series:
@@ -223,8 +216,7 @@ def test_the_cards_load_with_links_and_the_same_chances(card):
     views = load(card, rows=2_000, seed=1)
     generate = views.attrs["card"].generate
     drawn = make_navigations(**generate)
-    assert views.attrs["card"].simulated
-    assert views.attrs["dropped"]["repeats"] == 0
+    assert views.attrs["card"].simulated and views.attrs["dropped"]["repeats"] == 0
     assert links_of(views).equals(links_of(drawn))
     pd.testing.assert_frame_equal(views.assign(page=drawn["page"])[list(drawn)], drawn)
     context = known_context(views, "client_js")

@@ -24,8 +24,7 @@ def test_the_effect_is_that_of_a_model_trained_without_it(few, few_model, found)
     bare = wb.train_network_quality(few, max_trees=40, without=(*few_model.without, "isp"))
     here, there = (apply_model(model, few.validation) for model in (few_model, bare))
     difference = there.net(there.ask()).mean() - here.net(here.ask()).mean()
-    assert found.columns == ("provider",)
-    assert found.effect["net"] == pytest.approx(difference)
+    assert found.columns == ("provider",) and found.effect["net"] == pytest.approx(difference)
     assert found.effect["net_low"] <= difference <= found.effect["net_high"]
     assert found.to_frame().loc["provider", "net"] == found.effect["net"]
 

@@ -57,8 +57,7 @@ def test_it_holds_what_most_users_share(people, model):
     assert common[["country", "os_family"]].iloc[0].tolist() == ["FR", "iOS"]
     assert common["city"].isna().all()  # 19 live in Lyon
     assert common["os_major"].item() == 17  # a version, not 17.5
-    assert common["isp"].isna().all()
-    assert len(wb.shap_values(model, common).values) == 1
+    assert common["isp"].isna().all() and len(wb.shap_values(model, common).values) == 1
 
 
 def test_so_many_users_are_behind_each_value(people, model):
@@ -106,16 +105,14 @@ def pages(small_site, small_site_model):
 def test_examples_are_different_and_shared_by_20_users_and_the_data_are_plain(decision, request):
     inspection = request.getfixturevalue(decision)[0]
     examples = find_examples(inspection)
-    assert next(iter(examples)) == "the most common view"
-    assert 2 < len(examples) <= 6
+    assert next(iter(examples)) == "the most common view" and 2 < len(examples) <= 6
     assert len({str(view.iloc[0].to_dict()) for view in examples.values()}) == len(examples)
     for view in examples.values():
         shown = [name for name in view if view[name].notna().all() and view[name].dtype != float]
         same = (inspection.table[shown].astype(object) == view[shown].astype(object).iloc[0]).all(axis=1)
         assert len(np.unique(inspection.situations.users[same])) >= view.attrs["users"] >= 20
     data = inspector_data(inspection, examples)
-    assert len(json.dumps(data, allow_nan=False)) < 100_000
-    assert data["simulated"] is True
+    assert len(json.dumps(data, allow_nan=False)) < 100_000 and data["simulated"] is True
     assert [each["name"] for each in data["examples"]] == list(examples)
     for each in data["fields"]:
         if "options" in each:
@@ -139,8 +136,7 @@ def test_a_level_none_of_whose_pages_many_share_is_no_example():
     frame = pd.DataFrame({"user_id": user, "session_id": user, "page": page})
     views = wb.navigations(frame.assign(device=np.where(phone, "phone", "desktop")), name="halves")
     found = find_examples(inspection_of(wb.train_next_page(wb.split_by_user(views), max_trees=2), [], views))
-    assert "device: desktop" not in found
-    assert all(view["page"].notna().all() for view in found.values())
+    assert "device: desktop" not in found and all(view["page"].notna().all() for view in found.values())
 
 
 def test_the_answer_is_the_models_own_and_rules_that_differ_are_explained(images):
@@ -226,8 +222,7 @@ def test_each_policy_fetches_what_reaches_its_limit_and_is_not_cached_already(pa
     for cache, does in ((True, "nothing"), (False, "/feed")):
         scenario = wb.PrefetchScenario(k=2, cache=cache)
         _, greedy, returning = answer_of(inspection_of(model, [eager, back], split.train, scenario), view)["policies"]
-        assert returning["does"] == does
-        assert greedy["does"].count(" and ") == 1
+        assert returning["does"] == does and greedy["does"].count(" and ") == 1
 
 
 def test_without_users_sessions_are_counted():

@@ -45,8 +45,7 @@ def surely(result: Importance, features: list[str]) -> list[int]:
 
 def test_planted_features_come_first_in_both_rankings_and_what_is_drawn_by_lot_costs_nothing(found):
     table = found.to_frame()
-    assert list(table.index[:3]) == PLANTED
-    assert table["net"].nlargest(3).index.tolist() == PLANTED
+    assert list(table.index[:3]) == PLANTED and table["net"].nlargest(3).index.tolist() == PLANTED
     assert surely(found, [*PLANTED, "region", "city"]) == [1, 1, 1, 0, 0]
     assert set(found.weak) == {"region", "city"}
     assert table["turned"][["region", "city"]].max() < 0.05 < table["turned"]["network (ASN)"] < 1
@@ -96,8 +95,7 @@ def test_permuting_is_worked_out_as_a_plain_loop_would(planted):
     shuffled = context.assign(os_family=context["os_family"].to_numpy()[order])
     answer = views.decision.ask(views.policy, replace(views.situations, context=shuffled, answers={}), views.scenario)
     expected = views.net(views.ask()) - views.net(answer)
-    assert lost[:, place] == pytest.approx(expected)
-    assert np.abs(expected).max() > 0
+    assert lost[:, place] == pytest.approx(expected) and np.abs(expected).max() > 0
     assert (turned[:, place] == (answer != views.ask())).all()
 
 
@@ -108,8 +106,7 @@ def test_save_data_is_heeded_as_it_is(planted):
     views = apply_model(model, split.validation.assign(save_data=asks).head(300))
     features, lost, _ = net_lost(views, 1, seed=0)
     assert "Save-Data" not in features  # this model was trained without it
-    assert (lost[views.situations.context["save_data"].to_numpy(bool)] == 0).all()
-    assert (lost != 0).any()
+    assert (lost[views.situations.context["save_data"].to_numpy(bool)] == 0).all() and (lost != 0).any()
 
 
 def test_a_page_feature_is_shuffled_whole_and_others_stay(small_site, small_site_model, monkeypatch):

@@ -100,8 +100,7 @@ def test_readers_see_their_own_values_also_those_that_the_model_never_saw(traine
 def test_whole_users_are_drawn_by_seed(trained, explanation, small_site, small_site_model):
     split, model = trained
     few = wb.shap_values(model, split.validation, views=50, seed=3)
-    assert explanation.index.equals(split.validation.index)
-    assert len(few.values) == 50
+    assert explanation.index.equals(split.validation.index) and len(few.values) == 50
     assert (few.values == explanation.values[split.validation.index.get_indexer(few.index)]).all()
     assert not few.index.equals(wb.shap_values(model, split.validation, views=50, seed=4).index)
     some = wb.shap_values(small_site_model, small_site.validation, views=150)
@@ -176,8 +175,7 @@ def test_features_have_a_readers_names_and_values(small_site, of_pages):
     assert shown["device"].tolist() == small_site.validation["device"].tolist()
     assert set(shown[USER_HISTORY]) == {"yes", "no"}
     assert all(share.endswith(" %") for share in shown[PAGE_NOW])
-    assert set(of_pages.coded) >= {"device", "device and hour"}
-    assert of_pages.units[PAGE_NOW] == "%"
+    assert set(of_pages.coded) >= {"device", "device and hour"} and of_pages.units[PAGE_NOW] == "%"
     assert (source_of("list_position"), source_of("links_back")) == ("list position", "links of the page")
 
 
@@ -215,8 +213,7 @@ def test_columns_of_one_source_are_one_feature_and_each_distinct_row_is_explaine
 
     monkeypatch.setattr(xgboost.Booster, "predict", counting)
     features, values, base = exact_shap(Explained(booster, some, tuple("abac"), pd.DataFrame(), "q", np.arange(507)))
-    assert counts == [500]
-    assert features == ("a", "b", "c")
+    assert counts == [500] and features == ("a", "b", "c")
     assert values == pytest.approx(np.column_stack([alone[:, 0] + alone[:, 2], alone[:, 1], alone[:, 3]]))
     assert base == pytest.approx(alone[:, 4])
 

@@ -67,8 +67,7 @@ def test_two_widgets_share_one_module():
 def test_what_needs_a_kernel_becomes_one_line(state):
     html = page_of({"a": state}, "a")
     check_page(html)
-    assert html.count(LIVE_ONLY) == 1
-    assert "hacked" not in html
+    assert html.count(LIVE_ONLY) == 1 and "hacked" not in html
 
 
 def test_a_box_is_unpacked_and_its_controls_share_one_line():
@@ -76,8 +75,7 @@ def test_a_box_is_unpacked_and_its_controls_share_one_line():
     states = {"box": box, "inner": {"children": ["IPY_MODEL_a", "IPY_MODEL_slider"]}, "slider": {"value": 1}, "a": OWN}
     html = page_of(states, "box")
     check_page(html)
-    assert html.count(LIVE_ONLY) == 1
-    assert html.count("data-widget=") == 1
+    assert html.count(LIVE_ONLY) == 1 and html.count("data-widget=") == 1
     assert LIVE_ONLY in page_of({}, "gone"), "a widget whose state was not kept"
     assert "script" not in page_of({})
 
@@ -85,8 +83,7 @@ def test_a_box_is_unpacked_and_its_controls_share_one_line():
 @pytest.mark.parametrize("text", ["</script>", "<!--<script>", "a\u2028b", "&lt;", "]]>"])
 def test_data_holds_no_mark_that_a_parser_knows(text):
     safe = to_safe_json({"name": text, text: 1})
-    assert json.loads(safe) == {"name": text, text: 1}
-    assert not re.search("[<>&\u2028\u2029]", safe)
+    assert json.loads(safe) == {"name": text, text: 1} and not re.search("[<>&\u2028\u2029]", safe)
     with pytest.raises(ValueError, match="not JSON compliant"):
         to_safe_json({"x": float("nan")})
 

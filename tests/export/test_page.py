@@ -61,8 +61,7 @@ def test_code_is_folded_after_its_output_and_silent_cells_share_a_fold():
     )
     assert page.find("pre", class_="stdout").string == "a < b\n"
     (fold,) = page.find_all("details", class_="code")
-    assert not fold.has_attr("open")
-    assert fold.summary.string == "Code"
+    assert not fold.has_attr("open") and fold.summary.string == "Code"
     assert [block.get_text().strip() for block in fold.find_all("pre")] == ["import this", "print('a < b')"]
     assert page.find("pre", class_="stdout").find_next("details") is fold
 
@@ -92,8 +91,7 @@ def test_controls_and_foreign_formats_become_one_line():
 )
 def test_names_of_drawings_and_progress_bars_are_left_out(data):
     page = page_of(cell_with(shown(data)))
-    assert page.find(class_="output") is None
-    assert page.find(class_="live-only") is None
+    assert page.find(class_="output") is None and page.find(class_="live-only") is None
 
 
 def test_tables_scroll_in_a_named_box_and_words_stand_left():

@@ -57,8 +57,7 @@ def test_no_rows_and_no_columns_are_encoded_too():
     missing = pd.DataFrame({"os_major": [np.nan], "isp": [None], "save_data": [None], "city": [None]})
     np.testing.assert_array_equal(TINY.transform(pd.DataFrame(index=[0])), TINY.transform(missing))
     encoding, matrix = fit_encoding(pd.DataFrame({"isp": ["a"] * 6}), {"log": np.arange(6.0)}, np.arange(6))
-    assert encoding.features == []
-    assert matrix.shape == (6, 0)
+    assert encoding.features == [] and matrix.shape == (6, 0)
     assert encoding.transform(pd.DataFrame({"isp": ["b"] * 3})).shape == (3, 0)
 
 

@@ -33,8 +33,7 @@ def test_nobodys_extreme_value_is_told(extreme):
 def test_of_few_numbers_one_persons_is_other():
     values = np.append(np.repeat([1.0, 2.0], 30), [987_654.0] * 20)
     levels = number_levels(values, np.append(np.arange(60), [99] * 20))
-    assert list(levels.cat.categories) == ["1", "2"]
-    assert levels.isna().sum() == 20
+    assert list(levels.cat.categories) == ["1", "2"] and levels.isna().sum() == 20
 
 
 def test_a_bin_of_one_whole_number_is_that_number():
@@ -54,8 +53,7 @@ def test_the_largest_levels_are_kept_by_users_not_views():
     values = np.array(["a"] * 40 + ["b"] * 25 + ["c"] * 400 + ["d"] * 22, object)
     users = np.concatenate([np.arange(40), np.arange(25), np.zeros(400), np.arange(22)])
     levels = name_levels(values, users, most=2)
-    assert list(levels.cat.categories) == ["a", "b", OTHER]
-    assert (levels == OTHER).sum() == 422
+    assert list(levels.cat.categories) == ["a", "b", OTHER] and (levels == OTHER).sum() == 422
 
 
 @pytest.mark.parametrize(("others", "shown"), [(19, ["a"]), (20, ["a", OTHER])])

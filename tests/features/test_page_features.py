@@ -20,7 +20,6 @@ EXTRA = (Column("shelf", "str", "first_request", "where on the list"),)
 
 
 def visits(*sessions: str) -> pd.DataFrame:
-    """One letter a page, one word a session."""
     return pd.DataFrame(
         {
             "view_id": np.arange(sum(map(len, sessions))),
@@ -87,8 +86,7 @@ def test_counts_shares_and_popularity_by_hand(tiny):
     pairs = [*((0, c) for c in "bcd"), *((1, c) for c in "acd"), *((2, c) for c in "bcd"), *((3, c) for c in "acd")]
     assert list(tiny.index) == pairs  # every page but the current one
     first = tiny.loc[0]
-    assert first["first_views"].tolist() == [3, 3, 3]
-    assert first["first_count"].tolist() == [2, 1, 0]
+    assert first["first_views"].tolist() == [3, 3, 3] and first["first_count"].tolist() == [2, 1, 0]
     assert first["first_share"].tolist() == pytest.approx([2 / 3, 1 / 3, 0])
     assert first["second_count"].tolist() == [2, 1, 0]  # of sessions that begin with a
     last = tiny.loc[3]
@@ -177,8 +175,7 @@ def test_what_is_left_out_leaves_no_trace():
         return set(everything.names) - set(described(train, frame, without=without)[1].names)
 
     history = {"earlier_views", "here_before", "usual_share", "is_last_next", "is_usual_next"}
-    assert left("history") == history
-    assert left("last_next") == {"is_last_next"}
+    assert left("history") == history and left("last_next") == {"is_last_next"}
     second = {"second_views", "second_count", "second_share", "second_chance", "second_rank"}
     assert left("second order") == second | {"skipping_chance", "previous_page"}
     by = {f"first_chance by {group}" for group in ("device", "local_hour", "device x local_hour", "save_data", "shelf")}
@@ -189,22 +186,6 @@ def test_what_is_left_out_leaves_no_trace():
         np.testing.assert_array_equal(
             described(train, frame, without=kind)[1].matrix, described(train, lies, without=kind)[1].matrix
         )
-
-
-def test_unseen_and_missing_context_is_ordinary_input():
-    train = rich_visits()
-    known = ["view_id", "session_id", "position", "page"]
-    frame = rich_visits(10, seed=1)
-    layout, pairs = described(train, frame[known])
-    table = as_table(layout, pairs)
-    assert pairs.names == described(train, frame)[1].names
-    assert table[["device", "local_hour", "usual_share"]].isna().all().all()
-    assert table[["is_last_next", "is_usual_next"]].eq(0).all().all()
-    strange = frame.assign(device="watch", shelf=None, local_hour=np.nan)
-    table = as_table(*described(train, strange))
-    assert table["device"].eq(2).all()
-    assert table[["shelf", "local_hour"]].isna().all().all()
-    np.testing.assert_array_equal(table["first_chance by shelf"], table["first_chance"])
 
 
 def test_times_within_a_session_give_the_dwell_on_the_page_before():

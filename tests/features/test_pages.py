@@ -39,8 +39,7 @@ def random_visits(sessions: int, pages: str, seed: int = 0) -> pd.DataFrame:
 def test_transitions_are_counted_most_frequent_first_and_ties_by_code():
     state = np.array([5, 5, 5, 5, 5, 2, -1])
     counts = count_transitions(state, np.array([1, 0, 2, 1, -1, -2, 0]), 3)
-    assert counts.states.tolist() == [2, 5]
-    assert counts.start.tolist() == [0, 0, 3]
+    assert counts.states.tolist() == [2, 5] and counts.start.tolist() == [0, 0, 3]
     assert (counts.page.tolist(), counts.count.tolist()) == ([1, 0, 2], [2, 1, 1])
     assert counts.total.tolist() == [1, 5]
     assert counts.find(np.array([5, 3, 2, -1, 9])).tolist() == [1, -1, 0, -1, -1]
@@ -134,8 +133,7 @@ def test_candidates_come_from_followers_session_user_popularity_and_links(counts
 def test_no_candidate_is_the_current_page_and_none_comes_twice(counts):
     frame = visits("abcbabcb", "zyxyxz", "?", "dcba")
     row, page = candidate_pairs(counts, frame)
-    assert (page != encode(frame, counts.pages)[row]).all()
-    assert (np.diff(row * 26 + page) > 0).all()
+    assert (page != encode(frame, counts.pages)[row]).all() and (np.diff(row * 26 + page) > 0).all()
     assert (page >= 0).all()
 
 
@@ -157,7 +155,6 @@ def test_links_are_sorted_by_how_often_the_linked_page_was_opened(counts):
     assert by_row(counts, row, page, 2) == ["bcd", "a"] or by_row(counts, row, page, 2) == ["cbd", "a"]
     popularity = counts.orders[0].count_of(np.zeros(26, np.int64), np.arange(26))
     np.testing.assert_array_equal(opened, popularity[page] + 1)
-    assert (np.diff(opened[row == 0]) <= 0).all()
-    assert table.total.tolist() == [4, 1]
+    assert (np.diff(opened[row == 0]) <= 0).all() and table.total.tolist() == [4, 1]
     assert table.count_of(codes, encode(visits("zz"), counts.pages)).tolist() == [1, 0]
     assert link_table(links.iloc[:0], counts).find(codes).tolist() == [-1, -1]

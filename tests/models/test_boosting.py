@@ -62,7 +62,6 @@ OWN_ASKS = {
 
 @pytest.fixture(scope="module", params=CASES)
 def case(request):
-    """A model of each kind, quickly trained."""
     given = CASES[request.param]
     quick = QUICK | ({"pairs": 5_000} if given["kind"] is wb.NextPage else {})
     split = wb.split_by_user(given["load"]())
@@ -82,8 +81,7 @@ def test_its_parameters_are_those_of_the_trees_and_a_few(case):
     assert set(model.get_params()) - {"pairs"} == trees | {"known_by", "extra", "without"}
     assert clone(model).get_params() == model.get_params()
     assert (model.known_by, model.extra, model.without, model.patience) == ("native_app", extra, case.leave, 9)
-    assert model.set_params(seed=8, max_depth=2) is model
-    assert (model.seed, model.max_depth) == (8, 2)
+    assert model.set_params(seed=8, max_depth=2) is model and (model.seed, model.max_depth) == (8, 2)
     with pytest.raises(TypeError, match="max_deep"):
         case.kind(max_deep=3)
 
@@ -100,8 +98,7 @@ def test_a_clone_is_not_trained_and_learns_the_same_from_an_unchanged_frame(case
 def test_it_prints_in_one_line(case):
     name, extra = case.kind.__name__, (Column("plan", "str", "never", ""),)
     assert repr(case.kind(extra=extra, seed=3)) == f"{name}(extra=('plan',), seed=3): not trained"
-    assert repr(case.model).endswith(f"): {case.model.trees} trees")
-    assert "\n" not in repr(case.model)
+    assert repr(case.model).endswith(f"): {case.model.trees} trees") and "\n" not in repr(case.model)
     assert list(case.model._repr_mimebundle_()) == ["text/plain"]
 
 
@@ -170,8 +167,7 @@ def test_a_saved_model_answers_bit_for_bit(case, tmp_path):
 
 def test_its_files_name_no_user_and_no_clock(case, tmp_path):
     files = saved_bytes(case.model, tmp_path)
-    assert set(files) == case.files
-    assert case.model.kilobytes == sum(map(len, files.values())) / 1000
+    assert set(files) == case.files and case.model.kilobytes == sum(map(len, files.values())) / 1000
     assert set(json.loads(files["model.json"])) == {"format", "params", "trained_on"} | case.described
     users = {f'"{user}"'.encode() for user in case.split.train["user_id"].unique()}
     assert not any(user in content for user in users for content in files.values())

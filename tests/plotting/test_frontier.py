@@ -18,7 +18,6 @@ from workbench.studies import report
 
 @pytest.fixture(scope="module")
 def drawn(result, draw):
-    """The axes, drawn once for all that look at them."""
     ax = draw(plotting.frontier, result)
     plt.close("all")
     return ax
@@ -62,8 +61,7 @@ def test_every_policy_is_named_once_or_in_the_note_if_it_lies_far_off(result, dr
         if policy.kind in ("reference", "oracle") and policy.available:
             cost, gain = at(result, policy)
             assert (f"{policy.name}: {gain:,.{digits}f} at" in words_of(drawn)) == (gain > top or cost > right)
-    assert labels.count("\nbest rule") == 1
-    assert "\nbetter\n" in labels
+    assert labels.count("\nbest rule") == 1 and "\nbetter\n" in labels
 
 
 def test_net_is_the_same_on_the_dashed_line(result, drawn):

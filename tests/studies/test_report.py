@@ -95,8 +95,7 @@ def test_what_is_simulated_says_so_everywhere(planted, planted_pages, real):
 
 def test_headings_state_findings(result):
     told = findings(result)
-    assert result.verdict in told["verdict"]
-    assert result.of("best_rule").name in told["rules"]
+    assert result.verdict in told["verdict"] and result.of("best_rule").name in told["rules"]
     assert result.unit.amount(result.headroom) in told["headroom"]
     assert not [sentence for sentence in told.values() if sentence[0].islower() or sentence.endswith(".")]
 
@@ -110,8 +109,7 @@ def test_what_the_model_does_to_the_slowest_is_said_with_its_number(little, word
     who = little.decision.report.who_waits(little)
     said = next(line for line in screen.splitlines() if key in line and who in line)
     assert "12 ms" in said or "+12" in said
-    assert "7 ms" in said
-    assert ("BUT HARMFUL" in screen) == (word == "harmful")
+    assert "7 ms" in said and ("BUT HARMFUL" in screen) == (word == "harmful")
 
 
 def test_no_user_is_named(real, planted_pages):
@@ -138,8 +136,7 @@ def test_markdown_holds_the_same_table(result):
 
 
 def test_a_result_is_one_line_to_a_programmer(result):
-    assert "\n" not in repr(result)
-    assert result.unit.span(result.difference) in repr(result)
+    assert "\n" not in repr(result) and result.unit.span(result.difference) in repr(result)
 
 
 def test_an_unknown_heading_or_table_names_those_there_are(little):
@@ -193,13 +190,11 @@ def test_hostile_names_are_escaped_wherever_they_show(hostile):
 def test_the_first_screen_of_hostile_data_can_be_read(hostile):
     lines = str(hostile).splitlines()
     assert lines[0].startswith(f"{hostile.decision.title} - {DATASET} - REAL data")
-    assert max(map(len, lines[:12])) < 200
-    assert "\x00" not in str(hostile)
+    assert max(map(len, lines[:12])) < 200 and "\x00" not in str(hostile)
 
 
 def test_names_of_rules_are_escaped(little):
     results = tuple(replace(r, name=HOSTILE[0]) if r.policy is little.best_rule else r for r in little.results)
     renamed = replace(little, results=results)
     page = to_html(renamed) + table_html(renamed, "policies")
-    assert "<script" not in page
-    assert "&lt;script&gt;" in page
+    assert "<script" not in page and "&lt;script&gt;" in page

@@ -22,7 +22,6 @@ def net(result, which):
 
 
 def load_again(result):
-    """The views of a little study."""
     rows = 6000 if result.decision.name == "images" else 4000
     return wb.load(result.split.card.name, rows=rows)
 
@@ -48,8 +47,7 @@ def test_nobody_beats_the_true_chances_which_are_a_reference(study, request):
 @pytest.mark.parametrize("study", ["null", "null_pages"])
 def test_on_a_null_world_the_model_is_not_better(study, request):
     result = request.getfixturevalue(study)
-    assert result.verdict != "better"
-    assert result.recommendation.action != "test_model"
+    assert result.verdict != "better" and result.recommendation.action != "test_model"
     assert net(result, "model") > 0.5 * net(result, "best_rule") > 0
 
 
@@ -59,8 +57,7 @@ def test_real_data_get_a_verdict_that_the_recommendation_repeats(real):
     assert real.verdict == ("equivalent" if -margin < d.low and d.high < margin else word)
     assert (real.safety.word, real.headroom > margin, real.rule_gain.high > margin) == ("safe", True, True)
     actions = {"equivalent": "use_rule", "worse": "use_rule", "inconclusive": "collect", "better": "test_model"}
-    assert real.recommendation.action == actions[real.verdict]
-    assert not real.split.card.simulated
+    assert real.recommendation.action == actions[real.verdict] and not real.split.card.simulated
 
 
 @pytest.mark.parametrize("study", ["planted", "planted_pages", "real"])
@@ -117,7 +114,6 @@ def test_studies_go_by_time_and_mask_where_they_can_and_users_are_strangers(plan
 
 
 def garbled(part: pd.DataFrame) -> pd.DataFrame:
-    """The same views with other outcomes."""
     changed = [name for name in ("rtt_ms", "downlink_mbps", "page") if name in part]
     return part.assign(**{name: part[name].array[::-1] for name in changed})
 
@@ -126,8 +122,7 @@ def test_the_best_rule_and_the_limits_do_not_depend_on_test(little):
     again = wb.compare(replace(little.split, test=garbled(little.split.test)), little.model)
     assert again.of("best_rule").name == little.of("best_rule").name
     assert [policy.limit for policy in again.results] == [policy.limit for policy in little.results]
-    assert {policy.limit for policy in again.results} > {None}
-    assert again.difference != little.difference
+    assert {policy.limit for policy in again.results} > {None} and again.difference != little.difference
 
 
 def test_limits_are_those_that_serve_best_on_validation(little):
@@ -279,8 +274,7 @@ def test_provenance_names_data_code_and_packages(little):
     assert set(origin) == set(studied) >= {"dataset", "frame_sha256", "split_seed", "commit"}
     # The study may lie in a file since an earlier commit of the same code.
     assert {name: value for name, value in origin.items() if name != "commit" and studied[name] != value} == {}
-    assert all(origin["packages"].values())
-    assert re.fullmatch(r"[0-9a-f]{12,}\+?", origin["commit"])
+    assert all(origin["packages"].values()) and re.fullmatch(r"[0-9a-f]{12,}\+?", origin["commit"])
     assert len(origin["frame_sha256"]) == 64
 
 

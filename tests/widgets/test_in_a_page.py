@@ -81,8 +81,6 @@ def test_axe_finds_no_barrier(opened, widget):
 
 @pytest.fixture
 def hostile_page(open_offline, page_with, tmp_path):
-    """Open the page of a widget with a changed state."""
-
     def open_page(made, change):
         state = copy.deepcopy({name: value for name, value in made.get_state().items() if name != "layout"})
         change(state)

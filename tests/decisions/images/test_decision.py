@@ -25,8 +25,7 @@ def test_today_is_the_netinfo_class_where_the_data_have_it_and_reads_it_though_i
     assert isinstance(little.today, EffectiveType)
     assert (today.kind, today.reads_later) == ("reference", True)
     assert "not usable at this moment" in next(name for name in table_of(little).index if name.startswith("today"))
-    assert real.today == OneOption("medium")
-    assert real.of("today").kind == "rule"
+    assert real.today == OneOption("medium") and real.of("today").kind == "rule"
 
 
 def test_rules_without_their_columns_say_so(little, real):
@@ -45,8 +44,7 @@ def test_views_with_a_signal_are_left_out(little):
         return part["effective_type"].notna() | (part["last_age_s"] < 600)
 
     carries = shows(little.split.test)
-    assert 0.2 < carries.mean() < 0.9
-    assert len(result.of("model").outcomes) == (~carries).sum()
+    assert 0.2 < carries.mean() < 0.9 and len(result.of("model").outcomes) == (~carries).sum()
     parts = pd.concat([shows(part) for _, part in little.split.parts()])
     assert result.detail.signal_free_share == pytest.approx(1 - parts.mean())
 
@@ -124,16 +122,14 @@ def nobody():
 def test_where_nobody_is_known_views_are_counted_not_users(nobody, little):
     assert (nobody.split.people, little.split.people) == ("views", "users")
     said = str(nobody) + table_html(nobody, "segments") + nobody._repr_html_()
-    assert "users" not in said
-    assert "paired resamples of 600 views" in said
+    assert "users" not in said and "paired resamples of 600 views" in said
     assert "slowest fifth of views" in said
     assert f"paired resamples of {little.test_users:,} users" in str(little)
 
 
 def test_what_never_arrives_is_no_number(nobody):
     every = table_of(nobody, every_column=True)
-    assert set(every["load p95"]) == {"never"}
-    assert every["load p50"].str.endswith(" ms").all()
+    assert set(every["load p95"]) == {"never"} and every["load p50"].str.endswith(" ms").all()
     assert "8.3 % of views (250)" in str(nobody)
 
 

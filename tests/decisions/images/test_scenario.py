@@ -27,11 +27,6 @@ def test_a_view_loads_all_its_images():
     assert ImageScenario(images_per_view=5, ladder=ladder).view_bytes.tolist() == [5000, 15000]
 
 
-@pytest.mark.parametrize(("budget_ms", "cap_ms"), [(300, 2000), (1000, 2000), (1001, 2002), (2500, 5000)])
-def test_the_cap_is_two_seconds_or_twice_the_budget(budget_ms, cap_ms):
-    assert ImageScenario(budget_ms=budget_ms).longest_wait_ms == cap_ms
-
-
 def test_load_times_are_judged_as_by_hand():
     ladder = Ladder(("small", "medium", "large"), (1, 2, 3), (0.5, 0.6, 0.9))  # worth 0, 25 and 100 points
     scenario = ImageScenario(budget_ms=1000, cancelling_wait_ms=400, cap_ms=2000, ladder=ladder)
@@ -41,12 +36,6 @@ def test_load_times_are_judged_as_by_hand():
     # At the cap the view is abandoned, whatever was sent.
     assert quality == pytest.approx(np.array([[0, 25, 100], [0, 0, 0]]))
     assert net == pytest.approx(np.array([[0, 25, 75], [-499.75, -500, -500]]))
-
-
-def test_the_largest_image_late_by_the_cancelling_wait_is_worth_the_smallest_in_time():
-    scenario = ImageScenario(budget_ms=700, cancelling_wait_ms=300)
-    _, _, net = scenario.judge(np.array([[700.0, 700, 1000]]))
-    assert net[0, 2] == net[0, 0] == 0
 
 
 def test_another_budget_moves_a_default_cap_and_keeps_a_chosen_one():
@@ -84,21 +73,16 @@ def test_the_committed_ladder_is_what_the_photograph_gives_within_3_percent(chin
 
 def test_the_renditions_are_worth_0_about_42_and_100_points():
     small, medium, large = load_ladder().quality
-    assert (small, large) == (0, 100)
-    assert medium == pytest.approx(42, abs=1)
+    assert (small, large) == (0, 100) and medium == pytest.approx(42, abs=1)
 
 
 @pytest.mark.parametrize(
     ("names", "sizes", "ssim", "words"),
     [
         ((), (), (), "two or more renditions.* 0 names"),
-        (("a",), (1,), (0.5,), "two or more renditions.* 1 names"),
         (("a", "b"), (1, 2, 3), (0.5, 0.6), "got 2 names, 3 sizes, 2 SSIM values"),
-        (("a", "b"), (1, 2), (0.5,), "got 2 names, 2 sizes, 1 SSIM values"),
         (("a", "b"), (0, 2), (0.5, 0.6), "bytes above 0"),
         (("a", "b"), (2, 2), (0.5, 0.6), "increasing"),
-        (("a", "b"), (3, 2), (0.5, 0.6), "smallest to the largest"),
-        (("a", "b"), (1, 2), (0.6, 0.6), "SSIM increasing"),
         (("a", "b"), (1, 2), (0.6, math.nan), "SSIM increasing"),
         (("a", "b"), (math.nan, 2), (0.5, 0.6), "bytes above 0"),
         (("a", "b"), (1, math.inf), (0.5, 0.6), "increasing"),
@@ -122,8 +106,7 @@ def test_ones_own_photograph_at_ones_own_widths():
     photo = np.zeros((30, 40, 3), np.uint8)
     photo[:, 20:] = 255
     shown = photo_as_sent("tiny", photo, widths={"tiny": 4})
-    assert shown.shape == photo.shape
-    assert shown[:, :5].mean() < 40 and shown[:, -5:].mean() > 215
+    assert shown.shape == photo.shape and shown[:, :5].mean() < 40 and shown[:, -5:].mean() > 215
     assert np.ptp(shown[15, 15:25].astype(int), axis=0).max() < 255, "an edge does not survive four pixels"
 
 

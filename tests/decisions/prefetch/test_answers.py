@@ -40,7 +40,6 @@ def says(*columns):
 
 
 def replay(policy, views, scenario, **more):
-    """Ask a policy about views, and replay its answer."""
     said = ask_prefetch(policy, known_context(views, "client_js"), scenario, **more)
     return replay_prefetch(said, views, scenario)
 

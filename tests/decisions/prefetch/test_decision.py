@@ -72,8 +72,7 @@ def test_safety_weighs_all_that_is_waited_for(little):
     slow = PREFETCH.slowest(test, scenario)
     outcomes = (little.of(which).outcomes for which in ("model", "best_rule"))
     ours, theirs = (PREFETCH.wait_ms(each, test, scenario)[slow] for each in outcomes)
-    assert theirs.mean() > 0
-    assert len(np.unique(test.users[slow])) == round(0.2 * little.test_users)
+    assert theirs.mean() > 0 and len(np.unique(test.users[slow])) == round(0.2 * little.test_users)
     assert little.safety.tolerance_ms == pytest.approx(0.1 * theirs.mean())
     assert little.safety.added_wait.estimate == pytest.approx((ours - theirs).mean())
     assert "the fifth of users with the slowest pages" in first_screen(little)["safety"]
@@ -96,15 +95,13 @@ def test_rules_that_cannot_be_used_say_why(ring, little):
         "user history, else Markov": "no user history in this data",
     }
     for name, reason in reasons.items():
-        assert f"not available: {name}: {reason}" in str(ring)
-        assert ring.of(name).figures is None
+        assert f"not available: {name}: {reason}" in str(ring) and ring.of(name).figures is None
     assert not [policy.reason for policy in little.results if policy.reason]
 
 
 def test_where_there_are_no_users_sessions_are_resampled_and_named(ring):
     assert ring.split.cluster == "session_id"
-    assert ring.test_users == ring.split.test["session_id"].nunique()
-    assert "400 sessions" in str(ring)
+    assert ring.test_users == ring.split.test["session_id"].nunique() and "400 sessions" in str(ring)
     assert "400 users" not in str(ring) and "of users" not in str(ring)
 
 
@@ -150,8 +147,7 @@ def test_as_many_pages_are_fetched_as_the_scenario_says(little, replayed, k):
     result = wb.compare(little.split, little.model, scenario=wb.PrefetchScenario(k=k, break_even=0.001))
     popular = result.of("most popular page")
     most = replayed(popular.policy, little.split.test, result)
-    assert most["fetched"].max() == k
-    assert popular.figures.net == pytest.approx(most["net"].mean())
+    assert most["fetched"].max() == k and popular.figures.net == pytest.approx(most["net"].mean())
     assert result.detail.ranking["model"].recall == pytest.approx(little.detail.ranking["model"].recall)
 
 
@@ -171,8 +167,7 @@ def changes(views, scenario=None):
 def test_what_the_data_do_not_have_is_not_changed():
     frame = pd.DataFrame({"session_id": np.arange(120) // 2, "page": ["a", "b", "b", "a"] * 30})
     names = changes(wb.navigations(frame, name="plain"))
-    assert ("without", "history") not in names
-    assert ("split", "sessions drawn at random") in names
+    assert ("without", "history") not in names and ("split", "sessions drawn at random") in names
     assert not [name for name in names if name[0] == "known"]
 
 
@@ -208,7 +203,6 @@ def test_what_nobody_has_rules_have_not_either(views, plan):
 
 
 def levels(views):
-    """How many views each level of a dimension has."""
     views = pd.DataFrame({"page": "home", "position": 0}, index=views.index).assign(**views)
     here = Situations(views, views, np.arange(len(views)), "users", None, "first_request")
     return {title: found.value_counts().to_dict() for title, found in PREFETCH.segments(here, None).items()}

@@ -18,18 +18,6 @@ def test_at_the_break_even_fetching_brings_what_it_costs(break_even):
     assert break_even * 1 - (1 - break_even) * price == pytest.approx(0)
 
 
-@pytest.mark.parametrize(
-    ("break_even", "words"),
-    [
-        (0.15, "one hit is worth 5.7 unused prefetches"),
-        (0.5, "one hit is worth 1.0 unused prefetches"),
-        (0.6, "one hit is worth 0.7 unused prefetches"),
-    ],
-)
-def test_the_price_in_words(break_even, words):
-    assert PrefetchScenario().with_break_even(break_even).price_in_words == words
-
-
 @pytest.mark.parametrize("value", [0, 1, -0.1, 1.5, math.nan, "0.15", None, True])
 def test_a_break_even_that_is_no_chance_is_refused(value):
     with pytest.raises(WorkbenchError) as caught:
@@ -69,8 +57,7 @@ def test_every_class_of_network_needs_its_numbers():
 def test_an_unknown_network_is_the_fastest():
     kinds = pd.Series(["3g", None, "5g", "4g"], dtype="str")
     rtt_ms, downlink_mbps = PrefetchScenario().network(kinds)
-    assert rtt_ms.tolist() == [300, 170, 170, 170]
-    assert downlink_mbps.tolist() == [1.6, 9, 9, 9]
+    assert rtt_ms.tolist() == [300, 170, 170, 170] and downlink_mbps.tolist() == [1.6, 9, 9, 9]
 
 
 def test_a_scenario_is_a_value():

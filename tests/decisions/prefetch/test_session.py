@@ -50,8 +50,7 @@ def test_people_are_counted_not_sessions():
 def test_frequent_steps_are_drawn_more_often():
     train = sessions(("AB", 80), ("AC", FEWEST))
     drawn = [path_of(train, seed=seed) for seed in range(100)]
-    assert set(drawn) == {"AB", "AC"}
-    assert 60 < drawn.count("AB") < 95
+    assert set(drawn) == {"AB", "AC"} and 60 < drawn.count("AB") < 95
 
 
 def test_no_page_comes_twice_and_it_ends_in_time():
@@ -81,8 +80,7 @@ def test_of_real_looking_data_no_step_was_taken_by_fewer(stage):
     began = train[train["position"] == 0].groupby("page", observed=True)["user_id"].nunique()
     for seed in range(30):
         path = list(example_session(train, "user_id", seed=seed)["page"])
-        assert began[path[0]] >= FEWEST
-        assert all(took[step] >= FEWEST for step in pairwise(path))
+        assert began[path[0]] >= FEWEST and all(took[step] >= FEWEST for step in pairwise(path))
 
 
 def test_it_is_a_table_of_page_views_without_a_person(stage):
@@ -118,8 +116,7 @@ def test_hits_are_pages_fetched_then_and_opened_later(table, stage):
     for who in ("rule", "model"):
         for i, row in table.iterrows():
             fetched, hits, later = row[f"{who}_pages"], row[f"{who}_hits"], list(table["page"][i + 1 :])
-            assert len(fetched) <= stage.scenario.k
-            assert row["page"] not in fetched
+            assert len(fetched) <= stage.scenario.k and row["page"] not in fetched
             assert set(hits) <= set(fetched) & set(later)
             assert not set(table["page"][: i + 1]) & set(fetched), "the session's cache holds them"
             if i + 1 < len(table) and later[0] in fetched:
@@ -163,9 +160,7 @@ def test_a_rule_that_fetches_nothing_has_empty_lists(stage):
 
 
 def test_seconds_are_told_where_times_are_known(table):
-    assert table["at_s"].iloc[0] == 0
-    assert (np.diff(table["at_s"]) > 0).all()
+    assert table["at_s"].iloc[0] == 0 and (np.diff(table["at_s"]) > 0).all()
     split = wb.split_by_time(sessions(("ABC", 60)))
     told = PREFETCH.example_session(settled(split, wb.train_next_page(split, max_trees=1)))
-    assert told["at_s"].isna().all()
-    assert "".join(told["page"]) == "ABC"
+    assert told["at_s"].isna().all() and "".join(told["page"]) == "ABC"

@@ -210,19 +210,6 @@ def test_systems_have_the_published_mix(views):
     assert 0.017 < views["save_data"].fillna(False).mean() < 0.04  # DebugBear
 
 
-ZONES = {
-    **{"US": "America/New_York", "IN": "Asia/Kolkata", "BR": "America/Sao_Paulo", "DE": "Europe/Berlin"},
-    **{"GB": "Europe/London", "FR": "Europe/Paris", "JP": "Asia/Tokyo", "ID": "Asia/Jakarta"},
-    **{"MX": "America/Mexico_City", "ZA": "Africa/Johannesburg", "NG": "Africa/Lagos", "AU": "Australia/Sydney"},
-}
-
-
-def test_clocks_are_those_of_the_largest_city_on_every_day():
-    for country in facts.COUNTRIES:
-        days = pd.date_range(facts.FIRST_DAY, periods=facts.DAYS, tz=ZONES[country.code])
-        assert {day.utcoffset() for day in days} == {pd.Timedelta(hours=country.utc_offset_h)}, country
-
-
 @pytest.mark.parametrize("planted", [True, False])
 @pytest.mark.parametrize(("quantity", "sign"), [("rtt_ms", 1), ("downlink_mbps", -1)])
 def test_true_chances_are_those_of_the_frame(views, null_views, quantity, sign, planted):

@@ -60,8 +60,7 @@ def test_the_frame_keeps_the_contract(planted):
     assert (views["position"] == sessions.cumcount()).all()
     assert sessions[["user_id", "device", "country", "browser"]].nunique(dropna=False).eq(1).all(axis=None)
     pages = views["page"].cat.categories
-    assert pages.dtype == "str" and pages.is_monotonic_increasing
-    assert 40 <= len(pages) <= 60
+    assert pages.dtype == "str" and pages.is_monotonic_increasing and 40 <= len(pages) <= 60
     always = ["user_id", "device", "country", "os_family", "browser", "local_hour", "page_bytes"]
     assert views[always].notna().all(axis=None) and views["local_hour"].isin(range(24)).all()
     assert views["simulated"].all()
@@ -180,8 +179,7 @@ def test_what_is_drawn_has_the_true_chances(worlds, truths, world):
     asked = truth.join(of_view, on="view_id")
     asked["surprise"] = (asked["page"] == asked["after"]) - asked["chance"]
     z = scores_of(asked, ["before", "now", "page", "evening", "phone", "quick"])
-    assert len(z) > 400 and z.abs().max() < 5
-    assert z.pow(2).mean() == pytest.approx(1, abs=0.25)
+    assert len(z) > 400 and z.abs().max() < 5 and z.pow(2).mean() == pytest.approx(1, abs=0.25)
     asked = asked[asked["page"].str.fullmatch(r".*\d+") & (kind_of(asked["page"]) == kind_of(asked["before"]))]
     z = scores_of(asked.assign(again=asked["page"] == asked["before"]), ["now", "again"])
     assert len(z) > 10 and z.abs().max() < 3.5

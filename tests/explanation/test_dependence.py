@@ -156,16 +156,12 @@ def test_the_pair_is_found_though_others_weigh_more_and_what_follows_from_a_feat
     assert set(strongest_interaction(explanation, users)) != {2, 3}  # within one network the country never differs
 
 
-def test_a_cell_of_few_users_does_not_count(world):
+def test_a_cell_of_few_users_does_not_count_and_the_only_feature_has_no_partner(world):
     explanation, users = world
     few = users < 19
     explanation.values[:, 0] = np.where(few, 100.0 * np.where(explanation.data[:, 1] > 0, 1, -1), 0.0)
     explanation.data[:, 0], explanation.display_data[:, 0] = few, few.astype(float)
     explanation.values[:, 2] += 0.01 * explanation.data[:, 1]
     assert strongest_interaction(explanation, users)[0] == 2
-
-
-def test_the_only_feature_has_no_partner(world):
-    explanation, users = world
     explanation.values, explanation.feature_names = explanation.values[:, [0, 4]], ["hour", THRESHOLD]
     assert strongest_interaction(explanation, users) == (0, None)

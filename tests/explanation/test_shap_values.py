@@ -11,9 +11,8 @@ import shap
 import xgboost
 
 import workbench as wb
-from workbench.decisions.decision import Explained
 from workbench.decisions.prefetch.explain import PAGE_BEFORE, PAGE_NOW, QUESTION, USER_HISTORY, source_of
-from workbench.explanation.shap_values import THRESHOLD, check_sum, exact_shap, strongest
+from workbench.explanation.shap_values import THRESHOLD, check_sum, strongest
 
 LARGE, MEDIUM, SMALL = (wb.ImageScenario().view_bytes[size] for size in (-1, 1, 0))
 
@@ -195,27 +194,6 @@ def test_shaps_own_plots_draw_both_without_a_warning(explanation, of_pages):
             shap.plots.heatmap(each[:100], show=False)
         shap.plots.scatter(of_pages[:, "device and hour"], show=False)
     plt.close("all")
-
-
-def test_columns_of_one_source_are_one_feature_and_each_distinct_row_is_explained_once(monkeypatch):
-    rng = np.random.default_rng(0)
-    rows = rng.normal(size=(2_000, 4)).astype(np.float32)
-    answer = (rows[:, 0] + rows[:, 1] * rows[:, 3] + rng.normal(size=2_000) > 0).astype(float)
-    booster = xgboost.train({"objective": "binary:logistic", "max_depth": 4}, xgboost.DMatrix(rows, label=answer), 30)
-    some = np.vstack([rows[:500], rows[:7]])
-    alone = booster.predict(xgboost.DMatrix(some), pred_contribs=True).astype(float)
-    counts, predict = [], xgboost.Booster.predict
-
-    def counting(self, data, **keywords):
-        if keywords.get("pred_contribs"):
-            counts.append(data.num_row())
-        return predict(self, data, **keywords)
-
-    monkeypatch.setattr(xgboost.Booster, "predict", counting)
-    features, values, base = exact_shap(Explained(booster, some, tuple("abac"), pd.DataFrame(), "q", np.arange(507)))
-    assert counts == [500] and features == ("a", "b", "c")
-    assert values == pytest.approx(np.column_stack([alone[:, 0] + alone[:, 2], alone[:, 1], alone[:, 3]]))
-    assert base == pytest.approx(alone[:, 4])
 
 
 def test_shares_that_do_not_add_up_are_refused():

@@ -279,14 +279,6 @@ def test_the_truth_would_score_little_better_and_ignorance_worse(world):
 TREES = NetworkQuality(max_depth=3, min_child_weight=5, learning_rate=0.3, max_trees=30, patience=5)
 
 
-def test_parameters_reach_the_trees(small):
-    stumps = NetworkQuality(known_by="native_app", max_depth=1, max_trees=7, patience=50).fit(small)
-    assert stumps.trees == 14
-    for head in stumps.heads_.values():
-        trees = head.booster.trees_to_dataframe()
-        assert (trees["Feature"] != "Leaf").groupby(trees["Tree"]).sum().max() == 1
-
-
 def some_rows(users: int = 200, seed: int = 0, noise: float = 0.5) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     isp = rng.choice(["slow", "fast"], users)

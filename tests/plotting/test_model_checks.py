@@ -43,7 +43,7 @@ def redundant(alike=0.7):
     return SimpleNamespace(groups=found, costs=costs, unit=POINTS, card=CARD, sentences=("2 features correlate.",))
 
 
-def test_the_tree_names_every_feature_and_what_dropping_costs(draw):
+def test_the_tree_names_every_feature_and_what_dropping_costs_or_that_there_is_no_group(draw):
     ax = draw(plotting.redundancy, redundant())
     assert {label.get_text() for label in ax.get_yticklabels()} == set(FEATURES)
     (costs,) = (text for text in texts(ax) if "kept" in text)
@@ -51,9 +51,6 @@ def test_the_tree_names_every_feature_and_what_dropping_costs(draw):
     assert ax.get_title("right") == "SIMULATED: world"
     joins = sorted(round(float(np.min(line.get_xdata())), 6) for line in ax.lines if len(line.get_xdata()) == 4)
     assert joins == [0.1, 0.1, 0.8], "branches join where features correlate"
-
-
-def test_where_there_is_no_group_that_is_said(draw):
     ax = draw(plotting.redundancy, redundant(alike=0.95))
     assert any("no group" in text for text in texts(ax))
 

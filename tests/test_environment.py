@@ -90,17 +90,3 @@ def test_the_lock_gives_every_declared_package_one_fitting_version(platform: str
     if platform == "linux":
         assert "xgboost-cpu" in pins
         assert not {name for name in pins if name == "xgboost" or name.startswith("nvidia")}
-
-
-def test_a_lock_is_read_as_it_is_written():
-    lock = """# This file was made by uv
-click==8.2 ; sys_platform == 'linux' \\
-    --hash=sha256:00 \\
-    --hash=sha256:01
-    # via papermill
-numpy==2.2 \\
-    --hash=sha256:02
-"""
-    click, numpy = locked(lock)
-    assert (click.name, str(click.specifier), numpy.name) == ("click", "==8.2", "numpy")
-    assert applies(click, "linux", "3.13") and not applies(click, "macos", "3.13")

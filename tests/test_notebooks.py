@@ -34,8 +34,7 @@ def notebook(request):
 def test_notebooks_have_no_outputs_and_few_short_cells(notebook):
     cells = code_cells(notebook)
     assert all(not cell["outputs"] and cell["execution_count"] is None for cell in cells)
-    assert len(cells) <= MOST_CODE_CELLS
-    assert max(len(source(cell).splitlines()) for cell in cells) <= MOST_LINES
+    assert len(cells) <= MOST_CODE_CELLS and max(len(source(cell).splitlines()) for cell in cells) <= MOST_LINES
 
 
 def test_a_proposal_defines_nothing_but_its_parameters(notebook):

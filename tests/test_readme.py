@@ -155,31 +155,14 @@ def test_the_links_lead_somewhere(page: str):
     assert [link for link in links(page) if leads_nowhere(link, page, ROOT)] == []
 
 
-PAGE = """# One page: *short*
-
-![a picture](figures/readme/a.png) and [a link](LICENSE "title"), `not[a](link)` <img src="b.png">
-
-```python
-x[0](y)
-```
-
-<!-- not run: needs your own log -->
-```python
-# not a heading
-```
-"""
-
-
 def test_what_a_page_holds_is_found(tmp_path: Path):
-    assert blocks(PAGE) == [
-        Block("python", "x[0](y)\n", 6, ""),
-        Block("python", "# not a heading\n", 11, "needs your own log"),
-    ]
-    assert links(PAGE) == ["figures/readme/a.png", "LICENSE", "b.png"]
-    assert anchors(PAGE) == {"one-page-short"}
+    page = "# One page: *short*\n\n![a](b.png) [c](LICENSE), `not[a](link)`\n\n```python\n# no heading\n```\n"
+    page += "<!-- not run: needs your own log -->\n```python\nx\n```\n"
+    expected = [Block("python", "# no heading\n", 6, ""), Block("python", "x\n", 10, "needs your own log")]
+    assert (blocks(page), links(page), anchors(page)) == (expected, ["b.png", "LICENSE"], {"one-page-short"})
     (tmp_path / "here.txt").touch()
     lead = {"here.txt", "here.txt#part", "#one-page-short", "https://example.org/x"}
-    assert {link for link in lead | {"gone.txt", "#two"} if not leads_nowhere(link, PAGE, tmp_path)} == lead
+    assert {link for link in lead | {"gone.txt", "#two"} if not leads_nowhere(link, page, tmp_path)} == lead
 
 
 def test_commands_are_read_without_what_surrounds_them():

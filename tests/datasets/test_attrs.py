@@ -1,5 +1,3 @@
-"""A frame keeps its card through what people do with frames, or the error says what to call."""
-
 import subprocess
 import sys
 from dataclasses import replace

@@ -154,8 +154,7 @@ def test_a_read_only_or_full_cache_is_told_in_a_sentence_and_the_next_try_succee
                 fetch_file(card_of(file, cards), file, progress=False)
         else:
             assert_says_how_to_go_on(refusal(file, cards), cards)
-    assert in_cache() == []
-    assert fetch_file(card_of(file, cards), file, progress=False).read_bytes() == GOOD
+    assert in_cache() == [] and fetch_file(card_of(file, cards), file, progress=False).read_bytes() == GOOD
 
 
 def assert_says_how_to_go_on(said: str, cards: Path) -> None:
@@ -172,8 +171,7 @@ def test_a_local_file_that_cannot_be_read_is_named(upstream, cards, monkeypatch,
         broken.setattr(step, fails_with(errno.EACCES))
         said = refusal(file, cards)
     assert said == f"could not read {cards / 'a.csv'}: Permission denied. Make it readable and try again."
-    assert fetch_file(card_of(file, cards), file, progress=False) == cards / "a.csv"
-    assert upstream.asked == []
+    assert fetch_file(card_of(file, cards), file, progress=False) == cards / "a.csv" and upstream.asked == []
 
 
 def test_beside_the_card_comes_before_cache_mirror_and_upstream(upstream, cards, tmp_path, monkeypatch):

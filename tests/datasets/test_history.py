@@ -1,5 +1,3 @@
-"""History looks backwards only; masks take whole users, before history is made."""
-
 from collections import Counter
 
 import numpy as np
@@ -87,8 +85,7 @@ def test_masked_users_leave_no_trace():
     masked, hidden = apply_mask(frame, Mask(users=0.4, first_views=False))
     told = add_history(masked, hidden)
     assert told.loc[hidden, list(HISTORY)[:3]].isna().all(axis=None)
-    assert (told.loc[hidden, "earlier_views"] == 0).all()
-    assert masked.loc[hidden, "effective_type"].isna().all()
+    assert (told.loc[hidden, "earlier_views"] == 0).all() and masked.loc[hidden, "effective_type"].isna().all()
     assert masked.loc[~hidden, "effective_type"].notna().all()
     assert masked["rtt_ms"].equals(frame["rtt_ms"])  # replay still needs it
     leaky, hidden = apply_mask(add_history(frame), Mask(users=0.4))  # broken on purpose: history before the mask

@@ -169,8 +169,7 @@ def test_a_frame_of_clicks_becomes_sessions_in_order():
     assert views["page"].cat.categories.tolist() == ["/", "/jobs", "/mail"]
     assert views["view_id"].tolist() == views.index.tolist() == [0, 1, 2, 3, 4, 5]
     assert [str(views[name].dtype) for name in ("view_id", "session_id", "position")] == ["int64"] * 3
-    assert str(views["viewed_at"].dtype) == "datetime64[us, UTC]"
-    assert views.attrs["dropped"] == {"repeats": 1}
+    assert str(views["viewed_at"].dtype) == "datetime64[us, UTC]" and views.attrs["dropped"] == {"repeats": 1}
     pd.testing.assert_frame_equal(navigations(views), views)
     card = views.attrs["card"]
     assert (card.kind, card.name, card.known_by, card.simulated) == ("navigations", "your data", "client_js", False)
@@ -184,8 +183,7 @@ def test_what_is_said_of_the_views_is_heeded():
         keep_repeats=True,
         session_gap_min=60,
     )
-    assert "/messages" in kept["page"].cat.categories
-    assert kept["position"].tolist() == [0, 1, 2, 3, 0, 1, 0]
+    assert "/messages" in kept["page"].cat.categories and kept["position"].tolist() == [0, 1, 2, 3, 0, 1, 0]
     assert kept["local_hour"].tolist() == [17, 17, 17, 18, 17, 17, 17]
     assert kept.attrs["dropped"] == {"repeats": 0}
 

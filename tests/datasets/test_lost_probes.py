@@ -2,13 +2,11 @@
 
 import json
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
 import workbench as wb
-from workbench import plotting
 from workbench.datasets.schema import count_lost
 from workbench.errors import WorkbenchError
 from workbench.evidence.verdict import slowest_fifth
@@ -116,11 +114,3 @@ def test_the_slowest_fifth_is_not_everyone_who_lost_one_probe():
     users = np.repeat(np.arange(6), 2)
     assert users[slowest_fifth(load, users)].tolist() == [2, 2]
     assert slowest_fifth(np.full(4, np.inf), np.arange(4)).sum() == 1
-
-
-def test_pictures_leave_lost_probes_out_and_say_so(views):
-    ax = plotting.measured(views, by="isp")
-    words = f"eft out: {100 * views.attrs['lost'] / len(views):.0f} % of the views, whose probe was lost"
-    assert words in plotting.alt_text(ax) and any(words in text.get_text() for text in ax.texts)
-    assert np.isfinite(ax.get_xlim()).all()
-    plt.close(ax.figure)

@@ -160,8 +160,7 @@ def test_the_card_of_the_readme_is_a_card(tmp_path):
     card = write(rum().rename(columns={"net.as": "as"}), tmp_path / "rum.csv")
     card.write_text(shown[0].replace("rum.jsonl", "rum.csv"))
     views = load(card)
-    assert list(views) == ["country", "asn", "user_id", "measured_at", "rtt_ms"]
-    assert views.attrs["lost"] == 60
+    assert list(views) == ["country", "asn", "user_id", "measured_at", "rtt_ms"] and views.attrs["lost"] == 60
     line = '192.0.2.{} - - [22/Nov/2026:10:0{}:00 +0000] "GET /{} HTTP/1.1" 200 5 "-" "Mozilla/5.0 Firefox/140.0"\n'
     log = [line.format(who, minute, page) for who in (1, 2) for minute, page in enumerate("abc")]
     (tmp_path / "access.log").write_text("".join(log))
@@ -217,7 +216,6 @@ def test_rows_that_lack_a_required_quantity_are_dropped_and_counted(tmp_path):
         '[columns]\nr = "rtt_ms"\nd = "downlink_mbps"\np = "page_load_ms"\n[[files]]\nname = "a.csv"'
     )
     views = load(card)
-    assert views["page_load_ms"].fillna(-1).tolist() == [3, -1]
-    assert views.attrs["dropped"]["unmeasured"] == 2
+    assert views["page_load_ms"].fillna(-1).tolist() == [3, -1] and views.attrs["dropped"]["unmeasured"] == 2
     card.write_text(card.read_text().replace('require = ["rtt_ms", "downlink_mbps"]\n', ""))
     assert len(load(card)) == 4

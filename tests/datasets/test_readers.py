@@ -148,8 +148,7 @@ def pages_of(tmp_path, *paths: str) -> list[str]:
         + "".join(f"p{i}\t129705493{i}\t99\t{path}\tGoal\ttimeout\n" for i, path in enumerate(paths))
     )
     views = read_wikispeedia(file)
-    assert views["game"].is_monotonic_increasing
-    assert (views["player"] == "p" + views["game"].astype(str)).all()
+    assert views["game"].is_monotonic_increasing and (views["player"] == "p" + views["game"].astype(str)).all()
     return [";".join(pages) for _, pages in views.groupby("game")["page"]]
 
 

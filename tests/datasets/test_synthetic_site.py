@@ -56,8 +56,7 @@ def test_the_frame_keeps_the_contract(planted):
     sessions = views.groupby("session_id")
     start = sessions["viewed_at"].min()
     assert start.index.tolist() == list(range(len(start))) and start.is_monotonic_increasing
-    assert views["session_id"].is_monotonic_increasing
-    assert (views["position"] == sessions.cumcount()).all()
+    assert views["session_id"].is_monotonic_increasing and (views["position"] == sessions.cumcount()).all()
     assert sessions[["user_id", "device", "country", "browser"]].nunique(dropna=False).eq(1).all(axis=None)
     pages = views["page"].cat.categories
     assert pages.dtype == "str" and pages.is_monotonic_increasing and 40 <= len(pages) <= 60
@@ -157,8 +156,7 @@ def test_chances_come_in_the_form_of_an_answer(worlds, truths, world):
     views, truth = worlds[world], truths[world]
     assert truth.dtypes.astype("str").tolist() == ["int64", "str", "int64", "float64"]
     assert truth["view_id"].is_monotonic_increasing
-    assert (truth["rank"] == truth.groupby("view_id").cumcount() + 1).all()
-    assert truth["chance"].gt(0).all()
+    assert (truth["rank"] == truth.groupby("view_id").cumcount() + 1).all() and truth["chance"].gt(0).all()
     assert truth.groupby("view_id")["chance"].diff().dropna().le(0).all()
     assert (truth["page"] != truth["view_id"].map(views["page"])).all()
     total = truth.groupby("view_id")["chance"].sum()

@@ -1,5 +1,3 @@
-"""Policies that weigh chances: lookup tables, and the truth of the simulated world."""
-
 from dataclasses import replace
 
 import numpy as np
@@ -8,16 +6,10 @@ import pytest
 
 import workbench as wb
 from workbench.datasets.schema import known_context
-from workbench.decisions.chances import Lookup, assumed, base_assumptions, fit_tables, true_chance
+from workbench.decisions.chances import Lookup, base_assumptions, fit_tables, true_chance
 from workbench.decisions.images.decision import DECISION as IMAGES
 from workbench.decisions.images.scenario import ImageScenario
 from workbench.decisions.options import decide
-
-
-def test_what_is_neither_measured_nor_assumed_is_asked_for():
-    assert assumed({"rtt_ms": 115.0}, "rtt_ms") == 115
-    with pytest.raises(wb.WorkbenchError, match=r"rtt_ms is neither measured nor assumed.*assume="):
-        assumed({}, "rtt_ms")
 
 
 @pytest.fixture
@@ -79,12 +71,3 @@ def test_true_chances_reach_the_planted_effect(world, tables):
         return IMAGES.outcomes(IMAGES.ask(policy, test, scenario), test, scenario)["net"].mean()
 
     assert net(true_chance(world.card)) >= max(net(table) for table in tables.values() if table.tables) + 3
-
-
-def test_true_chances_do_not_read_the_frame(world):
-    truth = true_chance(world.card).source
-    context = known_context(world.test, "first_request").head(50)
-    edges = np.array([1.0, 5.0])
-    plain = truth.chance_worse(context, "downlink_mbps", edges)
-    told = context.assign(downlink_mbps=0.1, rtt_ms=5000.0, access_technology="2g")
-    assert (truth.chance_worse(told, "downlink_mbps", edges) == plain).all()

@@ -88,8 +88,7 @@ def test_outcomes_are_one_row_a_view_and_the_same_by_another_road(result, decisi
             result.scenario,
         )
         pd.testing.assert_frame_equal(plain, policy.outcomes)
-        assert plain.index.equals(test.frame.index)
-        assert plain[["net", "added_wait_ms"]].notna().all(axis=None)
+        assert plain.index.equals(test.frame.index) and plain[["net", "added_wait_ms"]].notna().all(axis=None)
         assert plain["net"].mean() == pytest.approx(policy.figures.net), policy.name
 
 
@@ -251,7 +250,6 @@ def test_expectations_are_worked_out_once_for_a_policy_whatever_its_limit():
     [
         (ours, "rules must be a list of callables, such as wb.rules"),
         (["medium"], "rules must be a list of callables"),
-        ("medium", "rules must be a list of callables"),
         ([], "rules must be a list of callables"),
         ([ours, ours], "'ours' came more than once"),
         ([replace(Counts(), name="model")], "a rule cannot be called 'model'"),

@@ -1,5 +1,3 @@
-"""A model trained again without some of its columns, beside itself."""
-
 from dataclasses import replace
 
 import pytest
@@ -7,17 +5,13 @@ import pytest
 import workbench as wb
 from workbench.decisions.prefetch.explain import PAGE_BEFORE, USER_HISTORY
 from workbench.explanation import ablation
-from workbench.explanation.ablation import Bench, removable
+from workbench.explanation.ablation import removable
 from workbench.explanation.base import apply_model
 
 
 @pytest.fixture(scope="module")
 def found(few, few_model):
     return ablation(few, few_model, ["provider", "isp"])  # a column, and what a reader calls it
-
-
-def test_without_nothing_more_nothing_changes(few, few_model):
-    assert set(Bench.of(few, few_model).without(()).values()) == {0}
 
 
 def test_the_effect_is_that_of_a_model_trained_without_it(few, few_model, found):

@@ -1,5 +1,3 @@
-"""A policy applied to views: the same answers and the same net as in a comparison; results that are missing."""
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -46,8 +44,7 @@ def test_whole_users_are_drawn_and_at_least_20():
     users = np.random.default_rng(0).integers(0, 100, 2000)
     drawn = draw_users(users, 500, seed=1)
     assert 400 < drawn.sum() <= 500 and not set(users[drawn]) & set(users[~drawn])
-    assert len(set(users[draw_users(users, 1, seed=1)])) == 20
-    assert draw_users(users, 10_000, seed=1).all()
+    assert len(set(users[draw_users(users, 1, seed=1)])) == 20 and draw_users(users, 10_000, seed=1).all()
 
 
 def test_a_refusal_may_come_back_as_a_false_result():

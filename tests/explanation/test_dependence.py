@@ -1,5 +1,3 @@
-"""Dependence: planted signs and sizes come back, few users are never shown, means are plain means."""
-
 from itertools import permutations
 from math import factorial
 
@@ -39,8 +37,7 @@ def test_the_planted_signs_come_back(by_system):
     assert by_day["shap_low"] > 0 > late["shap_high"]
     (sentence,) = by_system.sentences
     assert "operating system iOS: largest at 17 or more, +" in sentence
-    assert "operating system Android: largest at 16 or less, +" in sentence
-    assert by_system.question in sentence
+    assert "operating system Android: largest at 16 or less, +" in sentence and by_system.question in sentence
 
 
 def true_shares(views, edge, player):

@@ -1,5 +1,3 @@
-"""Where and why model and rule differ: figures by another road, a planted truth, a rule that can be entered."""
-
 from dataclasses import replace
 
 import numpy as np

@@ -53,8 +53,7 @@ def common_context(model, frame, **more):
 def test_it_holds_what_most_users_share(people, model):
     views = wb.measurements(people)
     common = common_context(model, views)
-    assert common.attrs["users"] == 30
-    assert common[["country", "os_family"]].iloc[0].tolist() == ["FR", "iOS"]
+    assert common.attrs["users"] == 30 and common[["country", "os_family"]].iloc[0].tolist() == ["FR", "iOS"]
     assert common["city"].isna().all()  # 19 live in Lyon
     assert common["os_major"].item() == 17  # a version, not 17.5
     assert common["isp"].isna().all() and len(wb.shap_values(model, common).values) == 1
@@ -84,8 +83,7 @@ def test_what_is_asked_for_first_is_fixed_first_or_stays_missing():
     freely, page_first = common_view(table, who), common_view(table, who, first=("own", "page"))
     assert freely[["device", "page"]].iloc[0].tolist() == ["phone", "a"]
     assert page_first[["device", "page"]].iloc[0].tolist() == ["tablet", "home"]
-    assert (freely.attrs["users"], page_first.attrs["users"]) == (30, 20)
-    assert page_first["own"].isna().all()
+    assert (freely.attrs["users"], page_first.attrs["users"]) == (30, 20) and page_first["own"].isna().all()
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,3 @@
-"""Redundancy: a column and its copy fall into one group, and losing one of them costs nothing."""
-
 import numpy as np
 import pandas as pd
 import pytest

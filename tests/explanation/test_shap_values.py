@@ -1,5 +1,3 @@
-"""SHAP values: additive, exact against the shap library, faithful to a planted truth; one question a decision."""
-
 import warnings
 from dataclasses import replace
 
@@ -172,8 +170,7 @@ def test_features_have_a_readers_names_and_values(small_site, of_pages):
     assert {PAGE_NOW, PAGE_BEFORE, USER_HISTORY, "device"} <= set(shown)
     assert not any("_" in name or name.startswith(("first ", "second ")) for name in shown)
     assert shown["device"].tolist() == small_site.validation["device"].tolist()
-    assert set(shown[USER_HISTORY]) == {"yes", "no"}
-    assert all(share.endswith(" %") for share in shown[PAGE_NOW])
+    assert set(shown[USER_HISTORY]) == {"yes", "no"} and all(share.endswith(" %") for share in shown[PAGE_NOW])
     assert set(of_pages.coded) >= {"device", "device and hour"} and of_pages.units[PAGE_NOW] == "%"
     assert (source_of("list_position"), source_of("links_back")) == ("list position", "links of the page")
 

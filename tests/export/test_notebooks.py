@@ -1,5 +1,3 @@
-"""Notebooks: found, their parameters read, and rendered, each with a kernel of its own (some seconds)."""
-
 import os
 import re
 from pathlib import Path
@@ -168,8 +166,7 @@ def test_the_file_works_from_disk_without_a_network(rendered, browser):
     code = page.locator("details.code .highlight").first
     assert not code.is_visible()
     page.locator("details.code summary").first.click()
-    assert code.is_visible()
-    assert [url for url in requests if not url.startswith("data:")] == [rendered.as_uri()]
+    assert code.is_visible() and [url for url in requests if not url.startswith("data:")] == [rendered.as_uri()]
     assert complaints == [] and page.evaluate("window.hacked") is None
     context.close()
 

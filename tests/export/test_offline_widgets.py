@@ -1,5 +1,3 @@
-"""Widgets in pages: what is taken from a notebook, and what from the package. No kernel, no browser."""
-
 import base64
 import hashlib
 import json
@@ -42,8 +40,7 @@ def test_a_displayed_widget_brings_its_data_and_the_packages_script():
     (data,) = scripts_of(html, "application/json")
     assert json.loads(data.string) == {"data": {"n": 1}}
     place = BeautifulSoup(html, "html.parser").find(attrs={"data-widget": True})
-    assert (place["data-widget"], place["data-state"]) == ("explorer", data["id"])
-    assert "hacked" not in html
+    assert (place["data-widget"], place["data-state"]) == ("explorer", data["id"]) and "hacked" not in html
 
 
 def test_the_policy_allows_these_scripts_and_no_others():

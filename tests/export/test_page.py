@@ -1,5 +1,3 @@
-"""Pages from notebooks whose outputs are written out here, without a kernel; and what a page is refused for."""
-
 import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -32,8 +30,7 @@ def test_the_title_is_the_first_heading_not_a_comment_in_code():
     cells = [new_markdown_cell("```\n# a comment\n```\n\n## Later"), new_markdown_cell("The *result* & more\n===")]
     assert page_of(*cells).title.string == "The result & more"
     untitled = page_of(new_markdown_cell("words"))
-    assert untitled.title.string == "01 demo"
-    assert untitled.find(class_="provenance").string == "here & now"
+    assert untitled.title.string == "01 demo" and untitled.find(class_="provenance").string == "here & now"
 
 
 def test_a_figure_takes_its_own_words_then_its_cells_then_the_heading_above():

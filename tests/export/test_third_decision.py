@@ -1,5 +1,3 @@
-"""A decision that the package does not know goes from data to a rendered proposal."""
-
 import re
 from pathlib import Path
 

@@ -149,5 +149,4 @@ def test_a_column_may_have_a_bar_in_its_name():
     context, values, users = some_context()
     context = context[["city"]].rename(columns={"city": "home|city"})
     encoding, matrix = fit_encoding(context, {"log": values}, users)
-    assert encoding.sources == ["home|city"]
-    assert encoding.transform(context).shape == matrix.shape == (400, 1)
+    assert encoding.sources == ["home|city"] and encoding.transform(context).shape == matrix.shape == (400, 1)

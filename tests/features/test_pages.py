@@ -130,23 +130,6 @@ def test_candidates_come_from_followers_session_user_popularity_and_links(counts
     assert by_row(counts, *candidate_pairs(counts, visits("a")), 1) == ["bc"]
 
 
-def test_no_candidate_is_the_current_page_and_none_comes_twice(counts):
-    frame = visits("abcbabcb", "zyxyxz", "?", "dcba")
-    row, page = candidate_pairs(counts, frame)
-    assert (page != encode(frame, counts.pages)[row]).all() and (np.diff(row * 26 + page) > 0).all()
-    assert (page >= 0).all()
-
-
-def test_candidates_of_a_view_do_not_depend_on_later_views(counts):
-    frame = visits("abcbab", "zyxyx")
-    row, page = candidate_pairs(counts, frame)
-    kept = frame["position"].to_numpy() < 3
-    cut_row, cut_page = candidate_pairs(counts, frame[kept])
-    stays = kept[row]
-    np.testing.assert_array_equal(np.flatnonzero(kept)[cut_row], row[stays])
-    np.testing.assert_array_equal(cut_page, page[stays])
-
-
 def test_links_are_sorted_by_how_often_the_linked_page_was_opened(counts):
     links = pd.DataFrame({"from_page": list("aaaaab"), "to_page": list("cdbzca")})
     table = link_table(links, counts)

@@ -1,5 +1,3 @@
-"""Chances of a slow network: planted truths, what the model may look at, its trees and out-of-fold calibration."""
-
 from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
@@ -195,17 +193,6 @@ def test_no_row_of_another_quantity_is_needed(small):
     model = NetworkQuality(**QUICK).fit(holes)
     alone = NetworkQuality(**QUICK).fit(small.iloc[::2].drop(columns="downlink_mbps"))
     np.testing.assert_array_equal(model.predict(small), alone.predict(small))
-
-
-def test_a_browser_script_learns_and_asks_in_its_own_words(small):
-    script = NetworkQuality(known_by="client_js", **QUICK).fit(small)
-    seen = {feature for head in script.heads_.values() for feature in head.encoding.features}
-    assert {"connection_type=cellular", "connection_type=wifi"} <= seen
-    assert not {"connection_type=3g", "connection_type=4g"} & seen
-    asked = [small.assign(connection_type=link) for link in ("3g", "4g", "5g", "cellular", "wifi")]
-    *generations, wifi = (script.chance_worse(frame, "rtt_ms", 80.0) for frame in asked)
-    assert all(np.array_equal(each, generations[0]) for each in generations)
-    assert not np.array_equal(generations[0], wifi)
 
 
 def test_a_context_column_of_the_card_is_learnt_from(small, tmp_path):

@@ -1,5 +1,3 @@
-"""The next page: planted clicks, what an answer may know, and counts that would give the answer away."""
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -69,8 +67,7 @@ def test_it_sees_what_a_markov_rule_cannot(split, model):
 def test_its_chances_are_calibrated_on_sessions_never_seen(split, model):
     clicked, chance = pair_chances(model.next_pages(split.test, 10), split.test)
     found = measure_calibration(clicked, chance)
-    assert found.slope == pytest.approx(1, abs=0.1)
-    assert found.share == pytest.approx(chance.mean(), abs=0.01)
+    assert found.slope == pytest.approx(1, abs=0.1) and found.share == pytest.approx(chance.mean(), abs=0.01)
     assert judge_answer(model.next_pages(split.test, 10), split.test).ece < 0.01
 
 
@@ -116,12 +113,6 @@ def test_no_view_knows_what_comes_later_or_of_other_sessions(split, model):
         pd.testing.assert_frame_equal(model.next_pages(some, 3), expected)
 
 
-def test_batches_change_nothing(split, model, monkeypatch):
-    whole = model.next_pages(split.test, 3)
-    monkeypatch.setattr("workbench.models.next_page.PAIRS_A_BATCH", 700)
-    pd.testing.assert_frame_equal(model.next_pages(split.test, 3), whole)
-
-
 def test_unseen_pages_and_contexts_are_ordinary_input(quick):
     strange = pd.DataFrame(
         {"view_id": [7, 8], "session_id": [3, 3], "position": [0, 1], "page": ["new", "newer"], "device": [None, "tv"]}
@@ -138,14 +129,6 @@ def test_a_tune_part_with_hardly_any_sessions_does_not_count(small, quick):
     other = NextPage(**QUICK).fit(small, few)
     assert other.platt_ == quick.platt_
     assert NextPage(**QUICK).fit(small, small[small["session_id"] < 50]).platt_ != quick.platt_
-
-
-@pytest.mark.parametrize(("kind", "gone"), [("history", "is_last_next"), ("second order", "second_chance")])
-def test_kinds_can_be_left_out(small, quick, kind, gone):
-    model = NextPage(without=(kind,), **QUICK).fit(small)
-    assert gone in quick.names_ and gone not in model.names_
-    lies = small.assign(last_next=small["usual_next"].iloc[::-1].to_numpy(), here_before=7.0)
-    assert model.next_pages(lies, 3).equals(model.next_pages(small, 3)) == (kind == "history")
 
 
 def test_a_context_column_of_the_card_is_learnt_from(small):

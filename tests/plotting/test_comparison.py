@@ -1,5 +1,3 @@
-"""Pictures of comparisons: what is drawn is what the result holds, of any decision, and its words can be read."""
-
 from dataclasses import replace
 
 import numpy as np

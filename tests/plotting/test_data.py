@@ -1,5 +1,3 @@
-"""Pictures of the data, against frames that are written out or counted by another road."""
-
 import numpy as np
 import pandas as pd
 import pytest

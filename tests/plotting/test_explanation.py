@@ -1,5 +1,3 @@
-"""SHAP values, importance and dependence drawn, from results that are written out."""
-
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
@@ -53,8 +51,7 @@ def test_pictures_can_be_read_and_leave_everything_else_alone(explanation, pictu
     with plt.ion():
         assert picture(explanation, ax=axes[1], **options) is axes[1] and plt.isinteractive()
     assert np.random.random() == expected
-    assert list(axes[1].figure.get_size_inches()) == list(plt.rcParams["figure.figsize"])
-    assert not axes[0].lines
+    assert list(axes[1].figure.get_size_inches()) == list(plt.rcParams["figure.figsize"]) and not axes[0].lines
     ax = picture(explanation, **options)
     # Shap writes the names of features twice, one text on the other.
     assert [fault for fault in faults_of(ax.figure) if not any(name in fault for name in NAMES)] == []

@@ -1,5 +1,3 @@
-"""The frontier as a picture: what is drawn is what the result holds, on the decision's own axes; labels lie apart."""
-
 import textwrap
 from dataclasses import replace
 from itertools import combinations
@@ -129,8 +127,7 @@ def test_labels_of_many_marks_lie_apart_and_inside(ax, seed):
     boxes = [label.get_window_extent() for label in label_marks(ax, marks)]
     assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
     for box in boxes:
-        assert ax.bbox.x0 <= box.x0 <= box.x1 <= ax.bbox.x1
-        assert ax.bbox.y0 <= box.y0 <= box.y1 <= ax.bbox.y1
+        assert ax.bbox.x0 <= box.x0 <= box.x1 <= ax.bbox.x1 and ax.bbox.y0 <= box.y0 <= box.y1 <= ax.bbox.y1
         assert not any(box.contains(*mark.pixels(ax)) for mark in marks)
 
 

@@ -1,5 +1,3 @@
-"""The photograph as it is sent: each cell holds what the replay says, and can be read."""
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,5 +1,3 @@
-"""Pictures of model checks, from results that are written out, and from those of real comparisons."""
-
 from dataclasses import replace
 from types import SimpleNamespace
 

@@ -1,5 +1,3 @@
-"""What people read: the first screen, the JSON, HTML that data cannot break."""
-
 import json
 from dataclasses import replace
 
@@ -74,8 +72,7 @@ def test_the_first_screen_says_it_in_large_letters(result):
     source = "SIMULATED" if card.simulated else "REAL"
     assert lines[0].startswith(f"{result.decision.title} - {card.name} - {source}")
     assert lines[1] == f"RECOMMENDATION: {result.recommendation.text}   [{result.verdict.upper()}]"
-    assert "estimate until an A/B test confirms it" in to_text(result)
-    assert max(map(len, lines[:12])) < 180
+    assert "estimate until an A/B test confirms it" in to_text(result) and max(map(len, lines[:12])) < 180
     assert result.unit.span(result.difference) in first_screen(result)["difference"]
 
 
@@ -181,13 +178,9 @@ def test_hostile_names_are_escaped_wherever_they_show(hostile):
     shown = "".join([to_html(hostile), *tables, *(hostile.heading(about) for about in findings(hostile))])
     for markup in ("<script", "<img", "<b ", "\x00", "\u202e"):
         assert markup not in shown.lower()
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in shown
-    assert "&lt;img src=x onerror=alert(1)&gt;" in shown
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in shown and "&lt;img src=x onerror=alert(1)&gt;" in shown
     assert max(len(word) for word in shown.replace("<", " ").replace(">", " ").split()) < 200
     json.dumps(hostile.to_dict(), allow_nan=False)
-
-
-def test_the_first_screen_of_hostile_data_can_be_read(hostile):
     lines = str(hostile).splitlines()
     assert lines[0].startswith(f"{hostile.decision.title} - {DATASET} - REAL data")
     assert max(map(len, lines[:12])) < 200 and "\x00" not in str(hostile)

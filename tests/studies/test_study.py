@@ -1,5 +1,3 @@
-"""The whole path: planted and null worlds, real data, what is settled before test, what is refused."""
-
 import re
 from dataclasses import replace
 

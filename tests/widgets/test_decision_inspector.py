@@ -1,5 +1,3 @@
-"""The inspector of one decision: examples, and changes through the model."""
-
 import json
 
 import pytest

@@ -1,5 +1,3 @@
-"""The explorer of any decision: what may be chosen, watched and linked; its numbers are those of a comparison."""
-
 import itertools
 import json
 import sys

@@ -1,5 +1,3 @@
-"""What each rendition brings about, by hand; figures, headroom, the typical view."""
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -66,8 +64,7 @@ def test_summary_by_hand():
     figures = summarise_images(replay(OneOption("m"), VIEWS), np.array([False, False, True, True]), BY_HAND)
     assert figures.quality == pytest.approx(150 / 4) and figures.late_share == 0.5
     assert figures.large_share == 0 and figures.excess_wait_ms == pytest.approx(2450 / 4)
-    assert figures.slowest_fifth_wait_ms == pytest.approx(2450 / 2)
-    assert figures.mb_per_1000 == pytest.approx(50)
+    assert figures.slowest_fifth_wait_ms == pytest.approx(2450 / 2) and figures.mb_per_1000 == pytest.approx(50)
 
 
 def test_headroom_by_hand():

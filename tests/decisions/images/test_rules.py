@@ -1,5 +1,3 @@
-"""Rules on a signal: NetInfo's class, Chromium's defaults, Facebook's classes, the last measurement."""
-
 import numpy as np
 import pandas as pd
 

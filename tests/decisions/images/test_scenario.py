@@ -1,5 +1,3 @@
-"""What images cost and are worth: budgets, waiting, the ladder and the photograph that it was measured on."""
-
 import math
 from dataclasses import replace
 

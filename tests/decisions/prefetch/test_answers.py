@@ -1,5 +1,3 @@
-"""Every guard of the replay, each shown an answer or a policy that it must stop."""
-
 import numpy as np
 import pandas as pd
 import pytest

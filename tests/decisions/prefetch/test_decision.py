@@ -1,5 +1,3 @@
-"""Prefetching as a decision: whole sessions, what is done today, safety, what only its comparisons have."""
-
 from dataclasses import replace
 
 import numpy as np
@@ -107,8 +105,7 @@ def test_where_there_are_no_users_sessions_are_resampled_and_named(ring):
 
 def test_without_times_freshness_is_counted_in_views_and_dwell_is_assumed(ring):
     assert ring.of("model").figures.assumed == ("dwell", "page bytes", "network")
-    assert "A page stays fresh for 5 views" in str(ring)
-    assert "15 s on each page are assumed" in str(ring)
+    assert "A page stays fresh for 5 views" in str(ring) and "15 s on each page are assumed" in str(ring)
 
 
 def test_today_is_nothing_unless_somebody_says_otherwise(little):

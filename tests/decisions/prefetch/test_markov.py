@@ -1,5 +1,3 @@
-"""Markov chains and user history by hand; their smoothing; what is fetched from a limit on."""
-
 from dataclasses import replace
 
 import numpy as np
@@ -34,8 +32,7 @@ def test_first_order_chances_by_hand(sessions, train):
     rule = Markov(order=1, smoothing=(1.0,)).fit(train)
     top = rule.next_pages(sessions("a"), 3)
     # After a: (2 + 2/9) / 5 for b, (1 + 2/9) / 5 for c.
-    assert top["page"].tolist() == ["b", "c"]
-    assert top["chance"].tolist() == pytest.approx([20 / 45, 11 / 45])
+    assert top["page"].tolist() == ["b", "c"] and top["chance"].tolist() == pytest.approx([20 / 45, 11 / 45])
 
 
 def test_second_order_backs_off_where_little_was_seen(sessions, train):
@@ -51,8 +48,7 @@ def test_second_order_backs_off_where_little_was_seen(sessions, train):
 
 def test_a_page_never_seen_is_followed_by_the_popular_ones(sessions, train):
     top = Markov(order=2).fit(train).next_pages(sessions("f"), 2)
-    assert top["page"].tolist() == ["b", "c"]
-    assert top["chance"].tolist() == pytest.approx([2 / 9, 2 / 9])
+    assert top["page"].tolist() == ["b", "c"] and top["chance"].tolist() == pytest.approx([2 / 9, 2 / 9])
 
 
 def test_the_same_chances_for_every_view_alone_and_together(sessions, train):

@@ -1,5 +1,3 @@
-"""The price of an unused prefetch, the assumptions, and what is refused."""
-
 import math
 from dataclasses import FrozenInstanceError
 

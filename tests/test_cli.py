@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 import workbench.studies
 from workbench.cli import main
 from workbench.decisions.prefetch.decision import Prefetch
+from workbench.errors import WorkbenchError
 
 COMPARE = {
     "images": ("compare", "synthetic_null", "--rows", 3000, "--quick"),
@@ -129,6 +131,31 @@ def test_what_cannot_be_compared_is_refused_in_one_sentence(arguments, words):
 )
 def test_render_names_what_there_is(arguments, words):
     assert words in refusal("render", *arguments)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_render_says_what_was_written_and_what_failed(monkeypatch, fails):
+    def rendered(path, parameters, *, folder, output, commit, line):
+        if fails and "prefetch" in path.stem:
+            raise WorkbenchError("02_prefetch failed in cell [3]")
+        return output / f"{path.stem} of {parameters.get('dataset')}.html"
+
+    monkeypatch.setattr("workbench.cli.ProcessPoolExecutor", ThreadPoolExecutor)
+    monkeypatch.setattr("workbench.export.render_notebook", rendered)
+    done = run("render", "--all")
+    assert done.stdout.count("Rendered: notebooks/rendered/") == len(list(Path("notebooks").glob("*.ipynb"))) - fails
+    assert (done.exit_code, "Error: 02_prefetch failed" in done.stderr) == ((2, True) if fails else (0, False))
+    assert ("render image_delivery --dataset mobile_bandwidth" in done.stdout) == (not fails)
+    one = run("render", "image_delivery", "--dataset", "synthetic_null")
+    assert one.stdout == "Rendered: notebooks/rendered/01_image_delivery of synthetic_null.html\n"
+
+
+def test_what_the_system_refuses_is_one_sentence(monkeypatch):
+    def refused():
+        raise PermissionError(13, "Permission denied", "cards")
+
+    monkeypatch.setattr("workbench.datasets.cards.list_cards", refused)
+    assert refusal("datasets") == "Error: cards: Permission denied."
 
 
 def test_datasets_lists_every_card():

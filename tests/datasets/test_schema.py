@@ -5,23 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.datasets import label, measurements, navigations
-from workbench.datasets.schema import (
-    BY_NAME,
-    COLUMNS,
-    EXPECTED,
-    LEVELS,
-    MEASURED,
-    NAVIGATION_COLUMNS,
-    NAVIGATION_HISTORY,
-    Column,
-    check_measurements,
-    check_navigations,
-    context_columns,
-    has_signal,
-    known_context,
-    unit,
-)
+from workbench.datasets import label, measurements, navigations, schema
+from workbench.datasets.schema import COLUMNS, LEVELS, Column, check_measurements, check_navigations, known_context
 from workbench.errors import WorkbenchError
 
 
@@ -139,27 +124,27 @@ def test_a_declared_column_is_checked_by_its_own_type():
 
 
 def test_each_level_knows_what_the_one_before_it_knows_and_more():
-    known = [set(context_columns(level)) for level in LEVELS]
+    known = [set(schema.context_columns(level)) for level in LEVELS]
     assert all(earlier <= later for earlier, later in pairwise(known))
     assert known[1] - known[0] == {"device", "effective_type", "netinfo_rtt_ms", "netinfo_downlink_mbps"}
     assert known[2] - known[1] == {"connection_type"} and known[3] == known[2]
     assert known[4] - known[3] == {"access_technology"}
-    assert not {*MEASURED, "user_id", "measured_at", "utc_offset_h", "simulated"} & known[4]
+    assert not {*schema.MEASURED, "user_id", "measured_at", "utc_offset_h", "simulated"} & known[4]
 
 
 def test_an_unknown_level_is_answered_with_those_that_exist():
     with pytest.raises(WorkbenchError, match=r"one of first_request, .*; got 'first_reqest'. Did you mean 'first_req"):
-        context_columns("first_reqest")
+        schema.context_columns("first_reqest")
 
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_columns_known_by_then_but_absent_are_all_missing_in_their_own_type(level):
     frame = pd.DataFrame({"rtt_ms": [1.0, 2.0]}, index=[7, 9])
     known = known_context(frame, level, [Column("plan", "str", "first_request", "")])
-    assert list(known) == [*context_columns(level), "plan"] and known.isna().all(axis=None)
+    assert list(known) == [*schema.context_columns(level), "plan"] and known.isna().all(axis=None)
     assert list(known.index) == [7, 9]
     for name in known:
-        assert str(known[name].dtype) == (BY_NAME[name].dtype if name in BY_NAME else "str"), name
+        assert str(known[name].dtype) == (schema.BY_NAME[name].dtype if name in schema.BY_NAME else "str"), name
 
 
 def test_any_netinfo_value_that_is_visible_is_a_signal():
@@ -171,9 +156,9 @@ def test_any_netinfo_value_that_is_visible_is_a_signal():
             "connection_type": ["wifi"] * 4,
         }
     )
-    assert has_signal(frame).tolist() == [True, True, True, False]
-    assert has_signal(known_context(frame, "after_accept_ch")).tolist() == [True, True, True, False]
-    assert has_signal(known_context(frame, "first_request")).tolist() == [False] * 4
+    assert schema.has_signal(frame).tolist() == [True, True, True, False]
+    assert schema.has_signal(known_context(frame, "after_accept_ch")).tolist() == [True, True, True, False]
+    assert schema.has_signal(known_context(frame, "first_request")).tolist() == [False] * 4
 
 
 @pytest.mark.parametrize(
@@ -218,7 +203,7 @@ def views() -> pd.DataFrame:
             "plan": ["large", "small"],
             "page_bytes": [10.0, 20.0],
             "simulated": [False, False],
-            **{column.name: [0.0, 1.0] for column in NAVIGATION_HISTORY},
+            **{column.name: [0.0, 1.0] for column in schema.NAVIGATION_HISTORY},
         },
         index=[7, 8],
     )
@@ -244,14 +229,14 @@ def test_a_policy_never_sees_who_it_is_or_what_comes_later():
         pd.testing.assert_frame_equal(known_context(context, level), context)
         assert context.index.tolist() == [7, 8]
         assert list(context)[:5] == ["view_id", "session_id", "position", "page", "viewed_at"]
-        assert list(context)[-5:] == [column.name for column in NAVIGATION_HISTORY]
+        assert list(context)[-5:] == [column.name for column in schema.NAVIGATION_HISTORY]
 
 
 def test_known_columns_that_the_source_lacks_are_all_missing():
     context = known_context(views(), "client_js")
-    assert {*EXPECTED} <= set(context)
+    assert {*schema.EXPECTED} <= set(context)
     for name in ("os_family", "browser", "save_data", "local_hour", "effective_type"):
-        assert context[name].isna().all() and context[name].dtype == BY_NAME[name].dtype
+        assert context[name].isna().all() and context[name].dtype == schema.BY_NAME[name].dtype
     assert "asn" in context and "isp" not in context
     plan = Column("plan", "str", "after_accept_ch", "what is paid for")
     assert "plan" not in known_context(views(), "first_request", (plan,))
@@ -260,17 +245,17 @@ def test_known_columns_that_the_source_lacks_are_all_missing():
 
 
 def test_every_canonical_column_has_a_label_without_underscores_and_numbers_that_need_it_a_unit():
-    for column in (*COLUMNS, *NAVIGATION_COLUMNS):
+    for column in (*COLUMNS, *schema.NAVIGATION_COLUMNS):
         assert label(column.name) and "_" not in label(column.name)
     ends = {"_ms": "ms", "_mbps": "Mbit/s", "_s": "s", "_h": "h", "_bytes": "bytes"}
-    for column in (*COLUMNS, *NAVIGATION_COLUMNS):
+    for column in (*COLUMNS, *schema.NAVIGATION_COLUMNS):
         expected = [said for end, said in ends.items() if column.name.endswith(end) and column.dtype == "float64"]
-        assert unit(column.name) == (expected or [""])[0], column.name
+        assert schema.unit(column.name) == (expected or [""])[0], column.name
 
 
 def test_the_cards_label_goes_before_the_canonical_one_and_an_unknown_name_is_read_with_spaces():
     card = measurements(pd.DataFrame({"rtt_ms": [1.0]}), labels={"rtt_ms": "ping"}).attrs["card"]
     assert (label("rtt_ms"), label("rtt_ms", card), label("isp", card)) == ("round-trip time", "ping", "provider")
-    assert (label("target_region", card), unit("target_region")) == ("target region", "")
+    assert (label("target_region", card), schema.unit("target_region")) == ("target region", "")
     clicks = pd.DataFrame({"session_id": [1, 1], "page": ["/", "/a"]})
     assert label("page", navigations(clicks, labels={"page": "product"}).attrs["card"]) == "product"

@@ -2,15 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from workbench.datasets import sessions
 from workbench.datasets.columns import as_category
-from workbench.datasets.sessions import (
-    collapse_repeats,
-    dwell_s,
-    ends_session,
-    has_dwell,
-    order_views,
-    share_of_session_ends,
-)
+from workbench.datasets.sessions import collapse_repeats, dwell_s, ends_session, has_dwell, order_views
 from workbench.errors import WorkbenchError
 
 
@@ -87,7 +81,7 @@ def test_dwell_is_the_time_until_the_next_view_of_the_session():
     frame = order_views(frame_of(user_id=list("aaab"), viewed_at=[0, 0.5, 2, 1], page=list("xyzx")))
     np.testing.assert_array_equal(dwell_s(frame), [30, 90, np.nan, np.nan])
     assert has_dwell(frame) and ends_session(frame).tolist() == [False, False, True, True]
-    assert share_of_session_ends(frame) == 0.5
+    assert sessions.share_of_session_ends(frame) == 0.5
 
 
 @pytest.mark.parametrize("column", [{}, {"viewed_at": [0, 0, 5, 5]}, {"viewed_at": [720, 2160, 720, 2160]}])

@@ -241,15 +241,6 @@ def test_true_chances_are_those_of_the_frame(views, null_views, quantity, sign, 
         assert (per_user.sum(axis=0).abs() < 4.5 * np.sqrt(variance)).all(), name
 
 
-def test_chances_are_monotone_and_reach_both_ends(views):
-    thresholds = np.array([0.0, 0.001, 1, 10, 100, 1000, 1e9])
-    rtt = true_chance_worse(views.head(500), "rtt_ms", thresholds, seed=3)
-    downlink = true_chance_worse(views.head(500), "downlink_mbps", thresholds, seed=3)
-    assert rtt.shape == (500, 7) and (np.diff(rtt, axis=1) <= 0).all()
-    assert (np.diff(downlink, axis=1) >= 0).all() and np.allclose(rtt[:, [0, -1]], [1, 0])
-    assert np.allclose(downlink[:, [0, -1]], [0, 1])
-
-
 def test_chances_read_the_first_request_only(views):
     few = views.tail(300)
     known = few[["asn", "local_hour", "os_family"]]

@@ -65,14 +65,6 @@ def test_the_frame_keeps_the_contract(planted):
     assert views["simulated"].all()
 
 
-@pytest.mark.parametrize("rows", [1, 7, 1_001, 20_000])
-def test_whole_sessions_are_drawn_until_the_rows_are_there(rows):
-    views = make_navigations(rows, seed=rows)
-    last_person = views[views["user_id"] == views["user_id"].max()]
-    longest = last_person.groupby("session_id").size().max()
-    assert rows <= len(views) < rows + longest
-
-
 def test_no_page_follows_itself_and_silence_ends_a_session(worlds):
     views = worlds["planted"]
     assert (views["page"] != views["after"]).all() and views["waited"].min() >= 1

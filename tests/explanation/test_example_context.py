@@ -11,14 +11,8 @@ import workbench as wb
 from workbench.datasets.splits import users_of
 from workbench.decisions.option_explain import Action
 from workbench.decisions.prefetch.markov import Markov
-from workbench.explanation.example_context import (
-    answer_of,
-    change_context,
-    common_view,
-    find_examples,
-    inspection_of,
-    inspector_data,
-)
+from workbench.explanation import example_context
+from workbench.explanation.example_context import answer_of, common_view, find_examples, inspection_of, inspector_data
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +113,7 @@ def test_examples_are_different_and_shared_by_20_users_and_the_data_are_plain(de
         else:
             assert each["low"] <= each["high"]
     common = next(iter(examples.values()))
-    changed = change_context(common, {"local_hour": 3.0, "country": None})
+    changed = example_context.change_context(common, {"local_hour": 3.0, "country": None})
     assert changed["local_hour"].item() == 3 and changed["country"].isna().all()
     assert changed.dtypes.equals(common.dtypes) and changed.attrs == common.attrs
     others = [name for name in common if name not in ("local_hour", "country")]

@@ -4,13 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.features.network import (
-    ChanceTable,
-    count_chances,
-    interpolate_chance,
-    threshold_grid,
-    worst_fifth,
-)
+from workbench.features.network import ChanceTable, count_chances, interpolate_chance, threshold_grid, worst_fifth
 
 # Two countries, two providers, and values that meet at the ends: 10, 10, 20, 40 and 20, 40, 40, 40.
 VIEWS = pd.DataFrame(

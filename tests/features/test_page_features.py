@@ -3,17 +3,9 @@ import pandas as pd
 import pytest
 
 from workbench.datasets.columns import Column
+from workbench.features import page_features
 from workbench.features import pages as navigation_candidates
-from workbench.features.page_features import (
-    GROUP_SMOOTHING,
-    SMOOTHING,
-    Layout,
-    NavigationCounts,
-    Pairs,
-    describe_pairs,
-    fit_layout,
-    previous_dwell,
-)
+from workbench.features.page_features import GROUP_SMOOTHING, SMOOTHING, Layout, Pairs, fit_layout, previous_dwell
 from workbench.features.pages import PageCounts, backoff_chances
 
 EXTRA = (Column("shelf", "str", "first_request", "where on the list"),)
@@ -59,7 +51,7 @@ def rich_visits(sessions: int = 200, seed: int = 0, pages: str = "abcdefgh") -> 
 
 def described(train: pd.DataFrame, frame: pd.DataFrame, *, without=(), links=None) -> tuple[Layout, Pairs]:
     layout = fit_layout(train, "client_js", EXTRA, without)
-    return layout, describe_pairs(layout, NavigationCounts.fit(train, layout, links), frame)
+    return layout, page_features.describe_pairs(layout, page_features.NavigationCounts.fit(train, layout, links), frame)
 
 
 def as_table(layout: Layout, pairs: Pairs) -> pd.DataFrame:

@@ -6,16 +6,7 @@ import pandas as pd
 import pytest
 
 from workbench.features import pages as navigation
-from workbench.features.pages import (
-    PageCounts,
-    backoff_chances,
-    candidate_pairs,
-    count_transitions,
-    encode,
-    link_table,
-    next_codes,
-    vocabulary,
-)
+from workbench.features.pages import PageCounts, candidate_pairs, encode, link_table, next_codes, vocabulary
 
 
 def visits(*sessions: str, category: bool = True) -> pd.DataFrame:
@@ -38,7 +29,7 @@ def random_visits(sessions: int, pages: str, seed: int = 0) -> pd.DataFrame:
 
 def test_transitions_are_counted_most_frequent_first_and_ties_by_code():
     state = np.array([5, 5, 5, 5, 5, 2, -1])
-    counts = count_transitions(state, np.array([1, 0, 2, 1, -1, -2, 0]), 3)
+    counts = navigation.count_transitions(state, np.array([1, 0, 2, 1, -1, -2, 0]), 3)
     assert counts.states.tolist() == [2, 5] and counts.start.tolist() == [0, 0, 3]
     assert (counts.page.tolist(), counts.count.tolist()) == ([1, 0, 2], [2, 1, 1])
     assert counts.total.tolist() == [1, 5]
@@ -69,7 +60,7 @@ def test_chances_of_all_pages_and_the_end_sum_to_one(smoothing):
     frame = random_visits(200, "abcde")
     counts = PageCounts.fit(frame, highest=len(smoothing))
     row, page = (axis.ravel() for axis in np.meshgrid(np.arange(len(frame)), np.arange(5)))
-    chance = backoff_chances(counts.orders, [state[row] for state in counts.states(frame)], page, smoothing)
+    chance = navigation.backoff_chances(counts.orders, [state[row] for state in counts.states(frame)], page, smoothing)
     ended = pd.DataFrame({"end": next_codes(frame, encode(frame, counts.pages)) == -1})
     states = pd.DataFrame(dict(enumerate(counts.states(frame))))
     end = ended["end"].mean()

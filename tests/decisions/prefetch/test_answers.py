@@ -20,7 +20,6 @@ VIEWS = pd.DataFrame(
     }
 )
 TWO = PrefetchScenario(k=2)
-NAMES = {"v": "view_id", "p": "page", "r": "rank"}
 
 
 def answer(view_id, page, rank):

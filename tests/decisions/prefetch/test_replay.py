@@ -2,18 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from workbench.decisions.prefetch import replay
 from workbench.decisions.prefetch.answers import top_shares
 from workbench.decisions.prefetch.markov import fetches_at
-from workbench.decisions.prefetch.replay import (
-    best_prefetch_limit,
-    hits_at_unused,
-    hover,
-    perfect_knowledge_fetches,
-    prefetch_limits,
-    replay_prefetch,
-    summarise_prefetch,
-    trace_frontier,
-)
+from workbench.decisions.prefetch.replay import hits_at_unused, hover, perfect_knowledge_fetches, replay_prefetch
 from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError
 
@@ -203,7 +195,7 @@ def test_hover_by_hand(sessions):
     outcomes = hover(sessions("abac"), HALF, precision=0.5)
     assert outcomes["hits"].tolist() == [1, 0, 1, 0] and outcomes["unused"].tolist() == [1, 0, 1, 0]
     assert outcomes["net"].sum() == 0 and outcomes["saved_ms"].tolist() == [300, 0, 300, 0]
-    figures = summarise_prefetch(hover(sessions("abac"), HALF, precision=0.8))
+    figures = replay.summarise_prefetch(hover(sessions("abac"), HALF, precision=0.8))
     assert (figures.precision, figures.byte_precision) == pytest.approx((0.8, 0.8))
 
 
@@ -233,7 +225,7 @@ SCENARIO = PrefetchScenario(break_even=0.5, page_bytes=3000)
 
 
 def test_figures_by_hand():
-    figures = summarise_prefetch(replay_prefetch(FETCHES, VIEWS, SCENARIO))
+    figures = replay.summarise_prefetch(replay_prefetch(FETCHES, VIEWS, SCENARIO))
     assert figures.net == pytest.approx((1 - 2) / 5) and figures.hits_per_100 == pytest.approx(20)
     assert figures.unused_per_view == pytest.approx(0.4) and figures.precision == pytest.approx(1 / 3)
     assert figures.recall == pytest.approx(1 / 3) and figures.byte_precision == pytest.approx(2000 / 7000)
@@ -251,7 +243,7 @@ def test_top_shares_by_hand():
         {"view_id": [0, 1, 1, 2, 3, 4], "page": list("bacdcb"), "rank": [1, 1, 2, 1, 4, 1], "chance": 0.2}
     )
     assert top_shares(top, VIEWS) == pytest.approx((1 / 3, 2 / 3))
-    figures = summarise_prefetch(replay_prefetch(FETCHES, VIEWS, SCENARIO), top, VIEWS)
+    figures = replay.summarise_prefetch(replay_prefetch(FETCHES, VIEWS, SCENARIO), top, VIEWS)
     assert (figures.top1, figures.top3) == pytest.approx((1 / 3, 2 / 3))
 
 
@@ -285,7 +277,7 @@ def test_the_frontier_is_a_replay_at_every_limit(cache):
     scenario = PrefetchScenario(cache=cache, k=3, lifetime_views=3)
     views = random_views(rng)
     top = random_top(rng, views, 5)  # more pages than a view may fetch
-    for _, point in trace_frontier(top.sample(frac=1, random_state=0), views, scenario).iterrows():
+    for _, point in replay.trace_frontier(top.sample(frac=1, random_state=0), views, scenario).iterrows():
         outcomes = replay_prefetch(fetches_at(top, point["limit"], 3), views, scenario)
         assert point["hits"] == pytest.approx(outcomes["hits"].mean())
         assert point["unused"] == pytest.approx(outcomes["unused"].mean())
@@ -299,7 +291,7 @@ def test_a_higher_limit_never_fetches_more(cache, lifetime_views):
     for seed in range(20):
         rng = np.random.default_rng(seed)
         views = random_views(rng)
-        frontier = trace_frontier(random_top(rng, views, 3), views, scenario)
+        frontier = replay.trace_frontier(random_top(rng, views, 3), views, scenario)
         fetched = frontier["hits"] + frontier["unused"]
         assert (np.diff(fetched) <= 1e-12).all()
         # Hits may rise where pages go stale: what is fetched later is fresh at the click.
@@ -309,7 +301,7 @@ def test_a_higher_limit_never_fetches_more(cache, lifetime_views):
 
 @pytest.mark.parametrize("break_even", [0.15, 0.3, 0.005, 0.95])
 def test_the_break_even_is_one_of_25_limits(break_even):
-    limits = prefetch_limits(PrefetchScenario(break_even=break_even))
+    limits = replay.prefetch_limits(PrefetchScenario(break_even=break_even))
     assert len(limits) == 25 and break_even in limits and (np.diff(limits) > 0).all()
 
 
@@ -322,10 +314,10 @@ def frontier(limit, unused, hits, net=None):
 
 def test_the_limit_with_the_largest_net_is_taken_among_equals_the_nearest_to_the_break_even():
     points = frontier([0.1, 0.2, 0.4], [0] * 3, [0] * 3, [0.1, 0.05, 0.100001])
-    assert best_prefetch_limit(points, PrefetchScenario()) == 0.4
+    assert replay.best_prefetch_limit(points, PrefetchScenario()) == 0.4
     # As a ratio .12 lies nearer to .15 than .2 does: .15 / .12 = 1.25, .2 / .15 = 1.33.
     equal = frontier([0.01, 0.12, 0.2, 0.8], [0] * 4, [0] * 4, [0.2, 0.3, 0.3, 0.3])
-    assert best_prefetch_limit(equal, PrefetchScenario()) == 0.12
+    assert replay.best_prefetch_limit(equal, PrefetchScenario()) == 0.12
 
 
 def test_hits_at_a_number_of_unused_prefetches():

@@ -6,6 +6,7 @@ import importlib.util
 import io
 import os
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -177,6 +178,26 @@ class FindDecisions(pickle.Unpickler):
         from workbench.decisions import find_decision
 
         return find_decision(name=name)
+
+
+@pytest.fixture(scope="session")
+def few_views() -> Callable[[Path, Path], dict[str, Any]]:
+    """``few_views(notebook, folder)``: parameters that let a shipped notebook run on few simulated views.
+
+    Fewer views than these are calibrated in folds, which is slower.
+    """
+    from workbench.export import declared_parameters
+
+    def give(notebook: Path, folder: Path) -> dict[str, Any]:
+        declared = declared_parameters(notebook)
+        if "rows" in declared:
+            return {"rows": 6000}
+        card = folder / f"{declared['dataset']}.toml"
+        text = (ROOT / "datasets" / card.name).read_text("utf-8")
+        card.write_text(re.sub(r"(?m)^rows = \d+", "rows = 6000", text), encoding="utf-8")
+        return {"dataset": str(card)}
+
+    return give
 
 
 @pytest.fixture(scope="module")

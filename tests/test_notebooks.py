@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from workbench.export import declared_parameters, render_notebook
+from workbench.export import render_notebook
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-ROWS = 6000  # of simulated data: fewer are calibrated in folds, which is slower; the page on real data has all
 MOST_CODE_CELLS, MOST_LINES, MOST_FIGURES, NARROW_PX = 25, 8, 8, 390
 EXPLORERS = {"00": 2, "01": 1, "02": 1, "03": 1}
 NUMBERS = ".wb-tiles, .wb-finding, .wb-policies, .wb-context"
@@ -46,23 +45,12 @@ def test_a_proposal_defines_nothing_but_its_parameters(notebook):
             assert not [n for n in nodes if isinstance(n, (ast.FunctionDef, ast.ClassDef, ast.Lambda))]
 
 
-def small_card(name, folder):
-    text = (ROOT / "datasets" / f"{name}.toml").read_text("utf-8")
-    (folder / f"{name}.toml").write_text(re.sub(r"(?m)^rows = \d+", f"rows = {ROWS}", text), encoding="utf-8")
-    return folder / f"{name}.toml"
-
-
 @pytest.fixture(scope="module", params=[path.stem for path in NOTEBOOKS] + ["01_image_delivery on real data"])
-def page(request, tmp_path_factory, mirror, kernels_share_studies):
+def page(request, tmp_path_factory, mirror, few_views, kernels_share_studies):
     folder = tmp_path_factory.mktemp("rendered")
     stem, _, on_real_data = request.param.partition(" ")
     path = ROOT / "notebooks" / f"{stem}.ipynb"
-    if on_real_data:
-        given = {"dataset": "mobile_bandwidth"}
-    elif "rows" in (declared := declared_parameters(path)):
-        given = {"rows": ROWS}
-    else:
-        given = {"dataset": str(small_card(declared["dataset"], folder))}
+    given = {"dataset": "mobile_bandwidth"} if on_real_data else few_views(path, folder)
     return render_notebook(path, given, folder=path.parent, output=folder)
 
 

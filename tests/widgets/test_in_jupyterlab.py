@@ -18,7 +18,6 @@ from workbench.export.notebooks import declared_parameters
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 OURS = re.compile(r"wb\.(?:Explorer|DecisionInspector)\b")
-ROWS = 6000  # as tests/test_notebooks.py, whose studies are read
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 PATIENCE_MS, PATIENCE_S = 300_000, 60
 SETTINGS = {
@@ -50,27 +49,19 @@ TINY = [
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, few_views):
     """The shipped notebooks on small data, their figures saved here, and a tiny one."""
     folder = tmp_path_factory.mktemp("lab")
     for path in NOTEBOOKS:
-        write_small(path, folder)
+        write_small(path, folder, few_views(path, folder))
     cells = [new_code_cell(cell) for cell in TINY]
     nbformat.write(new_notebook(cells=cells, metadata=KERNEL), folder / "tiny.ipynb")
     return folder
 
 
-def write_small(path, folder):
+def write_small(path, folder, few):
     """Copy a notebook; in its cell of parameters the data become few, and figures go where no person keeps theirs."""
-    few = declared_parameters(path)
-    if "rows" in few:
-        few |= {"rows": ROWS}
-    else:
-        card = ROOT / "datasets" / f"{few['dataset']}.toml"
-        small = re.sub(r"(?m)^rows = \d+", f"rows = {ROWS}", card.read_text("utf-8"))
-        (folder / card.name).write_text(small, encoding="utf-8")
-        few |= {"dataset": str(folder / card.name)}
-    lines = [f"{name} = {value!r}" for name, value in few.items()]
+    lines = [f"{name} = {value!r}" for name, value in (declared_parameters(path) | few).items()]
     lines += ["import pathlib, workbench.plotting.style as s", f"s.CHECKOUT = pathlib.Path({str(folder)!r})"]
     notebook = nbformat.read(path, as_version=4)
     cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))

@@ -16,7 +16,7 @@ from workbench.decisions.prefetch.decision import Prefetch
 from workbench.errors import WorkbenchError
 
 COMPARE = {
-    "images": ("compare", "synthetic_null", "--rows", 3000, "--quick"),
+    "images": ("compare", "synthetic_null", "--rows", 6000, "--quick"),
     "prefetch": ("compare", "synthetic_navigations", "--rows", 3000, "--quick"),
 }
 FIRST_LINE = {
@@ -65,7 +65,7 @@ def test_compare_prints_one_json_object():
     image, pages = (told(*COMPARE[name]) for name in ("images", "prefetch"))
     assert (image["decision"], image["dataset"], image["simulated"]) == ("images", "synthetic_null", True)
     assert (pages["decision"], pages["dataset"], pages["simulated"]) == ("prefetch", "synthetic_navigations", True)
-    assert sum(image["rows"].values()) == 3000 and 2000 < sum(pages["rows"].values()) <= 4000
+    assert sum(image["rows"].values()) == 6000 and 2000 < sum(pages["rows"].values()) <= 4000
     assert set(image) - set(pages) <= {"signal_free_share", "lost_probes", "headroom_by_budget"}
     assert set(pages) - set(image) == {"session_end_share", "hits_per_100_at_unused"}
     assert {"quality_at_rules_wait"} == set(image["model_vs_best_rule"]) - set(pages["model_vs_best_rule"])

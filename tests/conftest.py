@@ -88,7 +88,9 @@ def once(pytestconfig: pytest.Config) -> Callable[[str, Callable[[], Any]], Any]
 
 
 def kept_studies(config: pytest.Config) -> Path:
-    code, folder = hash_of_code(), config.cache.mkdir("studies")
+    code, cache = hash_of_code(), getattr(config, "cache", None)  # none under -p no:cacheprovider
+    folder = cache.mkdir("studies") if cache else Path(tempfile.gettempdir(), "workbench-studies")
+    folder.mkdir(exist_ok=True)
     for other in folder.iterdir():
         if other.name != code:
             shutil.rmtree(other, ignore_errors=True)

@@ -5,11 +5,11 @@ import pytest
 import workbench as wb
 from workbench.datasets.schema import known_context
 from workbench.decisions.chances import ChancePolicy, OneOption
-from workbench.decisions.decision import Situations
 from workbench.decisions.images.decision import DECISION as IMAGES
 from workbench.decisions.images.replay import rendition_payoffs
 from workbench.decisions.images.scenario import Prospects
 from workbench.decisions.options import LIMITS, decide, measured_or_assumed
+from workbench.decisions.policy import Situations
 from workbench.errors import WorkbenchError
 
 SCENARIO = wb.ImageScenario()

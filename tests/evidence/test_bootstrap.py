@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import bootstrap
 
 from workbench.evidence.bootstrap import bootstrap_means, cluster_interval, cluster_intervals
-from workbench.evidence.verdict import judge_difference
+from workbench.evidence.verdict import count_differing, judge_difference
 
 
 def test_one_row_a_user_agrees_with_scipy():
@@ -64,6 +64,7 @@ def test_intervals_of_swapped_outcomes_exclude_zero_about_one_time_in_twenty():
 
 def test_a_large_true_difference_is_seen():
     rng = np.random.default_rng(0)
-    interval = cluster_interval(rng.normal(3, 5, 3000), np.arange(3000) // 3)
+    values, users = rng.normal(3, 5, 3000), np.arange(3000) // 3
+    interval = cluster_interval(values, users)
     assert interval.low < 3 < interval.high
-    assert judge_difference(interval, margin=1.0) == "better"
+    assert judge_difference(interval, 1.0, count_differing(values, users, 100.0)) == "better"

@@ -8,8 +8,8 @@ import sklearn.exceptions
 
 import workbench as wb
 from workbench.decisions.chances import Lookup
-from workbench.decisions.decision import policy_name
 from workbench.decisions.images.rules import EffectiveType
+from workbench.decisions.policy import policy_name
 from workbench.decisions.prefetch.markov import Markov
 from workbench.decisions.prefetch.rules import GuessJs, PrefetchPolicy, Quicklink
 from workbench.studies.comparison import frame_sha256, trace_origin

@@ -17,7 +17,7 @@ from workbench.datasets.cards import Card
 from workbench.datasets.schema import context_columns, known_context, measured_quantities
 from workbench.datasets.splits import Split
 from workbench.datasets.synthetic_network import true_chance_worse
-from workbench.decisions.decision import traits_of
+from workbench.decisions.policy import traits_of
 from workbench.errors import WorkbenchError
 from workbench.features.network import ChanceTable, count_chances, interpolate_chance, worse_than
 
@@ -117,10 +117,10 @@ class OneOption:
 
 
 @dataclass(frozen=True)
-class ChancePolicy:
+class ChancePolicy[Source: ChanceSource]:
     """Any source of chances as a policy; ``assume`` holds base values of quantities that were not measured."""
 
-    source: ChanceSource
+    source: Source
     name: str = "model"
     limit: float = 1.0
     assume: Mapping[str, float] = field(default_factory=dict)
@@ -243,7 +243,7 @@ class TrueChance:
         return true_chance_worse(context, quantity, thresholds, seed=self.seed, planted=self.planted)
 
 
-def true_chance(card: Card) -> ChancePolicy | None:
+def true_chance(card: Card) -> ChancePolicy[TrueChance] | None:
     """The best possible prediction on a simulated card, as a policy; None where nature does not tell."""
     if card.generator != "synthetic_network":
         return None

@@ -31,19 +31,8 @@ from workbench.datasets.schema import (
 from workbench.datasets.splits import Split, card_of, people_in, split_by_time, split_by_user, users_of
 from workbench.decisions import option_explain
 from workbench.decisions.chances import ChancePolicy, Prospects, Weighs, assumed, base_assumptions, true_chance
-from workbench.decisions.decision import (
-    Change,
-    Decision,
-    Plan,
-    Policy,
-    Situations,
-    ask_blind,
-    call_policy,
-    information_changes,
-    missing_columns,
-    policy_name,
-    seed_changes,
-)
+from workbench.decisions.decision import Change, Decision, Plan, information_changes, seed_changes
+from workbench.decisions.policy import Policy, Situations, ask_blind, call_policy, missing_columns, policy_name
 from workbench.errors import WorkbenchError
 from workbench.evidence.segments import level_names, two_levels
 from workbench.evidence.verdict import slowest_fifth
@@ -54,6 +43,7 @@ LIMITS = np.geomspace(1 / 8, 8, 25)
 EVERYTHING = "native_app"  # references may read whatever the source tells, whenever it is known
 NETWORK = ("asn", "isp")
 USER_AGENT = ("os_family", "os_major", "browser", "browser_major", "device")
+IMPASSABLE = 1e9  # ms, or 1 / Mbit/s: a network that carries nothing
 TECHNOLOGY, MOST_TECHNOLOGIES = "access_technology", 8
 HOUR_BANDS = {"00-05 h": 6, "06-11 h": 12, "12-17 h": 18, "18-23 h": 24}  # up to
 
@@ -68,6 +58,7 @@ class OptionDecision(Decision):
     """
 
     table = "measurements"
+    operating_point = "share of the most demanding option"
     train_call = "wb.train_network_quality(split)"
     option_column: str
     more: str
@@ -141,7 +132,7 @@ class OptionDecision(Decision):
         """The network-quality model."""
         return train_network_quality(split, known_by=plan.known_by, seed=plan.seed)
 
-    def model_policy(self, model: Any, card: Card) -> Policy:
+    def model_policy(self, model: Any, card: Card) -> ChancePolicy[NetworkQuality]:
         """The model by expected value, at the declared price; a policy that holds one stays as it is."""
         if isinstance(model, ChancePolicy):
             return model
@@ -211,7 +202,7 @@ class OptionDecision(Decision):
             policy, self.prices_aside(scenario), lambda: ask_blind(ask, policy_name(policy), situations.context)
         )
 
-    def tune(self, policy: Any, situations: Situations, scenario: Any) -> Policy:
+    def tune(self, policy: Any, situations: Situations, scenario: Any) -> Any:
         """The limit with the largest net; of those within one standard error, the one nearest the declared price.
 
         Breiman et al. 1984; Hastie et al. 2009, section 7.10; the error is that of the paired difference, clustered by
@@ -270,6 +261,23 @@ class OptionDecision(Decision):
         if not len(net):
             return 0.0
         return float((net.max(axis=1).mean() - net.mean(axis=0).max()) * len(net) / len(situations))
+
+    def largest_difference(self, scenario: Any) -> float:
+        """Net of the best option on a network that carries everything at once, minus the worst's where it carries
+        nothing.
+        """
+        extremes = pd.DataFrame({"rtt_ms": [0.0, IMPASSABLE], "downlink_mbps": [IMPASSABLE, 1 / IMPASSABLE]})
+        net = self.payoffs(extremes, scenario, {})["net"]
+        return float(net.max() - net.min())
+
+    def operate_like(self, policy: Any, outcomes: pd.DataFrame, situations: Situations, scenario: Any) -> Any:
+        """At the limit whose share of the most demanding option is nearest that of other outcomes here."""
+        last = len(scenario.options) - 1
+        share = (outcomes[self.option_column] == last).mean()
+        expected = self.weigh(policy, situations, scenario)
+        assert expected is not None  # the policy weighs chances
+        shares = [(self.at_limit(expected, situations, scenario, limit) == last).mean() for limit in LIMITS]
+        return replace(policy, limit=float(LIMITS[np.argmin(np.abs(np.array(shares) - share))]))
 
     def calibration_target(
         self, expected: Prospects, situations: Situations, scenario: Any

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -82,6 +82,12 @@ def check_trained_on(model: Any, split: Split, how: str) -> None:
             "the model was trained on other rows than this split's train part, perhaps on users of its test part. "
             f"Train it on this split: {how}."
         )
+
+
+def used_sources(booster: xgboost.Booster, sources: Iterable[str]) -> set[str]:
+    """Sources of the columns that at least one tree splits on."""
+    scores = booster.get_score(importance_type="weight")
+    return {source for i, source in enumerate(sources) if f"f{i}" in scores}
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

@@ -23,6 +23,7 @@ from workbench.plotting.labels import (
     clear_rows,
     colour_of,
     draw_interval,
+    draw_points,
     draw_rows,
     draw_zero,
     edge_of,
@@ -190,12 +191,10 @@ def drift(result: Drift, *, ax: Axes | None = None) -> Axes:
     """
     shown = result.features.head(MOST_BARS)
     ax = axes_or_new(ax, 2.1 + ROW_HEIGHT * len(shown))
-    named = set(result.drifted["column"])
-    colours = [BLUE if column in named else GREY for column in shown["column"]]
-    rows = np.arange(len(shown))
+    named, rows = shown["column"].isin(result.drifted["column"]), np.arange(len(shown))
     draw_zero(ax)
-    ax.barh(rows, shown["fall"], 0.62, color=colours, alpha=0.75, zorder=2)
-    ax.hlines(rows, shown["low"], shown["high"], color=INK, linewidth=1.6, zorder=3)
+    for colour, those in ((BLUE, named), (GREY, ~named)):
+        draw_points(ax, rows[those], shown.loc[those, ["low", "fall", "high"]], colour)
     names = [textwrap.fill(short_name(name, 2 * NAME_WIDTH), NAME_WIDTH) for name in shown["feature"]]
     ax.set_yticks(rows, names, linespacing=1.0)
     clear_rows(ax, len(rows))

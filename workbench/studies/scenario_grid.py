@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workbench.decisions.decision import PERFECT_KNOWLEDGE, Grid, Segment, Setting, Tile, policy_name, traits_of
+from workbench.decisions.decision import Grid, Segment, Setting, Tile
+from workbench.decisions.policy import PERFECT_KNOWLEDGE, policy_name, traits_of
 from workbench.evidence.segments import segment_intervals, segment_members
 from workbench.features.levels import OTHER
 from workbench.studies.comparison import Comparison
+from workbench.studies.report import verdict_word
 from workbench.studies.study import settle, settle_again
 
 PARTS = ("today", "best rule", "model", PERFECT_KNOWLEDGE)
@@ -53,7 +55,7 @@ def explorer_data(result: Comparison) -> dict[str, Any]:
         "people": first.test.people,
         "unit": {"name": decision.unit.per_view, "digits": decision.unit.digits},
         "margin": float(f"{decision.unit.factor * result.margin:g}"),
-        "verdict": result.verdict,
+        "verdict": verdict_word(result).lower(),
         "today": result.of("today").name.removeprefix("today: "),
         "rules": [policy_name(rule) for rule in first.stage.tuned],
         "policies": list(PARTS),

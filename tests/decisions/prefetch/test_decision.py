@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import workbench as wb
-from workbench.decisions.decision import Situations
+from workbench.decisions.policy import Situations
 from workbench.decisions.prefetch.answers import PAGES_ASKED
 from workbench.decisions.prefetch.decision import DECISION as PREFETCH
 from workbench.decisions.prefetch.decision import HOVER, UNUSED_A_VIEW

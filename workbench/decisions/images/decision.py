@@ -12,13 +12,14 @@ import pandas as pd
 from workbench.datasets.schema import has_signal, known_context
 from workbench.datasets.splits import Split
 from workbench.decisions.chances import OneOption, base_assumptions
-from workbench.decisions.decision import Axis, Change, Plan, Policy, Situations, Unit
+from workbench.decisions.decision import Axis, Change, Plan, PolicyResult, Stage, Unit
 from workbench.decisions.images import explorer, report
 from workbench.decisions.images.replay import ImageFigures, quality_at_wait, rendition_payoffs, summarise_images
 from workbench.decisions.images.rules import EffectiveType, image_rules
 from workbench.decisions.images.scenario import ImageScenario
 from workbench.decisions.load_time import longest_rtt_ms, slowest_downlink_mbps
 from workbench.decisions.options import OptionDecision, Payoffs
+from workbench.decisions.policy import Policy, Situations
 from workbench.evidence.calibration import measure_calibration
 from workbench.evidence.verdict import slowest_fifth
 
@@ -55,6 +56,7 @@ class Images(OptionDecision):
         Axis("added_wait_ms", "Waiting beyond the budget (ms a view)", digits=0),
         Axis("quality", "Quality (points)"),
     )
+    operating_point = "share of large images"
     stop = "late images rise"
     option_column = "rendition"
     more, less, does = "the model sends larger images", "the model sends smaller images", "sends"
@@ -113,7 +115,7 @@ class Images(OptionDecision):
             capped = replace(scenario, cap_ms=factor * scenario.longest_wait_ms)
             yield under("abandoned after", f"{capped.longest_wait_ms / 1000:g} s", capped)
 
-    def detail(self, results: Sequence[Any], settled: Any, test: Situations) -> ImageDetail:
+    def detail(self, results: Sequence[PolicyResult], settled: Stage, test: Situations) -> ImageDetail:
         """Views without a signal, headroom and calibration by budget, the slowest and the fastest fifth."""
         scenario, split = settled.scenario, settled.split
         model, rule = (next(r for r in results if r.policy is policy) for policy in (settled.ours, settled.best_rule))

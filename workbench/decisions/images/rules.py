@@ -14,9 +14,9 @@ import pandas as pd
 
 from workbench.datasets.splits import Split
 from workbench.decisions.chances import OneOption, base_assumptions, fit_tables
-from workbench.decisions.decision import Policy, call_policy, needs, policy_name
 from workbench.decisions.images.scenario import ImageScenario
 from workbench.decisions.load_time import load_ms
+from workbench.decisions.policy import Policy, call_policy, needs, policy_name
 
 # ms, Mbit/s: net/nqe/network_quality_estimator_params.cc, "default" observations by connection type.
 CHROMIUM_DEFAULTS = {

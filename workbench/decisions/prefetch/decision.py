@@ -25,22 +25,29 @@ from workbench.decisions.decision import (
     Axis,
     Change,
     Decision,
+    Finding,
+    Grid,
     Plan,
-    Policy,
-    Situations,
+    PolicyResult,
+    Stage,
     Unit,
     information_changes,
-    missing_columns,
     seed_changes,
-    traits_of,
 )
+from workbench.decisions.policy import Policy, Situations, missing_columns, traits_of
 from workbench.decisions.prefetch import answers, explain, explorer, replay, report
 from workbench.decisions.prefetch.cache import read_visits
 from workbench.decisions.prefetch.explorer import replay_example_session
 from workbench.decisions.prefetch.markov import WeighsPages, fetches_at
-from workbench.decisions.prefetch.rules import Never, PrefetchPolicy, prefetch_rules, smooth_rules, true_next
+from workbench.decisions.prefetch.rules import (
+    Never,
+    PrefetchPolicy,
+    model_policy,
+    prefetch_rules,
+    smooth_rules,
+    true_next,
+)
 from workbench.decisions.prefetch.scenario import PrefetchScenario
-from workbench.errors import WorkbenchError
 from workbench.evidence.segments import level_names, two_levels
 from workbench.evidence.verdict import slowest_fifth
 from workbench.models.next_page import NextPage, train_next_page
@@ -84,6 +91,7 @@ class Prefetch(Decision):
         Axis("unused", "Unused prefetches a view", digits=2),
         Axis("hits", "Hits per 100 views", factor=100.0),
     )
+    operating_point = "number of unused prefetches"
     stop = "pages load more slowly"
     report = report
 
@@ -123,17 +131,9 @@ class Prefetch(Decision):
         """Smooth Markov rules by net on all that is held out before test."""
         return smooth_rules(rules, split, scenario)
 
-    def model_policy(self, model: Any, card: Card) -> Policy:
+    def model_policy(self, model: Any, card: Card) -> PrefetchPolicy[NextPage]:
         """The model's likeliest pages, at the break-even; a policy that holds a model stays as it is."""
-        if isinstance(model, PrefetchPolicy):
-            return model
-        if not isinstance(model, NextPage):
-            raise WorkbenchError(
-                f"prefetch takes a trained next-page model, as from {self.train_call}, or its policy in a comparison, "
-                f"result.of('model').policy; got {str(model)[:80]}."
-            )
-        model.check_fitted()
-        return PrefetchPolicy(model)
+        return model_policy(model)
 
     def today(self, split: Split) -> Policy:
         """Nothing is fetched."""
@@ -183,7 +183,7 @@ class Prefetch(Decision):
         pages = max(answers.PAGES_ASKED, scenario.k)
         return situations.remember(policy, pages, lambda: answers.ask_chances(policy, situations.context, pages))
 
-    def tune(self, policy: Any, situations: Situations, scenario: PrefetchScenario) -> Policy:
+    def tune(self, policy: Any, situations: Situations, scenario: PrefetchScenario) -> Any:
         """The limit with the largest net."""
         top = self.weigh(policy, situations, scenario)
         if top is None:
@@ -241,13 +241,17 @@ class Prefetch(Decision):
         """Net of perfect knowledge over fetching nothing."""
         return float(hindsight["net"].mean())
 
+    def largest_difference(self, scenario: PrefetchScenario) -> float:
+        """Every page a hit (a session has no more hits than views) against all that may be fetched wasted."""
+        return 1 + scenario.k * scenario.unused_price
+
     def calibration_target(
         self, expected: pd.DataFrame, situations: Situations, scenario: PrefetchScenario
     ) -> tuple[np.ndarray, np.ndarray]:
         """Whether each page named was opened next, and the chance that the model gave it."""
         return answers.pair_chances(at_most(expected, answers.PAGES_ASKED), situations.frame)
 
-    def detail(self, results: Sequence[Any], settled: Any, test: Situations) -> PrefetchDetail:
+    def detail(self, results: Sequence[PolicyResult], settled: Stage, test: Situations) -> PrefetchDetail:
         """Ranking, hits at given numbers of unused prefetches, session ends, an example session."""
         asked = [result for result in results if result.expected is not None]
         parts = [part for _, part in settled.split.parts()]
@@ -261,7 +265,7 @@ class Prefetch(Decision):
             session=self.example_session(settled),
         )
 
-    def example_session(self, settled: Any) -> pd.DataFrame:
+    def example_session(self, settled: Stage) -> pd.DataFrame:
         """What the best rule and the model of a settled comparison fetch in an example session."""
         split, scenario, known_by = settled.split, settled.scenario, settled.model.known_by
 
@@ -274,8 +278,9 @@ class Prefetch(Decision):
             return ask, scenario
 
         who = {"rule": asks(settled.best_rule), "model": asks(settled.ours)}
-        given = {"cluster": split.cluster, "known_by": known_by, "extra": split.card.context, "seed": split.seed}
-        return replay_example_session(split.train, who, **given)
+        return replay_example_session(
+            split.train, who, cluster=split.cluster, known_by=known_by, extra=split.card.context, seed=split.seed
+        )
 
     def changes(self, views: pd.DataFrame, plan: Plan) -> Iterator[Change]:
         """Break-even, cache, pages a view, repeats, information set, what is left out, split, seed."""
@@ -304,7 +309,9 @@ class Prefetch(Decision):
             found["user"] = two_levels(before, "came before", "first session", views.index)
         return found
 
-    grid = staticmethod(explorer.grid)
+    def grid(self, result: Finding) -> Grid:
+        """Break-evens, the price of a second and of a GB, and an example session."""
+        return explorer.grid(result, self.example_session)
 
     explained, shuffled = explain.explained, explain.shuffled
     contrast, inspected = explain.contrast, explain.inspected
@@ -315,7 +322,7 @@ def at_most(top: pd.DataFrame, k: int) -> pd.DataFrame:
     return top[top["rank"] <= k]
 
 
-def _tabulate_hits(results: Sequence[Any]) -> pd.DataFrame:
+def _tabulate_hits(results: Sequence[PolicyResult]) -> pd.DataFrame:
     """Hits per 100 views at 0.1 to 1 unused prefetch a view, a row a policy; missing where a frontier ends before."""
     rows = {
         result.name: [replay.hits_at_unused(result.frontier, unused) for unused in UNUSED_A_VIEW]

@@ -9,13 +9,13 @@ import pandas as pd
 
 from workbench.datasets.columns import listed
 from workbench.datasets.sessions import has_dwell
+from workbench.decisions.decision import Finding, more_or_fewer
 from workbench.decisions.prefetch.replay import PrefetchFigures
 
-Result = Any  # the study's Comparison, which a decision may not import
 event = "the page is opened next"
 
 
-def headline(result: Result) -> str:
+def headline(result: Finding) -> str:
     """What the first line asks for."""
     return f"up to {_pages(result.scenario.k)} a view"
 
@@ -33,7 +33,6 @@ def key_figures(figures: PrefetchFigures) -> dict[str, str]:
 def policy_row(figures: PrefetchFigures, every_column: bool) -> dict[str, str]:
     """One policy in the table of all: five columns, or every one."""
     row = {
-        "net per 100": f"{100 * figures.net:.2f}",
         "hits per 100": f"{figures.hits_per_100:.1f}",
         "unused per 100": f"{100 * figures.unused_per_view:.1f}",
         "precision %": _percent(figures.precision),
@@ -56,7 +55,7 @@ def _percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.1f}"
 
 
-def views_sentence(result: Result) -> str:
+def views_sentence(result: Finding) -> str:
     """What a prefetch costs, and which views count."""
     return (
         f"Price: {result.scenario.price_in_words}. {100 * result.detail.end_share:.0f} % of views end a session; they "
@@ -64,13 +63,33 @@ def views_sentence(result: Result) -> str:
     )
 
 
-def who_waits(result: Result) -> str:
+def cost(result: Finding) -> str:
+    """Bytes fetched for nothing, and what sending them costs."""
+    price = result.scenario.usd_per_gb
+    wasted = [result.of(which).figures.bytes_wasted_per_view for which in ("today", "best_rule", "model")]
+    today, rule, model = (f"{each / 1000:,.0f}" for each in wasted)  # bytes a view are kB, or 10^-3 MB, of 1,000 views
+    usd = ", ".join(f"{each * price / 1e6:.3f}" for each in wasted)
+    return (
+        f"MB wasted per 1,000 views: {today} today, {rule} with the best rule, {model} with the model ({usd} USD at "
+        f"{price:g} USD a GB)."
+    )
+
+
+def trade_off(result: Finding) -> str:
+    """Hits and pages fetched for nothing, model against best rule."""
+    model, rule = (result.of(which).figures for which in ("model", "best_rule"))
+    hits = more_or_fewer(10 * (model.hits_per_100 - rule.hits_per_100), "hits")
+    unused = more_or_fewer(1000 * (model.unused_per_view - rule.unused_per_view), "pages")
+    return f"Per 1,000 views the model has {hits} and wastes {unused}."
+
+
+def who_waits(result: Finding) -> str:
     """Whose waiting the safety check looks at."""
     everybody = result.safety.added_wait.clusters == result.difference.clusters  # all pages are taken to load alike
     return f"all {result.people}" if everybody else f"the fifth of {result.people} with the slowest pages"
 
 
-def findings(result: Result) -> dict[str, str]:
+def findings(result: Finding) -> dict[str, str]:
     """One sentence for each heading that is the decision's own."""
     rule, model = result.of("best_rule"), result.of("model")
     return {
@@ -86,7 +105,7 @@ def findings(result: Result) -> dict[str, str]:
     }
 
 
-def _data_finding(result: Result) -> str:
+def _data_finding(result: Finding) -> str:
     train = result.split.train
     pages, sessions = train["page"].nunique(), train["session_id"].nunique()
     return (
@@ -95,7 +114,7 @@ def _data_finding(result: Result) -> str:
     )
 
 
-def _model_finding(result: Result) -> str:
+def _model_finding(result: Finding) -> str:
     ours = result.detail.ranking[result.of("model").name]
     if ours.top1 is None or ours.top3 is None:
         return "No view of the test part has a next page"
@@ -105,7 +124,7 @@ def _model_finding(result: Result) -> str:
     )
 
 
-def _calibration_finding(result: Result) -> str:
+def _calibration_finding(result: Finding) -> str:
     top = result.reliability.iloc[-1]
     return (
         f"In the most confident tenth of predictions, {100 * top['chance']:.0f} % were predicted to be opened next and "
@@ -113,7 +132,7 @@ def _calibration_finding(result: Result) -> str:
     )
 
 
-def _frontier_finding(result: Result) -> str:
+def _frontier_finding(result: Finding) -> str:
     table, names = result.detail.hits_at, [result.of(which).name for which in ("model", "best_rule")]
     reached = [at for at in table.columns if set(names) <= set(table.index) and table.loc[names, at].notna().all()]
     if not reached:
@@ -125,7 +144,7 @@ def _frontier_finding(result: Result) -> str:
     )
 
 
-def _fetched(result: Result, who: str) -> str:
+def _fetched(result: Finding, who: str) -> str:
     session = result.detail.session
     pages, hits = (int(session[f"{who}_{what}"].map(len).sum()) for what in ("pages", "hits"))
     return f"{_pages(pages)}, {hits} of them opened"
@@ -135,12 +154,12 @@ def _pages(count: int) -> str:
     return f"{count} {'page' if count == 1 else 'pages'}"
 
 
-def _measured_or_not(result: Result) -> str:
+def _measured_or_not(result: Finding) -> str:
     assumed = result.of("model").figures.assumed
     return f"with assumed {listed(assumed)}" if assumed else "by measured times and sizes"
 
 
-def assumptions(result: Result) -> list[str]:
+def assumptions(result: Finding) -> list[str]:
     """What the figures rest on, beyond what every decision says."""
     scenario, split = result.scenario, result.split
     sentences = [
@@ -160,7 +179,7 @@ def assumptions(result: Result) -> list[str]:
     return sentences
 
 
-def _assumed_sentences(result: Result) -> list[str]:
+def _assumed_sentences(result: Finding) -> list[str]:
     """What milliseconds and bytes rest on where nothing was measured."""
     scenario, assumed = result.scenario, result.of("model").figures.assumed
     networks = ", ".join(f"{name} {rtt:g} ms and {mbps:g} Mbit/s" for name, (rtt, mbps) in scenario.networks.items())
@@ -172,7 +191,7 @@ def _assumed_sentences(result: Result) -> list[str]:
     return [sentence for name, sentence in sentences.items() if name in assumed]
 
 
-def _cache_sentences(result: Result) -> list[str]:
+def _cache_sentences(result: Finding) -> list[str]:
     scenario = result.scenario
     if not scenario.cache:
         why = " (pages of this site are sections with changing content)" if result.split.card.sections else ""
@@ -185,7 +204,7 @@ def _cache_sentences(result: Result) -> list[str]:
     ]
 
 
-def to_dict(result: Result) -> dict[str, dict[str, Any]]:
+def to_dict(result: Finding) -> dict[str, dict[str, Any]]:
     """What ``--json`` adds about data, evidence, frontier and model."""
     detail, scenario = result.detail, result.scenario
     records = detail.hits_at.astype(object).where(detail.hits_at.notna(), None).to_dict("index")
@@ -198,7 +217,7 @@ def to_dict(result: Result) -> dict[str, dict[str, Any]]:
     }
 
 
-def tables(result: Result) -> dict[str, pd.DataFrame]:
+def tables(result: Finding) -> dict[str, pd.DataFrame]:
     """Hits per 100 views at given numbers of unused prefetches a view, by policy; cells are text."""
     table = result.detail.hits_at
     cells = table.map(lambda hits: "" if pd.isna(hits) else f"{hits:.1f}")

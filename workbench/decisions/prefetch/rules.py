@@ -17,7 +17,7 @@ from workbench.datasets.cards import Card
 from workbench.datasets.schema import navigation_context_columns, saves_data
 from workbench.datasets.splits import Split, sample_users
 from workbench.datasets.synthetic_site import true_next_chances
-from workbench.decisions.decision import Policy, traits_of
+from workbench.decisions.policy import Policy, traits_of
 from workbench.decisions.prefetch.markov import (
     BEGIN,
     HIGHEST,
@@ -32,6 +32,7 @@ from workbench.decisions.prefetch.replay import trace_frontier
 from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError
 from workbench.features.pages import PageCounts, as_answer, count_transitions, encode, next_codes, rank_within
+from workbench.models.next_page import NextPage
 
 # Guess.js, github.com/guess-js/guess, packages/guess-webpack/src: utils.ts at commit 043043e (defaultPrefetchConfig);
 # an unknown class counts as 3g (runtime/guess.ts at commit 55edfe0, getEffectiveType).
@@ -148,13 +149,13 @@ class Quicklink:
 
 
 @dataclass(frozen=True)
-class PrefetchPolicy:
+class PrefetchPolicy[Source: NextPages]:
     """Any source of chances as a policy: the model, or the truth of a simulated site.
 
     ``limit`` is the chance from which a page is fetched, by default the scenario's break-even.
     """
 
-    source: NextPages
+    source: Source
     name: str = "model"
     limit: float | None = None
 
@@ -171,6 +172,19 @@ class PrefetchPolicy:
         return decide_by_chance(self.source, context, scenario, self.limit)
 
 
+def model_policy(model: Any) -> PrefetchPolicy[NextPage]:
+    """A trained model as a policy that fetches from the break-even on; a policy that holds one stays as it is."""
+    if isinstance(model, PrefetchPolicy):
+        return model
+    if not isinstance(model, NextPage):
+        raise WorkbenchError(
+            f"prefetch takes a trained next-page model, as from {NextPage.train_call}, or its policy in a comparison, "
+            f"result.of('model').policy; got {str(model)[:80]}."
+        )
+    model.check_fitted()
+    return PrefetchPolicy(model)
+
+
 @dataclass(frozen=True)
 class TrueNext:
     """The true chances of a simulated site's next page, worked out from its law."""
@@ -182,7 +196,7 @@ class TrueNext:
         return true_next_chances(context, self.generate, k)
 
 
-def true_next(card: Card) -> PrefetchPolicy | None:
+def true_next(card: Card) -> PrefetchPolicy[TrueNext] | None:
     """The reference policy of a simulated card; None where nature does not tell."""
     if card.generator != "synthetic_site":
         return None

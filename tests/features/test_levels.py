@@ -59,12 +59,3 @@ def test_no_crowd_under_20_is_shown(others, shown):
     values = np.array(["a"] * 30 + [f"rare {i}" for i in range(others)], object)
     levels = name_levels(values, np.arange(len(values)))
     assert list(levels.cat.categories) == shown and levels.isna().sum() == (others if len(shown) == 1 else 0)
-
-
-def test_the_order_of_rows_does_not_matter():
-    rng = np.random.default_rng(0)
-    values, users = rng.choice(list("abcdefghijkl"), 2000).astype(object), rng.integers(0, 300, 2000)
-    order = rng.permutation(2000)
-    there, here = name_levels(values[order], users[order]), name_levels(values, users)
-    assert list(there.cat.categories) == list(here.cat.categories)
-    assert there.tolist() == here.iloc[order].tolist()

@@ -6,7 +6,6 @@ from workbench.datasets.columns import Column
 from workbench.features import page_features
 from workbench.features import pages as navigation_candidates
 from workbench.features.page_features import GROUP_SMOOTHING, SMOOTHING, Layout, Pairs, fit_layout, previous_dwell
-from workbench.features.pages import PageCounts, backoff_chances
 
 EXTRA = (Column("shelf", "str", "first_request", "where on the list"),)
 
@@ -101,15 +100,6 @@ def test_links_by_hand():
     table = as_table(layout, pairs).set_index("candidate")
     assert table["linked"].to_dict() == {"b": 1, "c": 0, "d": 0}
     assert table["links_back"].to_dict() == {"b": 0, "c": 1, "d": 0}
-
-
-def test_the_smoothed_chances_are_those_of_the_markov_rules():
-    train, frame, pairs, table = compared()
-    counts = PageCounts.fit(train)
-    states = [state[pairs.row] for state in counts.states(frame)]
-    for order, name in ((2, "first_chance"), (3, "second_chance")):
-        expected = backoff_chances(counts.orders[:order], states[:order], pairs.page, SMOOTHING[: order - 1])
-        np.testing.assert_allclose(table[name], expected, rtol=1e-6)
 
 
 def test_a_group_leans_on_all_views_as_a_loop_says():

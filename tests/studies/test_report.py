@@ -130,9 +130,6 @@ def test_markdown_holds_the_same_table(result):
     for name, cells in zip(shown.index, shown.to_numpy(), strict=True):
         row = next(line for line in text.splitlines() if line.startswith(f"| {name} |"))
         assert [cell.strip() for cell in row.strip("|").split("|")][1:] == list(cells)
-
-
-def test_a_result_is_one_line_to_a_programmer(result):
     assert "\n" not in repr(result) and result.unit.span(result.difference) in repr(result)
 
 

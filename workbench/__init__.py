@@ -13,7 +13,7 @@ from typing import Any
 _NAMES = {
     "errors": ("WorkbenchError",),
     "decisions.images.scenario": ("ImageScenario",),
-    "decisions.prefetch.scenario": ("PrefetchScenario",),
+    "decisions.prefetch.scenario": ("Hover", "PrefetchScenario"),
     "datasets": ("load", "make_measurements", "make_navigations", "measurements", "navigations"),
     "datasets.history": ("Mask",),
     "datasets.splits": ("split_by_time", "split_by_user"),

@@ -292,3 +292,23 @@ def test_names_of_sessions_do_not_move_the_split():
     one, other = (wb.split_by_time(frame) for frame in (views, named))
     assert other.train["viewed_at"].max() <= other.test["viewed_at"].min()
     assert one.test["view_id"].tolist() == other.test["view_id"].tolist()
+
+
+def test_the_linear_reference_stands_in_every_table_and_is_never_the_best_rule(little):
+    linear = little.of("linear")
+    assert (linear.kind, linear.available) == ("reference", True)
+    assert linear.limit is not None and linear.policy is not little.best_rule
+    assert linear.policy.source.fields == little.model.fields and linear.policy.source.trees == 0
+    apart = net(little, "model") - net(little, "linear")
+    assert little.trees_gain.estimate == pytest.approx(apart)
+    assert little.trees_gain.low <= apart <= little.trees_gain.high
+    assert little.against_best_rule["linear"].estimate == pytest.approx(
+        net(little, "linear") - net(little, "best_rule")
+    )
+
+
+def test_its_limit_is_tuned_on_validation_as_the_models(little):
+    decision, split, model = little.decision, little.split, little.model
+    given = split.card, split.cluster, model.known_by, little.scenario
+    tuned = decision.tune(decision.linear(split, model), decision.situations(split.validation, *given), little.scenario)
+    assert tuned.limit == little.of("linear").limit

@@ -20,7 +20,7 @@ from workbench.datasets.history import Mask
 from workbench.datasets.schema import context_columns
 from workbench.datasets.splits import Split
 from workbench.decisions.inspection import Inspection
-from workbench.decisions.policy import PERFECT_KNOWLEDGE, Model, ModelPolicy, Policy, Situations, policy_name
+from workbench.decisions.policy import LINEAR, PERFECT_KNOWLEDGE, Model, ModelPolicy, Policy, Situations, policy_name
 from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import Interval
 from workbench.evidence.calibration import Calibration
@@ -283,6 +283,11 @@ class Stage:
     ours: ModelPolicy = field(repr=False)
     validation: Situations = field(repr=False)
     held_out: Situations = field(repr=False)
+    settle_again: Callable[[Stage, Any], Stage] = field(repr=False)
+
+    def under(self, scenario: Any) -> Stage:
+        """The same model and rules under another scenario: limits tuned again, the best rule picked again."""
+        return self.settle_again(self, scenario)
 
     def test(self) -> Situations:
         """The views of test that are compared."""
@@ -343,7 +348,8 @@ class Finding:
     ``best_rule`` and ``today`` are policies (callables); ``results`` holds every policy's figures, on the views of
     test that are compared (of images, those without a signal). ``difference`` is model minus best rule in net, and
     ``differing`` says how many users met another outcome; ``rule_gain`` is best rule minus today's, ``rule_verdict``
-    its word; ``against_best_rule`` is every other policy minus the best rule, by name. ``safety`` is about the model as
+    its word; ``against_best_rule`` is every other policy minus the best rule, by name;
+    ``trees_gain`` is the model minus a logistic regression on its features. ``safety`` is about the model as
     it is tuned, ``safety_at_rule`` about the model at the best rule's own operating point. ``users_to_settle`` counts
     users of all parts, as ``split.count_people()`` does; ``ab_test`` is the size of an A/B test of the model against
     the best rule. ``headroom`` is the net of perfect knowledge over the best constant. ``segments`` is exploratory.
@@ -363,6 +369,7 @@ class Finding:
     rule_gain: Interval
     rule_verdict: str
     against_best_rule: Mapping[str, Interval]
+    trees_gain: Interval
     margin: float
     verdict: str
     safety: Safety
@@ -526,6 +533,14 @@ class Decision(Protocol):
     def model_policy(self, model: Any, card: Card) -> ModelPolicy:
         """A trained model as a policy that acts at the declared price; a policy that holds one stays as it is."""
 
+    def linear(self, split: Split, model: Model) -> Policy:
+        """A logistic regression on the model's own features, fitted and calibrated as the model is: a reference.
+
+        What it gains over the best rule is the features' own; what the model gains over it is due to the trees.
+        """
+        policy: Any = self.model_policy(model.fit_linear(split), split.card)
+        return replace(policy, name=LINEAR)
+
     @abstractmethod
     def today(self, split: Split) -> Policy:
         """What is taken for done now."""
@@ -537,6 +552,10 @@ class Decision(Protocol):
     def references(self, situations: Situations, scenario: Any) -> Iterable[tuple[str, pd.DataFrame]]:
         """Further lines of the table that are no policies: name and outcomes."""
         return ()
+
+    def first_step(self, finding: Finding) -> str:
+        """What to do before either answer of a recommendation, a sentence; empty where there is nothing."""
+        return ""
 
     @abstractmethod
     def later_context(self, situations: Situations) -> Situations:

@@ -34,6 +34,7 @@ from workbench.decisions.chances import ChancePolicy, Prospects, Weighs, assumed
 from workbench.decisions.decision import Change, Decision, Plan, information_changes, seed_changes
 from workbench.decisions.policy import Policy, Situations, ask_blind, call_policy, missing_columns, policy_name
 from workbench.errors import WorkbenchError
+from workbench.evidence.bootstrap import one_standard_error
 from workbench.evidence.segments import level_names, two_levels
 from workbench.evidence.verdict import slowest_fifth
 from workbench.models.network_quality import NetworkQuality, train_network_quality
@@ -205,17 +206,14 @@ class OptionDecision(Decision):
     def tune(self, policy: Any, situations: Situations, scenario: Any) -> Any:
         """The limit with the largest net; of those within one standard error, the one nearest the declared price.
 
-        Breiman et al. 1984; Hastie et al. 2009, section 7.10; the error is that of the paired difference, clustered by
-        user. Taking the largest outright follows the noise of a few slow views.
+        See :func:`workbench.evidence.bootstrap.one_standard_error`.
         """
         expected = self.weigh(policy, situations, scenario)
         if expected is None:
             return policy
         row, net = np.arange(len(situations)), situations.given["net"]
         nets = np.array([net[row, self.at_limit(expected, situations, scenario, limit)] for limit in LIMITS])
-        short = nets[np.argmax(nets.mean(axis=1))] - nets
-        settled = [difference.mean() <= _clustered_error(difference, situations.users) for difference in short]
-        return replace(policy, limit=float(LIMITS[settled][np.argmin(np.abs(np.log(LIMITS[settled])))]))
+        return replace(policy, limit=float(LIMITS[one_standard_error(nets, situations.users, np.abs(np.log(LIMITS)))]))
 
     def outcomes(self, answer: np.ndarray, situations: Situations, scenario: Any) -> pd.DataFrame:
         """The option taken and what it brought about, one row a view."""
@@ -394,9 +392,3 @@ def _mix_changes(views: pd.DataFrame, plan: Plan) -> Iterator[Change]:
 
 def _on(technology: str) -> Any:
     return lambda frame: (frame[TECHNOLOGY] == technology).to_numpy()
-
-
-def _clustered_error(values: np.ndarray, users: np.ndarray) -> float:
-    """Standard error of a mean over rows whose users come as wholes."""
-    sums = np.bincount(users, values - values.mean())
-    return float(np.sqrt(np.sum(sums**2)) / len(values))

@@ -23,6 +23,7 @@ from workbench.features.encoding import is_numeric
 from workbench.features.levels import UNKNOWN
 
 PERFECT_KNOWLEDGE = "perfect knowledge"
+LINEAR = "linear"
 Policy = Callable[..., Any]
 AnyPolicy = TypeVar("AnyPolicy", bound=Policy)
 
@@ -140,7 +141,7 @@ def known_rules(rules: Iterable[Policy] | Policy, known_by: str) -> tuple[Policy
     if not listed or not all(map(callable, listed)):
         raise WorkbenchError(f"rules must be a list of callables, such as wb.rules(split); got {rules!r}.")
     names = [policy_name(rule) for rule in listed]
-    taken = sorted(set(names) & {"model", "best_rule", "today", "oracle", PERFECT_KNOWLEDGE, "true chances"})
+    taken = sorted(set(names) & {"model", "best_rule", "today", "oracle", PERFECT_KNOWLEDGE, LINEAR, "true chances"})
     if taken:
         raise WorkbenchError(
             f"a rule cannot be called {taken[0]!r}, a name that a comparison gives to something else. Give it another "
@@ -182,6 +183,9 @@ class Model(Protocol):
 
     def refit(self, split: Split, without: Sequence[str] = ()) -> Self:
         """A new model with the same parameters, trained without some columns."""
+
+    def fit_linear(self, split: Split) -> Self:
+        """A logistic regression on the same rows and features, calibrated alike."""
 
 
 class ModelPolicy(Protocol):

@@ -219,9 +219,9 @@ def draw_points(ax: Axes, at: ArrayLike, values: ArrayLike, colour: str, *, orie
     all that they span. ``look`` goes to seaborn's ``pointplot``.
     """
     where = {orient: np.repeat(at, 3), "yx".replace(orient, ""): np.ravel(values)}
-    shown: dict[str, Any] = {"linestyle": "none", "markersize": 7, "markeredgewidth": 0, "linewidth": 1.6, "zorder": 3}
-    spans: dict[str, Any] = {"estimator": "median", "errorbar": ("pi", 100), "native_scale": True}
-    sns.pointplot(**where, **spans, **(shown | look), orient=orient, color=colour, ax=ax)
+    shown: dict[str, Any] = {"linestyle": "none", "markersize": 7, "linewidth": 1.6, "zorder": 3}
+    spans: dict[str, Any] = {"estimator": "median", "errorbar": ("pi", 100), "err_kws": {"solid_capstyle": "butt"}}
+    sns.pointplot(**where, **spans, **(shown | look), native_scale=True, orient=orient, color=colour, ax=ax)
 
 
 def draw_interval(ax: Axes, y: float, row: Row, edge: float, unit: Unit) -> None:
@@ -229,8 +229,9 @@ def draw_interval(ax: Axes, y: float, row: Row, edge: float, unit: Unit) -> None
     interval, colour = row.interval, row.colour
     assert interval is not None
     values = unit.factor * np.array([interval.low, interval.estimate, interval.high])
-    size, width = (10, 3) if row.strong else (7, 1.6)
-    draw_points(ax, y, np.clip(values, -edge, edge), colour, markersize=size, linewidth=width)
+    look: dict[str, Any] = {"markersize": 10, "linewidth": 3} if row.strong else {}
+    marker = "o" if abs(values[1]) <= edge else ""
+    draw_points(ax, y, np.clip(values, -edge, edge), colour, marker=marker, **look)
     for side, marker in ((-1, "<"), (1, ">")):
         if (side * values > edge).any():
             ax.plot(side * edge, y, marker, markersize=8, clip_on=False, color=colour, zorder=4)

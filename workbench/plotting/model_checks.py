@@ -182,7 +182,7 @@ def _cost(row: pd.Series, unit: Unit) -> str:
 
 @style_context()
 def drift(result: Drift, *, ax: Axes | None = None) -> Axes:
-    """Which features differ between two parts of the data: fall in AUC when one is shuffled, with 95 % intervals.
+    """Which features differ between two parts: fall in AUC when one is shuffled, with 95 % intervals over folds.
 
     Returns
     -------
@@ -198,7 +198,7 @@ def drift(result: Drift, *, ax: Axes | None = None) -> Axes:
     names = [textwrap.fill(short_name(name, 2 * NAME_WIDTH), NAME_WIDTH) for name in shown["feature"]]
     ax.set_yticks(rows, names, linespacing=1.0)
     clear_rows(ax, len(rows))
-    ax.set_xlabel("Fall in AUC where the feature is shuffled")
+    ax.set_xlabel("Fall in AUC where the feature is shuffled (line: 95 %, over folds)")
     first, second = result.views
     found = f"{' '.join(result.sentences)} {first:,} and {second:,} views of {result.users:,} {result.people}."
     return finish(ax, result.card, found, note="\n".join(_wrapped(found, 76)))

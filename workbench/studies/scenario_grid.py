@@ -19,7 +19,7 @@ from workbench.evidence.segments import segment_intervals, segment_members
 from workbench.features.levels import OTHER
 from workbench.studies.comparison import Comparison
 from workbench.studies.report import verdict_word
-from workbench.studies.study import settle, settle_again
+from workbench.studies.study import settle
 
 PARTS = ("today", "best rule", "model", PERFECT_KNOWLEDGE)
 MOST_SEGMENTS = 12
@@ -93,7 +93,7 @@ def _replay_all(result: Comparison, grid: Grid) -> Iterator[Setting]:
     test = stage.test()
     later = decision.later_context(test) if result.of("today").reads_later else test
     for scenario in scenarios:
-        stage = stage if scenario is scenarios[0] else settle_again(stage, scenario)
+        stage = stage if scenario is scenarios[0] else stage.under(scenario)
         at, later_at = decision.under(test, scenario), decision.under(later, scenario)
         hindsight = decision.outcomes(decision.hindsight(at, scenario), at, scenario)
         outcomes = {

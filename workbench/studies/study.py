@@ -18,6 +18,7 @@ from workbench.datasets.splits import FEWEST_USERS, Split, card_of, sample_users
 from workbench.decisions import find_decision
 from workbench.decisions.decision import Change, Decision, ModelCost, PolicyResult, Stage
 from workbench.decisions.policy import (
+    LINEAR,
     PERFECT_KNOWLEDGE,
     Policy,
     Situations,
@@ -227,11 +228,12 @@ def settle(
         ours=decision.tune(decision.model_policy(model, split.card), validation, scenario),
         validation=validation,
         held_out=held_out,
+        settle_again=_settle_again,
     )
 
 
-def settle_again(stage: Stage, scenario: Any) -> Stage:
-    """The same model and rules under another scenario: limits tuned again, the best rule picked again."""
+def _settle_again(stage: Stage, scenario: Any) -> Stage:
+    """The same model and rules under another scenario."""
     decision = stage.decision
     parts = decision.under(stage.validation, scenario), decision.under(stage.held_out, scenario)
     return settle(decision, stage.split, stage.model, stage.rules, scenario, today=stage.today, parts=parts)
@@ -271,6 +273,7 @@ def _read_test(
         rule_gain=rule_gain,
         rule_verdict=rule_word,
         against_best_rule=against,
+        trees_gain=_interval(by_model, next(each for each in results if each.name == LINEAR), test, split.seed),
         margin=margin,
         verdict=word,
         safety=safety,
@@ -358,10 +361,10 @@ def replay_all(stage: Stage, test: Situations) -> list[PolicyResult]:
     for place, reason in stage.unavailable.items():
         results.append(PolicyResult(policy_name(stage.rules[place]), "rule", stage.rules[place], reason))
     results.append(_replay(stage, stage.ours, "model", test))
-    truth = decision.truth(stage.split.card)
-    if truth is not None:
-        tuned = decision.tune(truth, stage.validation, scenario)
-        results.append(_replay(stage, tuned, "reference", test))
+    for policy in (decision.linear(stage.split, stage.model), decision.truth(stage.split.card)):
+        if policy is not None:
+            tuned = decision.tune(policy, stage.validation, scenario)
+            results.append(_replay(stage, tuned, "reference", test))
     if not any(stage.today is result.policy for result in results):
         results.append(_replay_today(stage, test))
     for name, outcomes in decision.references(test, scenario):
@@ -456,7 +459,7 @@ class Base:
         if change.only is not None:
             return self._judge(*names, self.stage, self.test, only=change.only)
         if not change.refit:
-            stage = settle_again(self.stage, change.plan.scenario)
+            stage = self.stage.under(change.plan.scenario)
             return self._judge(*names, stage, stage.decision.under(self.test, stage.scenario))
         return self._refit(change)
 

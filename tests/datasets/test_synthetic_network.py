@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,9 @@ from workbench.datasets.synthetic_network import make_measurements, make_world, 
 from workbench.errors import WorkbenchError
 
 ROWS = 60_000
+# All that tells views apart, but for the finest versions and NetInfo's numbers; hours come in bands of three.
+COLUMNS = ["country", "asn", "isp", "region", "os_family", "os_major", "browser", "device", "save_data", "hours"]
+TABLES = [[name] for name in COLUMNS] + [list(pair) for pair in itertools.combinations(COLUMNS, 2)]
 MEASURED = ["rtt_ms", "downlink_mbps"]
 MOBILE = ["3g", "4g", "5g"]
 
@@ -31,9 +36,8 @@ def null_views() -> pd.DataFrame:
 
 def in_planted_cell(views: pd.DataFrame) -> pd.Series:
     world = make_world(3)
-    evening = views["local_hour"].ge(17)
-    slow = (views["os_family"].eq("iOS") & evening) | (views["os_family"].eq("Android") & ~evening)
-    return views["asn"].isin(world.asn[world.planted]) & slow
+    in_turn = views["local_hour"].ge(17) == views["os_family"].eq("iOS")
+    return views["asn"].isin(world.asn[world.planted]) & in_turn
 
 
 def bytes_of(views: pd.DataFrame) -> bytes:
@@ -223,6 +227,7 @@ def test_true_chances_are_those_of_the_frame(views, null_views, quantity, sign, 
         "planted cells": cell,
         "planted, iOS": cell & (frame["os_family"] == "iOS"),
         "planted, Android": cell & (frame["os_family"] == "Android"),
+        "planted, desktops": cell & (frame["device"] == "desktop"),
         "the same hours elsewhere": ~cell & (frame["local_hour"] >= 17),
         "desktops": frame["device"] == "desktop",
         "mobile": mobile,
@@ -251,6 +256,59 @@ def test_chances_read_the_first_request_only(views):
     )
     for other in others:
         np.testing.assert_array_equal(first, other)
+
+
+def net_of_renditions(rtt_ms: np.ndarray, downlink_mbps: np.ndarray) -> np.ndarray:
+    """Net (..., 3) of small, medium and large images: 12 a view, budget 1,000 ms, 100 points for 400 ms."""
+    kilobytes = 12 * np.array([5.5, 18.0, 51.6])
+    load_ms = 4 * rtt_ms[..., None] + 8 * kilobytes / downlink_mbps[..., None]
+    excess = np.clip(load_ms - 1000, 0, 2000)
+    return np.where(excess < 2000, [0, 42, 100], 0) - 100 / 400 * excess
+
+
+def true_best_renditions(views: pd.DataFrame, planted: bool) -> np.ndarray:
+    """Best rendition for each view: expected net over 25 x 25 quantiles of the true chances."""
+    shares = (np.arange(25) + 0.5) / 25
+    contexts = [views["asn"], views["os_family"], views["local_hour"] >= 17]
+    group = views.groupby(contexts, sort=False).ngroup().to_numpy()
+    distinct = views.iloc[np.unique(group, return_index=True)[1]]
+    quantiles = []
+    for quantity in MEASURED:
+        grid = np.geomspace(0.01, 10_000, 400)
+        chance = true_chance_worse(distinct, quantity, grid, seed=3, planted=planted)
+        below = 1 - chance if quantity == "rtt_ms" else chance
+        quantiles.append(np.array([np.exp(np.interp(shares, row, np.log(grid))) for row in below]))
+    rtt, downlink = quantiles
+    both = np.broadcast_arrays(rtt[:, :, None], downlink[:, None, :])
+    return net_of_renditions(*both).mean(axis=(1, 2)).argmax(axis=1)[group]
+
+
+def advantage_of_truth(views: pd.DataFrame, planted: bool, tables=TABLES) -> dict[str, float]:
+    """Net of the true chances minus that of each table, on users that no table has seen.
+
+    Each table answers with the rendition that did best in its group: as good as a table of distributions can
+    be.
+    """
+    net = pd.DataFrame(net_of_renditions(*(views[name].to_numpy() for name in MEASURED)))
+    seen = views["user_id"].str[-1].astype(int) < 6
+    truth = true_best_renditions(views, planted)
+    advantage = {}
+    banded = views.assign(hours=views["local_hour"] // 3)
+    for keys in tables:
+        group = banded.groupby(keys, dropna=False).ngroup()
+        choice = net[seen].groupby(group[seen]).mean().idxmax(axis=1)
+        table = group.map(choice).fillna(net[seen].mean().idxmax()).astype(int).to_numpy()
+        rows = np.arange(len(views))
+        difference = net.to_numpy()[rows, truth] - net.to_numpy()[rows, table]
+        advantage["/".join(keys)] = difference[~seen].mean()
+    return advantage
+
+
+def test_the_planted_effect_is_worth_more_than_3_points_over_every_table_by_two_columns(views):
+    advantage = advantage_of_truth(views, planted=True)
+    assert min(advantage.values()) > 3, advantage
+    net = net_of_renditions(*(views[name].to_numpy() for name in MEASURED))
+    assert net.max(axis=1).mean() - net.mean(axis=0).max() > 5  # headroom of perfect knowledge
 
 
 def test_a_context_that_the_world_does_not_know_is_refused(views):

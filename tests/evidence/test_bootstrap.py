@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from workbench.evidence.bootstrap import bootstrap_means, cluster_interval, cluster_intervals, one_standard_error
+from workbench.evidence.bootstrap import (
+    as_good_as_the_best,
+    bootstrap_means,
+    cluster_interval,
+    cluster_intervals,
+    one_standard_error,
+)
 from workbench.evidence.verdict import count_differing, judge_difference
 
 
@@ -95,3 +101,10 @@ def test_the_error_counts_users_not_their_rows():
     distance = np.array([0.0, 1.0])
     assert one_standard_error(values, np.arange(10_000), distance) == 1
     assert one_standard_error(values, users, distance) == 0
+
+
+def test_as_good_as_the_best_is_a_paired_difference_by_user():
+    # Two views a person. The second is 1 a view behind in every view: no noise, told apart. The third is behind by a
+    # mean of 1 too, but by 4 for one person and ahead by 2 for another: 1, give or take sqrt(2 * 6^2) / 4 = 2.1.
+    totals = np.array([[20.0, 20.0], [18.0, 18.0], [12.0, 24.0]])
+    assert as_good_as_the_best(totals, np.array([2, 2])).tolist() == [True, False, True]

@@ -30,11 +30,28 @@ from workbench.datasets.schema import (
 )
 from workbench.datasets.splits import Split, card_of, people_in, split_by_time, split_by_user, users_of
 from workbench.decisions import option_explain
-from workbench.decisions.chances import ChancePolicy, Prospects, Weighs, assumed, base_assumptions, true_chance
+from workbench.decisions.chances import (
+    ChancePolicy,
+    Lookup,
+    Prospects,
+    Weighs,
+    assumed,
+    base_assumptions,
+    true_chance,
+    try_tables,
+)
 from workbench.decisions.decision import Change, Decision, Plan, information_changes, seed_changes
-from workbench.decisions.policy import Policy, Situations, ask_blind, call_policy, missing_columns, policy_name
+from workbench.decisions.policy import (
+    Policy,
+    Situations,
+    ask_blind,
+    call_policy,
+    missing_columns,
+    policy_name,
+    traits_of,
+)
 from workbench.errors import WorkbenchError
-from workbench.evidence.bootstrap import one_standard_error
+from workbench.evidence.bootstrap import as_good_as_the_best, one_standard_error
 from workbench.evidence.segments import level_names, two_levels
 from workbench.evidence.verdict import slowest_fifth
 from workbench.models.network_quality import NetworkQuality, train_network_quality
@@ -133,6 +150,36 @@ class OptionDecision(Decision):
         """The network-quality model."""
         return train_network_quality(split, known_by=plan.known_by, seed=plan.seed)
 
+    def best_table(self, split: Split, known_by: str, scenario: Any) -> Lookup:
+        """The best lookup table by one or two columns of all that are known by then.
+
+        All are tried: counted on ``train``, weighed by net on the held-out views to decide in. Of those within one
+        standard error of the best, the one with the fewest groups is fitted. Triples are not tried: they overfit.
+        """
+        there = self.situations(split.held_out, split.card, split.cluster, known_by, scenario)
+        assume, extra = base_assumptions(split.card), split.card.context
+        earned = np.where(saves_data(there.context)[:, None], there.given["net"][:, :1], there.given["net"])
+        paid = self.payoffs(split.train, scenario, assume)["net"]
+        _, users = np.unique(there.users, return_inverse=True)
+        contexts = known_context(split.train, known_by, extra), there.context
+        trials = try_tables(contexts, (paid, earned), users)
+        keys: tuple[str, ...] = ()
+        if trials:
+            settled = as_good_as_the_best(np.array([trial.net for trial in trials]), np.bincount(users))
+            by_groups = sorted(np.flatnonzero(settled), key=lambda i: (trials[i].groups, -trials[i].net.sum()))
+            keys = trials[by_groups[0]].keys
+        table = Lookup(keys, known_by=known_by, assume=assume, extra=extra, searched=scenario)
+        return table.fit(split.train).smooth(split.held_out) if keys else table
+
+    def settle_rules(self, rules: tuple[Policy, ...], split: Split, scenario: Any) -> tuple[Policy, ...]:
+        """Search a searched table anew where it was searched under another scenario."""
+        return tuple(
+            self.best_table(split, rule.known_by, scenario)
+            if isinstance(rule, Lookup) and rule.searched not in (None, scenario)
+            else rule
+            for rule in rules
+        )
+
     def model_policy(self, model: Any, card: Card) -> ChancePolicy[NetworkQuality]:
         """The model by expected value, at the declared price; a policy that holds one stays as it is."""
         if isinstance(model, ChancePolicy):
@@ -153,15 +200,25 @@ class OptionDecision(Decision):
         """The views of a part that come without a signal; a WorkbenchError where there is none."""
         context = known_context(part, known_by, card.context)
         signal_free = ~has_signal(context)
-        frame = part[signal_free]
-        if not len(frame):
+        if not signal_free.any():
             raise WorkbenchError(
                 f"{card.name}: every view shows a signal by {known_by}, so none is left to predict for. Take an "
                 "earlier known_by, such as first_request."
             )
+        return self._situations(part[signal_free], context[signal_free], card, cluster, known_by, scenario)
+
+    def every_view(self, part: pd.DataFrame, card: Card, cluster: str, known_by: str, scenario: Any) -> Situations:
+        """All views of a part that were measured, those that show a signal too."""
+        frame = part.dropna(subset=measured_quantities(part))
+        context = known_context(frame, known_by, card.context)
+        return self._situations(frame, context, card, cluster, known_by, scenario)
+
+    def _situations(  # noqa: PLR0917 - what situations takes, and the context
+        self, frame: pd.DataFrame, context: pd.DataFrame, card: Card, cluster: str, known_by: str, scenario: Any
+    ) -> Situations:
         return Situations(
             frame=frame,
-            context=context[signal_free],
+            context=context,
             users=users_of(frame, cluster),
             people=people_in(frame, cluster),
             card=card,
@@ -181,7 +238,7 @@ class OptionDecision(Decision):
 
     def why_unavailable(self, policy: Policy, situations: Situations) -> str:
         """A column that is not known by then, or never."""
-        return missing_columns(policy, situations.context)
+        return traits_of(policy).unavailable or missing_columns(policy, situations.context)
 
     def ask(self, policy: Policy, situations: Situations, scenario: Any) -> np.ndarray:
         """Numbers of the options, 0 the least demanding: int, shape (rows,). Save-Data always gets that one."""
@@ -329,9 +386,24 @@ def decide(policy: Policy, context: pd.DataFrame, scenario: Any) -> np.ndarray:
     """Ask a policy, from a copy of the context, and check its answer: one option's name a row, ``scenario.options``.
 
     Returns option numbers, 0 the least demanding, which Save-Data always gets: int, shape (rows,). Raises a
-    WorkbenchError where the policy reads what the view itself measured, or answers with something else than one known
-    option a row.
+    WorkbenchError where the policy reads what the view itself measured, answers with something else than one known
+    option a row, or answers otherwise when it is asked again about half of the views in another order: the user's next
+    view knows what this one measured.
     """
+    answer = _answer(policy, context, scenario)
+    some = np.random.default_rng(len(context)).permutation(len(context))[: (len(context) + 1) // 2]
+    changed = _answer(policy, context.iloc[some], scenario) != answer[some]
+    if changed.any():
+        raise WorkbenchError(
+            f"{policy_name(policy)} reads other views: asked about half of them in another order, it answers otherwise "
+            f"for {int(changed.sum()):,} of {len(some):,}. A decision may rest on its own view alone, not on other "
+            "views, their order or chance."
+        )
+    return np.where(saves_data(context), 0, answer)
+
+
+def _answer(policy: Policy, context: pd.DataFrame, scenario: Any) -> np.ndarray:
+    """Option numbers as the policy says, shape (rows,)."""
     name = policy_name(policy)
     answer = ask_blind(partial(call_policy, policy, scenario=scenario), name, context)
     if isinstance(answer, pd.Series) and len(answer) == len(context) and set(answer.index) == set(range(len(context))):
@@ -346,7 +418,7 @@ def decide(policy: Policy, context: pd.DataFrame, scenario: Any) -> np.ndarray:
     if numbers.isna().any():
         strange = flat[numbers.isna().to_numpy()][0]
         raise WorkbenchError(f"{expected}; got {strange!r} in {int(numbers.isna().sum()):,} of them.")
-    return np.where(saves_data(context), 0, numbers.to_numpy(int))
+    return numbers.to_numpy(int)
 
 
 def measured_or_assumed(frame: pd.DataFrame, quantity: str, assume: Mapping[str, float]) -> np.ndarray:

@@ -57,7 +57,7 @@ def explorer_data(result: Comparison) -> dict[str, Any]:
         "margin": float(f"{decision.unit.factor * result.margin:g}"),
         "verdict": verdict_word(result).lower(),
         "today": result.of("today").name.removeprefix("today: "),
-        "rules": [policy_name(rule) for rule in first.stage.tuned],
+        "rules": list(counts.rules),
         "policies": list(PARTS),
         "sliders": [vars(slider) for slider in grid.sliders],
         "segments": [{"name": s.name, "users": len(np.unique(users[s.inside]))} for s in segments],
@@ -141,6 +141,7 @@ class _Counts:
         self.waiting: list[np.ndarray] = []
         self.users = np.empty(0, int)
         self.best_rule: list[int] = []
+        self.rules: dict[str, int] = {}  # a searched table has another name where it finds other columns
         self.scenarios: list[Any] = []
         self.lines: dict[tuple[int | None, int], _Line] = {}
         self.declared = np.empty(0)
@@ -160,7 +161,7 @@ class _Counts:
         for name, panel in self.grid.panels.items():
             if panel.at is not None:
                 self.panels[name].append(panel.at(setting, self.segments))
-        best = next(i for i, rule in enumerate(stage.tuned) if rule is stage.best_rule)
+        best = self.rules.setdefault(policy_name(stage.best_rule), len(self.rules))
         self._add_line(None, stage.ours, setting)
         self._add_line(best, stage.best_rule, setting)
         self.best_rule.append(best)

@@ -392,9 +392,11 @@ def _replay(stage: Stage, policy: Policy, kind: str, test: Situations) -> Policy
 
 
 def _replay_today(stage: Stage, test: Situations) -> PolicyResult:
-    """What is done now with columns that are known later than the comparison's: no rule can be that."""
-    replayed = _replay(stage, stage.today, "reference", stage.decision.later_context(test))
-    return replace(replayed, name=f"today: {replayed.name}", reads_later=True)
+    """What is done now, where none of these views has what it needs, or it is known too late for a rule."""
+    later = not set(traits_of(stage.today).needs) <= set(test.context)
+    there = stage.decision.later_context(test) if later else test
+    replayed = _replay(stage, stage.today, "reference" if later else "today", there)
+    return replace(replayed, name=f"today: {replayed.name}", reads_later=later)
 
 
 def _of(results: Sequence[PolicyResult], policy: Policy) -> PolicyResult:

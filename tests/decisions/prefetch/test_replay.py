@@ -236,8 +236,7 @@ def test_hover_alone_by_hand(sessions):
     # one second of load have passed at the click.
     outcomes = replay_prefetch(NOTHING, sessions("abac"), with_hover())
     assert outcomes["hits"].tolist() == pytest.approx([0.3, 0, 0.3, 0])
-    assert outcomes["unused"].tolist() == [1, 0, 1, 0]
-    assert outcomes["fetched"].tolist() == [2, 0, 2, 0]
+    assert outcomes["unused"].tolist() == [1, 0, 1, 0] and outcomes["fetched"].tolist() == [2, 0, 2, 0]
     assert outcomes["net"].sum() == pytest.approx(0.6 - 2)
     assert outcomes["saved_ms"].tolist() == pytest.approx([300, 0, 300, 0])
     assert outcomes["fetched_bytes"].sum() == 2 * outcomes["wasted_bytes"].sum() == 4e6
@@ -268,8 +267,7 @@ def test_who_has_a_pointer(sessions):
     def caught(views, **given):
         return replay_prefetch(NOTHING, views, with_hover(**given))["unused"][::2].tolist()
 
-    assert caught(views) == [1, 0, 0, 1]
-    assert caught(views, share=0.25) == [0.25] * 4
+    assert caught(views) == [1, 0, 0, 1] and caught(views, share=0.25) == [0.25] * 4
     assert caught(views.drop(columns="device")) == [1] * 4
 
 
@@ -309,18 +307,15 @@ SCENARIO = PrefetchScenario(break_even=0.5, page_bytes=3000)
 
 def test_figures_by_hand():
     figures = replay.summarise_prefetch(replay_prefetch(FETCHES, VIEWS, SCENARIO))
-    assert figures.net == pytest.approx((1 - 2) / 5)
-    assert figures.hits_per_100 == pytest.approx(20)
-    assert figures.unused_per_view == pytest.approx(0.4)
-    assert figures.precision == pytest.approx(1 / 3)
+    assert figures.net == pytest.approx((1 - 2) / 5) and figures.hits_per_100 == pytest.approx(20)
+    assert figures.unused_per_view == pytest.approx(0.4) and figures.precision == pytest.approx(1 / 3)
     assert figures.recall == pytest.approx(1 / 3)
     assert figures.byte_precision == pytest.approx(2000 / 7000)
     assert figures.traffic_increase == pytest.approx(5000 / 12000)
     assert figures.bytes_fetched_per_view == pytest.approx(1400)
     assert figures.bytes_wasted_per_view == pytest.approx(1000)
     assert figures.ms_saved_per_view == pytest.approx((170 + 16 / 9) / 5)  # b is there long before the click
-    assert figures.contention_ms_per_view == 0
-    assert (figures.top1, figures.top3) == (None, None)
+    assert figures.contention_ms_per_view == 0 and (figures.top1, figures.top3) == (None, None)
     assert figures.assumed == ("dwell", "network")
 
 
@@ -394,8 +389,7 @@ def test_a_higher_limit_never_fetches_more(cache, lifetime_views):
 @pytest.mark.parametrize("break_even", [0.15, 0.3, 0.005, 0.95])
 def test_the_break_even_is_one_of_25_limits(break_even):
     limits = replay.prefetch_limits(PrefetchScenario(break_even=break_even))
-    assert len(limits) == 25
-    assert break_even in limits
+    assert len(limits) == 25 and break_even in limits
     assert (np.diff(limits) > 0).all()
 
 
@@ -416,15 +410,12 @@ def test_the_limit_with_the_largest_net_is_taken_among_equals_the_nearest_to_the
 
 def test_hits_at_a_number_of_unused_prefetches():
     points = frontier([0.1, 0.3, 0.6], [1.0, 0.4, 0.2], [30.0, 20.0, 10.0])
-    assert hits_at_unused(points, 0.4) == 20
-    assert hits_at_unused(points, 0.7) == 25
+    assert hits_at_unused(points, 0.4) == 20 and hits_at_unused(points, 0.7) == 25
     assert hits_at_unused(points, 0.1) == 5  # half the views as at the highest limit, half without
-    assert hits_at_unused(points, 1.0) == 30
-    assert hits_at_unused(points, 1.1) is None
+    assert hits_at_unused(points, 1.0) == 30 and hits_at_unused(points, 1.1) is None
     assert hits_at_unused(points, -0.1) is None
 
 
 def test_fetching_more_for_fewer_hits_is_not_read_as_a_loss():
     points = frontier([0.1, 0.2, 0.3], [1.0, 0.5, 0.5], [15.0, 20.0, 18.0])
-    assert hits_at_unused(points, 0.5) == 20
-    assert hits_at_unused(points, 1.0) == 20
+    assert hits_at_unused(points, 0.5) == 20 and hits_at_unused(points, 1.0) == 20

@@ -4,6 +4,7 @@ The checks are functions of a module's source, so that a broken source can be sh
 """
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -80,6 +81,10 @@ def guesses(source: str) -> Iterator[str]:
                 yield f"line {node.lineno}: {ast.unparse(node)}"
 
 
+def slow_at_the_top(source: str) -> list[str]:
+    return re.findall(r"^(?:import|from) (?:shap|xgboost)\b.*", source, flags=re.MULTILINE)
+
+
 @pytest.mark.parametrize(
     ("check", "broken"),
     [
@@ -96,6 +101,7 @@ def guesses(source: str) -> Iterator[str]:
         (guesses, "limit = getattr(policy, 'limit', None)"),
         (guesses, "size = getattr(result.policy, name, 0)"),
         (guesses, "if hasattr(policy, 'prospects'): pass"),
+        (slow_at_the_top, "x = 1\nfrom xgboost import Booster"),
     ],
 )
 def test_a_fault_is_found(check, broken):
@@ -124,6 +130,10 @@ def test_no_stage_asks_which_decision_it_has():
 
 def test_what_a_policy_is_is_read_in_one_place():
     assert faults(guesses, lambda place: place != "decisions/policy.py") == []
+
+
+def test_slow_libraries_are_imported_where_they_are_used():
+    assert faults(slow_at_the_top, lambda place: place.split("/")[0] not in ("models", "explanation")) == []
 
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -175,5 +185,4 @@ def test_nothing_heavy_is_imported_before_it_is_used():
     assert loaded_by("import pandas") == {"pandas", "numpy"}, "the check itself sees nothing"
     prepared = "import workbench as wb; wb.split_by_user(wb.load('synthetic_null', rows=500))"
     assert loaded_by(prepared) == {"pandas", "numpy"}
-    assert not {"xgboost", "shap"} & loaded_by("import workbench.decisions")
     assert "shap" not in loaded_by("import workbench.explanation, workbench.export")

@@ -126,6 +126,13 @@ def test_a_log_without_a_page_view_says_what_became_of_its_lines(tmp_path):
         read_access_log(log(tmp_path, "", ""))
 
 
+def test_a_cut_gzip_file_is_refused(tmp_path):
+    path = log(tmp_path, *[line()] * 99, name="access.log.gz")
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(WorkbenchError, match=r"access\.log\.gz cannot be unpacked: "):
+        read_access_log(path)
+
+
 def test_loading_makes_sessions_of_visitors(tmp_path):
     lines = [
         line(address="192.0.2.1", clock="31/Jan/2026:12:00:00 +0000"),

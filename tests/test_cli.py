@@ -66,9 +66,6 @@ def test_compare_prints_one_json_object():
     assert (image["decision"], image["dataset"], image["simulated"]) == ("images", "synthetic_null", True)
     assert (pages["decision"], pages["dataset"], pages["simulated"]) == ("prefetch", "synthetic_navigations", True)
     assert sum(image["rows"].values()) == 6000 and 2000 < sum(pages["rows"].values()) <= 4000
-    assert set(image) - set(pages) <= {"signal_free_share", "lost_probes", "headroom_by_budget"}
-    assert set(pages) - set(image) == {"session_end_share", "hits_per_100_at_unused", "hover"}
-    assert {"quality_at_rules_wait"} == set(image["model_vs_best_rule"]) - set(pages["model_vs_best_rule"])
 
 
 def test_options_reach_the_study():

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.cards import Card
-from workbench.datasets.history import Mask, add_history, add_navigation_history, apply_mask, has_time
+from workbench.datasets.history import Mask, add_history, add_navigation_history, apply_mask, has_past, has_time
 from workbench.datasets.readers import links_of
 from workbench.errors import WorkbenchError, check_whole
 
@@ -102,8 +102,9 @@ def split_by_user(
     left out of ``train`` and ``calibration``; then, with ``history``, views learn what earlier views of their user
     measured, or where these led, if the data show it. The held-out fifth is halved by user into ``calibration`` and
     ``validation``. ``cluster`` is the column that is kept whole: ``user_id``, or ``asn`` for claims about networks
-    never seen. Measurements without a user count as users of their own; navigations without users are split by session.
-    Raises a WorkbenchError if the frame carries no card, holds fewer than 20 users, or the seed is negative.
+    never seen. Measurements without a user count as users of their own, and are drawn view by view: with times,
+    ``split_by_time`` is more honest. Navigations without users are split by session. Raises a WorkbenchError if the
+    frame carries no card, holds fewer than 20 users, or the seed is negative.
     """
     card = card_of(frame)
     check_whole("seed", seed, at_least=0)
@@ -122,17 +123,19 @@ def split_by_user(
     if len(calibration) < FEWEST_CALIBRATION_USERS:
         train, calibration = np.concatenate([train, calibration]), calibration[:0]
     places = [np.isin(users, part) for part in (train, calibration, validation, test)]
-    return _split(frame, card, hidden, places, how=f"by {_word(cluster)}", seed=seed, cluster=cluster, mask=mask)
+    how = f"by {_word(cluster)}" if cluster in frame else "of views drawn at random"
+    return _split(frame, card, hidden, places, how=how, seed=seed, cluster=cluster, mask=mask)
 
 
 def split_by_time(frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = None, history: bool = True) -> Split:
     """Split 60 / 20 / 20 by time: what comes first trains, what comes last tests. Users may return, as in life.
 
-    ``frame`` comes from ``load`` or ``navigations``, or is measurements with ``user_id`` and ``measured_at`` in every
-    row. Sessions of navigations are never cut: the shares are of sessions, in the order of their starts (of the frame,
-    without times). The held-out fifth is halved by user (else by session), with ``seed``, into ``calibration`` and
-    ``validation``. ``mask`` and ``history`` are as for :func:`split_by_user`, and come before the split. Raises a
-    WorkbenchError if the frame carries no card, has no times or all at one moment, or fewer than 20 sessions.
+    ``frame`` comes from ``load`` or ``navigations``, or is measurements with ``measured_at`` in every row; users need
+    not be known. Sessions of navigations are never cut: the shares are of sessions, in the order of their starts (of
+    the frame, without times). The held-out fifth is halved by user (else by session, else by row), with ``seed``, into
+    ``calibration`` and ``validation``. ``mask`` and ``history`` are as for :func:`split_by_user`, and come before the
+    split. Raises a WorkbenchError if the frame carries no card, has no times or all at one moment, or fewer than 20
+    sessions.
     """
     card = card_of(frame)
     check_whole("seed", seed, at_least=0)
@@ -171,7 +174,7 @@ def _moments(frame: pd.DataFrame, card: Card) -> tuple[np.ndarray, np.ndarray]:
     """Rows before the first 60 % of all measurements in time are over, and rows after the first 80 %."""
     if not has_time(frame):
         raise WorkbenchError(
-            f"{card.name}: a split by time needs user_id and measured_at in every row. Take split_by_user instead."
+            f"{card.name}: a split by time needs measured_at in every row. Take split_by_user instead."
         )
     moment = frame["measured_at"]
     first, second = moment.quantile([TRAIN_SHARE, TRAIN_SHARE + VALIDATION_SHARE])
@@ -228,7 +231,7 @@ def _prepare(frame: pd.DataFrame, card: Card, mask: Mask | None, history: bool) 
         if "user_id" not in frame:
             raise WorkbenchError("a mask takes the signal from whole users; this data has no user_id.")
         frame, hidden = apply_mask(frame, mask)
-    if history and has_time(frame):
+    if history and has_past(frame):
         frame = add_history(frame, hidden)
     return frame, hidden
 

@@ -644,6 +644,14 @@ def information_changes(views: pd.DataFrame, plan: Plan, card: Card, levels: Seq
             yield Change("known", WHEN_KNOWN[level], replace(plan, known_by=level))
 
 
+def other_split(plan: Plan, people: str) -> Change:
+    """The split by time where the plan's is by user, and the other way round; ``people`` is who could be split by."""
+    if plan.split != "time":
+        return Change("split", "by time", replace(plan, split="time"))
+    drawn = "by user" if people == "users" else f"{people} drawn at random"
+    return Change("split", drawn, replace(plan, split="user"))
+
+
 def seed_changes(plan: Plan) -> Iterator[Change]:
     """The next two seeds of split and model."""
     for seed in range(plan.seed + 1, plan.seed + 1 + MORE_SEEDS):

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.cards import Card
-from workbench.datasets.history import Mask, has_time
+from workbench.datasets.history import Mask, has_past, has_time
 from workbench.datasets.schema import (
     LEVELS,
     SIGNALS,
@@ -41,6 +41,7 @@ from workbench.decisions.decision import (
     call_policy,
     information_changes,
     missing_columns,
+    other_split,
     policy_name,
     seed_changes,
 )
@@ -110,15 +111,15 @@ class OptionDecision(Decision):
             )
 
     def plan(self, views: pd.DataFrame, scenario: Any, seed: int) -> Plan:
-        """By time where there is time, masked where there is a signal."""
-        known_by, timed = card_of(views).known_by, has_time(views)
+        """By time where there is time, masked where there is a signal or a past to hide."""
+        known_by = card_of(views).known_by
         visible = [name for name in SIGNALS if name in context_columns(known_by) and name in views]
         shows_netinfo = "user_id" in views and bool(views[visible].notna().any().any())
         return Plan(
             scenario=scenario,
             seed=seed,
-            split="time" if timed else "user",
-            mask=Mask(seed=seed) if timed or shows_netinfo else None,
+            split="time" if has_time(views) else "user",
+            mask=Mask(seed=seed) if has_past(views) or shows_netinfo else None,
             known_by=known_by,
         )
 
@@ -291,7 +292,7 @@ class OptionDecision(Decision):
         for title, names in (("ASN and provider", NETWORK), ("user agent", USER_AGENT)):
             if any(name in views and views[name].nunique() > 1 for name in names):
                 yield Change("without", title, replace(plan, without=names))
-        if plan.history and has_time(views):
+        if plan.history and has_past(views):
             yield Change("without", "history", replace(plan, history=False))
         yield from seed_changes(plan)
 
@@ -361,8 +362,7 @@ def measured_or_assumed(frame: pd.DataFrame, quantity: str, assume: Mapping[str,
 
 def _split_changes(views: pd.DataFrame, plan: Plan) -> Iterator[Change]:
     if has_time(views):
-        other = "user" if plan.split == "time" else "time"
-        yield Change("split", f"by {other}", replace(plan, split=other))
+        yield other_split(plan, people_in(views, "user_id"))
     if "asn" in views and views["asn"].nunique() > 1:
         yield Change("split", "networks never seen", replace(plan, split="asn"))
     if plan.mask is not None:

@@ -31,6 +31,7 @@ from workbench.decisions.decision import (
     Unit,
     information_changes,
     missing_columns,
+    other_split,
     seed_changes,
     traits_of,
 )
@@ -285,9 +286,7 @@ class Prefetch(Decision):
         for what in ("history", "second order", "context"):
             if what != "history" or "user_id" in views:
                 yield Change("without", what, replace(plan, without=(what,)))
-        other = "user" if plan.split == "time" else "time"
-        drawn = f"by {other}" if "user_id" in views else "sessions drawn at random"
-        yield Change("split", drawn, replace(plan, split=other))
+        yield other_split(plan, "users" if "user_id" in views else "sessions")
         yield from seed_changes(plan)
 
     def segments(self, situations: Situations, scenario: PrefetchScenario) -> dict[str, pd.Series]:

@@ -39,6 +39,7 @@ from workbench.decisions.decision import (
     Situations,
     ask_blind,
     call_policy,
+    group_changes,
     information_changes,
     missing_columns,
     other_split,
@@ -48,13 +49,12 @@ from workbench.decisions.decision import (
 from workbench.errors import WorkbenchError
 from workbench.evidence.segments import level_names, two_levels
 from workbench.evidence.verdict import slowest_fifth
+from workbench.features.page_features import GROUPS_LEFT_OUT, HISTORY
 from workbench.models.network_quality import NetworkQuality, train_network_quality
 
 # How expensive a failure is to a policy, as a multiple of the declared price; 1 is the price itself.
 LIMITS = np.geomspace(1 / 8, 8, 25)
 EVERYTHING = "native_app"  # references may read whatever the source tells, whenever it is known
-NETWORK = ("asn", "isp")
-USER_AGENT = ("os_family", "os_major", "browser", "browser_major", "device")
 TECHNOLOGY, MOST_TECHNOLOGIES = "access_technology", 8
 HOUR_BANDS = {"00-05 h": 6, "06-11 h": 12, "12-17 h": 18, "18-23 h": 24}  # up to
 
@@ -132,15 +132,16 @@ class OptionDecision(Decision):
         }
         frame = views.drop(columns=[name for name in plan.without if name in views])
         known: Any = plan.known_by
+        history = HISTORY not in plan.without
         frame.attrs |= {"card": replace(card, assume=assume, known_by=known)}
         if plan.split == "time":
-            return split_by_time(frame, plan.seed, mask=plan.mask, history=plan.history)
+            return split_by_time(frame, plan.seed, mask=plan.mask, history=history)
         cluster = "user_id" if plan.split == "user" else plan.split
-        return split_by_user(frame, plan.seed, mask=plan.mask, history=plan.history, cluster=cluster)
+        return split_by_user(frame, plan.seed, mask=plan.mask, history=history, cluster=cluster)
 
     def train(self, split: Split, plan: Plan) -> NetworkQuality:
         """The network-quality model."""
-        return train_network_quality(split, known_by=plan.known_by, seed=plan.seed)
+        return train_network_quality(split, known_by=plan.known_by, seed=plan.model_seed)
 
     def model_policy(self, model: Any, card: Card) -> Policy:
         """The model by expected value, at the declared price; a policy that holds one stays as it is."""
@@ -289,11 +290,9 @@ class OptionDecision(Decision):
         yield from information_changes(views, plan, card, LEVELS)
         yield from _split_changes(views, plan)
         yield from _mix_changes(views, plan)
-        for title, names in (("ASN and provider", NETWORK), ("user agent", USER_AGENT)):
-            if any(name in views and views[name].nunique() > 1 for name in names):
-                yield Change("without", title, replace(plan, without=names))
-        if plan.history and has_past(views):
-            yield Change("without", "history", replace(plan, history=False))
+        yield from group_changes(views, plan, kept=SIGNALS)  # without these, other views would come without a signal
+        if has_past(views):
+            yield Change("without", GROUPS_LEFT_OUT[HISTORY], replace(plan, without=(HISTORY,)))
         yield from seed_changes(plan)
 
     def segments(self, situations: Situations, scenario: Any) -> dict[str, pd.Series]:

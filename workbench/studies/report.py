@@ -16,6 +16,7 @@ import pandas as pd
 
 from workbench.datasets.columns import WHEN_KNOWN
 from workbench.datasets.splits import describe_size
+from workbench.decisions.decision import TRAINING_SEED
 from workbench.errors import check_one_of
 from workbench.evidence.bootstrap import RESAMPLES
 from workbench.evidence.verdict import COLLECT, HARMFUL, NOT_SHOWN, TEST_MODEL
@@ -137,6 +138,20 @@ def robustness(result: Result) -> str:
     return f"Robust in {len(ran) - len(flipped)} of {len(ran)} checks; not under: {named}."
 
 
+def trainings(result: Result) -> str:
+    """How far the difference moves from one training of the model to the next; empty where it was trained once."""
+    table = result.sensitivity
+    again = None if table is None else table[(table["group"].isin(["base", TRAINING_SEED])) & (table["verdict"] != "")]
+    if again is None or len(again) < 2:
+        return ""
+    low, high, n = again["difference"].min(), again["difference"].max(), len(again)
+    if low == high:
+        return f"{n} training seeds give the same difference: so few views are all used, and none is drawn at random."
+    words = " and ".join(f"{word} in {count} of {n}" for word, count in again["verdict"].value_counts().items())
+    span = f"{result.unit.signed(low)} to {result.unit.signed(high)} {result.unit.name}"
+    return f"Over {n} training seeds, on the same test part: {span}; {words}."
+
+
 def to_dict(result: Result) -> dict[str, Any]:
     """What ``--json`` prints: plain dictionaries, lists and numbers."""
     own = result.decision.report.to_dict(result)
@@ -253,7 +268,7 @@ def to_text(result: Result, *, every_column: bool = False) -> str:
             f"Next: {screen['next']} {OFFLINE}",
             "",
             *_align(table_of(result, every_column=every_column)),
-            *([robustness(result)] if result.sensitivity is not None else []),
+            *filter(None, (robustness(result), trainings(result))),
             *(f"not available: {policy.name}: {policy.reason}" for policy in result.results if policy.reason),
             "",
             "Assumptions",

@@ -20,6 +20,7 @@ from workbench.decisions.decision import (
     PERFECT_KNOWLEDGE,
     Change,
     Decision,
+    Plan,
     Policy,
     Situations,
     call_policy,
@@ -261,6 +262,14 @@ def settle_again(stage: Stage, scenario: Any) -> Stage:
     return settle(decision, stage.split, stage.model, stage.rules, scenario, today=stage.today, parts=parts)
 
 
+def train_again(stage: Stage, plan: Plan) -> Stage:
+    """Another training of the model on the same split, its limit tuned again; rules are what they were."""
+    decision, split = stage.decision, stage.split
+    model = decision.train(split, plan)
+    ours = decision.tune(decision.model_policy(model, split.card), stage.validation, stage.scenario)
+    return replace(stage, model=model, ours=ours)
+
+
 def _read_test(
     stage: Stage, *, started: float, say: Progress, margin: float | None = None
 ) -> tuple[Comparison, Situations]:
@@ -439,6 +448,8 @@ class Base:
         names = change.group, change.change
         if change.only is not None:
             return self._judge(*names, self.stage, self.test, only=change.only)
+        if not change.split:
+            return self._judge(*names, train_again(self.stage, change.plan), self.test)
         if not change.refit:
             stage = settle_again(self.stage, change.plan.scenario)
             return self._judge(*names, stage, stage.decision.under(self.test, stage.scenario))

@@ -1,5 +1,7 @@
 """Asking a policy for one option a view, and the limit at which it weighs chances."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest

@@ -268,10 +268,10 @@ def retraining(result: Retraining, *, ax: Axes | None = None) -> Axes:
         net, low, high = (factor * ages[name] for name in ("net", "net_low", "net_high"))
         at = ages["age_days"] + 0.008 * aside * oldest  # bars beside one another
         ax.errorbar(at, net, (net - low, high - net), fmt="o-", color=colour, capsize=4, zorder=3)
-        end: dict[str, Any] = {"color": WORDS[colour], "va": "center", "xytext": (12, 8 * aside)}
+        end: dict[str, Any] = {"color": WORDS[colour], "va": "center", "xytext": (20, 8 * aside)}
         ax.annotate(policy, (at.iloc[-1], net.iloc[-1]), textcoords="offset points", **end)
     ax.set_xticks(result.of(LEAD)["age_days"], [f"{days:.3g}" for days in result.of(LEAD)["age_days"]])
-    ax.set_xlim(0, 1.18 * oldest)
+    ax.set_xlim(0, 1.2 * oldest)
     ax.set(xlabel="Days older than a freshly trained one", ylabel=f"Net lost, {result.unit.per_view}")
     shaded = f"shaded: too small to matter (under {factor * result.margin:g})"
     return finish(ax, result.card, f"{result.finding}. {result.sentences[0]}", note=shaded)

@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from workbench.decisions import decisions
-from workbench.decisions.decision import Traits
+from workbench.decisions.policy import Traits
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "workbench"
-# The house was 176 modules and 25,146 lines. Lower these with each cut; only what a later plan adds raises them.
-MOST_MODULES, MOST_LINES = 90, 19_000
+# The house was 176 modules and 25,146 lines. Lower these with each cut; only what a later plan adds raises them: so did
+# types for what decisions are asked about (policies, single views), in two modules that stood behind Any, fetching on
+# hover under every policy with the report of both cases, and stronger rivals.
+MOST_MODULES, MOST_LINES = 100, 21_000
 SLOW = {"shap", "xgboost"}
 # Written once, over `Decision`. What is drawn of one decision alone has a module of its own in plotting.
 ONCE = ("studies", "evidence", "explanation", "plotting", "widgets", "export", "cli.py")
@@ -143,7 +145,7 @@ def test_no_stage_asks_which_decision_it_has():
 
 
 def test_what_a_policy_is_is_read_in_one_place():
-    assert faults(guesses, lambda place: place != "decisions/decision.py") == []
+    assert faults(guesses, lambda place: place != "decisions/policy.py") == []
 
 
 def test_slow_libraries_are_imported_where_they_are_used():

@@ -10,7 +10,7 @@ import pytest
 
 import workbench as wb
 from workbench.decisions import find_decision
-from workbench.decisions.decision import Situations, call_policy, known_rules, same_policy, traits_of
+from workbench.decisions.policy import Situations, call_policy, known_rules, same_policy, traits_of
 from workbench.studies.report import findings
 from workbench.studies.study import settle
 

@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 
 import workbench as wb
+from workbench.datasets.columns import Column
 from workbench.datasets.schema import known_context
-from workbench.decisions.chances import ChancePolicy, OneOption
-from workbench.decisions.decision import Situations
+from workbench.decisions.chances import SMOOTHINGS, ChancePolicy, Lookup, OneOption, try_tables
 from workbench.decisions.images.decision import DECISION as IMAGES
 from workbench.decisions.images.replay import rendition_payoffs
 from workbench.decisions.images.scenario import Prospects
 from workbench.decisions.options import LIMITS, decide, measured_or_assumed
+from workbench.decisions.policy import Situations
 from workbench.errors import WorkbenchError
 
 SCENARIO = wb.ImageScenario()
@@ -176,6 +177,103 @@ def test_a_gain_within_the_noise_does_not_move_the_limit():
     prospects, given = two_people([10, -8])
     assert IMAGES.frontier(prospects, at(given), SCENARIO)["net"].max() == 1
     assert tuned(prospects, given) == 1.0
+
+
+# The best table by two columns
+
+
+def people(rows=4000, seed=0):
+    """Views with a lane that the card declares, an hour, a provider, a city of noise; the network is yet to be said."""
+    rng = np.random.default_rng(seed)
+    drawn = {
+        "user_id": rng.integers(0, rows // 4, rows).astype(str),
+        "isp": rng.choice(["Alpha", "Beta"], rows),
+        "city": rng.integers(0, 200, rows).astype(str),
+        "local_hour": rng.integers(0, 24, rows).astype(float),
+    }
+    return pd.DataFrame(drawn).assign(lane=rng.choice(["bus", "bike"], rows))
+
+
+def split_of(frame, slow, **others):
+    """The views' split, 0.4 Mbit/s where ``slow`` and 100 elsewhere; the card knows the lane."""
+    lanes = (Column("lane", "str", "first_request", "own"),)
+    made = wb.measurements(
+        frame.assign(downlink_mbps=np.where(slow, 0.4, 100.0), **others), assume={"rtt_ms": (50, 50, 50)}
+    )
+    views = made.assign(lane=frame["lane"].astype("str"))
+    views.attrs["card"] = replace(made.attrs["card"], context=lanes)
+    return wb.split_by_user(views)
+
+
+def best_table(split, scenario=SCENARIO):
+    return IMAGES.best_table(split, "first_request", scenario)
+
+
+def test_the_pair_that_decides_is_found_with_the_card_s_own_column_and_bins_of_numbers():
+    frame = people()
+    split = split_of(frame, (frame["lane"] == "bus") == (frame["local_hour"] >= 12))
+    table = best_table(split)
+    assert set(table.keys) == {"lane", "local_hour"}
+    assert table.name == f"table by ({table.keys[0]}, {table.keys[1]}), searched"
+    test = IMAGES.situations(split.test, split.card, split.cluster, "first_request", SCENARIO)
+    right = IMAGES.ask(table, test, SCENARIO) == test.given["net"].argmax(axis=1)
+    assert right.mean() > 0.9  # but for the bin that holds noon
+    assert table.name in [rule.name for rule in wb.rules(split)]
+
+
+def test_of_tables_that_cannot_be_told_apart_the_coarsest_is_taken():
+    frame = people()
+    noise = np.random.default_rng(1).random(len(frame)) < 0.1
+    assert best_table(split_of(frame, (frame["isp"] == "Alpha") ^ noise)).keys == ("isp",)
+
+
+def test_where_nothing_varies_there_is_no_table():
+    frame = people().assign(isp="Alpha", city="x", local_hour=1.0, lane="bus")
+    split = split_of(frame, frame["user_id"] < "5")
+    test = IMAGES.situations(split.test, split.card, split.cluster, "first_request", SCENARIO)
+    assert IMAGES.why_unavailable(best_table(split), test) == "no column of the context varies"
+
+
+def test_another_scenario_searches_again_and_a_given_table_stays():
+    frame = people()
+    # Providers differ in what a tight budget asks of, lanes in what a loose one does.
+    fast = np.where(frame["isp"] == "Alpha", 100.0, 6.0)
+    split = split_of(frame, frame["lane"] == "bus")
+    views = [part.assign(downlink_mbps=fast[part.index]) for _, part in split.parts()]
+    split = replace(split, **dict(zip(("train", "calibration", "validation", "test"), views, strict=True)))
+    tight = wb.ImageScenario(budget_ms=700)
+    given, searched = Lookup(("city",)).fit(split.train), best_table(split, tight)
+    assert searched.keys == ("isp",)
+    same, again = IMAGES.settle_rules((given, searched), split, tight)
+    assert same is given
+    assert again is searched
+    _, loose = IMAGES.settle_rules((given, searched), split, wb.ImageScenario(budget_ms=4000))
+    assert loose.searched.budget_ms == 4000
+    assert len(loose.tables["downlink_mbps"].groups[-1]) == 2  # all are the same: the fewest groups there are
+
+
+def test_tables_are_tried_as_a_plain_loop_would():
+    rng, seen = np.random.default_rng(0), 60
+    context = pd.DataFrame({"a": rng.choice(list("xyz"), 100), "b": rng.choice([1.0, 2.0, np.nan], 100)})
+    net, users = rng.normal(size=(100, 3)), rng.integers(0, 9, 40)
+    alone, other, both = try_tables((context[:seen], context[seen:]), (net[:seen], net[seen:]), users)
+    assert [alone.keys, other.keys, set(both.keys)] == [("a",), ("b",), {"a", "b"}]
+    texts, found = context.astype(object).fillna("-"), []
+    for keys in (["a", "b"], ["b", "a"]):
+        for s in SMOOTHINGS:
+            error, earned = 0.0, np.zeros(9)
+            for row in range(seen, 100):
+                mean = net[:seen].mean(axis=0)
+                for depth in (1, 2):
+                    same = (texts[keys[:depth]] == texts.loc[row, keys[:depth]]).all(axis=1).to_numpy()[:seen]
+                    mean = (net[:seen][same].sum(axis=0) + s * mean) / (same.sum() + s)
+                error += ((mean - net[row]) ** 2).sum()
+                earned[users[row - seen]] += net[row, np.argmax(mean)]
+            found.append((error, tuple(keys), earned))
+    _, keys, earned = min(found, key=lambda each: each[0])
+    assert both.keys == keys
+    assert both.groups == len(context[:seen].drop_duplicates())
+    assert both.net == pytest.approx(earned)
 
 
 # Which views are decided in, what can be changed

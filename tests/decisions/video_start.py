@@ -8,7 +8,7 @@ import pandas as pd
 
 from workbench.decisions import register
 from workbench.decisions.chances import OneOption, ask_distinct, fit_tables
-from workbench.decisions.decision import Axis, Change, Grid, Slider, Tile, Unit
+from workbench.decisions.decision import Axis, Change, Grid, Report, Slider, Tile, Unit
 from workbench.decisions.options import OptionDecision, measured_or_assumed
 
 SEGMENT_MS, LONGEST_STALL_MS = 2_000, 10_000  # of video in one download; after that the user leaves
@@ -56,7 +56,7 @@ class VideoFigures:
     added_wait_ms: float
 
 
-class VideoReport:
+class VideoReport(Report):
     """What a report says of this decision alone."""
 
     event = "the highest bitrate stalls"
@@ -71,7 +71,7 @@ class VideoReport:
         }
 
     def policy_row(self, figures: VideoFigures, every_column: bool) -> dict[str, str]:
-        row = {"net": f"{figures.net:.2f}", "high %": f"{100 * figures.high_share:.1f}"}
+        row = {"high %": f"{100 * figures.high_share:.1f}"}
         return row | {"stalled %": f"{100 * figures.stalled_share:.1f}", "wait": f"{figures.added_wait_ms:,.0f} ms"}
 
     def views_sentence(self, result) -> str:

@@ -77,7 +77,7 @@ def test_every_explanation_of_too_little_data_may_be_missing(few, few_model):
         wb.dependence(few_model, views, "isp", missing_ok=True),
         wb.disagreement(few_model, OneOption("small"), views, missing_ok=True),
         wb.drift(views, views, missing_ok=True),
-        wb.redundancy(few, few_model, alike=2, missing_ok=True),
+        wb.redundancy(few_model, few, alike=2, missing_ok=True),
         wb.ablation(few, few_model, (), missing_ok=True),
     ]
     assert all(isinstance(each, Unavailable) for each in found)

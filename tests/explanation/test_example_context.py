@@ -9,7 +9,7 @@ import pytest
 
 import workbench as wb
 from workbench.datasets.splits import users_of
-from workbench.decisions.option_explain import Action
+from workbench.decisions.inspection import Action
 from workbench.decisions.prefetch.markov import Markov
 from workbench.explanation.example_context import (
     answer_of,

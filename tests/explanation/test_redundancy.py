@@ -12,7 +12,7 @@ from workbench.explanation.redundancy import ALL, ALL_BUT_ONE, group_features
 
 
 def test_losing_one_of_a_column_and_its_copy_costs_nothing_and_both_costs_much(few, few_model):
-    found = redundancy(few, few_model, alike=0.95)
+    found = redundancy(few_model, few, alike=0.95)
     groups = found.groups
     assert groups.groups == (("provider", "region"),)
     one, other = (groups.features.index(name) for name in ("provider", "region"))
@@ -34,7 +34,7 @@ def test_losing_one_of_a_column_and_its_copy_costs_nothing_and_both_costs_much(f
 
 def test_of_pages_what_cannot_be_left_out_stays(small_site):
     model = wb.train_next_page(small_site, max_trees=5)
-    costs = redundancy(small_site, model).costs
+    costs = redundancy(model, small_site).costs
     (row,) = (row for _, row in costs.iterrows() if "the page before" in row["features"])
     assert row["what"] == ALL_BUT_ONE and "what follows this page" in row["kept"]
     assert row["dropped"] == ("the page before",)
@@ -43,7 +43,7 @@ def test_of_pages_what_cannot_be_left_out_stays(small_site):
 def test_where_no_features_are_correlated_nothing_is_trained(few, few_model, monkeypatch):
     model = wb.train_network_quality(few, max_trees=3, without=(*few_model.without, "region"))
     monkeypatch.setattr(wb.NetworkQuality, "refit", None)
-    none = redundancy(few, model, alike=0.99)
+    none = redundancy(model, few, alike=0.99)
     assert none.costs.empty and "0.99" in none.sentences[0] and "No features" in none._repr_html_()
 
 
@@ -73,6 +73,8 @@ def test_numbers_count_by_rank_and_levels_by_the_models_mean_answer(rows):
 
 def test_bad_input_is_refused(few, few_model, rows):
     with pytest.raises(wb.WorkbenchError, match=r"a correlation between 0 and 1, such as 0\.7; got 1"):
-        redundancy(few, few_model, alike=1)
+        redundancy(few_model, few, alike=1)
+    with pytest.raises(wb.WorkbenchError, match="expected the split that the model was trained on; got NetworkQuality"):
+        redundancy(few, few_model)
     with pytest.raises(wb.WorkbenchError, match="fewer"):
         group_features(Explained(rows.booster, rows.matrix, rows.sources, rows.shown[["a"]], "q", rows.view))

@@ -81,7 +81,7 @@ def saved_bytes(model, folder: Path) -> dict[str, bytes]:
 def test_its_parameters_are_those_of_the_trees_and_a_few(case):
     extra = (Column("plan", "str", "first_request", ""),)
     model = case.kind(known_by="native_app", extra=extra, without=case.leave, seed=7, max_depth=3, patience=9)
-    trees = {"max_depth", "min_child_weight", "learning_rate", "max_trees", "patience", "seed", "device"}
+    trees = {"max_depth", "min_child_weight", "learning_rate", "max_trees", "patience", "seed", "device", "linear"}
     assert set(model.get_params()) - {"pairs"} == trees | {"known_by", "extra", "without"}
     assert clone(model).get_params() == model.get_params()
     assert (model.known_by, model.extra, model.without, model.patience) == ("native_app", extra, case.leave, 9)

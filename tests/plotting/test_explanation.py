@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import shap
-from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 from matplotlib.patches import FancyArrow
 
@@ -147,9 +146,9 @@ def test_both_panels_have_the_same_rows(ranking, draw):
     right = left.figure.axes[-1]
     assert [label.get_text() for label in left.get_yticklabels()] == list(ranking.table["feature"])
     assert left.get_ylim() == right.get_ylim()
-    dots = [line for line in right.lines if line.get_marker() == "o"]
-    assert [line.get_xdata()[0] for line in dots] == pytest.approx(ranking.table["net"])
-    assert [to_hex(line.get_color()) for line in dots] == [BLUE, GREY, VERMILLION, GREY]
+    points = dots(right)
+    assert [line.get_xdata()[0] for line in points] == pytest.approx(ranking.table["net"])
+    assert [to_hex(line.get_color()) for line in points] == [BLUE, GREY, VERMILLION, GREY]
     strength = next(line for line in left.lines if line.get_marker() == "o")
     assert strength.get_xdata() == pytest.approx(ranking.table["shap"])
     assert right.get_title("right") == "SIMULATED: world"
@@ -161,7 +160,7 @@ def test_net_lost_is_in_its_unit_on_the_rows_asked_for(ranking):
     left = plotting.importance(replace(ranking, table=unknown, unit=HITS), most=2)
     right = left.figure.axes[-1]
     assert len(left.get_yticklabels()) == 2
-    assert right.lines[2].get_xdata()[0] == pytest.approx(980)
+    assert dots(right)[0].get_xdata() == pytest.approx([980])
     assert right.texts[1].get_text() == "no column to permute"
     assert "net hits per 100 views" in right.get_xlabel().replace("\n", " ")
 
@@ -210,9 +209,8 @@ def test_points_are_means_and_sticks_their_intervals_above_the_users_behind_them
     ax = draw(plotting.dependence, found)
     (points,) = dots(ax)
     assert points.get_ydata().tolist() == found.points["shap"].tolist()
-    sticks = next(lines for lines in ax.collections if isinstance(lines, LineCollection))
-    ends = np.array([path.vertices[:, 1] for path in sticks.get_paths()])
-    assert ends == pytest.approx(found.points[["shap_low", "shap_high"]].to_numpy())
+    sticks = [line.get_ydata() for line in ax.lines if line.get_linewidth() == 3 and len(line.get_xdata()) == 2]
+    assert np.array(sticks) == pytest.approx(found.points[["shap_low", "shap_high"]].to_numpy())
     assert ax.get_xlabel() == "local hour" and QUESTION in ax.get_ylabel().replace("\n", " ")
     (joined,) = (line for line in ax.lines if line.get_marker() == "None" and len(line.get_xdata()) == 3)
     assert joined.get_ydata().tolist() == found.points["shap"].tolist()[:3], "only what has an order is joined"

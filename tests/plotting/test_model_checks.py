@@ -65,7 +65,7 @@ def test_where_there_is_no_group_that_is_said(draw):
 # Drift
 
 
-def test_bars_are_falls_and_only_what_drifted_is_blue(draw):
+def test_points_are_falls_and_only_what_drifted_is_blue(draw):
     rows = [
         ("os_family", "operating system", 0.11, 0.08, 0.14),
         ("last_next", "what the person opened here the last time", 0.004, -0.002, 0.01),
@@ -74,9 +74,8 @@ def test_bars_are_falls_and_only_what_drifted_is_blue(draw):
     table = pd.DataFrame(rows, columns=["column", "feature", "fall", "low", "high"])
     auc = Interval(0.66, 0.62, 0.70, 800)
     ax = draw(plotting.drift, Drift(auc, table, (4000, 1000), 800, 300, "users", CARD, ("NetInfo class",)))
-    assert [bar.get_width() for bar in ax.patches] == [0.11, 0.004, -0.002]
-    first, *others = [bar.get_facecolor() for bar in ax.patches]
-    assert first not in others and len(set(others)) == 1
+    dots = [(line.get_color(), *line.get_xdata()) for line in ax.lines if line.get_marker() == "o"]
+    assert dots == [(BLUE, 0.11), (GREY, 0.004, -0.002)]
     assert "0.66" in plotting.alt_text(ax) and "4,000 and 1,000 views of 800 users" in plotting.alt_text(ax)
 
 

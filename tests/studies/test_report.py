@@ -13,7 +13,7 @@ from workbench.studies.report import assumptions, findings, first_screen, table_
 PROMISED = {
     *("dataset", "decision", "simulated", "rows", "split", "known_by", "today", "best_rule", "policies"),
     *("model_vs_best_rule", "policies_vs_best_rule", "recommendation", "headroom", "sensitivity", "segments", "model"),
-    *("assumptions", "provenance", "seconds"),
+    *("assumptions", "provenance", "seconds", "model_vs_linear"),
 }
 OF_A_POLICY = {"name", "kind", "available", "reason", "net", "kilobytes", "limit", "reads_later_columns"}
 OF_THE_VERDICT = {"metric", "difference", "interval", "margin", "verdict", "safety", "users_to_settle"}
@@ -206,3 +206,26 @@ def test_names_of_rules_are_escaped(little):
     page = to_html(renamed) + table_html(renamed, "policies")
     assert "<script" not in page
     assert "&lt;script&gt;" in page
+
+
+@pytest.mark.parametrize(
+    ("features", "trees", "said"),
+    [
+        ((3, 2), (3, 2), "Both features and trees gain"),
+        ((3, 2), (0.5, 0.2), "The features gain, not the trees"),
+        ((3, 2), (3, -1), "The features gain, not the trees"),
+        ((0.5, -1), (3, 2), "The trees gain, not the features alone"),
+        ((0.5, -1), (0.5, -1), "Neither"),
+    ],
+)
+def test_the_report_says_whether_features_or_trees_gain(little_images, features, trees, said):
+    """Intervals by hand; the smallest gain that matters is 1 point."""
+    of_features, of_trees = (Interval(estimate, low, 2 * estimate - low, 500) for estimate, low in (features, trees))
+    against = dict(little_images.against_best_rule) | {"linear": of_features}
+    result = replace(little_images, against_best_rule=against, trees_gain=of_trees)
+    sentence = findings(result)["linear"]
+    assert sentence.startswith(said) and sentence.endswith("exploratory")
+    assert sentence in to_text(result)
+    assert result.unit.span(of_features) in sentence and result.unit.span(of_trees) in sentence
+    told = result.to_dict()["model_vs_linear"]
+    assert (told["difference"], told["interval"]) == (of_trees.estimate, [of_trees.low, of_trees.high])

@@ -10,8 +10,8 @@ import sklearn.exceptions
 
 import workbench as wb
 from workbench.decisions.chances import Lookup
-from workbench.decisions.decision import policy_name
 from workbench.decisions.images.rules import EffectiveType
+from workbench.decisions.policy import policy_name
 from workbench.decisions.prefetch.markov import Markov
 from workbench.decisions.prefetch.rules import GuessJs, PrefetchPolicy, Quicklink
 from workbench.studies.comparison import frame_sha256, trace_origin
@@ -337,3 +337,26 @@ def test_an_untrained_model_is_refused_as_scikit_learn_would():
     for ask in (lambda model: wb.compare(split, model), lambda model: wb.importance(model, split.validation)):
         with pytest.raises(sklearn.exceptions.NotFittedError):
             ask(wb.NetworkQuality())
+
+
+# A logistic regression on the model's own features
+
+
+def test_the_linear_reference_stands_in_every_table_and_is_never_the_best_rule(little):
+    linear = little.of("linear")
+    assert (linear.kind, linear.available) == ("reference", True)
+    assert linear.limit is not None and linear.policy is not little.best_rule
+    assert linear.policy.source.fields == little.model.fields and linear.policy.source.trees == 0
+    apart = net(little, "model") - net(little, "linear")
+    assert little.trees_gain.estimate == pytest.approx(apart)
+    assert little.trees_gain.low <= apart <= little.trees_gain.high
+    assert little.against_best_rule["linear"].estimate == pytest.approx(
+        net(little, "linear") - net(little, "best_rule")
+    )
+
+
+def test_its_limit_is_tuned_on_validation_as_the_models(little):
+    decision, split, model = little.decision, little.split, little.model
+    given = split.card, split.cluster, model.known_by, little.scenario
+    tuned = decision.tune(decision.linear(split, model), decision.situations(split.validation, *given), little.scenario)
+    assert tuned.limit == little.of("linear").limit

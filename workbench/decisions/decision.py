@@ -1,16 +1,15 @@
 """What a decision must say for itself: the contract that every stage after the models works on.
 
-A decision is a folder (``images``, ``prefetch``) with one class that implements :class:`Decision`. A policy is any
-callable; what else one may say of itself is in :func:`traits_of`, and is read nowhere else.
+A decision is a folder (``images``, ``prefetch``) with one class that implements :class:`Decision`. What a comparison
+settles (:class:`Stage`) and finds (:class:`Finding`) is here too, since a decision is asked about both.
 """
 
 from __future__ import annotations
 
-import inspect
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import Any, NamedTuple, Protocol, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -18,12 +17,16 @@ import pandas as pd
 from workbench.datasets.cards import Card
 from workbench.datasets.columns import LEVELS, WHEN_KNOWN
 from workbench.datasets.history import Mask
-from workbench.datasets.schema import BY_NAME, LABELS, MEASURED, SIGNALS, context_columns, known_context
+from workbench.datasets.schema import SIGNALS, context_columns, known_context
 from workbench.datasets.splits import Split, card_of
-from workbench.errors import WorkbenchError, did_you_mean
+from workbench.decisions.inspection import Inspection
+from workbench.decisions.policy import LINEAR, PERFECT_KNOWLEDGE, Model, ModelPolicy, Policy, Situations, policy_name
+from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import Interval
+from workbench.evidence.calibration import Calibration
+from workbench.evidence.sample_size import SampleSize
+from workbench.evidence.verdict import Differing, Recommendation, Safety, SlowestUsers
 
-PERFECT_KNOWLEDGE = "perfect knowledge"
 MORE_SEEDS = 2
 TRAININGS = 5  # of the model, beside the same rules on the same test part, the base case among them
 TRAINING_SEED = "training seed"
@@ -39,114 +42,6 @@ OWN_COLUMNS = "the source's own columns"
 # List price of Amazon CloudFront, first 10 TB a month out to North America and Europe
 # (aws.amazon.com/cloudfront/pricing; the copy read bears no date). Above 5 PB it is a quarter of that.
 USD_PER_GB = 0.085
-
-Policy = Callable[..., Any]
-AnyPolicy = TypeVar("AnyPolicy", bound=Policy)
-
-
-class Traits(NamedTuple):
-    """What a policy says of itself, all of it optional: the attribute of this name, or the default.
-
-    ``name`` is what tables call it (default: the function's own name); ``needs`` the context columns without which
-    it cannot decide; ``known_by`` the information set that it was fitted on; ``reads`` the kind of knowledge that it
-    rests on (``"history"``, ``"second order"``); ``unavailable`` why it cannot be used at all; ``limit`` where its
-    decision turns; ``kilobytes`` its size.
-    """
-
-    name: str
-    needs: tuple[str, ...] = ()
-    known_by: str = ""
-    reads: str = ""
-    unavailable: str = ""
-    limit: float | None = None
-    kilobytes: float = 0.0
-
-
-def traits_of(policy: Any) -> Traits:
-    """Read what a policy, or its source of chances, says of itself.
-
-    >>> def ours(context): ...
-    >>> traits_of(ours).name, traits_of(ours).needs
-    ('ours', ())
-    """
-    own = getattr(policy, "name", None) or getattr(policy, "__name__", type(policy).__name__)
-    said = {name: getattr(policy, name, None) for name in Traits._fields[1:]}
-    return Traits(str(own), **{name: value for name, value in said.items() if value is not None})
-
-
-def needs(*columns: str) -> Callable[[AnyPolicy], AnyPolicy]:
-    """Declare the context columns that a rule cannot do without; where they are not known, it is "not available".
-
-    Examples
-    --------
-    >>> @needs("os_family")
-    ... def ours(context):
-    ...     return context["os_family"].isin(["iOS"]).map({True: "large", False: "medium"})
-    """
-
-    def mark(policy: AnyPolicy) -> AnyPolicy:
-        policy.needs = columns  # type: ignore[attr-defined]
-        return policy
-
-    return mark
-
-
-def policy_name(policy: Policy) -> str:
-    """What tables call a policy: its ``name``, else the function's own."""
-    return traits_of(policy).name
-
-
-def call_policy(policy: Policy, context: Any, scenario: Any) -> Any:
-    """Ask a policy for its answer; the scenario is passed where it takes one."""
-    try:
-        takes_scenario = "scenario" in inspect.signature(policy).parameters
-    except (TypeError, ValueError):
-        takes_scenario = False
-    return policy(context, scenario=scenario) if takes_scenario else policy(context)
-
-
-def ask_blind(question: Callable[[pd.DataFrame], Any], name: str, context: pd.DataFrame) -> Any:
-    """Ask from a copy of the context, without a way back to the rows that it came from.
-
-    A WorkbenchError (``name`` is what it calls the policy) where a canonical column is read that is not there; other
-    errors are the policy's own.
-    """
-    shown = context.reset_index(drop=True)
-    try:
-        return question(shown)
-    except (KeyError, AttributeError) as err:
-        said = repr(err.name) if isinstance(err, AttributeError) else str(err)
-        read = next((column for column in LABELS if column not in shown and repr(column) in said), None)
-        if read in MEASURED:
-            raise WorkbenchError(
-                f"{name} reads {read!r}, which the view itself measured: a decision is taken before that is known. Use "
-                "context only, such as country, asn or os_family."
-            ) from err
-        if read:
-            raise WorkbenchError(
-                f"{name} reads {read!r}, which is not known when the decision is taken; known are "
-                f"{', '.join(shown.columns)}.{did_you_mean(read, list(shown.columns))}"
-            ) from err
-        raise
-
-
-def same_policy(one: Policy, other: Policy) -> bool:
-    """Whether two policies are one and the same: equal, and fitted on the same views."""
-    if one is other or not is_dataclass(one) or isinstance(one, type):
-        return one is other
-    fitted = [each.name for each in fields(one) if not each.compare]
-    return bool(one == other) and all(getattr(one, name) is getattr(other, name) for name in fitted)
-
-
-def missing_columns(policy: Policy, context: pd.DataFrame) -> str:
-    """Why a policy's columns cannot be had on these views; empty where they can."""
-    for column in traits_of(policy).needs:
-        if column not in context:
-            level = BY_NAME[column].level if column in BY_NAME else None
-            return f"{column} is known only {WHEN_KNOWN[level]}" if level else f"{column} is not context"
-        if context[column].isna().all():
-            return f"these views have no {column}"
-    return ""
 
 
 @dataclass(frozen=True)
@@ -169,6 +64,16 @@ class Unit:
     def span(self, interval: Interval) -> str:
         """A difference and its interval: ``+0.2 (-0.4 to +0.8)``."""
         return f"{self.signed(interval.estimate)} ({self.signed(interval.low)} to {self.signed(interval.high)})"
+
+
+def more_or_fewer(count: float, what: str) -> str:
+    """A difference of counts: ``79 more large images``, ``3 fewer hits``.
+
+    >>> more_or_fewer(-3.2, "hits"), more_or_fewer(0.2, "late views")
+    ('3 fewer hits', 'as many late views')
+    """
+    whole = round(count)
+    return f"{abs(whole):,} {'more' if whole > 0 else 'fewer'} {what}" if whole else f"as many {what}"
 
 
 @dataclass(frozen=True)
@@ -212,50 +117,6 @@ class Change:
     split: bool = True
     only: Callable[[pd.DataFrame], np.ndarray] | None = None
     load: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Situations:
-    """The views of one part that are decided in, and what is known of them; all have shape (rows,) or (rows, columns).
-
-    ``frame`` is canonical, with what was measured or opened; ``context`` is what policies may see of it. ``users``
-    (int) says whose each view is, that is, who is resampled; ``people`` is what those are called: users, sessions or
-    views. ``given`` is what the decision works out once for a scenario, such as the outcome of every rendition;
-    ``answers`` is its memory of what policies expect here.
-    """
-
-    frame: pd.DataFrame = field(repr=False)
-    context: pd.DataFrame = field(repr=False)
-    users: np.ndarray = field(repr=False)
-    people: str
-    card: Card = field(repr=False)
-    known_by: str
-    given: Any = field(default=None, repr=False)
-    answers: dict[Any, Any] = field(default_factory=dict, repr=False)
-
-    def __len__(self) -> int:
-        return len(self.frame)
-
-    def remember(self, policy: Policy, key: Any, work_out: Callable[[], Any]) -> Any:
-        """What a policy expects here; worked out once, whatever its limit is.
-
-        Two policies of one name, fitted on different views, are two policies.
-        """
-        parts = (value for name, value in vars(policy).items() if name != "limit")
-        place = (id(type(policy)), *map(_identity, parts), key)
-        if place not in self.answers:
-            # The policy is kept, so that no other object takes the place of its parts.
-            self.answers[place] = policy, work_out()
-        return self.answers[place][1]
-
-
-def _identity(part: Any) -> Any:
-    """Plain values by what they are, all else by which object it is."""
-    if part is None or isinstance(part, (str, int, float)):
-        return part
-    if isinstance(part, (tuple, dict)):
-        return tuple(map(_identity, part.items() if isinstance(part, dict) else part))
-    return id(part)
 
 
 @dataclass(frozen=True)
@@ -370,7 +231,7 @@ class Setting:
     """One place of the sliders: ``stage`` is settled for ``scenario``, ``outcomes`` are on ``test``, by who acts."""
 
     scenario: Any
-    stage: Any = field(repr=False)
+    stage: Stage = field(repr=False)
     test: Situations = field(repr=False)
     outcomes: Mapping[str, pd.DataFrame] = field(repr=False)
 
@@ -419,40 +280,212 @@ class Grid:
     digits: tuple[int, int] = (2, 2)
 
 
+@dataclass(frozen=True)
+class Stage:
+    """Policies as they are settled: limits tuned, the best rule picked; nothing of test has been read.
+
+    The model's limit is tuned on ``validation``; rules, which need no calibration, are tuned and picked on calibration
+    and validation together (``held_out``). ``unavailable`` says by position in ``rules`` why one cannot be used here;
+    ``tuned`` holds the others, and ``today``, what is done now, where it may be used at this moment.
+    """
+
+    decision: Decision
+    split: Split = field(repr=False)
+    scenario: Any
+    model: Model = field(repr=False)
+    rules: tuple[Policy, ...] = field(repr=False)
+    unavailable: Mapping[int, str]
+    tuned: tuple[Policy, ...] = field(repr=False)
+    today: Policy
+    best_rule: Policy
+    ours: ModelPolicy = field(repr=False)
+    validation: Situations = field(repr=False)
+    held_out: Situations = field(repr=False)
+    settle_again: Callable[[Stage, Any], Stage] = field(repr=False)
+
+    def under(self, scenario: Any) -> Stage:
+        """The same model and rules under another scenario: limits tuned again, the best rule picked again."""
+        return self.settle_again(self, scenario)
+
+    def test(self) -> Situations:
+        """The views of test that are compared."""
+        known_by, split = self.model.known_by, self.split
+        return self.decision.situations(split.test, split.card, split.cluster, known_by, self.scenario)
+
+    def replay(self, policy: Policy, situations: Situations) -> pd.DataFrame:
+        """Outcomes of a policy, one row a view."""
+        answer = self.decision.ask(policy, situations, self.scenario)
+        return self.decision.outcomes(answer, situations, self.scenario)
+
+
+@dataclass(frozen=True)
+class PolicyResult:
+    """One policy in a comparison.
+
+    ``kind`` is ``rule``, ``today`` (where it is none of the rules), ``model``, ``reference`` (shown, never "best rule")
+    or ``oracle``. ``policy`` is the callable as it was replayed, its limit tuned (None for the oracle). ``reason`` says
+    why it is not available, and is empty where it is; ``reads_later``, whether it reads columns that are known later
+    than the comparison's. ``figures`` and ``outcomes`` (a DataFrame, one row a view) are on the views of test that are
+    compared. Of a policy that weighs chances, ``expected`` is what it expected, ``limit`` where its decision turns, and
+    ``frontier`` what it trades as the limit moves.
+    """
+
+    name: str
+    kind: str
+    policy: Policy | None = None
+    reason: str = ""
+    reads_later: bool = False
+    figures: Any = None
+    outcomes: Any = field(default=None, repr=False)
+    expected: Any = field(default=None, repr=False)
+    frontier: pd.DataFrame | None = field(default=None, repr=False)
+    limit: float | None = None
+    kilobytes: float = 0.0
+
+    @property
+    def available(self) -> bool:
+        """Whether it could be replayed."""
+        return not self.reason
+
+
+@dataclass(frozen=True)
+class ModelCost:
+    """What having the model costs: its size, the time of one decision (taken in batches), and of one training."""
+
+    trees: int
+    kilobytes: float
+    us_per_decision: float
+    train_seconds: float | None
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, repr=False)
+class Finding:
+    """Model, rules, today and perfect knowledge on the same views.
+
+    ``best_rule`` and ``today`` are policies (callables); ``results`` holds every policy's figures, on the views of
+    test that are compared (of images, those without a signal). ``difference`` is model minus best rule in net, and
+    ``differing`` says how many users met another outcome; ``rule_gain`` is best rule minus today's, ``rule_verdict``
+    its word; ``against_best_rule`` is every other policy minus the best rule, by name;
+    ``trees_gain`` is the model minus a logistic regression on its features. ``safety`` is about the model as
+    it is tuned, ``safety_at_rule`` about the model at the best rule's own operating point. ``users_to_settle`` counts
+    users of all parts, as ``split.count_people()`` does; ``ab_test`` is the size of an A/B test of the model against
+    the best rule. ``headroom`` is the net of perfect knowledge over the best constant. ``segments`` is exploratory.
+    What only this decision has is in ``detail``.
+    """
+
+    decision: Decision
+    split: Split = field(repr=False)
+    model: Model = field(repr=False)
+    results: tuple[PolicyResult, ...]
+    best_rule: Policy
+    today: Policy
+    scenario: Any
+    known_by: str
+    difference: Interval
+    differing: Differing
+    rule_gain: Interval
+    rule_verdict: str
+    against_best_rule: Mapping[str, Interval]
+    trees_gain: Interval
+    margin: float
+    verdict: str
+    safety: Safety
+    safety_at_rule: Safety
+    slowest: SlowestUsers
+    users_to_settle: int
+    ab_test: SampleSize
+    headroom: float
+    recommendation: Recommendation
+    test_users: int
+    cost: ModelCost
+    calibration: Calibration
+    detail: Any = field(repr=False)
+    reliability: pd.DataFrame = field(repr=False)
+    segments: pd.DataFrame = field(repr=False)
+    provenance: Mapping[str, Any] = field(repr=False)
+    seconds: float
+    sensitivity: pd.DataFrame | None = field(default=None, repr=False)
+
+    @property
+    def unit(self) -> Unit:
+        """How the net is shown."""
+        return self.decision.unit
+
+    @property
+    def people(self) -> str:
+        """What those are called who are resampled: users, sessions or views."""
+        return self.split.people
+
+    @property
+    def headroom_over_rule(self) -> float:
+        """Net of perfect knowledge minus the best rule's: all that a model could win, a view."""
+        return self.against_best_rule[PERFECT_KNOWLEDGE].estimate
+
+    @property
+    def rules(self) -> tuple[Policy, ...]:
+        """The rules that could be replayed, their limits tuned."""
+        return tuple(each.policy for each in self.results if each.kind == "rule" and each.policy and each.available)
+
+    def of(self, policy: Policy | str) -> PolicyResult:
+        """The result of a policy, of its name, or of ``"model"``, ``"best_rule"``, ``"today"``, ``"oracle"``.
+
+        An unknown one is a WorkbenchError that names those there are.
+        """
+        if policy in ("model", "oracle"):
+            return next(result for result in self.results if result.kind == policy)
+        wanted = {"best_rule": self.best_rule, "today": self.today}.get(policy, policy)  # type: ignore[arg-type]
+        name = wanted if isinstance(wanted, str) else policy_name(wanted)
+        same = [result for result in self.results if result.policy is wanted]
+        named = [result for result in self.results if result.name == name]
+        if same or named:
+            return (same or named)[0]
+        raise WorkbenchError(
+            f"no policy {name!r} in this comparison; there are {', '.join(result.name for result in self.results)}."
+        )
+
+
 class Report(Protocol):
     """The rows and sentences that are a decision's own; ``decisions/<name>/report.py`` is one, as a module.
 
-    ``result`` is the study's ``Comparison``, which a decision may not import. ``event`` is what calibration is about,
-    in a few words: "the large images are late".
+    ``event`` is what calibration is about, in a few words: "the large images are late".
     """
 
     event: str
 
-    def headline(self, result: Any) -> str:
+    def headline(self, result: Finding) -> str:
         """What stands behind dataset and users in the first line: the question in a few words."""
 
     def key_figures(self, figures: Any) -> dict[str, str]:
         """One policy of 1,000 views, in words of the person who decides."""
 
     def policy_row(self, figures: Any, every_column: bool) -> dict[str, str]:
-        """One policy in the table of all."""
+        """One policy in the table of all, besides its net."""
 
-    def views_sentence(self, result: Any) -> str:
+    def views_sentence(self, result: Finding) -> str:
         """Which views are counted, and at what price."""
 
-    def who_waits(self, result: Any) -> str:
+    def cost(self, result: Finding) -> str:
+        """What today's policy, the best rule and the model cost, of 1,000 views: a sentence, or nothing."""
+        return ""
+
+    def trade_off(self, result: Finding) -> str:
+        """What the model does more and less of than the best rule, of 1,000 views: a sentence, or nothing."""
+        return ""
+
+    def who_waits(self, result: Finding) -> str:
         """Whose waiting the safety check looks at."""
 
-    def findings(self, result: Any) -> dict[str, str]:
+    def findings(self, result: Finding) -> dict[str, str]:
         """One sentence for each heading that is the decision's own."""
 
-    def assumptions(self, result: Any) -> list[str]:
+    def assumptions(self, result: Finding) -> list[str]:
         """What the figures rest on, beyond what every decision says."""
 
-    def to_dict(self, result: Any) -> dict[str, dict[str, Any]]:
+    def to_dict(self, result: Finding) -> dict[str, dict[str, Any]]:
         """What ``--json`` adds, under ``data``, ``evidence``, ``frontier`` and ``model``."""
 
-    def tables(self, result: Any) -> dict[str, pd.DataFrame]:
+    def tables(self, result: Finding) -> dict[str, pd.DataFrame]:
         """Further tables of a proposal, by name; cells are text."""
 
 
@@ -462,7 +495,8 @@ class Decision(Protocol):
     ``name`` and ``title`` are what the command line and a report's first line call it; ``table`` is ``measurements`` or
     ``navigations``; ``margin`` is the smallest difference in net worth having where neither card nor call says another;
     the decision is found by ``scenario_type``; ``train_call`` is how a person trains its model, for errors; ``axes`` of
-    the frontier are cost along x, gain along y; ``stop`` is what would end an A/B test.
+    the frontier are cost along x, gain along y; ``operating_point`` is what tells a policy that does much from one that
+    does little, in a few words; ``stop`` is what would end an A/B test.
     """
 
     name: str
@@ -473,6 +507,7 @@ class Decision(Protocol):
     scenario_type: type
     train_call: str
     axes: tuple[Axis, Axis]
+    operating_point: str
     stop: str
     report: Report
 
@@ -493,7 +528,7 @@ class Decision(Protocol):
         """Leave out, assume, mask, split: as planned."""
 
     @abstractmethod
-    def train(self, split: Split, plan: Plan) -> Any:
+    def train(self, split: Split, plan: Plan) -> Model:
         """Train the model of a plan."""
 
     @abstractmethod
@@ -513,8 +548,16 @@ class Decision(Protocol):
         return rules
 
     @abstractmethod
-    def model_policy(self, model: Any, card: Card) -> Policy:
+    def model_policy(self, model: Any, card: Card) -> ModelPolicy:
         """A trained model as a policy that acts at the declared price; a policy that holds one stays as it is."""
+
+    def linear(self, split: Split, model: Model) -> Policy:
+        """A logistic regression on the model's own features, fitted and calibrated as the model is: a reference.
+
+        What it gains over the best rule is the features' own; what the model gains over it is due to the trees.
+        """
+        policy: Any = self.model_policy(model.fit_linear(split), split.card)
+        return replace(policy, name=LINEAR)
 
     @abstractmethod
     def today(self, split: Split) -> Policy:
@@ -527,6 +570,10 @@ class Decision(Protocol):
     def references(self, situations: Situations, scenario: Any) -> Iterable[tuple[str, pd.DataFrame]]:
         """Further lines of the table that are no policies: name and outcomes."""
         return ()
+
+    def first_step(self, finding: Finding) -> str:
+        """What to do before either answer of a recommendation, a sentence; empty where there is nothing."""
+        return ""
 
     @abstractmethod
     def later_context(self, situations: Situations) -> Situations:
@@ -545,7 +592,7 @@ class Decision(Protocol):
         """What a policy expects, where it weighs chances (it then has a ``limit``); else None."""
 
     @abstractmethod
-    def tune(self, policy: Policy, situations: Situations, scenario: Any) -> Policy:
+    def tune[Tuned: Policy](self, policy: Tuned, situations: Situations, scenario: Any) -> Tuned:
         """Give a policy that weighs chances the limit that serves best here."""
 
     @abstractmethod
@@ -585,11 +632,22 @@ class Decision(Protocol):
         """Net of perfect knowledge over the best that needs no knowledge: all there is to win, a view."""
 
     @abstractmethod
+    def largest_difference(self, scenario: Any) -> float:
+        """The largest difference between two policies that a user's mean net a view can have."""
+
+    def operate_like(self, policy: Any, outcomes: pd.DataFrame, situations: Situations, scenario: Any) -> Any:
+        """A policy that weighs chances, at the limit whose cost (the first axis) is nearest that of other outcomes."""
+        cost = self.axes[0].column
+        frontier = self.frontier(self.weigh(policy, situations, scenario), situations, scenario)
+        nearest = (frontier[cost] - outcomes[cost].mean()).abs().idxmin()
+        return replace(policy, limit=float(frontier["limit"][nearest]))
+
+    @abstractmethod
     def calibration_target(self, expected: Any, situations: Situations, scenario: Any) -> tuple[np.ndarray, np.ndarray]:
         """An event of the model's that either happened or not, and the chance that it gave."""
 
-    def detail(self, results: Sequence[Any], settled: Any, test: Situations) -> Any:
-        """What only a comparison of this decision has; ``settled`` is the study's ``Stage``."""
+    def detail(self, results: Sequence[PolicyResult], settled: Stage, test: Situations) -> Any:
+        """What only a comparison of this decision has."""
         return None
 
     @abstractmethod
@@ -601,7 +659,7 @@ class Decision(Protocol):
         """The level of each view in every dimension that results are shown apart by, in the order of the table."""
 
     @abstractmethod
-    def grid(self, result: Any) -> Grid:
+    def grid(self, result: Finding) -> Grid:
         """What the explorer of a comparison moves and shows."""
 
     @abstractmethod
@@ -614,7 +672,7 @@ class Decision(Protocol):
         """
 
     @abstractmethod
-    def shuffled(self, policy: Policy, situations: Situations, scenario: Any, answer: Any) -> dict[str, Shuffled]:
+    def shuffled(self, policy: ModelPolicy, situations: Situations, scenario: Any, answer: Any) -> dict[str, Shuffled]:
         """For each feature that the trees use, how decisions change where it is shuffled across views."""
 
     @abstractmethod
@@ -622,35 +680,8 @@ class Decision(Protocol):
         """Two answers side by side, for a surrogate tree."""
 
     @abstractmethod
-    def inspected(self, policies: Mapping[str, Policy], view: pd.DataFrame, card: Card, scenario: Any) -> Any:
-        """What each policy does in one view, and what it expects: for the inspector."""
-
-
-def known_rules(rules: Iterable[Policy] | Policy, known_by: str) -> tuple[Policy, ...]:
-    """Rules as a tuple: each callable, with a name of its own, and fitted on what the model may see too; else a
-    WorkbenchError.
-    """
-    listed: tuple[Any, ...] = () if callable(rules) or isinstance(rules, str) else tuple(rules)
-    if not listed or not all(map(callable, listed)):
-        raise WorkbenchError(f"rules must be a list of callables, such as wb.rules(split); got {rules!r}.")
-    names = [policy_name(rule) for rule in listed]
-    taken = sorted(set(names) & {"model", "best_rule", "today", "oracle", PERFECT_KNOWLEDGE, "true chances"})
-    if taken:
-        raise WorkbenchError(
-            f"a rule cannot be called {taken[0]!r}, a name that a comparison gives to something else. Give it another "
-            "name: a function's own, or the field name of a policy."
-        )
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise WorkbenchError(f"each rule needs a name of its own; {', '.join(map(repr, twice))} came more than once.")
-    for rule in listed:
-        fitted_by = traits_of(rule).known_by or known_by
-        if fitted_by != known_by:
-            raise WorkbenchError(
-                f"{policy_name(rule)} was fitted on what is known by {fitted_by}, the model by {known_by}. "
-                "Fit both alike: wb.rules(split, known_by=model.known_by)."
-            )
-    return listed
+    def inspected(self, policies: Mapping[str, Policy], view: pd.DataFrame, card: Card, scenario: Any) -> Inspection:
+        """Policies, the model's first, to be asked about single views like those of a frame."""
 
 
 def information_changes(views: pd.DataFrame, plan: Plan, card: Card, levels: Sequence[str]) -> Iterator[Change]:

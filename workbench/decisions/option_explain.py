@@ -1,38 +1,30 @@
 """What explanations ask of decisions that pick one option a view: SHAP rows, shuffled columns, contrasts, single views.
 
-``decision`` is the :class:`workbench.decisions.options.OptionDecision` that hands its questions on to here. Rules made
-of a tree, and what an inspector shows of one view, are begun here for every decision.
+:class:`workbench.decisions.options.OptionDecision` hands its questions on to here.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype
 
 from workbench.datasets.cards import Card
-from workbench.datasets.schema import label, saves_data, unit
+from workbench.datasets.schema import label, saves_data
 from workbench.datasets.splits import card_of, users_of
-from workbench.decisions.chances import assumed, base_assumptions
-from workbench.decisions.decision import (
-    Contrast,
-    Explained,
-    Policy,
-    Shuffled,
-    Situations,
-    call_policy,
-    policy_name,
-    traits_of,
-)
+from workbench.decisions.chances import ChancePolicy, Prospects, assumed, base_assumptions
+from workbench.decisions.decision import Contrast, Decision, Explained, Shuffled
+from workbench.decisions.inspection import EXAMPLE, Action, Inspection
+from workbench.decisions.policy import ModelPolicy, Policy, Situations, TreeRule, call_policy, with_context
 from workbench.errors import WorkbenchError
-from workbench.features.encoding import Encoding, is_numeric
-from workbench.features.levels import UNKNOWN
+from workbench.features.encoding import as_shown
+from workbench.models.boosting import used_sources
+from workbench.models.network_quality import NetworkQuality
 
 ASKED_FIRST = "downlink_mbps"
 QUESTIONS = {
@@ -40,11 +32,31 @@ QUESTIONS = {
     "rtt_ms": "the round trip is above {:.0f} ms",
     "page_load_ms": "the page takes longer than {:.0f} ms",
 }
-FLAGS = {True: "on", False: "off"}
+DIMENSIONS = ("connection_type", "country", "device", "os_family", "isp", "asn")
+
+
+class PicksOptions(Decision, Protocol):
+    """A decision that picks one option a view; what ``does, more, less`` say is in ``OptionDecision``."""
+
+    does: str
+    more: str
+    less: str
+
+    @abstractmethod
+    def edges(self, quantity: str, usual: Mapping[str, float], scenario: Any) -> np.ndarray:
+        """Value of a quantity at which each option is just in time, others at their usual values; shape (options,)."""
+
+    @abstractmethod
+    def model_policy(self, model: Any, card: Card) -> ChancePolicy[NetworkQuality]:
+        """The model by expected value, at the declared price; a policy that holds one stays as it is."""
+
+    @abstractmethod
+    def weigh(self, policy: Policy, situations: Situations, scenario: Any) -> Prospects | None:
+        """What to expect of each option, for policies that weigh chances."""
 
 
 def explained(
-    decision: Any,
+    decision: PicksOptions,
     model: Any,
     frame: pd.DataFrame,
     scenario: Any,
@@ -76,7 +88,9 @@ def explained(
     )
 
 
-def _question(decision: Any, source: Any, card: Card, quantity: str | None, scenario: Any) -> tuple[str, float, str]:
+def _question(
+    decision: PicksOptions, source: NetworkQuality, card: Card, quantity: str | None, scenario: Any
+) -> tuple[str, float, str]:
     """Quantity, the value at which an option is just in time, and the question in words."""
     if quantity is not None and quantity not in source.quantities:
         raise WorkbenchError(
@@ -105,19 +119,8 @@ class _Usual(dict[str, float]):
         return assumed({}, quantity)
 
 
-def as_shown(values: pd.Series, encoding: Encoding | None = None) -> pd.Series:
-    """Numbers as numbers; text in the order of what its levels measured in the past, where the model knows that."""
-    if is_numeric(values):
-        return values.astype(float)
-    known = encoding.means.get(f"{values.name}|log") if encoding else None
-    if encoding is None or known is None:
-        return values.astype(object)
-    levels = sorted(values.dropna().unique(), key=lambda level: known.get(str(level), encoding.defaults["log"]))
-    return values.astype(object).astype(pd.CategoricalDtype(levels, ordered=True))
-
-
 def shuffled(
-    decision: Any, policy: Any, situations: Situations, scenario: Any, answer: np.ndarray
+    decision: PicksOptions, policy: ModelPolicy, situations: Situations, scenario: Any, answer: np.ndarray
 ) -> dict[str, Shuffled]:
     """Each context column that the trees use, shuffled across views; the policy is asked again where a value changed.
 
@@ -144,9 +147,8 @@ def shuffled(
         again = np.where(saving, 0, again)
         return decision.outcomes(again, situations, scenario)["net"].to_numpy(), again != answer
 
-    used = {
-        source for head in policy.source.heads_.values() for source in used_sources(head.booster, head.encoding.sources)
-    }
+    heads = decision.model_policy(policy, situations.card).source.heads_.values()
+    used = {source for head in heads for source in used_sources(head.booster, head.encoding.sources)}
     columns = [str(column) for column in situations.context if column in used]
     return {label(column, situations.card): partial(shuffle, column) for column in columns}
 
@@ -156,14 +158,8 @@ def _differs(values: pd.Series, other: pd.Series) -> np.ndarray:
     return ~same.to_numpy(bool)
 
 
-def used_sources(booster: Any, sources: Iterable[str]) -> set[str]:
-    """Sources of the columns that at least one tree splits on."""
-    scores = booster.get_score(importance_type="weight")
-    return {source for i, source in enumerate(sources) if f"f{i}" in scores}
-
-
 def contrast(  # noqa: PLR0917 - the arguments of Decision.contrast, and the decision
-    decision: Any, ours: np.ndarray, theirs: np.ndarray, rule: Policy, situations: Situations, scenario: Any
+    decision: PicksOptions, ours: np.ndarray, theirs: np.ndarray, rule: Policy, situations: Situations, scenario: Any
 ) -> Contrast:
     """Where the model picks a more, or a less, demanding option than the rule."""
     names = np.asarray(scenario.options, dtype=object)
@@ -178,72 +174,18 @@ def contrast(  # noqa: PLR0917 - the arguments of Decision.contrast, and the dec
     )
 
 
-def _facts(decision: Any, context: pd.DataFrame, does: np.ndarray, card: Card) -> pd.DataFrame:
+def _facts(decision: PicksOptions, context: pd.DataFrame, does: np.ndarray, card: Card) -> pd.DataFrame:
     """What the rule does, then the context; the number of a network that has a name is left out."""
     named = "isp" in context and context["isp"].notna().any()
     kept = context.drop(columns="asn", errors="ignore") if named else context
     return with_context({f"the rule {decision.does}": pd.Series(does, dtype=object)}, kept, card)
 
 
-def with_context(facts: Mapping[str, pd.Series], context: pd.DataFrame, card: Card) -> pd.DataFrame:
-    """Facts, then columns of context under their labels, without times; ``attrs["units"]`` holds their units.
-
-    Numbers are float, all else is text, "unknown" where it is missing.
-    """
-    timeless = {name: values for name, values in context.items() if not is_datetime64_any_dtype(values.dtype)}
-    found = pd.DataFrame({**facts, **{label(str(name), card): _as_fact(values) for name, values in timeless.items()}})
-    found.attrs["units"] = {label(str(name), card): unit(str(name)) for name in context if unit(str(name))}
-    return found
-
-
-def _as_fact(values: pd.Series) -> pd.Series:
-    if is_numeric(values):
-        numbers = values.to_numpy(float, na_value=np.nan)
-        return pd.Series(np.where(np.isinf(numbers), np.nan, numbers))  # a lost probe is no number
-    texts = values.astype(object)
-    texts = texts.map(FLAGS) if is_bool_dtype(values.dtype) else texts.map(str, na_action="ignore")
-    return pd.Series(texts.where(values.notna(), UNKNOWN).to_numpy(object), dtype=object)
-
-
-@dataclass(frozen=True)
-class TreeRule:
-    """Does what ``base`` does, except where one of the branches says what to do; each decision adds the call.
-
-    Branches are pairs of a condition, which is called with facts and returns bool of shape (rows,), and the name of an
-    action. ``known_by`` says when what it reads is known.
-    """
-
-    base: Policy
-    branches: tuple[Any, ...]
-    card: Card = field(repr=False, compare=False)
-    known_by: str
-
-    @property
-    def name(self) -> str:
-        """What tables call it."""
-        return f"{policy_name(self.base)} + surrogate tree"
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """Columns that the rule it starts from cannot do without."""
-        return traits_of(self.base).needs
-
-    @property
-    def kilobytes(self) -> float:
-        """Size of the rule that it starts from, and of the written branches, kB."""
-        return traits_of(self.base).kilobytes + len(str(self).encode()) / 1000
-
-    def __str__(self) -> str:
-        lines = [f"if {condition}: {action}" for condition, action in self.branches]
-        otherwise = f"as {policy_name(self.base)} does"
-        return "\nel".join([*lines, f"se: {otherwise}"]) if lines else otherwise
-
-
 @dataclass(frozen=True)
 class OptionTreeRule(TreeRule):
     """Takes the option that another rule takes, except in some branches."""
 
-    decision: Any = field(repr=False, compare=False)
+    decision: PicksOptions = field(repr=False, compare=False)
 
     def __call__(self, context: pd.DataFrame, scenario: Any) -> np.ndarray:
         there = _situations(context, self.card, self.known_by)
@@ -259,116 +201,11 @@ def _situations(context: pd.DataFrame, card: Card, known_by: str) -> Situations:
     return Situations(context, context, np.arange(len(context)), "views", card, known_by)
 
 
-EXAMPLE = (
-    "Not a real view: each value is shared by at least 20 {people}, or is their median; what fewer share is shown as "
-    "unknown."
-)
-DIMENSIONS = ("connection_type", "country", "device", "os_family", "isp", "asn")
-
-
-@dataclass(frozen=True)
-class Action:
-    """What one policy does in one view: the options or pages that it takes.
-
-    ``chances`` are those of options or pages, where it weighs any, shown in percent with so many ``digits``; ``limit``
-    is the chance from which it acts, None where that is the scenario's.
-    """
-
-    name: str
-    takes: tuple[str, ...] = ()
-    chances: Mapping[str, float] = field(default_factory=dict)
-    limit: float | None = None
-    digits: int | None = None
-
-    def percent(self, of: str) -> float:
-        """The chance of an option or a page; of a page that is not among the likeliest, that of the last of them."""
-        return round(100 * self.chances.get(of, min(self.chances.values())), self.digits)
-
-    def expects(self, of: str) -> str:
-        """The same in words."""
-        if not self.chances:
-            return "fixed rule"
-        return f"{'' if of in self.chances else 'under '}{self.percent(of)} %"
-
-    def differs(self, other: Action) -> bool:
-        """Whether it takes something else than another policy."""
-        return set(self.takes) != set(other.takes)
-
-
-@dataclass(frozen=True)
-class Inspection:
-    """Policies, the model's first, to be asked about single views; each decision adds what it says of one.
-
-    ``table`` holds what may be known of each of the ``situations``, one row a view: float columns are numbers, all
-    others have values to share. ``words`` are headings. ``dimensions`` are the columns whose largest levels make
-    examples, ``first`` those whose values are fixed first in one; ``missing`` says what a missing value of a column
-    means where that is not "unknown" (None where there must be a value).
-    """
-
-    decision: Any
-    policies: Mapping[str, Policy]
-    situations: Situations
-    table: pd.DataFrame
-    scenario: Any
-    words: Mapping[str, str]
-    dimensions: tuple[str, ...]
-    first: tuple[str, ...] = ()
-    missing: Mapping[str, str | None] = field(default_factory=dict)
-
-    def complete(self, view: pd.DataFrame) -> pd.DataFrame:
-        """An example without values that mean nothing in it."""
-        return view
-
-    @abstractmethod
-    def views(self, view: pd.DataFrame) -> pd.DataFrame:
-        """What policies and SHAP values are asked about; its last row is the view."""
-
-    @abstractmethod
-    def act(self, name: str, policy: Policy, views: pd.DataFrame) -> Action:
-        """What a policy does in the last of these views: the model at the declared price, a rule at its own limit."""
-
-    @abstractmethod
-    def describe(self, ours: Action, others: Sequence[Action]) -> dict[str, Any]:
-        """What is the decision's own in an answer: ``finding, limit, columns, why, about``.
-
-        ``others`` do something else than the model. Its chances are shown of what ``likely`` names; ``of`` is the
-        option or page whose chance every policy is asked for.
-        """
-
-    def names(self, taken: Sequence[str]) -> str:
-        """Options or pages as a sentence lists them."""
-        return ", ".join(taken)
-
-    def answer(self, view: pd.DataFrame) -> dict[str, Any]:
-        """What each policy does in one view, what it expects, and why rules differ from the model."""
-        views = self.views(view)
-        acts = {
-            name: self.act(name, policy, views)
-            for name, policy in self.policies.items()
-            if not self.decision.why_unavailable(policy, self.situations)
-        }
-        ours = acts[next(iter(self.policies))]
-        found = self.describe(ours, [each for each in acts.values() if each.differs(ours)])
-        of, likely = found.pop("of"), found.pop("likely")
-        policies = [
-            {
-                "name": name,
-                "does": self.names(acts[name].takes) if name in acts else None,
-                "expects": acts[name].expects(of) if name in acts else None,
-                "differs": name in acts and acts[name].differs(ours),
-            }
-            for name in self.policies
-        ]
-        chances = [
-            {"name": self.names([each]), "percent": ours.percent(each), "said": said, "taken": each in ours.takes}
-            for each, said in likely.items()
-        ]
-        return found | {"chances": chances, "policies": policies}
-
-
 @dataclass(frozen=True)
 class OptionInspection(Inspection):
     """Policies that take one option a view; their chances are those of coming late."""
+
+    decision: PicksOptions = field(kw_only=True)
 
     def views(self, view: pd.DataFrame) -> pd.DataFrame:
         """The view itself."""
@@ -376,8 +213,10 @@ class OptionInspection(Inspection):
         shown.attrs["card"] = self.situations.card
         return shown
 
-    def act(self, name: str, policy: Policy, views: pd.DataFrame) -> Action:
+    def act(self, name: str, policy: Policy, views: pd.DataFrame) -> Action | None:
         """The option, and the share late of each; none of a fixed rule."""
+        if self.decision.why_unavailable(policy, self.situations):
+            return None
         options, there = self.scenario.options, _situations(views, self.situations.card, self.situations.known_by)
         expected = self.decision.weigh(policy, there, self.scenario)
         late = {} if expected is None else dict(zip(options, map(float, expected.late[0]), strict=True))
@@ -417,15 +256,15 @@ class OptionInspection(Inspection):
 
 
 def inspected(
-    decision: Any, policies: Mapping[str, Policy], view: pd.DataFrame, card: Card, scenario: Any
+    decision: PicksOptions, policies: Mapping[str, Policy], view: pd.DataFrame, card: Card, scenario: Any
 ) -> OptionInspection:
     """Set policies, the model's first, beside each other, to be asked about views like those of a frame."""
-    ours: Any = next(iter(policies.values()))
-    context = ours.source.context(view)
-    situations = Situations(context, context, users_of(view), "users", card, ours.source.known_by)
+    source = decision.model_policy(next(iter(policies.values())), card).source
+    context = source.context(view)
+    situations = Situations(context, context, users_of(view), "users", card, source.known_by)
     words = {
         "acts": f"What each policy {decision.does}",
         "chances": "Predicted share late, by the model",
         "example": EXAMPLE.format(people="users"),
     }
-    return OptionInspection(decision, policies, situations, context, scenario, words, DIMENSIONS)
+    return OptionInspection(policies, situations, context, scenario, words, DIMENSIONS, decision=decision)

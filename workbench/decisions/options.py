@@ -30,23 +30,36 @@ from workbench.datasets.schema import (
 )
 from workbench.datasets.splits import Split, card_of, people_in, split_by_time, split_by_user, users_of
 from workbench.decisions import option_explain
-from workbench.decisions.chances import ChancePolicy, Prospects, Weighs, assumed, base_assumptions, true_chance
+from workbench.decisions.chances import (
+    ChancePolicy,
+    Lookup,
+    Prospects,
+    Weighs,
+    assumed,
+    base_assumptions,
+    true_chance,
+    try_tables,
+)
 from workbench.decisions.decision import (
     Change,
     Decision,
     Plan,
+    group_changes,
+    information_changes,
+    other_split,
+    seed_changes,
+)
+from workbench.decisions.policy import (
     Policy,
     Situations,
     ask_blind,
     call_policy,
-    group_changes,
-    information_changes,
     missing_columns,
-    other_split,
     policy_name,
-    seed_changes,
+    traits_of,
 )
 from workbench.errors import WorkbenchError
+from workbench.evidence.bootstrap import as_good_as_the_best, one_standard_error
 from workbench.evidence.segments import level_names, two_levels
 from workbench.evidence.verdict import slowest_fifth
 from workbench.features.page_features import GROUPS_LEFT_OUT, HISTORY
@@ -55,6 +68,7 @@ from workbench.models.network_quality import NetworkQuality, train_network_quali
 # How expensive a failure is to a policy, as a multiple of the declared price; 1 is the price itself.
 LIMITS = np.geomspace(1 / 8, 8, 25)
 EVERYTHING = "native_app"  # references may read whatever the source tells, whenever it is known
+IMPASSABLE = 1e9  # ms, or 1 / Mbit/s: a network that carries nothing
 TECHNOLOGY, MOST_TECHNOLOGIES = "access_technology", 8
 HOUR_BANDS = {"00-05 h": 6, "06-11 h": 12, "12-17 h": 18, "18-23 h": 24}  # up to
 
@@ -69,6 +83,7 @@ class OptionDecision(Decision):
     """
 
     table = "measurements"
+    operating_point = "share of the most demanding option"
     train_call = "wb.train_network_quality(split)"
     option_column: str
     more: str
@@ -143,7 +158,37 @@ class OptionDecision(Decision):
         """The network-quality model."""
         return train_network_quality(split, known_by=plan.known_by, seed=plan.model_seed)
 
-    def model_policy(self, model: Any, card: Card) -> Policy:
+    def best_table(self, split: Split, known_by: str, scenario: Any) -> Lookup:
+        """The best lookup table by one or two columns of all that are known by then.
+
+        All are tried: counted on ``train``, weighed by net on the held-out views to decide in. Of those within one
+        standard error of the best, the one with the fewest groups is fitted. Triples are not tried: they overfit.
+        """
+        there = self.situations(split.held_out, split.card, split.cluster, known_by, scenario)
+        assume, extra = base_assumptions(split.card), split.card.context
+        earned = np.where(saves_data(there.context)[:, None], there.given["net"][:, :1], there.given["net"])
+        paid = self.payoffs(split.train, scenario, assume)["net"]
+        _, users = np.unique(there.users, return_inverse=True)
+        contexts = known_context(split.train, known_by, extra), there.context
+        trials = try_tables(contexts, (paid, earned), users)
+        keys: tuple[str, ...] = ()
+        if trials:
+            settled = as_good_as_the_best(np.array([trial.net for trial in trials]), np.bincount(users))
+            by_groups = sorted(np.flatnonzero(settled), key=lambda i: (trials[i].groups, -trials[i].net.sum()))
+            keys = trials[by_groups[0]].keys
+        table = Lookup(keys, known_by=known_by, assume=assume, extra=extra, searched=scenario)
+        return table.fit(split.train).smooth(split.held_out) if keys else table
+
+    def settle_rules(self, rules: tuple[Policy, ...], split: Split, scenario: Any) -> tuple[Policy, ...]:
+        """Search a searched table anew where it was searched under another scenario."""
+        return tuple(
+            self.best_table(split, rule.known_by, scenario)
+            if isinstance(rule, Lookup) and rule.searched not in (None, scenario)
+            else rule
+            for rule in rules
+        )
+
+    def model_policy(self, model: Any, card: Card) -> ChancePolicy[NetworkQuality]:
         """The model by expected value, at the declared price; a policy that holds one stays as it is."""
         if isinstance(model, ChancePolicy):
             return model
@@ -163,15 +208,25 @@ class OptionDecision(Decision):
         """The views of a part that come without a signal; a WorkbenchError where there is none."""
         context = known_context(part, known_by, card.context)
         signal_free = ~has_signal(context)
-        frame = part[signal_free]
-        if not len(frame):
+        if not signal_free.any():
             raise WorkbenchError(
                 f"{card.name}: every view shows a signal by {known_by}, so none is left to predict for. Take an "
                 "earlier known_by, such as first_request."
             )
+        return self._situations(part[signal_free], context[signal_free], card, cluster, known_by, scenario)
+
+    def every_view(self, part: pd.DataFrame, card: Card, cluster: str, known_by: str, scenario: Any) -> Situations:
+        """All views of a part that were measured, those that show a signal too."""
+        frame = part.dropna(subset=measured_quantities(part))
+        context = known_context(frame, known_by, card.context)
+        return self._situations(frame, context, card, cluster, known_by, scenario)
+
+    def _situations(  # noqa: PLR0917 - what situations takes, and the context
+        self, frame: pd.DataFrame, context: pd.DataFrame, card: Card, cluster: str, known_by: str, scenario: Any
+    ) -> Situations:
         return Situations(
             frame=frame,
-            context=context[signal_free],
+            context=context,
             users=users_of(frame, cluster),
             people=people_in(frame, cluster),
             card=card,
@@ -191,7 +246,7 @@ class OptionDecision(Decision):
 
     def why_unavailable(self, policy: Policy, situations: Situations) -> str:
         """A column that is not known by then, or never."""
-        return missing_columns(policy, situations.context)
+        return traits_of(policy).unavailable or missing_columns(policy, situations.context)
 
     def ask(self, policy: Policy, situations: Situations, scenario: Any) -> np.ndarray:
         """Numbers of the options, 0 the least demanding: int, shape (rows,). Save-Data always gets that one."""
@@ -213,20 +268,17 @@ class OptionDecision(Decision):
             policy, self.prices_aside(scenario), lambda: ask_blind(ask, policy_name(policy), situations.context)
         )
 
-    def tune(self, policy: Any, situations: Situations, scenario: Any) -> Policy:
+    def tune(self, policy: Any, situations: Situations, scenario: Any) -> Any:
         """The limit with the largest net; of those within one standard error, the one nearest the declared price.
 
-        Breiman et al. 1984; Hastie et al. 2009, section 7.10; the error is that of the paired difference, clustered by
-        user. Taking the largest outright follows the noise of a few slow views.
+        See :func:`workbench.evidence.bootstrap.one_standard_error`.
         """
         expected = self.weigh(policy, situations, scenario)
         if expected is None:
             return policy
         row, net = np.arange(len(situations)), situations.given["net"]
         nets = np.array([net[row, self.at_limit(expected, situations, scenario, limit)] for limit in LIMITS])
-        short = nets[np.argmax(nets.mean(axis=1))] - nets
-        settled = [difference.mean() <= _clustered_error(difference, situations.users) for difference in short]
-        return replace(policy, limit=float(LIMITS[settled][np.argmin(np.abs(np.log(LIMITS[settled])))]))
+        return replace(policy, limit=float(LIMITS[one_standard_error(nets, situations.users, np.abs(np.log(LIMITS)))]))
 
     def outcomes(self, answer: np.ndarray, situations: Situations, scenario: Any) -> pd.DataFrame:
         """The option taken and what it brought about, one row a view."""
@@ -272,6 +324,23 @@ class OptionDecision(Decision):
         if not len(net):
             return 0.0
         return float((net.max(axis=1).mean() - net.mean(axis=0).max()) * len(net) / len(situations))
+
+    def largest_difference(self, scenario: Any) -> float:
+        """Net of the best option on a network that carries everything at once, minus the worst's where it carries
+        nothing.
+        """
+        extremes = pd.DataFrame({"rtt_ms": [0.0, IMPASSABLE], "downlink_mbps": [IMPASSABLE, 1 / IMPASSABLE]})
+        net = self.payoffs(extremes, scenario, {})["net"]
+        return float(net.max() - net.min())
+
+    def operate_like(self, policy: Any, outcomes: pd.DataFrame, situations: Situations, scenario: Any) -> Any:
+        """At the limit whose share of the most demanding option is nearest that of other outcomes here."""
+        last = len(scenario.options) - 1
+        share = (outcomes[self.option_column] == last).mean()
+        expected = self.weigh(policy, situations, scenario)
+        assert expected is not None  # the policy weighs chances
+        shares = [(self.at_limit(expected, situations, scenario, limit) == last).mean() for limit in LIMITS]
+        return replace(policy, limit=float(LIMITS[np.argmin(np.abs(np.array(shares) - share))]))
 
     def calibration_target(
         self, expected: Prospects, situations: Situations, scenario: Any
@@ -385,9 +454,3 @@ def _mix_changes(views: pd.DataFrame, plan: Plan) -> Iterator[Change]:
 
 def _on(technology: str) -> Any:
     return lambda frame: (frame[TECHNOLOGY] == technology).to_numpy()
-
-
-def _clustered_error(values: np.ndarray, users: np.ndarray) -> float:
-    """Standard error of a mean over rows whose users come as wholes."""
-    sums = np.bincount(users, values - values.mean())
-    return float(np.sqrt(np.sum(sums**2)) / len(values))

@@ -14,6 +14,7 @@ from workbench.datasets.columns import listed
 from workbench.datasets.schema import label
 from workbench.datasets.splits import Split
 from workbench.decisions.decision import Unit
+from workbench.decisions.policy import Model
 from workbench.errors import WorkbenchError, check_whole, did_you_mean
 from workbench.evidence.bootstrap import cluster_interval
 from workbench.explanation.base import Applied, apply_model, as_html, beyond_noise, may_be_missing, net_of
@@ -133,14 +134,16 @@ class Bench:
     """
 
     split: Split
-    model: Any
+    model: Model
     here: Applied
     net: np.ndarray
     names: Mapping[str, str]
 
     @classmethod
-    def of(cls, split: Split, model: Any, scenario: Any = None) -> Bench:
+    def of(cls, split: Split, model: Model, scenario: Any = None) -> Bench:
         """Apply a model to ``validation``; refused where it was not trained on the split."""
+        if not isinstance(split, Split):
+            raise WorkbenchError(f"expected the split that the model was trained on; got {str(split)[:80]}.")
         here = apply_model(model, split.validation, scenario)
         check_trained_on(model, split, here.decision.train_call)
         return cls(split, model, here, here.net(here.ask()), removable(model, split.card))
@@ -154,6 +157,6 @@ class Bench:
         return dict(zip(EFFECT, (net.estimate, net.low, net.high, *saved), strict=True))
 
 
-def removable(model: Any, card: Card) -> dict[str, str]:
+def removable(model: Model, card: Card) -> dict[str, str]:
     """What a model can be trained without: the feature that a reader knows, and what ``without=`` calls it."""
     return {GROUPS_LEFT_OUT.get(name) or label(name, card): name for name in model.removable()}

@@ -14,7 +14,8 @@ import pandas as pd
 from workbench.datasets.cards import Card
 from workbench.datasets.splits import FEWEST_USERS, card_of
 from workbench.decisions import find_decision
-from workbench.decisions.decision import Decision, Policy, Situations, Unit
+from workbench.decisions.decision import Decision, Unit
+from workbench.decisions.policy import ModelPolicy, Policy, Situations
 from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import Interval, cluster_intervals
 
@@ -29,7 +30,7 @@ class Applied:
     """
 
     decision: Decision
-    policy: Any = field(repr=False)
+    policy: ModelPolicy = field(repr=False)
     situations: Situations
     scenario: Any
 
@@ -54,7 +55,7 @@ def apply_model(model: Any, frame: pd.DataFrame, scenario: Any = None) -> Applie
     """
     card = card_of(frame)
     decision = find_decision(scenario, card)
-    policy: Any = decision.model_policy(model, card)
+    policy = decision.model_policy(model, card)
     scenario = decision.scenario(card, scenario)
     decision.check(frame)
     situations = decision.situations(frame, card, "user_id", policy.source.known_by, scenario)

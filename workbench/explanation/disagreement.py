@@ -17,7 +17,8 @@ import pandas as pd
 
 from workbench.datasets.cards import Card
 from workbench.datasets.splits import FEWEST_USERS, shuffle_users
-from workbench.decisions.decision import Contrast, Policy, Unit, policy_name
+from workbench.decisions.decision import Contrast, Unit
+from workbench.decisions.policy import Policy, policy_name
 from workbench.errors import WorkbenchError, check_whole
 from workbench.evidence.bootstrap import Interval, cluster_interval, cluster_intervals
 from workbench.evidence.segments import segment_intervals

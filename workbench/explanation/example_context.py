@@ -12,8 +12,8 @@ import pandas as pd
 from workbench.datasets.schema import label
 from workbench.datasets.splits import FEWEST_USERS, card_of
 from workbench.decisions import find_decision
-from workbench.decisions.decision import Policy, policy_name
-from workbench.decisions.option_explain import Inspection
+from workbench.decisions.inspection import Inspection
+from workbench.decisions.policy import Policy, policy_name
 from workbench.errors import WorkbenchError
 from workbench.explanation.shap_values import shap_values, strongest
 from workbench.features.levels import UNKNOWN, is_number, largest_levels

@@ -51,7 +51,7 @@ HARMFUL = (
     "Net rises where these are permuted: {features}. Possible overfitting, or chance: {tested} intervals were tested, "
     "and about 1 in 20 misses."
 )
-CORRELATED = "Correlated features share credit and mask each other: see wb.redundancy(split, model)."
+CORRELATED = "Correlated features share credit and mask each other: see wb.redundancy(model, split)."
 
 
 @dataclass(frozen=True, repr=False)

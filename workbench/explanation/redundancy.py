@@ -113,7 +113,7 @@ class Redundancy:
 
 @may_be_missing
 def redundancy(
-    split: Split, model: Any, *, scenario: Any = None, seed: int = 0, alike: float = CORRELATED
+    model: Any, split: Split, *, scenario: Any = None, seed: int = 0, alike: float = CORRELATED
 ) -> Redundancy:
     """Find correlated features, and what a model is worth without them.
 
@@ -125,9 +125,9 @@ def redundancy(
 
     Parameters
     ----------
-    split : Split
     model : estimator
-        Trained on it.
+    split : Split
+        What it was trained on: it is trained again on the same parts, which takes more than one frame.
     scenario, missing_ok
         As for ``wb.importance``.
     seed : int
@@ -140,7 +140,7 @@ def redundancy(
     WorkbenchError
         Where the model was not trained on the split, has under two features, or ``alike`` is not between 0 and 1.
 
-    >>> wb.redundancy(split, model)  # doctest: +SKIP
+    >>> wb.redundancy(model, split)  # doctest: +SKIP
     """
     check_whole("seed", seed, at_least=0)
     bench = Bench.of(split, model, scenario)

@@ -117,6 +117,17 @@ def fit_encoding(
     return encoding, matrix
 
 
+def as_shown(values: pd.Series, encoding: Encoding | None = None) -> pd.Series:
+    """Numbers as numbers; text in the order of what its levels measured in the past, where the model knows that."""
+    if is_numeric(values):
+        return values.astype(float)
+    known = encoding.means.get(f"{values.name}|log") if encoding else None
+    if encoding is None or known is None:
+        return values.astype(object)
+    levels = sorted(values.dropna().unique(), key=lambda level: known.get(str(level), encoding.defaults["log"]))
+    return values.astype(object).astype(pd.CategoricalDtype(levels, ordered=True))
+
+
 def _target_means(
     context: pd.DataFrame, coded: list[str], targets: Mapping[str, np.ndarray], users: np.ndarray, seed: int
 ) -> tuple[dict[str, dict[str, float]], np.ndarray]:

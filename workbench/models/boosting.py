@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -21,6 +21,7 @@ from workbench.datasets.columns import Column
 from workbench.datasets.schema import measured_quantities
 from workbench.datasets.splits import Split
 from workbench.errors import WorkbenchError, check_whole, did_you_mean
+from workbench.models.linear import Linear
 
 FORMAT = 2  # 1 lost the order of quantities and columns
 SMALLEST_CHANCE = 1e-6  # a smaller one counts as this much in a log-loss, as in that of the lookup tables
@@ -84,10 +85,17 @@ def check_trained_on(model: Any, split: Split, how: str) -> None:
         )
 
 
+def used_sources(booster: xgboost.Booster, sources: Iterable[str]) -> set[str]:
+    """Sources of the columns that at least one tree splits on."""
+    scores = booster.get_score(importance_type="weight")
+    return {source for i, source in enumerate(sources) if f"f{i}" in scores}
+
+
 @dataclass(kw_only=True, eq=False, repr=False)
 class BoostedModel(BaseEstimator):
     """An estimator of boosted trees, and the parameters that both models have.
 
+    ``linear`` puts a logistic regression on the same features in place of the trees: :mod:`workbench.models.linear`.
     After ``fit``, ``trained_on_`` is the :func:`rows_hash` of the training rows, by which comparisons refuse a model
     from another split, and ``train_seconds_`` the training time (None where the model was loaded: a saved model must
     not depend on the clock). ``fields`` are the columns that the model reads, ``removable()`` those that it can be
@@ -104,6 +112,7 @@ class BoostedModel(BaseEstimator):
     patience: int
     seed: int = 0
     device: str = "cpu"
+    linear: bool = False
 
     train_call: ClassVar[str]
     trained_on_: str = field(init=False)
@@ -130,6 +139,10 @@ class BoostedModel(BaseEstimator):
         """Train a new model on a split, with the same parameters and the columns in ``without`` left out too."""
         left_out = tuple(dict.fromkeys((*self.without, *without)))
         return clone(self).set_params(without=left_out).fit_split(split)
+
+    def fit_linear(self, split: Split) -> Self:
+        """Fit a logistic regression to the same rows and features, calibrated alike: the model without its trees."""
+        return clone(self).set_params(linear=True).fit_split(split)
 
     @property
     def kilobytes(self) -> float:
@@ -198,12 +211,15 @@ class BoostedModel(BaseEstimator):
         *,
         monotone: Sequence[int] = (),
         max_trees: int | None = None,
-    ) -> tuple[xgboost.Booster, np.ndarray]:
-        """Grow trees for a yes-or-no answer; also return the raw margins of the held-out rows.
+    ) -> tuple[Any, np.ndarray]:
+        """Grow trees for a yes-or-no answer (or fit weights); also return the raw margins of the held-out rows.
 
         Trees up to the best round on the held-out matrix and answer are kept; without these, all ``max_trees`` are.
         ``monotone`` is 1 where the chance may only rise with a feature, -1 where it may only fall, else 0.
         """
+        if self.linear:
+            weights = Linear.fit(matrix, answer, self.seed)
+            return weights, np.empty(0) if held_out is None else weights.inplace_predict(held_out[0])
         names = ("max_depth", "min_child_weight", "learning_rate", "seed", "device")
         settings = {"objective": "binary:logistic"} | {name: getattr(self, name) for name in names}
         if monotone:
@@ -218,6 +234,10 @@ class BoostedModel(BaseEstimator):
         booster = xgboost.train(settings, train, rounds, **until)
         booster = booster[: booster.best_iteration + 1]
         return booster, booster.inplace_predict(held_out[0], predict_type="margin")
+
+    def _read_trees(self, content: bytes) -> Any:
+        """Bring back the trees, or weights, that ``save_raw`` wrote."""
+        return Linear.load(content) if self.linear else xgboost.Booster(model_file=bytearray(content))
 
     def _check_settings(self, calibration: Any, y: Any) -> None:
         """Refuse a device or seed that cannot be, and answers given apart from the frame, as ``fit(X, y)`` would."""

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
-import xgboost
 
 from workbench.datasets.schema import NAVIGATION_HISTORY, known_context, navigation_context_columns
 from workbench.datasets.splits import Split, check_page_views
@@ -49,7 +48,7 @@ class NextPage(BoostedModel):
 
     Parameters
     ----------
-    known_by, extra, max_depth, min_child_weight, learning_rate, max_trees, patience, seed, device
+    known_by, extra, max_depth, min_child_weight, learning_rate, max_trees, patience, seed, device, linear
         As for ``wb.NetworkQuality``.
     without : tuple of str
         What to leave out: columns of context or history, or all of a kind: ``"history"``,
@@ -81,7 +80,7 @@ class NextPage(BoostedModel):
     train_call: ClassVar[str] = "wb.train_next_page(split)"
     layout_: Layout = field(init=False)
     counts_: NavigationCounts = field(init=False)
-    booster_: xgboost.Booster = field(init=False)
+    booster_: Any = field(init=False)
     names_: tuple[str, ...] = field(init=False)
     platt_: tuple[float, float] = field(init=False)
 
@@ -273,7 +272,7 @@ class NextPage(BoostedModel):
     def _restore(self, saved: dict[str, Any], read: Callable[[str], bytes]) -> None:
         self.layout_ = Layout.from_dict(saved["layout"])
         self.counts_ = NavigationCounts.from_dict(json.loads(read("counts.json")), self.layout_)
-        self.booster_ = xgboost.Booster(model_file=bytearray(read("trees.ubj")))
+        self.booster_ = self._read_trees(read("trees.ubj"))
         self.names_, self.platt_ = tuple(saved["names"]), tuple(saved["platt"])
 
 

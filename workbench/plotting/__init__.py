@@ -12,6 +12,7 @@ from workbench.plotting.images import member_view
 from workbench.plotting.model_checks import ablation, disagreement, drift, redundancy, retraining
 from workbench.plotting.pages import main_flows, session
 from workbench.plotting.style import alt_text, label_source, save_figure, set_alt_text, style_context
+from workbench.plotting.trials import shares, verdicts
 
 __all__ = [
     "ablation",
@@ -38,7 +39,9 @@ __all__ = [
     "sensitivity",
     "session",
     "set_alt_text",
+    "shares",
     "style_context",
+    "verdicts",
     "waterfall",
     "who_gains",
 ]

@@ -15,7 +15,7 @@ from workbench.features.levels import OTHER
 from workbench.plotting.labels import PARTS, Row, clear_rows, draw_rows, edge_of, minus, name_of, part_of, write_right
 from workbench.plotting.style import BLUE, MUTED, VERMILLION, WORDS, axes_or_new, finish, percent, style_context
 from workbench.studies.comparison import Comparison
-from workbench.studies.report import findings, first_screen, robustness, short_name, trainings
+from workbench.studies.report import difference_sentence, findings, robustness, short_name, trainings
 
 FEWEST_MARGINS = 3.0  # that an axis of differences shows on each side
 BASE = "base"
@@ -44,7 +44,7 @@ def differences(result: Comparison, *, ax: Axes | None = None) -> Axes:
     draw_rows(ax, rows, result.unit, 1.25 * _least_edge(result), result.margin)
     ax.set_xlabel(f"Net minus that of the best rule, {result.unit.per_view}")
     note = f"best rule: {result.of('best_rule').name}\n{_shaded(result)}; grey: exploratory"
-    words = f"{first_screen(result)['difference']} Verdict: {result.verdict}."
+    words = f"{difference_sentence(result)} Verdict: {result.verdict}."
     return finish(ax, result.split.card, words, note=note)
 
 

@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
 
 from workbench.datasets.splits import users_of
-from workbench.decisions.decision import Axis, Unit
+from workbench.decisions.decision import Axis, PolicyResult, Unit
 from workbench.evidence.bootstrap import Interval, cluster_intervals
 from workbench.plotting.labels import KEY_PARTS, PARTS, Mark, label_marks, merge_marks, name_of, part_of
 from workbench.plotting.style import MUTED, WORDS, axes_or_new, figure_of, finish, style_context
-from workbench.studies.comparison import Comparison, PolicyResult
+from workbench.studies.comparison import Comparison
 from workbench.studies.report import capital, findings
 
 FURTHER = 1.8  # how far right the picture goes, in costs of the costliest rule or model

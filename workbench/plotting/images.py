@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from workbench.decisions.decision import PolicyResult
 from workbench.decisions.images.decision import ImageDetail
 from workbench.decisions.images.replay import TypicalView, typical_view
 from workbench.decisions.images.scenario import photo_as_sent
@@ -15,7 +16,7 @@ from workbench.errors import WorkbenchError
 from workbench.evidence.verdict import SLOWEST_SHARE
 from workbench.plotting.labels import PARTS, name_of, part_of
 from workbench.plotting.style import MUTED, VERMILLION, WORDS, axes_or_new, finish, style_context
-from workbench.studies.comparison import Comparison, PolicyResult
+from workbench.studies.comparison import Comparison
 
 FEWEST_IN_A_FIFTH = 5  # users; nobody is to be recognised by what they get
 WIDTH, GAP, CAPTION = 1.0, 0.05, 0.26  # of a picture and between pictures, in widths of a picture

@@ -24,6 +24,7 @@ from workbench.plotting.labels import (
     clear_rows,
     colour_of,
     draw_interval,
+    draw_points,
     draw_rows,
     draw_zero,
     edge_of,
@@ -194,7 +195,7 @@ def _cost(row: pd.Series, unit: Unit) -> str:
 
 @style_context()
 def drift(result: Drift, *, ax: Axes | None = None) -> Axes:
-    """Which features differ between two parts of the data: fall in AUC when one is shuffled, with 95 % intervals.
+    """Which features differ between two parts: fall in AUC when one is shuffled, with 95 % intervals over folds.
 
     Returns
     -------
@@ -203,16 +204,14 @@ def drift(result: Drift, *, ax: Axes | None = None) -> Axes:
     """
     shown = result.features.head(MOST_BARS)
     ax = axes_or_new(ax, 2.1 + ROW_HEIGHT * len(shown))
-    named = set(result.drifted["column"])
-    colours = [BLUE if column in named else GREY for column in shown["column"]]
-    rows = np.arange(len(shown))
+    named, rows = shown["column"].isin(result.drifted["column"]), np.arange(len(shown))
     draw_zero(ax)
-    ax.barh(rows, shown["fall"], 0.62, color=colours, alpha=0.75, zorder=2)
-    ax.hlines(rows, shown["low"], shown["high"], color=INK, linewidth=1.6, zorder=3)
+    for colour, those in ((BLUE, named), (GREY, ~named)):
+        draw_points(ax, rows[those], shown.loc[those, ["low", "fall", "high"]], colour)
     names = [textwrap.fill(short_name(name, 2 * NAME_WIDTH), NAME_WIDTH) for name in shown["feature"]]
     ax.set_yticks(rows, names, linespacing=1.0)
     clear_rows(ax, len(rows))
-    ax.set_xlabel("Fall in AUC where the feature is shuffled")
+    ax.set_xlabel("Fall in AUC where the feature is shuffled (line: 95 %, over folds)")
     first, second = result.views
     found = f"{' '.join(result.sentences)} {first:,} and {second:,} views of {result.users:,} {result.people}."
     return finish(ax, result.card, found, note="\n".join(_wrapped(found, 76)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import math
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -16,18 +17,40 @@ import pandas as pd
 
 from workbench.datasets.columns import WHEN_KNOWN
 from workbench.datasets.splits import describe_size
-from workbench.decisions.decision import TRAINING_SEED
+from workbench.decisions.decision import TRAINING_SEED, Finding, PolicyResult
+from workbench.decisions.policy import LINEAR, policy_name
 from workbench.errors import check_one_of
-from workbench.evidence.bootstrap import RESAMPLES
-from workbench.evidence.verdict import COLLECT, HARMFUL, NOT_SHOWN, TEST_MODEL
+from workbench.evidence.bootstrap import RESAMPLES, Interval
+from workbench.evidence.verdict import (
+    BETTER,
+    COLLECT,
+    EQUIVALENT,
+    FEWEST_DIFFERING,
+    HARMFUL,
+    LITTLE_TO_WIN,
+    NOT_SHOWN,
+    SAFE,
+    SHIP_RULE,
+    TEST_MODEL,
+    TOO_FEW,
+    TOO_LITTLE,
+    UNSETTLED,
+    WORSE,
+    Safety,
+)
 
 OFFLINE = "Offline replay is an estimate until an A/B test confirms it."
 LEVEL_WIDTH = 40  # characters
 KEY_POLICIES = {"today": "today", "best rule": "best_rule", "model": "model", "perfect knowledge": "oracle"}
 # Dark enough for white words (contrast of 4.5 and more).
-COLOURS = {"better": "#00795a", "worse": "#b84f00", "equivalent": "#0072b2", "inconclusive": "#59636e"}
-
-Result = Any  # a Comparison, which formats itself here: its module imports this one
+COLOURS = {
+    "better": "#00795a",
+    "open": "#8a5a00",
+    "worse": "#b84f00",
+    "equivalent": "#0072b2",
+    "inconclusive": "#59636e",
+}
+ABOUT_WIDTH, TEXT_WIDTH = 13, 120  # characters, of the decision box as text
 
 
 def short_name(name: str, most: int) -> str:
@@ -46,39 +69,155 @@ def capital(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 
-def first_screen(result: Result) -> dict[str, str]:
-    """The sentences of the first screen, by what they are about."""
-    card, report, unit = result.split.card, result.decision.report, result.unit
-    rule, cost, size = result.of("best_rule"), result.cost, describe_size(result.split)
+def first_screen(result: Finding) -> dict[str, str]:
+    """The decision box: a title, then one entry a question of the person who decides, in the order of the questions."""
+    card, report = result.split.card, result.decision.report
     source = "SIMULATED" if card.simulated else "REAL"
-    rule_size = f"{rule.kilobytes:,.0f} kB" if rule.kilobytes else "no data, a line of code"
+    title = f"{result.decision.title} - {card.name} - {source} data, {describe_size(result.split)}"
     return {
-        "title": f"{result.decision.title} - {card.name} - {source} data, {size} - {report.headline(result)}",
-        "recommendation": result.recommendation.text,
-        "difference": f"Model minus best rule ({rule.name}): {unit.span(result.difference)} {unit.name}; smallest gain "
-        f"that matters: {unit.factor * result.margin:g}.",
-        "views": report.views_sentence(result),
-        "cost": f"Model size {cost.kilobytes:,.0f} kB, {cost.us_per_decision:,.0f} us per decision. Best rule: "
-        f"{rule_size}.",
-        "safety": _safety_sentence(result),
-        "next": _next_step(result),
+        "title": f"{title} - {report.headline(result)}",
+        "PROPOSED": proposal(result),
+        "GAIN": " ".join(filter(None, [_rule_gain(result), difference_sentence(result), report.trade_off(result)])),
+        "COST": " ".join(filter(None, [report.cost(result), _size_sentence(result)])),
+        "RISK": _risk(result),
+        "ROBUST": " ".join(filter(None, [robustness(result), trainings(result)]))
+        or "Not checked: assumptions were not changed (sensitivity=True changes them).",
+        "TEST": _test_sentence(result),
+        "RESTS ON": f"{report.views_sentence(result)} {OFFLINE}",
     }
 
 
-def findings(result: Result) -> dict[str, str]:
+def proposal(result: Finding) -> str:
+    """Both answers of the recommendation: ship the best rule in place of today's, and test the model?"""
+    said = result.decision.first_step(result), _ship_sentence(result), _model_sentence(result)
+    return " ".join(filter(None, said))
+
+
+def _ship_sentence(result: Finding) -> str:
+    rule, today = (f'"{policy_name(policy)}"' for policy in (result.best_rule, result.today))
+    if result.best_rule is result.today:
+        return f"Keep today's {today}: no rule beats it."
+    if result.recommendation.ship == SHIP_RULE:
+        return f"Ship {rule} in place of today's {today}."
+    why = {WORSE: "does worse"} | dict.fromkeys((EQUIVALENT, TOO_LITTLE), "gains too little over it")
+    return f"Keep today's {today}: {rule} {why.get(result.rule_verdict, 'is not shown to gain enough over it')}."
+
+
+def _model_sentence(result: Finding) -> str:
+    """What to do about the model, and why."""
+    rule, action, word = f'"{policy_name(result.best_rule)}"', result.recommendation.action, result.verdict
+    if action == TEST_MODEL:
+        return f"A/B test the model against {rule}."
+    if action == COLLECT:
+        few = f"{result.split.count_people():,} {result.people} are too few to tell it from {rule}"
+        return f"Measure more before testing the model: {few}; about {result.users_to_settle:,} would do."
+    if action == LITTLE_TO_WIN:
+        why = f"even perfect knowledge beats {rule} by less than the smallest gain that matters"
+    elif result.safety.word == HARMFUL:
+        why = "with it, those who wait longest wait longer"
+    else:
+        does = {EQUIVALENT: "as well as the rule, not better", WORSE: "worse than the rule"}
+        why = f"it does {does[word]}" if word in does else "it is better, but by too little to matter"
+    return f"Do not test the model: {why}."
+
+
+def _rule_gain(result: Finding) -> str:
+    if result.best_rule is result.today:
+        return ""
+    return f"Best rule minus today: {result.unit.span(result.rule_gain)} {result.unit.name}."
+
+
+def difference_sentence(result: Finding) -> str:
+    """Model minus best rule, with its interval where enough users met a different outcome to trust one."""
+    unit, differing = result.unit, result.differing
+    met = f"{differing.users:,} of {differing.of:,} {result.people} met a different outcome"
+    matters = f"smallest gain that matters: {unit.factor * result.margin:g}"
+    if differing.users >= FEWEST_DIFFERING:
+        return f"Model minus best rule: {_span(result)} {unit.name}; {matters}; {met}."
+    seen = f"Model minus best rule: {_span(result)} {unit.name} in these views; {matters}"
+    bound = f", so that it lies within \u00b1{unit.amount(differing.bound)}" if result.verdict == EQUIVALENT else ""
+    return f"{seen}. Only {met}{bound or ', too few for an interval'}."
+
+
+def _size_sentence(result: Finding) -> str:
+    rule, cost = result.of("best_rule"), result.cost
+    size = f"{rule.kilobytes:,.0f} kB" if rule.kilobytes else "no data, a line of code"
+    return f"Model: {cost.kilobytes:,.0f} kB, {cost.us_per_decision:,.0f} us per decision. Best rule: {size}."
+
+
+def _risk(result: Finding) -> str:
+    """What may go wrong for those who wait longest: with the rule where it is to be shipped, and with the model."""
+    slowest, who = result.slowest, result.decision.report.who_waits(result)
+    shipped = f"With the best rule, {who} wait {slowest.rule_ms:,.0f} ms instead of {slowest.today_ms:,.0f} today"
+    said = [f"{shipped}: {_milliseconds(slowest.rule_added_wait)}."] if result.recommendation.ship == SHIP_RULE else []
+    said.append(_safety_sentence(result, who))
+    if _slowest_lose(result):
+        said.append(f"Their net falls with the model: {result.unit.span(slowest.gain)} {result.unit.name}.")
+    return " ".join(said)
+
+
+def _milliseconds(added: Interval) -> str:
+    return f"{added.estimate:+,.0f} ms a view ({added.low:+,.0f} to {added.high:+,.0f})"
+
+
+def _slowest_lose(result: Finding) -> bool:
+    return result.slowest.gain.high < 0
+
+
+def _test_sentence(result: Finding) -> str:
+    """The A/B test to ask for; where none is needed, its size all the same."""
+    size, unit, people = result.ab_test, result.unit, result.people
+    about = f"primary metric net ({unit.per_view}), smallest effect {unit.factor * size.effect:g}, "
+    about += f"power {100 * size.power:.0f} %, alpha {100 * size.alpha:.0f} %"
+    days = f", {size.days:,} days at {size.users_a_day:,.0f} a day here" if size.days else ""
+    said = f"{size.users:,} {people} in two groups{days}"
+    if size.users_with_history is not None:
+        said += f"; with CUPED on earlier views {size.users_with_history:,}"
+    if result.recommendation.action == TEST_MODEL:
+        return f"{capital(about)}: {said}. Stop if {result.decision.stop}."
+    asked = "Not yet" if result.recommendation.action == COLLECT else "None needed"
+    return f"{asked}. It would take {said} ({about})."
+
+
+def findings(result: Finding) -> dict[str, str]:
     """One sentence for each heading of a proposal, by what it is about."""
     unit = result.unit
-    worth = "there is something to win" if result.headroom >= result.margin else "there is little to win"
+    room = result.headroom_over_rule
+    worth = "there is something to win" if room >= result.margin else "there is little to win"
     return {
         "rules": f'The best rule is "{result.of("best_rule").name}"',
-        "verdict": f"Model minus best rule: {unit.span(result.difference)} {unit.name}, {result.verdict}",
+        "verdict": f"Model minus best rule: {_span(result)} {unit.name}, {result.verdict}",
+        "linear": features_or_trees(result),
         "sensitivity": re.split("[;.]", robustness(result))[0] or "No assumption was changed",
-        "headroom": f"Perfect knowledge would gain {unit.amount(result.headroom)} {unit.name}: {worth}",
+        "headroom": f"Perfect knowledge would gain {unit.amount(room)} {unit.name} over the best rule "
+        f"({unit.amount(result.headroom)} over one choice for all): {worth}",
         **result.decision.report.findings(result),
     }
 
 
-def assumptions(result: Result) -> list[str]:
+def features_or_trees(result: Finding) -> str:
+    """Whether the model's features or its trees gain, by a logistic regression on the same features (exploratory)."""
+    unit, trees, features = result.unit, result.trees_gain, result.against_best_rule[LINEAR]
+    by_features, by_trees = (each.low > 0 and each.estimate >= result.margin for each in (features, trees))
+    words = {
+        (True, True): "Both features and trees gain",
+        (True, False): "The features gain, not the trees",
+        (False, True): "The trees gain, not the features alone",
+        (False, False): "Neither features nor trees gain enough to matter",
+    }
+    return (
+        f"{words[by_features, by_trees]}: {unit.name}, a logistic regression on the model's features minus best rule: "
+        f"{unit.span(features)}; model minus that regression: {unit.span(trees)}; exploratory"
+    )
+
+
+def _span(result: Finding) -> str:
+    """Model minus best rule; without an interval where too few users met a different outcome to trust one."""
+    enough = result.differing.users >= FEWEST_DIFFERING
+    return result.unit.span(result.difference) if enough else result.unit.signed(result.difference.estimate)
+
+
+def assumptions(result: Finding) -> list[str]:
     """What the figures rest on, one sentence each."""
     card, split = result.split.card, result.split
     simulated = ["SIMULATED: the rows come from a simulated world, not from people."] if card.simulated else []
@@ -95,50 +234,77 @@ def assumptions(result: Result) -> list[str]:
     ]
 
 
-def _safety_sentence(result: Result) -> str:
-    """What the model does to those who wait longest."""
+def _safety_sentence(result: Finding, who: str) -> str:
+    """What the model does to those who wait longest, and whether that comes from how much it does at all."""
     added, limit = result.safety.added_wait, f"{result.safety.tolerance_ms:,.0f} ms"
-    who = result.decision.report.who_waits(result)
-    span = f"{added.estimate:+,.0f} ms a view ({added.low:+,.0f} to {added.high:+,.0f})"
-    if result.safety.word == HARMFUL:
-        return f"HARMFUL: with the model, {who} wait longer: {span}, limit {limit}."
+    if result.safety.word == SAFE:
+        return f"Waiting of {who} with the model, not the rule: {_milliseconds(added)}, within the limit of {limit}."
+    point = f"at the rule's own {result.decision.operating_point}"
+    there = f"{point} it is {_milliseconds(result.safety_at_rule.added_wait)}"
     if result.safety.word == NOT_SHOWN:
-        return f"Open risk: {who} may wait up to {added.high:,.0f} ms longer with the model (limit {limit})."
-    return f"Waiting of {who}: {span}, within the limit of {limit}."
+        said = f"Open risk: {who} may wait up to {added.high:,.0f} ms longer with the model (limit {limit})"
+        return f"{said}; {there}."
+    cause = "the predictions" if result.safety_at_rule.word == HARMFUL else "the operating point"
+    said = f"HARMFUL: with the model, {who} wait longer: {_milliseconds(added)}, limit {limit}"
+    return f"{said}. That comes from {cause}: {there}."
 
 
-def _next_step(result: Result) -> str:
-    """What to do next, in a few words."""
+def failing_checks(result: Finding) -> list[str]:
+    """Checks that a model which is better does not pass, in a few words each."""
+    flipped = _flipped(result)
+    named = [f"{len(flipped)} of {len(flipped.attrs['ran'])} changed assumptions"] if len(flipped) else []
+    waits = ["waiting of the slowest"] if result.safety.word != SAFE else []
+    return [*named, *waits, *(["net of the slowest"] if _slowest_lose(result) else [])]
+
+
+def verdict_word(result: Finding) -> str:
+    """The verdict in large letters, with harm or a failing check beside it where there is any."""
     if result.safety.word == HARMFUL:
-        return "do not ship the model until this is fixed."
-    steps = {TEST_MODEL: "run the A/B test.", COLLECT: "collect data from more users, then compare again."}
-    return steps.get(result.recommendation.action, "no test needed.")
+        return f"{result.verdict.upper()}, BUT HARMFUL"
+    failing = result.verdict == BETTER and failing_checks(result)
+    return result.verdict.upper() + (", NOT IN EVERY CHECK" if failing else "")
 
 
-def verdict_word(result: Result) -> str:
-    """The verdict in large letters, with harm beside it where there is any."""
-    return result.verdict.upper() + (", BUT HARMFUL" if result.safety.word == HARMFUL else "")
+def verdict_tone(result: Finding) -> str:
+    """Which of ``COLOURS`` the verdict has: green only where every check is passed."""
+    if result.safety.word == HARMFUL:
+        return "worse"
+    tones = {TOO_LITTLE: "equivalent", TOO_FEW: "inconclusive"}
+    failing = result.verdict == BETTER and failing_checks(result)
+    return "open" if failing else tones.get(result.verdict, result.verdict)
 
 
-def robustness(result: Result) -> str:
+def _flipped(result: Finding) -> pd.DataFrame:
+    """Changed assumptions with another verdict; ``attrs["ran"]`` holds all that could be tried."""
+    changed = pd.DataFrame({"verdict": []}) if result.sensitivity is None else result.sensitivity.iloc[1:]
+    ran = changed[changed["verdict"] != ""]
+    flipped = ran[ran["verdict"] != result.verdict]
+    flipped.attrs["ran"] = ran.index
+    return flipped
+
+
+def robustness(result: Finding) -> str:
     """In how many changed assumptions the verdict holds, and in which not; empty where none was changed."""
     if result.sensitivity is None:
         return ""
-    changed = result.sensitivity.iloc[1:]
-    ran = changed[changed["verdict"] != ""]
-    flipped = ran[ran["verdict"] != result.verdict]
-    if ran.empty:
-        return f"None of {len(changed)} checks could be run."
-    if flipped.empty:
-        return f"The verdict stays {result.verdict} in all {len(ran)} checks."
+    flipped = _flipped(result)
+    ran = len(flipped.attrs["ran"])
     named = "; ".join(
         f"{row.change if str(row.change).startswith(row.group) else f'{row.group} {row.change}'}: {row.verdict}"
         for row in flipped.itertuples()
     )
-    return f"Robust in {len(ran) - len(flipped)} of {len(ran)} checks; not under: {named}."
+    if not ran:
+        return f"None of {len(result.sensitivity) - 1} checks could be run."
+    if result.verdict in UNSETTLED:
+        flipped = flipped[~flipped["verdict"].isin(UNSETTLED)]
+        settled = f"settled in {len(flipped)} of {ran} checks"
+        return f"The question is {settled}{f': {named}' if len(flipped) else ''}."
+    if flipped.empty:
+        return f"The verdict is the same in all {ran} checks: {result.verdict}."
+    return f"Robust in {ran - len(flipped)} of {ran} checks; not under: {named}."
 
 
-def trainings(result: Result) -> str:
+def trainings(result: Finding) -> str:
     """How far the difference moves from one training of the model to the next; empty where it was trained once."""
     table = result.sensitivity
     again = None if table is None else table[(table["group"].isin(["base", TRAINING_SEED])) & (table["verdict"] != "")]
@@ -152,7 +318,7 @@ def trainings(result: Result) -> str:
     return f"Over {n} training seeds, on the same test part: {span}; {words}."
 
 
-def to_dict(result: Result) -> dict[str, Any]:
+def to_dict(result: Finding) -> dict[str, Any]:
     """What ``--json`` prints: plain dictionaries, lists and numbers."""
     own = result.decision.report.to_dict(result)
     return {
@@ -168,12 +334,15 @@ def to_dict(result: Result) -> dict[str, Any]:
         "best_rule": result.of("best_rule").name,
         "policies": [_policy_dict(policy, result) for policy in result.results],
         "model_vs_best_rule": _evidence_dict(result) | own["evidence"],
-        "recommendation": result.recommendation.text,
-        "policies_vs_best_rule": {
-            name: {"difference": other.estimate, "interval": [other.low, other.high]}
-            for name, other in result.against_best_rule.items()
-        },
+        "best_rule_vs_today": _rule_dict(result),
+        "recommendation": proposal(result),
+        "answers": asdict(result.recommendation),
+        "decision_box": first_screen(result) | {"badge": verdict_word(result)},
+        "ab_test": asdict(result.ab_test),
+        "model_vs_linear": _interval_dict(result.trees_gain),
+        "policies_vs_best_rule": {name: _interval_dict(other) for name, other in result.against_best_rule.items()},
         "headroom": result.headroom,
+        "headroom_over_best_rule": result.headroom_over_rule,
         **own["frontier"],
         "sensitivity": _records(result.sensitivity),
         "segments": _records(result.segments),
@@ -184,23 +353,48 @@ def to_dict(result: Result) -> dict[str, Any]:
     }
 
 
-def _evidence_dict(result: Result) -> dict[str, Any]:
-    difference, added = result.difference, result.safety.added_wait
+def _evidence_dict(result: Finding) -> dict[str, Any]:
+    difference, at_rule = result.difference, result.safety_at_rule
     return {
         "metric": "net",
         "difference": difference.estimate,
         "interval": [difference.low, difference.high],
         "margin": result.margin,
         "verdict": result.verdict,
-        "safety": result.safety.word,
-        "added_wait_slowest_fifth_ms": added.estimate,
-        "added_wait_interval": [added.low, added.high],
-        "tolerated_wait_ms": result.safety.tolerance_ms,
+        "failing_checks": failing_checks(result),
+        "differing": {"users": result.differing.users, "of": result.differing.of, "bound": result.differing.bound},
+        **_safety_dict(result.safety),
+        "at_rules_operating_point": {"what": result.decision.operating_point, **_safety_dict(at_rule)},
+        "net_of_the_slowest": _interval_dict(result.slowest.gain),
         "users_to_settle": result.users_to_settle,
     }
 
 
-def _model_dict(result: Result) -> dict[str, Any]:
+def _safety_dict(safety: Safety) -> dict[str, Any]:
+    added = safety.added_wait
+    return {
+        "safety": safety.word,
+        "added_wait_slowest_fifth_ms": added.estimate,
+        "added_wait_interval": [added.low, added.high],
+        "tolerated_wait_ms": safety.tolerance_ms,
+    }
+
+
+def _rule_dict(result: Finding) -> dict[str, Any]:
+    slowest = result.slowest
+    return {
+        **_interval_dict(result.rule_gain),
+        "verdict": result.rule_verdict,
+        "wait_slowest_fifth_ms": {"today": slowest.today_ms, "best_rule": slowest.rule_ms, "model": slowest.model_ms},
+        "added_wait_slowest_fifth_ms": _interval_dict(slowest.rule_added_wait),
+    }
+
+
+def _interval_dict(interval: Interval) -> dict[str, Any]:
+    return {"difference": interval.estimate, "interval": [interval.low, interval.high]}
+
+
+def _model_dict(result: Finding) -> dict[str, Any]:
     cost, calibration = result.cost, result.calibration
     return {
         **asdict(cost),
@@ -218,7 +412,7 @@ def _records(table: pd.DataFrame | None) -> list[dict[str, Any]] | None:
     return table.astype(object).where(table.notna(), None).to_dict("records")
 
 
-def _policy_dict(policy: Any, result: Result) -> dict[str, Any]:
+def _policy_dict(policy: PolicyResult, result: Finding) -> dict[str, Any]:
     names = asdict(result.of("model").figures)
     figures = asdict(policy.figures) if policy.figures else dict.fromkeys(names)
     return {
@@ -236,7 +430,7 @@ def _policy_dict(policy: Any, result: Result) -> dict[str, Any]:
     }
 
 
-def to_frame(result: Result) -> pd.DataFrame:
+def to_frame(result: Finding) -> pd.DataFrame:
     """The table of policies as numbers: one row a policy, by name; best net first, missing where not available."""
     table = pd.DataFrame([_policy_dict(policy, result) for policy in result.results]).set_index("name")
     for name in table:
@@ -245,30 +439,23 @@ def to_frame(result: Result) -> pd.DataFrame:
     return table.sort_values("net", ascending=False, kind="stable")
 
 
-def to_line(result: Result) -> str:
+def to_line(result: Finding) -> str:
     """A result in one line: its short ``repr``."""
     return (
         f"<Comparison of {result.decision.name} on {result.split.card.name}: {verdict_word(result)}, model minus best "
-        f"rule {result.unit.span(result.difference)} {result.unit.name}>"
+        f"rule {_span(result)} {result.unit.name}>"
     )
 
 
-def to_text(result: Result, *, every_column: bool = False) -> str:
-    """The first screen, for the person who decides, and the table of policies below it."""
-    screen = first_screen(result)
+def to_text(result: Finding, *, every_column: bool = False) -> str:
+    """The decision box, for the person who decides, and the table of policies below it."""
     return "\n".join(
         [
-            screen["title"],
-            f"RECOMMENDATION: {screen['recommendation']}   [{verdict_word(result)}]",
+            *_text_box(result),
             *_align(key_table(result)),
-            screen["difference"],
-            screen["views"],
-            screen["cost"],
-            screen["safety"],
-            f"Next: {screen['next']} {OFFLINE}",
             "",
             *_align(table_of(result, every_column=every_column)),
-            *filter(None, (robustness(result), trainings(result))),
+            f"{features_or_trees(result)}.",
             *(f"not available: {policy.name}: {policy.reason}" for policy in result.results if policy.reason),
             "",
             "Assumptions",
@@ -277,30 +464,47 @@ def to_text(result: Result, *, every_column: bool = False) -> str:
     )
 
 
-def to_markdown(result: Result) -> str:
-    """The first screen and the table of policies in Markdown."""
+def _text_box(result: Finding) -> list[str]:
+    """The lines of the decision box: what each is about in capital letters, then the sentences."""
     screen = first_screen(result)
-    sentences = [screen[name] for name in ("difference", "views", "cost", "safety")]
+    title = screen.pop("title")
+    screen["PROPOSED"] += f" [{verdict_word(result)}]"
+    wrapped = [
+        textwrap.wrap(
+            f"{about:{ABOUT_WIDTH}}{text}", TEXT_WIDTH, subsequent_indent=" " * ABOUT_WIDTH, break_on_hyphens=False
+        )
+        for about, text in screen.items()
+    ]
+    return [title, *(line for lines in wrapped for line in lines)]
+
+
+def to_markdown(result: Finding) -> str:
+    """The decision box and the table of policies in Markdown."""
+    screen = first_screen(result)
+    title = screen.pop("title")
+    screen["PROPOSED"] += f" **[{verdict_word(result)}]**"
     return "\n\n".join(
         [
-            f"**{screen['title']}**",
-            f"{screen['recommendation']} **{verdict_word(result)}**",
+            f"**{title}**",
+            "\n".join(f"- **{about}** {text}" for about, text in screen.items()),
             _markdown_table(key_table(result)),
-            " ".join(sentences),
             _markdown_table(table_of(result)),
-            f"Next: {screen['next']} {OFFLINE}",
         ]
     )
 
 
-def key_table(result: Result) -> pd.DataFrame:
+def key_table(result: Finding) -> pd.DataFrame:
     """Today, best rule, model and perfect knowledge, in words of the person who decides; cells are text."""
     figures = {title: result.of(which).figures for title, which in KEY_POLICIES.items()}
-    columns = {title: result.decision.report.key_figures(each) for title, each in figures.items()}
+    report, unit = result.decision.report, result.unit
+    columns = {
+        title: report.key_figures(each) | {f"net ({unit.per_view})": unit.amount(each.net)}
+        for title, each in figures.items()
+    }
     return pd.DataFrame(columns).rename_axis("of 1,000 views")
 
 
-def table_of(result: Result, *, every_column: bool = False) -> pd.DataFrame:
+def table_of(result: Finding, *, every_column: bool = False) -> pd.DataFrame:
     """All available policies, best net first; cells are text.
 
     The default columns are those of a decision; ``every_column`` adds the rest.
@@ -308,7 +512,7 @@ def table_of(result: Result, *, every_column: bool = False) -> pd.DataFrame:
     rows = []
     available = [policy for policy in result.results if policy.figures is not None]
     for policy in sorted(available, key=lambda p: -p.figures.net):
-        row = {"policy": policy.name + _mark(result, policy)}
+        row = {"policy": policy.name + _mark(result, policy), "net": f"{result.unit.factor * policy.figures.net:.2f}"}
         row |= result.decision.report.policy_row(policy.figures, every_column)
         if every_column:
             limit = "" if policy.limit is None else f"{policy.limit:.2f}"
@@ -317,7 +521,7 @@ def table_of(result: Result, *, every_column: bool = False) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("policy")
 
 
-def _mark(result: Result, policy: Any) -> str:
+def _mark(result: Finding, policy: PolicyResult) -> str:
     marks = []
     if policy.policy is not None and policy.policy is result.best_rule:
         marks.append("best rule")
@@ -330,33 +534,35 @@ def _mark(result: Result, policy: Any) -> str:
     return f" [{', '.join(marks)}]" if marks else ""
 
 
-def to_html(result: Result) -> str:
+def to_html(result: Finding) -> str:
     """The first screen as HTML; names from data are escaped."""
-    screen = {key: html.escape(text) for key, text in first_screen(result).items()}
+    screen, tone = {key: html.escape(text) for key, text in first_screen(result).items()}, verdict_tone(result)
     badge = (
-        f'<span class="badge" style="background:{COLOURS[result.verdict]};color:#fff;padding:.1em .6em;'
-        f'border-radius:.3em;font-weight:600">{verdict_word(result)}</span>'
+        f'<span class="badge" style="background:{COLOURS[tone]};color:#fff;padding:.1em .6em;border-radius:.3em;'
+        f'font-weight:600">{verdict_word(result).upper()}</span>'
     )
     simulated = '<strong class="simulated">SIMULATED</strong> ' if result.split.card.simulated else ""
+    title, proposed = screen.pop("title"), screen.pop("PROPOSED")
+    rows = "".join(
+        f'<dt style="font-weight:600">{about}</dt><dd style="margin:0">{text}</dd>' for about, text in screen.items()
+    )
     return (
-        f'<section class="verdict {result.verdict}">'
-        f"<p>{simulated}{screen['title']}</p>"
-        f'<p style="font-size:1.25em">Recommendation: <strong>{screen["recommendation"]}</strong> {badge}</p>'
+        f'<section class="verdict {tone}">'
+        f"<p>{simulated}{title}</p>"
+        f'<p style="font-size:1.25em">PROPOSED: <strong>{proposed}</strong> {badge}</p>'
+        f'<dl style="display:grid;grid-template-columns:max-content 1fr;gap:.4em 1em;margin:1em 0">{rows}</dl>'
         f"{_html_table(key_table(result))}"
-        f"<p><strong>{screen['difference']}</strong> {screen['safety']}</p>"
-        f'<p class="note">{screen["views"]} {screen["cost"]}</p>'
-        f'<p class="note">Next: {screen["next"]} {OFFLINE}</p>'
         "</section>"
     )
 
 
-def finding_html(result: Result, about: str) -> str:
+def finding_html(result: Finding, about: str) -> str:
     """A heading that states a finding."""
     known = findings(result)
     return f"<h2>{html.escape(known[check_one_of('finding', about, known)])}</h2>"
 
 
-def table_html(result: Result, name: str, **options: Any) -> str:
+def table_html(result: Finding, name: str, **options: Any) -> str:
     """A table of a proposal by name: those of every decision, then the decision's own."""
     every = {"policies": policies_html, "segments": segments_html, "assumptions": assumptions_html}
     own = {} if name in every else result.decision.report.tables(result)
@@ -364,7 +570,7 @@ def table_html(result: Result, name: str, **options: Any) -> str:
     return _html_table(shown) if name in own else shown(result, **options)
 
 
-def segments_html(result: Result, most: int = 4) -> str:
+def segments_html(result: Finding, most: int = 4) -> str:
     """Model minus best rule by segment, the largest segments of each dimension; exploratory."""
     largest = result.segments.sort_values("views", ascending=False, kind="stable").groupby("dimension").head(most)
     rows, unit = largest.sort_index(), result.unit
@@ -378,7 +584,7 @@ def segments_html(result: Result, most: int = 4) -> str:
     return _html_table(table)
 
 
-def policies_html(result: Result, *, every_column: bool = False) -> str:
+def policies_html(result: Finding, *, every_column: bool = False) -> str:
     """The table of policies, and why a rule is not in it."""
     missing = "".join(
         f'<p class="note">Not available: {html.escape(policy.name)} ({html.escape(policy.reason)}).</p>'
@@ -388,7 +594,7 @@ def policies_html(result: Result, *, every_column: bool = False) -> str:
     return _html_table(table_of(result, every_column=every_column)) + missing
 
 
-def assumptions_html(result: Result) -> str:
+def assumptions_html(result: Finding) -> str:
     """Assumptions and provenance as lists."""
     origin: Mapping[str, Any] = result.provenance
     packages = ", ".join(f"{name} {version}" for name, version in origin["packages"].items())

@@ -6,21 +6,20 @@ import math
 import os
 import time
 import timeit
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from workbench.datasets.loading import load
-from workbench.datasets.splits import FEWEST_USERS, Split, card_of, sample_users
+from workbench.datasets.splits import FEWEST_USERS, Split, card_of, sample_users, users_of
 from workbench.decisions import find_decision
-from workbench.decisions.decision import (
+from workbench.decisions.decision import Change, Decision, ModelCost, Plan, PolicyResult, Stage
+from workbench.decisions.policy import (
+    LINEAR,
     PERFECT_KNOWLEDGE,
-    Change,
-    Decision,
-    Plan,
     Policy,
     Situations,
     call_policy,
@@ -32,47 +31,24 @@ from workbench.decisions.decision import (
 from workbench.errors import WorkbenchError, check_above_0
 from workbench.evidence.bootstrap import Interval, cluster_interval
 from workbench.evidence.calibration import measure_calibration, reliability
+from workbench.evidence.sample_size import SampleSize, sample_size
 from workbench.evidence.segments import segment_table
-from workbench.evidence.verdict import judge_difference, judge_safety, recommend, users_to_settle
+from workbench.evidence.verdict import (
+    Differing,
+    Safety,
+    SlowestUsers,
+    count_differing,
+    judge_difference,
+    judge_safety,
+    recommend,
+    users_to_settle,
+)
 from workbench.models.boosting import check_trained_on
-from workbench.studies.comparison import Comparison, ModelCost, PolicyResult, trace_origin
+from workbench.studies.comparison import Comparison, trace_origin
 
 Progress = Callable[[str], None]
 ROWS_TIMED = 2_000
 ROWS_REFITTED = 400_000  # sensitivity rows that need a fit run on at most about so many views, whole users or sessions
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Policies as they are settled: limits tuned, the best rule picked; nothing of test has been read.
-
-    The model's limit is tuned on ``validation``; rules, which need no calibration, are tuned and picked on calibration
-    and validation together (``held_out``). ``unavailable`` says by position in ``rules`` why one cannot be used here;
-    ``tuned`` holds the others, and ``today``, what is done now, where it may be used at this moment.
-    """
-
-    decision: Decision
-    split: Split = field(repr=False)
-    scenario: Any
-    model: Any = field(repr=False)
-    rules: tuple[Policy, ...] = field(repr=False)
-    unavailable: Mapping[int, str]
-    tuned: tuple[Policy, ...] = field(repr=False)
-    today: Policy
-    best_rule: Policy
-    ours: Policy = field(repr=False)
-    validation: Situations = field(repr=False)
-    held_out: Situations = field(repr=False)
-
-    def test(self) -> Situations:
-        """The views of test that are compared."""
-        known_by, split = self.model.known_by, self.split
-        return self.decision.situations(split.test, split.card, split.cluster, known_by, self.scenario)
-
-    def replay(self, policy: Policy, situations: Situations) -> pd.DataFrame:
-        """Outcomes of a policy, one row a view."""
-        answer = self.decision.ask(policy, situations, self.scenario)
-        return self.decision.outcomes(answer, situations, self.scenario)
 
 
 def study(
@@ -252,11 +228,12 @@ def settle(
         ours=decision.tune(decision.model_policy(model, split.card), validation, scenario),
         validation=validation,
         held_out=held_out,
+        settle_again=_settle_again,
     )
 
 
-def settle_again(stage: Stage, scenario: Any) -> Stage:
-    """The same model and rules under another scenario: limits tuned again, the best rule picked again."""
+def _settle_again(stage: Stage, scenario: Any) -> Stage:
+    """The same model and rules under another scenario."""
     decision = stage.decision
     parts = decision.under(stage.validation, scenario), decision.under(stage.held_out, scenario)
     return settle(decision, stage.split, stage.model, stage.rules, scenario, today=stage.today, parts=parts)
@@ -283,15 +260,13 @@ def _read_test(
     results = replay_all(stage, test)
     say("weigh the evidence")
     by_model, by_rule, by_now = (_of(results, policy) for policy in (stage.ours, stage.best_rule, now))
-    difference = _interval(by_model, by_rule, test, split.seed)
-    rule_gain = _interval(by_rule, by_now, test, split.seed)
-    slow = decision.slowest(test, scenario)
-    ours, theirs = (decision.wait_ms(each.outcomes, test, scenario)[slow] for each in (by_model, by_rule))
-    safety = judge_safety(ours, theirs, test.users[slow], seed=split.seed)
-    word = judge_difference(difference, margin)
-    room = decision.headroom(results[-1].outcomes, test, scenario)
-    event, chance = decision.calibration_target(by_model.expected, test, scenario)
+    difference, differing, word = _judge(stage, _minus(by_model, by_rule, "net"), test.users, margin)
+    rule_gain, _, rule_word = _judge(stage, _minus(by_rule, by_now, "net"), test.users, margin)
     others = [result for result in results if result.outcomes is not None and result is not by_rule]
+    against = {other.name: _interval(other, by_rule, test, split.seed) for other in others}
+    safety, at_rule, slowest = _look_at_the_slowest(stage, test, by_model, by_rule, by_now)
+    event, chance = decision.calibration_target(by_model.expected, test, scenario)
+    people = split.count_people() / differing.of
     return Comparison(
         decision=decision,
         split=split,
@@ -302,27 +277,21 @@ def _read_test(
         scenario=scenario,
         known_by=stage.model.known_by,
         difference=difference,
+        differing=differing,
         rule_gain=rule_gain,
-        against_best_rule={other.name: _interval(other, by_rule, test, split.seed) for other in others},
+        rule_verdict=rule_word,
+        against_best_rule=against,
+        trees_gain=_interval(by_model, next(each for each in results if each.name == LINEAR), test, split.seed),
         margin=margin,
         verdict=word,
         safety=safety,
-        users_to_settle=users_to_settle(difference, margin),
-        headroom=room,
-        recommendation=recommend(
-            word,
-            safety,
-            difference=difference,
-            rule_gain=rule_gain,
-            headroom=room,
-            margin=margin,
-            rule=f'"{by_rule.name}"',
-            today=f'"{policy_name(now)}"',
-            all_users=split.count_people(),
-            who=split.people,
-            stop=decision.stop,
-        ),
-        test_users=len(np.unique(test.users)),
+        safety_at_rule=at_rule,
+        slowest=slowest,
+        users_to_settle=math.ceil(people * users_to_settle(difference, margin, differing)),
+        ab_test=_size_ab_test(stage, test, by_rule, margin),
+        headroom=decision.headroom(results[-1].outcomes, test, scenario),
+        recommendation=recommend(word, safety, rule_word, headroom=against[PERFECT_KNOWLEDGE].estimate, margin=margin),
+        test_users=differing.of,
         cost=_model_cost(stage, test),
         calibration=measure_calibration(event, chance),
         detail=decision.detail(results, stage, test),
@@ -339,6 +308,55 @@ def _read_test(
     ), test
 
 
+def _judge(stage: Stage, gained: np.ndarray, users: np.ndarray, margin: float) -> tuple[Interval, Differing, str]:
+    """The interval of a difference in net, how many users met a different outcome, and the word for it."""
+    interval = cluster_interval(gained, users, seed=stage.split.seed)
+    differing = count_differing(gained, users, stage.decision.largest_difference(stage.scenario))
+    return interval, differing, judge_difference(interval, margin, differing)
+
+
+def _look_at_the_slowest(
+    stage: Stage, test: Situations, by_model: PolicyResult, by_rule: PolicyResult, by_now: PolicyResult
+) -> tuple[Safety, Safety, SlowestUsers]:
+    """Safety of the model as it is tuned, and at the best rule's own operating point; what each policy does to those
+    who wait longest.
+    """
+    decision, scenario, seed = stage.decision, stage.scenario, stage.split.seed
+    slow = decision.slowest(test, scenario)
+    users = test.users[slow]
+    there = stage.replay(stage.best_rule, stage.validation)
+    like = decision.operate_like(stage.ours, there, stage.validation, scenario)
+    outcomes = by_model.outcomes, by_rule.outcomes, by_now.outcomes, stage.replay(like, test)
+    ours, rule, now, alike = (decision.wait_ms(each, test, scenario)[slow] for each in outcomes)
+    slowest = SlowestUsers(
+        today_ms=float(now.mean()),
+        rule_ms=float(rule.mean()),
+        model_ms=float(ours.mean()),
+        rule_added_wait=cluster_interval(rule - now, users, seed=seed),
+        gain=cluster_interval(_minus(by_model, by_rule, "net")[slow], users, seed=seed),
+    )
+    return judge_safety(ours, rule, users, seed=seed), judge_safety(alike, rule, users, seed=seed), slowest
+
+
+def _size_ab_test(stage: Stage, test: Situations, by_rule: PolicyResult, margin: float) -> SampleSize:
+    """An A/B test of the model against the best rule, by its net on test; earlier views are those held out before."""
+    split, net = stage.split, by_rule.outcomes["net"]
+    timed = split.card.facts.time
+    if not split.how.startswith(("by time", "by order")):
+        at = test.frame.get(timed)
+        share = len(np.unique(test.users)) / split.count_people()
+        return sample_size(net.to_numpy(), test.users, margin, at=at, share=share)
+    both = pd.concat([stage.held_out.frame, test.frame])
+    before = stage.replay(stage.best_rule, stage.held_out)["net"]
+    return sample_size(
+        pd.concat([before, net]).to_numpy(),
+        users_of(both, split.cluster),
+        margin,
+        at=both.get(timed),
+        earlier=np.arange(len(both)) < len(before),
+    )
+
+
 def replay_all(stage: Stage, test: Situations) -> list[PolicyResult]:
     """Every policy of a settled comparison on test: rules, model, references, today's, and last perfect knowledge.
 
@@ -351,10 +369,10 @@ def replay_all(stage: Stage, test: Situations) -> list[PolicyResult]:
     for place, reason in stage.unavailable.items():
         results.append(PolicyResult(policy_name(stage.rules[place]), "rule", stage.rules[place], reason))
     results.append(_replay(stage, stage.ours, "model", test))
-    truth = decision.truth(stage.split.card)
-    if truth is not None:
-        tuned = decision.tune(truth, stage.validation, scenario)
-        results.append(_replay(stage, tuned, "reference", test))
+    for policy in (decision.linear(stage.split, stage.model), decision.truth(stage.split.card)):
+        if policy is not None:
+            tuned = decision.tune(policy, stage.validation, scenario)
+            results.append(_replay(stage, tuned, "reference", test))
     if not any(stage.today is result.policy for result in results):
         results.append(_replay_today(stage, test))
     for name, outcomes in decision.references(test, scenario):
@@ -382,9 +400,11 @@ def _replay(stage: Stage, policy: Policy, kind: str, test: Situations) -> Policy
 
 
 def _replay_today(stage: Stage, test: Situations) -> PolicyResult:
-    """What is done now with columns that are known later than the comparison's: no rule can be that."""
-    replayed = _replay(stage, stage.today, "reference", stage.decision.later_context(test))
-    return replace(replayed, name=f"today: {replayed.name}", reads_later=True)
+    """What is done now, where none of these views has what it needs, or it is known too late for a rule."""
+    later = not set(traits_of(stage.today).needs) <= set(test.context)
+    there = stage.decision.later_context(test) if later else test
+    replayed = _replay(stage, stage.today, "reference" if later else "today", there)
+    return replace(replayed, name=f"today: {replayed.name}", reads_later=later)
 
 
 def _of(results: Sequence[PolicyResult], policy: Policy) -> PolicyResult:
@@ -451,7 +471,7 @@ class Base:
         if not change.split:
             return self._judge(*names, train_again(self.stage, change.plan), self.test)
         if not change.refit:
-            stage = settle_again(self.stage, change.plan.scenario)
+            stage = self.stage.under(change.plan.scenario)
             return self._judge(*names, stage, stage.decision.under(self.test, stage.scenario))
         return self._refit(change)
 
@@ -479,6 +499,6 @@ class Base:
         counted = np.ones(len(test), bool) if only is None else only(test.frame)
         if len(np.unique(test.users[counted])) < FEWEST_USERS:
             raise WorkbenchError(f"fewer than {FEWEST_USERS} {test.people} to test on; take more rows.")
-        difference = cluster_interval((ours - rule)[counted], test.users[counted], seed=stage.split.seed)
-        word, name = judge_difference(difference, self.margin), policy_name(stage.best_rule)
+        difference, _, word = _judge(stage, (ours - rule)[counted], test.users[counted], self.margin)
+        name = policy_name(stage.best_rule)
         return SensitivityRow(group, change, difference.estimate, difference.low, difference.high, word, name)

@@ -6,10 +6,10 @@ import pytest
 
 from workbench.datasets.schema import known_context
 from workbench.decisions.chances import OneOption
-from workbench.decisions.decision import Situations
 from workbench.decisions.images.decision import DECISION as IMAGES
 from workbench.decisions.images.replay import quality_at_wait, rendition_payoffs, summarise_images, typical_view
 from workbench.decisions.images.scenario import ImageScenario, Ladder
+from workbench.decisions.policy import Situations
 
 # One image a view of 10, 50 or 100 kB; quality 0, 50, 100; one round trip; 1 point a 4 ms.
 BY_HAND = ImageScenario(

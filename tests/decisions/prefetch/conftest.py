@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import workbench as wb
-from workbench.decisions.decision import call_policy
+from workbench.decisions.policy import call_policy
 
 
 @pytest.fixture(scope="session")

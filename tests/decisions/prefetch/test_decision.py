@@ -7,12 +7,15 @@ import pandas as pd
 import pytest
 
 import workbench as wb
-from workbench.decisions.decision import Situations
+from workbench.decisions.policy import Situations
 from workbench.decisions.prefetch.answers import PAGES_ASKED
 from workbench.decisions.prefetch.decision import DECISION as PREFETCH
 from workbench.decisions.prefetch.decision import HOVER, UNUSED_A_VIEW
 from workbench.decisions.prefetch.markov import Markov, UserHistory
+from workbench.decisions.prefetch.report import ALONE
 from workbench.decisions.prefetch.rules import Never
+from workbench.decisions.prefetch.scenario import DWELL_S
+from workbench.evidence.bootstrap import Interval
 from workbench.studies.report import first_screen
 
 
@@ -63,9 +66,64 @@ def test_hits_at_are_read_off_the_frontier(little):
     assert set(little.to_dict()["hits_per_100_at_unused"]["model"]) == {f"{at:g}" for at in UNUSED_A_VIEW}
 
 
-def test_hover_is_a_reference_with_half_of_its_pages_opened(little):
-    assert (little.of(HOVER).kind, little.of(HOVER).policy) == ("reference", None)
-    assert little.of(HOVER).figures.precision == pytest.approx(0.5)
+# Hover
+
+
+@pytest.fixture(scope="module")
+def hovered(little):
+    return wb.compare(little.split, little.model, scenario=wb.PrefetchScenario(on_hover=wb.Hover()))
+
+
+def test_hover_alone_is_a_reference_below_perfect_knowledge(little):
+    alone, perfect = little.of(HOVER), little.of("oracle").figures
+    assert (alone.kind, alone.policy) == ("reference", None)
+    assert alone.figures.precision == pytest.approx(0.5)
+    assert 0 < alone.figures.hits_per_100 < perfect.hits_per_100
+    assert 0 < alone.figures.ms_saved_per_view <= 300 * alone.figures.recall
+    assert HOVER not in [policy.name for policy in little.results if policy.policy is not None]
+
+
+def test_where_hover_is_on_it_runs_under_every_policy(little, hovered):
+    assert hovered.of("never").figures == little.of(HOVER).figures
+    assert HOVER not in {policy.name for policy in hovered.results}
+    least = hovered.of("never").figures
+    for policy in (policy for policy in hovered.results if policy.available):
+        assert policy.figures.unused_per_view >= least.unused_per_view
+        assert policy.figures.ms_saved_per_view >= least.ms_saved_per_view
+        assert policy.figures.net <= hovered.of("oracle").figures.net
+    assert hovered.headroom == pytest.approx(net(hovered, "oracle") - least.net)
+
+
+def test_both_cases_stand_in_either_report(little, hovered):
+    for result, own in ((little, 0), (hovered, 1)):
+        assert result.detail.cases[own].difference == result.difference
+        assert result.detail.cases[own].best_rule == result.of("best_rule").name
+        for name, which in (("model", "model"), ("best rule", "best_rule"), ("perfect knowledge", "oracle")):
+            ours = result.detail.cases[own].figures[name]
+            assert ours.net == result.of(which).figures.net
+        said = [result.unit.span(case.difference) for case in result.detail.cases]
+        assert f"without hover: {said[0]}" in str(result) and f"on hover too: {said[1]}" in str(result)
+        told = result.to_dict()["hover"]
+        for name, case in zip(("without", "with"), result.detail.cases, strict=True):
+            interval = [case.difference.low, case.difference.high]
+            assert told[name]["model_vs_best_rule"] == {"difference": case.difference.estimate, "interval": interval}
+    assert [case.difference for case in little.detail.cases] == [case.difference for case in hovered.detail.cases]
+    assert hovered.detail.hover_first == little.detail.hover_first
+    assert little.table("hover").count("perfect knowledge") == 2
+
+
+def test_hover_comes_first_where_it_saves_more_for_each_unused_page(little):
+    (without, beside), first = little.detail.cases, little.detail.hover_first
+    per_unused = [
+        (each.ms_saved_per_view - each.contention_ms_per_view) / 1000 / each.unused_per_view
+        for each in (beside.figures[ALONE], without.figures["model"])
+    ]
+    assert first.estimate == pytest.approx(per_unused[0] - per_unused[1])
+    assert first.low < first.estimate < first.high
+    for low, said in ((0.01, True), (-0.01, False)):
+        detail = replace(little.detail, hover_first=Interval(0.05, low, 0.09, 100))
+        told = f"Do this first: fetch on hover. It saves {per_unused[0]:.2f} s for each unused page"
+        assert (told in str(replace(little, detail=detail))) is said
 
 
 def test_safety_weighs_all_that_is_waited_for(little):
@@ -196,8 +254,8 @@ def test_as_many_pages_are_fetched_as_the_scenario_says(little, replayed, k):
 def test_sections_are_not_cached_and_a_cards_assumptions_hold_unless_somebody_says_otherwise(views):
     card = replace(views.attrs["card"], sections=True, assume={"dwell_s": (1.0, 40.0, 60.0)})
     assert (PREFETCH.scenario(card).cache, PREFETCH.scenario(card).dwell_s) == (False, 40.0)
-    said = PREFETCH.scenario(card, wb.PrefetchScenario(dwell_s=7.0, k=2))
-    assert (said.dwell_s, said.k, said.cache) == (7.0, 2, False)
+    said = PREFETCH.scenario(card, wb.PrefetchScenario(dwell_s=DWELL_S, k=2))
+    assert (said.dwell_s, said.k, said.cache) == (DWELL_S, 2, False)
 
 
 def changes(views, scenario=None):

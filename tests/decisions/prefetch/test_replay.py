@@ -1,5 +1,7 @@
 """Prefetch replay: by hand, against a plain loop over random worlds, its properties, figures and frontiers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,15 +10,15 @@ from workbench.decisions.prefetch.answers import top_shares
 from workbench.decisions.prefetch.markov import fetches_at
 from workbench.decisions.prefetch.replay import (
     best_prefetch_limit,
+    count_by_view,
     hits_at_unused,
-    hover,
     perfect_knowledge_fetches,
     prefetch_limits,
     replay_prefetch,
     summarise_prefetch,
     trace_frontier,
 )
-from workbench.decisions.prefetch.scenario import PrefetchScenario
+from workbench.decisions.prefetch.scenario import Hover, PrefetchScenario
 
 HALF = PrefetchScenario(break_even=0.5)  # an unused page costs as much as a hit brings
 
@@ -77,7 +79,7 @@ def test_the_network_follows_the_effective_type(sessions, fetches):
     assert saved[[0, 2, 4]].tolist() == pytest.approx([170 + 8e3 / 9, 300 + 8e3 / 1.6, 170 + 8e3 / 9])
 
 
-def random_world(rng, sessions):
+def random_world(rng, sessions, hovers=False):
     pages = "abcdefgh"[: rng.integers(2, 9)]
     drawn = ["".join(rng.choice(list(pages), rng.integers(1, 15))) for _ in range(rng.integers(1, 6))]
     seconds = None
@@ -86,7 +88,12 @@ def random_world(rng, sessions):
     views = sessions(*drawn, seconds=seconds)
     if rng.random() < 0.5:
         views["page_bytes"] = rng.choice([1e5, 5e5, 2e6, np.nan], len(views))
+    if rng.random() < 0.5:
+        views["device"] = rng.choice(["desktop", "phone", "tablet", None], len(views))
+    share = None if rng.random() < 0.5 else float(rng.random())
+    lead_ms, precision = float(rng.choice([50, 300, 5000])), float(rng.choice([0.2, 0.5, 1.0]))
     scenario = PrefetchScenario(
+        on_hover=Hover(share, precision, lead_ms) if hovers else None,
         break_even=float(rng.choice([0.15, 0.5])),
         k=int(rng.integers(1, 5)),
         lifetime_s=float(rng.choice([1, 5, 20, 300])),
@@ -94,7 +101,7 @@ def random_world(rng, sessions):
         cache=bool(rng.random() < 0.8),
         dwell_s=float(rng.choice([0.3, 1.0, 15.0])),
     )
-    return views, scenario
+    return views, scenario.completed({})
 
 
 def random_fetches(rng, views, k):
@@ -107,6 +114,8 @@ def plain_replay(answer, views, scenario):
     """The same numbers by another road: one session, one view, one page after the other."""
     names = ("hits", "unused", "hit_next", "saved_ms", "contention_ms")
     out = {name: np.zeros(len(views)) for name in names}
+    early, hover = {}, scenario.on_hover
+    has_pointer = views.get("device", pd.Series(None, views.index)).map({"phone": 0, "tablet": 0}).fillna(1)
     proposed = answer.sort_values("rank").groupby("view_id")["page"].agg(list).to_dict()
     timed = "viewed_at" in views and views.groupby("session_id")["viewed_at"].nunique().max() > 1
     size = views.groupby("page", observed=True)["page_bytes"].median() if "page_bytes" in views else pd.Series()
@@ -124,11 +133,22 @@ def plain_replay(answer, views, scenario):
             at_ms, lifetime = 1000 * clock, scenario.lifetime_s
         rows, page = session.index.tolist(), session["page"].tolist()
         fresh = {"clock": clock, "lifetime": lifetime, "cache": scenario.cache}
-        play_session(rows, page, at_ms, load=load, proposed=proposed, out=out, **fresh)
+        play_session(rows, page, at_ms, load=load, proposed=proposed, out=out, early=early, **fresh)
+        visited = {}
+        for i, row in enumerate(rows[:-1] if hover else []):
+            visited[page[i]], following = clock[i], page[i + 1]
+            in_time = clock[i + 1] <= clock[i] + lifetime
+            if scenario.cache and not (visited.get(following, -np.inf) + lifetime < clock[i] and in_time):
+                continue
+            pointer = has_pointer[row] if hover.share is None else hover.share
+            saves = min(hover.lead_ms, load(following), at_ms[i + 1] - at_ms[i])
+            out["unused"][row] += pointer * (1 - hover.precision) / hover.precision
+            out["hits"][row] += 0 if row in early else pointer * saves / load(following)
+            out["saved_ms"][row] += pointer * max(0, saves - early.get(row, 0))
     return pd.DataFrame(out)
 
 
-def play_session(rows, page, at_ms, *, clock, lifetime, cache, load, proposed, out):
+def play_session(rows, page, at_ms, *, clock, lifetime, cache, load, proposed, out, early):
     fresh_until, waiting, begun = {}, {}, {}
     for i, row in enumerate(rows):
         if page[i] in waiting:
@@ -136,7 +156,8 @@ def play_session(rows, page, at_ms, *, clock, lifetime, cache, load, proposed, o
             if fresh_until[page[i]] >= clock[i] if cache else by == i - 1:
                 out["hits"][rows[by]] += 1
                 out["hit_next"][rows[by]] += by == i - 1
-                out["saved_ms"][rows[by]] += np.clip(at_ms[i] - begun[by, page[i]], 0, load(page[i]))
+                early[rows[i - 1]] = np.clip(at_ms[i] - begun[by, page[i]], 0, load(page[i]))
+                out["saved_ms"][rows[by]] += early[rows[i - 1]]
             else:
                 out["unused"][rows[by]] += 1
         fresh_until[page[i]] = clock[i] + lifetime
@@ -154,30 +175,39 @@ def play_session(rows, page, at_ms, *, clock, lifetime, cache, load, proposed, o
         out["unused"][rows[by]] += 1
 
 
+@pytest.mark.parametrize("hovers", [False, True])
 @pytest.mark.parametrize("seed", range(8))
-def test_replay_equals_a_plain_loop_on_random_worlds(seed, sessions):
+def test_replay_equals_a_plain_loop_on_random_worlds(seed, hovers, sessions):
     rng = np.random.default_rng(seed)
     for _ in range(30):
-        views, scenario = random_world(rng, sessions)
+        views, scenario = random_world(rng, sessions, hovers)
         answer = random_fetches(rng, views, scenario.k)
         expected, outcomes = plain_replay(answer, views, scenario), replay_prefetch(answer, views, scenario)
-        assert outcomes[["hits", "unused", "hit_next"]].astype(float).equals(expected[["hits", "unused", "hit_next"]])
+        counted = outcomes[["hits", "unused", "hit_next"]].astype(float)
+        if hovers:
+            pd.testing.assert_frame_equal(counted, expected[list(counted)])
+        else:
+            assert counted.equals(expected[list(counted)])
         assert outcomes["saved_ms"].tolist() == pytest.approx(expected["saved_ms"].tolist(), abs=1e-6)
         assert outcomes["contention_ms"].tolist() == pytest.approx(expected["contention_ms"].tolist(), abs=1e-6)
 
 
+@pytest.mark.parametrize("hovers", [False, True])
 @pytest.mark.parametrize("seed", range(4))
-def test_nobody_beats_perfect_knowledge(seed, sessions):
+def test_nobody_beats_perfect_knowledge(seed, hovers, sessions):
     rng = np.random.default_rng(100 + seed)
     for _ in range(30):
-        views, scenario = random_world(rng, sessions)
+        views, scenario = random_world(rng, sessions, hovers)
+        nothing = replay_prefetch(NOTHING, views, scenario)
         perfect = replay_prefetch(perfect_knowledge_fetches(views, scenario), views, scenario)
-        assert perfect["unused"].sum() == 0
-        assert perfect["hits"].equals(perfect["fetched"])
-        for _ in range(3):
-            other = replay_prefetch(random_fetches(rng, views, scenario.k), views, scenario)
-            assert other["hits"].sum() <= perfect["hits"].sum()
-            assert other["net"].sum() <= perfect["net"].sum() + 1e-9
+        assert perfect["unused"].equals(nothing["unused"])  # what is hovered over in vain, else nothing
+        opened = perfect["fetched"] - perfect["unused"]
+        assert perfect["hits"].tolist() == pytest.approx(opened.tolist())
+        for other in (random_fetches(rng, views, scenario.k) for _ in range(3)):
+            outcomes = replay_prefetch(other, views, scenario)
+            assert outcomes["hits"].sum() <= perfect["hits"].sum() + 1e-9
+            assert outcomes["net"].sum() <= perfect["net"].sum() + 1e-9
+        assert nothing["net"].sum() <= perfect["net"].sum() + 1e-9
 
 
 def test_proposing_everything_catches_every_page_that_is_not_fresh(sessions):
@@ -216,26 +246,73 @@ def test_perfect_knowledge_fetches_nothing_that_goes_stale_before_the_click(sess
     assert perfect_knowledge_fetches(views, PrefetchScenario(lifetime_s=300))["page"].tolist() == ["c"]
 
 
-def test_hover_by_hand(sessions):
-    # Of a b a c two pages are opened that are not fresh; at one half, as many again are hovered over in vain.
-    outcomes = hover(sessions("abac"), HALF, precision=0.5)
-    assert outcomes["hits"].tolist() == [1, 0, 1, 0]
+NOTHING = pd.DataFrame({"view_id": np.zeros(0, np.int64), "page": pd.array([], "str"), "rank": np.zeros(0, np.int64)})
+
+
+def with_hover(scenario=ONE_SECOND, **given):
+    return replace(scenario, on_hover=Hover(**given))
+
+
+def test_hover_alone_by_hand(sessions):
+    # Of a b a c two pages are opened that are not fresh; at one half, as many again are hovered over in vain. 0.3 s of
+    # one second of load have passed at the click.
+    outcomes = replay_prefetch(NOTHING, sessions("abac"), with_hover())
+    assert outcomes["hits"].tolist() == pytest.approx([0.3, 0, 0.3, 0])
     assert outcomes["unused"].tolist() == [1, 0, 1, 0]
-    assert outcomes["net"].sum() == 0
-    assert outcomes["saved_ms"].tolist() == [300, 0, 300, 0]
-    figures = summarise_prefetch(hover(sessions("abac"), HALF, precision=0.8))
-    assert (figures.precision, figures.byte_precision) == pytest.approx((0.8, 0.8))
+    assert outcomes["fetched"].tolist() == [2, 0, 2, 0]
+    assert outcomes["net"].sum() == pytest.approx(0.6 - 2)
+    assert outcomes["saved_ms"].tolist() == pytest.approx([300, 0, 300, 0])
+    assert outcomes["fetched_bytes"].sum() == 2 * outcomes["wasted_bytes"].sum() == 4e6
+    figures = summarise_prefetch(replay_prefetch(NOTHING, sessions("abac"), with_hover(precision=0.8)))
+    assert (figures.precision, figures.byte_precision, figures.recall) == pytest.approx((0.8, 0.8, 2 / 3))
 
 
-def test_hover_meets_the_click_itself(sessions):
-    # When b is opened again it has gone stale, although it was fresh one view before.
-    views = sessions("abab", seconds=[[0, 10, 300, 320]])
-    assert hover(views, PrefetchScenario(lifetime_s=300))["hits"].tolist() == [1, 0, 1, 0]
+def test_an_early_fetch_saves_all_and_hover_mends_a_late_one(sessions, fetches):
+    # b is there early. c comes third in its queue, which begins when its view has loaded: not begun at the click.
+    views, scenario = sessions("abc"), with_hover(lead_ms=400)
+    outcomes = replay_prefetch(fetches(v0="b", v1="dec"), views, scenario)
+    assert outcomes["hits"].tolist() == [1, 1, 0]
+    assert outcomes["unused"].tolist() == [1, 3, 0]  # hovering in vain goes on, whatever was fetched early
+    assert outcomes["saved_ms"].tolist() == pytest.approx([1000, 400, 0])
 
 
-def test_hover_saves_no_more_than_the_page_takes(sessions):
+def test_hover_has_no_more_than_the_load_and_the_time_on_the_page(sessions):
     fast = PrefetchScenario(page_bytes=9000)  # 170 ms and 8 ms on 4g
-    assert hover(sessions("ab"), fast)["saved_ms"].tolist() == pytest.approx([178, 0])
+    outcomes = replay_prefetch(NOTHING, sessions("ab"), with_hover(fast))
+    assert (outcomes["saved_ms"].tolist(), outcomes["hits"].tolist()) == (pytest.approx([178, 0]), [1, 0])
+    quick = sessions("ab", seconds=[[0, 0.1]])
+    assert replay_prefetch(NOTHING, quick, with_hover())["saved_ms"].tolist() == pytest.approx([100, 0])
+
+
+def test_who_has_a_pointer(sessions):
+    views = sessions("ab", "ab", "ab", "ab", device=np.repeat(["desktop", "phone", "tablet", None], 2))
+
+    def caught(views, **given):
+        return replay_prefetch(NOTHING, views, with_hover(**given))["unused"][::2].tolist()
+
+    assert caught(views) == [1, 0, 0, 1]
+    assert caught(views, share=0.25) == [0.25] * 4
+    assert caught(views.drop(columns="device")) == [1] * 4
+
+
+def test_a_site_where_nobody_has_a_pointer_is_a_site_without_hover(sessions):
+    rng = np.random.default_rng(7)
+    for _ in range(20):
+        views, scenario = random_world(rng, sessions)
+        answer = random_fetches(rng, views, scenario.k)
+        without = replay_prefetch(answer, views, scenario)
+        pd.testing.assert_frame_equal(
+            replay_prefetch(answer, views, with_hover(scenario, share=0)), without, check_exact=True
+        )
+
+
+def test_hover_alone_does_not_beat_perfect_knowledge_on_a_site_without(sessions):
+    rng = np.random.default_rng(8)
+    for _ in range(60):
+        views, scenario = random_world(rng, sessions)
+        hover = replay_prefetch(NOTHING, views, with_hover(scenario, precision=1.0, lead_ms=1e9))
+        perfect = replay_prefetch(perfect_knowledge_fetches(views, scenario), views, scenario)
+        assert hover["net"].sum() <= perfect["net"].sum() + 1e-9
 
 
 # Figures
@@ -307,17 +384,22 @@ def random_top(rng, views, k):
     )
 
 
+@pytest.mark.parametrize("hover", [None, Hover(share=0.4)])
 @pytest.mark.parametrize("cache", [True, False])
-def test_the_frontier_is_a_replay_at_every_limit(cache):
+def test_the_frontier_is_a_replay_at_every_limit(cache, hover):
     rng = np.random.default_rng(1)
-    scenario = PrefetchScenario(cache=cache, k=3, lifetime_views=3)
+    scenario = PrefetchScenario(cache=cache, k=3, lifetime_views=3, on_hover=hover)
     views = random_views(rng)
     top = random_top(rng, views, 5)  # more pages than a view may fetch
-    for _, point in trace_frontier(top.sample(frac=1, random_state=0), views, scenario).iterrows():
+    points = trace_frontier(top.sample(frac=1, random_state=0), views, scenario)
+    by_view = count_by_view(top, views, scenario, points["limit"].to_numpy())
+    for (_, point), (hits, unused) in zip(points.iterrows(), by_view, strict=True):
         outcomes = replay_prefetch(fetches_at(top, point["limit"], 3), views, scenario)
         assert point["hits"] == pytest.approx(outcomes["hits"].mean())
         assert point["unused"] == pytest.approx(outcomes["unused"].mean())
         assert point["net"] == pytest.approx(outcomes["net"].mean())
+        assert hits.tolist() == pytest.approx(outcomes["hits"].tolist())
+        assert unused.tolist() == pytest.approx(outcomes["unused"].tolist())
 
 
 @pytest.mark.parametrize("lifetime_views", [1, 2, 5, 100])

@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError
 import pandas as pd
 import pytest
 
-from workbench.decisions.prefetch.scenario import NETWORKS, PrefetchScenario
+from workbench.decisions.prefetch.scenario import DWELL_S, NETWORKS, PAGE_BYTES, Hover, PrefetchScenario
 from workbench.errors import WorkbenchError
 
 NUMBERS = ["lifetime_s", "page_bytes", "dwell_s", "connection_rtts", "usd_per_gb", "usd_per_second"]
@@ -64,6 +64,39 @@ def test_every_class_of_network_needs_its_numbers():
         PrefetchScenario(networks=NETWORKS | {"3g": 1.6})
     with pytest.raises(WorkbenchError, match=r"each number of networks\['3g'\] must be a number above 0; got 0"):
         PrefetchScenario(networks=NETWORKS | {"3g": (300, 0)})
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"share": 1.2}, "share of wb.Hover must be a number from 0 to 1; got 1.2"),
+        ({"share": "all"}, "share of wb.Hover must be a number from 0 to 1; got 'all'"),
+        ({"precision": 0}, "precision of wb.Hover must be above 0 and at most 1; got 0"),
+        ({"precision": math.nan}, "precision of wb.Hover must be above 0 and at most 1; got nan"),
+        ({"precision": True}, "precision of wb.Hover must be above 0 and at most 1; got True"),
+        ({"lead_ms": -1}, "lead_ms of wb.Hover must be a number above 0; got -1"),
+    ],
+)
+def test_a_hover_that_cannot_be_is_refused(given, said):
+    with pytest.raises(WorkbenchError, match=said):
+        Hover(**given)
+
+
+def test_what_is_no_hover_is_refused():
+    with pytest.raises(
+        WorkbenchError, match=r"on_hover must be wb\.Hover\(share=, precision=, lead_ms=\), or None.*True"
+    ):
+        PrefetchScenario(on_hover=True)
+
+
+def test_what_was_given_wins_even_where_it_is_the_default():
+    assume = {"dwell_s": 40.0, "page_bytes": 1e6}
+    unset = PrefetchScenario().with_break_even(0.3).completed(assume, sections=True)
+    assert (unset.dwell_s, unset.page_bytes, unset.cache) == (40.0, 1e6, False)
+    given = PrefetchScenario(dwell_s=DWELL_S, page_bytes=PAGE_BYTES, cache=True).completed(assume, sections=True)
+    assert (given.dwell_s, given.page_bytes, given.cache) == (DWELL_S, PAGE_BYTES, True)
+    plain = PrefetchScenario().completed({})
+    assert (plain.dwell_s, plain.page_bytes, plain.cache) == (DWELL_S, PAGE_BYTES, True)
 
 
 def test_an_unknown_network_is_the_fastest():

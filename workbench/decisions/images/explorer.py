@@ -13,17 +13,18 @@ from workbench.datasets.schema import label
 from workbench.datasets.splits import FEWEST_USERS
 from workbench.decisions.decision import (
     USD_PER_GB,
+    Finding,
     Grid,
     Panel,
     Segment,
     Setting,
-    Situations,
     Tile,
     make_slider,
     values_with,
 )
 from workbench.decisions.images.replay import typical_view
 from workbench.decisions.images.scenario import WIDTHS, ImageScenario, encode_photo, photo_as_sent
+from workbench.decisions.policy import Situations
 from workbench.evidence.verdict import SLOWEST_SHARE
 
 BUDGETS_MS = (500.0, 1000.0, 1500.0, 2000.0, 3000.0)
@@ -37,7 +38,7 @@ FEWEST_IN_A_GROUP = 5
 DETAIL = (slice(110, 270), slice(165, 405))
 
 
-def grid(result: Any) -> Grid:
+def grid(result: Finding) -> Grid:
     """What the explorer of a comparison of image delivery moves and shows; its own budget and price are among the
     values.
     """

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from workbench.datasets.schema import count_lost, label, measured_quantities, unit
+from workbench.decisions.decision import USD_PER_GB, Finding, more_or_fewer
 from workbench.decisions.images.replay import ImageFigures
 
-Result = Any  # the study's Comparison, which a decision may not import
 event = "the large images are late"
+MB_PER_GB = 1000
+# Rows of the table over all views: a measurement decides where there is one.
+HYBRID_RULE, HYBRID_MODEL = "measurement, else best rule", "measurement, else model"
 
 
-def headline(result: Result) -> str:
+def headline(result: Finding) -> str:
     """What the first line asks for."""
     return f"images should be there in {_seconds(result.scenario.budget_ms)}"
 
@@ -32,7 +36,6 @@ def key_figures(figures: ImageFigures) -> dict[str, str]:
 def policy_row(figures: ImageFigures, every_column: bool) -> dict[str, str]:
     """One policy in the table of all: six columns, or every one."""
     row = {
-        "net": f"{figures.net:.2f}",
         "large %": f"{100 * figures.large_share:.1f}",
         "late %": f"{100 * figures.late_share:.1f}",
         "extra wait": f"{figures.excess_wait_ms:,.0f} ms",
@@ -54,7 +57,7 @@ def _arrives(load_ms: float) -> str:
     return f"{load_ms:,.0f} ms" if math.isfinite(load_ms) else "never"
 
 
-def views_sentence(result: Result) -> str:
+def views_sentence(result: Finding) -> str:
     """Which views are counted."""
     share = result.detail.signal_free_share
     if share >= 0.995:  # what would be written as 100 %
@@ -62,12 +65,31 @@ def views_sentence(result: Result) -> str:
     return f"Only views without a network signal are counted: {100 * share:.0f} % of all."
 
 
-def who_waits(result: Result) -> str:
+def cost(result: Finding) -> str:
+    """Bytes, and what sending them costs."""
+    sent = [result.of(which).figures.mb_per_1000 for which in ("today", "best_rule", "model")]
+    today, rule, model = (f"{mb:,.0f}" for mb in sent)
+    usd = ", ".join(f"{mb / MB_PER_GB * USD_PER_GB:.3f}" for mb in sent)
+    return (
+        f"MB sent per 1,000 views: {today} today, {rule} with the best rule, {model} with the model ({usd} USD at "
+        f"{USD_PER_GB:g} USD a GB)."
+    )
+
+
+def trade_off(result: Finding) -> str:
+    """Large images and late ones, model against best rule."""
+    model, rule = (result.of(which).figures for which in ("model", "best_rule"))
+    large = more_or_fewer(1000 * (model.large_share - rule.large_share), "large images")
+    late = more_or_fewer(1000 * (model.late_share - rule.late_share), "late views")
+    return f"Per 1,000 views the model sends {large} and has {late}."
+
+
+def who_waits(result: Finding) -> str:
     """Whose waiting the safety check looks at."""
     return f"the slowest fifth of {result.people}"
 
 
-def findings(result: Result) -> dict[str, str]:
+def findings(result: Finding) -> dict[str, str]:
     """One sentence for each heading that is the decision's own."""
     late = result.calibration.share
     calibration = _calibration_finding(result)
@@ -77,6 +99,7 @@ def findings(result: Result) -> dict[str, str]:
         "model": calibration,
         "calibration": calibration,
         "frontier": _frontier_finding(result.detail.quality_at_rules_wait),
+        "all views": _site_finding(result),
     }
 
 
@@ -85,10 +108,33 @@ def _frontier_finding(gain: float | None) -> str:
         return "The model's frontier does not reach the waiting of the best rule"
     if abs(gain) < 0.05:
         return "At the waiting of the best rule, the model reaches the same quality"
-    return f"At the waiting of the best rule, the model {'gains' if gain > 0 else 'loses'} {abs(gain):.1f} points"
+    better = "higher" if gain > 0 else "lower"
+    return f"At the waiting of the best rule, quality alone is {abs(gain):.1f} points {better} with the model"
 
 
-def _medians(result: Result) -> str:
+def _site_finding(result: Finding) -> str:
+    """What the site as a whole gains, by the model in place of the best rule."""
+    signal = 1 - result.detail.signal_free_share
+    gain, unit = result.detail.all_views.loc[HYBRID_MODEL], result.unit
+    span = _span([gain[name] for name in _bounds("over_best_rule")], result)
+    if signal < 0.005:  # what would be written as 0 %
+        return f"No view carries a measurement: over the whole site, too, the model gains {span} {unit.name}"
+    return (
+        f"Over the whole site, where {100 * signal:.0f} % of views carry a measurement, the model in place of the best "
+        f"rule gains {span} {unit.name}"
+    )
+
+
+def _bounds(name: str) -> list[str]:
+    return [name, f"{name}_low", f"{name}_high"]
+
+
+def _span(bounds: Sequence[float], result: Finding) -> str:
+    estimate, low, high = bounds
+    return f"{result.unit.signed(estimate)} ({result.unit.signed(low)} to {result.unit.signed(high)})"
+
+
+def _medians(result: Finding) -> str:
     frame, card = result.split.train, result.split.card
     text = ", ".join(
         f"median {label(name, card)} {frame[name].median():,.0f} {unit(name)}" for name in measured_quantities(frame)
@@ -96,7 +142,7 @@ def _medians(result: Result) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _netinfo_finding(result: Result) -> str:
+def _netinfo_finding(result: Finding) -> str:
     frame = result.split.train
     if "effective_type" not in frame or frame["effective_type"].isna().all():
         return "This data has no NetInfo value: only the context predicts the network"
@@ -107,7 +153,7 @@ def _netinfo_finding(result: Result) -> str:
     )
 
 
-def _calibration_finding(result: Result) -> str:
+def _calibration_finding(result: Finding) -> str:
     bins = result.reliability
     expected = float((bins["chance"] * bins["rows"]).sum() / bins["rows"].sum())
     return (
@@ -116,7 +162,7 @@ def _calibration_finding(result: Result) -> str:
     )
 
 
-def assumptions(result: Result) -> list[str]:
+def assumptions(result: Finding) -> list[str]:
     """What the figures rest on, beyond what every decision says."""
     scenario = result.scenario
     sentences = [
@@ -129,12 +175,12 @@ def assumptions(result: Result) -> list[str]:
         *_lost_sentence(result),
         "Each policy has the limit nearest the declared price among those within one standard error of the best.",
     ]
-    if {"rtt_ms", "downlink_mbps"} <= set(result.model.quantities):
+    if {"rtt_ms", "downlink_mbps"} <= set(measured_quantities(result.split.train)):
         sentences.append("Round-trip time and throughput are taken as independent given the context.")
     return sentences
 
 
-def _signal_sentences(result: Result) -> list[str]:
+def _signal_sentences(result: Finding) -> list[str]:
     mask, train = result.split.mask, result.split.train
     share = f"{100 * result.detail.signal_free_share:.0f} %"
     sentences = [f"{share} of all views come without a signal: no NetInfo value, no measurement younger than 600 s."]
@@ -154,7 +200,7 @@ def _signal_sentences(result: Result) -> list[str]:
     return sentences
 
 
-def _lost_sentence(result: Result) -> list[str]:
+def _lost_sentence(result: Finding) -> list[str]:
     views = sum(len(part) for _, part in result.split.parts())
     lost = sum(count_lost(part) for _, part in result.split.parts())
     if not lost:
@@ -165,7 +211,7 @@ def _lost_sentence(result: Result) -> list[str]:
     ]
 
 
-def _assumed_sentences(result: Result) -> list[str]:
+def _assumed_sentences(result: Finding) -> list[str]:
     frame, scenario, card = result.split.train, result.scenario, result.split.card
     sentences = []
     for quantity, (low, base, high) in card.assume.items():
@@ -188,7 +234,7 @@ def _seconds(milliseconds: float) -> str:
     return f"{milliseconds / 1000:.1f} s" if milliseconds % 1000 == 0 else f"{milliseconds / 1000:g} s"
 
 
-def to_dict(result: Result) -> dict[str, dict[str, Any]]:
+def to_dict(result: Finding) -> dict[str, dict[str, Any]]:
     """What ``--json`` adds about data, evidence, frontier and model."""
     detail, table = result.detail, result.detail.calibration_by_budget
     by_budget = [{"budget_ms": budget, "net": net} for budget, net in detail.headroom_by_budget.items()]
@@ -197,22 +243,35 @@ def to_dict(result: Result) -> dict[str, dict[str, Any]]:
             "lost_probes": sum(count_lost(part) for _, part in result.split.parts()),
             "signal_free_share": detail.signal_free_share,
         },
-        "evidence": {"quality_at_rules_wait": detail.quality_at_rules_wait},
+        "evidence": {
+            "quality_at_rules_wait": detail.quality_at_rules_wait,
+            "all_views": detail.all_views.reset_index().to_dict("records"),
+        },
         "frontier": {"headroom_by_budget": by_budget},
         "model": {"calibration_by_budget": table.astype(object).where(table.notna(), None).to_dict("records")},
     }
 
 
-def tables(result: Result) -> dict[str, pd.DataFrame]:
-    """What perfect knowledge gains by budget, and whether predicted chances hold; cells are text."""
+def tables(result: Finding) -> dict[str, pd.DataFrame]:
+    """What the site gains, what perfect knowledge gains by budget, and whether chances hold; cells are text."""
     by_budget = {f"{at / 1000:g} s": f"{net:.1f}" for at, net in result.detail.headroom_by_budget.items()}
     table = result.detail.calibration_by_budget
     late = [f"{100 * share:.0f} %" for share in table["share"]]
     slope, intercept = (["" if pd.isna(x) else f"{x:.2f}" for x in table[name]] for name in ("slope", "intercept"))
     rows = [f"{row.budget_ms / 1000:g} s, {row.rendition}" for row in table.itertuples()]
     return {
+        "all views": _all_views(result),
         "headroom": pd.DataFrame([by_budget], index=pd.Index(["points to win"], name="budget")),
         "calibration": pd.DataFrame(
             {"late": late, "slope": slope, "intercept": intercept}, index=pd.Index(rows, name="budget, images")
         ),
     }
+
+
+def _all_views(result: Finding) -> pd.DataFrame:
+    found = result.detail.all_views
+    shown = {"net": [result.unit.amount(net) for net in found["net"]]}
+    for title, name in (("over today's", "over_today"), ("over the best rule", "over_best_rule")):
+        rows = found[_bounds(name)].to_numpy()
+        shown[title] = [_span(row, result) if row.any() else "" for row in rows]
+    return pd.DataFrame(shown, index=pd.Index(found.index, name="all views"))

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workbench.datasets.schema import SIGNAL_AGE_S
 from workbench.datasets.splits import Split
 from workbench.decisions.chances import OneOption, base_assumptions, fit_tables
-from workbench.decisions.decision import Policy, call_policy, needs, policy_name
 from workbench.decisions.images.scenario import ImageScenario
 from workbench.decisions.load_time import load_ms
+from workbench.decisions.policy import Policy, call_policy, needs, policy_name
 
 # ms, Mbit/s: net/nqe/network_quality_estimator_params.cc, "default" observations by connection type.
 CHROMIUM_DEFAULTS = {
@@ -30,7 +31,8 @@ CHROMIUM_DEFAULTS = {
     "5g": (137.0, 1.708),
     "cellular": (137.0, 1.708),
 }
-# Lookup tables by keys from coarse to fine; finer groups lean on coarser ones.
+# Lookup tables that teams know, by keys from coarse to fine; finer groups lean on coarser ones. Each is a rival by
+# itself, beside the best by two columns of all that are known, which the decision searches.
 NETWORK_KEYS = ("country", "asn")
 TABLES = (("isp", "region"), NETWORK_KEYS, ("connection_type", "isp"), ("device",))
 
@@ -122,6 +124,12 @@ class LastMeasurement:
         return np.where(young, known, _ask(self.otherwise, context, scenario))
 
 
+def measured_first(otherwise: Policy, context: pd.DataFrame, assume: Mapping[str, float]) -> LastMeasurement:
+    """What sites run: a measurement up to ten minutes old, else NetInfo's class where that is known, else a policy."""
+    netinfo = EffectiveType(otherwise=otherwise) if "effective_type" in context else otherwise
+    return LastMeasurement(SIGNAL_AGE_S, netinfo, assume)
+
+
 def best_at(scenario: ImageScenario, rtt_ms: np.ndarray, downlink_mbps: np.ndarray) -> np.ndarray:
     """Name of the rendition with the largest net, were the network known to be this; shape (rows,)."""
     load = load_ms(scenario.view_bytes, rtt_ms[:, None], downlink_mbps[:, None], scenario.connection_rtts)
@@ -138,8 +146,8 @@ def _ask(otherwise: str | Callable[..., Any], context: pd.DataFrame, scenario: I
 def image_rules(split: Split, known_by: str) -> tuple[Policy, ...]:
     """The rules of image delivery, from the plainest on; add one here.
 
-    Tables are counted on ``train`` and smoothed on ``validation``. A rule whose columns are not known on this data is
-    listed too; comparisons print it as "not available".
+    Tables are counted on ``train`` and smoothed on all that is held out before test. A rule whose columns are not
+    known on this data is listed too; comparisons print it as "not available".
     """
     assume = base_assumptions(split.card)
     tables = fit_tables(split, TABLES, known_by)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workbench.decisions.decision import ask_blind, call_policy, policy_name
+from workbench.decisions.policy import ask_blind, call_policy, policy_name
 from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError
 from workbench.evidence.calibration import reliability

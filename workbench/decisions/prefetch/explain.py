@@ -14,34 +14,21 @@ from workbench.datasets.cards import Card
 from workbench.datasets.columns import listed
 from workbench.datasets.schema import NAVIGATION_HISTORY, OF_THE_SESSION, label
 from workbench.datasets.splits import FEWEST_USERS, card_of, sample_users
-from workbench.decisions.decision import (
-    Contrast,
-    Explained,
-    Policy,
-    Shuffled,
-    Situations,
-    call_policy,
-    traits_of,
-)
-from workbench.decisions.option_explain import (
-    EXAMPLE,
-    Action,
-    Inspection,
-    TreeRule,
-    as_shown,
-    used_sources,
-    with_context,
-)
+from workbench.decisions.decision import Contrast, Decision, Explained, Shuffled
+from workbench.decisions.inspection import EXAMPLE, Action, Inspection
+from workbench.decisions.policy import ModelPolicy, Policy, Situations, TreeRule, call_policy, traits_of, with_context
 from workbench.decisions.prefetch.explorer import RARE
 from workbench.decisions.prefetch.markov import Markov, UserHistory, WeighsPages, fetches_at
 from workbench.decisions.prefetch.replay import trace_fetches
-from workbench.decisions.prefetch.rules import Never, PrefetchPolicy
+from workbench.decisions.prefetch.rules import Never, model_policy
 from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError
+from workbench.features.encoding import as_shown
 from workbench.features.levels import UNKNOWN, largest_levels
 from workbench.features.page_features import DWELL, HOURS_A_BAND, Pairs, previous_dwell, session_batches
 from workbench.features.pages import as_answer, same_session
-from workbench.models.next_page import as_chances
+from workbench.models.boosting import used_sources
+from workbench.models.next_page import NextPage, as_chances
 
 QUESTION = "log-odds that the model's first choice is the next page"
 VIEWS_A_BATCH = 4_000  # described at a time, with all their candidates
@@ -77,7 +64,7 @@ GROUPED, CROSSED = " by ", " x "  # in the names of features that are counted ap
 
 
 def explained(
-    decision: Any,
+    decision: Decision,
     model: Any,
     frame: pd.DataFrame,
     scenario: PrefetchScenario,
@@ -91,7 +78,7 @@ def explained(
     """
     if quantity is not None:
         raise WorkbenchError(f"a next-page model predicts no quantity to ask about; got {quantity!r}. Leave it out.")
-    source: Any = model.source if isinstance(model, PrefetchPolicy) else model
+    source = model_policy(model).source
     card, context = card_of(frame), source.context(frame)
     parts, views = [np.empty((0, len(source.names_)), np.float32)], [np.empty(0, np.int64)]
     for start, part in session_batches(context, VIEWS_A_BATCH):
@@ -152,13 +139,13 @@ def _device_and_hour(context: pd.DataFrame) -> np.ndarray:
 
 
 def shuffled(
-    decision: Any, policy: Any, situations: Situations, scenario: PrefetchScenario, answer: pd.DataFrame
+    decision: Decision, policy: ModelPolicy, situations: Situations, scenario: PrefetchScenario, answer: pd.DataFrame
 ) -> dict[str, Shuffled]:
     """Each feature that the trees use, its columns shuffled together; candidates stay what they are.
 
     Chances are worked out, pages fetched and visits replayed anew; a decision changes where other pages are fetched.
     """
-    model, context = policy.source, situations.context
+    model, context = model_policy(policy).source, situations.context
     pairs, view_id = model.describe(context), context["view_id"].to_numpy()
     sources = [source_of(name, situations.card) for name in pairs.names]
     limit = scenario.break_even if policy.limit is None else policy.limit
@@ -181,7 +168,7 @@ def shuffled(
 
 
 def _shuffle_columns(
-    model: Any, context: pd.DataFrame, pairs: Pairs, columns: Sequence[int], rng: np.random.Generator
+    model: NextPage, context: pd.DataFrame, pairs: Pairs, columns: Sequence[int], rng: np.random.Generator
 ) -> np.ndarray:
     """Features of the pairs, some columns of them shuffled.
 
@@ -252,7 +239,7 @@ Fetch = Callable[[pd.DataFrame, Any, PrefetchScenario], pd.DataFrame]  # of cont
 
 
 def contrast(  # noqa: PLR0917 - the arguments of Decision.contrast, and the decision
-    decision: Any,
+    decision: Decision,
     ours: pd.DataFrame,
     theirs: pd.DataFrame,
     rule: Policy,
@@ -311,7 +298,7 @@ def _text(values: Any) -> pd.Series:
 
 
 def _actions(
-    ours: pd.DataFrame, sets: np.ndarray, situations: Situations, rule: Any, top: pd.DataFrame | None
+    ours: pd.DataFrame, sets: np.ndarray, situations: Situations, rule: Policy, top: pd.DataFrame | None
 ) -> dict[str, Fetch]:
     """What could be fetched that has a name, apart from what the rule fetches.
 
@@ -391,7 +378,8 @@ PREVIOUS, PREVIOUS_DWELL = "page_before", "dwell_before_s"
 class PageInspection(Inspection):
     """Policies that fetch pages; only those in ``named``, which at least 20 users (or sessions) viewed, are named."""
 
-    named: frozenset[str] = frozenset()
+    decision: Decision = field(kw_only=True)
+    named: frozenset[str] = field(kw_only=True)
 
     def complete(self, view: pd.DataFrame) -> pd.DataFrame:
         """An example without values that mean nothing because what they are of is missing."""
@@ -417,8 +405,10 @@ class PageInspection(Inspection):
         session.attrs["card"] = self.situations.card
         return session
 
-    def act(self, name: str, policy: Policy, views: pd.DataFrame) -> Action:
+    def act(self, name: str, policy: Policy, views: pd.DataFrame) -> Action | None:
         """What a policy fetches in the last view of a session: not what the visit before keeps fresh."""
+        if self.decision.why_unavailable(policy, self.situations):
+            return None
         there = Situations(views, views, np.zeros(len(views), int), "sessions", self.situations.card, "")
         answer, last = self.decision.ask(policy, there, self.scenario), len(views) - 1
         fetched = trace_fetches(answer[answer["view_id"] == last], views, self.scenario)
@@ -479,12 +469,12 @@ class PageInspection(Inspection):
 
 
 def inspected(
-    decision: Any, policies: Mapping[str, Policy], view: pd.DataFrame, card: Card, scenario: PrefetchScenario
+    decision: Decision, policies: Mapping[str, Policy], view: pd.DataFrame, card: Card, scenario: PrefetchScenario
 ) -> PageInspection:
     """Set policies, the model's first, beside each other; refused where no page was viewed by 20 users."""
     drawn = view if len(view) <= VIEWS_LOOKED_AT else sample_users(view, VIEWS_LOOKED_AT)
-    ours: Any = next(iter(policies.values()))
-    situations = decision.situations(drawn, card, "user_id", ours.source.known_by, scenario)
+    source = model_policy(next(iter(policies.values()))).source
+    situations = decision.situations(drawn, card, "user_id", source.known_by, scenario)
     people = situations.people
     named = frozenset(map(str, largest_levels(situations.context[PAGE], situations.users)))
     if not named:

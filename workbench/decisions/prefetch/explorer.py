@@ -12,8 +12,20 @@ from workbench.datasets.columns import Column
 from workbench.datasets.schema import NAVIGATION_HISTORY, known_context, label
 from workbench.datasets.sessions import dwell_s, ends_session, has_dwell
 from workbench.datasets.splits import FEWEST_USERS, users_of
-from workbench.decisions.decision import Grid, Panel, Setting, Slider, Tile, make_slider, values_with
+from workbench.decisions.decision import (
+    Finding,
+    Grid,
+    Panel,
+    Segment,
+    Setting,
+    Slider,
+    Stage,
+    Tile,
+    make_slider,
+    values_with,
+)
 from workbench.decisions.prefetch.replay import trace_fetches
+from workbench.decisions.prefetch.scenario import PrefetchScenario
 
 BREAK_EVENS = (0.05, 0.10, 0.15, 0.30, 0.45, 0.60)  # 0.15 to 0.60: Guess.js on 4g, 3g, 2g, slow-2g
 NO_CLAIM = 0.0
@@ -23,15 +35,15 @@ MONEY = {"tile": "money", "second": "usd_per_second", "gigabyte": "usd_per_gb"}
 DIMENSIONS = ("country", "device", "connection_type", "effective_type", "user", "place in the session", "page")
 
 
-def grid(result: Any) -> Grid:
+def grid(result: Finding, example_session: Callable[[Stage], pd.DataFrame]) -> Grid:
     """What the explorer of a comparison of prefetching moves and shows; its own break-even and prices are among the
     values.
     """
-    decision, scenario = result.decision, result.scenario
+    scenario: PrefetchScenario = result.scenario
     end = f"{round(100 * result.detail.end_share)}\u00a0% of all views end a session; they count."
 
-    def session(setting: Setting, segments: Any) -> list[dict[str, Any]]:
-        return _as_rows(decision.example_session(setting.stage))
+    def session(setting: Setting, segments: Sequence[Segment]) -> list[dict[str, Any]]:
+        return _as_rows(example_session(setting.stage))
 
     return Grid(
         sliders=_sliders(scenario),
@@ -45,7 +57,7 @@ def grid(result: Any) -> Grid:
     )
 
 
-def _sliders(scenario: Any) -> tuple[Slider, ...]:
+def _sliders(scenario: PrefetchScenario) -> tuple[Slider, ...]:
     second, gigabyte = float(scenario.usd_per_second or NO_CLAIM), float(scenario.usd_per_gb)
     break_evens = tuple(sorted({*BREAK_EVENS, float(scenario.break_even)}))
     seconds = tuple(sorted({*USD_PER_SECOND, second}))

@@ -9,13 +9,15 @@ import pandas as pd
 
 from workbench.datasets.columns import listed
 from workbench.datasets.sessions import has_dwell
+from workbench.decisions.decision import Finding, more_or_fewer
 from workbench.decisions.prefetch.replay import PrefetchFigures
 
-Result = Any  # the study's Comparison, which a decision may not import
 event = "the page is opened next"
+# The figures of each case of hover; with nothing fetched early, hover is alone.
+ALONE, RULE, MODEL = "nothing fetched early", "best rule", "model"
 
 
-def headline(result: Result) -> str:
+def headline(result: Finding) -> str:
     """What the first line asks for."""
     return f"up to {_pages(result.scenario.k)} a view"
 
@@ -33,7 +35,6 @@ def key_figures(figures: PrefetchFigures) -> dict[str, str]:
 def policy_row(figures: PrefetchFigures, every_column: bool) -> dict[str, str]:
     """One policy in the table of all: five columns, or every one."""
     row = {
-        "net per 100": f"{100 * figures.net:.2f}",
         "hits per 100": f"{figures.hits_per_100:.1f}",
         "unused per 100": f"{100 * figures.unused_per_view:.1f}",
         "precision %": _percent(figures.precision),
@@ -56,7 +57,7 @@ def _percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.1f}"
 
 
-def views_sentence(result: Result) -> str:
+def views_sentence(result: Finding) -> str:
     """What a prefetch costs, and which views count."""
     return (
         f"Price: {result.scenario.price_in_words}. {100 * result.detail.end_share:.0f} % of views end a session; they "
@@ -64,13 +65,53 @@ def views_sentence(result: Result) -> str:
     )
 
 
-def who_waits(result: Result) -> str:
+def first_step(result: Finding) -> str:
+    """Fetch on hover, where that alone saves more for each unused page than the model; else empty."""
+    (without, beside), first = result.detail.cases, result.detail.hover_first
+    if first is None or first.low <= 0:
+        return ""
+    alone, model = (_saved_per_unused(case.figures[who]) for case, who in ((beside, ALONE), (without, MODEL)))
+    more = f"{first.estimate:+.2f}, {first.low:+.2f} to {first.high:+.2f}"
+    return f"Do this first: fetch on hover. It saves {alone} s for each unused page, the model {model} s ({more})."
+
+
+def _saved_per_unused(figures: PrefetchFigures) -> str:
+    saved_ms = figures.ms_saved_per_view - figures.contention_ms_per_view
+    return f"{saved_ms / 1000 / figures.unused_per_view:.2f}"
+
+
+def cost(result: Finding) -> str:
+    """Bytes fetched for nothing, and what sending them costs."""
+    price = result.scenario.usd_per_gb
+    wasted = [result.of(which).figures.bytes_wasted_per_view for which in ("today", "best_rule", "model")]
+    today, rule, model = (f"{each / 1000:,.0f}" for each in wasted)  # bytes a view are kB, or 10^-3 MB, of 1,000 views
+    usd = ", ".join(f"{each * price / 1e6:.3f}" for each in wasted)
+    return (
+        f"MB wasted per 1,000 views: {today} today, {rule} with the best rule, {model} with the model ({usd} USD at "
+        f"{price:g} USD a GB)."
+    )
+
+
+def trade_off(result: Finding) -> str:
+    """Hits and pages fetched for nothing, model against best rule; and what is left of its gain beside hover."""
+    model, rule = (result.of(which).figures for which in ("model", "best_rule"))
+    hits = more_or_fewer(10 * (model.hits_per_100 - rule.hits_per_100), "hits")
+    unused = more_or_fewer(1000 * (model.unused_per_view - rule.unused_per_view), "pages")
+    return f"Per 1,000 views the model has {hits} and wastes {unused}. {_both_cases(result)}."
+
+
+def _both_cases(result: Finding) -> str:
+    without, beside = (result.unit.span(case.difference) for case in result.detail.cases)
+    return f"Model minus best rule on a site without hover: {without}; where pages are fetched on hover too: {beside}"
+
+
+def who_waits(result: Finding) -> str:
     """Whose waiting the safety check looks at."""
     everybody = result.safety.added_wait.clusters == result.difference.clusters  # all pages are taken to load alike
     return f"all {result.people}" if everybody else f"the fifth of {result.people} with the slowest pages"
 
 
-def findings(result: Result) -> dict[str, str]:
+def findings(result: Finding) -> dict[str, str]:
     """One sentence for each heading that is the decision's own."""
     rule, model = result.of("best_rule"), result.of("model")
     return {
@@ -80,13 +121,14 @@ def findings(result: Result) -> dict[str, str]:
         "frontier": _frontier_finding(result),
         "session": f"In an example session the model fetches {_fetched(result, 'model')}, the best rule "
         f"{_fetched(result, 'rule')}",
+        "hover": _both_cases(result),
         "break_even": f"Price: {result.scenario.price_in_words}",
         "saved": f"The model saves {model.figures.ms_saved_per_view:,.0f} ms a view, the best rule "
         f"{rule.figures.ms_saved_per_view:,.0f} ms, {_measured_or_not(result)}",
     }
 
 
-def _data_finding(result: Result) -> str:
+def _data_finding(result: Finding) -> str:
     train = result.split.train
     pages, sessions = train["page"].nunique(), train["session_id"].nunique()
     return (
@@ -95,7 +137,7 @@ def _data_finding(result: Result) -> str:
     )
 
 
-def _model_finding(result: Result) -> str:
+def _model_finding(result: Finding) -> str:
     ours = result.detail.ranking[result.of("model").name]
     if ours.top1 is None or ours.top3 is None:
         return "No view of the test part has a next page"
@@ -105,7 +147,7 @@ def _model_finding(result: Result) -> str:
     )
 
 
-def _calibration_finding(result: Result) -> str:
+def _calibration_finding(result: Finding) -> str:
     top = result.reliability.iloc[-1]
     return (
         f"In the most confident tenth of predictions, {100 * top['chance']:.0f} % were predicted to be opened next and "
@@ -113,7 +155,7 @@ def _calibration_finding(result: Result) -> str:
     )
 
 
-def _frontier_finding(result: Result) -> str:
+def _frontier_finding(result: Finding) -> str:
     table, names = result.detail.hits_at, [result.of(which).name for which in ("model", "best_rule")]
     reached = [at for at in table.columns if set(names) <= set(table.index) and table.loc[names, at].notna().all()]
     if not reached:
@@ -125,7 +167,7 @@ def _frontier_finding(result: Result) -> str:
     )
 
 
-def _fetched(result: Result, who: str) -> str:
+def _fetched(result: Finding, who: str) -> str:
     session = result.detail.session
     pages, hits = (int(session[f"{who}_{what}"].map(len).sum()) for what in ("pages", "hits"))
     return f"{_pages(pages)}, {hits} of them opened"
@@ -135,12 +177,12 @@ def _pages(count: int) -> str:
     return f"{count} {'page' if count == 1 else 'pages'}"
 
 
-def _measured_or_not(result: Result) -> str:
+def _measured_or_not(result: Finding) -> str:
     assumed = result.of("model").figures.assumed
     return f"with assumed {listed(assumed)}" if assumed else "by measured times and sizes"
 
 
-def assumptions(result: Result) -> list[str]:
+def assumptions(result: Finding) -> list[str]:
     """What the figures rest on, beyond what every decision says."""
     scenario, split = result.scenario, result.split
     sentences = [
@@ -150,8 +192,9 @@ def assumptions(result: Result) -> list[str]:
         f"Up to {_pages(scenario.k)} {'is' if scenario.k == 1 else 'are'} fetched a view. No session is cut by the "
         "split.",
         *_assumed_sentences(result),
-        "The limits of policies (except Guess.js's, which are published) and the smoothing of Markov rules were picked "
-        "before test.",
+        *_hover_sentences(result),
+        "The limits of policies (except Guess.js's, which are published) and the smoothing of Markov rules and similar "
+        "sessions were picked before test.",
         "A prefetched page is taken to be what the user would have loaded, and not to change what the user does.",
     ]
     if split.dropped.get("repeats"):
@@ -160,7 +203,7 @@ def assumptions(result: Result) -> list[str]:
     return sentences
 
 
-def _assumed_sentences(result: Result) -> list[str]:
+def _assumed_sentences(result: Finding) -> list[str]:
     """What milliseconds and bytes rest on where nothing was measured."""
     scenario, assumed = result.scenario, result.of("model").figures.assumed
     networks = ", ".join(f"{name} {rtt:g} ms and {mbps:g} Mbit/s" for name, (rtt, mbps) in scenario.networks.items())
@@ -172,7 +215,21 @@ def _assumed_sentences(result: Result) -> list[str]:
     return [sentence for name, sentence in sentences.items() if name in assumed]
 
 
-def _cache_sentences(result: Result) -> list[str]:
+def _hover_sentences(result: Finding) -> list[str]:
+    """What fetching on hover is taken to do, and in which figures it is."""
+    hover = result.detail.cases[1].scenario.on_hover
+    pointer = f"{100 * hover.pointer(result.split.test).mean():.0f} % of views"
+    if hover.share is None and "device" not in result.split.test:
+        pointer += " (no device is known)"
+    where = "under every policy, never included" if result.scenario.on_hover else "where it is named, nowhere else"
+    return [
+        f"Fetching on hover ({where}): {pointer} have a pointer, {100 * hover.precision:g} % of links hovered over are "
+        f"clicked, and {hover.lead_ms:g} ms are left to the click (published for instant.page, not measured here). A "
+        "hit counts by the part of the page's load that is over at the click; every click is taken to follow a hover."
+    ]
+
+
+def _cache_sentences(result: Finding) -> list[str]:
     scenario = result.scenario
     if not scenario.cache:
         why = " (pages of this site are sections with changing content)" if result.split.card.sections else ""
@@ -185,7 +242,7 @@ def _cache_sentences(result: Result) -> list[str]:
     ]
 
 
-def to_dict(result: Result) -> dict[str, dict[str, Any]]:
+def to_dict(result: Finding) -> dict[str, dict[str, Any]]:
     """What ``--json`` adds about data, evidence, frontier and model."""
     detail, scenario = result.detail, result.scenario
     records = detail.hits_at.astype(object).where(detail.hits_at.notna(), None).to_dict("index")
@@ -193,14 +250,40 @@ def to_dict(result: Result) -> dict[str, dict[str, Any]]:
     return {
         "data": {"session_end_share": detail.end_share},
         "evidence": {"break_even": scenario.break_even, "unused_price": scenario.unused_price},
-        "frontier": {"hits_per_100_at_unused": hits},
+        "frontier": {"hits_per_100_at_unused": hits, "hover": _hover_dict(result)},
         "model": {"ranking": {name: asdict(rank) for name, rank in detail.ranking.items()}},
     }
 
 
-def tables(result: Result) -> dict[str, pd.DataFrame]:
-    """Hits per 100 views at given numbers of unused prefetches a view, by policy; cells are text."""
+def _hover_dict(result: Finding) -> dict[str, Any]:
+    """Both cases, and what hover alone saves for each unused page beyond the model."""
+    first, (without, beside) = result.detail.hover_first, result.detail.cases
+
+    def case(of: Any) -> dict[str, Any]:
+        difference = {"difference": of.difference.estimate, "interval": [of.difference.low, of.difference.high]}
+        figures = {name: asdict(each) for name, each in of.figures.items()}
+        return {"best_rule": of.best_rule, "model_vs_best_rule": difference, "policies": figures}
+
+    return {
+        "assumed": asdict(beside.scenario.on_hover),
+        "pointer_share": float(beside.scenario.on_hover.pointer(result.split.test).mean()),
+        "without": case(without),
+        "with": case(beside),
+        "saved_s_per_unused_hover_minus_model": None if first is None else asdict(first),
+    }
+
+
+def tables(result: Finding) -> dict[str, pd.DataFrame]:
+    """Hits per 100 views at given numbers of unused prefetches a view, by policy, and both cases of hover; cells are
+    text.
+    """
     table = result.detail.hits_at
     cells = table.map(lambda hits: "" if pd.isna(hits) else f"{hits:.1f}")
     named = cells.set_axis([f"{at:g} unused a view" for at in table.columns], axis=1)
-    return {"hits": named.rename_axis("hits per 100 views")}
+    rows = {
+        f"{site}: {case.best_rule if name == RULE else name}": policy_row(figures, every_column=False)
+        for site, case in zip(("without hover", "with hover"), result.detail.cases, strict=True)
+        for name, figures in case.figures.items()
+    }
+    hover = pd.DataFrame.from_dict(rows, orient="index")
+    return {"hits": named.rename_axis("hits per 100 views"), "hover": hover.rename_axis("site and policy")}

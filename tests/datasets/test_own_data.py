@@ -107,7 +107,7 @@ def test_the_command_line_studies_it_without_python(tmp_path):
     kept = sum(told["rows"].values())
     assert 400 <= kept <= 600  # a mask may take rows of whole users from training
     assert told["lost_probes"] == pytest.approx(kept / 20, abs=8)
-    assert told["model_vs_best_rule"]["verdict"] in {"better", "worse", "equivalent", "inconclusive"}
+    assert told["model_vs_best_rule"]["verdict"] in {"equivalent", "inconclusive", "too few to tell"}
 
 
 def refused(card: Path) -> str:

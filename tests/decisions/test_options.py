@@ -82,6 +82,38 @@ def test_a_policy_that_sorts_its_views_is_read_by_its_index():
     assert decide(sorts, context, SCENARIO).tolist() == decide(by_country, context, SCENARIO).tolist() == [1, 2, 1, 0]
 
 
+def next_view(context):
+    """The row below, as it comes: where rows are by time, that of the same person has measured this view."""
+    return context["last_downlink_mbps"].shift(-1).gt(1).map({True: "large", False: "small"})
+
+
+def next_view_of_its_own_order(context):
+    in_order = context.sort_values(["city", "earlier_views"])
+    return in_order["last_downlink_mbps"].shift(-1).gt(1).map({True: "large", False: "small"})
+
+
+def among_all_others(context):
+    return context["last_downlink_mbps"].gt(context["last_downlink_mbps"].median()).map({True: "large", False: "small"})
+
+
+def by_lot(context):
+    return np.random.default_rng().choice(["small", "large"], len(context))
+
+
+@pytest.mark.parametrize("rule", [next_view, next_view_of_its_own_order, among_all_others, by_lot])
+def test_a_decision_rests_on_its_own_view_alone(rule):
+    rng = np.random.default_rng(0)
+    context = pd.DataFrame(
+        {
+            "city": rng.integers(0, 9, 200).astype(str),
+            "earlier_views": np.arange(200.0),
+            "last_downlink_mbps": np.exp(rng.normal(0, 1, 200)),
+        }
+    )
+    with pytest.raises(WorkbenchError, match=rf"^{rule.__name__} reads other views: asked about half .* of 100\."):
+        decide(rule, context, SCENARIO)
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [

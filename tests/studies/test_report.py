@@ -1,22 +1,42 @@
 """What people read: the first screen, the JSON, HTML that data cannot break."""
 
+import html
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import workbench as wb
 from workbench.evidence.bootstrap import Interval
-from workbench.studies.report import assumptions, findings, first_screen, table_html, table_of, to_html, to_text
+from workbench.evidence.verdict import Differing, Recommendation
+from workbench.studies.report import (
+    assumptions,
+    failing_checks,
+    findings,
+    first_screen,
+    key_table,
+    table_html,
+    table_of,
+    to_html,
+    to_text,
+    verdict_word,
+)
+from workbench.studies.scenario_grid import explorer_data
 
 PROMISED = {
     *("dataset", "decision", "simulated", "rows", "split", "known_by", "today", "best_rule", "policies"),
-    *("model_vs_best_rule", "policies_vs_best_rule", "recommendation", "headroom", "sensitivity", "segments", "model"),
-    *("assumptions", "provenance", "seconds", "model_vs_linear"),
+    *("model_vs_best_rule", "policies_vs_best_rule", "best_rule_vs_today", "recommendation", "answers", "ab_test"),
+    *("decision_box", "headroom", "headroom_over_best_rule", "sensitivity", "segments", "model", "assumptions"),
+    *("provenance", "seconds", "model_vs_linear"),
 }
 OF_A_POLICY = {"name", "kind", "available", "reason", "net", "kilobytes", "limit", "reads_later_columns"}
-OF_THE_VERDICT = {"metric", "difference", "interval", "margin", "verdict", "safety", "users_to_settle"}
+OF_THE_VERDICT = {"metric", "difference", "interval", "margin", "verdict", "failing_checks", "differing", "safety"} | {
+    *("at_rules_operating_point", "net_of_the_slowest", "users_to_settle")
+}
+QUESTIONS = ["PROPOSED", "GAIN", "COST", "RISK", "ROBUST", "TEST", "RESTS ON"]
 OF_THE_MODEL = {"trees", "kilobytes", "us_per_decision", "train_seconds", "log_loss", "auc", "calibration"}
 # What a decision adds: to all, to a policy, to the verdict, to the model; the columns of its default table.
 OWN = {
@@ -34,7 +54,7 @@ OWN = {
         | {"ms_saved_per_view", "bytes_wasted_per_view"},
         {"break_even", "unused_price"},
         {"ranking"},
-        ["net per 100", "hits per 100", "unused per 100", "precision %", "saved"],
+        ["net", "hits per 100", "unused per 100", "precision %", "saved"],
     ),
 }
 
@@ -73,10 +93,124 @@ def test_the_first_screen_says_it_in_large_letters(result):
     card = result.split.card
     source = "SIMULATED" if card.simulated else "REAL"
     assert lines[0].startswith(f"{result.decision.title} - {card.name} - {source}")
-    assert lines[1] == f"RECOMMENDATION: {result.recommendation.text}   [{result.verdict.upper()}]"
-    assert "estimate until an A/B test confirms it" in to_text(result)
-    assert max(map(len, lines[:12])) < 180
-    assert result.unit.span(result.difference) in first_screen(result)["difference"]
+    assert [line[:12].strip() for line in lines[1:] if line[:1].isupper()][:7] == QUESTIONS
+    assert "estimate until an A/B test confirms it" in plain(to_text(result))
+    assert max(map(len, lines[:20])) < 130
+    assert [*first_screen(result)] == ["title", *QUESTIONS]
+
+
+def plain(shown: str) -> str:
+    """Text or HTML in one line, without markup."""
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", shown)).split())
+
+
+def test_text_json_html_markdown_and_explorer_say_the_same(little):
+    """Every sentence of the box, and the verdict, the gain, the margin and the figures of the small table."""
+    result = little
+    box, data = json.loads(json.dumps(result.to_dict()))["decision_box"], explorer_data(result)
+    shown = [plain(each) for each in (to_text(result), to_html(result), result.to_markdown().replace("**", ""))]
+    for said in box.values():
+        assert all(plain(said) in text for text in shown), said
+    assert data["verdict"] == box["badge"].lower()
+    unit, at = result.unit, base_setting(data)
+    difference = result.to_dict()["model_vs_best_rule"]
+    exact = [difference["difference"], *difference["interval"]]
+    assert data["difference"][3 * at : 3 * at + 3] == [round(unit.factor * net, 2) for net in exact]
+    enough = result.differing.users >= 100
+    assert (unit.span(result.difference) in box["GAIN"]) == enough
+    assert unit.signed(result.difference.estimate) in box["GAIN"]
+    assert f"matters: {data['margin']:g}" in box["GAIN"]
+    assert f"{result.differing.users:,} of {result.differing.of:,}" in box["GAIN"]
+    table, tiles = key_table(result), {tile["title"]: tile for tile in data["tiles"]}
+    for row in SAME_TILES[result.decision.name]:
+        counted = data["figures"][tiles[row]["name"]][4 * at : 4 * at + 4]
+        for cell, figure in zip(table.loc[row], counted, strict=True):
+            assert float(re.sub("[^0-9.]", "", cell)) == pytest.approx(figure, abs=0.51), (row, cell, figure)
+    assert table.index[-1].startswith("net (")
+    nets = [float(cell) for cell in table.iloc[-1]]
+    assert nets[2] - nets[1] == pytest.approx(unit.factor * exact[0], abs=1.01 * 10**-unit.digits)
+
+
+# Rows of the small table, and the explorer's tiles of the same figures.
+SAME_TILES = {
+    "images": ("large images", "late", "wait, slowest fifth", "MB sent"),
+    "prefetch": ("pages ready at the click", "unused prefetches", "waiting saved", "MB wasted"),
+}
+
+
+def base_setting(data) -> int:
+    """Place of the base case among the settings."""
+    moved = [slider for slider in data["sliders"] if slider["settles"]]
+    return int(np.ravel_multi_index([s["values"].index(s["base"]) for s in moved], [len(s["values"]) for s in moved]))
+
+
+@pytest.mark.parametrize("fault", ["assumption", "waiting", "net"])
+def test_a_green_badge_hides_no_failing_check(little, fault):
+    rows = {"group": ["base", "split"], "change": ["base case", "by user"], "verdict": ["better", "better"]}
+    safe = replace(little.safety, word="safe")
+    best = replace(little, verdict="better", safety=safe, sensitivity=pd.DataFrame(rows))
+    best = replace(best, slowest=replace(best.slowest, gain=Interval(1.0, -0.1, 2.0, 100)))
+    assert (verdict_word(best), failing_checks(best)) == ("BETTER", [])
+    assert '<section class="verdict better">' in to_html(best)
+    failing = {
+        "assumption": {"sensitivity": pd.DataFrame(rows | {"verdict": ["better", "inconclusive"]})},
+        "waiting": {"safety": replace(safe, word="not_shown")},
+        "net": {"slowest": replace(best.slowest, gain=Interval(-2.0, -3.0, -1.0, 100))},
+    }
+    worse = replace(best, **failing[fault])
+    assert len(failing_checks(worse)) == 1
+    for shown in (to_text(worse), to_html(worse), worse.to_markdown()):
+        assert "BETTER, NOT IN EVERY CHECK" in plain(shown)
+    assert '<section class="verdict open">' in to_html(worse)
+    assert ("split by user: inconclusive" in plain(to_text(worse))) == (fault == "assumption")
+
+
+def test_too_few_who_differ_get_no_interval_beside_them(little):
+    few = replace(little, verdict="too few to tell", differing=Differing(12, 340, 50.0))
+    few = replace(few, recommendation=Recommendation("ship_rule", "collect"))
+    said = first_screen(few)
+    assert "12 of 340 users met a different outcome, too few for an interval" in said["GAIN"]
+    for text in (said["GAIN"], findings(few)["verdict"], repr(few)):
+        assert little.unit.span(little.difference) not in text
+        assert little.unit.signed(little.difference.estimate) in text
+    assert "Ship" in said["PROPOSED"] and "too few to tell it from" in said["PROPOSED"]
+    rows = pd.DataFrame({"group": "x", "change": list("abcd"), "verdict": "too few to tell"})
+    robust = first_screen(replace(few, sensitivity=rows))["ROBUST"]
+    assert "settled in 0 of 3 checks" in robust and "stays" not in robust
+    same = replace(few, verdict="equivalent", differing=Differing(0, 340, 0.1))
+    assert little.unit.amount(0.1) in first_screen(same)["GAIN"]
+
+
+@pytest.mark.parametrize(("rule_verdict", "said"), [("equivalent", "too little"), ("inconclusive", "not shown")])
+def test_todays_is_kept_where_the_rule_gains_too_little(little, rule_verdict, said):
+    kept = replace(little, rule_verdict=rule_verdict, recommendation=Recommendation("keep_today", "use_rule"))
+    assert first_screen(kept)["PROPOSED"].startswith("Keep today's")
+    assert said in first_screen(kept)["PROPOSED"]
+
+
+def test_where_even_perfect_knowledge_gains_too_little_no_test_is_asked_for(little):
+    little = replace(little, recommendation=Recommendation("ship_rule", "little_to_win"))
+    said = first_screen(little)
+    assert "even perfect knowledge" in said["PROPOSED"]
+    assert said["TEST"].startswith("None needed")
+
+
+def test_the_ab_test_is_said_in_full(planted):
+    said, size = first_screen(planted)["TEST"], planted.ab_test
+    for part in (
+        "net (points a view)",
+        "smallest effect 1,",
+        "power 80 %",
+        "alpha 5 %",
+        "two groups",
+        "CUPED",
+        "Stop if",
+    ):
+        assert part in said
+    for number in (size.users, size.days, size.users_with_history):
+        assert f"{number:,}" in said
+    assert size.users_with_history < size.users
+    assert size.users_a_day * size.days >= size.users > size.users_a_day * (size.days - 1)
 
 
 def test_the_default_table_has_few_columns_and_all_shows_the_rest(result):
@@ -98,20 +232,30 @@ def test_headings_state_findings(result):
     assert result.verdict in told["verdict"]
     assert result.of("best_rule").name in told["rules"]
     assert result.unit.amount(result.headroom) in told["headroom"]
+    assert result.unit.amount(result.headroom_over_rule) in told["headroom"]
+    nets = [result.of(which).figures.net for which in ("oracle", "best_rule")]
+    assert result.headroom_over_rule == pytest.approx(nets[0] - nets[1])
     assert not [sentence for sentence in told.values() if sentence[0].islower() or sentence.endswith(".")]
 
 
 @pytest.mark.parametrize(
-    ("word", "key"), [("safe", "within the limit"), ("not_shown", "Open risk"), ("harmful", "HARMFUL")]
+    ("word", "key"), [("safe", "within the limit"), ("not_shown", "Open risk"), ("harmful", "HARMFUL:")]
 )
 def test_what_the_model_does_to_the_slowest_is_said_with_its_number(little, word, key):
     safety = replace(little.safety, added_wait=Interval(9.0, 6.0, 12.0, 100), tolerance_ms=7.0, word=word)
-    screen = to_text(replace(little, safety=safety))
-    who = little.decision.report.who_waits(little)
-    said = next(line for line in screen.splitlines() if key in line and who in line)
+    shown = replace(little, safety=safety)
+    said = first_screen(shown)["RISK"]
+    assert key in said and little.decision.report.who_waits(little) in said
     assert "12 ms" in said or "+12" in said
     assert "7 ms" in said
-    assert ("BUT HARMFUL" in screen) == (word == "harmful")
+    assert ("BUT HARMFUL" in to_text(shown)) == (word == "harmful")
+
+
+def test_harm_is_said_to_come_from_the_predictions_or_from_the_operating_point(little):
+    harmful = replace(little.safety, added_wait=Interval(19.0, 16.0, 22.0, 100), tolerance_ms=7.0, word="harmful")
+    for there, cause in ((harmful, "the predictions"), (replace(harmful, word="safe"), "the operating point")):
+        said = first_screen(replace(little, safety=harmful, safety_at_rule=there))["RISK"]
+        assert f"That comes from {cause}: at the rule's own {little.decision.operating_point}" in said
 
 
 def test_no_user_is_named(real, planted_pages):
@@ -139,7 +283,8 @@ def test_markdown_holds_the_same_table(result):
 
 def test_a_result_is_one_line_to_a_programmer(result):
     assert "\n" not in repr(result)
-    assert result.unit.span(result.difference) in repr(result)
+    assert result.unit.signed(result.difference.estimate) in repr(result)
+    assert (result.unit.span(result.difference) in repr(result)) == (result.differing.users >= 100)
 
 
 def test_an_unknown_heading_or_table_names_those_there_are(little):
@@ -196,7 +341,7 @@ def test_hostile_names_are_escaped_wherever_they_show(hostile):
 def test_the_first_screen_of_hostile_data_can_be_read(hostile):
     lines = str(hostile).splitlines()
     assert lines[0].startswith(f"{hostile.decision.title} - {DATASET} - REAL data")
-    assert max(map(len, lines[:12])) < 200
+    assert max(map(len, lines[:20])) < 200
     assert "\x00" not in str(hostile)
 
 

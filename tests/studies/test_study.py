@@ -58,11 +58,14 @@ def test_on_a_null_world_the_model_is_not_better(study, request):
 
 def test_real_data_get_a_verdict_that_the_recommendation_repeats(real):
     d, margin = real.difference, real.margin
-    word = "better" if d.low > 0 else "worse" if d.high < 0 else "inconclusive"
+    gain = "better" if d.estimate >= margin else "better, but too little to matter"
+    word = gain if d.low > 0 else "worse" if d.high < 0 else "inconclusive"
+    assert real.differing.users >= 100
     assert real.verdict == ("equivalent" if -margin < d.low and d.high < margin else word)
-    assert (real.safety.word, real.headroom > margin, real.rule_gain.high > margin) == ("safe", True, True)
-    actions = {"equivalent": "use_rule", "worse": "use_rule", "inconclusive": "collect", "better": "test_model"}
-    assert real.recommendation.action == actions[real.verdict]
+    assert (real.safety.word, real.headroom_over_rule > margin) == ("safe", True)
+    actions = {"inconclusive": "collect", "better": "test_model"}
+    assert real.recommendation.action == actions.get(real.verdict, "use_rule")
+    assert (real.rule_verdict, real.recommendation.ship) == ("better", "ship_rule")
     assert not real.split.card.simulated
 
 
@@ -280,9 +283,78 @@ def test_a_margin_is_a_number_above_zero(little, margin):
 
 
 def test_the_margin_given_decides_the_verdict(planted_pages):
-    wide = wb.compare(planted_pages.split, planted_pages.model, [planted_pages.best_rule], margin=0.5)
-    assert (wide.verdict, wide.margin, planted_pages.margin) == ("equivalent", 0.5, 0.005)
+    """No policy is two hits a view better than another, however few differ."""
+    wide = wb.compare(planted_pages.split, planted_pages.model, [planted_pages.best_rule], margin=2.0)
+    assert (wide.verdict, wide.margin, planted_pages.margin) == ("equivalent", 2.0, 0.005)
     assert wide.difference == planted_pages.difference
+    assert planted_pages.verdict != "equivalent"
+
+
+def test_users_who_differ_are_counted_and_people_once(little):
+    gained = little.of("model").outcomes["net"] - little.of("best_rule").outcomes["net"]
+    users = little.split.test.loc[gained.index, "user_id"]
+    assert little.differing.users == (gained.groupby(users).sum().abs() > 1e-9).sum()
+    assert little.differing.of == users.nunique() == little.test_users
+    views = load_again(little)
+    assert little.split.count_people() == views["user_id"].nunique()
+    assert sum(part["user_id"].nunique() for _, part in little.split.parts()) > little.split.count_people()
+    assert little.users_to_settle >= little.split.count_people() * 100 / little.test_users
+
+
+def test_no_two_policies_differ_by_more_than_the_largest_difference(little):
+    largest = little.decision.largest_difference(little.scenario)
+    users = little.split.test.loc[little.of("model").outcomes.index, "user_id"]
+    nets = pd.DataFrame({each.name: each.outcomes["net"] for each in little.results if each.outcomes is not None})
+    by_user = nets.groupby(users).mean()
+    assert 0 < (by_user.max(axis=1) - by_user.min(axis=1)).max() <= largest
+    if little.decision.name == "images":
+        assert largest == pytest.approx(100 + little.scenario.wait_price * little.scenario.longest_wait_ms)
+
+
+def test_an_ab_test_is_sized_by_the_best_rule_and_its_earlier_views(little):
+    decision, split, scenario = little.decision, little.split, little.scenario
+    parts = [
+        decision.situations(part, split.card, split.cluster, little.known_by, scenario)
+        for part in (split.held_out, split.test)
+    ]
+    nets = [decision.outcomes(decision.ask(little.best_rule, each, scenario), each, scenario)["net"] for each in parts]
+    net, frame = pd.concat(nets), pd.concat([each.frame for each in parts])
+    earlier, at = np.arange(len(net)) < len(nets[0]), frame[split.card.facts.time]
+    sized = wb.sample_size(net.to_numpy(), frame["user_id"], little.margin, at=at, earlier=earlier)
+    assert sized == little.ab_test
+    paired = little.difference.half_width / 1.959964
+    assert little.ab_test.users > 4 * 7.849 * little.test_users * (paired / little.margin) ** 2 / 2
+
+
+def test_safety_is_judged_at_the_rules_own_operating_point_too(little):
+    decision, split, scenario = little.decision, little.split, little.scenario
+    validation, test = (
+        decision.situations(part, split.card, split.cluster, little.known_by, scenario)
+        for part in (split.validation, split.test)
+    )
+
+    def does(policy, views):
+        outcomes = decision.outcomes(decision.ask(policy, views, scenario), views, scenario)
+        shown = outcomes["rendition"] == 2 if decision.name == "images" else outcomes["unused"]
+        return outcomes, float(shown.mean())
+
+    ours = little.of("model").policy
+    there, wanted = does(little.best_rule, validation)
+    like = decision.operate_like(ours, there, validation, scenario)
+    apart = [
+        abs(does(replace(ours, limit=float(limit)), validation)[1] - wanted)
+        for limit in little.of("model").frontier["limit"]
+    ]
+    assert abs(does(like, validation)[1] - wanted) == pytest.approx(min(apart))
+    slow = decision.slowest(test, scenario)
+    wait = {
+        name: decision.wait_ms(does(policy, test)[0], test, scenario)[slow].mean()
+        for name, policy in {"like": like, "rule": little.best_rule, "model": ours}.items()
+    }
+    assert little.safety_at_rule.added_wait.estimate == pytest.approx(wait["like"] - wait["rule"])
+    assert (little.slowest.rule_ms, little.slowest.model_ms) == pytest.approx((wait["rule"], wait["model"]))
+    added = little.slowest.rule_ms - little.slowest.today_ms
+    assert little.slowest.rule_added_wait.estimate == pytest.approx(added)
 
 
 # Where a figure comes from

@@ -392,9 +392,24 @@ def decide(policy: Policy, context: pd.DataFrame, scenario: Any) -> np.ndarray:
     """Ask a policy, from a copy of the context, and check its answer: one option's name a row, ``scenario.options``.
 
     Returns option numbers, 0 the least demanding, which Save-Data always gets: int, shape (rows,). Raises a
-    WorkbenchError where the policy reads what the view itself measured, or answers with something else than one known
-    option a row.
+    WorkbenchError where the policy reads what the view itself measured, answers with something else than one known
+    option a row, or answers otherwise when it is asked again about half of the views in another order: the user's next
+    view knows what this one measured.
     """
+    answer = _answer(policy, context, scenario)
+    some = np.random.default_rng(len(context)).permutation(len(context))[: (len(context) + 1) // 2]
+    changed = _answer(policy, context.iloc[some], scenario) != answer[some]
+    if changed.any():
+        raise WorkbenchError(
+            f"{policy_name(policy)} reads other views: asked about half of them in another order, it answers otherwise "
+            f"for {int(changed.sum()):,} of {len(some):,}. A decision may rest on its own view alone, not on other "
+            "views, their order or chance."
+        )
+    return np.where(saves_data(context), 0, answer)
+
+
+def _answer(policy: Policy, context: pd.DataFrame, scenario: Any) -> np.ndarray:
+    """Option numbers as the policy says, shape (rows,)."""
     name = policy_name(policy)
     answer = ask_blind(partial(call_policy, policy, scenario=scenario), name, context)
     if isinstance(answer, pd.Series) and len(answer) == len(context) and set(answer.index) == set(range(len(context))):
@@ -409,7 +424,7 @@ def decide(policy: Policy, context: pd.DataFrame, scenario: Any) -> np.ndarray:
     if numbers.isna().any():
         strange = flat[numbers.isna().to_numpy()][0]
         raise WorkbenchError(f"{expected}; got {strange!r} in {int(numbers.isna().sum()):,} of them.")
-    return np.where(saves_data(context), 0, numbers.to_numpy(int))
+    return numbers.to_numpy(int)
 
 
 def measured_or_assumed(frame: pd.DataFrame, quantity: str, assume: Mapping[str, float]) -> np.ndarray:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 
 from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import Interval
+from workbench.evidence.verdict import TOO_FEW, TOO_LITTLE
 from workbench.features.levels import OTHER
 from workbench.plotting.labels import PARTS, Row, clear_rows, draw_rows, edge_of, minus, name_of, part_of, write_right
 from workbench.plotting.style import BLUE, MUTED, VERMILLION, WORDS, axes_or_new, finish, percent, style_context
@@ -19,7 +20,7 @@ from workbench.studies.report import difference_sentence, findings, robustness, 
 
 FEWEST_MARGINS = 3.0  # that an axis of differences shows on each side
 BASE = "base"
-NAME_WIDTH, LEVEL_WIDTH, WHY_WIDTH = 36, 30, 76  # characters
+NAME_WIDTH, LEVEL_WIDTH, WHY_WIDTH, LONG_WORD = 36, 30, 76, 20  # characters
 
 
 @style_context()
@@ -50,7 +51,10 @@ def differences(result: Comparison, *, ax: Axes | None = None) -> Axes:
 
 def _look(result: Comparison, kind: str) -> dict[str, Any]:
     """How a row is drawn: only the model has a verdict."""
-    return {"colour": BLUE, "strong": True, "after": f"  {result.verdict}"} if kind == "model" else {}
+    if kind != "model":
+        return {}
+    beside = "  " if len(result.verdict) < LONG_WORD else "\n"
+    return {"colour": BLUE, "strong": True, "after": f"{beside}{result.verdict}"}
 
 
 def _least_edge(result: Comparison) -> float:
@@ -173,10 +177,13 @@ def sensitivity(result: Comparison, *, ax: Axes | None = None) -> Axes:
 def _change_row(name: str, change: pd.Series, result: Comparison) -> Row:
     if not np.isfinite(change["difference"]):
         return Row(name, why=textwrap.shorten(str(change["note"]), WHY_WIDTH, placeholder=" ..."))
+    if change["verdict"] == TOO_FEW:
+        return Row(name, why="too few met a different outcome to tell")
     interval = Interval(change["difference"], change["low"], change["high"], 0)
     if change["verdict"] == result.verdict:
         return Row(name, interval)
-    return Row(name, interval, VERMILLION, after=f"  \u2192 {change['verdict']}")
+    word = "better, too little" if change["verdict"] == TOO_LITTLE else change["verdict"]
+    return Row(name, interval, VERMILLION, after=f"  \u2192 {word}")
 
 
 @style_context()

@@ -50,6 +50,7 @@ COLOURS = {
     "equivalent": "#0072b2",
     "inconclusive": "#59636e",
 }
+UNBROKEN = "\u00a0"
 ABOUT_WIDTH, TEXT_WIDTH = 13, 120  # characters, of the decision box as text
 
 
@@ -105,7 +106,9 @@ def _ship_sentence(result: Finding) -> str:
 
 def _model_sentence(result: Finding) -> str:
     """What to do about the model, and why."""
-    rule, action, word = f'"{policy_name(result.best_rule)}"', result.recommendation.action, result.verdict
+    action, word = result.recommendation.action, result.verdict
+    named = result.recommendation.ship == SHIP_RULE or result.best_rule is result.today
+    rule = "that rule" if named else f'"{policy_name(result.best_rule)}"'
     if action == TEST_MODEL:
         return f"A/B test the model against {rule}."
     if action == COLLECT:
@@ -206,8 +209,8 @@ def features_or_trees(result: Finding) -> str:
         (False, False): "Neither features nor trees gain enough to matter",
     }
     return (
-        f"{words[by_features, by_trees]}: {unit.name}, a logistic regression on the model's features minus best rule: "
-        f"{unit.span(features)}; model minus that regression: {unit.span(trees)}; exploratory"
+        f"{words[by_features, by_trees]}: logistic regression on the model's features minus best rule "
+        f"{unit.span(features)} {unit.name}; model minus that regression {unit.span(trees)}; exploratory"
     )
 
 
@@ -468,14 +471,14 @@ def _text_box(result: Finding) -> list[str]:
     """The lines of the decision box: what each is about in capital letters, then the sentences."""
     screen = first_screen(result)
     title = screen.pop("title")
-    screen["PROPOSED"] += f" [{verdict_word(result)}]"
+    screen["PROPOSED"] += f" [{verdict_word(result).replace(' ', UNBROKEN)}]"
     wrapped = [
         textwrap.wrap(
             f"{about:{ABOUT_WIDTH}}{text}", TEXT_WIDTH, subsequent_indent=" " * ABOUT_WIDTH, break_on_hyphens=False
         )
         for about, text in screen.items()
     ]
-    return [title, *(line for lines in wrapped for line in lines)]
+    return [title, *(line.replace(UNBROKEN, " ") for lines in wrapped for line in lines)]
 
 
 def to_markdown(result: Finding) -> str:
@@ -544,13 +547,15 @@ def to_html(result: Finding) -> str:
     simulated = '<strong class="simulated">SIMULATED</strong> ' if result.split.card.simulated else ""
     title, proposed = screen.pop("title"), screen.pop("PROPOSED")
     rows = "".join(
-        f'<dt style="font-weight:600">{about}</dt><dd style="margin:0">{text}</dd>' for about, text in screen.items()
+        '<div style="display:flex;flex-wrap:wrap;gap:0 1em;margin:.5em 0">'
+        f'<dt style="flex:0 0 5.5em;font-weight:600">{about}</dt><dd style="flex:1 1 18em;margin:0">{text}</dd></div>'
+        for about, text in screen.items()
     )
     return (
         f'<section class="verdict {tone}">'
         f"<p>{simulated}{title}</p>"
         f'<p style="font-size:1.25em">PROPOSED: <strong>{proposed}</strong> {badge}</p>'
-        f'<dl style="display:grid;grid-template-columns:max-content 1fr;gap:.4em 1em;margin:1em 0">{rows}</dl>'
+        f"<dl>{rows}</dl>"
         f"{_html_table(key_table(result))}"
         "</section>"
     )

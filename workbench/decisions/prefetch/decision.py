@@ -53,7 +53,7 @@ from workbench.decisions.prefetch.rules import (
 from workbench.decisions.prefetch.scenario import Hover, PrefetchScenario
 from workbench.evidence.bootstrap import LEVEL, Interval, bootstrap_means, cluster_interval
 from workbench.evidence.segments import level_names, two_levels
-from workbench.evidence.verdict import slowest_fifth
+from workbench.evidence.verdict import Differing, count_differing, slowest_fifth
 from workbench.features.page_features import CONTEXT, GROUPS_LEFT_OUT, HISTORY
 from workbench.models.next_page import NextPage, train_next_page
 
@@ -71,12 +71,14 @@ class HoverCase:
     """Model against best rule on a site that fetches on hover, or on the same site without.
 
     ``figures``: nothing fetched early (under hover: hover alone), best rule, model, perfect knowledge, each as it is in
-    this case, limits tuned and the best rule picked again. ``difference``: model minus best rule, in net.
+    this case, limits tuned and the best rule picked again. ``difference``: model minus best rule, in net;
+    ``differing``: how many users met a different outcome.
     """
 
     scenario: PrefetchScenario = field(repr=False)
     best_rule: str
     difference: Interval
+    differing: Differing
     figures: Mapping[str, replay.PrefetchFigures] = field(repr=False)
 
 
@@ -291,23 +293,23 @@ class Prefetch(Decision):
 
     def both_cases(self, settled: Stage, test: Situations) -> tuple[tuple[HoverCase, HoverCase], Interval | None]:
         """A site without hover and one with it, and what hover alone saves for an unused page beyond the model."""
-        here, seed = settled.scenario, settled.split.seed
+        here = settled.scenario
         scenarios = replace(here, on_hover=None), replace(here, on_hover=here.on_hover or Hover())
         stages = [settled if scenario == here else settled.under(scenario) for scenario in scenarios]
         outcomes = [self._who(stage, test) for stage in stages]
-        without, beside = (
-            HoverCase(
-                scenario=stage.scenario,
-                best_rule=traits_of(stage.best_rule).name,
-                difference=cluster_interval(
-                    (who[report.MODEL]["net"] - who[report.RULE]["net"]).to_numpy(), test.users, seed=seed
-                ),
-                figures={name: replay.summarise_prefetch(each) for name, each in who.items()},
-            )
-            for stage, who in zip(stages, outcomes, strict=True)
-        )
+        without, beside = (self._case(stage, who, test) for stage, who in zip(stages, outcomes, strict=True))
         by_model, alone = outcomes[0][report.MODEL], outcomes[1][report.ALONE]
-        return (without, beside), _saved_per_unused(alone, by_model, test.users, seed)
+        return (without, beside), _saved_per_unused(alone, by_model, test.users, settled.split.seed)
+
+    def _case(self, stage: Stage, who: Mapping[str, pd.DataFrame], test: Situations) -> HoverCase:
+        gained = (who[report.MODEL]["net"] - who[report.RULE]["net"]).to_numpy()
+        return HoverCase(
+            scenario=stage.scenario,
+            best_rule=traits_of(stage.best_rule).name,
+            difference=cluster_interval(gained, test.users, seed=stage.split.seed),
+            differing=count_differing(gained, test.users, self.largest_difference(stage.scenario)),
+            figures={name: replay.summarise_prefetch(each) for name, each in who.items()},
+        )
 
     def _who(self, stage: Stage, test: Situations) -> dict[str, pd.DataFrame]:
         """Outcomes on test of nothing fetched early, the best rule, the model and perfect knowledge."""

@@ -9,8 +9,9 @@ import pandas as pd
 
 from workbench.datasets.columns import listed
 from workbench.datasets.sessions import has_dwell
-from workbench.decisions.decision import Finding, more_or_fewer
+from workbench.decisions.decision import Finding, Unit, more_or_fewer
 from workbench.decisions.prefetch.replay import PrefetchFigures
+from workbench.evidence.verdict import FEWEST_DIFFERING
 
 event = "the page is opened next"
 # The figures of each case of hover; with nothing fetched early, hover is alone.
@@ -66,9 +67,9 @@ def views_sentence(result: Finding) -> str:
 
 
 def first_step(result: Finding) -> str:
-    """Fetch on hover, where that alone saves more for each unused page than the model; else empty."""
+    """Fetch on hover, where a site does not and that alone saves more for each unused page than the model."""
     (without, beside), first = result.detail.cases, result.detail.hover_first
-    if first is None or first.low <= 0:
+    if result.scenario.on_hover or first is None or first.low <= 0:
         return ""
     alone, model = (_saved_per_unused(case.figures[who]) for case, who in ((beside, ALONE), (without, MODEL)))
     more = f"{first.estimate:+.2f}, {first.low:+.2f} to {first.high:+.2f}"
@@ -101,8 +102,14 @@ def trade_off(result: Finding) -> str:
 
 
 def _both_cases(result: Finding) -> str:
-    without, beside = (result.unit.span(case.difference) for case in result.detail.cases)
+    without, beside = (_span(case, result.unit) for case in result.detail.cases)
     return f"Model minus best rule on a site without hover: {without}; where pages are fetched on hover too: {beside}"
+
+
+def _span(case: Any, unit: Unit) -> str:
+    """Model minus best rule; without an interval where too few users met a different outcome to trust one."""
+    enough = case.differing.users >= FEWEST_DIFFERING
+    return unit.span(case.difference) if enough else unit.signed(case.difference.estimate)
 
 
 def who_waits(result: Finding) -> str:

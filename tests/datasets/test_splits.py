@@ -201,6 +201,20 @@ def test_parts_follow_each_other_in_time(world):
     assert sizes == pytest.approx([0.6, 0.1, 0.1, 0.2], abs=0.02)
 
 
+def test_views_of_nobody_are_split_by_time_and_in_no_other_way_unless_asked(world):
+    views = world.drop(columns="user_id").sample(frac=1, random_state=0)
+    split = split_by_time(views)
+    assert (split.how, split.people, split.mask) == ("by time", "views", None)
+    between = pd.concat([split.calibration, split.validation])["measured_at"]
+    assert split.train["measured_at"].max() < between.min() <= between.max() < split.test["measured_at"].min()
+    assert not set(HISTORY) & set(split.test)  # whose past would it be?
+    rows = pd.concat([part for _, part in split.parts()])
+    assert sorted(rows.index) == sorted(views.index)
+    drawn = split_by_user(views)
+    assert drawn.how == "of views drawn at random"
+    assert drawn.train["measured_at"].max() > drawn.test["measured_at"].min()
+
+
 def test_a_returning_users_history_serves(world):
     split = split_by_time(world)
     returning = split.test["user_id"].isin(split.train["user_id"])
@@ -230,7 +244,7 @@ def test_what_cannot_be_split_is_refused(world):
         (lambda: split_by_user(views_of(users=19)), r"crowd: a split by user needs at least 20 users; got 19\. Take"),
         (lambda: split_by_user(sessions_of(19, users=0)), "site: a split by session needs at least 20 sessions; got"),
         (lambda: split_by_time(sessions_of(19, users=5)), "site: a split by time needs at least 20 sessions; got 19"),
-        (lambda: split_by_time(measurements(world.drop(columns="measured_at"))), "needs user_id and measured_at in ev"),
+        (lambda: split_by_time(measurements(world.drop(columns="measured_at"))), "needs measured_at in every"),
         (lambda: split_by_time(one_moment), "too many share one moment"),
         (lambda: split_by_time(views, mask=Mask()), "site: a mask takes network signals from measurements; leave it"),
         (lambda: split_by_user(rows, mask=Mask()), "no user_id"),

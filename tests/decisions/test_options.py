@@ -314,12 +314,25 @@ def changes(views):
 def test_changes_reach_the_split(world):
     plans = changes(world)
     assert "asn" not in IMAGES.prepare(world, plans["ASN and provider"]).train
-    assert "last_rtt_ms" not in IMAGES.prepare(world, plans["history"]).train
+    assert "last_rtt_ms" not in IMAGES.prepare(world, plans["user history"]).train
+    assert "country" not in IMAGES.prepare(world, plans["place"]).test
     assert IMAGES.prepare(world, plans["nobody"]).mask is None
     assert IMAGES.prepare(world, plans["slow users more often"]).mask.slow_biased
     assert IMAGES.prepare(world, plans["by user"]).how == "by user"
     assert IMAGES.prepare(world, plans["networks never seen"]).cluster == "asn"
     assert IMAGES.prepare(world, plans["once JavaScript runs"]).card.known_by == "client_js"
+
+
+def test_each_group_that_is_known_and_varies_is_left_out_and_a_signal_never(world):
+    left_out = {name: plan.without for name, plan in changes(world).items() if plan.without}
+    assert left_out["user agent"] == ("os_family", "os_major", "browser", "browser_major")  # the device is known later
+    assert left_out["time of day"] == ("local_hour",)
+    plan = replace(IMAGES.plan(world, SCENARIO, 0), known_by="client_js")
+    left_out = {change.change: change.plan.without for change in IMAGES.changes(world, plan)}
+    assert "device" in left_out["user agent"]
+    assert left_out["connection"] == ("connection_type",)
+    one_country = changes(world.assign(country="FR"))
+    assert "place" not in one_country or "country" not in one_country["place"].without
 
 
 def test_what_was_assumed_low_is_assumed_low(mirror):

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 import workbench as wb
-from workbench.decisions.prefetch.explain import PAGE_BEFORE, USER_HISTORY
+from workbench.decisions.prefetch.explain import PAGE_BEFORE, SEEN, USER_HISTORY
 from workbench.explanation import ablation
 from workbench.explanation.ablation import removable
 from workbench.explanation.base import apply_model
@@ -41,7 +41,8 @@ def test_what_can_be_left_out_has_a_readers_name(few, few_model, small_site, sma
         "region": "region",
     }
     of_pages = removable(small_site_model, small_site.card)
-    assert (of_pages[USER_HISTORY], of_pages[PAGE_BEFORE]) == ("history", "second order")
+    kinds = of_pages[USER_HISTORY], of_pages[PAGE_BEFORE], of_pages[SEEN]
+    assert kinds == ("history", "second order", "session")
     assert "popularity" not in of_pages and "what follows this page" not in of_pages
 
 

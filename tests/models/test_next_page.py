@@ -169,7 +169,7 @@ def test_a_model_that_knows_more_scores_higher(split, model):
 def test_fields_come_in_the_order_of_their_kinds(split, quick):
     assert "device" not in train_next_page(split, known_by="first_request", **QUICK).fields
     assert quick.fields[:3] == ("page", "session_id", "device")
-    assert quick.removable() == ("device", "history", "second order")
+    assert quick.removable() == ("device", "history", "second order", "session")
 
 
 def test_data_without_a_next_page_are_refused(small, quick):

@@ -14,6 +14,7 @@ from workbench.evidence.bootstrap import Interval
 from workbench.explanation.ablation import Ablation
 from workbench.explanation.disagreement import disagreement as find_disagreement
 from workbench.explanation.drift import Drift
+from workbench.explanation.retraining import LEAD, MODEL, RULE, Retraining
 from workbench.plotting.style import BLUE, GREY, VERMILLION
 
 CARD = Card("world", simulated=True)
@@ -139,3 +140,21 @@ def test_every_leaf_is_a_row_with_its_bars_and_net(differ):
 def test_without_a_tree_the_picture_is_a_sentence(differ, draw):
     nothing = replace(differ, leaves=(), elsewhere=None, rule=None, no_tree="They differ for too few users.")
     assert "too few users" in plotting.alt_text(draw(plotting.disagreement, nothing))
+
+
+# Ageing
+
+
+def test_each_age_has_its_loss_and_interval_in_the_unit_of_the_net(draw):
+    unit = Unit("net hits per 100 views", "net hits per 100 views", 100.0, 2)
+    rows = [(MODEL, 7.0, 0.004, 0.001, 0.007), (MODEL, 14.0, 0.012, 0.008, 0.016), (RULE, 7.0, 0.001, -0.001, 0.003)]
+    rows += [(RULE, 14.0, 0.002, -0.001, 0.005), *((LEAD, age, 0.01, 0.0, 0.02) for age in (0.0, 7.0, 14.0))]
+    columns = ["policy", "age_days", "net", "net_low", "net_high"]
+    table = pd.DataFrame(rows, columns=columns).assign(views=500, users=80)
+    ax = draw(plotting.retraining, Retraining(table, 28.0, 0.005, unit, "sessions", CARD))
+    lines = {bar.lines[0].get_color(): bar.lines[0].get_ydata().tolist() for bar in ax.containers}
+    assert lines[BLUE] == pytest.approx([0.4, 1.2]) and lines[VERMILLION] == pytest.approx([0.1, 0.2])
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0", "7", "14"]
+    assert {MODEL, RULE} <= set(texts(ax))
+    assert "14 days older, the model loses +1.20 (+0.80 to +1.60)" in plotting.alt_text(ax)
+    assert "before it is 14 days old" in plotting.alt_text(ax)

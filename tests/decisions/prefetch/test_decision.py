@@ -231,7 +231,8 @@ def changes(views, scenario=None):
 def test_what_the_data_do_not_have_is_not_changed():
     frame = pd.DataFrame({"session_id": np.arange(120) // 2, "page": ["a", "b", "b", "a"] * 30})
     names = changes(wb.navigations(frame, name="plain"))
-    assert ("without", "history") not in names and ("split", "sessions drawn at random") in names
+    assert {name for group, name in names if group == "without"} == {"the page before", "seen in this session"}
+    assert ("split", "sessions drawn at random") in names
     assert not [name for name in names if name[0] == "known"]
 
 
@@ -244,13 +245,22 @@ def test_where_no_cache_is_replayed_the_change_is_to_replay_one(views):
 def test_what_nobody_has_the_model_has_not(views, plan):
     had = {
         what: set(PREFETCH.train(PREFETCH.prepare(views, plan), replace(plan, without=(what,))).names_)
-        for what in ("history", "second order", "context")
+        for what in ("history", "second order", "session", "context")
     }
+    assert not {"times_seen", "views_ago"} & had["session"]
     assert not {"is_usual_next", "here_before", "earlier_views"} & had["history"]
     assert not {"second_chance", "previous_page", "skipping_chance"} & had["second order"]
     assert not {"device", "local_hour", "first_chance by device"} & had["context"]
     for what, own in (("history", "second_chance"), ("second order", "device"), ("context", "is_usual_next")):
         assert own in had[what]
+
+
+def test_each_group_of_context_can_be_left_out_for_model_and_rules(views, plan):
+    left_out = {change.change: change.plan for change in PREFETCH.changes(views, plan) if change.group == "without"}
+    assert {"user agent", "time of day", "user history", "the page before", "all context"} <= set(left_out)
+    split = PREFETCH.prepare(views, left_out["user agent"])
+    assert "device" not in split.test
+    assert not [name for name in PREFETCH.train(split, left_out["user agent"]).names_ if "device" in name]
 
 
 def test_what_nobody_has_rules_have_not_either(views, plan):

@@ -18,8 +18,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "workbench"
 # The house was 176 modules and 25,146 lines. Lower these with each cut; only what a later plan adds raises them: so did
 # types for what decisions are asked about (policies, single views), in two modules that stood behind Any, fetching on
-# hover under every policy with the report of both cases, and stronger rivals.
-MOST_MODULES, MOST_LINES = 100, 21_000
+# hover under every policy with the report of both cases, stronger rivals, and how fast models and rules age.
+MOST_MODULES, MOST_LINES = 100, 21_100
 SLOW = {"shap", "xgboost"}
 # Written once, over `Decision`. What is drawn of one decision alone has a module of its own in plotting.
 ONCE = ("studies", "evidence", "explanation", "plotting", "widgets", "export", "cli.py")

@@ -266,11 +266,13 @@ def test_each_group_of_context_can_be_left_out_for_model_and_rules(views, plan):
 def test_what_nobody_has_rules_have_not_either(views, plan):
     split = PREFETCH.prepare(views, plan)
     every = {rule.name for rule in PREFETCH.rules(split)}
-    kept = {what: PREFETCH.rules(split, without=(what,)) for what in ("history", "second order", "context")}
+    kinds = "history", "second order", "session", "context"
+    kept = {what: PREFETCH.rules(split, without=(what,)) for what in kinds}
     lost = {what: every - {rule.name for rule in rules} for what, rules in kept.items()}
     assert lost["history"] == {"user history, else Markov"}
-    longer = {f"{order}-order Markov with back-off" for order in ("second", "third", "fourth")}
-    assert lost["second order"] == longer | {"similar sessions, else Markov"}
+    longer = {f"{order}-order Markov with back-off" for order in ("third", "fourth")}
+    assert lost["session"] == longer | {"similar sessions, else Markov"}
+    assert lost["second order"] == lost["session"] | {"second-order Markov with back-off"}
     assert lost["context"] == {"Guess.js", "quicklink"}
     orders = [rule.order for rule in kept["second order"] if isinstance(rule, Markov)]
     orders += [rule.everybody.order for rule in kept["second order"] if isinstance(rule, UserHistory)]

@@ -2,7 +2,7 @@
 # GNU make 3.81 (macOS) is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: run test oldest lab bench lint format lock clean help
+.PHONY: run test oldest lab bench evidence lint format lock clean help
 
 # XGBoost's idle threads then sleep instead of spinning: on a busy machine that is seconds instead of minutes.
 export OMP_WAIT_POLICY = passive
@@ -35,6 +35,9 @@ bench: .venv/ready ## run the benchmarks one by one
 	@set -- benchmarks/bench_*.py; \
 	if [ ! -e "$$1" ]; then echo "There is no benchmark yet: benchmarks/ holds no bench_*.py."; exit 0; fi; \
 	for file in "$$@"; do echo "== $$file"; .venv/bin/python "$$file" || exit 1; done
+
+evidence: .venv/ready ## try the verdicts on every set, many seeds and null worlds; goes on where it was stopped
+	.venv/bin/python benchmarks/evidence.py
 
 lint: .venv/ready ## style, format and types, changing nothing
 	.venv/bin/ruff check

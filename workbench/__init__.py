@@ -13,7 +13,7 @@ from typing import Any
 _NAMES = {
     "errors": ("WorkbenchError",),
     "decisions.images.scenario": ("ImageScenario",),
-    "decisions.prefetch.scenario": ("PrefetchScenario",),
+    "decisions.prefetch.scenario": ("Hover", "PrefetchScenario"),
     "datasets": ("load", "make_measurements", "make_navigations", "measurements", "navigations"),
     "datasets.history": ("Mask",),
     "datasets.splits": ("split_by_time", "split_by_user"),
@@ -22,6 +22,7 @@ _NAMES = {
     "evidence.sample_size": ("sample_size",),
     "studies": ("compare", "rules", "study"),
     "explanation": ("shap_values", "importance", "disagreement", "dependence", "redundancy", "drift", "ablation"),
+    "explanation.retraining": ("retraining",),
     "widgets": ("Explorer", "DecisionInspector"),
 }
 _HOME = {name: f"workbench.{module}" for module, names in _NAMES.items() for name in names}

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from workbench.evidence.bootstrap import bootstrap_means, cluster_interval, cluster_intervals
+from workbench.evidence.bootstrap import (
+    as_good_as_the_best,
+    bootstrap_means,
+    cluster_interval,
+    cluster_intervals,
+    one_standard_error,
+)
 from workbench.evidence.verdict import count_differing, judge_difference
 
 
@@ -68,3 +74,37 @@ def test_a_large_true_difference_is_seen():
     interval = cluster_interval(values, users)
     assert interval.low < 3 < interval.high
     assert judge_difference(interval, 1.0, count_differing(values, users, 100.0)) == "better"
+
+
+# The one-standard-error rule
+
+
+def test_of_candidates_alike_the_one_nearest_the_default_is_taken():
+    rng = np.random.default_rng(0)
+    net = rng.normal(size=400)
+    values = np.array([net + rng.normal(0, 1, 400) * 0.1, net, net - 0.5])
+    best = int(np.argmax(values.mean(axis=1)))
+    assert best < 2
+    assert one_standard_error(values, np.arange(400), np.array([1.0, 2.0, 0.0])) == 0
+    assert one_standard_error(values, np.arange(400), np.array([2.0, 1.0, 0.0])) == 1
+
+
+def test_a_difference_that_is_surely_there_is_taken_however_far_from_the_default():
+    values = np.array([np.zeros(400), np.tile([0.9, 1.1], 200)])
+    assert one_standard_error(values, np.arange(400), np.array([0.0, 9.0])) == 1
+
+
+def test_the_error_counts_users_not_their_rows():
+    """One user of ten has it all: by rows that is many standard errors, by users it is one."""
+    users = np.repeat(np.arange(10), 1000)
+    values = np.array([np.zeros(10_000), (users == 3) - 0.01])
+    distance = np.array([0.0, 1.0])
+    assert one_standard_error(values, np.arange(10_000), distance) == 1
+    assert one_standard_error(values, users, distance) == 0
+
+
+def test_as_good_as_the_best_is_a_paired_difference_by_user():
+    # Two views a person. The second is 1 a view behind in every view: no noise, told apart. The third is behind by a
+    # mean of 1 too, but by 4 for one person and ahead by 2 for another: 1, give or take sqrt(2 * 6^2) / 4 = 2.1.
+    totals = np.array([[20.0, 20.0], [18.0, 18.0], [12.0, 24.0]])
+    assert as_good_as_the_best(totals, np.array([2, 2])).tolist() == [True, False, True]

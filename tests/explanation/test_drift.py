@@ -9,7 +9,7 @@ import workbench as wb
 from workbench.datasets.cards import Card
 from workbench.evidence.bootstrap import Interval
 from workbench.explanation import drift
-from workbench.explanation.drift import Drift, _context, _scores, auc_intervals
+from workbench.explanation.drift import Drift, _context, _scores, auc_interval, mean_over_folds
 
 
 def part(rng, users, ios, first=0):
@@ -47,6 +47,21 @@ def test_a_planted_shift_is_found_and_named_whatever_was_measured(periods):
     less = drift(first, second, without=("os_family",))
     assert "os_family" not in set(less.features["column"])
     assert less.auc.estimate == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_study_of_views_of_nobody_goes_by_time_and_sees_the_shift(periods):
+    """Another provider carries the later half; where rows are drawn at random, no part differs from another."""
+    later = np.arange(3200) >= 1600
+    views = pd.concat(periods).drop(columns="user_id")
+    times = pd.Timestamp("2026-01-01T00:00Z") + pd.to_timedelta(np.arange(3200), unit="min")
+    views = wb.measurements(views.assign(measured_at=times, isp=np.where(later, "new", "old")))
+    result = wb.study(views.sample(frac=1, random_state=0))
+    assert (result.split.how, result.split.people) == ("by time", "views")
+    assert "the split is by time" in str(result)
+    assert drift(result.split.train, result.split.validation).auc.low > 0.9
+    drawn = wb.split_by_user(views)
+    assert drift(drawn.train, drawn.validation).auc.low < 0.55
+    assert "views drawn at random" in wb.compare(drawn, wb.train_network_quality(drawn)).to_dict()["split"]["how"]
 
 
 def test_shuffled_labels_tell_nothing(periods):
@@ -102,25 +117,28 @@ def test_what_cannot_be_compared_is_said(periods, small_site):
 def scores():
     rng = np.random.default_rng(0)
     later = np.repeat([False, True], 300)
-    users = rng.integers(0, 80, 600)
-    whole = np.round(rng.normal(later * 0.8, 1), 1)  # with ties
-    return whole, {"same": whole.copy(), "lost": rng.permutation(whole)}, later, users
+    return np.round(rng.normal(later * 0.8, 1), 1), later, rng.integers(0, 80, 600)  # with ties
 
 
 def test_the_area_is_that_of_scikit_learn(scores):
-    whole, shuffled, later, _ = scores
-    auc, falls = auc_intervals(*scores)
+    whole, later, users = scores
+    auc = auc_interval(*scores)
     assert auc.estimate == pytest.approx(roc_auc_score(later, whole), abs=1e-9)
-    expected = auc.estimate - roc_auc_score(later, shuffled["lost"])
-    assert falls["lost"].estimate == pytest.approx(expected, abs=1e-9)
-    assert auc.low < auc.estimate < auc.high and auc.clusters == len(np.unique(scores[3]))
-    assert (falls["same"].estimate, falls["same"].low, falls["same"].high) == (0, 0, 0)
-    assert falls["lost"].low > 0
+    assert auc.low < auc.estimate < auc.high and auc.clusters == len(np.unique(users))
+
+
+def test_the_interval_of_a_fall_is_that_of_few_folds_which_share_views():
+    """By hand: folds at 1, 2, 3 have a variance of 1, times 1/3 + 1/2; Student's t is 4.3027 (2 degrees of freedom)."""
+    found = mean_over_folds(np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]]))
+    assert found["fall"].tolist() == [2, 5]
+    assert found.loc[0, "high"] - 2 == pytest.approx(4.3027 * np.sqrt(5 / 6), abs=1e-3)
+    assert found.loc[0, "low"] == pytest.approx(4 - found.loc[0, "high"])
+    assert found.loc[1, ["low", "high"]].tolist() == [5, 5]
 
 
 def test_the_interval_is_that_of_resampled_users(scores):
     """By another road: a plain loop over resamples."""
-    whole, _, later, users = scores
+    whole, later, users = scores
     rng = np.random.default_rng(1)
     rows = [np.flatnonzero(users == user) for user in np.unique(users)]
     drawn = []
@@ -128,7 +146,7 @@ def test_the_interval_is_that_of_resampled_users(scores):
         taken = np.concatenate([rows[i] for i in rng.integers(0, len(rows), len(rows))])
         above = whole[taken][later[taken]][:, None] - whole[taken][~later[taken]]
         drawn.append(np.mean(above > 0) + np.mean(above == 0) / 2)
-    auc, _ = auc_intervals(*scores)
+    auc = auc_interval(*scores)
     assert [auc.low, auc.high] == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.012)
 
 
@@ -138,18 +156,18 @@ def test_no_row_is_scored_by_what_its_own_user_taught():
     users = np.repeat(np.arange(200), 6)
     later = np.repeat(rng.random(200) < 0.5, 6)
     context = pd.DataFrame({"city": users.astype(str), "os_major": rng.integers(8, 15, 1200).astype(float)})
-    auc, _ = auc_intervals(*_scores(context, later, users, seed=0), later, users)
+    auc = auc_interval(_scores(context, later, users, seed=0)[0], later, users)
     assert auc.low < 0.5 < auc.high
     alone = np.arange(1200)
-    leaky, _ = auc_intervals(*_scores(context, later, alone, seed=0), later, alone)
+    leaky = auc_interval(_scores(context, later, alone, seed=0)[0], later, alone)
     assert leaky.low > 0.8
 
 
 def test_where_no_tree_splits_all_are_at_chance():
     later, users = np.repeat([False, True], [53, 50]), np.arange(103)
-    whole, shuffled = _scores(pd.DataFrame({"os_major": np.arange(103.0)}), later, users, seed=0)
-    assert (whole == 0.5).all()
-    auc, _ = auc_intervals(whole, shuffled, later, users)
+    whole, falls = _scores(pd.DataFrame({"os_major": np.arange(103.0)}), later, users, seed=0)
+    assert (whole == 0.5).all() and (falls == 0).all()
+    auc = auc_interval(whole, later, users)
     assert (auc.estimate, auc.low, auc.high) == (0.5, 0.5, 0.5)
 
 

@@ -142,12 +142,12 @@ class Provider(NamedTuple):
 # congestion and sizes (1 / rank) are chosen: a slow rural network and a cheap mobile one (O2's 4G is at 0.64 of the
 # mean, Mobile 2023), so that tables by network have something to learn. The two "Telecom" are one isp, two ASNs.
 PROVIDERS = (
-    Provider(0, 1, "Telecom", (0.60, 0.28, 0.12), 0.02, 1.0),
-    Provider(0, 2, "Cable", (0.30, 0.68, 0.02), 0.02, 1.1, planted=True),
+    Provider(0, 1, "Telecom", (0.60, 0.28, 0.12), 0.02, 1.0, planted=True),
+    Provider(0, 2, "Cable", (0.30, 0.68, 0.02), 0.02, 1.1),
     Provider(0, 3, "Net", (0.40, 0.45, 0.15), 0.03, 0.9),
     Provider(0, 4, "Rural", (0.02, 0.03, 0.95), 0.10, 0.3),
-    Provider(1, 1, "Telecom", (0.20, 0.78, 0.02), 0.03, 1.0),
-    Provider(1, 2, "Mobile", (0.15, 0.83, 0.02), 0.03, 1.1, planted=True),
+    Provider(1, 1, "Telecom", (0.20, 0.78, 0.02), 0.03, 1.0, planted=True),
+    Provider(1, 2, "Mobile", (0.15, 0.83, 0.02), 0.03, 1.1),
     Provider(1, 3, "Budget Mobile", (0.21, 0.74, 0.05), 0.10, 0.7),
 )
 FIRST_ASN, LAST_ASN = 64512, 65534  # RFC 6996
@@ -159,11 +159,11 @@ USER_VARIANCE_SHARE = 0.5
 # the evening is chosen.
 HOME_CHANCE_EVENING_AND_DAY = (0.75, 0.50)
 
-# The planted effect: at the planted providers iOS meets congestion in the evening, Android at other hours.
-# No claim about the world: it is made so that no table without the hour and the system can hold it. With
-# 60,000 rows the true chances win about 10 points of net over the best lookup table of the image rules.
-PLANTED_CONGESTION = 0.65
-PLANTED_EVENING_SYSTEM, PLANTED_DAY_SYSTEM = "iOS", "Android"
+# The planted effect: at the planted provider iOS meets congestion in the evening, all other systems at other hours.
+# No claim about the world: provider, hour and system decide together, and half of the views lie on either side of each
+# of the last two, so that no table by two columns of context can hold it (a test tries them all).
+PLANTED_CONGESTION = 0.5
+PLANTED_EVENING_SYSTEM = "iOS"
 
 
 class System(NamedTuple):

@@ -74,9 +74,9 @@ def make_world(seed: int) -> World:
 
 
 def in_planted_cell(world: World, network: np.ndarray, local_hour: np.ndarray, os_family: np.ndarray) -> np.ndarray:
-    """Which views (rows,) lie where congestion is planted: iOS in the evening, Android at other hours."""
-    slow = np.where(facts.is_evening(local_hour), facts.PLANTED_EVENING_SYSTEM, facts.PLANTED_DAY_SYSTEM)
-    return world.planted[network] & (os_family == slow)
+    """Which views (rows,) lie where congestion is planted: iOS in the evening, all other systems at other hours."""
+    in_turn = facts.is_evening(local_hour) == (os_family == facts.PLANTED_EVENING_SYSTEM)
+    return world.planted[network] & in_turn
 
 
 def component_weights(world: World, network: np.ndarray, in_cell: np.ndarray) -> np.ndarray:
@@ -211,9 +211,9 @@ def make_measurements(rows: int = 60_000, seed: int = 0, *, planted: bool = True
     seed : int
         From 0; the same seed gives the same bytes.
     planted : bool
-        Whether two providers of each country have the planted effect (their iOS devices meet congestion in the evening,
-        their Android devices at all other hours), and users have lines that last. Otherwise it is a null world: the
-        same users, networks and visits, but every view draws its line anew.
+        Whether the largest provider of each country has the planted effect (on its two networks iOS meets congestion in
+        the evening, all other systems at other hours), and users have lines that last. Otherwise it is a null world:
+        the same users, networks and visits, but every view draws its line anew.
 
     Returns
     -------

@@ -6,19 +6,22 @@ Whatever answers with chances decides by expected value: the scenario says what 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 import pandas as pd
 
 from workbench.datasets.cards import Card
+from workbench.datasets.columns import Column
 from workbench.datasets.schema import context_columns, known_context, measured_quantities
 from workbench.datasets.splits import Split
 from workbench.datasets.synthetic_network import true_chance_worse
 from workbench.decisions.policy import traits_of
 from workbench.errors import WorkbenchError
+from workbench.features.levels import bin_edges, is_number, put_in_bins
 from workbench.features.network import ChanceTable, count_chances, interpolate_chance, worse_than
 
 SMOOTHINGS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
@@ -142,8 +145,10 @@ class ChancePolicy[Source: ChanceSource]:
 class Lookup:
     """A lookup table: chances counted in training by a few keys, coarse to fine, then decided by expected value.
 
-    ``keys`` are context columns; each level leans on its parent by ``smoothing`` pseudo-rows. ``assume`` holds base
-    values of quantities that were not measured, ``tables`` the counts of each quantity, after :meth:`fit`.
+    ``keys`` are context columns, those of the card (``extra``) included; numbers are put in eight bins of about equally
+    many rows. Each level leans on its parent by ``smoothing`` pseudo-rows. ``assume`` holds base values of quantities
+    that were not measured, ``tables`` the counts of each quantity and ``edges`` the bins of each number, after
+    :meth:`fit`. ``searched`` is the scenario under which the keys were searched; None where they were given.
     """
 
     keys: tuple[str, ...]
@@ -151,12 +156,21 @@ class Lookup:
     limit: float = 1.0
     known_by: str = "first_request"
     assume: Mapping[str, float] = field(default_factory=dict)
+    extra: tuple[Column, ...] = field(default=(), repr=False)
+    searched: Any = field(default=None, repr=False)
     tables: Mapping[str, ChanceTable] = field(default_factory=dict, compare=False, repr=False)
+    edges: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def name(self) -> str:
         """What tables call it."""
-        return f"table by ({', '.join(self.keys)})"
+        found = "" if self.searched is None else ", searched"
+        return f"table by ({', '.join(self.keys)}){found}"
+
+    @property
+    def unavailable(self) -> str:
+        """Why it cannot be used at all."""
+        return "" if self.keys else "no column of the context varies"
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -177,9 +191,11 @@ class Lookup:
 
     def fit(self, train: pd.DataFrame) -> Self:
         """Count on training rows; returns a fitted copy."""
-        frame = known_context(train, self.known_by).join(train[measured_quantities(train)])
-        tables = {quantity: count_chances(frame, self.keys, quantity) for quantity in measured_quantities(train)}
-        return replace(self, tables=tables)
+        known = known_context(train, self.known_by, self.extra)
+        edges = {key: bin_edges(known[key].to_numpy()) for key in self.keys if is_number(known[key])}
+        fitted, quantities = replace(self, edges=edges), measured_quantities(train)
+        frame = fitted.context(train).join(train[quantities])
+        return replace(fitted, tables={quantity: count_chances(frame, self.keys, quantity) for quantity in quantities})
 
     def smooth(self, validation: pd.DataFrame) -> Self:
         """Pick the smoothing with the smallest log-loss on other users; returns a copy."""
@@ -187,14 +203,15 @@ class Lookup:
         return replace(self, smoothing=SMOOTHINGS[int(np.argmin(losses))])
 
     def context(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The columns that its answers depend on."""
-        return known_context(frame, self.known_by)[list(self.keys)]
+        """The columns that its answers depend on, numbers as the bins that they are in."""
+        known = known_context(frame, self.known_by, self.extra)[list(self.keys)]
+        return known.assign(**{key: put_in_bins(known[key], edges) for key, edges in self.edges.items()})
 
     def chance_worse(self, context: pd.DataFrame, quantity: str, thresholds: np.ndarray) -> np.ndarray:
         """Smoothed share of training rows of the view's group that were worse, shape (rows, thresholds)."""
         table = self.tables[quantity]
         chance = interpolate_chance(table.grid, table.shares(self.smoothing), np.asarray(thresholds, float), quantity)
-        return chance[table.rows_for(context)]
+        return chance[table.rows_for(self.context(context))]
 
     def prospects(self, context: pd.DataFrame, scenario: OptionScenario) -> Prospects:
         """What it expects of each option."""
@@ -218,12 +235,94 @@ def _log_losses(table: Lookup, validation: pd.DataFrame, quantity: str) -> list[
 
 def fit_tables(split: Split, keys: Iterable[tuple[str, ...]], known_by: str) -> list[Lookup]:
     """Lookup tables counted on ``train`` and smoothed on ``held_out``; unfitted where a key is not known by then."""
-    assume = base_assumptions(split.card)
-    tables = [Lookup(each, known_by=known_by, assume=assume) for each in keys]
-    context = set(context_columns(known_by))
+    assume, extra = base_assumptions(split.card), split.card.context
+    tables = [Lookup(each, known_by=known_by, assume=assume, extra=extra) for each in keys]
+    context = set(context_columns(known_by, extra))
     return [
         table.fit(split.train).smooth(split.held_out) if context.issuperset(table.keys) else table for table in tables
     ]
+
+
+class Trial(NamedTuple):
+    """A table that was tried: its keys, its groups seen in training, its net by user held out, shape (users,)."""
+
+    keys: tuple[str, ...]
+    groups: int
+    net: np.ndarray
+
+
+def try_tables(
+    contexts: tuple[pd.DataFrame, pd.DataFrame], nets: tuple[np.ndarray, np.ndarray], users: np.ndarray
+) -> list[Trial]:
+    """Try a table by each column of context, and by each pair of them.
+
+    Each group takes the option with the largest mean net in training. Its mean leans on that of all rows, a pair's
+    first on that of one of its columns: ``(sum + s * parent) / (rows + s)``. Which column, and ``s``, have the
+    smallest squared error on held-out views. No table is fitted for that: a pair takes a count of its rows and nets.
+
+    Parameters
+    ----------
+    contexts : pair of DataFrame
+        Of training and held-out views, with the same columns; numbers are put in bins, columns of one value left out.
+    nets : pair of ndarray of float, shape (rows, options)
+        What each option is worth in these views.
+    users : ndarray of int, shape (rows held out,)
+        Whose each held-out view is, from 0.
+    """
+    levels, trials = _levels(*contexts), []
+    everybody = dict.fromkeys(SMOOTHINGS, nets[0].mean(axis=0, keepdims=True))
+    means = {}
+    for name, level in levels.items():
+        groups = _Groups(level, nets)
+        means[name] = groups.means(everybody, np.zeros(level.max() + 1, int))
+        trials.append(groups.trial({(name,): means[name]}, users))
+    for one, other in itertools.combinations(levels, 2):
+        width = levels[other].max() + 1
+        group, found = pd.factorize(levels[one] * width + levels[other])
+        groups = _Groups(group, nets)
+        leaning: dict[tuple[str, ...], dict[float, np.ndarray]] = {
+            (one, other): groups.means(means[one], found // width),
+            (other, one): groups.means(means[other], found % width),
+        }
+        trials.append(groups.trial(leaning, users))
+    return trials
+
+
+def _levels(train: pd.DataFrame, held_out: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Number of each view's level from 0, training views first, for every column with two or more in both parts."""
+    levels = {}
+    for name in train:
+        edges = bin_edges(train[name].to_numpy()) if is_number(train[name]) else np.empty(0)
+        both = [put_in_bins(part[name], edges) for part in (train, held_out)]
+        if min(part.nunique(dropna=False) for part in both) > 1:
+            levels[str(name)] = pd.factorize(pd.concat(both), use_na_sentinel=False)[0]
+    return levels
+
+
+class _Groups:
+    """Views by group: how many, and the sum of each option's net, of training and held-out views."""
+
+    def __init__(self, group: np.ndarray, nets: tuple[np.ndarray, np.ndarray]) -> None:
+        parts, number = np.split(group, [len(nets[0])]), group.max() + 1
+        self.group, self.net = parts[1], nets[1]
+        self.rows = [np.bincount(part, minlength=number)[:, None] for part in parts]
+        self.sums = [
+            np.column_stack([np.bincount(part, each, number) for each in net.T])
+            for part, net in zip(parts, nets, strict=True)
+        ]
+
+    def means(self, parents: Mapping[float, np.ndarray], parent: np.ndarray) -> dict[float, np.ndarray]:
+        """Mean net of each option in training, (groups, options), leaning on a parent's, by smoothing."""
+        return {s: (self.sums[0] + s * means[parent]) / (self.rows[0] + s) for s, means in parents.items()}
+
+    def trial(self, means: Mapping[tuple[str, ...], Mapping[float, np.ndarray]], users: np.ndarray) -> Trial:
+        """The means that are nearest to the held-out nets, and what is earned by them."""
+        each = [(keys, mean) for keys, by_smoothing in means.items() for mean in by_smoothing.values()]
+        errors = [(mean * (self.rows[1] * mean - 2 * self.sums[1])).sum() for _, mean in each]
+        keys, mean = each[int(np.argmin(errors))]
+        taken = np.argmax(mean, axis=1)[self.group]
+        earned = np.bincount(users, self.net[np.arange(len(taken)), taken])
+        return Trial(keys, int((self.rows[0] > 0).sum()), earned)
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ import pandas as pd
 from workbench.datasets.cards import Card
 from workbench.datasets.columns import LEVELS, WHEN_KNOWN
 from workbench.datasets.history import Mask
-from workbench.datasets.schema import context_columns
-from workbench.datasets.splits import Split
+from workbench.datasets.schema import SIGNALS, context_columns, known_context
+from workbench.datasets.splits import Split, card_of
 from workbench.decisions.inspection import Inspection
-from workbench.decisions.policy import PERFECT_KNOWLEDGE, Model, ModelPolicy, Policy, Situations, policy_name
+from workbench.decisions.policy import LINEAR, PERFECT_KNOWLEDGE, Model, ModelPolicy, Policy, Situations, policy_name
 from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import Interval
 from workbench.evidence.calibration import Calibration
@@ -28,6 +28,17 @@ from workbench.evidence.sample_size import SampleSize
 from workbench.evidence.verdict import Differing, Recommendation, Safety, SlowestUsers
 
 MORE_SEEDS = 2
+TRAININGS = 5  # of the model, beside the same rules on the same test part, the base case among them
+TRAINING_SEED = "training seed"
+# Groups of context that are left out together; what else a card declares is a group too.
+FEATURE_GROUPS = {
+    "ASN and provider": ("asn", "isp"),
+    "place": ("country", "region", "city"),
+    "user agent": ("os_family", "os_major", "browser", "browser_major", "device"),
+    "connection": ("connection_type", *SIGNALS),
+    "time of day": ("local_hour",),
+}
+OWN_COLUMNS = "the source's own columns"
 # List price of Amazon CloudFront, first 10 TB a month out to North America and Europe
 # (aws.amazon.com/cloudfront/pricing; the copy read bears no date). Above 5 PB it is a quarter of that.
 USD_PER_GB = 0.085
@@ -69,10 +80,10 @@ def more_or_fewer(count: float, what: str) -> str:
 class Plan:
     """Everything that a study fixes in advance; a row of the sensitivity figure changes one of these.
 
-    ``seed`` is that of split, mask and model. ``split`` is ``"time"`` (or file order, where it stands for time),
-    ``"user"``, or a column such as ``"asn"`` whose values lie on one side only. ``mask`` is None where no signal is
-    taken away. ``without`` names what neither model nor rules have. ``assume`` picks ``"low"``, ``"base"`` or
-    ``"high"`` for what was not measured.
+    ``seed`` is that of split, mask and model; ``train_seed``, where it is another, that of the model. ``split`` is
+    ``"time"`` (or file order, where it stands for time), ``"user"``, or a column such as ``"asn"`` whose values lie on
+    one side only. ``mask`` is None where no signal is taken away. ``without`` names columns, or groups of features,
+    that neither model nor rules have. ``assume`` picks ``"low"``, ``"base"`` or ``"high"`` for what was not measured.
     """
 
     scenario: Any
@@ -81,22 +92,29 @@ class Plan:
     mask: Mask | None = None
     known_by: str = "first_request"
     without: tuple[str, ...] = ()
-    history: bool = True
     assume: str = "base"
+    train_seed: int | None = None
+
+    @property
+    def model_seed(self) -> int:
+        """The seed of the model."""
+        return self.seed if self.train_seed is None else self.train_seed
 
 
 @dataclass(frozen=True)
 class Change:
     """One assumption changed: a row of the sensitivity figure.
 
-    ``refit`` where the change touches the data or the model, not the scenario alone; ``only`` picks the views that are
-    counted, with policies as they are (frame to bool, shape (rows,)); ``load`` has keywords for loading the data anew.
+    ``refit`` where the change touches the data or the model, not the scenario alone; ``split`` whether the data are
+    split, and the rules fitted, again too; ``only`` picks the views that are counted, with policies as they are (frame
+    to bool, shape (rows,)); ``load`` has keywords for loading the data anew.
     """
 
     group: str
     change: str
     plan: Plan
     refit: bool = True
+    split: bool = True
     only: Callable[[pd.DataFrame], np.ndarray] | None = None
     load: Mapping[str, Any] = field(default_factory=dict)
 
@@ -283,6 +301,11 @@ class Stage:
     ours: ModelPolicy = field(repr=False)
     validation: Situations = field(repr=False)
     held_out: Situations = field(repr=False)
+    settle_again: Callable[[Stage, Any], Stage] = field(repr=False)
+
+    def under(self, scenario: Any) -> Stage:
+        """The same model and rules under another scenario: limits tuned again, the best rule picked again."""
+        return self.settle_again(self, scenario)
 
     def test(self) -> Situations:
         """The views of test that are compared."""
@@ -343,7 +366,8 @@ class Finding:
     ``best_rule`` and ``today`` are policies (callables); ``results`` holds every policy's figures, on the views of
     test that are compared (of images, those without a signal). ``difference`` is model minus best rule in net, and
     ``differing`` says how many users met another outcome; ``rule_gain`` is best rule minus today's, ``rule_verdict``
-    its word; ``against_best_rule`` is every other policy minus the best rule, by name. ``safety`` is about the model as
+    its word; ``against_best_rule`` is every other policy minus the best rule, by name;
+    ``trees_gain`` is the model minus a logistic regression on its features. ``safety`` is about the model as
     it is tuned, ``safety_at_rule`` about the model at the best rule's own operating point. ``users_to_settle`` counts
     users of all parts, as ``split.count_people()`` does; ``ab_test`` is the size of an A/B test of the model against
     the best rule. ``headroom`` is the net of perfect knowledge over the best constant. ``segments`` is exploratory.
@@ -363,6 +387,7 @@ class Finding:
     rule_gain: Interval
     rule_verdict: str
     against_best_rule: Mapping[str, Interval]
+    trees_gain: Interval
     margin: float
     verdict: str
     safety: Safety
@@ -526,6 +551,14 @@ class Decision(Protocol):
     def model_policy(self, model: Any, card: Card) -> ModelPolicy:
         """A trained model as a policy that acts at the declared price; a policy that holds one stays as it is."""
 
+    def linear(self, split: Split, model: Model) -> Policy:
+        """A logistic regression on the model's own features, fitted and calibrated as the model is: a reference.
+
+        What it gains over the best rule is the features' own; what the model gains over it is due to the trees.
+        """
+        policy: Any = self.model_policy(model.fit_linear(split), split.card)
+        return replace(policy, name=LINEAR)
+
     @abstractmethod
     def today(self, split: Split) -> Policy:
         """What is taken for done now."""
@@ -537,6 +570,10 @@ class Decision(Protocol):
     def references(self, situations: Situations, scenario: Any) -> Iterable[tuple[str, pd.DataFrame]]:
         """Further lines of the table that are no policies: name and outcomes."""
         return ()
+
+    def first_step(self, finding: Finding) -> str:
+        """What to do before either answer of a recommendation, a sentence; empty where there is nothing."""
+        return ""
 
     @abstractmethod
     def later_context(self, situations: Situations) -> Situations:
@@ -656,7 +693,28 @@ def information_changes(views: pd.DataFrame, plan: Plan, card: Card, levels: Seq
             yield Change("known", WHEN_KNOWN[level], replace(plan, known_by=level))
 
 
+def other_split(plan: Plan, people: str) -> Change:
+    """The split by time where the plan's is by user, and the other way round; ``people`` is who could be split by."""
+    if plan.split != "time":
+        return Change("split", "by time", replace(plan, split="time"))
+    drawn = "by user" if people == "users" else f"{people} drawn at random"
+    return Change("split", drawn, replace(plan, split="user"))
+
+
+def group_changes(views: pd.DataFrame, plan: Plan, kept: Sequence[str] = ()) -> Iterator[Change]:
+    """Without each group of context that is known and differs between views; columns in ``kept`` stay."""
+    card = card_of(views)
+    context = known_context(views, plan.known_by, card.context)
+    varying = {name for name in context if name not in kept and context[name].nunique() > 1}
+    for group, names in (FEATURE_GROUPS | {OWN_COLUMNS: tuple(column.name for column in card.context)}).items():
+        found = tuple(name for name in names if name in varying)
+        if found:
+            yield Change("without", group, replace(plan, without=found))
+
+
 def seed_changes(plan: Plan) -> Iterator[Change]:
-    """The next two seeds of split and model."""
+    """The model trained again with the next four seeds, all else as it was; then the next two of split and model."""
+    for seed in range(plan.seed + 1, plan.seed + TRAININGS):
+        yield Change(TRAINING_SEED, f"{TRAINING_SEED} {seed}", replace(plan, train_seed=seed), split=False)
     for seed in range(plan.seed + 1, plan.seed + 1 + MORE_SEEDS):
         yield Change("seed", f"seed {seed}", replace(plan, seed=seed))

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.cards import Card
-from workbench.datasets.history import Mask, has_time
+from workbench.datasets.history import Mask, has_past, has_time
 from workbench.datasets.schema import (
     LEVELS,
     SIGNALS,
@@ -30,19 +30,36 @@ from workbench.datasets.schema import (
 )
 from workbench.datasets.splits import Split, card_of, people_in, split_by_time, split_by_user, users_of
 from workbench.decisions import option_explain
-from workbench.decisions.chances import ChancePolicy, Prospects, Weighs, assumed, base_assumptions, true_chance
-from workbench.decisions.decision import Change, Decision, Plan, information_changes, seed_changes
-from workbench.decisions.policy import Policy, Situations, ask_blind, call_policy, missing_columns, policy_name
+from workbench.decisions.chances import (
+    ChancePolicy,
+    Lookup,
+    Prospects,
+    Weighs,
+    assumed,
+    base_assumptions,
+    true_chance,
+    try_tables,
+)
+from workbench.decisions.decision import Change, Plan, group_changes, information_changes, other_split, seed_changes
+from workbench.decisions.policy import (
+    Policy,
+    Situations,
+    ask_blind,
+    call_policy,
+    missing_columns,
+    policy_name,
+    traits_of,
+)
 from workbench.errors import WorkbenchError
+from workbench.evidence.bootstrap import as_good_as_the_best, one_standard_error
 from workbench.evidence.segments import level_names, two_levels
 from workbench.evidence.verdict import slowest_fifth
+from workbench.features.page_features import GROUPS_LEFT_OUT, HISTORY
 from workbench.models.network_quality import NetworkQuality, train_network_quality
 
 # How expensive a failure is to a policy, as a multiple of the declared price; 1 is the price itself.
 LIMITS = np.geomspace(1 / 8, 8, 25)
 EVERYTHING = "native_app"  # references may read whatever the source tells, whenever it is known
-NETWORK = ("asn", "isp")
-USER_AGENT = ("os_family", "os_major", "browser", "browser_major", "device")
 IMPASSABLE = 1e9  # ms, or 1 / Mbit/s: a network that carries nothing
 TECHNOLOGY, MOST_TECHNOLOGIES = "access_technology", 8
 HOUR_BANDS = {"00-05 h": 6, "06-11 h": 12, "12-17 h": 18, "18-23 h": 24}  # up to
@@ -50,20 +67,13 @@ HOUR_BANDS = {"00-05 h": 6, "06-11 h": 12, "12-17 h": 18, "18-23 h": 24}  # up t
 Payoffs = Mapping[str, np.ndarray]
 
 
-class OptionDecision(Decision):
-    """What decisions about one option a view have in common.
-
-    Outcomes call the number of the option ``option_column``; ``more`` and ``less`` say what the model does where it
-    picks a more, or a less, demanding option than the rule; ``does`` is the verb: ``"sends"``.
-    """
+class OptionDecision(option_explain.PicksOptions):
+    """What decisions about one option a view have in common; outcomes call its number ``option_column``."""
 
     table = "measurements"
     operating_point = "share of the most demanding option"
     train_call = "wb.train_network_quality(split)"
     option_column: str
-    more: str
-    less: str
-    does: str
 
     @abstractmethod
     def payoffs(self, frame: pd.DataFrame, scenario: Any, assume: Mapping[str, float]) -> Payoffs:
@@ -71,10 +81,6 @@ class OptionDecision(Decision):
 
         ``net, added_wait_ms, quality, late`` at least; every name becomes a column of the outcomes.
         """
-
-    @abstractmethod
-    def edges(self, quantity: str, usual: Mapping[str, float], scenario: Any) -> np.ndarray:
-        """Value of a quantity at which each option is just in time, others at their usual values; shape (options,)."""
 
     @abstractmethod
     def scenario_changes(self, plan: Plan) -> Iterable[Change]:
@@ -101,15 +107,15 @@ class OptionDecision(Decision):
             )
 
     def plan(self, views: pd.DataFrame, scenario: Any, seed: int) -> Plan:
-        """By time where there is time, masked where there is a signal."""
-        known_by, timed = card_of(views).known_by, has_time(views)
+        """By time where there is time, masked where there is a signal or a past to hide."""
+        known_by = card_of(views).known_by
         visible = [name for name in SIGNALS if name in context_columns(known_by) and name in views]
         shows_netinfo = "user_id" in views and bool(views[visible].notna().any().any())
         return Plan(
             scenario=scenario,
             seed=seed,
-            split="time" if timed else "user",
-            mask=Mask(seed=seed) if timed or shows_netinfo else None,
+            split="time" if has_time(views) else "user",
+            mask=Mask(seed=seed) if has_past(views) or shows_netinfo else None,
             known_by=known_by,
         )
 
@@ -122,15 +128,46 @@ class OptionDecision(Decision):
         }
         frame = views.drop(columns=[name for name in plan.without if name in views])
         known: Any = plan.known_by
+        history = HISTORY not in plan.without
         frame.attrs |= {"card": replace(card, assume=assume, known_by=known)}
         if plan.split == "time":
-            return split_by_time(frame, plan.seed, mask=plan.mask, history=plan.history)
+            return split_by_time(frame, plan.seed, mask=plan.mask, history=history)
         cluster = "user_id" if plan.split == "user" else plan.split
-        return split_by_user(frame, plan.seed, mask=plan.mask, history=plan.history, cluster=cluster)
+        return split_by_user(frame, plan.seed, mask=plan.mask, history=history, cluster=cluster)
 
     def train(self, split: Split, plan: Plan) -> NetworkQuality:
         """The network-quality model."""
-        return train_network_quality(split, known_by=plan.known_by, seed=plan.seed)
+        return train_network_quality(split, known_by=plan.known_by, seed=plan.model_seed)
+
+    def best_table(self, split: Split, known_by: str, scenario: Any) -> Lookup:
+        """The best lookup table by one or two columns of all that are known by then.
+
+        All are tried: counted on ``train``, weighed by net on the held-out views to decide in. Of those within one
+        standard error of the best, the one with the fewest groups is fitted. Triples are not tried: they overfit.
+        """
+        there = self.situations(split.held_out, split.card, split.cluster, known_by, scenario)
+        assume, extra = base_assumptions(split.card), split.card.context
+        earned = np.where(saves_data(there.context)[:, None], there.given["net"][:, :1], there.given["net"])
+        paid = self.payoffs(split.train, scenario, assume)["net"]
+        _, users = np.unique(there.users, return_inverse=True)
+        contexts = known_context(split.train, known_by, extra), there.context
+        trials = try_tables(contexts, (paid, earned), users)
+        keys: tuple[str, ...] = ()
+        if trials:
+            settled = as_good_as_the_best(np.array([trial.net for trial in trials]), np.bincount(users))
+            by_groups = sorted(np.flatnonzero(settled), key=lambda i: (trials[i].groups, -trials[i].net.sum()))
+            keys = trials[by_groups[0]].keys
+        table = Lookup(keys, known_by=known_by, assume=assume, extra=extra, searched=scenario)
+        return table.fit(split.train).smooth(split.held_out) if keys else table
+
+    def settle_rules(self, rules: tuple[Policy, ...], split: Split, scenario: Any) -> tuple[Policy, ...]:
+        """Search a searched table anew where it was searched under another scenario."""
+        return tuple(
+            self.best_table(split, rule.known_by, scenario)
+            if isinstance(rule, Lookup) and rule.searched not in (None, scenario)
+            else rule
+            for rule in rules
+        )
 
     def model_policy(self, model: Any, card: Card) -> ChancePolicy[NetworkQuality]:
         """The model by expected value, at the declared price; a policy that holds one stays as it is."""
@@ -152,15 +189,25 @@ class OptionDecision(Decision):
         """The views of a part that come without a signal; a WorkbenchError where there is none."""
         context = known_context(part, known_by, card.context)
         signal_free = ~has_signal(context)
-        frame = part[signal_free]
-        if not len(frame):
+        if not signal_free.any():
             raise WorkbenchError(
                 f"{card.name}: every view shows a signal by {known_by}, so none is left to predict for. Take an "
                 "earlier known_by, such as first_request."
             )
+        return self._situations(part[signal_free], context[signal_free], card, cluster, known_by, scenario)
+
+    def every_view(self, part: pd.DataFrame, card: Card, cluster: str, known_by: str, scenario: Any) -> Situations:
+        """All views of a part that were measured, those that show a signal too."""
+        frame = part.dropna(subset=measured_quantities(part))
+        context = known_context(frame, known_by, card.context)
+        return self._situations(frame, context, card, cluster, known_by, scenario)
+
+    def _situations(  # noqa: PLR0917 - what situations takes, and the context
+        self, frame: pd.DataFrame, context: pd.DataFrame, card: Card, cluster: str, known_by: str, scenario: Any
+    ) -> Situations:
         return Situations(
             frame=frame,
-            context=context[signal_free],
+            context=context,
             users=users_of(frame, cluster),
             people=people_in(frame, cluster),
             card=card,
@@ -180,7 +227,7 @@ class OptionDecision(Decision):
 
     def why_unavailable(self, policy: Policy, situations: Situations) -> str:
         """A column that is not known by then, or never."""
-        return missing_columns(policy, situations.context)
+        return traits_of(policy).unavailable or missing_columns(policy, situations.context)
 
     def ask(self, policy: Policy, situations: Situations, scenario: Any) -> np.ndarray:
         """Numbers of the options, 0 the least demanding: int, shape (rows,). Save-Data always gets that one."""
@@ -205,17 +252,14 @@ class OptionDecision(Decision):
     def tune(self, policy: Any, situations: Situations, scenario: Any) -> Any:
         """The limit with the largest net; of those within one standard error, the one nearest the declared price.
 
-        Breiman et al. 1984; Hastie et al. 2009, section 7.10; the error is that of the paired difference, clustered by
-        user. Taking the largest outright follows the noise of a few slow views.
+        See :func:`workbench.evidence.bootstrap.one_standard_error`.
         """
         expected = self.weigh(policy, situations, scenario)
         if expected is None:
             return policy
         row, net = np.arange(len(situations)), situations.given["net"]
         nets = np.array([net[row, self.at_limit(expected, situations, scenario, limit)] for limit in LIMITS])
-        short = nets[np.argmax(nets.mean(axis=1))] - nets
-        settled = [difference.mean() <= _clustered_error(difference, situations.users) for difference in short]
-        return replace(policy, limit=float(LIMITS[settled][np.argmin(np.abs(np.log(LIMITS[settled])))]))
+        return replace(policy, limit=float(LIMITS[one_standard_error(nets, situations.users, np.abs(np.log(LIMITS)))]))
 
     def outcomes(self, answer: np.ndarray, situations: Situations, scenario: Any) -> pd.DataFrame:
         """The option taken and what it brought about, one row a view."""
@@ -296,11 +340,9 @@ class OptionDecision(Decision):
         yield from information_changes(views, plan, card, LEVELS)
         yield from _split_changes(views, plan)
         yield from _mix_changes(views, plan)
-        for title, names in (("ASN and provider", NETWORK), ("user agent", USER_AGENT)):
-            if any(name in views and views[name].nunique() > 1 for name in names):
-                yield Change("without", title, replace(plan, without=names))
-        if plan.history and has_time(views):
-            yield Change("without", "history", replace(plan, history=False))
+        yield from group_changes(views, plan, kept=SIGNALS)  # without these, other views would come without a signal
+        if has_past(views):
+            yield Change("without", GROUPS_LEFT_OUT[HISTORY], replace(plan, without=(HISTORY,)))
         yield from seed_changes(plan)
 
     def segments(self, situations: Situations, scenario: Any) -> dict[str, pd.Series]:
@@ -331,9 +373,24 @@ def decide(policy: Policy, context: pd.DataFrame, scenario: Any) -> np.ndarray:
     """Ask a policy, from a copy of the context, and check its answer: one option's name a row, ``scenario.options``.
 
     Returns option numbers, 0 the least demanding, which Save-Data always gets: int, shape (rows,). Raises a
-    WorkbenchError where the policy reads what the view itself measured, or answers with something else than one known
-    option a row.
+    WorkbenchError where the policy reads what the view itself measured, answers with something else than one known
+    option a row, or answers otherwise when it is asked again about half of the views in another order: the user's next
+    view knows what this one measured.
     """
+    answer = _answer(policy, context, scenario)
+    some = np.random.default_rng(len(context)).permutation(len(context))[: (len(context) + 1) // 2]
+    changed = _answer(policy, context.iloc[some], scenario) != answer[some]
+    if changed.any():
+        raise WorkbenchError(
+            f"{policy_name(policy)} reads other views: asked about half of them in another order, it answers otherwise "
+            f"for {int(changed.sum()):,} of {len(some):,}. A decision may rest on its own view alone, not on other "
+            "views, their order or chance."
+        )
+    return np.where(saves_data(context), 0, answer)
+
+
+def _answer(policy: Policy, context: pd.DataFrame, scenario: Any) -> np.ndarray:
+    """Option numbers as the policy says, shape (rows,)."""
     name = policy_name(policy)
     answer = ask_blind(partial(call_policy, policy, scenario=scenario), name, context)
     if isinstance(answer, pd.Series) and len(answer) == len(context) and set(answer.index) == set(range(len(context))):
@@ -348,7 +405,7 @@ def decide(policy: Policy, context: pd.DataFrame, scenario: Any) -> np.ndarray:
     if numbers.isna().any():
         strange = flat[numbers.isna().to_numpy()][0]
         raise WorkbenchError(f"{expected}; got {strange!r} in {int(numbers.isna().sum()):,} of them.")
-    return np.where(saves_data(context), 0, numbers.to_numpy(int))
+    return numbers.to_numpy(int)
 
 
 def measured_or_assumed(frame: pd.DataFrame, quantity: str, assume: Mapping[str, float]) -> np.ndarray:
@@ -369,8 +426,7 @@ def measured_or_assumed(frame: pd.DataFrame, quantity: str, assume: Mapping[str,
 
 def _split_changes(views: pd.DataFrame, plan: Plan) -> Iterator[Change]:
     if has_time(views):
-        other = "user" if plan.split == "time" else "time"
-        yield Change("split", f"by {other}", replace(plan, split=other))
+        yield other_split(plan, people_in(views, "user_id"))
     if "asn" in views and views["asn"].nunique() > 1:
         yield Change("split", "networks never seen", replace(plan, split="asn"))
     if plan.mask is not None:
@@ -394,9 +450,3 @@ def _mix_changes(views: pd.DataFrame, plan: Plan) -> Iterator[Change]:
 
 def _on(technology: str) -> Any:
     return lambda frame: (frame[TECHNOLOGY] == technology).to_numpy()
-
-
-def _clustered_error(values: np.ndarray, users: np.ndarray) -> float:
-    """Standard error of a mean over rows whose users come as wholes."""
-    sums = np.bincount(users, values - values.mean())
-    return float(np.sqrt(np.sum(sums**2)) / len(values))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, NamedTuple, Protocol, Self, TypeVar
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -23,8 +23,8 @@ from workbench.features.encoding import is_numeric
 from workbench.features.levels import UNKNOWN
 
 PERFECT_KNOWLEDGE = "perfect knowledge"
+LINEAR = "linear"
 Policy = Callable[..., Any]
-AnyPolicy = TypeVar("AnyPolicy", bound=Policy)
 
 
 class Traits(NamedTuple):
@@ -57,7 +57,7 @@ def traits_of(policy: Any) -> Traits:
     return Traits(str(own), **{name: value for name, value in said.items() if value is not None})
 
 
-def needs(*columns: str) -> Callable[[AnyPolicy], AnyPolicy]:
+def needs[AnyPolicy: Policy](*columns: str) -> Callable[[AnyPolicy], AnyPolicy]:
     """Declare the context columns that a rule cannot do without; where they are not known, it is "not available".
 
     Examples
@@ -140,7 +140,7 @@ def known_rules(rules: Iterable[Policy] | Policy, known_by: str) -> tuple[Policy
     if not listed or not all(map(callable, listed)):
         raise WorkbenchError(f"rules must be a list of callables, such as wb.rules(split); got {rules!r}.")
     names = [policy_name(rule) for rule in listed]
-    taken = sorted(set(names) & {"model", "best_rule", "today", "oracle", PERFECT_KNOWLEDGE, "true chances"})
+    taken = sorted(set(names) & {"model", "best_rule", "today", "oracle", PERFECT_KNOWLEDGE, LINEAR, "true chances"})
     if taken:
         raise WorkbenchError(
             f"a rule cannot be called {taken[0]!r}, a name that a comparison gives to something else. Give it another "
@@ -182,6 +182,9 @@ class Model(Protocol):
 
     def refit(self, split: Split, without: Sequence[str] = ()) -> Self:
         """A new model with the same parameters, trained without some columns."""
+
+    def fit_linear(self, split: Split) -> Self:
+        """A logistic regression on the same rows and features, calibrated alike."""
 
 
 class ModelPolicy(Protocol):

@@ -31,11 +31,9 @@ def number_levels(
     alone = isinstance(bins, int) and len(numbers) <= bins
     if not isinstance(bins, int):
         edges = np.unique(np.asarray(bins, float))
-    elif alone:
-        edges = numbers[1:]
     else:
-        edges = np.unique(np.quantile(values[known], np.arange(1, bins) / bins, method="nearest"))
-        if len(np.unique(users[values == numbers[0]])) < FEWEST_USERS:
+        edges = bin_edges(values, bins)
+        if not alone and len(np.unique(users[values == numbers[0]])) < FEWEST_USERS:
             edges = edges[edges > numbers[0]]
     place = np.where(known, np.searchsorted(edges, values, side="right"), -1)
     there = np.unique(place[known])
@@ -44,6 +42,27 @@ def number_levels(
     names = {int(bin_): written[bin_] for bin_ in there}
     labels = pd.Series(place).map(names).fillna(UNKNOWN)
     return _merge_small(labels, users, list(dict.fromkeys(names.values())))
+
+
+def bin_edges(values: np.ndarray, bins: int = MOST_LEVELS) -> np.ndarray:
+    """Where bins of about equally many numbers begin, but the first; a few distinct numbers each have their own.
+
+    >>> bin_edges(np.array([1.0, 1.0, 2.0, 5.0, np.nan])), bin_edges(np.arange(100.0), 4)
+    (array([2., 5.]), array([25., 50., 74.]))
+    """
+    known = values[~np.isnan(values)]
+    numbers = np.unique(known)
+    if len(numbers) <= bins:
+        return numbers[1:]
+    return np.unique(np.quantile(known, np.arange(1, bins) / bins, method="nearest"))
+
+
+def put_in_bins(values: pd.Series, edges: np.ndarray) -> pd.Series:
+    """The number of each number's bin, as text, missing where it is; a column of text stays as it is."""
+    if not is_number(values):
+        return values
+    place = np.searchsorted(edges, values.to_numpy(), side="right")
+    return pd.Series(place.astype(str), values.index, dtype="str").where(values.notna())
 
 
 def name_levels(values: np.ndarray, users: np.ndarray, most: int = MOST_LEVELS) -> pd.Series:

@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
-import xgboost
 from numpy.typing import ArrayLike
 from sklearn.model_selection import GroupKFold
 
@@ -45,6 +44,8 @@ class NetworkQuality(BoostedModel):
     seed : int
     device : str
         ``"cpu"`` or ``"cuda"``.
+    linear : bool
+        Whether a logistic regression on the same features takes the place of the trees.
 
     Attributes
     ----------
@@ -235,7 +236,7 @@ class NetworkQuality(BoostedModel):
         self.heads_ = {}
         for quantity, head in saved["heads"].items():
             encoding = Encoding(**{**head["encoding"], "numbers": tuple(head["encoding"]["numbers"])})
-            booster = xgboost.Booster(model_file=bytearray(read(f"{quantity}.ubj")))
+            booster = self._read_trees(read(f"{quantity}.ubj"))
             levels = np.asarray(head["levels"])
             self.heads_[quantity] = Head(quantity, encoding, booster, head["slope"], head["intercept"], levels)
 
@@ -268,7 +269,7 @@ class Head:
 
     quantity: str
     encoding: Encoding
-    booster: xgboost.Booster
+    booster: Any
     slope: float
     intercept: float
     levels: np.ndarray

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
-import xgboost
 
 from workbench.datasets.schema import NAVIGATION_HISTORY, known_context, navigation_context_columns
 from workbench.datasets.splits import Split, check_page_views
@@ -20,6 +19,7 @@ from workbench.features.page_features import (
     GROUPS_LEFT_OUT,
     HISTORY,
     SECOND,
+    SESSION,
     Layout,
     NavigationCounts,
     Pairs,
@@ -48,11 +48,11 @@ class NextPage(BoostedModel):
 
     Parameters
     ----------
-    known_by, extra, max_depth, min_child_weight, learning_rate, max_trees, patience, seed, device
+    known_by, extra, max_depth, min_child_weight, learning_rate, max_trees, patience, seed, device, linear
         As for ``wb.NetworkQuality``.
     without : tuple of str
         What to leave out: columns of context or history, or all of a kind: ``"history"``,
-        ``"second order"``, ``"context"``.
+        ``"second order"`` (the page before), ``"session"`` (what it has shown), ``"context"``.
     pairs : int
         About how many pairs of a view and a candidate train the trees; whole sessions are drawn by seed.
 
@@ -80,7 +80,7 @@ class NextPage(BoostedModel):
     train_call: ClassVar[str] = "wb.train_next_page(split)"
     layout_: Layout = field(init=False)
     counts_: NavigationCounts = field(init=False)
-    booster_: xgboost.Booster = field(init=False)
+    booster_: Any = field(init=False)
     names_: tuple[str, ...] = field(init=False)
     platt_: tuple[float, float] = field(init=False)
 
@@ -116,7 +116,7 @@ class NextPage(BoostedModel):
         check_whole("pairs", self.pairs, at_least=1)
         history = [column.name for column in NAVIGATION_HISTORY]
         known = [*GROUPS_LEFT_OUT, *navigation_context_columns("never", self.extra), *history]
-        check_without(self.without, known, "context columns, or 'history', 'second order' or 'context'")
+        check_without(self.without, known, f"context columns, or {', '.join(map(repr, GROUPS_LEFT_OUT))}")
         check_views(frame)
         started = time.perf_counter()
         context = self.context(frame)
@@ -240,11 +240,11 @@ class NextPage(BoostedModel):
     def removable(self) -> tuple[str, ...]:
         """Columns and kinds of features that the model reads and can be trained without, as ``without`` calls them.
 
-        The user's history and the page before go as a whole; what follows a page, popularity, what the session has
-        shown, links and places cannot be left out.
+        The user's history, the page before, and what the session has shown go as a whole; what follows a page,
+        popularity, links and places cannot be left out.
         """
         self.check_fitted()
-        kinds = {HISTORY: self.layout_.history, SECOND: self.layout_.second}
+        kinds = {HISTORY: self.layout_.history, SECOND: self.layout_.second, SESSION: self.layout_.session}
         return (*self.layout_.numbers, *self.layout_.levels, *(kind for kind, there in kinds.items() if there))
 
     def _training_rows(
@@ -272,7 +272,7 @@ class NextPage(BoostedModel):
     def _restore(self, saved: dict[str, Any], read: Callable[[str], bytes]) -> None:
         self.layout_ = Layout.from_dict(saved["layout"])
         self.counts_ = NavigationCounts.from_dict(json.loads(read("counts.json")), self.layout_)
-        self.booster_ = xgboost.Booster(model_file=bytearray(read("trees.ubj")))
+        self.booster_ = self._read_trees(read("trees.ubj"))
         self.names_, self.platt_ = tuple(saved["names"]), tuple(saved["platt"])
 
 

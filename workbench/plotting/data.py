@@ -231,6 +231,7 @@ def netinfo_bluntness(frame: pd.DataFrame, quantity: str | None = None, *, ax: A
     shares = [float(members[name].mean()) for name in shown]
     ax = axes_or_new(ax, 1.6 + 0.62 * len(shown))
     names = [f"{name}\n{_percent(share)} of views" for name, share in zip(shown, shares, strict=True)]
+    # Not seaborn's boxplot: 0.13 passes an argument that Matplotlib 3.11 deprecates, and 3.13 removes.
     boxes = ax.boxplot(values, tick_labels=names, orientation="horizontal", whis=(5, 95), widths=0.55, **BOXES)
     for name, box in zip(shown, boxes["boxes"], strict=True):
         box.set_facecolor(GREY if name == NO_VALUE else BLUE)

@@ -24,7 +24,16 @@ from workbench.decisions.decision import Unit
 from workbench.errors import WorkbenchError, check_whole
 from workbench.explanation.base import count_views, net_of
 from workbench.features.levels import OTHER, UNKNOWN
-from workbench.plotting.labels import Row, clear_rows, colour_of, draw_interval, draw_zero, name_rows, write_right
+from workbench.plotting.labels import (
+    Row,
+    clear_rows,
+    colour_of,
+    draw_interval,
+    draw_points,
+    draw_zero,
+    name_rows,
+    write_right,
+)
 from workbench.plotting.style import (
     BLUE,
     MUTED,
@@ -48,6 +57,7 @@ LOW_TO_HIGH = LinearSegmentedColormap.from_list("low_to_high", [BLUE, "#b9bec5",
 SHAP_ROW, RANK_ROW, NOTE_HEIGHT = 0.42, 0.3, 0.6  # inches
 LABEL_WIDTH, NOTE_WIDTH, NAME_WIDTH = 62, 84, 27  # characters
 NAMED = 5  # features in an alternative text
+SHAP = ["shap_low", "shap", "shap_high"]
 BARS, ROOM_FOR_BARS, APART = 0.10, 0.24, 0.22  # of the height of the axes; of the distance of levels: between groups
 MOST_LEVEL, AXIS_WIDTH = 14, 84  # numbers side by side, more are turned; characters of the names of all levels
 
@@ -284,8 +294,7 @@ def importance(result: Importance, *, most: int = 12, ax: Axes | None = None) ->
         raise WorkbenchError("this model has no feature: there is no importance to draw.")
     left = axes_or_new(ax, 1.5 + NOTE_HEIGHT + RANK_ROW * len(rows))
     right, below = _divide(left, len(rows))
-    left.hlines(range(len(rows)), rows["shap_low"], rows["shap_high"], color=BLUE, linewidth=1.6, zorder=3)
-    left.plot(rows["shap"], range(len(rows)), "o", color=BLUE, markersize=7, zorder=4)
+    draw_points(left, range(len(rows)), rows[SHAP], BLUE)
     draw_zero(left)
     left.set_xlim(left=-0.03 * left.get_xlim()[1])
     _draw_net_lost(right, rows, result.unit)
@@ -356,8 +365,7 @@ def dependence(result: Dependence, *, ax: Axes | None = None) -> Axes:
         rows = points[points["group"] == group].sort_values("level")
         colour = PALETTE[number % len(PALETTE)]
         xs = rows["level"].cat.codes.to_numpy() + APART * (number - (len(groups) - 1) / 2)
-        ax.vlines(xs, rows["shap_low"], rows["shap_high"], color=colour, linewidth=3, zorder=3)
-        ax.plot(xs, rows["shap"], "o", color=colour, markersize=7, zorder=4)
+        draw_points(ax, xs, rows[SHAP], colour, orient="x", linewidth=3)
         if result.numeric:  # levels are in order, but for the last two
             line = ~rows["level"].isin([OTHER, UNKNOWN]).to_numpy()
             ax.plot(xs[line], rows["shap"].to_numpy()[line], color=colour, linewidth=1.4, alpha=0.7, zorder=2)

@@ -1,4 +1,4 @@
-"""Pictures of disagreement, redundancy, drift and ablation."""
+"""Pictures of disagreement, redundancy, drift, ablation and ageing."""
 
 from __future__ import annotations
 
@@ -18,18 +18,32 @@ from workbench.explanation.base import net_of, percent
 from workbench.explanation.disagreement import Disagreement, Leaf
 from workbench.explanation.drift import Drift
 from workbench.explanation.redundancy import Redundancy
+from workbench.explanation.retraining import LEAD, MODEL, RULE, Retraining
 from workbench.plotting.labels import (
     Row,
     clear_rows,
     colour_of,
     draw_interval,
+    draw_points,
     draw_rows,
     draw_zero,
     edge_of,
     minus,
     write_right,
 )
-from workbench.plotting.style import BLUE, GREY, INK, LINE, MUTED, PALETTE, WORDS, axes_or_new, finish, style_context
+from workbench.plotting.style import (
+    BLUE,
+    GREY,
+    INK,
+    LINE,
+    MUTED,
+    PALETTE,
+    VERMILLION,
+    WORDS,
+    axes_or_new,
+    finish,
+    style_context,
+)
 from workbench.studies.report import capital, short_name
 
 MOST_LEAVES, MOST_BARS = 6, 10
@@ -181,7 +195,7 @@ def _cost(row: pd.Series, unit: Unit) -> str:
 
 @style_context()
 def drift(result: Drift, *, ax: Axes | None = None) -> Axes:
-    """Which features differ between two parts of the data: fall in AUC when one is shuffled, with 95 % intervals.
+    """Which features differ between two parts: fall in AUC when one is shuffled, with 95 % intervals over folds.
 
     Returns
     -------
@@ -190,16 +204,14 @@ def drift(result: Drift, *, ax: Axes | None = None) -> Axes:
     """
     shown = result.features.head(MOST_BARS)
     ax = axes_or_new(ax, 2.1 + ROW_HEIGHT * len(shown))
-    named = set(result.drifted["column"])
-    colours = [BLUE if column in named else GREY for column in shown["column"]]
-    rows = np.arange(len(shown))
+    named, rows = shown["column"].isin(result.drifted["column"]), np.arange(len(shown))
     draw_zero(ax)
-    ax.barh(rows, shown["fall"], 0.62, color=colours, alpha=0.75, zorder=2)
-    ax.hlines(rows, shown["low"], shown["high"], color=INK, linewidth=1.6, zorder=3)
+    for colour, those in ((BLUE, named), (GREY, ~named)):
+        draw_points(ax, rows[those], shown.loc[those, ["low", "fall", "high"]], colour)
     names = [textwrap.fill(short_name(name, 2 * NAME_WIDTH), NAME_WIDTH) for name in shown["feature"]]
     ax.set_yticks(rows, names, linespacing=1.0)
     clear_rows(ax, len(rows))
-    ax.set_xlabel("Fall in AUC where the feature is shuffled")
+    ax.set_xlabel("Fall in AUC where the feature is shuffled (line: 95 %, over folds)")
     first, second = result.views
     found = f"{' '.join(result.sentences)} {first:,} and {second:,} views of {result.users:,} {result.people}."
     return finish(ax, result.card, found, note="\n".join(_wrapped(found, 76)))
@@ -235,3 +247,30 @@ def _ablation_row(columns: str, row: pd.Series, unit: Unit) -> Row:
     saved = minus(f"saved: {row['kilobytes_saved']:+,.0f} kB, {row['trees_saved']:+.0f} trees")
     net = net_of(row)
     return Row(textwrap.fill(f"without {columns}", NAME_WIDTH), net, colour_of(unit, net), under=saved)
+
+
+@style_context()
+def retraining(result: Retraining, *, ax: Axes | None = None) -> Axes:
+    """What age costs model and best rule: net lost beside freshly trained ones, on the same views, with 95 % intervals.
+
+    Returns
+    -------
+    Axes
+        x: days older; y: net lost. Losses in the shaded band are too small to matter.
+    """
+    ax, factor = axes_or_new(ax, 4.2), result.unit.factor
+    ax.axhspan(-factor * result.margin, factor * result.margin, color=LINE, alpha=0.5, linewidth=0)
+    ax.axhline(0, color=MUTED, linewidth=1)
+    oldest = result.table["age_days"].max()
+    for policy, colour, aside in ((MODEL, BLUE, -1), (RULE, VERMILLION, 1)):
+        ages = result.of(policy)
+        net, low, high = (factor * ages[name] for name in ("net", "net_low", "net_high"))
+        at = ages["age_days"] + 0.008 * aside * oldest  # bars beside one another
+        ax.errorbar(at, net, (net - low, high - net), fmt="o-", color=colour, capsize=4, zorder=3)
+        end: dict[str, Any] = {"color": WORDS[colour], "va": "center", "xytext": (20, 8 * aside)}
+        ax.annotate(policy, (at.iloc[-1], net.iloc[-1]), textcoords="offset points", **end)
+    ax.set_xticks(result.of(LEAD)["age_days"], [f"{days:.3g}" for days in result.of(LEAD)["age_days"]])
+    ax.set_xlim(0, 1.2 * oldest)
+    ax.set(xlabel="Days older than a freshly trained one", ylabel=f"Net lost, {result.unit.per_view}")
+    shaded = f"shaded: too small to matter (under {factor * result.margin:g})"
+    return finish(ax, result.card, f"{result.finding}. {result.sentences[0]}", note=shaded)

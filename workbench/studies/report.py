@@ -17,8 +17,8 @@ import pandas as pd
 
 from workbench.datasets.columns import WHEN_KNOWN
 from workbench.datasets.splits import describe_size
-from workbench.decisions.decision import Finding, PolicyResult
-from workbench.decisions.policy import policy_name
+from workbench.decisions.decision import TRAINING_SEED, Finding, PolicyResult
+from workbench.decisions.policy import LINEAR, policy_name
 from workbench.errors import check_one_of
 from workbench.evidence.bootstrap import RESAMPLES, Interval
 from workbench.evidence.verdict import (
@@ -81,7 +81,8 @@ def first_screen(result: Finding) -> dict[str, str]:
         "GAIN": " ".join(filter(None, [_rule_gain(result), difference_sentence(result), report.trade_off(result)])),
         "COST": " ".join(filter(None, [report.cost(result), _size_sentence(result)])),
         "RISK": _risk(result),
-        "ROBUST": robustness(result) or "Not checked: assumptions were not changed (sensitivity=True changes them).",
+        "ROBUST": " ".join(filter(None, [robustness(result), trainings(result)]))
+        or "Not checked: assumptions were not changed (sensitivity=True changes them).",
         "TEST": _test_sentence(result),
         "RESTS ON": f"{report.views_sentence(result)} {OFFLINE}",
     }
@@ -89,7 +90,8 @@ def first_screen(result: Finding) -> dict[str, str]:
 
 def proposal(result: Finding) -> str:
     """Both answers of the recommendation: ship the best rule in place of today's, and test the model?"""
-    return f"{_ship_sentence(result)} {_model_sentence(result)}"
+    said = result.decision.first_step(result), _ship_sentence(result), _model_sentence(result)
+    return " ".join(filter(None, said))
 
 
 def _ship_sentence(result: Finding) -> str:
@@ -188,11 +190,28 @@ def findings(result: Finding) -> dict[str, str]:
     return {
         "rules": f'The best rule is "{result.of("best_rule").name}"',
         "verdict": f"Model minus best rule: {_span(result)} {unit.name}, {result.verdict}",
+        "linear": features_or_trees(result),
         "sensitivity": re.split("[;.]", robustness(result))[0] or "No assumption was changed",
         "headroom": f"Perfect knowledge would gain {unit.amount(room)} {unit.name} over the best rule "
         f"({unit.amount(result.headroom)} over one choice for all): {worth}",
         **result.decision.report.findings(result),
     }
+
+
+def features_or_trees(result: Finding) -> str:
+    """Whether the model's features or its trees gain, by a logistic regression on the same features (exploratory)."""
+    unit, trees, features = result.unit, result.trees_gain, result.against_best_rule[LINEAR]
+    by_features, by_trees = (each.low > 0 and each.estimate >= result.margin for each in (features, trees))
+    words = {
+        (True, True): "Both features and trees gain",
+        (True, False): "The features gain, not the trees",
+        (False, True): "The trees gain, not the features alone",
+        (False, False): "Neither features nor trees gain enough to matter",
+    }
+    return (
+        f"{words[by_features, by_trees]}: logistic regression on the model's features minus best rule "
+        f"{unit.span(features)} {unit.name}; model minus that regression {unit.span(trees)}; exploratory"
+    )
 
 
 def _span(result: Finding) -> str:
@@ -288,6 +307,20 @@ def robustness(result: Finding) -> str:
     return f"Robust in {ran - len(flipped)} of {ran} checks; not under: {named}."
 
 
+def trainings(result: Finding) -> str:
+    """How far the difference moves from one training of the model to the next; empty where it was trained once."""
+    table = result.sensitivity
+    again = None if table is None else table[(table["group"].isin(["base", TRAINING_SEED])) & (table["verdict"] != "")]
+    if again is None or len(again) < 2:
+        return ""
+    low, high, n = again["difference"].min(), again["difference"].max(), len(again)
+    if low == high:
+        return f"{n} training seeds give the same difference: so few views are all used, and none is drawn at random."
+    words = " and ".join(f"{word} in {count} of {n}" for word, count in again["verdict"].value_counts().items())
+    span = f"{result.unit.signed(low)} to {result.unit.signed(high)} {result.unit.name}"
+    return f"Over {n} training seeds, on the same test part: {span}; {words}."
+
+
 def to_dict(result: Finding) -> dict[str, Any]:
     """What ``--json`` prints: plain dictionaries, lists and numbers."""
     own = result.decision.report.to_dict(result)
@@ -309,6 +342,7 @@ def to_dict(result: Finding) -> dict[str, Any]:
         "answers": asdict(result.recommendation),
         "decision_box": first_screen(result) | {"badge": verdict_word(result)},
         "ab_test": asdict(result.ab_test),
+        "model_vs_linear": _interval_dict(result.trees_gain),
         "policies_vs_best_rule": {name: _interval_dict(other) for name, other in result.against_best_rule.items()},
         "headroom": result.headroom,
         "headroom_over_best_rule": result.headroom_over_rule,
@@ -424,6 +458,7 @@ def to_text(result: Finding, *, every_column: bool = False) -> str:
             *_align(key_table(result)),
             "",
             *_align(table_of(result, every_column=every_column)),
+            f"{features_or_trees(result)}.",
             *(f"not available: {policy.name}: {policy.reason}" for policy in result.results if policy.reason),
             "",
             "Assumptions",

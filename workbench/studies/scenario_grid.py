@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 
 from workbench.decisions.decision import Grid, Segment, Setting, Tile
-from workbench.decisions.policy import PERFECT_KNOWLEDGE, policy_name, traits_of
+from workbench.decisions.policy import PERFECT_KNOWLEDGE, Policy, policy_name, traits_of
 from workbench.evidence.segments import segment_intervals, segment_members
 from workbench.features.levels import OTHER
 from workbench.studies.comparison import Comparison
 from workbench.studies.report import verdict_word
-from workbench.studies.study import settle, settle_again
+from workbench.studies.study import settle
 
 PARTS = ("today", "best rule", "model", PERFECT_KNOWLEDGE)
 MOST_SEGMENTS = 12
@@ -57,7 +57,7 @@ def explorer_data(result: Comparison) -> dict[str, Any]:
         "margin": float(f"{decision.unit.factor * result.margin:g}"),
         "verdict": verdict_word(result).lower(),
         "today": result.of("today").name.removeprefix("today: "),
-        "rules": [policy_name(rule) for rule in first.stage.tuned],
+        "rules": list(counts.rules),
         "policies": list(PARTS),
         "sliders": [vars(slider) for slider in grid.sliders],
         "segments": [{"name": s.name, "users": len(np.unique(users[s.inside]))} for s in segments],
@@ -93,7 +93,7 @@ def _replay_all(result: Comparison, grid: Grid) -> Iterator[Setting]:
     test = stage.test()
     later = decision.later_context(test) if result.of("today").reads_later else test
     for scenario in scenarios:
-        stage = stage if scenario is scenarios[0] else settle_again(stage, scenario)
+        stage = stage if scenario is scenarios[0] else stage.under(scenario)
         at, later_at = decision.under(test, scenario), decision.under(later, scenario)
         hindsight = decision.outcomes(decision.hindsight(at, scenario), at, scenario)
         outcomes = {
@@ -141,6 +141,7 @@ class _Counts:
         self.waiting: list[np.ndarray] = []
         self.users = np.empty(0, int)
         self.best_rule: list[int] = []
+        self.rules: dict[str, int] = {}  # a searched table has another name where it finds other columns
         self.scenarios: list[Any] = []
         self.lines: dict[tuple[int | None, int], _Line] = {}
         self.declared = np.empty(0)
@@ -160,7 +161,7 @@ class _Counts:
         for name, panel in self.grid.panels.items():
             if panel.at is not None:
                 self.panels[name].append(panel.at(setting, self.segments))
-        best = next(i for i, rule in enumerate(stage.tuned) if rule is stage.best_rule)
+        best = self.rules.setdefault(policy_name(stage.best_rule), len(self.rules))
         self._add_line(None, stage.ours, setting)
         self._add_line(best, stage.best_rule, setting)
         self.best_rule.append(best)
@@ -186,7 +187,7 @@ class _Counts:
             self.bounds.append(bounds.reshape(len(inside), len(self.waiting), -1, 3))
             self.waiting = []
 
-    def _add_line(self, rule: int | None, policy: Any, setting: Setting) -> None:
+    def _add_line(self, rule: int | None, policy: Policy, setting: Setting) -> None:
         decision, scenario, limit = setting.stage.decision, setting.scenario, traits_of(policy).limit
         expected = decision.weigh(policy, setting.test, scenario)
         if expected is None or limit is None:

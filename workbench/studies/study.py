@@ -16,8 +16,9 @@ import pandas as pd
 from workbench.datasets.loading import load
 from workbench.datasets.splits import FEWEST_USERS, Split, card_of, sample_users, users_of
 from workbench.decisions import find_decision
-from workbench.decisions.decision import Change, Decision, ModelCost, PolicyResult, Stage
+from workbench.decisions.decision import Change, Decision, ModelCost, Plan, PolicyResult, Stage
 from workbench.decisions.policy import (
+    LINEAR,
     PERFECT_KNOWLEDGE,
     Policy,
     Situations,
@@ -227,14 +228,23 @@ def settle(
         ours=decision.tune(decision.model_policy(model, split.card), validation, scenario),
         validation=validation,
         held_out=held_out,
+        settle_again=_settle_again,
     )
 
 
-def settle_again(stage: Stage, scenario: Any) -> Stage:
-    """The same model and rules under another scenario: limits tuned again, the best rule picked again."""
+def _settle_again(stage: Stage, scenario: Any) -> Stage:
+    """The same model and rules under another scenario."""
     decision = stage.decision
     parts = decision.under(stage.validation, scenario), decision.under(stage.held_out, scenario)
     return settle(decision, stage.split, stage.model, stage.rules, scenario, today=stage.today, parts=parts)
+
+
+def train_again(stage: Stage, plan: Plan) -> Stage:
+    """Another training of the model on the same split, its limit tuned again; rules are what they were."""
+    decision, split = stage.decision, stage.split
+    model = decision.train(split, plan)
+    ours = decision.tune(decision.model_policy(model, split.card), stage.validation, stage.scenario)
+    return replace(stage, model=model, ours=ours)
 
 
 def _read_test(
@@ -271,6 +281,7 @@ def _read_test(
         rule_gain=rule_gain,
         rule_verdict=rule_word,
         against_best_rule=against,
+        trees_gain=_interval(by_model, next(each for each in results if each.name == LINEAR), test, split.seed),
         margin=margin,
         verdict=word,
         safety=safety,
@@ -358,10 +369,10 @@ def replay_all(stage: Stage, test: Situations) -> list[PolicyResult]:
     for place, reason in stage.unavailable.items():
         results.append(PolicyResult(policy_name(stage.rules[place]), "rule", stage.rules[place], reason))
     results.append(_replay(stage, stage.ours, "model", test))
-    truth = decision.truth(stage.split.card)
-    if truth is not None:
-        tuned = decision.tune(truth, stage.validation, scenario)
-        results.append(_replay(stage, tuned, "reference", test))
+    for policy in (decision.linear(stage.split, stage.model), decision.truth(stage.split.card)):
+        if policy is not None:
+            tuned = decision.tune(policy, stage.validation, scenario)
+            results.append(_replay(stage, tuned, "reference", test))
     if not any(stage.today is result.policy for result in results):
         results.append(_replay_today(stage, test))
     for name, outcomes in decision.references(test, scenario):
@@ -389,9 +400,11 @@ def _replay(stage: Stage, policy: Policy, kind: str, test: Situations) -> Policy
 
 
 def _replay_today(stage: Stage, test: Situations) -> PolicyResult:
-    """What is done now with columns that are known later than the comparison's: no rule can be that."""
-    replayed = _replay(stage, stage.today, "reference", stage.decision.later_context(test))
-    return replace(replayed, name=f"today: {replayed.name}", reads_later=True)
+    """What is done now, where none of these views has what it needs, or it is known too late for a rule."""
+    later = not set(traits_of(stage.today).needs) <= set(test.context)
+    there = stage.decision.later_context(test) if later else test
+    replayed = _replay(stage, stage.today, "reference" if later else "today", there)
+    return replace(replayed, name=f"today: {replayed.name}", reads_later=later)
 
 
 def _of(results: Sequence[PolicyResult], policy: Policy) -> PolicyResult:
@@ -455,8 +468,10 @@ class Base:
         names = change.group, change.change
         if change.only is not None:
             return self._judge(*names, self.stage, self.test, only=change.only)
+        if not change.split:
+            return self._judge(*names, train_again(self.stage, change.plan), self.test)
         if not change.refit:
-            stage = settle_again(self.stage, change.plan.scenario)
+            stage = self.stage.under(change.plan.scenario)
             return self._judge(*names, stage, stage.decision.under(self.test, stage.scenario))
         return self._refit(change)
 

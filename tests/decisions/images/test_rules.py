@@ -1,8 +1,7 @@
-"""Rules on a signal: NetInfo's class, Chromium's defaults, Facebook's classes, the last measurement."""
-
 import numpy as np
 import pandas as pd
 
+from workbench.decisions.chances import Lookup
 from workbench.decisions.images.replay import rendition_payoffs
 from workbench.decisions.images.rules import (
     CHROMIUM_DEFAULTS,
@@ -14,6 +13,7 @@ from workbench.decisions.images.rules import (
 )
 from workbench.decisions.images.scenario import ImageScenario, Ladder
 from workbench.decisions.options import decide
+from workbench.decisions.policy import missing_columns
 
 # One image of 10, 50 or 100 kB; one round trip; quality 0, 50, 100; a point a 4 ms; budget 1 s.
 BY_HAND = ImageScenario(
@@ -37,6 +37,16 @@ def test_effective_type_hands_views_without_a_signal_to_another_policy():
     # The other policy may ask for the scenario too.
     context = context.assign(last_rtt_ms=20.0, last_downlink_mbps=0.2, last_age_s=60.0)
     assert decide(EffectiveType(otherwise=LastMeasurement()), context, STANDARD).tolist() == [2, 0, 0]
+
+
+def test_a_rule_needs_what_the_policy_needs_that_it_hands_views_to():
+    table = Lookup(("country", "asn"))
+    assert EffectiveType().needs == ("effective_type",)
+    for rule in (EffectiveType(otherwise=table), ConnectionClass(otherwise=table), LastMeasurement(otherwise=table)):
+        assert rule.needs[1:] == ("country", "asn")
+    context = pd.DataFrame({"last_age_s": [60.0], "country": ["SE"], "asn": [None]})
+    assert missing_columns(LastMeasurement(otherwise=table), context) == "these views have no asn"
+    assert missing_columns(LastMeasurement(), context) == ""
 
 
 def test_the_best_rendition_at_a_point_is_that_of_perfect_knowledge():
@@ -79,16 +89,3 @@ def test_what_was_never_measured_is_assumed():
     context = pd.DataFrame({"last_rtt_ms": [20.0], "last_downlink_mbps": [np.nan], "last_age_s": [60.0]})
     assert LastMeasurement(assume={"downlink_mbps": 100.0})(context, STANDARD).tolist() == ["large"]
     assert LastMeasurement()(context, STANDARD).tolist() == ["medium"]
-
-
-def test_views_without_a_signal_go_to_the_other_policy():
-    context = pd.DataFrame(
-        {"last_rtt_ms": [20.0, np.nan], "last_downlink_mbps": [0.2, np.nan], "last_age_s": [60.0, np.nan]}
-    )
-
-    def other(context, scenario):
-        return pd.Series("large", context.index)
-
-    hybrid = LastMeasurement(max_age_s=600, otherwise=other)
-    assert decide(hybrid, context, STANDARD).tolist() == [0, 2]
-    assert hybrid.name == "last measurement up to 0.166667 h, else other"

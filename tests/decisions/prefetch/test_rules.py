@@ -94,7 +94,7 @@ def test_all_rules_answer_as_the_contract_says(world):
     scenario = PrefetchScenario()
     perfect = replay_prefetch(perfect_knowledge_fetches(world.test, scenario), world.test, scenario)["net"].sum()
     rules = wb.rules(world)
-    assert len({rule.name for rule in rules}) == len(rules) == 9
+    assert len({rule.name for rule in rules}) == len(rules) == 10
     for rule in rules:
         answer = ask_prefetch(rule, context, scenario)
         assert replay_prefetch(answer, world.test, scenario)["net"].sum() <= perfect

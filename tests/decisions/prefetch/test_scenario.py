@@ -1,12 +1,10 @@
-"""The price of an unused prefetch, the assumptions, and what is refused."""
-
 import math
 from dataclasses import FrozenInstanceError
 
 import pandas as pd
 import pytest
 
-from workbench.decisions.prefetch.scenario import NETWORKS, PrefetchScenario
+from workbench.decisions.prefetch.scenario import DWELL_S, NETWORKS, PAGE_BYTES, Hover, PrefetchScenario
 from workbench.errors import WorkbenchError
 
 NUMBERS = ["lifetime_s", "page_bytes", "dwell_s", "connection_rtts", "usd_per_gb", "usd_per_second"]
@@ -16,18 +14,6 @@ NUMBERS = ["lifetime_s", "page_bytes", "dwell_s", "connection_rtts", "usd_per_gb
 def test_at_the_break_even_fetching_brings_what_it_costs(break_even):
     price = PrefetchScenario(break_even=break_even).unused_price
     assert break_even * 1 - (1 - break_even) * price == pytest.approx(0)
-
-
-@pytest.mark.parametrize(
-    ("break_even", "words"),
-    [
-        (0.15, "one hit is worth 5.7 unused prefetches"),
-        (0.5, "one hit is worth 1.0 unused prefetches"),
-        (0.6, "one hit is worth 0.7 unused prefetches"),
-    ],
-)
-def test_the_price_in_words(break_even, words):
-    assert PrefetchScenario().with_break_even(break_even).price_in_words == words
 
 
 @pytest.mark.parametrize("value", [0, 1, -0.1, 1.5, math.nan, "0.15", None, True])
@@ -66,11 +52,43 @@ def test_every_class_of_network_needs_its_numbers():
         PrefetchScenario(networks=NETWORKS | {"3g": (300, 0)})
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"share": 1.2}, "share of wb.Hover must be a number from 0 to 1; got 1.2"),
+        ({"share": "all"}, "share of wb.Hover must be a number from 0 to 1; got 'all'"),
+        ({"precision": 0}, "precision of wb.Hover must be above 0 and at most 1; got 0"),
+        ({"precision": math.nan}, "precision of wb.Hover must be above 0 and at most 1; got nan"),
+        ({"precision": True}, "precision of wb.Hover must be above 0 and at most 1; got True"),
+        ({"lead_ms": -1}, "lead_ms of wb.Hover must be a number above 0; got -1"),
+    ],
+)
+def test_a_hover_that_cannot_be_is_refused(given, said):
+    with pytest.raises(WorkbenchError, match=said):
+        Hover(**given)
+
+
+def test_what_is_no_hover_is_refused():
+    with pytest.raises(
+        WorkbenchError, match=r"on_hover must be wb\.Hover\(share=, precision=, lead_ms=\), or None.*True"
+    ):
+        PrefetchScenario(on_hover=True)
+
+
+def test_what_was_given_wins_even_where_it_is_the_default():
+    assume = {"dwell_s": 40.0, "page_bytes": 1e6}
+    unset = PrefetchScenario().with_break_even(0.3).completed(assume, sections=True)
+    assert (unset.dwell_s, unset.page_bytes, unset.cache) == (40.0, 1e6, False)
+    given = PrefetchScenario(dwell_s=DWELL_S, page_bytes=PAGE_BYTES, cache=True).completed(assume, sections=True)
+    assert (given.dwell_s, given.page_bytes, given.cache) == (DWELL_S, PAGE_BYTES, True)
+    plain = PrefetchScenario().completed({})
+    assert (plain.dwell_s, plain.page_bytes, plain.cache) == (DWELL_S, PAGE_BYTES, True)
+
+
 def test_an_unknown_network_is_the_fastest():
     kinds = pd.Series(["3g", None, "5g", "4g"], dtype="str")
     rtt_ms, downlink_mbps = PrefetchScenario().network(kinds)
-    assert rtt_ms.tolist() == [300, 170, 170, 170]
-    assert downlink_mbps.tolist() == [1.6, 9, 9, 9]
+    assert rtt_ms.tolist() == [300, 170, 170, 170] and downlink_mbps.tolist() == [1.6, 9, 9, 9]
 
 
 def test_a_scenario_is_a_value():

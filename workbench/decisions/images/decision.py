@@ -15,16 +15,19 @@ from workbench.decisions.chances import OneOption, base_assumptions
 from workbench.decisions.decision import Axis, Change, Plan, PolicyResult, Stage, Unit
 from workbench.decisions.images import explorer, report
 from workbench.decisions.images.replay import ImageFigures, quality_at_wait, rendition_payoffs, summarise_images
-from workbench.decisions.images.rules import EffectiveType, image_rules
+from workbench.decisions.images.report import EVERYWHERE, HYBRID_MODEL, HYBRID_RULE
+from workbench.decisions.images.rules import EffectiveType, image_rules, measured_first
 from workbench.decisions.images.scenario import ImageScenario
 from workbench.decisions.load_time import longest_rtt_ms, slowest_downlink_mbps
 from workbench.decisions.options import OptionDecision, Payoffs
-from workbench.decisions.policy import Policy, Situations
+from workbench.decisions.policy import PERFECT_KNOWLEDGE, Policy, Situations
+from workbench.evidence.bootstrap import cluster_intervals
 from workbench.evidence.calibration import measure_calibration
 from workbench.evidence.verdict import slowest_fifth
 
 HEADROOM_BUDGETS_MS = (500.0, 1000.0, 1500.0, 2000.0, 3000.0, 4000.0)
 CALIBRATION_BUDGETS = (0.5, 1.0, 2.0)
+TODAYS = "today's on every view"
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,9 @@ class ImageDetail:
 
     ``signal_free_share`` is the share of all views that come without a signal; ``calibration_by_budget`` judges the
     model's chances that each rendition is late, a row a budget and rendition; ``slow`` and ``fast`` are the compared
-    views of the slowest and the fastest fifth of users (boolean, shape (rows,)).
+    views of the slowest and the fastest fifth of users (boolean, shape (rows,)). ``all_views`` says what the site as a
+    whole gains, views with a signal included: a row a policy, its net, and its difference to today's and to the best
+    rule's, each with its 95 % interval.
     """
 
     signal_free_share: float
@@ -42,6 +47,7 @@ class ImageDetail:
     calibration_by_budget: pd.DataFrame = field(repr=False)
     slow: np.ndarray = field(repr=False)
     fast: np.ndarray = field(repr=False)
+    all_views: pd.DataFrame = field(repr=False)
 
 
 class Images(OptionDecision):
@@ -84,8 +90,9 @@ class Images(OptionDecision):
         return given["load_ms"][:, 0]
 
     def rules(self, split: Split, known_by: str | None = None, without: Sequence[str] = ()) -> tuple[Policy, ...]:
-        """One rendition for all, rules on a signal, lookup tables."""
-        return image_rules(split, known_by or split.card.known_by)
+        """One rendition for all, rules on a signal, lookup tables, the best by two columns of context."""
+        known = known_by or split.card.known_by
+        return (*image_rules(split, known), self.best_table(split, known, self.scenario(split.card)))
 
     def today(self, split: Split) -> Policy:
         """NetInfo's effective type where the data have it, else the middle rendition."""
@@ -99,13 +106,13 @@ class Images(OptionDecision):
         return summarise_images(outcomes, self.slowest(situations, scenario), scenario)
 
     def scenario_changes(self, plan: Plan) -> Iterator[Change]:
-        """Half and double the budget and the cap, a quarter and four times the delay that cancels large images."""
+        """Budgets from half to three times, half and double the cap, a quarter and four times the delay price."""
         scenario = plan.scenario
 
         def under(group: str, name: str, other: ImageScenario) -> Change:
             return Change(group, name, replace(plan, scenario=other), refit=False)
 
-        for factor in (0.5, 2.0):
+        for factor in (0.5, 2.0, 3.0):
             budget = factor * scenario.budget_ms
             yield under("budget", f"{budget / 1000:g} s", scenario.with_budget(budget))
         for factor in (0.25, 4.0):
@@ -132,7 +139,34 @@ class Images(OptionDecision):
             calibration_by_budget=self._calibration_by_budget(settled.ours, test, scenario),
             slow=self.slowest(test, scenario),
             fast=slowest_fifth(-np.minimum(load, load[np.isfinite(load)].max(initial=0.0)), test.users),
+            all_views=self._all_views(settled),
         )
+
+    def _all_views(self, settled: Stage) -> pd.DataFrame:
+        """Net over all views of test: where the network is measured by that, else by today's, best rule or model."""
+        scenario, split, card = settled.scenario, settled.split, settled.split.card
+        test = self.every_view(split.test, card, split.cluster, settled.validation.known_by, scenario)
+        later = self.later_context(test) if self.why_unavailable(settled.today, test) else test
+
+        def hybrid(otherwise: Policy, there: Situations = test) -> np.ndarray:
+            return self.ask(measured_first(otherwise, there.context, base_assumptions(card)), there, scenario)
+
+        answers = {
+            TODAYS: self.ask(settled.today, later, scenario),
+            "measurement, else today's": hybrid(settled.today, later),
+            HYBRID_RULE: hybrid(settled.best_rule),
+            HYBRID_MODEL: hybrid(settled.ours),
+            "best rule on every view": self.ask(settled.best_rule, test, scenario),
+            EVERYWHERE: self.ask(settled.ours, test, scenario),
+            PERFECT_KNOWLEDGE: self.hindsight(test, scenario),
+        }
+        nets = pd.DataFrame({name: test.given["net"][np.arange(len(test)), each] for name, each in answers.items()})
+        table = pd.DataFrame({"net": nets.mean()}).rename_axis("policy")
+        for over, base in (("today", TODAYS), ("best_rule", HYBRID_RULE)):
+            found = cluster_intervals(nets.sub(nets[base], axis=0).to_numpy(), test.users, seed=split.seed)
+            bounds = [[interval.estimate, interval.low, interval.high] for interval in found]
+            table[[f"over_{over}", f"over_{over}_low", f"over_{over}_high"]] = bounds
+        return table
 
     def _calibration_by_budget(self, ours: Policy, test: Situations, scenario: ImageScenario) -> pd.DataFrame:
         """How good the model's chances are that each rendition is late, at half, once and twice the budget."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,6 +14,9 @@ from workbench.decisions.images.replay import ImageFigures
 
 event = "the large images are late"
 MB_PER_GB = 1000
+# Rows of the table over all views: a measurement decides where there is one.
+HYBRID_RULE, HYBRID_MODEL = "measurement, else best rule", "measurement, else model"
+EVERYWHERE = "model on every view"
 
 
 def headline(result: Finding) -> str:
@@ -96,6 +100,7 @@ def findings(result: Finding) -> dict[str, str]:
         "model": calibration,
         "calibration": calibration,
         "frontier": _frontier_finding(result.detail.quality_at_rules_wait),
+        "all views": _site_finding(result),
     }
 
 
@@ -106,6 +111,29 @@ def _frontier_finding(gain: float | None) -> str:
         return "At the waiting of the best rule, the model reaches the same quality"
     better = "higher" if gain > 0 else "lower"
     return f"At the waiting of the best rule, quality alone is {abs(gain):.1f} points {better} with the model"
+
+
+def _site_finding(result: Finding) -> str:
+    """What the site as a whole gains, by the model in place of the best rule."""
+    signal = 1 - result.detail.signal_free_share
+    gain, unit = result.detail.all_views.loc[HYBRID_MODEL], result.unit
+    everywhere = unit.signed(result.detail.all_views.at[EVERYWHERE, "over_best_rule"])
+    span = _span([gain[name] for name in _bounds("over_best_rule")], result)
+    if signal < 0.005:  # what would be written as 0 %
+        return f"No view carries a measurement: over the whole site, too, the model gains {span} {unit.name}"
+    return (
+        f"Over the whole site, where {100 * signal:.0f} % of views carry a measurement, the model in place of the best "
+        f"rule gains {span} {unit.name}; asked on every view, measured or not, it gains {everywhere}"
+    )
+
+
+def _bounds(name: str) -> list[str]:
+    return [name, f"{name}_low", f"{name}_high"]
+
+
+def _span(bounds: Sequence[float], result: Finding) -> str:
+    estimate, low, high = bounds
+    return f"{result.unit.signed(estimate)} ({result.unit.signed(low)} to {result.unit.signed(high)})"
 
 
 def _medians(result: Finding) -> str:
@@ -217,22 +245,35 @@ def to_dict(result: Finding) -> dict[str, dict[str, Any]]:
             "lost_probes": sum(count_lost(part) for _, part in result.split.parts()),
             "signal_free_share": detail.signal_free_share,
         },
-        "evidence": {"quality_at_rules_wait": detail.quality_at_rules_wait},
+        "evidence": {
+            "quality_at_rules_wait": detail.quality_at_rules_wait,
+            "all_views": detail.all_views.reset_index().to_dict("records"),
+        },
         "frontier": {"headroom_by_budget": by_budget},
         "model": {"calibration_by_budget": table.astype(object).where(table.notna(), None).to_dict("records")},
     }
 
 
 def tables(result: Finding) -> dict[str, pd.DataFrame]:
-    """What perfect knowledge gains by budget, and whether predicted chances hold; cells are text."""
+    """What the site gains, what perfect knowledge gains by budget, and whether chances hold; cells are text."""
     by_budget = {f"{at / 1000:g} s": f"{net:.1f}" for at, net in result.detail.headroom_by_budget.items()}
     table = result.detail.calibration_by_budget
     late = [f"{100 * share:.0f} %" for share in table["share"]]
     slope, intercept = (["" if pd.isna(x) else f"{x:.2f}" for x in table[name]] for name in ("slope", "intercept"))
     rows = [f"{row.budget_ms / 1000:g} s, {row.rendition}" for row in table.itertuples()]
     return {
+        "all views": _all_views(result),
         "headroom": pd.DataFrame([by_budget], index=pd.Index(["points to win"], name="budget")),
         "calibration": pd.DataFrame(
             {"late": late, "slope": slope, "intercept": intercept}, index=pd.Index(rows, name="budget, images")
         ),
     }
+
+
+def _all_views(result: Finding) -> pd.DataFrame:
+    found = result.detail.all_views
+    shown = {"net": [result.unit.amount(net) for net in found["net"]]}
+    for title, name in (("over today's", "over_today"), ('over "else best rule"', "over_best_rule")):
+        rows = found[_bounds(name)].to_numpy()
+        shown[title] = [_span(row, result) if row.any() else "" for row in rows]
+    return pd.DataFrame(shown, index=pd.Index(found.index, name="all views"))

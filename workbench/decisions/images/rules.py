@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workbench.datasets.schema import SIGNAL_AGE_S
 from workbench.datasets.splits import Split
 from workbench.decisions.chances import OneOption, base_assumptions, fit_tables
 from workbench.decisions.images.scenario import ImageScenario
 from workbench.decisions.load_time import load_ms
-from workbench.decisions.policy import Policy, call_policy, needs, policy_name
+from workbench.decisions.policy import Policy, call_policy, needs, policy_name, traits_of
 
 # ms, Mbit/s: net/nqe/network_quality_estimator_params.cc, "default" observations by connection type.
 CHROMIUM_DEFAULTS = {
@@ -30,12 +31,12 @@ CHROMIUM_DEFAULTS = {
     "5g": (137.0, 1.708),
     "cellular": (137.0, 1.708),
 }
-# Lookup tables by keys from coarse to fine; finer groups lean on coarser ones.
+# Lookup tables that teams know, by keys from coarse to fine; finer groups lean on coarser ones. Each is a rival by
+# itself, beside the best by two columns of all that are known, which the decision searches.
 NETWORK_KEYS = ("country", "asn")
 TABLES = (("isp", "region"), NETWORK_KEYS, ("connection_type", "isp"), ("device",))
 
 
-@needs("effective_type")
 @dataclass(frozen=True)
 class EffectiveType:
     """NetInfo's class, after LinkedIn's rule: large on 4g, medium on 3g, small below (W3C WebPerf WG, TPAC 2021).
@@ -47,6 +48,11 @@ class EffectiveType:
     medium_on: tuple[str, ...] = ("3g",)
     otherwise: str | Callable[..., Any] = "medium"
     name: str = "NetInfo effective type"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Columns that it, or what it leaves other views to, cannot do without."""
+        return ("effective_type", *_needs_of(self.otherwise))
 
     def __call__(self, context: pd.DataFrame, scenario: ImageScenario | None = None) -> pd.Series:
         signal = context["effective_type"]
@@ -73,7 +79,6 @@ class ConnectionDefaults:
         return best_at(scenario, points[:, 0], points[:, 1])
 
 
-@needs("last_downlink_mbps")
 @dataclass(frozen=True)
 class ConnectionClass:
     """Facebook's connection class of the last measured throughput: large from "excellent", medium from "good".
@@ -87,13 +92,17 @@ class ConnectionClass:
     otherwise: str | Callable[..., Any] = "medium"
     name: str = "Facebook connection class"
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Columns that it, or what it leaves other views to, cannot do without."""
+        return ("last_downlink_mbps", *_needs_of(self.otherwise))
+
     def __call__(self, context: pd.DataFrame, scenario: ImageScenario) -> np.ndarray:
         last = context["last_downlink_mbps"]
         edges = [last.isna(), last >= self.large_from_mbps, last >= self.medium_from_mbps]
         return np.select(edges, [_ask(self.otherwise, context, scenario), "large", "medium"], "small")
 
 
-@needs("last_age_s")
 @dataclass(frozen=True)
 class LastMeasurement:
     """The user's last measurement, taken as if it were now, while it is at most ``max_age_s`` old.
@@ -112,9 +121,14 @@ class LastMeasurement:
         other = self.otherwise if isinstance(self.otherwise, str) else policy_name(self.otherwise)
         return f"last measurement up to {self.max_age_s / 3600:g} h, else {other}"
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Columns that it, or what it leaves other views to, cannot do without."""
+        return ("last_age_s", *_needs_of(self.otherwise))
+
     def __call__(self, context: pd.DataFrame, scenario: ImageScenario) -> np.ndarray:
         last = [
-            context[column] if context[column].notna().any() else pd.Series(self.assume.get(quantity), context.index)
+            context[column].fillna(self.assume.get(quantity, np.nan))
             for column, quantity in (("last_rtt_ms", "rtt_ms"), ("last_downlink_mbps", "downlink_mbps"))
         ]
         young = context["last_age_s"].le(self.max_age_s) & last[0].notna() & last[1].notna()
@@ -122,11 +136,21 @@ class LastMeasurement:
         return np.where(young, known, _ask(self.otherwise, context, scenario))
 
 
+def measured_first(otherwise: Policy, context: pd.DataFrame, assume: Mapping[str, float]) -> LastMeasurement:
+    """What sites run: a measurement up to ten minutes old, else NetInfo's class where that is known, else a policy."""
+    netinfo = EffectiveType(otherwise=otherwise) if "effective_type" in context else otherwise
+    return LastMeasurement(SIGNAL_AGE_S, netinfo, assume)
+
+
 def best_at(scenario: ImageScenario, rtt_ms: np.ndarray, downlink_mbps: np.ndarray) -> np.ndarray:
     """Name of the rendition with the largest net, were the network known to be this; shape (rows,)."""
     load = load_ms(scenario.view_bytes, rtt_ms[:, None], downlink_mbps[:, None], scenario.connection_rtts)
     net = scenario.judge(load)[2]
     return np.asarray(scenario.ladder.names, dtype=object)[np.argmax(net, axis=1)]
+
+
+def _needs_of(otherwise: str | Callable[..., Any]) -> tuple[str, ...]:
+    return () if isinstance(otherwise, str) else traits_of(otherwise).needs
 
 
 def _ask(otherwise: str | Callable[..., Any], context: pd.DataFrame, scenario: ImageScenario | None) -> Any:
@@ -138,8 +162,8 @@ def _ask(otherwise: str | Callable[..., Any], context: pd.DataFrame, scenario: I
 def image_rules(split: Split, known_by: str) -> tuple[Policy, ...]:
     """The rules of image delivery, from the plainest on; add one here.
 
-    Tables are counted on ``train`` and smoothed on ``validation``. A rule whose columns are not known on this data is
-    listed too; comparisons print it as "not available".
+    Tables are counted on ``train`` and smoothed on all that is held out before test. A rule whose columns are not
+    known on this data is listed too; comparisons print it as "not available".
     """
     assume = base_assumptions(split.card)
     tables = fit_tables(split, TABLES, known_by)

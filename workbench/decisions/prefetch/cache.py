@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from workbench.decisions.prefetch.scenario import PrefetchScenario
+from workbench.decisions.prefetch.scenario import DWELL_S, PrefetchScenario
 from workbench.errors import WorkbenchError
 
 US_PER_MS, MS_PER_S = 1000, 1000
@@ -84,7 +84,7 @@ def read_visits(views: pd.DataFrame, scenario: PrefetchScenario) -> Visits:
     clock_ms = _clock_ms(views, first)
     row = np.arange(len(views))
     if clock_ms is None:
-        elapsed_ms = (row - first) * MS_PER_S * scenario.dwell_s
+        elapsed_ms = (row - first) * MS_PER_S * (scenario.dwell_s or DWELL_S)
         expires = np.minimum(row + scenario.lifetime_views + 1, end)
     else:
         elapsed_ms = clock_ms.astype(float)

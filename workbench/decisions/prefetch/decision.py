@@ -22,6 +22,7 @@ from workbench.datasets.splits import (
     users_of,
 )
 from workbench.decisions.decision import (
+    PERFECT_KNOWLEDGE,
     Axis,
     Change,
     Decision,
@@ -31,12 +32,14 @@ from workbench.decisions.decision import (
     PolicyResult,
     Stage,
     Unit,
+    group_changes,
     information_changes,
+    other_split,
     seed_changes,
 )
 from workbench.decisions.policy import Policy, Situations, missing_columns, traits_of
 from workbench.decisions.prefetch import answers, explain, explorer, replay, report
-from workbench.decisions.prefetch.cache import read_visits
+from workbench.decisions.prefetch.cache import MS_PER_S, read_visits
 from workbench.decisions.prefetch.explorer import replay_example_session
 from workbench.decisions.prefetch.markov import WeighsPages, fetches_at
 from workbench.decisions.prefetch.rules import (
@@ -47,18 +50,36 @@ from workbench.decisions.prefetch.rules import (
     smooth_rules,
     true_next,
 )
-from workbench.decisions.prefetch.scenario import PrefetchScenario
+from workbench.decisions.prefetch.scenario import Hover, PrefetchScenario
+from workbench.evidence.bootstrap import LEVEL, Interval, bootstrap_means, cluster_interval
 from workbench.evidence.segments import level_names, two_levels
-from workbench.evidence.verdict import slowest_fifth
+from workbench.evidence.verdict import Differing, count_differing, slowest_fifth
+from workbench.features.page_features import CONTEXT, GROUPS_LEFT_OUT, HISTORY
 from workbench.models.next_page import NextPage, train_next_page
 
-HISTORY = tuple(column.name for column in NAVIGATION_HISTORY)
-HOVER = "on hover (instant.page), 1 in 2 opened"
+USER_HISTORY = tuple(column.name for column in NAVIGATION_HISTORY)
+HOVER = "fetching on hover alone"
 UNUSED_A_VIEW = (0.1, 0.25, 0.5, 1.0)
 BREAK_EVENS = (0.15, 0.30, 0.45, 0.60)  # Guess.js on 4g, 3g, 2g, slow-2g
 PAGES_A_VIEW = (1, 5)
 LONG = 6.0  # times as long a lifetime: half an hour instead of five minutes
 PLACES = {"first view": 1, "2nd and 3rd": 3, "4th to 6th": 6, "7th and later": np.inf}  # up to
+
+
+@dataclass(frozen=True)
+class HoverCase:
+    """Model against best rule on a site that fetches on hover, or on the same site without.
+
+    ``figures``: nothing fetched early (under hover: hover alone), best rule, model, perfect knowledge, each as it is in
+    this case, limits tuned and the best rule picked again. ``difference``: model minus best rule, in net;
+    ``differing``: how many users met a different outcome.
+    """
+
+    scenario: PrefetchScenario = field(repr=False)
+    best_rule: str
+    difference: Interval
+    differing: Differing
+    figures: Mapping[str, replay.PrefetchFigures] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -68,13 +89,17 @@ class PrefetchDetail:
     ``ranking`` judges each policy that answers with chances, by name; ``hits_at`` holds hits per 100 views at given
     numbers of unused prefetches a view, read from the frontiers (one row a policy, missing where a frontier does not
     reach); ``end_share`` is the share of the views that end a session; ``session`` is an example session, which is
-    nobody's, with what rule and model fetch in it, one row a view.
+    nobody's, with what rule and model fetch in it, one row a view. ``cases`` is the site without hover, then with it;
+    ``hover_first`` the seconds saved for each unused page by hover alone minus those by the model alone, None where
+    either wastes no page.
     """
 
     ranking: Mapping[str, answers.Ranking]
     hits_at: pd.DataFrame = field(repr=False)
     end_share: float
     session: pd.DataFrame = field(repr=False)
+    cases: tuple[HoverCase, HoverCase]
+    hover_first: Interval | None
 
 
 class Prefetch(Decision):
@@ -96,15 +121,9 @@ class Prefetch(Decision):
     report = report
 
     def scenario(self, card: Card, scenario: PrefetchScenario | None = None) -> PrefetchScenario:
-        """No cache where pages are sections, and what the card assumes where the scenario keeps its default."""
-        default = PrefetchScenario()
-        scenario = scenario or default
-        base = {name: values[1] for name, values in card.assume.items()}
-        page_bytes, dwell_s = (
-            base.get(name, value) if (value := getattr(scenario, name)) == getattr(default, name) else value
-            for name in ("page_bytes", "dwell_s")
-        )
-        return replace(scenario, cache=scenario.cache and not card.sections, page_bytes=page_bytes, dwell_s=dwell_s)
+        """No cache where pages are sections, and what the card assumes, where the scenario says nothing."""
+        assume = {name: values[1] for name, values in card.assume.items()}
+        return (scenario or PrefetchScenario()).completed(assume, sections=card.sections)
 
     def check(self, frame: pd.DataFrame) -> None:
         """Refuse what holds no page views."""
@@ -115,20 +134,21 @@ class Prefetch(Decision):
         return Plan(scenario, seed, split="time", known_by=card_of(views).known_by)
 
     def prepare(self, views: pd.DataFrame, plan: Plan) -> Split:
-        """Whole sessions, by time or by user."""
+        """Leave out what nobody has; whole sessions, by time or by user."""
+        views = views.drop(columns=[name for name in plan.without if name in views])
         return split_by_time(views, plan.seed) if plan.split == "time" else split_by_user(views, plan.seed)
 
     def train(self, split: Split, plan: Plan) -> NextPage:
         """The next-page model."""
-        return train_next_page(split, known_by=plan.known_by, seed=plan.seed, without=plan.without)
+        return train_next_page(split, known_by=plan.known_by, seed=plan.model_seed, without=plan.without)
 
     def rules(self, split: Split, known_by: str | None = None, without: Sequence[str] = ()) -> tuple[Policy, ...]:
-        """Nothing, the most popular page, Markov chains, Guess.js, quicklink, user history."""
+        """Nothing, the most popular page, Markov chains, similar sessions, Guess.js, quicklink, user history."""
         check_page_views(split.card)
         return prefetch_rules(split, known_by or split.card.known_by, without)
 
     def settle_rules(self, rules: tuple[Policy, ...], split: Split, scenario: PrefetchScenario) -> tuple[Policy, ...]:
-        """Smooth Markov rules by net on all that is held out before test."""
+        """Smooth Markov rules and similar sessions by net on all that is held out before test."""
         return smooth_rules(rules, split, scenario)
 
     def model_policy(self, model: Any, card: Card) -> PrefetchPolicy[NextPage]:
@@ -144,8 +164,10 @@ class Prefetch(Decision):
         return true_next(card)
 
     def references(self, situations: Situations, scenario: PrefetchScenario) -> Iterator[tuple[str, pd.DataFrame]]:
-        """Fetching on hover."""
-        yield HOVER, replay.hover(situations.frame, scenario)
+        """Fetching on hover, where it does not run under every policy anyway."""
+        if scenario.on_hover is None:
+            answer = Never()(situations.context)
+            yield HOVER, self.outcomes(answer, situations, replace(scenario, on_hover=Hover()))
 
     def situations(
         self, part: pd.DataFrame, card: Card, cluster: str, known_by: str, scenario: PrefetchScenario
@@ -164,7 +186,7 @@ class Prefetch(Decision):
         traits = traits_of(policy)
         if traits.unavailable:
             return traits.unavailable
-        if any(column not in situations.context for column in traits.needs if column in HISTORY):
+        if any(column not in situations.context for column in traits.needs if column in USER_HISTORY):
             return "no user history in this data"
         return missing_columns(policy, situations.context)
 
@@ -232,14 +254,15 @@ class Prefetch(Decision):
         """Load time of the page opened next (none where the cache holds it), less what was saved, plus contention."""
         visits = read_visits(situations.frame, scenario)
         loads = replay.read_loads(situations.frame, visits, scenario)
-        loaded = visits.navigates & ~(np.append(visits.fresh_already[1:], False) & scenario.cache)
+        loaded = visits.navigates & ~(np.append(visits.fresh_already[1:], False) & scenario.caches)
         wait = np.zeros(len(visits))
         wait[loaded] = loads.load_ms(np.flatnonzero(loaded), visits.next_page[loaded])
         return (wait + outcomes["contention_ms"] - outcomes["saved_ms"]).to_numpy()
 
     def headroom(self, hindsight: pd.DataFrame, situations: Situations, scenario: PrefetchScenario) -> float:
-        """Net of perfect knowledge over fetching nothing."""
-        return float(hindsight["net"].mean())
+        """Net of perfect knowledge over fetching nothing early."""
+        nothing = self.outcomes(Never()(situations.context), situations, scenario)
+        return float(hindsight["net"].mean() - nothing["net"].mean())
 
     def largest_difference(self, scenario: PrefetchScenario) -> float:
         """Every page a hit (a session has no more hits than views) against all that may be fetched wasted."""
@@ -252,8 +275,9 @@ class Prefetch(Decision):
         return answers.pair_chances(at_most(expected, answers.PAGES_ASKED), situations.frame)
 
     def detail(self, results: Sequence[PolicyResult], settled: Stage, test: Situations) -> PrefetchDetail:
-        """Ranking, hits at given numbers of unused prefetches, session ends, an example session."""
+        """Ranking, hits at given numbers of unused prefetches, session ends, an example session, hover or not."""
         asked = [result for result in results if result.expected is not None]
+        cases, hover_first = self.both_cases(settled, test)
         parts = [part for _, part in settled.split.parts()]
         return PrefetchDetail(
             ranking={
@@ -263,7 +287,35 @@ class Prefetch(Decision):
             hits_at=_tabulate_hits(results),
             end_share=share_of_session_ends(pd.concat(parts)),
             session=self.example_session(settled),
+            cases=cases,
+            hover_first=hover_first,
         )
+
+    def both_cases(self, settled: Stage, test: Situations) -> tuple[tuple[HoverCase, HoverCase], Interval | None]:
+        """A site without hover and one with it, and what hover alone saves for an unused page beyond the model."""
+        here = settled.scenario
+        scenarios = replace(here, on_hover=None), replace(here, on_hover=here.on_hover or Hover())
+        stages = [settled if scenario == here else settled.under(scenario) for scenario in scenarios]
+        outcomes = [self._who(stage, test) for stage in stages]
+        without, beside = (self._case(stage, who, test) for stage, who in zip(stages, outcomes, strict=True))
+        by_model, alone = outcomes[0][report.MODEL], outcomes[1][report.ALONE]
+        return (without, beside), _saved_per_unused(alone, by_model, test.users, settled.split.seed)
+
+    def _case(self, stage: Stage, who: Mapping[str, pd.DataFrame], test: Situations) -> HoverCase:
+        gained = (who[report.MODEL]["net"] - who[report.RULE]["net"]).to_numpy()
+        return HoverCase(
+            scenario=stage.scenario,
+            best_rule=traits_of(stage.best_rule).name,
+            difference=cluster_interval(gained, test.users, seed=stage.split.seed),
+            differing=count_differing(gained, test.users, self.largest_difference(stage.scenario)),
+            figures={name: replay.summarise_prefetch(each) for name, each in who.items()},
+        )
+
+    def _who(self, stage: Stage, test: Situations) -> dict[str, pd.DataFrame]:
+        """Outcomes on test of nothing fetched early, the best rule, the model and perfect knowledge."""
+        policies: dict[str, Policy] = {report.ALONE: Never(), report.RULE: stage.best_rule, report.MODEL: stage.ours}
+        known = self.outcomes(self.hindsight(test, stage.scenario), test, stage.scenario)
+        return {name: stage.replay(policy, test) for name, policy in policies.items()} | {PERFECT_KNOWLEDGE: known}
 
     def example_session(self, settled: Stage) -> pd.DataFrame:
         """What the best rule and the model of a settled comparison fetch in an example session."""
@@ -283,16 +335,17 @@ class Prefetch(Decision):
         )
 
     def changes(self, views: pd.DataFrame, plan: Plan) -> Iterator[Change]:
-        """Break-even, cache, pages a view, repeats, information set, what is left out, split, seed."""
+        """Break-even, hover, cache, pages a view, repeats, information set, what is left out, split, seed."""
         yield from _scenario_changes(plan)
         yield Change("repeats", "kept", plan, load={"keep_repeats": True})
         yield from information_changes(views, plan, card_of(views), LEVELS[: LEVELS.index("native_app")])
-        for what in ("history", "second order", "context"):
-            if what != "history" or "user_id" in views:
-                yield Change("without", what, replace(plan, without=(what,)))
-        other = "user" if plan.split == "time" else "time"
-        drawn = f"by {other}" if "user_id" in views else "sessions drawn at random"
-        yield Change("split", drawn, replace(plan, split=other))
+        groups = list(group_changes(views, plan))
+        yield from groups
+        there = {HISTORY: "user_id" in views, CONTEXT: len(groups) > 1}
+        for what, title in GROUPS_LEFT_OUT.items():
+            if there.get(what, True):
+                yield Change("without", title, replace(plan, without=(what,)))
+        yield other_split(plan, "users" if "user_id" in views else "sessions")
         yield from seed_changes(plan)
 
     def segments(self, situations: Situations, scenario: PrefetchScenario) -> dict[str, pd.Series]:
@@ -309,12 +362,32 @@ class Prefetch(Decision):
             found["user"] = two_levels(before, "came before", "first session", views.index)
         return found
 
+    def first_step(self, finding: Finding) -> str:
+        """Fetch on hover, where that alone saves more than the model."""
+        return report.first_step(finding)
+
     def grid(self, result: Finding) -> Grid:
         """Break-evens, the price of a second and of a GB, and an example session."""
         return explorer.grid(result, self.example_session)
 
     explained, shuffled = explain.explained, explain.shuffled
     contrast, inspected = explain.contrast, explain.inspected
+
+
+def _saved_per_unused(one: pd.DataFrame, other: pd.DataFrame, users: np.ndarray, seed: int) -> Interval | None:
+    """Seconds saved for each unused page, contention taken off, of one policy minus another's; users resampled."""
+    columns = np.column_stack([each[name] for each in (one, other) for name in ("added_wait_ms", "unused")])
+
+    def per_unused(means: np.ndarray) -> np.ndarray:
+        saved = -means[:, ::2] / MS_PER_S / means[:, 1::2]
+        return saved[:, 0] - saved[:, 1]
+
+    means = bootstrap_means(columns, users, seed=seed)
+    if not means[:, 1::2].all():
+        return None
+    low, high = np.quantile(per_unused(means), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    (estimate,) = per_unused(columns.mean(axis=0, keepdims=True))
+    return Interval(float(estimate), float(low), float(high), len(np.unique(users)))
 
 
 def at_most(top: pd.DataFrame, k: int) -> pd.DataFrame:
@@ -341,6 +414,8 @@ def _scenario_changes(plan: Plan) -> Iterator[Change]:
     for value in BREAK_EVENS:
         if value != scenario.break_even:
             yield under("break-even", f"{value:.2f}", scenario.with_break_even(value))
+    beside = "off" if scenario.on_hover else "on"
+    yield under("hover", beside, replace(scenario, on_hover=None if scenario.on_hover else Hover()))
     yield under("cache", "off" if scenario.cache else "on", replace(scenario, cache=not scenario.cache))
     if scenario.cache:
         lifetime_s, lifetime_views = LONG * scenario.lifetime_s, round(LONG * scenario.lifetime_views)

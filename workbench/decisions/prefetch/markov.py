@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, Self, runtime_checkable
 
@@ -93,7 +94,7 @@ class Markov:
     @property
     def reads(self) -> str:
         """What it reads beyond the page itself."""
-        return "second order" if self.order > 1 else ""
+        return ("", "", "second order", "session")[min(self.order, 3)]
 
     @property
     def pages(self) -> pd.Index:
@@ -116,22 +117,30 @@ class Markov:
 
         Chances depend on the state alone, so that each state that occurs is worked out once.
         """
-        codes, states = encode(context, self.pages), self._counts.states(context)[: self.order + 1]
-        of_row = codes
-        for state in states[2:]:  # one after the other, since a state that was never seen leaves the one below it
-            of_row = pd.factorize(of_row * (state.max(initial=0) + 2) + state + 1)[0]
-        _, first, of_row = np.unique(of_row, return_index=True, return_inverse=True)
+        codes, states = encode(context, self.pages), self.states(context)
+        first, of_row = distinct_ways(codes, states[2:])
         seen = [state[first] for state in states]
-        row, page = _followers(self._orders(), seen, codes[first], max(FOLLOWERS, k + 1))
-        chance = backoff_chances(self._orders(), [state[row] for state in seen], page, self.smoothing[: self.order])
+        row, page = self.followers(seen, codes[first], max(FOLLOWERS, k + 1))
+        chance = self.chances([state[row] for state in seen], page)
         row, page, _, chance = top_k(row, page, chance, k)
-        view, place = _spread(row, of_row, len(first))
+        view, place = spread(row, of_row, len(first))
         return as_answer(context, self.pages, (view, page[place]), chance[place], k)
 
-    def chance_of(self, context: pd.DataFrame, page: np.ndarray) -> np.ndarray:
-        """Chance that one page, given by its code in ``pages``, is next: float, shape (rows,)."""
-        states = self._counts.states(context)[: self.order + 1]
+    def states(self, context: pd.DataFrame) -> tuple[np.ndarray, ...]:
+        """State of each view in each order that it counts, from 0 on, -1 where it was never seen: int64, (rows,)."""
+        return self._counts.states(context)[: self.order + 1]
+
+    def chances(self, states: Sequence[np.ndarray], page: np.ndarray) -> np.ndarray:
+        """Chance that a page, given by its code in ``pages``, is next after the states: float, shape (rows,)."""
         return backoff_chances(self._orders(), states, page, self.smoothing[: self.order])
+
+    def followers(self, states: Sequence[np.ndarray], codes: np.ndarray, m: int) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs of row and page: the top ``m`` of each order, each pair once, without the current page."""
+        found = [counts.top(state, m)[:2] for counts, state in zip(self._orders(), states, strict=True)]
+        n_pages = max(len(self.pages), 1)
+        row, page = np.divmod(np.unique(np.concatenate([row * n_pages + page for row, page in found])), n_pages)
+        other = page != codes[row]
+        return row[other], page[other]
 
     def __call__(self, context: pd.DataFrame, scenario: PrefetchScenario) -> pd.DataFrame:
         return decide_by_chance(self, context, scenario, self.limit)
@@ -151,18 +160,16 @@ def popular() -> Markov:
     return Markov(order=0, smoothing=())
 
 
-def _followers(
-    orders: tuple[Transitions, ...], states: list[np.ndarray], codes: np.ndarray, m: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of row and page: the top followers of each order, each pair once, without the current page."""
-    found = [counts.top(state, m)[:2] for counts, state in zip(orders, states, strict=True)]
-    n_pages = max(orders[0].n_pages, 1)
-    row, page = np.divmod(np.unique(np.concatenate([row * n_pages + page for row, page in found])), n_pages)
-    other = page != codes[row]
-    return row[other], page[other]
+def distinct_ways(codes: np.ndarray, others: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Views that are alike in all columns (whole numbers from -2 on): the first of each kind, and the kind of each."""
+    kind = codes
+    for other in others:
+        kind = pd.factorize(kind * (other.max(initial=0) + 3) + other + 2)[0]
+    _, first, kind = np.unique(kind, return_index=True, return_inverse=True)
+    return first, kind
 
 
-def _spread(row: np.ndarray, of_view: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray]:
+def spread(row: np.ndarray, of_view: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray]:
     """Give each view the pairs of the row that stands for it: view, and place of the pair; ``row`` is sorted."""
     size = np.bincount(row, minlength=rows)
     begin, count = (np.cumsum(size) - size)[of_view], size[of_view]
@@ -239,7 +246,8 @@ class UserHistory:
 
     def _alike(self, frame: pd.DataFrame, pages: np.ndarray) -> np.ndarray:
         """Chances that everybody gives the habits' pages, 0 where there is none: float, shape (rows, 2)."""
-        return np.column_stack([np.where(page >= 0, self.everybody.chance_of(frame, page), 0.0) for page in pages.T])
+        states = self.everybody.states(frame)
+        return np.column_stack([np.where(page >= 0, self.everybody.chances(states, page), 0.0) for page in pages.T])
 
 
 def _smooth_shares(values: np.ndarray, cell: np.ndarray, seen: np.ndarray) -> np.ndarray:

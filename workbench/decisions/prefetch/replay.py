@@ -17,7 +17,7 @@ import pandas as pd
 from workbench.decisions.load_time import load_ms
 from workbench.decisions.prefetch.answers import Proposals, check_answer, share_of, top_shares
 from workbench.decisions.prefetch.cache import Offers, Visits, lay_out, read_visits, settle
-from workbench.decisions.prefetch.scenario import PrefetchScenario
+from workbench.decisions.prefetch.scenario import PAGE_BYTES, PrefetchScenario
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def read_loads(views: pd.DataFrame, visits: Visits, scenario: PrefetchScenario) 
     """Take sizes (a page's median) and networks (by effective type) from the views where they have them, else from the
     scenario.
     """
-    sizes = np.full(len(visits.pages) + 1, scenario.page_bytes)
+    sizes = np.full(len(visits.pages) + 1, scenario.page_bytes or PAGE_BYTES)
     measured = "page_bytes" in views and views["page_bytes"].notna().any()
     if measured:
         medians = views["page_bytes"].groupby(visits.page).median().dropna()
@@ -80,10 +80,50 @@ def fetch_times(loads: Loads, row: np.ndarray, page: np.ndarray, hit_row: np.nda
     return saved, np.where(in_flight, start + load - left, 0.0)
 
 
-# instant.page starts to fetch when a link was hovered over for 65 ms; there is then "one chance out of two" that it is
-# clicked, and "on average over 300 ms" are left (the project's own site, instant.page).
-HOVER_PRECISION = 0.5
-HOVER_LEAD_MS = 300.0
+@dataclass(frozen=True)
+class Hovers:
+    """What fetching on hover brings in each view where nothing else fetched the page opened next: expectations.
+
+    Float, shape (rows,). ``caught``: chance that the click's page was fetched on hover; ``saved_ms``: what that saves,
+    and ``part`` its share of the load; ``unused``: pages hovered over in vain.
+    """
+
+    caught: np.ndarray
+    saved_ms: np.ndarray
+    part: np.ndarray
+    unused: np.ndarray
+
+    def beside(self, offers: Offers, fetched: np.ndarray) -> np.ndarray:
+        """``caught``, without the clicks whose page was fetched early and is opened in time: float, shape (rows,)."""
+        caught = self.caught.copy()
+        caught[offers.hit_row[fetched & (offers.hit_row >= 0)] - 1] = 0.0
+        return caught
+
+
+def read_hovers(views: pd.DataFrame, loads: Loads, scenario: PrefetchScenario) -> Hovers:
+    """What hover brings, worked out once for all policies; zeros on a site without.
+
+    Every click in a view with a pointer is taken to follow a hover, and each of them costs
+    :attr:`~workbench.decisions.prefetch.scenario.Hover.unused` pages that were hovered over in vain, whatever is
+    fetched early. Hover looks at the cache when the page is viewed, as any policy does, so that it catches no click
+    that perfect knowledge cannot; it understates hover where a page goes stale in between.
+    ``saved = min(lead, load, time on the page)``.
+    """
+    visits, hover = loads.visits, scenario.on_hover
+    caught, saved_ms, load = np.zeros(len(visits)), np.zeros(len(visits)), np.ones(len(visits))
+    if hover is not None:
+        row = _clicks_in_reach(visits, scenario)
+        load[row] = loads.load_ms(row, visits.next_page[row])
+        caught[row] = hover.pointer(views)[row]
+        saved_ms[row] = np.minimum(np.minimum(load, visits.stay_ms)[row], hover.lead_ms)
+    return Hovers(caught, saved_ms, saved_ms / load, caught * (hover.unused if hover else 0.0))
+
+
+def _clicks_in_reach(visits: Visits, scenario: PrefetchScenario) -> np.ndarray:
+    """Views at which the very next page can be fetched and will be a hit: their rows, int64."""
+    row = np.flatnonzero(visits.navigates)
+    offers = lay_out(visits, row, visits.next_page[row], scenario.caches)
+    return row[settle(offers) & (offers.hit_row == row + 1)]
 
 
 def replay_prefetch(answer: pd.DataFrame, views: pd.DataFrame, scenario: PrefetchScenario) -> pd.DataFrame:
@@ -97,13 +137,61 @@ def replay_prefetch(answer: pd.DataFrame, views: pd.DataFrame, scenario: Prefetc
     Assumes that people behave the same whatever is fetched, that nothing is cached when a session starts, and what the
     head of this module says of milliseconds.
 
+    With ``scenario.on_hover``, pages are fetched on hover too, and figures are expectations over who has a pointer. A
+    click whose page was not fetched early is then caught with the chance of a pointer, and counts as a hit by the part
+    of its load that hover saves; one whose page was fetched early counts 1, as ever, and hover saves what the early
+    fetch had not saved yet, up to its own lead. The plain loop, for each view and the page opened next::
+
+        if the page is not fresh from a visit:
+            unused[view] += pointer * (1 - precision) / precision
+            if it is no hit of an early fetch:
+                hits[view] += pointer * min(lead, load, stay) / load
+            saved[view] += pointer * max(0, min(lead, load, stay) - saved by the early fetch)
+
+    Hover's own contention is left out.
+
     Returns, with the index of ``views``: ``hits, unused, fetched`` (pages), ``net`` (hits minus the price of the
     unused), ``saved_ms, contention_ms, added_wait_ms`` (contention minus what was saved), ``fetched_bytes,
     wasted_bytes, visited_bytes`` (size of the page viewed), ``hit_next`` (whether the very next page was a hit),
     ``navigation`` (whether there is a next page). ``attrs["assumed"]`` names what was not measured.
     """
     _, loads, offers = _lay_out(answer, views, scenario)
-    return realise_fetches(offers, settle(offers), loads, scenario, views.index)
+    visits, hovers = loads.visits, read_hovers(views, loads, scenario)
+    fetched = settle(offers)
+    row, page, hit_row = (values[fetched] for values in (offers.row, offers.page, offers.hit_row))
+    hit = hit_row >= 0
+    saved_ms, contention_ms = fetch_times(loads, row, page, hit_row)
+    size = loads.bytes_of(page)
+
+    def total(values: np.ndarray) -> np.ndarray:
+        return np.bincount(row, values, minlength=len(visits))
+
+    saved_early = np.zeros(len(visits))
+    saved_early[hit_row[hit] - 1] = saved_ms[hit]
+    on_hover = hovers.beside(offers, fetched)
+    hits, unused = total(hit.astype(float)), total((~hit).astype(float)) + hovers.unused
+    saved = total(saved_ms) + hovers.caught * np.clip(hovers.saved_ms - saved_early, 0, None)
+    visited_bytes = loads.bytes_of(visits.page)
+    in_vain = hovers.unused * visited_bytes.sum() / max(len(visits), 1)
+    outcomes = pd.DataFrame(
+        {
+            "hits": hits + on_hover * hovers.part,
+            "unused": unused,
+            "fetched": hits + on_hover + unused,
+            "net": hits + on_hover * hovers.part - scenario.unused_price * unused,
+            "saved_ms": saved,
+            "contention_ms": total(contention_ms),
+            "added_wait_ms": total(contention_ms) - saved,
+            "fetched_bytes": total(size) + on_hover * loads.bytes_of(visits.next_page) + in_vain,
+            "wasted_bytes": total(size * ~hit) + in_vain,
+            "visited_bytes": visited_bytes,
+            "hit_next": total((hit_row == row + 1).astype(float)) > 0,
+            "navigation": visits.navigates,
+        },
+        index=views.index,
+    )
+    outcomes.attrs["assumed"] = loads.assumed
+    return outcomes
 
 
 def trace_fetches(answer: pd.DataFrame, views: pd.DataFrame, scenario: PrefetchScenario) -> pd.DataFrame:
@@ -126,101 +214,30 @@ def trace_fetches(answer: pd.DataFrame, views: pd.DataFrame, scenario: PrefetchS
 def _lay_out(answer: pd.DataFrame, views: pd.DataFrame, scenario: PrefetchScenario) -> tuple[Proposals, Loads, Offers]:
     proposals = check_answer(answer, views, scenario.k, "fetches")
     loads = read_loads(views, read_visits(views, scenario), scenario)
-    offers = lay_out(loads.visits, proposals.row, proposals.codes(loads.visits.pages), scenario.cache)
+    offers = lay_out(loads.visits, proposals.row, proposals.codes(loads.visits.pages), scenario.caches)
     return proposals, loads, offers
-
-
-def realise_fetches(
-    offers: Offers, fetched: np.ndarray, loads: Loads, scenario: PrefetchScenario, index: pd.Index
-) -> pd.DataFrame:
-    """Outcomes of the pages fetched, one row a view (columns as in :func:`replay_prefetch`)."""
-    visits = loads.visits
-    row, page, hit_row = (values[fetched] for values in (offers.row, offers.page, offers.hit_row))
-    hit = hit_row >= 0
-    saved_ms, contention_ms = fetch_times(loads, row, page, hit_row)
-    size = loads.bytes_of(page)
-
-    def total(values: np.ndarray) -> np.ndarray:
-        return np.bincount(row, values, minlength=len(visits))
-
-    hits, unused = total(hit.astype(float)), total((~hit).astype(float))
-    outcomes = pd.DataFrame(
-        {
-            "hits": hits,
-            "unused": unused,
-            "fetched": hits + unused,
-            "net": hits - scenario.unused_price * unused,
-            "saved_ms": total(saved_ms),
-            "contention_ms": total(contention_ms),
-            "added_wait_ms": total(contention_ms) - total(saved_ms),
-            "fetched_bytes": total(size),
-            "wasted_bytes": total(size * ~hit),
-            "visited_bytes": loads.bytes_of(visits.page),
-            "hit_next": total((hit_row == row + 1).astype(float)) > 0,
-            "navigation": visits.navigates,
-        },
-        index=index,
-    )
-    outcomes.attrs["assumed"] = loads.assumed
-    return outcomes
 
 
 def perfect_knowledge_fetches(views: pd.DataFrame, scenario: PrefetchScenario) -> pd.DataFrame:
     """Fetch exactly what will be a hit: the very next page, unless it is fresh or opened too late.
 
     No policy has more hits: whatever could be a hit for a fetch made earlier can be one for a fetch made just before.
+    Nor more net, with hover beside it or without, since no hit by hover counts more than an early one.
     """
     visits = read_visits(views, scenario)
-    row = np.flatnonzero(visits.navigates)
-    page = visits.next_page[row]
-    offers = lay_out(visits, row, page, scenario.cache)
-    worth = settle(offers) & (offers.hit_row == row + 1)
-    names = pd.Categorical.from_codes(page[worth], categories=visits.pages)
-    return pd.DataFrame({"view_id": views["view_id"].to_numpy()[row[worth]], "page": names, "rank": 1})
-
-
-def hover(
-    views: pd.DataFrame,
-    scenario: PrefetchScenario,
-    *,
-    precision: float = HOVER_PRECISION,
-    lead_ms: float = HOVER_LEAD_MS,
-) -> pd.DataFrame:
-    """What fetching on hover would bring, at the precision and lead that instant.page states. A reference.
-
-    Every page opened that is not fresh was hovered over before, and for each of them ``1 / precision - 1`` others were,
-    of the average size: no log tells which. Touch screens have no hover, so this is an upper bound. Columns are those
-    of :func:`replay_prefetch`; ``unused`` and ``fetched`` are expectations, contention is left out.
-    """
-    visits = read_visits(views, scenario)
-    loads = read_loads(views, visits, scenario)
-    row = np.flatnonzero(visits.navigates)
-    row = row[~visits.fresh_already[row + 1]] if scenario.cache else row
-    page = visits.next_page[row]
-    offers = lay_out(visits, row, page, cache=False)
-    sure = realise_fetches(offers, settle(offers), loads, scenario, views.index)
-    unused = sure["hits"] * (1 / precision - 1)
-    wasted_bytes = unused * sure["visited_bytes"].mean()
-    saved_ms = np.bincount(row, np.minimum(loads.load_ms(row, page), lead_ms), minlength=len(visits))
-    return sure.assign(
-        unused=unused,
-        fetched=sure["hits"] + unused,
-        net=sure["hits"] - scenario.unused_price * unused,
-        saved_ms=saved_ms,
-        contention_ms=0.0,
-        added_wait_ms=-saved_ms,
-        fetched_bytes=sure["fetched_bytes"] + wasted_bytes,
-        wasted_bytes=wasted_bytes,
-    )
+    row = _clicks_in_reach(visits, scenario)
+    names = pd.Categorical.from_codes(visits.next_page[row], categories=visits.pages)
+    return pd.DataFrame({"view_id": views["view_id"].to_numpy()[row], "page": names, "rank": 1})
 
 
 @dataclass(frozen=True)
 class PrefetchFigures:
     """Sums over views, session ends included, divided by the number of views, where nothing else is said.
 
-    ``net``: hits minus the price of the unused. ``hits_per_100`` views. ``unused_per_view``. ``top1, top3``: share of
+    ``net``: hits minus the price of the unused. ``hits_per_100`` views; a page fetched on hover counts by the part of
+    its load that is over at the click. ``unused_per_view``. ``top1, top3``: share of
     navigations whose page was the likeliest, or among the three likeliest; None for a policy without chances.
-    ``precision``: hits of all pages fetched. ``recall``: hits of all navigations (views with a next page).
+    ``precision``: pages opened of all pages fetched. ``recall``: the same of all navigations (views with a next page).
     ``byte_precision``: bytes of hits of all bytes fetched. ``traffic_increase``: bytes fetched for nothing over the
     bytes of all pages viewed. Milliseconds and bytes a view. ``assumed`` names what those rest on that was not
     measured. Shares are None where there is nothing to divide by.
@@ -251,14 +268,15 @@ def summarise_prefetch(
     top1, top3 = (None, None) if top is None or views is None else top_shares(top, views)
     total = outcomes.drop(columns="hit_next").sum()
     mean = total / max(len(outcomes), 1)
+    opened = total["fetched"] - total["unused"]
     return PrefetchFigures(
         net=float(mean["net"]),
         hits_per_100=100 * float(mean["hits"]),
         unused_per_view=float(mean["unused"]),
         top1=top1,
         top3=top3,
-        precision=share_of(total["hits"], total["fetched"]),
-        recall=share_of(total["hits"], total["navigation"]),
+        precision=share_of(opened, total["fetched"]),
+        recall=share_of(opened, total["navigation"]),
         byte_precision=share_of(total["fetched_bytes"] - total["wasted_bytes"], total["fetched_bytes"]),
         traffic_increase=share_of(total["wasted_bytes"], total["visited_bytes"]) or 0.0,
         ms_saved_per_view=float(mean["saved_ms"]),
@@ -293,9 +311,10 @@ def trace_frontier(
     """
     limits = prefetch_limits(scenario) if limits is None else np.asarray(limits, float)
     points = []
-    for limit, offers, fetched in _fetched_at(top, views, scenario, limits):
-        hits = np.count_nonzero((offers.hit_row >= 0) & fetched) / len(views)
-        unused = np.count_nonzero(fetched) / len(views) - hits
+    for limit, offers, fetched, hovers in _fetched_at(top, views, scenario, limits):
+        early = np.count_nonzero((offers.hit_row >= 0) & fetched)
+        hits = (early + np.dot(hovers.beside(offers, fetched), hovers.part)) / len(views)
+        unused = np.count_nonzero(fetched) / len(views) - early / len(views) + hovers.unused.sum() / len(views)
         points.append((limit, hits, unused, hits - scenario.unused_price * unused))
     return pd.DataFrame(points, columns=["limit", "hits", "unused", "net"])
 
@@ -306,25 +325,26 @@ def count_by_view(
     """The same replay view by view: for each limit, pages opened in time and pages fetched for nothing, shape (views,)
     each.
     """
-    for _, offers, fetched in _fetched_at(top, views, scenario, limits):
+    for _, offers, fetched, hovers in _fetched_at(top, views, scenario, limits):
         hit = offers.hit_row >= 0
         hits, unused = (np.bincount(offers.row[fetched & which], minlength=len(views)) for which in (hit, ~hit))
-        yield hits, unused
+        yield hits + hovers.beside(offers, fetched) * hovers.part, unused + hovers.unused
 
 
 def _fetched_at(
     top: pd.DataFrame, views: pd.DataFrame, scenario: PrefetchScenario, limits: np.ndarray
-) -> Iterator[tuple[float, Offers, np.ndarray]]:
-    """At each limit: the limit, the pages likely enough for any of them, and which of these are fetched."""
+) -> Iterator[tuple[float, Offers, np.ndarray, Hovers]]:
+    """At each limit: the limit, the pages likely enough for any of them, which of these are fetched, and hover."""
     visits = read_visits(views, scenario)
+    hovers = read_hovers(views, read_loads(views, visits, scenario), scenario)
     top = top[top["rank"] <= scenario.k]
     proposals = check_answer(top, views, scenario.k, "the source of chances")
     chance = top["chance"].to_numpy(float)[proposals.order]
     likely = chance >= limits.min(initial=1.0)
     chance = chance[likely]
-    offers = lay_out(visits, proposals.row[likely], proposals.codes(visits.pages)[likely], scenario.cache)
+    offers = lay_out(visits, proposals.row[likely], proposals.codes(visits.pages)[likely], scenario.caches)
     for limit in limits:
-        yield float(limit), offers, settle(offers, chance >= limit)
+        yield float(limit), offers, settle(offers, chance >= limit), hovers
 
 
 def best_prefetch_limit(frontier: pd.DataFrame, scenario: PrefetchScenario) -> float:

@@ -9,10 +9,13 @@ import pandas as pd
 
 from workbench.datasets.columns import listed
 from workbench.datasets.sessions import has_dwell
-from workbench.decisions.decision import Finding, more_or_fewer
+from workbench.decisions.decision import Finding, Unit, more_or_fewer
 from workbench.decisions.prefetch.replay import PrefetchFigures
+from workbench.evidence.verdict import FEWEST_DIFFERING
 
 event = "the page is opened next"
+# The figures of each case of hover; with nothing fetched early, hover is alone.
+ALONE, RULE, MODEL = "nothing fetched early", "best rule", "model"
 
 
 def headline(result: Finding) -> str:
@@ -63,6 +66,21 @@ def views_sentence(result: Finding) -> str:
     )
 
 
+def first_step(result: Finding) -> str:
+    """Fetch on hover, where a site does not and that alone saves more for each unused page than the model."""
+    (without, beside), first = result.detail.cases, result.detail.hover_first
+    if result.scenario.on_hover or first is None or first.low <= 0:
+        return ""
+    alone, model = (_saved_per_unused(case.figures[who]) for case, who in ((beside, ALONE), (without, MODEL)))
+    more = f"{first.estimate:+.2f}, {first.low:+.2f} to {first.high:+.2f}"
+    return f"Do this first: fetch on hover. It saves {alone} s for each unused page, the model {model} s ({more})."
+
+
+def _saved_per_unused(figures: PrefetchFigures) -> str:
+    saved_ms = figures.ms_saved_per_view - figures.contention_ms_per_view
+    return f"{saved_ms / 1000 / figures.unused_per_view:.2f}"
+
+
 def cost(result: Finding) -> str:
     """Bytes fetched for nothing, and what sending them costs."""
     price = result.scenario.usd_per_gb
@@ -76,11 +94,22 @@ def cost(result: Finding) -> str:
 
 
 def trade_off(result: Finding) -> str:
-    """Hits and pages fetched for nothing, model against best rule."""
+    """Hits and pages fetched for nothing, model against best rule; and what is left of its gain beside hover."""
     model, rule = (result.of(which).figures for which in ("model", "best_rule"))
     hits = more_or_fewer(10 * (model.hits_per_100 - rule.hits_per_100), "hits")
     unused = more_or_fewer(1000 * (model.unused_per_view - rule.unused_per_view), "pages")
-    return f"Per 1,000 views the model has {hits} and wastes {unused}."
+    return f"Per 1,000 views the model has {hits} and wastes {unused}. {_both_cases(result)}."
+
+
+def _both_cases(result: Finding) -> str:
+    without, beside = (_span(case, result.unit) for case in result.detail.cases)
+    return f"Model minus best rule on a site without hover: {without}; where pages are fetched on hover too: {beside}"
+
+
+def _span(case: Any, unit: Unit) -> str:
+    """Model minus best rule; without an interval where too few users met a different outcome to trust one."""
+    enough = case.differing.users >= FEWEST_DIFFERING
+    return unit.span(case.difference) if enough else unit.signed(case.difference.estimate)
 
 
 def who_waits(result: Finding) -> str:
@@ -99,6 +128,7 @@ def findings(result: Finding) -> dict[str, str]:
         "frontier": _frontier_finding(result),
         "session": f"In an example session the model fetches {_fetched(result, 'model')}, the best rule "
         f"{_fetched(result, 'rule')}",
+        "hover": _both_cases(result),
         "break_even": f"Price: {result.scenario.price_in_words}",
         "saved": f"The model saves {model.figures.ms_saved_per_view:,.0f} ms a view, the best rule "
         f"{rule.figures.ms_saved_per_view:,.0f} ms, {_measured_or_not(result)}",
@@ -169,8 +199,9 @@ def assumptions(result: Finding) -> list[str]:
         f"Up to {_pages(scenario.k)} {'is' if scenario.k == 1 else 'are'} fetched a view. No session is cut by the "
         "split.",
         *_assumed_sentences(result),
-        "The limits of policies (except Guess.js's, which are published) and the smoothing of Markov rules were picked "
-        "before test.",
+        *_hover_sentences(result),
+        "The limits of policies (except Guess.js's, which are published) and the smoothing of Markov rules and similar "
+        "sessions were picked before test.",
         "A prefetched page is taken to be what the user would have loaded, and not to change what the user does.",
     ]
     if split.dropped.get("repeats"):
@@ -189,6 +220,20 @@ def _assumed_sentences(result: Finding) -> list[str]:
         "network": f"No speeds were measured; assumed by effective type: {networks} (4g where it is unknown).",
     }
     return [sentence for name, sentence in sentences.items() if name in assumed]
+
+
+def _hover_sentences(result: Finding) -> list[str]:
+    """What fetching on hover is taken to do, and in which figures it is."""
+    hover = result.detail.cases[1].scenario.on_hover
+    pointer = f"{100 * hover.pointer(result.split.test).mean():.0f} % of views"
+    if hover.share is None and "device" not in result.split.test:
+        pointer += " (no device is known)"
+    where = "under every policy, never included" if result.scenario.on_hover else "where it is named, nowhere else"
+    return [
+        f"Fetching on hover ({where}): {pointer} have a pointer, {100 * hover.precision:g} % of links hovered over are "
+        f"clicked, and {hover.lead_ms:g} ms are left to the click (published for instant.page, not measured here). A "
+        "hit counts by the part of the page's load that is over at the click; every click is taken to follow a hover."
+    ]
 
 
 def _cache_sentences(result: Finding) -> list[str]:
@@ -212,14 +257,41 @@ def to_dict(result: Finding) -> dict[str, dict[str, Any]]:
     return {
         "data": {"session_end_share": detail.end_share},
         "evidence": {"break_even": scenario.break_even, "unused_price": scenario.unused_price},
-        "frontier": {"hits_per_100_at_unused": hits},
+        "frontier": {"hits_per_100_at_unused": hits, "hover": _hover_dict(result)},
         "model": {"ranking": {name: asdict(rank) for name, rank in detail.ranking.items()}},
     }
 
 
+def _hover_dict(result: Finding) -> dict[str, Any]:
+    """Both cases, and what hover alone saves for each unused page beyond the model."""
+    first, (without, beside) = result.detail.hover_first, result.detail.cases
+
+    def case(of: Any) -> dict[str, Any]:
+        difference = {"difference": of.difference.estimate, "interval": [of.difference.low, of.difference.high]}
+        figures = {name: asdict(each) for name, each in of.figures.items()}
+        return {"best_rule": of.best_rule, "model_vs_best_rule": difference, "policies": figures}
+
+    return {
+        "assumed": asdict(beside.scenario.on_hover),
+        "pointer_share": float(beside.scenario.on_hover.pointer(result.split.test).mean()),
+        "without": case(without),
+        "with": case(beside),
+        "saved_s_per_unused_hover_minus_model": None if first is None else asdict(first),
+    }
+
+
 def tables(result: Finding) -> dict[str, pd.DataFrame]:
-    """Hits per 100 views at given numbers of unused prefetches a view, by policy; cells are text."""
+    """Hits per 100 views at given numbers of unused prefetches a view, by policy, and both cases of hover; cells are
+    text.
+    """
     table = result.detail.hits_at
     cells = table.map(lambda hits: "" if pd.isna(hits) else f"{hits:.1f}")
     named = cells.set_axis([f"{at:g} unused a view" for at in table.columns], axis=1)
-    return {"hits": named.rename_axis("hits per 100 views")}
+    rows = {
+        f"{site}: {case.best_rule if name == RULE else name}": {"net": result.unit.amount(figures.net)}
+        | policy_row(figures, every_column=False)
+        for site, case in zip(("without hover", "with hover"), result.detail.cases, strict=True)
+        for name, figures in case.figures.items()
+    }
+    hover = pd.DataFrame.from_dict(rows, orient="index")
+    return {"hits": named.rename_axis("hits per 100 views"), "hover": hover.rename_axis("site and policy")}

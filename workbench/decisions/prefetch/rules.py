@@ -15,7 +15,7 @@ import pandas as pd
 
 from workbench.datasets.cards import Card
 from workbench.datasets.schema import navigation_context_columns, saves_data
-from workbench.datasets.splits import Split, sample_users
+from workbench.datasets.splits import Split, sample_users, users_of
 from workbench.datasets.synthetic_site import true_next_chances
 from workbench.decisions.policy import Policy, traits_of
 from workbench.decisions.prefetch.markov import (
@@ -28,9 +28,11 @@ from workbench.decisions.prefetch.markov import (
     not_fitted,
     popular,
 )
-from workbench.decisions.prefetch.replay import trace_frontier
+from workbench.decisions.prefetch.neighbours import SimilarSessions
+from workbench.decisions.prefetch.replay import count_by_view, prefetch_limits
 from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError
+from workbench.evidence.bootstrap import one_standard_error
 from workbench.features.pages import PageCounts, as_answer, count_transitions, encode, next_codes, rank_within
 from workbench.models.next_page import NextPage
 
@@ -41,6 +43,7 @@ GUESS_JS_UNKNOWN = "3g"
 # quicklink fetches nothing on these, nor with Save-Data (github.com/GoogleChromeLabs/quicklink).
 SLOW = ("slow-2g", "2g")
 SMOOTHINGS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)  # views
+OF_VOTES = {"smoothing": (10.0, 30.0, 100.0, 300.0), "neighbours": (50, 100, 200)}  # of similar sessions, in turn
 VIEWS_TRIED = 30_000  # at most about so many views held out, whole users or sessions
 
 
@@ -207,8 +210,9 @@ def prefetch_rules(split: Split, known_by: str, without: Sequence[str] = ()) -> 
     """The rules of prefetching, from the plainest on, counted on ``train``; add one here.
 
     A rule that lacks what it needs on this data is listed too; comparisons print it as "not available". A rule that
-    reads what is left out by ``without`` (``"history"``, ``"second order"``, ``"context"``) is not. Where the effective
-    type is not known, Guess.js counts every view as 3g and says so.
+    reads what is left out by ``without`` (``"history"``, ``"second order"``, ``"session"``, ``"context"``) is not; one
+    that reads the session reads the page before, too. Where the effective type is not known, Guess.js counts every view
+    as 3g and says so.
     """
     counts = PageCounts.fit(split.train, highest=HIGHEST)
     first, second, *longer = (Markov(order=order, counts=counts) for order in range(1, HIGHEST + 1))
@@ -219,60 +223,85 @@ def prefetch_rules(split: Split, known_by: str, without: Sequence[str] = ()) -> 
         first,
         second,
         *longer,
+        SimilarSessions(longer[-1]).fit(split.train),
         GuessJs(class_known=known and bool(split.train["effective_type"].notna().any())).fit(split.train),
         Quicklink(split.links),
         UserHistory(first if "second order" in without else second).fit(split.train),
     )
-    return tuple(rule for rule in rules if traits_of(rule).reads not in without)
+    gone = {*without, "session"} if "second order" in without else set(without)
+    return tuple(rule for rule in rules if traits_of(rule).reads not in gone)
 
 
 def smooth_rules(rules: tuple[Any, ...], split: Split, scenario: PrefetchScenario) -> tuple[Any, ...]:
-    """Give each Markov rule the smoothing with the largest net on ``validation``, its limit at its best each time.
+    """Give each Markov rule the smoothing that serves best on all that is held out, its limit at its best each time.
 
-    Not by log-loss, which makes a weaker rule: it pays for the many states seen once, which a limit leaves alone. A
-    rule that holds a Markov rule (user history) gets the smoothed one.
+    By net, not by log-loss, which makes a weaker rule: it pays for the many states seen once, which a limit leaves
+    alone. Of smoothings within one standard error of the best, the one nearest 10 views, as a ratio: that default was
+    set before any data were seen, so that noise cannot move it, while the largest net may lie anywhere on a flat top.
+    A rule that holds a Markov rule (user history, similar sessions) gets the smoothed one; similar sessions get their
+    number of neighbours and their own smoothing in the same way.
     """
-    validation = split.held_out
-    if len(validation) > VIEWS_TRIED:
-        validation = sample_users(validation, VIEWS_TRIED, split.seed)
-    done: dict[tuple[int, int], Markov] = {}
-    return tuple(_smoothed(rule, split, validation, scenario, done) for rule in rules)
+    held_out = split.held_out
+    if len(held_out) > VIEWS_TRIED:
+        held_out = sample_users(held_out, VIEWS_TRIED, split.seed)
+    users = users_of(held_out, split.cluster if split.cluster in held_out else "session_id")
+    picker = _Picker(split, held_out, users, scenario)
+    return tuple(picker.smoothed(rule) for rule in rules)
 
 
-def _smoothed(
-    rule: Any, split: Split, validation: pd.DataFrame, scenario: PrefetchScenario, done: dict[tuple[int, int], Markov]
-) -> Any:
-    if isinstance(rule, UserHistory):
-        everybody = _smoothed(rule.everybody, split, validation, scenario, done)
-        return replace(rule, everybody=everybody).fit(split.train)
-    if not isinstance(rule, Markov) or not rule.order or rule.counts is None:
-        return rule
-    key = rule.order, id(rule.counts)
-    if key not in done:
-        smoothing, moved = (BEGIN,) * rule.order, range(rule.order)
-        if rule.order > 2:  # all but the last as the rule of one order less has them
-            below = _smoothed(replace(rule, order=rule.order - 1), split, validation, scenario, done)
-            smoothing, moved = (*below.smoothing[: rule.order - 1], BEGIN), range(rule.order - 1, rule.order)
-        done[key] = _smooth_by_net(rule, smoothing, moved, validation, scenario)
-    return done[key]
+@dataclass(frozen=True)
+class _Picker:
+    """Tries variants of rules on views that are held out; ``done`` remembers Markov rules by order and counts."""
+
+    split: Split
+    views: pd.DataFrame
+    users: np.ndarray
+    scenario: PrefetchScenario
+    done: dict[tuple[int, int], Markov] = field(default_factory=dict)
+
+    def smoothed(self, rule: Any) -> Any:
+        if isinstance(rule, UserHistory):
+            return replace(rule, everybody=self.smoothed(rule.everybody)).fit(self.split.train)
+        if isinstance(rule, SimilarSessions):
+            rule = replace(rule, everybody=self.smoothed(rule.everybody))
+            for name, values in OF_VOTES.items():
+                tried = [replace(rule, **{name: value}) for value in values]
+                rule = self._pick(tried, _ratio(values, getattr(SimilarSessions, name)))
+            return rule
+        if not isinstance(rule, Markov) or not rule.order or rule.counts is None:
+            return rule
+        key = rule.order, id(rule.counts)
+        if key not in self.done:
+            smoothing, moved = (BEGIN,) * rule.order, range(rule.order)
+            if rule.order > 2:  # all but the last as the rule of one order less has them
+                below = self.smoothed(replace(rule, order=rule.order - 1))
+                smoothing, moved = (*below.smoothing[: rule.order - 1], BEGIN), range(rule.order - 1, rule.order)
+            self.done[key] = self._smooth(rule, smoothing, moved)
+        return self.done[key]
+
+    def _smooth(self, rule: Markov, smoothing: tuple[float, ...], moved: range) -> Markov:
+        """Move one order's smoothing at a time, the highest first, from the same place wherever the rule was before."""
+        for order in reversed(moved):
+            tried = [_with(smoothing, order, value) for value in SMOOTHINGS]
+            picked = self._pick([replace(rule, smoothing=each) for each in tried], _ratio(SMOOTHINGS, BEGIN))
+            smoothing = picked.smoothing
+        return rule if smoothing == rule.smoothing[: rule.order] else replace(rule, smoothing=smoothing)
+
+    def _pick(self, tried: Sequence[Any], distance: np.ndarray) -> Any:
+        """The variant nearest the default, of those whose net cannot be told apart from the best."""
+        nets = np.array([self._net_of(one.next_pages(self.views, self.scenario.k)) for one in tried])
+        return tried[one_standard_error(nets, self.users, distance)]
+
+    def _net_of(self, top: pd.DataFrame) -> np.ndarray:
+        """Net of each view at the limit where a source of chances has most: float, shape (views,)."""
+        counted = count_by_view(top, self.views, self.scenario, prefetch_limits(self.scenario))
+        return max((hits - self.scenario.unused_price * unused for hits, unused in counted), key=np.mean)
 
 
-def _smooth_by_net(
-    rule: Markov, smoothing: tuple[float, ...], moved: range, validation: pd.DataFrame, scenario: PrefetchScenario
-) -> Markov:
-    """Move one order's smoothing at a time, the highest first, from the same place wherever the rule was before."""
-    for order in reversed(moved):
-        tried = [_with(smoothing, order, value) for value in SMOOTHINGS]
-        smoothed = [replace(rule, smoothing=each) for each in tried]
-        nets = [_net_of(one.next_pages(validation, scenario.k), validation, scenario) for one in smoothed]
-        smoothing = tried[int(np.argmax(nets))]
-    return rule if smoothing == rule.smoothing[: rule.order] else replace(rule, smoothing=smoothing)
+def _ratio(values: Sequence[float], default: float) -> np.ndarray:
+    """How far values are from a default, whether larger or smaller: float, shape (values,)."""
+    return np.abs(np.log(np.array(values) / default))
 
 
 def _with(smoothing: tuple[float, ...], order: int, value: float) -> tuple[float, ...]:
     return (*smoothing[:order], value, *smoothing[order + 1 :])
-
-
-def _net_of(top: pd.DataFrame, validation: pd.DataFrame, scenario: PrefetchScenario) -> float:
-    """The largest net that a source of chances reaches at any limit."""
-    return float(trace_frontier(top, validation, scenario)["net"].max())

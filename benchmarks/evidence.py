@@ -1,0 +1,264 @@
+"""Evidence about the evidence: would other seeds, less data, or worlds with nothing in them lead to the same words?
+
+``make evidence`` runs some hundreds of studies and writes one table, ``benchmarks/evidence.csv``, which README and the
+notebook ``04_where_ml_pays`` show. Each trial is kept in ``datasets/cache/evidence`` under a hash of code, cards and
+libraries: a run that was stopped goes on where it was, and one after a change of the code begins anew.
+
+Questions (column ``question``):
+
+- ``real``: every real set and both simulated ones, under several seeds of split, mask and model, every policy;
+- ``information``: the same by what is known when the decision is taken;
+- ``amount``: the same by the share of the training users;
+- ``null``: worlds with nothing planted, each of another seed: how often is the model called better?
+- ``coverage``: users drawn from a set's test part: how often does the interval hold the mean of all of them, where the
+  number of users whose outcomes differ lets a word through? ``power``: how often is the word better?
+- ``swaps``: outcomes of model and best rule swapped at random, user by user: how often does the interval exclude 0?
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from importlib import metadata
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+from tqdm import tqdm
+
+import workbench as wb
+from workbench.datasets.cards import card_folder
+from workbench.datasets.columns import LEVELS
+from workbench.datasets.splits import card_of, sample_users
+from workbench.decisions import find_decision
+from workbench.evidence.bootstrap import cluster_interval, cluster_intervals
+from workbench.evidence.verdict import BETTER, TOO_FEW, count_differing, judge_difference
+
+ROOT = Path(__file__).parent.parent
+TABLE = ROOT / "benchmarks" / "evidence.csv"
+KEPT = ROOT / "datasets" / "cache" / "evidence"
+IMAGES = ("mobile_bandwidth", "ofcom_panel", "ofcom_hours", "atlas_pings", "synthetic_measurements")
+PAGES = ("eshop2008", "wikispeedia", "msnbc", "synthetic_navigations")
+MOST_ROWS = {"msnbc": 400_000}  # of 4.7 million views: whole sessions, drawn by the trial's seed
+SEEDS, UNSEEN = range(5), (101, 102, 103)  # the unseen ones were run once, after all else was fixed
+NULLS = {"synthetic_null": (20_000, 60_000), "synthetic_navigations_null": (20_000, 60_000)}
+WORLDS = 100
+SHARES = (0.03, 0.1, 0.3)
+USERS = (50, 100, 200, 500, 1000, 2000, 5000)
+DRAWS, SWAPS, COLUMNS = 300, 1000, 50
+CODE = ("datasets", "features", "models", "decisions", "evidence", "studies")
+LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One study; ``world`` is the seed of a simulated world (None: the card's), ``share`` that of training users."""
+
+    question: str
+    dataset: str
+    seed: int = 0
+    rows: int | None = None
+    known_by: str = ""
+    share: float = 1.0
+    world: int | None = None
+
+    @property
+    def setting(self) -> str:
+        """What is special about it, as the table calls it."""
+        special = {"information": self.known_by, "amount": f"{self.share:g}", "null": f"{self.rows}"}
+        return special.get(self.question, "")
+
+
+def trials(seeds: Iterable[int], worlds: int) -> Iterator[Trial]:
+    """Every study, those that take longest first."""
+    names = sorted((*PAGES, *IMAGES), key=lambda name: name != "msnbc")
+    for name in names:
+        for seed in seeds:
+            yield Trial("real", name, seed, MOST_ROWS.get(name))
+    for name in names:
+        for known_by in LEVELS:
+            yield Trial("information", name, rows=MOST_ROWS.get(name), known_by=known_by)
+        for share in SHARES:
+            yield Trial("amount", name, rows=MOST_ROWS.get(name), share=share)
+    for name, sizes in NULLS.items():
+        for rows in sorted(sizes, reverse=True):
+            for world in range(worlds):
+                yield Trial("null", name, world, rows, world=world)
+
+
+def run_trial(trial: Trial) -> dict[str, Any]:
+    """Study one dataset; the rows of the table, and what each user of test gained (sum) in how many views."""
+    views = _load(trial)
+    card = card_of(views)
+    decision = find_decision(None, card)
+    plan = decision.plan(views, decision.scenario(card), trial.seed)
+    if trial.known_by:
+        gained = [c for c in decision.changes(views, plan) if c.group == "known" and c.plan.known_by == trial.known_by]
+        if not gained:
+            return {"rows": []}  # the same as what the base case knows, or as another moment
+        plan = gained[0].plan
+    split = decision.prepare(views, plan)
+    if trial.share < 1:
+        split = replace(split, train=sample_users(split.train, round(trial.share * len(split.train)), trial.seed))
+    result = wb.compare(split, decision.train(split, plan), decision.rules(split, plan.known_by), plan.scenario)
+    model, rule = result.of("model"), result.of("best_rule")
+    difference = (model.outcomes["net"] - rule.outcomes["net"]).to_numpy()
+    test = decision.situations(split.test, card, split.cluster, plan.known_by, plan.scenario)
+    users = np.unique(test.users, return_inverse=True)[1]
+    about = {"question": trial.question, "decision": decision.name, "dataset": trial.dataset}
+    about |= {"setting": trial.setting, "seed": trial.seed, "margin": result.margin}
+    found = [
+        about
+        | {"policy": policy.name, "kind": policy.kind, "best_rule": policy is rule, "value": policy.figures.net}
+        | _span(result.against_best_rule.get(policy.name))
+        for policy in result.results
+        if policy.figures is not None
+    ]
+    headline = {"policy": "model minus best rule", "kind": "difference", "word": result.verdict}
+    found.append(
+        about | headline | {"value": result.difference.estimate, "n": result.test_users} | _span(result.difference)
+    )
+    kept = {"gain": np.bincount(users, difference).tolist(), "views": np.bincount(users).tolist()}
+    kept |= {"largest": decision.largest_difference(plan.scenario)}
+    return {"rows": found} | (kept if trial.question == "real" else {})
+
+
+def _load(trial: Trial) -> pd.DataFrame:
+    if trial.world is None:
+        return wb.load(trial.dataset, rows=trial.rows, seed=trial.seed)
+    text = (card_folder() / f"{trial.dataset}.toml").read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        card = Path(folder) / f"{trial.dataset}.toml"
+        card.write_text(text.replace("seed = 0", f"seed = {trial.world}"), encoding="utf-8")
+        return wb.load(card, rows=trial.rows)
+
+
+def _span(interval: Any) -> dict[str, float]:
+    return {} if interval is None else {"low": interval.low, "high": interval.high}
+
+
+def check(trial: Trial, kept: dict[str, Any]) -> list[dict[str, Any]]:
+    """Coverage, power and swaps on the users of one trial's test part, whose gains are known."""
+    about = {"decision": kept["rows"][-1]["decision"], "dataset": trial.dataset, "seed": trial.seed}
+    margin, largest = kept["rows"][-1]["margin"], kept["largest"]
+    gain, views = np.array(kept["gain"]), np.array(kept["views"])
+    truth, rng, found = gain.sum() / views.sum(), np.random.default_rng(trial.seed), []
+    for users in (n for n in USERS if n <= 2 * len(gain)):
+        judged = []
+        for _ in range(DRAWS):
+            drawn = rng.integers(0, len(gain), users)
+            rows, clusters = _as_rows(gain[drawn], views[drawn])
+            interval = cluster_interval(rows, clusters, seed=int(rng.integers(2**31)))
+            word = judge_difference(interval, margin, count_differing(rows, clusters, largest))
+            judged.append((interval.low <= truth <= interval.high, word))
+        let_through = [held for held, word in judged if word != TOO_FEW]
+        about_users = about | {"setting": users}
+        if let_through:
+            found.append(about_users | {"question": "coverage"} | _share(sum(let_through), len(let_through)))
+        better = sum(word == BETTER for _, word in judged)
+        found.append(about_users | {"question": "power"} | _share(better, DRAWS))
+    sides = rng.choice([-1.0, 1.0], (SWAPS, len(gain)))
+    rows_of = [_as_rows(gain * side, views) for side in sides]
+    intervals = [
+        each
+        for start in range(0, SWAPS, COLUMNS)
+        for each in cluster_intervals(
+            np.column_stack([rows for rows, _ in rows_of[start : start + COLUMNS]]), rows_of[0][1], seed=trial.seed
+        )
+    ]
+    excludes = sum(each.low > 0 or each.high < 0 for each in intervals)
+    return [*found, about | {"question": "swaps", "setting": ""} | _share(excludes, SWAPS)]
+
+
+def _as_rows(gain: np.ndarray, views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """One row a view, each with its user's mean: sums and numbers of views of every user stay what they are."""
+    return np.repeat(gain / views, views), np.repeat(np.arange(len(gain)), views)
+
+
+def _share(hits: int, of: int) -> dict[str, float]:
+    """A share with its 95 % interval (Wilson 1927)."""
+    span = binomtest(hits, of).proportion_ci(method="wilson")
+    return {"value": hits / of, "low": span.low, "high": span.high, "n": of}
+
+
+def hash_of_code() -> str:
+    """What figures depend on: code, cards and libraries; not reports, plots and widgets."""
+    digest = hashlib.sha256(sys.version.encode())
+    for library in LIBRARIES:
+        digest.update(metadata.version(library).encode())
+    files = [path for name in CODE for path in sorted((ROOT / "workbench" / name).rglob("*.py"))]
+    for path in (*files, *sorted((ROOT / "datasets").glob("*.toml"))):
+        if path.name != "report.py":
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def kept_or_run(trial: Trial, folder: Path) -> dict[str, Any]:
+    """What a trial found: read from its file, else worked out and kept there, whole or not at all."""
+    path = folder / f"{hashlib.sha256(repr(asdict(trial)).encode()).hexdigest()[:16]}.json"
+    if not path.exists():
+        started = time.perf_counter()
+        found = run_trial(trial) | {"trial": asdict(trial)}
+        if "gain" in found and trial.seed == min(SEEDS):
+            found["checks"] = check(trial, found)
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(found | {"seconds": time.perf_counter() - started}), encoding="utf-8")
+        part.rename(path)
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def run_all(asked: list[Trial], folder: Path, workers: int) -> pd.DataFrame:
+    """Every trial, side by side, one thread each; the table in the order of the trials."""
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # before the workers begin
+    found: dict[Trial, dict[str, Any]] = {}
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        running = {pool.submit(kept_or_run, trial, folder): trial for trial in asked}
+        for done in tqdm(as_completed(running), total=len(asked), unit="trial"):
+            found[running[done]] = done.result()
+    return as_table([found[trial] for trial in asked])
+
+
+def as_table(found: list[dict[str, Any]]) -> pd.DataFrame:
+    """What trials found, as one table: a row a policy, a difference or a share; null worlds are counted by word."""
+    rows = [row for each in found for row in (*each["rows"], *each.get("checks", ()))]
+    worlds = [row for row in rows if row["question"] == "null" and row["kind"] == "difference"]
+    return pd.DataFrame([*(row for row in rows if row["question"] != "null"), *_null_shares(worlds)])
+
+
+def _null_shares(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Of worlds with nothing planted, how many were called what: one row a dataset, size and word."""
+    if not rows:
+        return
+    for (decision, dataset, setting), worlds in pd.DataFrame(rows).groupby(["decision", "dataset", "setting"]):
+        about = {"question": "null", "decision": decision, "dataset": dataset, "setting": setting}
+        for word, count in worlds["word"].value_counts().items():
+            yield about | {"word": word} | _share(int(count), len(worlds))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--unseen", action="store_true", help="add the seeds that nobody has looked at before")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    given = parser.parse_args(arguments)
+    seeds = (*SEEDS, *UNSEEN) if given.unseen else SEEDS
+    table = run_all(list(trials(seeds, WORLDS)), KEPT / hash_of_code(), given.workers)
+    table.round(6).to_csv(TABLE, index=False)
+    print(f"{len(table):,} rows in {TABLE.name}; seeds {', '.join(map(str, seeds))}, worlds 0 to {WORLDS - 1}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

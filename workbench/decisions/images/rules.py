@@ -137,7 +137,7 @@ class LastMeasurement:
 
 
 def measured_first(otherwise: str | Policy, context: pd.DataFrame, assume: Mapping[str, float]) -> LastMeasurement:
-    """What sites run: a measurement up to ten minutes old, else NetInfo's class where it is known, else what is given."""
+    """What sites run: a measurement up to ten minutes old, else NetInfo's class where known, else what is given."""
     netinfo = EffectiveType(otherwise=otherwise) if "effective_type" in context else otherwise
     return LastMeasurement(SIGNAL_AGE_S, netinfo, assume)
 

@@ -22,6 +22,7 @@ _NAMES = {
     "evidence.sample_size": ("sample_size",),
     "studies": ("compare", "rules", "study"),
     "explanation": ("shap_values", "importance", "disagreement", "dependence", "redundancy", "drift", "ablation"),
+    "explanation.retraining": ("retraining",),
     "widgets": ("Explorer", "DecisionInspector"),
 }
 _HOME = {name: f"workbench.{module}" for module, names in _NAMES.items() for name in names}

@@ -49,6 +49,21 @@ def test_a_planted_shift_is_found_and_named_whatever_was_measured(periods):
     assert less.auc.estimate == pytest.approx(0.5, abs=0.05)
 
 
+def test_a_study_of_views_of_nobody_goes_by_time_and_sees_the_shift(periods):
+    """Another provider carries the later half; where rows are drawn at random, no part differs from another."""
+    later = np.arange(3200) >= 1600
+    views = pd.concat(periods).drop(columns="user_id")
+    times = pd.Timestamp("2026-01-01T00:00Z") + pd.to_timedelta(np.arange(3200), unit="min")
+    views = wb.measurements(views.assign(measured_at=times, isp=np.where(later, "new", "old")))
+    result = wb.study(views.sample(frac=1, random_state=0))
+    assert (result.split.how, result.split.people) == ("by time", "views")
+    assert "the split is by time" in str(result)
+    assert drift(result.split.train, result.split.validation).auc.low > 0.9
+    drawn = wb.split_by_user(views)
+    assert drift(drawn.train, drawn.validation).auc.low < 0.55
+    assert "views drawn at random" in wb.compare(drawn, wb.train_network_quality(drawn)).to_dict()["split"]["how"]
+
+
 def test_shuffled_labels_tell_nothing(periods):
     views = pd.concat(periods)
     who = np.random.default_rng(1).permutation(800) < 400

@@ -1,5 +1,3 @@
-"""Pictures of comparisons: what is drawn is what the result holds, of any decision, and its words can be read."""
-
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +10,7 @@ from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import Interval
 from workbench.plotting.style import BLUE, GREY, VERMILLION
 
-WHY = "a split by time needs user_id and measured_at in every row; take split_by_user instead"
+WHY = "a split by time needs measured_at in every row; take split_by_user instead"
 ROWS = [
     ("base", "base case", 3.0, 1.5, 4.5, "better", "", ""),
     ("budget", "0.5 s", 2.0, 0.5, 3.5, "better", "", ""),
@@ -79,8 +77,7 @@ def test_reliability_by_tenths(result, draw):
     diagonal, line = ax.lines
     assert list(diagonal.get_xdata()) == list(diagonal.get_ydata())
     assert line.get_xydata() == pytest.approx(result.reliability[["chance", "share"]].to_numpy())
-    assert result.decision.report.event in ax.get_xlabel()
-    assert ax.get_xlim() == ax.get_ylim()
+    assert result.decision.report.event in ax.get_xlabel() and ax.get_xlim() == ax.get_ylim()
 
 
 def test_changed_assumptions_are_rows_and_a_flip_is_said(result, draw):

@@ -1,5 +1,3 @@
-"""Pictures of model checks, from results that are written out, and from those of real comparisons."""
-
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -16,6 +14,7 @@ from workbench.evidence.bootstrap import Interval
 from workbench.explanation.ablation import Ablation
 from workbench.explanation.disagreement import disagreement as find_disagreement
 from workbench.explanation.drift import Drift
+from workbench.explanation.retraining import LEAD, MODEL, RULE, Retraining
 from workbench.plotting.style import BLUE, GREY, VERMILLION
 
 CARD = Card("world", simulated=True)
@@ -27,9 +26,6 @@ MANY = ("system version", "browser version", "last RTT", "last throughput", "age
 
 def texts(ax) -> list[str]:
     return [text.get_text() for text in ax.texts]
-
-
-# Redundancy
 
 
 def redundant(alike=0.7):
@@ -46,7 +42,7 @@ def redundant(alike=0.7):
     return SimpleNamespace(groups=found, costs=costs, unit=POINTS, card=CARD, sentences=("2 features correlate.",))
 
 
-def test_the_tree_names_every_feature_and_what_dropping_costs(draw):
+def test_the_tree_names_every_feature_and_what_dropping_costs_or_that_there_is_no_group(draw):
     ax = draw(plotting.redundancy, redundant())
     assert {label.get_text() for label in ax.get_yticklabels()} == set(FEATURES)
     (costs,) = (text for text in texts(ax) if "kept" in text)
@@ -54,14 +50,8 @@ def test_the_tree_names_every_feature_and_what_dropping_costs(draw):
     assert ax.get_title("right") == "SIMULATED: world"
     joins = sorted(round(float(np.min(line.get_xdata())), 6) for line in ax.lines if len(line.get_xdata()) == 4)
     assert joins == [0.1, 0.1, 0.8], "branches join where features correlate"
-
-
-def test_where_there_is_no_group_that_is_said(draw):
     ax = draw(plotting.redundancy, redundant(alike=0.95))
     assert any("no group" in text for text in texts(ax))
-
-
-# Drift
 
 
 def test_points_are_falls_and_only_what_drifted_is_blue(draw):
@@ -78,9 +68,6 @@ def test_points_are_falls_and_only_what_drifted_is_blue(draw):
     assert "0.66" in plotting.alt_text(ax) and "4,000 and 1,000 views of 800 users" in plotting.alt_text(ax)
 
 
-# Ablation
-
-
 def test_each_result_is_a_row_with_its_effect_and_what_it_saves(draw):
     worse = EFFECT | {"net": -3.0, "net_low": -4.0, "net_high": -2.0, "kilobytes_saved": -3.0}
     results = [
@@ -94,9 +81,6 @@ def test_each_result_is_a_row_with_its_effect_and_what_it_saves(draw):
     dots = [(line.get_xdata()[0], line.get_color()) for line in ax.lines if line.get_marker() == "o"]
     assert dots == [(-0.4, GREY), (-3.0, VERMILLION)]
     assert "-0.4 (-2.1 to +1.1)" in plotting.alt_text(draw(plotting.ablation, results[0]))
-
-
-# Disagreement
 
 
 @pytest.fixture(scope="session")
@@ -156,3 +140,21 @@ def test_every_leaf_is_a_row_with_its_bars_and_net(differ):
 def test_without_a_tree_the_picture_is_a_sentence(differ, draw):
     nothing = replace(differ, leaves=(), elsewhere=None, rule=None, no_tree="They differ for too few users.")
     assert "too few users" in plotting.alt_text(draw(plotting.disagreement, nothing))
+
+
+# Ageing
+
+
+def test_each_age_has_its_loss_and_interval_in_the_unit_of_the_net(draw):
+    unit = Unit("net hits per 100 views", "net hits per 100 views", 100.0, 2)
+    rows = [(MODEL, 7.0, 0.004, 0.001, 0.007), (MODEL, 14.0, 0.012, 0.008, 0.016), (RULE, 7.0, 0.001, -0.001, 0.003)]
+    rows += [(RULE, 14.0, 0.002, -0.001, 0.005), *((LEAD, age, 0.01, 0.0, 0.02) for age in (0.0, 7.0, 14.0))]
+    columns = ["policy", "age_days", "net", "net_low", "net_high"]
+    table = pd.DataFrame(rows, columns=columns).assign(views=500, users=80)
+    ax = draw(plotting.retraining, Retraining(table, 28.0, 0.005, unit, "sessions", CARD))
+    lines = {bar.lines[0].get_color(): bar.lines[0].get_ydata().tolist() for bar in ax.containers}
+    assert lines[BLUE] == pytest.approx([0.4, 1.2]) and lines[VERMILLION] == pytest.approx([0.1, 0.2])
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0", "7", "14"]
+    assert {MODEL, RULE} <= set(texts(ax))
+    assert "14 days older, the model loses +1.20 (+0.80 to +1.60)" in plotting.alt_text(ax)
+    assert "before it is 14 days old" in plotting.alt_text(ax)

@@ -8,7 +8,7 @@ import pytest
 
 import workbench as wb
 from workbench.decisions.decision import Change
-from workbench.studies.report import robustness
+from workbench.studies.report import robustness, trainings
 
 DATA = {
     "images": ("mobile_bandwidth", {"budget", "delay price", "abandoned after", "assumed", "mix of technologies"}),
@@ -71,6 +71,39 @@ def test_under_another_scenario_limits_and_the_best_rule_are_settled_anew(studie
 def test_a_seed_row_is_the_study_with_that_seed(changed, rows):
     views = wb.load(changed.split.card.name, rows=ROWS[changed.split.card.name])
     assert rows.loc["seed 1", "difference"] == pytest.approx(wb.study(views, seed=1).difference.estimate)
+
+
+def test_a_training_seed_is_another_model_beside_the_same_rules(studied):
+    """On the same test part; a row is the comparison that a person would run."""
+    name = "mobile_bandwidth"
+    result = studied(name, rows=ROWS[name], sensitivity=True)
+    again = result.sensitivity[result.sensitivity["group"] == "training seed"]
+    assert again["change"].tolist() == [f"training seed {seed}" for seed in range(1, 5)]
+    assert again["difference"].nunique() == 4 and set(again["best_rule"]) == {result.of("best_rule").name}
+    other = wb.train_network_quality(result.split, seed=3)
+    compared = wb.compare(result.split, other)
+    assert again["difference"].tolist()[2] == pytest.approx(compared.difference.estimate)
+    assert compared.of("best_rule").figures == result.of("best_rule").figures
+
+
+def test_the_range_over_trainings_is_said_with_its_words(studied):
+    name = "mobile_bandwidth"
+    result = studied(name, rows=ROWS[name], sensitivity=True)
+    kept = result.sensitivity["group"].isin(["base", "training seed"])
+    table = result.sensitivity[kept].assign(difference=[0.7, 1.0, 0.8, -0.2, 0.9])
+    table["verdict"] = ["better", "better", "better", "inconclusive", "better"]
+    said = trainings(replace(result, sensitivity=table))
+    assert "Over 5 training seeds" in said and "-0.2 to +1.0 points" in said
+    assert "better in 4 of 5 and inconclusive in 1 of 5" in said
+    assert trainings(result) in " ".join(str(result).split())
+    assert "same difference" in trainings(replace(result, sensitivity=table.assign(difference=0.7)))
+    assert trainings(replace(result, sensitivity=None)) == ""
+
+
+def test_where_all_sessions_train_the_model_a_seed_changes_nothing(studied):
+    name = "synthetic_navigations"
+    result = studied(name, rows=ROWS[name], sensitivity=True)
+    assert "none is drawn at random" in trainings(result)
 
 
 def test_a_row_of_the_split_is_that_split(studied):

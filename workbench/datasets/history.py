@@ -43,8 +43,13 @@ class Mask:
 
 
 def has_time(frame: pd.DataFrame) -> bool:
-    """Whether views can be put in order: a user and a time in every row."""
-    return all(name in frame and frame[name].notna().all() for name in ("user_id", "measured_at"))
+    """Whether measurements can be put in order: a time in every row."""
+    return "measured_at" in frame and bool(frame["measured_at"].notna().all())
+
+
+def has_past(frame: pd.DataFrame) -> bool:
+    """Whether earlier measurements of a view's user can be found: a time and a user in every row."""
+    return has_time(frame) and "user_id" in frame and bool(frame["user_id"].notna().all())
 
 
 def masked_users(frame: pd.DataFrame, mask: Mask) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.cards import Card
-from workbench.datasets.history import Mask, add_history, add_navigation_history, apply_mask, has_time
+from workbench.datasets.history import Mask, add_history, add_navigation_history, apply_mask, has_past, has_time
 from workbench.datasets.readers import links_of
 from workbench.errors import WorkbenchError, check_whole
 
@@ -108,8 +108,9 @@ def split_by_user(
     left out of ``train`` and ``calibration``; then, with ``history``, views learn what earlier views of their user
     measured, or where these led, if the data show it. The held-out fifth is halved by user into ``calibration`` and
     ``validation``. ``cluster`` is the column that is kept whole: ``user_id``, or ``asn`` for claims about networks
-    never seen. Measurements without a user count as users of their own; navigations without users are split by session.
-    Raises a WorkbenchError if the frame carries no card, holds fewer than 20 users, or the seed is negative.
+    never seen. Measurements without a user count as users of their own, and are drawn view by view: with times,
+    ``split_by_time`` is more honest. Navigations without users are split by session. Raises a WorkbenchError if the
+    frame carries no card, holds fewer than 20 users, or the seed is negative.
     """
     card = card_of(frame)
     check_whole("seed", seed, at_least=0)
@@ -128,33 +129,90 @@ def split_by_user(
     if len(calibration) < FEWEST_CALIBRATION_USERS:
         train, calibration = np.concatenate([train, calibration]), calibration[:0]
     places = [np.isin(users, part) for part in (train, calibration, validation, test)]
-    return _split(frame, card, hidden, places, how=f"by {_word(cluster)}", seed=seed, cluster=cluster, mask=mask)
+    how = f"by {_word(cluster)}" if cluster in frame else "of views drawn at random"
+    return _split(frame, card, hidden, places, how=how, seed=seed, cluster=cluster, mask=mask)
 
 
 def split_by_time(frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = None, history: bool = True) -> Split:
     """Split 60 / 20 / 20 by time: what comes first trains, what comes last tests. Users may return, as in life.
 
-    ``frame`` comes from ``load`` or ``navigations``, or is measurements with ``user_id`` and ``measured_at`` in every
-    row. Sessions of navigations are never cut: the shares are of sessions, in the order of their starts (of the frame,
-    without times). The held-out fifth is halved by user (else by session), with ``seed``, into ``calibration`` and
-    ``validation``. ``mask`` and ``history`` are as for :func:`split_by_user`, and come before the split. Raises a
-    WorkbenchError if the frame carries no card, has no times or all at one moment, or fewer than 20 sessions.
+    ``frame`` comes from ``load`` or ``navigations``, or is measurements with ``measured_at`` in every row; users need
+    not be known. Sessions of navigations are never cut: the shares are of sessions, in the order of their starts (of
+    the frame, without times). The held-out fifth is halved by user (else by session, else by row), with ``seed``, into
+    ``calibration`` and ``validation``. ``mask`` and ``history`` are as for :func:`split_by_user`, and come before the
+    split. Raises a WorkbenchError if the frame carries no card, has no times or all at one moment, or fewer than 20
+    sessions.
     """
     card = card_of(frame)
     check_whole("seed", seed, at_least=0)
     early, late = _sessions_in_time(frame, card) if card.kind == "navigations" else _moments(frame, card)
     cluster = cluster_of(frame, card, "user_id")
     frame, hidden = _prepare(frame, card, mask, history)
-    users = users_of(frame, cluster)
-    between = shuffle_users(users[~early & ~late], seed)
-    half = between[: len(between) // 2]
-    calibrates = ~early & ~late & np.isin(users, half)
-    validates = ~early & ~late & ~calibrates
-    if len(half) < FEWEST_CALIBRATION_USERS:
-        early, calibrates = early | calibrates, np.zeros(len(frame), bool)
-    places = [early, calibrates, validates, late]
+    places = _halve_between(users_of(frame, cluster), early, ~early & ~late, late, seed)
     how = "by time" if card.facts.time in frame else "by order"
     return _split(frame, card, hidden, places, how=how, seed=seed, cluster=cluster, mask=mask)
+
+
+def split_by_period(
+    frame: pd.DataFrame, periods: int, window: int, seed: int = 0, *, mask: Mask | None = None
+) -> tuple[list[Split], pd.DataFrame]:
+    """Split at each of several origins in time, all models with equally long training (rolling window, Tashman 2000).
+
+    The time from the first view to the last is cut into ``periods`` of equal length; a session belongs to the one in
+    which it begins. Before each origin lie ``window`` periods: the last is halved by user into ``calibration`` and
+    ``validation``, those before it train; ``test`` is all that comes later. ``mask`` and history come first, as in
+    :func:`split_by_time`.
+
+    Returns
+    -------
+    list of Split
+        ``periods - window`` of them, the earliest origin first: that is the beginning of period ``window``.
+    DataFrame
+        ``period`` and ``user`` (int) of each view, indexed like the parts.
+
+    Raises
+    ------
+    WorkbenchError
+        Where there are not times in every row, fewer than two periods to train on or one to test on, or a part of
+        fewer than 20 users (else sessions, else views).
+    """
+    card = card_of(frame)
+    check_whole("window", window, at_least=2)
+    check_whole("periods", periods, at_least=window + 1)
+    check_whole("seed", seed, at_least=0)
+    if card.facts.time not in frame or frame[card.facts.time].isna().any():
+        raise WorkbenchError(f"{card.name}: periods need {card.facts.time} in every row.")
+    cluster = cluster_of(frame, card, "user_id")
+    frame, hidden = _prepare(frame, card, mask, history=True)
+    begins = frame[card.facts.time]
+    if card.kind == "navigations":
+        begins = begins.groupby(frame["session_id"]).transform("min")
+    share = (begins - begins.min()) / (begins.max() - begins.min())
+    period, users = np.minimum(periods * share, periods - 1).astype(int).to_numpy(), users_of(frame, cluster)
+    splits = []
+    for origin in range(window, periods):
+        learnt = (period >= origin - window) & (period < origin - 1)
+        places = _halve_between(users, learnt, period == origin - 1, period >= origin, seed)
+        for place in (*places[:1], *places[2:]):
+            if len(np.unique(users[place])) < FEWEST_USERS:
+                people = people_in(frame, cluster)
+                raise WorkbenchError(f"{card.name}: a period has fewer than {FEWEST_USERS} {people}; ask for fewer.")
+        how = f"by period {origin + 1} of {periods}"
+        splits.append(_split(frame, card, hidden, places, how=how, seed=seed, cluster=cluster, mask=mask))
+    return splits, pd.DataFrame({"period": period, "user": users}, index=frame.index)
+
+
+def _halve_between(
+    users: np.ndarray, early: np.ndarray, between: np.ndarray, late: np.ndarray, seed: int
+) -> list[np.ndarray]:
+    """Places of the four parts: what lies between is halved by user, or calibrates nothing if the half is small."""
+    order = shuffle_users(users[between], seed)
+    half = order[: len(order) // 2]
+    calibrates = between & np.isin(users, half)
+    validates = between & ~calibrates
+    if len(half) < FEWEST_CALIBRATION_USERS:
+        early, calibrates = early | calibrates, np.zeros(len(users), bool)
+    return [early, calibrates, validates, late]
 
 
 def _split(frame: pd.DataFrame, card: Card, hidden: np.ndarray, places: list[np.ndarray], **about: Any) -> Split:
@@ -178,7 +236,7 @@ def _moments(frame: pd.DataFrame, card: Card) -> tuple[np.ndarray, np.ndarray]:
     """Rows before the first 60 % of all measurements in time are over, and rows after the first 80 %."""
     if not has_time(frame):
         raise WorkbenchError(
-            f"{card.name}: a split by time needs user_id and measured_at in every row. Take split_by_user instead."
+            f"{card.name}: a split by time needs measured_at in every row. Take split_by_user instead."
         )
     moment = frame["measured_at"]
     first, second = moment.quantile([TRAIN_SHARE, TRAIN_SHARE + VALIDATION_SHARE])
@@ -235,7 +293,7 @@ def _prepare(frame: pd.DataFrame, card: Card, mask: Mask | None, history: bool) 
         if "user_id" not in frame:
             raise WorkbenchError("a mask takes the signal from whole users; this data has no user_id.")
         frame, hidden = apply_mask(frame, mask)
-    if history and has_time(frame):
+    if history and has_past(frame):
         frame = add_history(frame, hidden)
     return frame, hidden
 

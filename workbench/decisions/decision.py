@@ -17,8 +17,8 @@ import pandas as pd
 from workbench.datasets.cards import Card
 from workbench.datasets.columns import LEVELS, WHEN_KNOWN
 from workbench.datasets.history import Mask
-from workbench.datasets.schema import context_columns
-from workbench.datasets.splits import Split
+from workbench.datasets.schema import SIGNALS, context_columns, known_context
+from workbench.datasets.splits import Split, card_of
 from workbench.decisions.inspection import Inspection
 from workbench.decisions.policy import LINEAR, PERFECT_KNOWLEDGE, Model, ModelPolicy, Policy, Situations, policy_name
 from workbench.errors import WorkbenchError
@@ -28,6 +28,17 @@ from workbench.evidence.sample_size import SampleSize
 from workbench.evidence.verdict import Differing, Recommendation, Safety, SlowestUsers
 
 MORE_SEEDS = 2
+TRAININGS = 5  # of the model, beside the same rules on the same test part, the base case among them
+TRAINING_SEED = "training seed"
+# Groups of context that are left out together; what else a card declares is a group too.
+FEATURE_GROUPS = {
+    "ASN and provider": ("asn", "isp"),
+    "place": ("country", "region", "city"),
+    "user agent": ("os_family", "os_major", "browser", "browser_major", "device"),
+    "connection": ("connection_type", *SIGNALS),
+    "time of day": ("local_hour",),
+}
+OWN_COLUMNS = "the source's own columns"
 # List price of Amazon CloudFront, first 10 TB a month out to North America and Europe
 # (aws.amazon.com/cloudfront/pricing; the copy read bears no date). Above 5 PB it is a quarter of that.
 USD_PER_GB = 0.085
@@ -69,10 +80,10 @@ def more_or_fewer(count: float, what: str) -> str:
 class Plan:
     """Everything that a study fixes in advance; a row of the sensitivity figure changes one of these.
 
-    ``seed`` is that of split, mask and model. ``split`` is ``"time"`` (or file order, where it stands for time),
-    ``"user"``, or a column such as ``"asn"`` whose values lie on one side only. ``mask`` is None where no signal is
-    taken away. ``without`` names what neither model nor rules have. ``assume`` picks ``"low"``, ``"base"`` or
-    ``"high"`` for what was not measured.
+    ``seed`` is that of split, mask and model; ``train_seed``, where it is another, that of the model. ``split`` is
+    ``"time"`` (or file order, where it stands for time), ``"user"``, or a column such as ``"asn"`` whose values lie on
+    one side only. ``mask`` is None where no signal is taken away. ``without`` names columns, or groups of features,
+    that neither model nor rules have. ``assume`` picks ``"low"``, ``"base"`` or ``"high"`` for what was not measured.
     """
 
     scenario: Any
@@ -81,22 +92,29 @@ class Plan:
     mask: Mask | None = None
     known_by: str = "first_request"
     without: tuple[str, ...] = ()
-    history: bool = True
     assume: str = "base"
+    train_seed: int | None = None
+
+    @property
+    def model_seed(self) -> int:
+        """The seed of the model."""
+        return self.seed if self.train_seed is None else self.train_seed
 
 
 @dataclass(frozen=True)
 class Change:
     """One assumption changed: a row of the sensitivity figure.
 
-    ``refit`` where the change touches the data or the model, not the scenario alone; ``only`` picks the views that are
-    counted, with policies as they are (frame to bool, shape (rows,)); ``load`` has keywords for loading the data anew.
+    ``refit`` where the change touches the data or the model, not the scenario alone; ``split`` whether the data are
+    split, and the rules fitted, again too; ``only`` picks the views that are counted, with policies as they are (frame
+    to bool, shape (rows,)); ``load`` has keywords for loading the data anew.
     """
 
     group: str
     change: str
     plan: Plan
     refit: bool = True
+    split: bool = True
     only: Callable[[pd.DataFrame], np.ndarray] | None = None
     load: Mapping[str, Any] = field(default_factory=dict)
 
@@ -675,7 +693,28 @@ def information_changes(views: pd.DataFrame, plan: Plan, card: Card, levels: Seq
             yield Change("known", WHEN_KNOWN[level], replace(plan, known_by=level))
 
 
+def other_split(plan: Plan, people: str) -> Change:
+    """The split by time where the plan's is by user, and the other way round; ``people`` is who could be split by."""
+    if plan.split != "time":
+        return Change("split", "by time", replace(plan, split="time"))
+    drawn = "by user" if people == "users" else f"{people} drawn at random"
+    return Change("split", drawn, replace(plan, split="user"))
+
+
+def group_changes(views: pd.DataFrame, plan: Plan, kept: Sequence[str] = ()) -> Iterator[Change]:
+    """Without each group of context that is known and differs between views; columns in ``kept`` stay."""
+    card = card_of(views)
+    context = known_context(views, plan.known_by, card.context)
+    varying = {name for name in context if name not in kept and context[name].nunique() > 1}
+    for group, names in (FEATURE_GROUPS | {OWN_COLUMNS: tuple(column.name for column in card.context)}).items():
+        found = tuple(name for name in names if name in varying)
+        if found:
+            yield Change("without", group, replace(plan, without=found))
+
+
 def seed_changes(plan: Plan) -> Iterator[Change]:
-    """The next two seeds of split and model."""
+    """The model trained again with the next four seeds, all else as it was; then the next two of split and model."""
+    for seed in range(plan.seed + 1, plan.seed + TRAININGS):
+        yield Change(TRAINING_SEED, f"{TRAINING_SEED} {seed}", replace(plan, train_seed=seed), split=False)
     for seed in range(plan.seed + 1, plan.seed + 1 + MORE_SEEDS):
         yield Change("seed", f"seed {seed}", replace(plan, seed=seed))

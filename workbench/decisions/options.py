@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.cards import Card
-from workbench.datasets.history import Mask, has_time
+from workbench.datasets.history import Mask, has_past, has_time
 from workbench.datasets.schema import (
     LEVELS,
     SIGNALS,
@@ -40,7 +40,7 @@ from workbench.decisions.chances import (
     true_chance,
     try_tables,
 )
-from workbench.decisions.decision import Change, Decision, Plan, information_changes, seed_changes
+from workbench.decisions.decision import Change, Plan, group_changes, information_changes, other_split, seed_changes
 from workbench.decisions.policy import (
     Policy,
     Situations,
@@ -54,13 +54,12 @@ from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import as_good_as_the_best, one_standard_error
 from workbench.evidence.segments import level_names, two_levels
 from workbench.evidence.verdict import slowest_fifth
+from workbench.features.page_features import GROUPS_LEFT_OUT, HISTORY
 from workbench.models.network_quality import NetworkQuality, train_network_quality
 
 # How expensive a failure is to a policy, as a multiple of the declared price; 1 is the price itself.
 LIMITS = np.geomspace(1 / 8, 8, 25)
 EVERYTHING = "native_app"  # references may read whatever the source tells, whenever it is known
-NETWORK = ("asn", "isp")
-USER_AGENT = ("os_family", "os_major", "browser", "browser_major", "device")
 IMPASSABLE = 1e9  # ms, or 1 / Mbit/s: a network that carries nothing
 TECHNOLOGY, MOST_TECHNOLOGIES = "access_technology", 8
 HOUR_BANDS = {"00-05 h": 6, "06-11 h": 12, "12-17 h": 18, "18-23 h": 24}  # up to
@@ -68,20 +67,13 @@ HOUR_BANDS = {"00-05 h": 6, "06-11 h": 12, "12-17 h": 18, "18-23 h": 24}  # up t
 Payoffs = Mapping[str, np.ndarray]
 
 
-class OptionDecision(Decision):
-    """What decisions about one option a view have in common.
-
-    Outcomes call the number of the option ``option_column``; ``more`` and ``less`` say what the model does where it
-    picks a more, or a less, demanding option than the rule; ``does`` is the verb: ``"sends"``.
-    """
+class OptionDecision(option_explain.PicksOptions):
+    """What decisions about one option a view have in common; outcomes call its number ``option_column``."""
 
     table = "measurements"
     operating_point = "share of the most demanding option"
     train_call = "wb.train_network_quality(split)"
     option_column: str
-    more: str
-    less: str
-    does: str
 
     @abstractmethod
     def payoffs(self, frame: pd.DataFrame, scenario: Any, assume: Mapping[str, float]) -> Payoffs:
@@ -89,10 +81,6 @@ class OptionDecision(Decision):
 
         ``net, added_wait_ms, quality, late`` at least; every name becomes a column of the outcomes.
         """
-
-    @abstractmethod
-    def edges(self, quantity: str, usual: Mapping[str, float], scenario: Any) -> np.ndarray:
-        """Value of a quantity at which each option is just in time, others at their usual values; shape (options,)."""
 
     @abstractmethod
     def scenario_changes(self, plan: Plan) -> Iterable[Change]:
@@ -119,15 +107,15 @@ class OptionDecision(Decision):
             )
 
     def plan(self, views: pd.DataFrame, scenario: Any, seed: int) -> Plan:
-        """By time where there is time, masked where there is a signal."""
-        known_by, timed = card_of(views).known_by, has_time(views)
+        """By time where there is time, masked where there is a signal or a past to hide."""
+        known_by = card_of(views).known_by
         visible = [name for name in SIGNALS if name in context_columns(known_by) and name in views]
         shows_netinfo = "user_id" in views and bool(views[visible].notna().any().any())
         return Plan(
             scenario=scenario,
             seed=seed,
-            split="time" if timed else "user",
-            mask=Mask(seed=seed) if timed or shows_netinfo else None,
+            split="time" if has_time(views) else "user",
+            mask=Mask(seed=seed) if has_past(views) or shows_netinfo else None,
             known_by=known_by,
         )
 
@@ -140,15 +128,16 @@ class OptionDecision(Decision):
         }
         frame = views.drop(columns=[name for name in plan.without if name in views])
         known: Any = plan.known_by
+        history = HISTORY not in plan.without
         frame.attrs |= {"card": replace(card, assume=assume, known_by=known)}
         if plan.split == "time":
-            return split_by_time(frame, plan.seed, mask=plan.mask, history=plan.history)
+            return split_by_time(frame, plan.seed, mask=plan.mask, history=history)
         cluster = "user_id" if plan.split == "user" else plan.split
-        return split_by_user(frame, plan.seed, mask=plan.mask, history=plan.history, cluster=cluster)
+        return split_by_user(frame, plan.seed, mask=plan.mask, history=history, cluster=cluster)
 
     def train(self, split: Split, plan: Plan) -> NetworkQuality:
         """The network-quality model."""
-        return train_network_quality(split, known_by=plan.known_by, seed=plan.seed)
+        return train_network_quality(split, known_by=plan.known_by, seed=plan.model_seed)
 
     def best_table(self, split: Split, known_by: str, scenario: Any) -> Lookup:
         """The best lookup table by one or two columns of all that are known by then.
@@ -351,11 +340,9 @@ class OptionDecision(Decision):
         yield from information_changes(views, plan, card, LEVELS)
         yield from _split_changes(views, plan)
         yield from _mix_changes(views, plan)
-        for title, names in (("ASN and provider", NETWORK), ("user agent", USER_AGENT)):
-            if any(name in views and views[name].nunique() > 1 for name in names):
-                yield Change("without", title, replace(plan, without=names))
-        if plan.history and has_time(views):
-            yield Change("without", "history", replace(plan, history=False))
+        yield from group_changes(views, plan, kept=SIGNALS)  # without these, other views would come without a signal
+        if has_past(views):
+            yield Change("without", GROUPS_LEFT_OUT[HISTORY], replace(plan, without=(HISTORY,)))
         yield from seed_changes(plan)
 
     def segments(self, situations: Situations, scenario: Any) -> dict[str, pd.Series]:
@@ -439,8 +426,7 @@ def measured_or_assumed(frame: pd.DataFrame, quantity: str, assume: Mapping[str,
 
 def _split_changes(views: pd.DataFrame, plan: Plan) -> Iterator[Change]:
     if has_time(views):
-        other = "user" if plan.split == "time" else "time"
-        yield Change("split", f"by {other}", replace(plan, split=other))
+        yield other_split(plan, people_in(views, "user_id"))
     if "asn" in views and views["asn"].nunique() > 1:
         yield Change("split", "networks never seen", replace(plan, split="asn"))
     if plan.mask is not None:

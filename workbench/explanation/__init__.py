@@ -7,6 +7,7 @@ from workbench.explanation.disagreement import disagreement
 from workbench.explanation.drift import drift
 from workbench.explanation.importance import importance
 from workbench.explanation.redundancy import redundancy
+from workbench.explanation.retraining import retraining
 from workbench.explanation.shap_values import shap_values
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "drift",
     "importance",
     "redundancy",
+    "retraining",
     "shap_values",
 ]

@@ -37,8 +37,14 @@ HOUR, DWELL = "local_hour", "dwell"
 HOURS_A_BAND = 6  # night, morning, afternoon, evening
 DWELL_BANDS = 5
 CROSSED = ("device", HOUR)  # what is opened in the evening on the phone differs from the desktop at work
-HISTORY, SECOND, CONTEXT = "history", "second order", "context"
-GROUPS_LEFT_OUT = (HISTORY, SECOND, CONTEXT)  # what `without` may name besides columns
+HISTORY, SECOND, SESSION, CONTEXT = "history", "second order", "session", "context"
+# What `without` may name besides columns, and what readers call it.
+GROUPS_LEFT_OUT = {
+    HISTORY: "user history",
+    SECOND: "the page before",
+    SESSION: "seen in this session",
+    CONTEXT: "all context",
+}
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class Layout:
     ``pages`` is the sorted vocabulary, ``numbers`` the context columns taken as numbers, ``levels`` maps each other
     context column to its most frequent levels (at most 20), ``dwell_edges`` are the bounds in seconds between bands of
     the time on the view before (empty without times), ``history`` the columns of the user's history; ``second``:
-    whether the page before the current one counts.
+    whether the page before the current one counts; ``session``: whether it counts what the session has shown.
     """
 
     pages: list[str]
@@ -57,6 +63,7 @@ class Layout:
     dwell_edges: list[float]
     history: list[str]
     second: bool
+    session: bool = True
 
     @property
     def groups(self) -> tuple[tuple[str, ...], ...]:
@@ -133,6 +140,7 @@ def fit_layout(frame: pd.DataFrame, known_by: str, extra: Sequence[Column] = (),
         dwell_edges=_dwell_edges(frame),
         history=[name for name in history if name in frame and name not in without and frame[name].notna().any()],
         second=SECOND not in without,
+        session=SESSION not in without,
     )
 
 
@@ -369,6 +377,9 @@ def _groups(q: _Candidates, first_chance: np.ndarray) -> Columns:
 
 def _session(q: _Candidates) -> Columns:
     """Place in the session; how often, and how many views ago, the session showed the candidate."""
+    yield "position", q.frame["position"].to_numpy(float)[q.row]
+    if not q.layout.session:
+        return
     sessions, n = session_numbers(q.frame), len(q.frame)
     visit = np.flatnonzero(q.codes >= 0)
     visit = visit[np.lexsort((visit, q.codes[visit], sessions[visit]))]
@@ -378,7 +389,6 @@ def _session(q: _Candidates) -> Columns:
     wanted = sessions[q.row] * q.n_pages + q.page
     last = np.searchsorted(of_page * n + visit, wanted * n + q.row) - 1
     seen = of_page[last] == wanted
-    yield "position", q.frame["position"].to_numpy(float)[q.row]
     yield "times_seen", np.where(seen, times[last], 0)
     yield "views_ago", np.where(seen, q.row - visit[last], np.nan)
 

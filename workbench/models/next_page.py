@@ -19,6 +19,7 @@ from workbench.features.page_features import (
     GROUPS_LEFT_OUT,
     HISTORY,
     SECOND,
+    SESSION,
     Layout,
     NavigationCounts,
     Pairs,
@@ -51,7 +52,7 @@ class NextPage(BoostedModel):
         As for ``wb.NetworkQuality``.
     without : tuple of str
         What to leave out: columns of context or history, or all of a kind: ``"history"``,
-        ``"second order"``, ``"context"``.
+        ``"second order"`` (the page before), ``"session"`` (what it has shown), ``"context"``.
     pairs : int
         About how many pairs of a view and a candidate train the trees; whole sessions are drawn by seed.
 
@@ -115,7 +116,7 @@ class NextPage(BoostedModel):
         check_whole("pairs", self.pairs, at_least=1)
         history = [column.name for column in NAVIGATION_HISTORY]
         known = [*GROUPS_LEFT_OUT, *navigation_context_columns("never", self.extra), *history]
-        check_without(self.without, known, "context columns, or 'history', 'second order' or 'context'")
+        check_without(self.without, known, f"context columns, or {', '.join(map(repr, GROUPS_LEFT_OUT))}")
         check_views(frame)
         started = time.perf_counter()
         context = self.context(frame)
@@ -239,11 +240,11 @@ class NextPage(BoostedModel):
     def removable(self) -> tuple[str, ...]:
         """Columns and kinds of features that the model reads and can be trained without, as ``without`` calls them.
 
-        The user's history and the page before go as a whole; what follows a page, popularity, what the session has
-        shown, links and places cannot be left out.
+        The user's history, the page before, and what the session has shown go as a whole; what follows a page,
+        popularity, links and places cannot be left out.
         """
         self.check_fitted()
-        kinds = {HISTORY: self.layout_.history, SECOND: self.layout_.second}
+        kinds = {HISTORY: self.layout_.history, SECOND: self.layout_.second, SESSION: self.layout_.session}
         return (*self.layout_.numbers, *self.layout_.levels, *(kind for kind, there in kinds.items() if there))
 
     def _training_rows(

@@ -9,7 +9,7 @@ from workbench.plotting.data import known_context_shares, measured, netinfo_blun
 from workbench.plotting.explanation import bar, beeswarm, dependence, importance, waterfall
 from workbench.plotting.frontier import frontier
 from workbench.plotting.images import member_view
-from workbench.plotting.model_checks import ablation, disagreement, drift, redundancy
+from workbench.plotting.model_checks import ablation, disagreement, drift, redundancy, retraining
 from workbench.plotting.pages import main_flows, session
 from workbench.plotting.style import alt_text, label_source, save_figure, set_alt_text, style_context
 from workbench.plotting.trials import shares, verdicts
@@ -34,6 +34,7 @@ __all__ = [
     "netinfo_bluntness",
     "redundancy",
     "reliability",
+    "retraining",
     "save_figure",
     "sensitivity",
     "session",

@@ -16,7 +16,7 @@ from workbench.features.levels import OTHER
 from workbench.plotting.labels import PARTS, Row, clear_rows, draw_rows, edge_of, minus, name_of, part_of, write_right
 from workbench.plotting.style import BLUE, MUTED, VERMILLION, WORDS, axes_or_new, finish, percent, style_context
 from workbench.studies.comparison import Comparison
-from workbench.studies.report import difference_sentence, findings, robustness, short_name
+from workbench.studies.report import difference_sentence, findings, robustness, short_name, trainings
 
 FEWEST_MARGINS = 3.0  # that an axis of differences shows on each side
 BASE = "base"
@@ -168,8 +168,10 @@ def sensitivity(result: Comparison, *, ax: Axes | None = None) -> Axes:
     ax.set_xlabel(f"Model minus best rule, {unit.per_view}")
     note = f"{_shaded(result)}; each row is a study of its own\narrow and word: where the verdict would be another"
     failed = int(changes["difference"].isna().sum())
-    words = f"Base case {unit.span(result.difference)} {unit.name}, {result.verdict}. {robustness(result)}"
-    return finish(ax, result.split.card, words + f" {failed} could not be tried." * bool(failed), note=note)
+    missing = f"{failed} could not be tried." if failed else ""
+    words = f"Base case {unit.span(result.difference)} {unit.name}, {result.verdict}."
+    words = " ".join(filter(None, (words, robustness(result), trainings(result), missing)))
+    return finish(ax, result.split.card, words, note=note)
 
 
 def _change_row(name: str, change: pd.Series, result: Comparison) -> Row:

@@ -1,4 +1,4 @@
-"""Pictures of disagreement, redundancy, drift and ablation."""
+"""Pictures of disagreement, redundancy, drift, ablation and ageing."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from workbench.explanation.base import net_of, percent
 from workbench.explanation.disagreement import Disagreement, Leaf
 from workbench.explanation.drift import Drift
 from workbench.explanation.redundancy import Redundancy
+from workbench.explanation.retraining import LEAD, MODEL, RULE, Retraining
 from workbench.plotting.labels import (
     Row,
     clear_rows,
@@ -30,7 +31,19 @@ from workbench.plotting.labels import (
     minus,
     write_right,
 )
-from workbench.plotting.style import BLUE, GREY, INK, LINE, MUTED, PALETTE, WORDS, axes_or_new, finish, style_context
+from workbench.plotting.style import (
+    BLUE,
+    GREY,
+    INK,
+    LINE,
+    MUTED,
+    PALETTE,
+    VERMILLION,
+    WORDS,
+    axes_or_new,
+    finish,
+    style_context,
+)
 from workbench.studies.report import capital, short_name
 
 MOST_LEAVES, MOST_BARS = 6, 10
@@ -234,3 +247,30 @@ def _ablation_row(columns: str, row: pd.Series, unit: Unit) -> Row:
     saved = minus(f"saved: {row['kilobytes_saved']:+,.0f} kB, {row['trees_saved']:+.0f} trees")
     net = net_of(row)
     return Row(textwrap.fill(f"without {columns}", NAME_WIDTH), net, colour_of(unit, net), under=saved)
+
+
+@style_context()
+def retraining(result: Retraining, *, ax: Axes | None = None) -> Axes:
+    """What age costs model and best rule: net lost beside freshly trained ones, on the same views, with 95 % intervals.
+
+    Returns
+    -------
+    Axes
+        x: days older; y: net lost. Losses in the shaded band are too small to matter.
+    """
+    ax, factor = axes_or_new(ax, 4.2), result.unit.factor
+    ax.axhspan(-factor * result.margin, factor * result.margin, color=LINE, alpha=0.5, linewidth=0)
+    ax.axhline(0, color=MUTED, linewidth=1)
+    oldest = result.table["age_days"].max()
+    for policy, colour, aside in ((MODEL, BLUE, -1), (RULE, VERMILLION, 1)):
+        ages = result.of(policy)
+        net, low, high = (factor * ages[name] for name in ("net", "net_low", "net_high"))
+        at = ages["age_days"] + 0.008 * aside * oldest  # bars beside one another
+        ax.errorbar(at, net, (net - low, high - net), fmt="o-", color=colour, capsize=4, zorder=3)
+        end: dict[str, Any] = {"color": WORDS[colour], "va": "center", "xytext": (20, 8 * aside)}
+        ax.annotate(policy, (at.iloc[-1], net.iloc[-1]), textcoords="offset points", **end)
+    ax.set_xticks(result.of(LEAD)["age_days"], [f"{days:.3g}" for days in result.of(LEAD)["age_days"]])
+    ax.set_xlim(0, 1.2 * oldest)
+    ax.set(xlabel="Days older than a freshly trained one", ylabel=f"Net lost, {result.unit.per_view}")
+    shaded = f"shaded: too small to matter (under {factor * result.margin:g})"
+    return finish(ax, result.card, f"{result.finding}. {result.sentences[0]}", note=shaded)

@@ -17,7 +17,7 @@ import pandas as pd
 
 from workbench.datasets.columns import WHEN_KNOWN
 from workbench.datasets.splits import describe_size
-from workbench.decisions.decision import Finding, PolicyResult
+from workbench.decisions.decision import TRAINING_SEED, Finding, PolicyResult
 from workbench.decisions.policy import LINEAR, policy_name
 from workbench.errors import check_one_of
 from workbench.evidence.bootstrap import RESAMPLES, Interval
@@ -81,7 +81,8 @@ def first_screen(result: Finding) -> dict[str, str]:
         "GAIN": " ".join(filter(None, [_rule_gain(result), difference_sentence(result), report.trade_off(result)])),
         "COST": " ".join(filter(None, [report.cost(result), _size_sentence(result)])),
         "RISK": _risk(result),
-        "ROBUST": robustness(result) or "Not checked: assumptions were not changed (sensitivity=True changes them).",
+        "ROBUST": " ".join(filter(None, [robustness(result), trainings(result)]))
+        or "Not checked: assumptions were not changed (sensitivity=True changes them).",
         "TEST": _test_sentence(result),
         "RESTS ON": f"{report.views_sentence(result)} {OFFLINE}",
     }
@@ -304,6 +305,20 @@ def robustness(result: Finding) -> str:
     if flipped.empty:
         return f"The verdict is the same in all {ran} checks: {result.verdict}."
     return f"Robust in {ran - len(flipped)} of {ran} checks; not under: {named}."
+
+
+def trainings(result: Finding) -> str:
+    """How far the difference moves from one training of the model to the next; empty where it was trained once."""
+    table = result.sensitivity
+    again = None if table is None else table[(table["group"].isin(["base", TRAINING_SEED])) & (table["verdict"] != "")]
+    if again is None or len(again) < 2:
+        return ""
+    low, high, n = again["difference"].min(), again["difference"].max(), len(again)
+    if low == high:
+        return f"{n} training seeds give the same difference: so few views are all used, and none is drawn at random."
+    words = " and ".join(f"{word} in {count} of {n}" for word, count in again["verdict"].value_counts().items())
+    span = f"{result.unit.signed(low)} to {result.unit.signed(high)} {result.unit.name}"
+    return f"Over {n} training seeds, on the same test part: {span}; {words}."
 
 
 def to_dict(result: Finding) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import pandas as pd
 from workbench.datasets.loading import load
 from workbench.datasets.splits import FEWEST_USERS, Split, card_of, sample_users, users_of
 from workbench.decisions import find_decision
-from workbench.decisions.decision import Change, Decision, ModelCost, PolicyResult, Stage
+from workbench.decisions.decision import Change, Decision, ModelCost, Plan, PolicyResult, Stage
 from workbench.decisions.policy import (
     LINEAR,
     PERFECT_KNOWLEDGE,
@@ -237,6 +237,14 @@ def _settle_again(stage: Stage, scenario: Any) -> Stage:
     decision = stage.decision
     parts = decision.under(stage.validation, scenario), decision.under(stage.held_out, scenario)
     return settle(decision, stage.split, stage.model, stage.rules, scenario, today=stage.today, parts=parts)
+
+
+def train_again(stage: Stage, plan: Plan) -> Stage:
+    """Another training of the model on the same split, its limit tuned again; rules are what they were."""
+    decision, split = stage.decision, stage.split
+    model = decision.train(split, plan)
+    ours = decision.tune(decision.model_policy(model, split.card), stage.validation, stage.scenario)
+    return replace(stage, model=model, ours=ours)
 
 
 def _read_test(
@@ -460,6 +468,8 @@ class Base:
         names = change.group, change.change
         if change.only is not None:
             return self._judge(*names, self.stage, self.test, only=change.only)
+        if not change.split:
+            return self._judge(*names, train_again(self.stage, change.plan), self.test)
         if not change.refit:
             stage = self.stage.under(change.plan.scenario)
             return self._judge(*names, stage, stage.decision.under(self.test, stage.scenario))

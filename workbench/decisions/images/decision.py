@@ -106,13 +106,13 @@ class Images(OptionDecision):
         return summarise_images(outcomes, self.slowest(situations, scenario), scenario)
 
     def scenario_changes(self, plan: Plan) -> Iterator[Change]:
-        """Half and double the budget and the cap, a quarter and four times the delay that cancels large images."""
+        """Budgets from half to three times, half and double the cap, a quarter and four times the delay price."""
         scenario = plan.scenario
 
         def under(group: str, name: str, other: ImageScenario) -> Change:
             return Change(group, name, replace(plan, scenario=other), refit=False)
 
-        for factor in (0.5, 2.0):
+        for factor in (0.5, 2.0, 3.0):
             budget = factor * scenario.budget_ms
             yield under("budget", f"{budget / 1000:g} s", scenario.with_budget(budget))
         for factor in (0.25, 4.0):

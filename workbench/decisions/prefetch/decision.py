@@ -32,7 +32,9 @@ from workbench.decisions.decision import (
     PolicyResult,
     Stage,
     Unit,
+    group_changes,
     information_changes,
+    other_split,
     seed_changes,
 )
 from workbench.decisions.policy import Policy, Situations, missing_columns, traits_of
@@ -52,9 +54,10 @@ from workbench.decisions.prefetch.scenario import Hover, PrefetchScenario
 from workbench.evidence.bootstrap import LEVEL, Interval, bootstrap_means, cluster_interval
 from workbench.evidence.segments import level_names, two_levels
 from workbench.evidence.verdict import Differing, count_differing, slowest_fifth
+from workbench.features.page_features import CONTEXT, GROUPS_LEFT_OUT, HISTORY
 from workbench.models.next_page import NextPage, train_next_page
 
-HISTORY = tuple(column.name for column in NAVIGATION_HISTORY)
+USER_HISTORY = tuple(column.name for column in NAVIGATION_HISTORY)
 HOVER = "fetching on hover alone"
 UNUSED_A_VIEW = (0.1, 0.25, 0.5, 1.0)
 BREAK_EVENS = (0.15, 0.30, 0.45, 0.60)  # Guess.js on 4g, 3g, 2g, slow-2g
@@ -131,12 +134,13 @@ class Prefetch(Decision):
         return Plan(scenario, seed, split="time", known_by=card_of(views).known_by)
 
     def prepare(self, views: pd.DataFrame, plan: Plan) -> Split:
-        """Whole sessions, by time or by user."""
+        """Leave out what nobody has; whole sessions, by time or by user."""
+        views = views.drop(columns=[name for name in plan.without if name in views])
         return split_by_time(views, plan.seed) if plan.split == "time" else split_by_user(views, plan.seed)
 
     def train(self, split: Split, plan: Plan) -> NextPage:
         """The next-page model."""
-        return train_next_page(split, known_by=plan.known_by, seed=plan.seed, without=plan.without)
+        return train_next_page(split, known_by=plan.known_by, seed=plan.model_seed, without=plan.without)
 
     def rules(self, split: Split, known_by: str | None = None, without: Sequence[str] = ()) -> tuple[Policy, ...]:
         """Nothing, the most popular page, Markov chains, similar sessions, Guess.js, quicklink, user history."""
@@ -182,7 +186,7 @@ class Prefetch(Decision):
         traits = traits_of(policy)
         if traits.unavailable:
             return traits.unavailable
-        if any(column not in situations.context for column in traits.needs if column in HISTORY):
+        if any(column not in situations.context for column in traits.needs if column in USER_HISTORY):
             return "no user history in this data"
         return missing_columns(policy, situations.context)
 
@@ -335,12 +339,13 @@ class Prefetch(Decision):
         yield from _scenario_changes(plan)
         yield Change("repeats", "kept", plan, load={"keep_repeats": True})
         yield from information_changes(views, plan, card_of(views), LEVELS[: LEVELS.index("native_app")])
-        for what in ("history", "second order", "context"):
-            if what != "history" or "user_id" in views:
-                yield Change("without", what, replace(plan, without=(what,)))
-        other = "user" if plan.split == "time" else "time"
-        drawn = f"by {other}" if "user_id" in views else "sessions drawn at random"
-        yield Change("split", drawn, replace(plan, split=other))
+        groups = list(group_changes(views, plan))
+        yield from groups
+        there = {HISTORY: "user_id" in views, CONTEXT: len(groups) > 1}
+        for what, title in GROUPS_LEFT_OUT.items():
+            if there.get(what, True):
+                yield Change("without", title, replace(plan, without=(what,)))
+        yield other_split(plan, "users" if "user_id" in views else "sessions")
         yield from seed_changes(plan)
 
     def segments(self, situations: Situations, scenario: PrefetchScenario) -> dict[str, pd.Series]:

@@ -94,7 +94,7 @@ class Markov:
     @property
     def reads(self) -> str:
         """What it reads beyond the page itself."""
-        return "second order" if self.order > 1 else ""
+        return ("", "", "second order", "session")[min(self.order, 3)]
 
     @property
     def pages(self) -> pd.Index:

@@ -62,7 +62,7 @@ class SimilarSessions:
     limit: float | None = None
     remembered: Remembered | None = field(default=None, compare=False, repr=False)
     name: str = "similar sessions, else Markov"
-    reads: str = "second order"
+    reads: str = "session"
 
     @property
     def kilobytes(self) -> float:

@@ -210,8 +210,9 @@ def prefetch_rules(split: Split, known_by: str, without: Sequence[str] = ()) -> 
     """The rules of prefetching, from the plainest on, counted on ``train``; add one here.
 
     A rule that lacks what it needs on this data is listed too; comparisons print it as "not available". A rule that
-    reads what is left out by ``without`` (``"history"``, ``"second order"``, ``"context"``) is not. Where the effective
-    type is not known, Guess.js counts every view as 3g and says so.
+    reads what is left out by ``without`` (``"history"``, ``"second order"``, ``"session"``, ``"context"``) is not; one
+    that reads the session reads the page before, too. Where the effective type is not known, Guess.js counts every view
+    as 3g and says so.
     """
     counts = PageCounts.fit(split.train, highest=HIGHEST)
     first, second, *longer = (Markov(order=order, counts=counts) for order in range(1, HIGHEST + 1))
@@ -227,7 +228,8 @@ def prefetch_rules(split: Split, known_by: str, without: Sequence[str] = ()) -> 
         Quicklink(split.links),
         UserHistory(first if "second order" in without else second).fit(split.train),
     )
-    return tuple(rule for rule in rules if traits_of(rule).reads not in without)
+    gone = {*without, "session"} if "second order" in without else set(without)
+    return tuple(rule for rule in rules if traits_of(rule).reads not in gone)
 
 
 def smooth_rules(rules: tuple[Any, ...], split: Split, scenario: PrefetchScenario) -> tuple[Any, ...]:

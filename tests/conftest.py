@@ -6,6 +6,7 @@ import importlib.util
 import io
 import os
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -76,20 +77,55 @@ def once(pytestconfig: pytest.Config) -> Callable[[str, Callable[[], Any]], Any]
     The file lies in pytest's cache under a hash of the code, the cards and the libraries, so that a second run on the
     same code need not work it out again.
     """
-    code = hash_of_code()
-    folder = pytestconfig.cache.mkdir("studies")
+    folder, held = kept_studies(pytestconfig), {}
+
+    def remember(name: str, make: Callable[[], Any]) -> Any:
+        if name not in held:
+            held[name] = read_or_make(folder, name, make)
+        return held[name]
+
+    return remember
+
+
+def kept_studies(config: pytest.Config) -> Path:
+    code, cache = hash_of_code(), getattr(config, "cache", None)  # none under -p no:cacheprovider
+    folder = cache.mkdir("studies") if cache else Path(tempfile.gettempdir(), "workbench-studies")
+    folder.mkdir(exist_ok=True)
     for other in folder.iterdir():
         if other.name != code:
             shutil.rmtree(other, ignore_errors=True)
     (folder / code).mkdir(exist_ok=True)
-    held: dict[str, Any] = {}
+    return folder / code
 
-    def remember(name: str, make: Callable[[], Any]) -> Any:
-        if name not in held:
-            held[name] = read_or_make(folder / code / hashlib.sha256(name.encode()).hexdigest()[:16], make)
-        return held[name]
 
-    return remember
+@pytest.fixture(scope="module")
+def kernels_share_studies(pytestconfig: pytest.Config) -> Iterator[None]:
+    """Kernels that begin meanwhile work out each ``wb.study`` once, and read those that tests asked for."""
+    startup = Path(os.environ["IPYTHONDIR"], "profile_default", "startup", "studies.py")
+    startup.parent.mkdir(parents=True, exist_ok=True)
+    startup.write_text(STARTUP.format(here=__file__, folder=str(kept_studies(pytestconfig))))
+    yield
+    startup.unlink()
+
+
+STARTUP = """
+import importlib.util
+import pathlib
+import workbench.studies
+spec = importlib.util.spec_from_file_location("kept", {here!r})
+kept = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(kept)
+workbench.studies.study = kept.shared(workbench.studies.study, pathlib.Path({folder!r}))
+"""
+
+
+def shared(walk: Callable[..., Any], folder: Path) -> Callable[..., Any]:
+    def study(dataset: str, **options: Any) -> Any:
+        name = Path(dataset).read_text("utf-8") if dataset.endswith(".toml") else dataset
+        asked = sorted((option, value) for option, value in options.items() if value)
+        return read_or_make(folder, f"{name} {asked}", lambda: walk(dataset, **options))
+
+    return study
 
 
 @pytest.fixture(scope="session")
@@ -116,7 +152,8 @@ def hash_of_code() -> str:
     return digest.hexdigest()[:16]
 
 
-def read_or_make(path: Path, make: Callable[[], Any]) -> Any:
+def read_or_make(folder: Path, name: str, make: Callable[[], Any]) -> Any:
+    path = folder / hashlib.sha256(name.encode()).hexdigest()[:16]
     with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # freed when a worker dies, too
         if not path.exists():
@@ -145,6 +182,26 @@ class FindDecisions(pickle.Unpickler):
         return find_decision(name=name)
 
 
+@pytest.fixture(scope="session")
+def few_views() -> Callable[[Path, Path], dict[str, Any]]:
+    """``few_views(notebook, folder)``: parameters that let a shipped notebook run on few simulated views.
+
+    Fewer views than these are calibrated in folds, which is slower.
+    """
+    from workbench.export import declared_parameters
+
+    def give(notebook: Path, folder: Path) -> dict[str, Any]:
+        declared = declared_parameters(notebook)
+        if "rows" in declared or "dataset" not in declared:
+            return {"rows": 6000} if "rows" in declared else {}
+        card = folder / f"{declared['dataset']}.toml"
+        text = (ROOT / "datasets" / card.name).read_text("utf-8")
+        card.write_text(re.sub(r"(?m)^rows = \d+", "rows = 6000", text), encoding="utf-8")
+        return {"dataset": str(card)}
+
+    return give
+
+
 @pytest.fixture(scope="module")
 def video() -> Iterator[Any]:
     """The module of a third decision, which is known while the tests of one file run."""
@@ -159,7 +216,6 @@ def video() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Return the path of a Chromium or Chrome."""
     found = find_browser()
     if not found and CI and os.geteuid() == 0 and shutil.which("apt-get"):
         install_browser()

@@ -48,8 +48,7 @@ def test_every_policy_of_every_study_is_in_the_table(table):
     net = real.set_index("policy")["value"]
     best = real.loc[real["best_rule"].eq(True), "policy"].item()
     assert headline["value"] == pytest.approx(net["model"] - net[best])
-    assert headline["low"] < headline["value"] < headline["high"]
-    assert headline["word"]
+    assert headline["low"] < headline["value"] < headline["high"] and headline["word"]
 
 
 def test_what_changes_nothing_is_left_out_and_less_data_is_a_study_of_its_own(table):
@@ -60,11 +59,9 @@ def test_what_changes_nothing_is_left_out_and_less_data_is_a_study_of_its_own(ta
 
 def test_shares_of_trials_come_with_intervals_and_counts(table):
     null = table[table["question"] == "null"]
-    assert null["value"].sum() == pytest.approx(1)
-    assert null["n"].eq(2).all()
+    assert null["value"].sum() == pytest.approx(1) and null["n"].eq(2).all()
     swaps = table[table["question"] == "swaps"].iloc[0]
-    assert swaps["low"] <= swaps["value"] <= swaps["high"]
-    assert swaps["n"] == 60
+    assert swaps["low"] <= swaps["value"] <= swaps["high"] and swaps["n"] == 60
 
 
 def test_coverage_counts_only_draws_that_the_guard_lets_through(evidence):
@@ -78,9 +75,7 @@ def test_coverage_counts_only_draws_that_the_guard_lets_through(evidence):
         found = pd.DataFrame(evidence.check(evidence.Trial("real", "mobile_bandwidth"), kept))
     held = found[found["question"] == "coverage"].set_index("setting")["value"]
     power = found[found["question"] == "power"].set_index("setting")["value"]
-    assert held.index.min() == 100
-    assert held.loc[200] > 0.85
-    assert power.loc[50] == 0
-    assert power.loc[500] > 0.95
+    assert held.index.min() == 100 and held.loc[200] > 0.85
+    assert power.loc[50] == 0 and power.loc[500] > 0.95
     swaps = found.loc[found["question"] == "swaps", "value"].item()
     assert 0.01 < swaps < 0.1

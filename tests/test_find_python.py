@@ -13,8 +13,6 @@ FIND_PYTHON = Path(__file__).parent.parent / ".ci" / "find-python"
 
 @pytest.fixture
 def machine(tmp_path: Path):
-    """Return a function that puts a program on the machine, and one that runs the finder there."""
-
     def put(path: str, script: str) -> Path:
         program = tmp_path / path
         program.parent.mkdir(parents=True, exist_ok=True)
@@ -55,16 +53,14 @@ def test_helpers_with_similar_names_are_not_run(machine, tmp_path: Path):
     put, find = machine
     for name in "python3-config", "python3.13-config", "python3.13t", "python3.13-intel64":
         put(f"bin/{name}", f"touch {tmp_path}/ran; echo 3.13 - /{name}")
-    assert find("bin").returncode == 2
-    assert not (tmp_path / "ran").exists()
+    assert find("bin").returncode == 2 and not (tmp_path / "ran").exists()
 
 
 def test_where_there_is_none_one_sentence_says_what_to_do(machine):
     put, find = machine
     put("bin/python3", "echo 3.11 - /eleven")
     answer = find("bin")
-    assert (answer.returncode, answer.stdout) == (2, "")
-    assert answer.stderr.count("\n") == 1
+    assert (answer.returncode, answer.stdout) == (2, "") and answer.stderr.count("\n") == 1
     assert "needs Python 3.13" in answer.stderr and "install Python 3.13 from python.org" in answer.stderr
 
 
@@ -112,8 +108,7 @@ def test_where_there_is_none_uv_fetches_one_and_the_next_run_finds_it(machine, t
     assert (tmp_path / "uv-said").read_text() == "python install --no-progress 3.13 bin=0\n"
     (tmp_path / "uv-said").unlink()
     again = find("bin")
-    assert (again.stdout, again.stderr) == (fetched, "")
-    assert not (tmp_path / "uv-said").exists()
+    assert (again.stdout, again.stderr) == (fetched, "") and not (tmp_path / "uv-said").exists()
 
 
 def test_where_uv_fails_too_one_sentence_says_why_and_what_to_do(machine, tmp_path: Path):
@@ -130,8 +125,7 @@ def test_a_python_that_cannot_make_environments_does_not_carry_uv(machine, tmp_p
     put, find = machine
     put_carrier(put, tmp_path, lacks="ensurepip")
     answer = find("bin")
-    assert (answer.returncode, answer.stderr.count("\n")) == (2, 1)
-    assert not (tmp_path / ".python").exists()
+    assert (answer.returncode, answer.stderr.count("\n")) == (2, 1) and not (tmp_path / ".python").exists()
 
 
 def test_a_real_interpreter_understands_the_question(machine, tmp_path: Path):

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from workbench.export import declared_parameters, render_notebook
+from workbench.export import render_notebook
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-ROWS = 6500  # of simulated data: fewer are calibrated in folds, which is slower; the page on real data has all
 MOST_CODE_CELLS, MOST_LINES, MOST_FIGURES, NARROW_PX = 25, 8, 8, 390
 NO_PROPOSAL = ("00", "04")  # an exploration, and a look at all sets
 EXPLORERS = {"00": 2, "01": 1, "02": 1, "03": 1}
@@ -35,8 +34,7 @@ def notebook(request):
 def test_notebooks_have_no_outputs_and_few_short_cells(notebook):
     cells = code_cells(notebook)
     assert all(not cell["outputs"] and cell["execution_count"] is None for cell in cells)
-    assert len(cells) <= MOST_CODE_CELLS
-    assert max(len(source(cell).splitlines()) for cell in cells) <= MOST_LINES
+    assert len(cells) <= MOST_CODE_CELLS and max(len(source(cell).splitlines()) for cell in cells) <= MOST_LINES
 
 
 def test_a_proposal_defines_nothing_but_its_parameters(notebook):
@@ -48,22 +46,12 @@ def test_a_proposal_defines_nothing_but_its_parameters(notebook):
             assert not [n for n in nodes if isinstance(n, (ast.FunctionDef, ast.ClassDef, ast.Lambda))]
 
 
-@pytest.fixture(scope="session", params=[path.stem for path in NOTEBOOKS] + ["01_image_delivery on real data"])
-def page(request, tmp_path_factory, mirror):
-    """A notebook's page, rendered once for all that look at it."""
+@pytest.fixture(scope="module", params=[path.stem for path in NOTEBOOKS] + ["01_image_delivery on real data"])
+def page(request, tmp_path_factory, mirror, few_views, kernels_share_studies):
     folder = tmp_path_factory.mktemp("rendered")
     stem, _, on_real_data = request.param.partition(" ")
     path = ROOT / "notebooks" / f"{stem}.ipynb"
-    if on_real_data:
-        given = {"dataset": "mobile_bandwidth"}
-    else:
-        declared = declared_parameters(path)
-        if "dataset" not in declared:
-            return render_notebook(path, {}, folder=path.parent, output=folder)
-        card = ROOT / "datasets" / f"{declared['dataset']}.toml"
-        small = folder / card.name
-        small.write_text(re.sub(r"(?m)^rows = \d+", f"rows = {ROWS}", card.read_text("utf-8")), encoding="utf-8")
-        given = {"dataset": str(small)} | ({"rows": ROWS} if "rows" in declared else {})
+    given = {"dataset": "mobile_bandwidth"} if on_real_data else few_views(path, folder)
     return render_notebook(path, given, folder=path.parent, output=folder)
 
 
@@ -93,7 +81,6 @@ def test_a_proposal_begins_with_the_recommendation(page):
 
 
 def shown_by(explorer):
-    """Numbers and pictures of a widget."""
     pictures = explorer.locator(PICTURES).evaluate_all("all => all.map(each => each.innerHTML)")
     return explorer.locator(NUMBERS).all_inner_texts(), pictures
 
@@ -118,8 +105,7 @@ def test_a_page_fits_a_phone_without_a_network_and_its_widgets_move(page, browse
             before = shown_by(explorer)
             control.press("ArrowDown" if is_list else "ArrowRight")
             after = shown_by(explorer)
-            assert before[0] != after[0]
-            assert before[1] != after[1]
+            assert before[0] != after[0] and before[1] != after[1]
     assert opened.evaluate("document.documentElement.scrollWidth") <= NARROW_PX
     outside = [url for url in asked if not url.startswith(("file:", "data:"))]
     assert (trouble, outside) == ([], [])

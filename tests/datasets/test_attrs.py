@@ -1,5 +1,3 @@
-"""A frame keeps its card through what people do with frames, or the error says what to call."""
-
 import subprocess
 import sys
 from dataclasses import replace
@@ -39,19 +37,16 @@ def pages() -> pd.DataFrame:
 def test_a_frame_keeps_its_card(change, views, pages):
     for frame in (views, pages):
         changed = change(frame)
-        assert card_of(changed) == card_of(frame)
-        assert changed.attrs["dropped"] == frame.attrs["dropped"]
+        assert card_of(changed) == card_of(frame) and changed.attrs["dropped"] == frame.attrs["dropped"]
     assert links_of(change(pages)) is links_of(pages)
     assert card_of(pages.head(5)) is card_of(pages)  # pandas copies attrs deeply with every selection; not a card
 
 
 def test_frames_of_one_card_loaded_twice_are_concatenated_with_it(pages):
     again = wb.load("synthetic_navigations", rows=400)
-    assert card_of(again) == card_of(pages)
-    assert card_of(again) is not card_of(pages)
+    assert card_of(again) == card_of(pages) and card_of(again) is not card_of(pages)
     both = pd.concat([pages, again])
-    assert card_of(both) == card_of(pages)
-    assert links_of(both).equals(links_of(pages))
+    assert card_of(both) == card_of(pages) and links_of(both).equals(links_of(pages))
     assert replace(card_of(pages), margin=3) != card_of(pages)
 
 
@@ -75,8 +70,7 @@ def test_page_views_like_others_get_card_and_links_and_are_numbered_anew(pages):
     sessions = pages["session_id"].unique()[::2]
     some = pages.merge(pd.DataFrame({"session_id": sessions}), on="session_id")
     repaired = wb.navigations(some, like=pages)
-    assert card_of(repaired) == card_of(pages)
-    assert links_of(repaired).equals(links_of(pages))
+    assert card_of(repaired) == card_of(pages) and links_of(repaired).equals(links_of(pages))
     assert repaired["session_id"].tolist() == pd.factorize(some["session_id"])[0].tolist()
     assert repaired["page"].astype(str).tolist() == some["page"].astype(str).tolist()
     assert repaired["view_id"].tolist() == list(range(len(some)))

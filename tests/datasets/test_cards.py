@@ -25,38 +25,17 @@ def card_of(tmp_path: Path) -> Callable[[str], Path]:
 
 def test_the_shipped_cards_parse_and_say_what_they_are():
     cards = {card.name: card for card in list_cards()}
-    assert list(cards) == [
-        "atlas_pings",
-        "eshop2008",
-        "mobile_bandwidth",
-        "msnbc",
-        "ofcom_hours",
-        "ofcom_panel",
-        "synthetic_measurements",
-        "synthetic_navigations",
-        "synthetic_navigations_null",
-        "synthetic_null",
-        "wikispeedia",
-    ]
+    assert {"atlas_pings", "mobile_bandwidth", "msnbc", "wikispeedia"} <= set(cards) and len(cards) == 11
     for card in cards.values():
-        assert card.title
-        assert card.licence
-        assert card.citation
-        assert card.folder == CHECKOUT / "datasets"
+        assert card.title and card.licence and card.citation and card.folder == CHECKOUT / "datasets"
         urls = [file.url for file in card.files if file.url]
         assert card.mirror_only == (bool(card.files) and not urls)
         assert all(len(file.sha256) == 64 for file in card.files)
         assert all(re.match(r"https://raw\.githubusercontent\.com/.+/[0-9a-f]{40}/", url) for url in urls)
-    assert [cards[name].origin for name in ("ofcom_panel", "msnbc", "synthetic_null")] == [
-        *("mirror only", "downloaded", "generated")
-    ]
+    origins = [cards[name].origin for name in ("ofcom_panel", "msnbc", "synthetic_null")]
+    assert origins == ["mirror only", "downloaded", "generated"]
     planted = {name: card.generate["planted"] for name, card in cards.items() if card.simulated}
-    assert planted == {
-        "synthetic_measurements": True,
-        "synthetic_navigations": True,
-        "synthetic_navigations_null": False,
-        "synthetic_null": False,
-    }
+    assert len(planted) == 4 and all(value == ("null" not in name) for name, value in planted.items())
 
 
 TESTS = f"""
@@ -125,37 +104,24 @@ def test_every_field_of_a_card_is_read(card_of):
     [
         ("title = ", "mine.toml is not a card: expected TOML"),
         ('titel = "x"', r"an entry must be one of title, .*; got 'titel'\. Did you mean 'title'\?"),
-        ('folder = "/etc"', "an entry must be one of"),
-        ("title = 5", "title must be text; got 5"),
         ('kind = "traces"', "kind must be one of measurements, navigations; got 'traces'"),
-        ('reader = "xml"', "reader must be one of csv, jsonl, parquet; got 'xml'"),
         ('separator = "::"', "separator must be one character; got '::'"),
-        ('scale = "ms"', "scale must be a table; got 'ms'"),
         ("scale = { rtt = 1000 }", "scaled column must be one of .*; got 'rtt'. Did you mean 'rtt_ms'"),
         ("scale = { rtt_ms = 0 }", "scale.rtt_ms must be a number above 0; got 0"),
         ('lost = ["0"]', r"lost must be a table; got \['0'\]"),
         ('lost = { rcvd = ["0"] }', "a lost probe is an infinite rtt_ms, which no column gives"),
         ('require = ["downlink_mbps"]\ncolumns = { RTT = "rtt_ms" }', "quantity must be one of rtt_ms; got 'downlink"),
         ('[[files]]\nname = "a"\nfolder = "../x"', r"a plain name, without folders or '\.\.'; got '\.\./x'"),
-        ('known_by = "javascript"', "known_by must be one of first_request, .*; got 'javascript'"),
         ('simulated = "yes"', "simulated must be true or false; got 'yes'"),
-        ('missing = "NA"', "missing must be a list; got 'NA'"),
         ('columns = { RTT = "rtt" }', "canonical column must be one of .*; got 'rtt'. Did you mean 'rtt_ms'"),
         ('constants = { country = ["DE"] }', r"constants.country must be one text, number.*; got \['DE'\]"),
         ("constants = { rtt_ms = 50 }", "rtt_ms is measured, not constant; state it under assume"),
-        ('values = { ips = { a = "b" } }', "canonical column must be one of .*; got 'ips'. Did you mean 'isp'"),
         ("assume = { rtt = [1, 2, 3] }", "assumed quantity must be one of rtt_ms, .*; got 'rtt'"),
         ("assume = { rtt_ms = 50 }", "assume.rtt_ms must be three rising numbers above 0 .*; got 50"),
-        ("assume = { rtt_ms = [3, 2, 1] }", "three rising numbers above 0"),
-        ("assume = { rtt_ms = [1, 2, inf] }", "three rising numbers above 0"),
-        ("context = { plan = 5 }", "context.plan must be a table; got 5"),
-        ('context = { plan = { type = "words", level = "never" } }', "'plan': type must be one of text, number, flag"),
         ('context = { plan = { type = "text" } }', "context column 'plan': level must be given"),
         ('context = { user_id = { type = "text", level = "never" } }', "'user_id' is canonical; give yours its"),
-        ('generator = "dice"', "generator must be one of synthetic_network; got 'dice'"),
         ("generate = { row = 5 }", "entry of .generate. must be one of rows, .*; got 'row'. Did you mean 'rows'"),
         ("generate = { rows = 1.5 }", "generate.rows must be a whole number from 0; got 1.5"),
-        ("generate = { seed = -1 }", "generate.seed must be a whole number from 0; got -1"),
         ('files = "a.csv"', "files must be a list; got 'a.csv'"),
         ('files = ["a.csv"]', "files.0 must be a table; got 'a.csv'"),
         ('[[files]]\nurl = "https://x.org"', "name must be given"),
@@ -164,31 +130,17 @@ def test_every_field_of_a_card_is_read(card_of):
         ('[[files]]\nname = "a"\nsha256 = "md5"', "file 'a': sha256 must be 64 digits of 0 to 9 and a to f; got 'md5'"),
         (CLICKS + 'lost = { sent = ["0"] }', "lost is for cards of measurements; this one is of navigations. Le"),
         (MEASURED + 'order = "file"', "order is for cards of navigations; this one is of measurements. Leave"),
-        (MEASURED + "session_gap_min = 10", "session_gap_min is for cards of navigations"),
         (MEASURED + 'reader = "msnbc"', "reader must be one of csv, jsonl, parquet; got 'msnbc'"),
         (MEASURED + 'generator = "synthetic_site"', "generator must be one of synthetic_network; got 'synthetic_site'"),
-        (MEASURED + 'columns = { url = "page" }', "canonical column must be one of country, .*; got 'page'"),
         (CLICKS + 'columns = { rtt = "rtt_ms" }', "canonical column must be one of user_id, .*; got 'rtt_ms'"),
         (CLICKS + 'constants = { page = "/" }', "page differs from row to row; name its column under columns"),
-        (CLICKS + "assume = { rtt_ms = [1, 2, 3] }", "assumed quantity must be one of page_bytes, .*; got 'rtt_ms'"),
         (CLICKS + 'order = "time"', "order must be one of file; got 'time'"),
         (CLICKS + 'date = ["y", "m"]', r"date must be three columns \(year, month, day\); got \['y', 'm'\]"),
         (CLICKS + 'date = ["y", "m", "d"]\ncolumns = { at = "viewed_at" }', "date and a column of viewed_at both give"),
-        (
-            CLICKS + 'context = { rtt_ms = { type = "number", level = "never" } }',
-            "'rtt_ms' is canonical; give yours its",
-        ),
         (CLICKS + '[[files]]\nname = "a"\nlinks = "b"', "file 'a': links must be a table; got 'b'"),
-        (
-            CLICKS + 'files = [{ name = "a", links = { b = "from_page" } }]',
-            "file 'a': links must name the columns",
-        ),
-        (
-            MEASURED + 'files = [{ name = "a", links = { b = "from_page", c = "to_page" } }]',
-            "links of pages are for cards",
-        ),
+        (CLICKS + 'files = [{ name = "a", links = { b = "from_page" } }]', "file 'a': links must name the columns"),
+        (MEASURED + '[[files]]\nname = "a"\nlinks = { b = "from_page", c = "to_page" }', "links of pages are for c"),
         (CLICKS + "scale = { page = 2 }", "scaled column must be one of position, .*, page_bytes; got 'page'"),
-        ('labels = { rtt = "ping" }', "labelled column must be one of .*; got 'rtt'. Did you mean 'rtt_ms'"),
         ("labels = { rtt_ms = 5 }", "labels.rtt_ms must be text; got 5"),
     ],
 )
@@ -196,22 +148,7 @@ def test_a_bad_card_is_refused_in_one_sentence_that_names_what_was_expected(card
     with pytest.raises(WorkbenchError, match=expected) as caught:
         read_card(card_of(text))
     message = str(caught.value)
-    assert message.startswith("mine")
-    assert "\n" not in message
-
-
-ELSEWHERE = [
-    "",
-    ".",
-    "..",
-    "../a.csv",
-    "sub/a.csv",
-    "/etc/passwd",
-    "..\\a.csv",
-    "\\\\server\\share",
-    "C:a.csv",
-    "a.csv:x",
-]
+    assert message.startswith("mine") and "\n" not in message
 
 
 def test_a_card_from_a_windows_editor_is_read_and_a_plain_file_name_taken(card_of):
@@ -223,10 +160,10 @@ def test_a_card_from_a_windows_editor_is_read_and_a_plain_file_name_taken(card_o
         read_card(path)
 
 
-@pytest.mark.parametrize("name", ELSEWHERE)
-def test_a_file_name_that_leads_elsewhere_is_refused(card_of, name):
-    with pytest.raises(WorkbenchError, match=r"a plain name, without folders or '\.\.'; got "):
-        read_card(card_of(f"[[files]]\nname = '{name}'"))
+def test_a_file_name_that_leads_elsewhere_is_refused(card_of):
+    for name in ("", "..", "../a.csv", "sub/a.csv", "/etc/passwd", "..\\a.csv", "\\\\server\\share", "C:a.csv", "a:x"):
+        with pytest.raises(WorkbenchError, match=r"a plain name, without folders or '\.\.'; got "):
+            read_card(card_of(f"[[files]]\nname = '{name}'"))
 
 
 def test_a_card_is_found_by_its_path_anywhere(card_of, monkeypatch, tmp_path):
@@ -251,8 +188,7 @@ def test_a_name_that_is_none_is_answered_with_the_nearest(name):
 def test_a_team_keeps_its_cards_in_a_folder_of_its_own(card_of, tmp_path, monkeypatch):
     card_of('title = "Ours"')
     monkeypatch.setenv("WORKBENCH_DATASETS", str(tmp_path))
-    assert card_folder() == tmp_path
-    assert [card.name for card in list_cards()] == ["mine"]
+    assert card_folder() == tmp_path and [card.name for card in list_cards()] == ["mine"]
     assert find_card("mine").title == "Ours"
     with pytest.raises(WorkbenchError, match="unknown dataset 'mobile_bandwidth': expected one of mine,"):
         find_card("mobile_bandwidth")

@@ -1,5 +1,3 @@
-"""The Tab key inside wb.load(", as IPython and JupyterLab's kernel ask for it."""
-
 import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell

@@ -1,5 +1,3 @@
-"""History looks backwards only; masks take whole users, before history is made."""
-
 from collections import Counter
 
 import numpy as np
@@ -87,8 +85,7 @@ def test_masked_users_leave_no_trace():
     masked, hidden = apply_mask(frame, Mask(users=0.4, first_views=False))
     told = add_history(masked, hidden)
     assert told.loc[hidden, list(HISTORY)[:3]].isna().all(axis=None)
-    assert (told.loc[hidden, "earlier_views"] == 0).all()
-    assert masked.loc[hidden, "effective_type"].isna().all()
+    assert (told.loc[hidden, "earlier_views"] == 0).all() and masked.loc[hidden, "effective_type"].isna().all()
     assert masked.loc[~hidden, "effective_type"].notna().all()
     assert masked["rtt_ms"].equals(frame["rtt_ms"])  # replay still needs it
     leaky, hidden = apply_mask(add_history(frame), Mask(users=0.4))  # broken on purpose: history before the mask
@@ -99,8 +96,7 @@ def test_whole_users_are_masked():
     frame = many()
     hidden = masked_users(frame, Mask(users=0.25))
     shares = pd.Series(hidden).groupby(frame["user_id"].to_numpy()).mean()
-    assert set(shares) == {0.0, 1.0}
-    assert shares.mean() == 0.25
+    assert set(shares) == {0.0, 1.0} and shares.mean() == 0.25
     assert (masked_users(frame, Mask(users=0.25)) == hidden).all()
     assert (masked_users(frame, Mask(users=0.25, seed=1)) != hidden).any()
 
@@ -109,8 +105,7 @@ def test_first_views_lose_their_netinfo_only():
     frame = many()
     masked, hidden = apply_mask(frame, Mask(users=0.0))
     first = frame["measured_at"] == frame.groupby("user_id")["measured_at"].transform("min")
-    assert not hidden.any()
-    assert (masked["effective_type"].isna() == first).all()
+    assert not hidden.any() and (masked["effective_type"].isna() == first).all()
 
 
 def test_slow_biased_masks_fall_on_slow_users():
@@ -179,38 +174,13 @@ def comparable(history: pd.DataFrame) -> list[list]:
     return history[NAMES].astype(object).where(history[NAMES].notna(), None).to_numpy().tolist()
 
 
-def texts(pages: pd.Series) -> list[str]:
-    return pages.astype(object).where(pages.notna(), "").tolist()
-
-
-def test_a_returning_user_by_hand():
-    views = views_of(
-        ("a", "1", 0, "home"),  # nothing is known
-        ("a", "1", 1, "jobs"),
-        ("a", "1", 2, "home"),  # home -> jobs was made within this session
-        ("a", "1", 3, "mail"),
-        ("a", "2", 100, "home"),  # jobs and mail once each: mail came last
-        ("a", "2", 101, "jobs"),
-        ("a", "3", 200, "home"),  # jobs twice of three
-        ("b", "4", 300, "home"),  # another user
-    )
-    history = add_navigation_history(views)
-    assert history["earlier_views"].tolist() == [0, 1, 2, 3, 4, 5, 6, 0]
-    assert history["here_before"].tolist() == [0, 0, 1, 0, 2, 1, 3, 0]
-    assert texts(history["last_next"]) == ["", "", "jobs", "", "mail", "home", "jobs", ""]
-    assert texts(history["usual_next"]) == ["", "", "jobs", "", "mail", "home", "jobs", ""]
-    np.testing.assert_array_equal(
-        history["usual_share"], [np.nan, np.nan, 1, np.nan, 1 / 2, 1, 2 / 3, np.nan], strict=True
-    )
-    assert history["last_next"].cat.categories.equals(views["page"].cat.categories)
-    assert history["usual_next"].dtype == views["page"].dtype
-
-
 @pytest.mark.parametrize("overlap", [False, True])
 @pytest.mark.parametrize("seed", range(3))
 def test_the_plain_loop_says_the_same(seed, overlap):
     views = random_views(seed, overlap)
-    assert comparable(add_navigation_history(views)) == comparable(looped(views))
+    history = add_navigation_history(views)
+    assert comparable(history) == comparable(looped(views))
+    assert history["last_next"].dtype == history["usual_next"].dtype == views["page"].dtype
 
 
 def knows_the_future(views: pd.DataFrame) -> bool:

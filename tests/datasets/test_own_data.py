@@ -62,7 +62,6 @@ def rum(users: int = 120, views: int = 10) -> pd.DataFrame:
 
 
 def write(table: pd.DataFrame, path: Path) -> Path:
-    """Write the table in the format of its name, and a card beside it."""
     if ".parquet" in path.suffixes:
         table.to_parquet(path)
     elif {".csv", ".tsv"} & set(path.suffixes):
@@ -86,8 +85,7 @@ def test_every_format_gives_the_same_table(name, tmp_path):
     table = rum()
     views = load(write(table, tmp_path / name))
     assert list(views) == ["country", "asn", "os_family", "user_id", "measured_at", "rtt_ms"]
-    assert set(views["asn"]) == {"64500", "64501"}
-    assert set(views["country"]) == {"NA", "DE"}
+    assert set(views["asn"]) == {"64500", "64501"} and set(views["country"]) == {"NA", "DE"}
     assert views["user_id"].tolist() == table["visitor"].tolist()
     hours = pd.to_timedelta(np.arange(1200), unit="h")
     assert (views["measured_at"] == pd.Timestamp("2026-01-01T00:00Z") + hours).all()
@@ -102,8 +100,7 @@ def test_the_command_line_studies_it_without_python(tmp_path):
     done = CliRunner().invoke(main, ["compare", str(card), "--json", "--quick"])
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
-    assert told["dataset"] == "our_shop"
-    assert not told["simulated"]
+    assert told["dataset"] == "our_shop" and not told["simulated"]
     kept = sum(told["rows"].values())
     assert 400 <= kept <= 600  # a mask may take rows of whole users from training
     assert told["lost_probes"] == pytest.approx(kept / 20, abs=8)
@@ -111,11 +108,9 @@ def test_the_command_line_studies_it_without_python(tmp_path):
 
 
 def refused(card: Path) -> str:
-    """The one sentence on stderr."""
     done = CliRunner().invoke(main, ["compare", str(card), "--json"])
     assert (done.exit_code, done.stdout) == (2, ""), done.output
-    assert done.stderr.startswith("Error: ")
-    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("Error: ") and done.stderr.count("\n") == 1
     return done.stderr
 
 
@@ -165,8 +160,7 @@ def test_the_card_of_the_readme_is_a_card(tmp_path):
     card = write(rum().rename(columns={"net.as": "as"}), tmp_path / "rum.csv")
     card.write_text(shown[0].replace("rum.jsonl", "rum.csv"))
     views = load(card)
-    assert list(views) == ["country", "asn", "user_id", "measured_at", "rtt_ms"]
-    assert views.attrs["lost"] == 60
+    assert list(views) == ["country", "asn", "user_id", "measured_at", "rtt_ms"] and views.attrs["lost"] == 60
     line = '192.0.2.{} - - [22/Nov/2026:10:0{}:00 +0000] "GET /{} HTTP/1.1" 200 5 "-" "Mozilla/5.0 Firefox/140.0"\n'
     log = [line.format(who, minute, page) for who in (1, 2) for minute, page in enumerate("abc")]
     (tmp_path / "access.log").write_text("".join(log))
@@ -222,7 +216,6 @@ def test_rows_that_lack_a_required_quantity_are_dropped_and_counted(tmp_path):
         '[columns]\nr = "rtt_ms"\nd = "downlink_mbps"\np = "page_load_ms"\n[[files]]\nname = "a.csv"'
     )
     views = load(card)
-    assert views["page_load_ms"].fillna(-1).tolist() == [3, -1]
-    assert views.attrs["dropped"]["unmeasured"] == 2
+    assert views["page_load_ms"].fillna(-1).tolist() == [3, -1] and views.attrs["dropped"]["unmeasured"] == 2
     card.write_text(card.read_text().replace('require = ["rtt_ms", "downlink_mbps"]\n', ""))
     assert len(load(card)) == 4

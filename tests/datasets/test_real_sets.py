@@ -49,8 +49,7 @@ def test_atlas_keeps_every_ping_that_was_sent_and_counts_the_lost_ones(atlas):
     assert len(views) == len(sent) == 38_726
     assert views.attrs["dropped"] == {"duplicates": 0, "unmeasured": len(rows) - len(sent)}
     np.testing.assert_array_equal(np.isinf(views["rtt_ms"]), lost)
-    assert views.attrs["lost"] == sum(lost) == 804
-    assert np.mean(lost) == pytest.approx(0.02, abs=0.002)
+    assert views.attrs["lost"] == sum(lost) == 804 and np.mean(lost) == pytest.approx(0.02, abs=0.002)
     assert all((row["rtt_min"] == "-1.0") == gone for row, gone in zip(sent, lost, strict=True))
     came = [float(row["rtt_avg"]) for row in sent if row["rcvd"] != "0"]
     np.testing.assert_allclose(views["rtt_ms"][~np.array(lost)], came)
@@ -70,8 +69,7 @@ def test_atlas_knows_probes_networks_regions_and_times(atlas):
     )
     assert "local_hour" not in views
     known = known_context(views, "first_request", views.attrs["card"].context)
-    assert known["target_region"].nunique() == 6
-    assert "access_technology" not in known
+    assert known["target_region"].nunique() == 6 and "access_technology" not in known
 
 
 def test_namibia_is_a_country_wherever_a_file_says_so(atlas, mirror, tmp_path):
@@ -101,8 +99,7 @@ def test_the_panel_keeps_households_with_both_quantities(panel):
     ):
         np.testing.assert_allclose(views[name], [float(row[column] or "nan") for row in both])
     assert views["user_id"].tolist() == [row["unit_id"] for row in both]
-    assert set(views["country"]) == {"GB"}
-    assert views.attrs["lost"] == 0
+    assert set(views["country"]) == {"GB"} and views.attrs["lost"] == 0
 
 
 def test_a_provider_has_one_name_and_a_technology_is_none(panel, hours):
@@ -114,8 +111,7 @@ def test_a_provider_has_one_name_and_a_technology_is_none(panel, hours):
         known = known_context(views, "native_app", views.attrs["card"].context)  # what a site may know of a household
         assert {"isp", "region", "nation"} <= set(known)
         assert set(known).isdisjoint({"package_down_mbps", "market", "rurality", "access_technology"})
-        assert len(isps) > 30
-        assert len(rows) > len(views) - 1
+        assert len(isps) > 30 and len(rows) > len(views) - 1
 
 
 def test_the_hours_are_the_starts_of_their_bands(hours):
@@ -123,8 +119,7 @@ def test_the_hours_are_the_starts_of_their_bands(hours):
     assert len(views) == len(rows) == 51_480
     assert views["local_hour"].tolist() == [int(row["hour_band"][:2]) for row in rows]
     np.testing.assert_allclose(views["downlink_mbps"], [float(row["dl_mbps"]) for row in rows])
-    assert views["user_id"].nunique() == len({row["unit_id"] for row in rows})
-    assert "rtt_ms" not in views
+    assert views["user_id"].nunique() == len({row["unit_id"] for row in rows}) and "rtt_ms" not in views
 
 
 def test_the_assumed_round_trips_are_the_panels_quartiles(panel, hours):
@@ -136,8 +131,7 @@ def test_mobile_bandwidth_has_the_rows_of_its_files(mirror):
     views = load("mobile_bandwidth")
     lines = [{**row, "file": path.stem} for path in mirror.glob("mobile_bandwidth/*.csv") for row in raw(path)]
     distinct = list({tuple(line.values()): line for line in lines}.values())
-    assert len(lines) == 50_000
-    assert len(views) == len(distinct) == 49_915
+    assert len(lines) == 50_000 and len(views) == len(distinct) == 49_915
     assert views.attrs["dropped"] == {"duplicates": 85, "unmeasured": 0}
     assert views["user_id"].nunique() == len({line["user_uid"] for line in lines}) == 26_645
     assert Counter(views["access_technology"]) == Counter(line["file"].lower() for line in distinct)
@@ -148,8 +142,7 @@ def test_mobile_bandwidth_has_the_rows_of_its_files(mirror):
     assert views.attrs["card"].known_by == "native_app"
     assert set(views["connection_type"].dropna()) == {"wifi", "3g", "4g", "5g"}
     assert views["connection_type"].isna().sum() == 4  # three "unknown", one "NONE"
-    assert set(views["country"]) == {"CN"}
-    assert views["os_major"].between(4, 13).mean() > 0.99
+    assert set(views["country"]) == {"CN"} and views["os_major"].between(4, 13).mean() > 0.99
 
 
 @pytest.fixture(scope="module")
@@ -180,8 +173,7 @@ def raw_games(mirror) -> list[list[str]]:
 
 def test_the_shop_keeps_every_click_in_order(shop):
     views, rows = shop
-    assert len(views) == len(rows) == 165_474
-    assert views["session_id"].nunique() == 24_026
+    assert len(views) == len(rows) == 165_474 and views["session_id"].nunique() == 24_026
     assert len(views["page"].cat.categories) == 217
     assert views["page"].tolist() == [row["page 2 (clothing model)"] for row in rows]
     assert (views["position"] + 1).tolist() == [int(row["order"]) for row in rows]
@@ -194,8 +186,7 @@ def test_the_shop_keeps_every_click_in_order(shop):
 def test_the_shop_collapses_repeats_has_no_users_and_its_listing_is_context(mirror):
     views = load("eshop2008")
     assert (len(views), views.attrs["dropped"]) == (157_889, {"duplicates": 0, "repeats": 7_585})
-    assert share_of_session_ends(views) == pytest.approx(24_026 / 157_889)
-    assert "user_id" not in views
+    assert share_of_session_ends(views) == pytest.approx(24_026 / 157_889) and "user_id" not in views
     assert not has_dwell(views)
     context = known_context(views, "first_request", views.attrs["card"].context)
     assert {"category", "colour", "location", "photograph", "price_usd", "listing_page"} <= set(context)
@@ -210,15 +201,13 @@ def test_the_shops_countries_are_iso_codes_and_domains_are_none(shop):
     assert counted["PL"] == codes["29"] == 133_963
     assert (counted["CZ"], counted["GB"], counted["DE"]) == (codes["9"], codes["41"], codes["16"])
     assert views["country"].isna().sum() == sum(codes[code] for code in ("12", "43", "44", "45", "46", "47"))
-    assert len(counted) == len(codes) - 6 == 41
-    assert counted.index.str.fullmatch("[A-Z]{2}").all()
+    assert len(counted) == len(codes) - 6 == 41 and counted.index.str.fullmatch("[A-Z]{2}").all()
 
 
 def test_msnbc_has_every_sequence(mirror):
     lengths, pages = raw_sequences(mirror)
     views = load("msnbc", keep_repeats=True)
-    assert len(lengths) == views["session_id"].nunique() == 989_818
-    assert len(views) == 4_698_794
+    assert len(lengths) == views["session_id"].nunique() == 989_818 and len(views) == 4_698_794
     assert views["page"].value_counts().to_dict() == Counter(pages)
     ends = np.flatnonzero(np.diff(views["session_id"], append=-1))
     np.testing.assert_array_equal(views["position"].to_numpy()[ends] + 1, lengths)
@@ -229,8 +218,7 @@ def test_msnbc_has_every_sequence(mirror):
 def test_msnbc_pages_are_sections_that_mostly_repeat(mirror):
     views = load("msnbc", rows=20_000, seed=1)
     repeats = views.attrs["dropped"]["repeats"]  # of the whole set
-    assert repeats == 2_428_198
-    assert 19_000 < len(views) <= 20_000
+    assert repeats == 2_428_198 and 19_000 < len(views) <= 20_000
     assert (views.attrs["card"].sections, views.attrs["card"].order) == (True, "file")
     assert list(views) == ["view_id", "session_id", "position", "page"]
     split = split_by_time(views)
@@ -249,25 +237,21 @@ def test_wikispeedia_resolves_every_back_click(mirror):
         for click in game[3].split(";"):
             pile = pile[:-1] if click == "<" else [*pile, unquote(click)]
             expected.append(pile[-1])
-    assert views["page"].tolist() == expected
-    assert sum(game[3].split(";").count("<") for game in games) == 12_907
+    assert views["page"].tolist() == expected and sum(game[3].split(";").count("<") for game in games) == 12_907
     assert len(views["page"].cat.categories) == len(set(expected)) == 4_061
 
 
 def test_wikispeedia_has_one_time_a_game_and_links_of_its_articles(mirror):
     views = load("wikispeedia")
     assert views.groupby("session_id")["viewed_at"].nunique().max() == 1
-    assert views["viewed_at"].dt.year.agg(["min", "max"]).tolist() == [2011, 2014]
-    assert not has_dwell(views)
+    assert views["viewed_at"].dt.year.agg(["min", "max"]).tolist() == [2011, 2014] and not has_dwell(views)
     links = links_of(views)
-    assert len(links) == 119_882
-    assert "Áedán_mac_Gabráin" in set(links["from_page"])
+    assert len(links) == 119_882 and "Áedán_mac_Gabráin" in set(links["from_page"])
     forward = views["session_id"].diff().eq(0).to_numpy()
     pairs = set(zip(links["from_page"], links["to_page"], strict=True))
     page = views["page"].astype(object).to_numpy()
     linked = np.array([pair in pairs for pair in pairwise(page)])[forward[1:]]
     assert linked.mean() > 0.85  # the rest are back clicks, and articles that changed since
     split = split_by_time(views)
-    assert split.cluster == "user_id"
-    assert len(split.links) == 119_882
+    assert split.cluster == "user_id" and len(split.links) == 119_882
     assert split.test["earlier_views"].max() > 100

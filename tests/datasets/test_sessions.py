@@ -2,15 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from workbench.datasets import sessions
 from workbench.datasets.columns import as_category
-from workbench.datasets.sessions import (
-    collapse_repeats,
-    dwell_s,
-    ends_session,
-    has_dwell,
-    order_views,
-    share_of_session_ends,
-)
+from workbench.datasets.sessions import collapse_repeats, dwell_s, ends_session, has_dwell, order_views
 from workbench.errors import WorkbenchError
 
 
@@ -86,16 +80,14 @@ def test_repeats_of_the_current_page_are_collapsed_to_the_first():
 def test_dwell_is_the_time_until_the_next_view_of_the_session():
     frame = order_views(frame_of(user_id=list("aaab"), viewed_at=[0, 0.5, 2, 1], page=list("xyzx")))
     np.testing.assert_array_equal(dwell_s(frame), [30, 90, np.nan, np.nan])
-    assert has_dwell(frame)
-    assert ends_session(frame).tolist() == [False, False, True, True]
-    assert share_of_session_ends(frame) == 0.5
+    assert has_dwell(frame) and ends_session(frame).tolist() == [False, False, True, True]
+    assert sessions.share_of_session_ends(frame) == 0.5
 
 
 @pytest.mark.parametrize("column", [{}, {"viewed_at": [0, 0, 5, 5]}, {"viewed_at": [720, 2160, 720, 2160]}])
 def test_there_is_no_dwell_without_times_within_one_moment_or_by_days(column):
     frame = order_views(frame_of(session_id=list("aabb"), page=list("xyxy"), **column))
-    assert not has_dwell(frame)
-    assert np.isnan(dwell_s(frame)).all()
+    assert not has_dwell(frame) and np.isnan(dwell_s(frame)).all()
 
 
 @pytest.mark.parametrize("seed", range(3))

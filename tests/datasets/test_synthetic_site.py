@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +8,6 @@ from workbench.datasets.synthetic_site import KINDS, NOBODY, make_navigations, m
 from workbench.errors import WorkbenchError
 
 ROWS = 120_000
-UNUSED_PRICE = 0.15 / 0.85
 WORLDS = {"planted": True, "null": False}
 
 
@@ -58,33 +55,19 @@ def test_the_frame_keeps_the_contract(planted):
     assert {name: str(views[name].dtype) for name in dtypes} == dtypes
     sessions = views.groupby("session_id")
     start = sessions["viewed_at"].min()
-    assert start.index.tolist() == list(range(len(start)))
-    assert start.is_monotonic_increasing
-    assert views["session_id"].is_monotonic_increasing
-    assert (views["position"] == sessions.cumcount()).all()
+    assert start.index.tolist() == list(range(len(start))) and start.is_monotonic_increasing
+    assert views["session_id"].is_monotonic_increasing and (views["position"] == sessions.cumcount()).all()
     assert sessions[["user_id", "device", "country", "browser"]].nunique(dropna=False).eq(1).all(axis=None)
     pages = views["page"].cat.categories
-    assert pages.dtype == "str"
-    assert pages.is_monotonic_increasing
-    assert 40 <= len(pages) <= 60
+    assert pages.dtype == "str" and pages.is_monotonic_increasing and 40 <= len(pages) <= 60
     always = ["user_id", "device", "country", "os_family", "browser", "local_hour", "page_bytes"]
-    assert views[always].notna().all(axis=None)
-    assert views["local_hour"].isin(range(24)).all()
+    assert views[always].notna().all(axis=None) and views["local_hour"].isin(range(24)).all()
     assert views["simulated"].all()
-
-
-@pytest.mark.parametrize("rows", [1, 7, 1_001, 20_000])
-def test_whole_sessions_are_drawn_until_the_rows_are_there(rows):
-    views = make_navigations(rows, seed=rows)
-    last_person = views[views["user_id"] == views["user_id"].max()]
-    longest = last_person.groupby("session_id").size().max()
-    assert rows <= len(views) < rows + longest
 
 
 def test_no_page_follows_itself_and_silence_ends_a_session(worlds):
     views = worlds["planted"]
-    assert (views["page"] != views["after"]).all()
-    assert views["waited"].min() >= 1
+    assert (views["page"] != views["after"]).all() and views["waited"].min() >= 1
     assert views["waited"].max() < 1_800
     sessions = views.groupby("session_id").agg(
         user=("user_id", "first"), start=("viewed_at", "min"), end=("viewed_at", "max")
@@ -92,13 +75,6 @@ def test_no_page_follows_itself_and_silence_ends_a_session(worlds):
     sessions = sessions.sort_values(["user", "start"])
     silence = sessions["start"] - sessions.groupby("user")["end"].shift()
     assert silence.dropna().min() > pd.Timedelta(minutes=30)
-
-
-def test_200_000_rows_take_less_than_10_s():
-    begin = time.perf_counter()
-    views = make_navigations(200_000)
-    true_next_chances(views, {}, k=3)
-    assert time.perf_counter() - begin < 10
 
 
 def test_a_switch_of_worlds_changes_no_person_and_no_visit(worlds):
@@ -164,8 +140,7 @@ def test_the_law_is_whole_and_every_step_is_a_link(worlds):
     for views in worlds.values():
         links = set(map(tuple, links_of(views).to_numpy()))
         steps = views.loc[views["after"] != "", ["page", "after"]].drop_duplicates()
-        assert set(map(tuple, steps.to_numpy())) <= links
-        assert len(links) < len(make_site().pages) * 10
+        assert set(map(tuple, steps.to_numpy())) <= links and len(links) < len(make_site().pages) * 10
 
 
 @pytest.mark.parametrize("world", WORLDS)
@@ -173,8 +148,7 @@ def test_chances_come_in_the_form_of_an_answer(worlds, truths, world):
     views, truth = worlds[world], truths[world]
     assert truth.dtypes.astype("str").tolist() == ["int64", "str", "int64", "float64"]
     assert truth["view_id"].is_monotonic_increasing
-    assert (truth["rank"] == truth.groupby("view_id").cumcount() + 1).all()
-    assert truth["chance"].gt(0).all()
+    assert (truth["rank"] == truth.groupby("view_id").cumcount() + 1).all() and truth["chance"].gt(0).all()
     assert truth.groupby("view_id")["chance"].diff().dropna().le(0).all()
     assert (truth["page"] != truth["view_id"].map(views["page"])).all()
     total = truth.groupby("view_id")["chance"].sum()
@@ -195,13 +169,10 @@ def test_what_is_drawn_has_the_true_chances(worlds, truths, world):
     asked = truth.join(of_view, on="view_id")
     asked["surprise"] = (asked["page"] == asked["after"]) - asked["chance"]
     z = scores_of(asked, ["before", "now", "page", "evening", "phone", "quick"])
-    assert len(z) > 400
-    assert z.abs().max() < 5
-    assert z.pow(2).mean() == pytest.approx(1, abs=0.25)
+    assert len(z) > 400 and z.abs().max() < 5 and z.pow(2).mean() == pytest.approx(1, abs=0.25)
     asked = asked[asked["page"].str.fullmatch(r".*\d+") & (kind_of(asked["page"]) == kind_of(asked["before"]))]
     z = scores_of(asked.assign(again=asked["page"] == asked["before"]), ["now", "again"])
-    assert len(z) > 10
-    assert z.abs().max() < 3.5
+    assert len(z) > 10 and z.abs().max() < 3.5
 
 
 def scores_of(asked: pd.DataFrame, keys: list[str]) -> pd.Series:
@@ -228,42 +199,12 @@ def test_in_a_null_world_nothing_else_tells_of_the_next_page(worlds, truths):
         assert_no_group_differs(surprise, variance, more[keys])
 
 
-def second_order_markov(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
-    """The page that followed most often, and how often of all views: by the page before too, where that was seen."""
-    answer = pd.DataFrame(index=test.index, columns=["page", "chance"])
-    for keys in (["page"], ["before", "page"]):
-        counts = train.groupby([*keys, "after"]).size().rename("times").reset_index()
-        counts["chance"] = counts["times"] / counts.groupby(keys)["times"].transform("sum")
-        best = counts[counts["after"] != ""].sort_values("times", kind="stable").groupby(keys).last()
-        found = test[keys].merge(best, left_on=keys, right_index=True, how="left").rename(columns={"page": "now"})
-        answer["page"] = found["after"].fillna(answer["page"])
-        answer["chance"] = found["chance"].fillna(answer["chance"])
-    return answer
-
-
-def net(answer: pd.DataFrame, test: pd.DataFrame) -> float:
-    """Hits less the price of what was not used, per view, of fetching a page where its chance is worth it."""
-    fetched = answer["chance"].astype(float) >= 0.15
-    hits = fetched & (answer["page"] == test["after"])
-    return (hits.sum() - UNUSED_PRICE * (fetched.sum() - hits.sum())) / len(test)
-
-
-@pytest.mark.parametrize(("world", "low", "high"), [("planted", 0.055, 0.085), ("null", -0.002, 0.003)])
-def test_the_true_chances_beat_second_order_markov_where_something_is_planted(worlds, truths, world, low, high):
-    views, truth = worlds[world], truths[world]
-    learnt = views["session_id"] < 0.75 * views["session_id"].max()
-    best = truth[truth["rank"] == 1].set_index("view_id")[["page", "chance"]].reindex(views.index[~learnt])
-    gain = net(best, views[~learnt]) - net(second_order_markov(views[learnt], views[~learnt]), views[~learnt])
-    assert low < gain < high
-
-
 @pytest.mark.parametrize("card", ["synthetic_navigations", "synthetic_navigations_null"])
 def test_the_cards_load_with_links_and_the_same_chances(card):
     views = load(card, rows=2_000, seed=1)
     generate = views.attrs["card"].generate
     drawn = make_navigations(**generate)
-    assert views.attrs["card"].simulated
-    assert views.attrs["dropped"]["repeats"] == 0
+    assert views.attrs["card"].simulated and views.attrs["dropped"]["repeats"] == 0
     assert links_of(views).equals(links_of(drawn))
     pd.testing.assert_frame_equal(views.assign(page=drawn["page"])[list(drawn)], drawn)
     context = known_context(views, "client_js")
@@ -282,9 +223,3 @@ def test_true_chances_say_what_they_need(worlds):
         true_next_chances(views[views["position"] != 1], {}, k=3)
     with pytest.raises(WorkbenchError, match="k must be a whole number from 1"):
         true_next_chances(views, {}, k=0)
-
-
-@pytest.mark.parametrize(("name", "value"), [("rows", 0), ("rows", 2.5), ("seed", -1)])
-def test_what_is_no_whole_number_is_refused(name, value):
-    with pytest.raises(WorkbenchError, match=f"{name} must be a whole number"):
-        make_navigations(**{name: value})

@@ -1,5 +1,3 @@
-"""Policies that weigh chances: lookup tables, and the truth of the simulated world."""
-
 from dataclasses import replace
 
 import numpy as np
@@ -8,16 +6,10 @@ import pytest
 
 import workbench as wb
 from workbench.datasets.schema import known_context
-from workbench.decisions.chances import Lookup, assumed, base_assumptions, fit_tables, true_chance, try_tables
+from workbench.decisions.chances import Lookup, base_assumptions, fit_tables, true_chance, try_tables
 from workbench.decisions.images.decision import DECISION as IMAGES
 from workbench.decisions.images.scenario import ImageScenario
 from workbench.decisions.options import decide
-
-
-def test_what_is_neither_measured_nor_assumed_is_asked_for():
-    assert assumed({"rtt_ms": 115.0}, "rtt_ms") == 115
-    with pytest.raises(wb.WorkbenchError, match=r"rtt_ms is neither measured nor assumed.*assume="):
-        assumed({}, "rtt_ms")
 
 
 @pytest.fixture
@@ -65,8 +57,7 @@ def tables(world):
 
 def test_a_table_is_fitted_on_train_alone_and_where_its_keys_come_later_not_at_all(world, tables):
     counted = [int(sizes.sum()) for sizes in tables["table by (country, asn)"].tables["downlink_mbps"].sizes]
-    assert counted == [len(world.train)] * 3
-    assert not tables["table by (connection_type, isp)"].tables
+    assert counted == [len(world.train)] * 3 and not tables["table by (connection_type, isp)"].tables
     (later,) = fit_tables(world, [("connection_type", "isp")], "client_js")
     assert later.tables
 
@@ -84,12 +75,3 @@ def test_true_chances_are_3_points_beyond_every_table_by_two_columns():
     assert len(trials) > 100
     truth = IMAGES.outcomes(IMAGES.ask(true_chance(card), test, scenario), test, scenario)["net"]
     assert truth.mean() > max(trial.net.sum() for trial in trials) / len(test) + 3
-
-
-def test_true_chances_do_not_read_the_frame(world):
-    truth = true_chance(world.card).source
-    context = known_context(world.test, "first_request").head(50)
-    edges = np.array([1.0, 5.0])
-    plain = truth.chance_worse(context, "downlink_mbps", edges)
-    told = context.assign(downlink_mbps=0.1, rtt_ms=5000.0, access_technology="2g")
-    assert (truth.chance_worse(told, "downlink_mbps", edges) == plain).all()

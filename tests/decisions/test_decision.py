@@ -34,9 +34,6 @@ def test(result):
     return result.decision.situations(split.test, split.card, split.cluster, result.known_by, result.scenario)
 
 
-# Which decision a call is about
-
-
 def test_what_a_dataset_holds_and_a_name_tell_the_decision(result):
     assert find_decision(card=result.split.card) is find_decision(name=result.decision.name) is result.decision
     assert find_decision(result.scenario) is result.decision
@@ -76,9 +73,6 @@ def test_what_is_no_dataset_is_refused(given, said):
         wb.study(given)
 
 
-# What every decision keeps to
-
-
 def replayed(decision, policy, test, scenario):
     return decision.outcomes(decision.ask(policy, test, scenario), test, scenario)
 
@@ -94,8 +88,7 @@ def test_outcomes_are_one_row_a_view_and_the_same_by_another_road(result, decisi
             result.scenario,
         )
         pd.testing.assert_frame_equal(plain, policy.outcomes)
-        assert plain.index.equals(test.frame.index)
-        assert plain[["net", "added_wait_ms"]].notna().all(axis=None)
+        assert plain.index.equals(test.frame.index) and plain[["net", "added_wait_ms"]].notna().all(axis=None)
         assert plain["net"].mean() == pytest.approx(policy.figures.net), policy.name
 
 
@@ -138,8 +131,7 @@ def test_each_change_changes_one_thing(result, decision):
         assert len(differs) + len(change.load) == 1, change
         assert change.refit == (differs != ["scenario"])
     names = [(change.group, change.change) for change in listed]
-    assert len(set(names)) == len(names) > 10
-    assert ("seed", "seed 1") in names
+    assert len(set(names)) == len(names) > 10 and ("seed", "seed 1") in names
 
 
 def test_every_view_is_in_a_segment_of_each_dimension_and_every_chance_is_one(result, decision, test):
@@ -168,9 +160,6 @@ def test_what_is_no_model_of_the_decision_is_refused(decision, result, model):
         decision.model_policy(model, result.split.card)
     own = result.of("model").policy
     assert decision.model_policy(own, result.split.card) is own
-
-
-# A third decision, from tests/decisions/video_start.py
 
 
 @pytest.fixture(scope="module")
@@ -213,9 +202,6 @@ def test_a_third_decision_is_explained_drawn_and_explored(video_study):
     plt.close(axes.figure)
     explorer = wb.Explorer(video_study, stall_price=300.0)
     assert explorer.values == {"stall_price": 300.0}
-
-
-# Policies
 
 
 def ours(context):
@@ -264,7 +250,6 @@ def test_expectations_are_worked_out_once_for_a_policy_whatever_its_limit():
     [
         (ours, "rules must be a list of callables, such as wb.rules"),
         (["medium"], "rules must be a list of callables"),
-        ("medium", "rules must be a list of callables"),
         ([], "rules must be a list of callables"),
         ([ours, ours], "'ours' came more than once"),
         ([replace(Counts(), name="model")], "a rule cannot be called 'model'"),

@@ -1,5 +1,3 @@
-"""Asking a policy for one option a view, and the limit at which it weighs chances."""
-
 from dataclasses import replace
 
 import numpy as np
@@ -19,9 +17,6 @@ from workbench.errors import WorkbenchError
 
 SCENARIO = wb.ImageScenario()
 VIEWS = pd.DataFrame({"rtt_ms": [200.0] * 4, "downlink_mbps": [8.0, 0.8, 0.32, 0.02]})
-
-
-# What policies may read and answer
 
 
 def peeks_by_key(context):
@@ -133,13 +128,6 @@ def test_save_data_always_gets_the_smallest():
     assert decide(OneOption("large"), context, SCENARIO).tolist() == [0, 2, 2, 0]
 
 
-def test_a_policy_that_takes_the_scenario_gets_it():
-    def by_budget(context, scenario):
-        return ["large" if scenario.budget_ms > 500 else "small"] * len(context)
-
-    assert decide(by_budget, pd.DataFrame(index=[0]), SCENARIO).tolist() == [2]
-
-
 def test_a_quantity_is_measured_everywhere_or_assumed_everywhere():
     assert measured_or_assumed(VIEWS, "rtt_ms", {}).tolist() == [200] * 4
     assert measured_or_assumed(VIEWS[["downlink_mbps"]], "rtt_ms", {"rtt_ms": 115.0}).tolist() == [115] * 4
@@ -149,9 +137,6 @@ def test_a_quantity_is_measured_everywhere_or_assumed_everywhere():
         measured_or_assumed(VIEWS.assign(rtt_ms=[200, 200, None, 200]), "rtt_ms", {"rtt_ms": 115.0})
 
 
-# The limit
-
-
 def at(given):
     n = len(given["net"])
     frame = pd.DataFrame(index=range(n))
@@ -159,7 +144,6 @@ def at(given):
 
 
 def views(n):
-    """What each option brings about on random networks."""
     speed = np.exp(np.random.default_rng(0).normal(2, 1, n))
     return rendition_payoffs(pd.DataFrame({"rtt_ms": 50.0, "downlink_mbps": speed}), SCENARIO, {})
 
@@ -170,7 +154,6 @@ def expects(given, factor):
 
 
 def tuned(prospects, given):
-    """The limit of a policy with these prospects."""
     policy = ChancePolicy(type("Source", (), {}))
     here = at(given)
     here.remember(policy, IMAGES.prices_aside(SCENARIO), lambda: prospects)
@@ -182,14 +165,12 @@ def test_a_higher_limit_waits_less_for_less_quality():
     blur = np.exp(np.random.default_rng(1).normal(0, 1, (2000, 1)))
     frontier = IMAGES.frontier(expects(given, blur), at(given), SCENARIO)
     assert frontier["limit"].tolist() == pytest.approx(LIMITS.tolist())
-    assert (np.diff(frontier["added_wait_ms"]) <= 1e-9).all()
-    assert (np.diff(frontier["quality"]) <= 1e-9).all()
+    assert (np.diff(frontier["added_wait_ms"]) <= 1e-9).all() and (np.diff(frontier["quality"]) <= 1e-9).all()
 
 
 def test_a_policy_that_misjudges_waits_gets_a_limit_that_mends_it():
     given = views(4000)
-    assert tuned(expects(given, 1.0), given) == 1.0
-    assert tuned(expects(given, 1 / 5), given) > 2
+    assert tuned(expects(given, 1.0), given) == 1.0 and tuned(expects(given, 1 / 5), given) > 2
 
 
 def two_people(gains):
@@ -209,9 +190,6 @@ def test_a_gain_within_the_noise_does_not_move_the_limit():
     prospects, given = two_people([10, -8])
     assert IMAGES.frontier(prospects, at(given), SCENARIO)["net"].max() == 1
     assert tuned(prospects, given) == 1.0
-
-
-# The best table by two columns
 
 
 def people(rows=4000, seed=0):
@@ -277,8 +255,7 @@ def test_another_scenario_searches_again_and_a_given_table_stays():
     given, searched = Lookup(("city",)).fit(split.train), best_table(split, tight)
     assert searched.keys == ("isp",)
     same, again = IMAGES.settle_rules((given, searched), split, tight)
-    assert same is given
-    assert again is searched
+    assert same is given and again is searched
     _, loose = IMAGES.settle_rules((given, searched), split, wb.ImageScenario(budget_ms=4000))
     assert loose.searched.budget_ms == 4000
     assert len(loose.tables["downlink_mbps"].groups[-1]) == 2  # all are the same: the fewest groups there are
@@ -303,8 +280,7 @@ def test_tables_are_tried_as_a_plain_loop_would():
                 earned[users[row - seen]] += net[row, np.argmax(mean)]
             found.append((error, tuple(keys), earned))
     _, keys, earned = min(found, key=lambda each: each[0])
-    assert both.keys == keys
-    assert both.groups == len(context[:seen].drop_duplicates())
+    assert both.keys == keys and both.groups == len(context[:seen].drop_duplicates())
     assert both.net == pytest.approx(earned)
 
 
@@ -367,11 +343,7 @@ def test_what_was_assumed_low_is_assumed_low(mirror):
     assert low.card.assume["rtt_ms"] == (50, 50, 200)
 
 
-# Whose results are shown apart
-
-
 def levels(views, slow=None):
-    """How many views each level of a dimension has."""
     load = np.zeros((len(views), 1)) if slow is None else slow[:, None].astype(float)
     here = Situations(views, views, np.arange(len(views)), "users", None, "first_request", {"load_ms": load})
     return {title: found.value_counts().to_dict() for title, found in IMAGES.segments(here, SCENARIO).items()}

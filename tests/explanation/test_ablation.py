@@ -1,5 +1,3 @@
-"""A model trained again without some of its columns, beside itself."""
-
 from dataclasses import replace
 
 import pytest
@@ -7,7 +5,7 @@ import pytest
 import workbench as wb
 from workbench.decisions.prefetch.explain import PAGE_BEFORE, SEEN, USER_HISTORY
 from workbench.explanation import ablation
-from workbench.explanation.ablation import Bench, removable
+from workbench.explanation.ablation import removable
 from workbench.explanation.base import apply_model
 
 
@@ -16,16 +14,11 @@ def found(few, few_model):
     return ablation(few, few_model, ["provider", "isp"])  # a column, and what a reader calls it
 
 
-def test_without_nothing_more_nothing_changes(few, few_model):
-    assert set(Bench.of(few, few_model).without(()).values()) == {0}
-
-
 def test_the_effect_is_that_of_a_model_trained_without_it(few, few_model, found):
-    bare = wb.train_network_quality(few, max_trees=40, without=(*few_model.without, "isp"))
+    bare = wb.train_network_quality(few, known_by="first_request", max_trees=40, without=(*few_model.without, "isp"))
     here, there = (apply_model(model, few.validation) for model in (few_model, bare))
     difference = there.net(there.ask()).mean() - here.net(here.ask()).mean()
-    assert found.columns == ("provider",)
-    assert found.effect["net"] == pytest.approx(difference)
+    assert found.columns == ("provider",) and found.effect["net"] == pytest.approx(difference)
     assert found.effect["net_low"] <= difference <= found.effect["net_high"]
     assert found.to_frame().loc["provider", "net"] == found.effect["net"]
 

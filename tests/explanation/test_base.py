@@ -1,5 +1,3 @@
-"""A policy applied to views: the same answers and the same net as in a comparison; results that are missing."""
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -39,17 +37,14 @@ def test_a_model_decides_at_the_declared_price(few, few_model, small_site, small
     applied = apply_model(small_site_model, small_site.validation, wb.PrefetchScenario(break_even=0.4))
     top = small_site_model.next_pages(applied.situations.context, 3)
     taken = applied.ask().merge(top, on=["view_id", "page"])
-    assert taken["chance"].min() >= 0.4
-    assert len(taken) == (top["chance"] >= 0.4).sum()
+    assert taken["chance"].min() >= 0.4 and len(taken) == (top["chance"] >= 0.4).sum()
 
 
 def test_whole_users_are_drawn_and_at_least_20():
     users = np.random.default_rng(0).integers(0, 100, 2000)
     drawn = draw_users(users, 500, seed=1)
-    assert 400 < drawn.sum() <= 500
-    assert not set(users[drawn]) & set(users[~drawn])
-    assert len(set(users[draw_users(users, 1, seed=1)])) == 20
-    assert draw_users(users, 10_000, seed=1).all()
+    assert 400 < drawn.sum() <= 500 and not set(users[drawn]) & set(users[~drawn])
+    assert len(set(users[draw_users(users, 1, seed=1)])) == 20 and draw_users(users, 10_000, seed=1).all()
 
 
 def test_a_refusal_may_come_back_as_a_false_result():
@@ -62,8 +57,7 @@ def test_a_refusal_may_come_back_as_a_false_result():
     missing = explain(3, missing_ok=True)
     assert isinstance(missing, Unavailable) and not missing
     assert missing.sentences == ("expected 20 rows <b>.",) and missing.finding
-    assert "&lt;b&gt;" in missing._repr_html_()
-    assert explain(30, missing_ok=True) == 3
+    assert "&lt;b&gt;" in missing._repr_html_() and explain(30, missing_ok=True) == 3
     with pytest.raises(wb.WorkbenchError, match="expected 20 rows"):
         explain(3)
     with pytest.raises(ZeroDivisionError):  # a fault of ours is not hidden
@@ -98,10 +92,7 @@ def test_no_explanation_is_a_dump_of_numbers(few, few_model):
 
 
 def test_quick_work_writes_nothing_and_long_work_a_bar(capsys, monkeypatch):
-    assert list(with_bar(range(3), "work")) == [0, 1, 2]
-    assert capsys.readouterr().err == ""
+    assert list(with_bar(range(3), "work")) == [0, 1, 2] and capsys.readouterr().err == ""
     monkeypatch.setattr(base, "QUICK_S", 0.0)
-    assert list(with_bar(range(1), "work")) == [0]
-    assert capsys.readouterr().err == ""
-    assert list(with_bar(range(3), "work")) == [0, 1, 2]
-    assert "work" in capsys.readouterr().err
+    assert list(with_bar(range(1), "work")) == [0] and capsys.readouterr().err == ""
+    assert list(with_bar(range(3), "work")) == [0, 1, 2] and "work" in capsys.readouterr().err

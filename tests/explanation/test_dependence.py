@@ -1,5 +1,3 @@
-"""Dependence: planted signs and sizes come back, few users are never shown, means are plain means."""
-
 from itertools import permutations
 from math import factorial
 
@@ -33,14 +31,13 @@ def point(result, group, level):
 
 
 def test_the_planted_signs_come_back(by_system):
-    """IOS is slow in the evening, Android by day."""
+    """IOS is slow in the evening, all others by day."""
     assert point(by_system, "iOS", "17 or more")["shap_low"] > 0 > point(by_system, "iOS", "16 or less")["shap_high"]
     by_day, late = (point(by_system, "Android", level) for level in ("16 or less", "17 or more"))
     assert by_day["shap_low"] > 0 > late["shap_high"]
     (sentence,) = by_system.sentences
     assert "operating system iOS: largest at 17 or more, +" in sentence
-    assert "operating system Android: largest at 16 or less, +" in sentence
-    assert by_system.question in sentence
+    assert "operating system Android: largest at 16 or less, +" in sentence and by_system.question in sentence
 
 
 def true_shares(views, edge, player):
@@ -91,8 +88,7 @@ def test_no_point_stands_on_fewer_than_20_users(doubled_model, doubled, by_syste
     for result in (one, by_system):
         assert (result.points["users"] >= 20).all()
         assert result.points["views"].sum() + result.left_out == len(doubled.validation)
-    assert not one.numeric and by_system.numeric
-    assert one.points["level"].iloc[-1] == "other"
+    assert not one.numeric and by_system.numeric and one.points["level"].iloc[-1] == "other"
 
 
 def test_of_pages_shares_are_percent(small_site_model, small_site):
@@ -114,9 +110,6 @@ def test_of_pages_shares_are_percent(small_site_model, small_site):
 def test_what_cannot_be_shown_is_said(doubled_model, doubled, rows, asked, words):
     with pytest.raises(wb.WorkbenchError, match=words):
         dependence(doubled_model, doubled.validation.head(rows or 1000), **asked)
-
-
-# ------------------------------------------------------- the two features whose effects depend most on one another
 
 
 def test_without_a_feature_the_pair_that_depends_most_on_one_another_is_shown(doubled_model, doubled):
@@ -160,16 +153,12 @@ def test_the_pair_is_found_though_others_weigh_more_and_what_follows_from_a_feat
     assert set(strongest_interaction(explanation, users)) != {2, 3}  # within one network the country never differs
 
 
-def test_a_cell_of_few_users_does_not_count(world):
+def test_a_cell_of_few_users_does_not_count_and_the_only_feature_has_no_partner(world):
     explanation, users = world
     few = users < 19
     explanation.values[:, 0] = np.where(few, 100.0 * np.where(explanation.data[:, 1] > 0, 1, -1), 0.0)
     explanation.data[:, 0], explanation.display_data[:, 0] = few, few.astype(float)
     explanation.values[:, 2] += 0.01 * explanation.data[:, 1]
     assert strongest_interaction(explanation, users)[0] == 2
-
-
-def test_the_only_feature_has_no_partner(world):
-    explanation, users = world
     explanation.values, explanation.feature_names = explanation.values[:, [0, 4]], ["hour", THRESHOLD]
     assert strongest_interaction(explanation, users) == (0, None)

@@ -1,5 +1,3 @@
-"""Where and why model and rule differ: figures by another road, a planted truth, a rule that can be entered."""
-
 from dataclasses import replace
 
 import numpy as np
@@ -30,7 +28,7 @@ def split():
 
 @pytest.fixture(scope="module")
 def model(split):
-    return wb.train_network_quality(split, max_trees=60)
+    return wb.train_network_quality(split, known_by="first_request", max_trees=200)
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +63,6 @@ def result(request):
     return request.getfixturevalue(request.param)
 
 
-# ------------------------------------------------------------------------------------------------- figures
-
-
 def test_figures_equal_a_plain_loop(found, model, table, views):
     here = apply_model(model, views)
     ours, theirs = here.ask(), here.ask(table)
@@ -77,8 +72,7 @@ def test_figures_equal_a_plain_loop(found, model, table, views):
         if row.direction == SAME or "few" in row.direction:
             continue
         inside = [f"rule {names[t]}, model {names[o]}" == row.direction for o, t in zip(ours, theirs, strict=True)]
-        assert row.views == sum(inside)
-        assert row.users == len(set(users[inside])) >= 20
+        assert row.views == sum(inside) and row.users == len(set(users[inside])) >= 20
         assert row.net == pytest.approx(net[inside].mean())
         assert row.model_right == pytest.approx((net[inside] > 0).mean())
         assert row.rule_right == pytest.approx((net[inside] < 0).mean())
@@ -108,29 +102,26 @@ def test_contributions_add_up_and_shares_are_whole(result):
     assert directions["share"].sum() == pytest.approx(1, abs=0.02)
     assert (directions[["model_right", "rule_right", "equal"]].sum(axis=1)).to_numpy() == pytest.approx(1)
     assert (directions["users"] >= 20).all() and result.to_frame()["net"].notna().all()
-    assert result.leaves
-    assert all(leaf.users >= 20 and 0 < leaf.coverage < 1 for leaf in result.leaves)
+    assert result.leaves and all(leaf.users >= 20 and 0 < leaf.coverage < 1 for leaf in result.leaves)
     covered = sum(leaf.coverage for leaf in result.leaves) + (result.elsewhere.coverage if result.elsewhere else 0)
     assert covered == pytest.approx(1)
     assert sum(leaf.views for leaf in result.leaves) < 0.6 * result.views  # of users that the tree did not see
 
 
 def test_leaves_have_the_planted_signs(model, table, views):
-    """iOS meets congestion in the evening, Android at other hours, Windows never (datasets/synthetic_facts.py)."""
+    """iOS meets congestion in the evening, all other systems at other hours (datasets/synthetic_facts.py)."""
     leaves = {
         system: disagreement(model, table, views[views["os_family"] == system]).leaves
         for system in ("iOS", "Android", "Windows")
     }
-    for system in ("iOS", "Android"):
+    for system, found in leaves.items():
         hours = []
-        for leaf in leaves[system]:
+        for leaf in found:
             hour = next((part for part in leaf.conditions.parts if part.fact == "local hour"), None)
-            if hour and leaf.way == "the model sends larger images" and leaf.precision > 0.2:
-                hours.append(hour.above >= 12 if system == "Android" else hour.up_to <= 18)
+            if hour and leaf.way == "the model sends larger images" and leaf.precision > 0.1:
+                hours.append(hour.up_to <= 18 if system == "iOS" else hour.above >= 12)
                 assert leaf.net.estimate > 0
         assert hours and all(hours)
-    first = leaves["Windows"][0]
-    assert first.way == "the model sends larger images" and first.precision > 0.5 and first.net.low > 0
 
 
 def test_each_leaf_reads_as_a_sentence_and_as_a_branch(result):
@@ -155,8 +146,7 @@ def test_no_outcome_enters_the_tree(found, model, table, views):
     mixed = views.assign(**{name: views[name].to_numpy()[order] for name in ("rtt_ms", "downlink_mbps")})
     other = disagreement(model, table, mixed)
     one, same = ([(x.conditions, x.action, x.coverage, x.precision) for x in each.leaves] for each in (found, other))
-    assert one == same
-    assert [x.net for x in other.leaves] != [x.net for x in found.leaves]
+    assert one == same and [x.net for x in other.leaves] != [x.net for x in found.leaves]
 
 
 def test_actions_are_compared_view_by_view_whatever_the_order_of_pages(small_site, small_site_model):
@@ -170,14 +160,11 @@ def test_actions_are_compared_view_by_view_whatever_the_order_of_pages(small_sit
     assert (contrast.agrees[NOTHING] == nothing).all() and 0 < nothing.sum() < len(nothing)
 
 
-# ------------------------------------------------------------------------------------------ the tree as a rule
-
-
 def test_a_comparison_of_pages_takes_it(pages, small_site, small_site_model):
     assert wb.compare(small_site, small_site_model, rules=[Never(), pages.rule]).of(pages.rule.name).available
 
 
-def test_a_comparison_takes_it(found, few, few_model):
+def test_a_comparison_takes_the_tree_as_a_rule(found, few, few_model):
     compared = wb.compare(few, few_model, rules=[OneOption("small"), found.rule])
     assert compared.of(found.rule.name).available and compared.of(found.rule.name).kilobytes > 0
     other = next(level for level in LEVELS if level != few_model.known_by)
@@ -231,8 +218,6 @@ def test_a_rule_of_pages_does_as_it_reads(small_site):
     assert answer["rank"].tolist() == [1, 2, 1, 1, 2]
 
 
-# ---------------------------------------------------------------------------------- where there is little to say
-
 ROWS = 2000
 
 
@@ -250,16 +235,14 @@ def test_where_they_differ_in_most_views_a_leaf_where_they_always_do_is_kept():
     rng = np.random.default_rng(0)
     page = rng.choice(["a", "b"], ROWS).astype(object)
     (leaf,), elsewhere = find_leaves(planted((page == "a") | (rng.random(ROWS) < 0.8), page=page))
-    assert "page is a" in leaf.condition.replace("not b", "a")
-    assert leaf.precision == 1
+    assert "page is a" in leaf.condition.replace("not b", "a") and leaf.precision == 1
     assert elsewhere.precision == pytest.approx(0.8, abs=0.05)
     assert elsewhere.sentence.startswith("Everywhere else") and "they differ" in elsewhere.sentence
 
 
 def test_a_leaf_of_all_views_that_is_no_candidate_says_nothing():
     leaves, elsewhere = find_leaves(planted(np.ones(ROWS, bool), page=np.resize(np.array(["a", "b"], object), ROWS)))
-    assert leaves == ()
-    assert (elsewhere.coverage, elsewhere.precision) == (1, 1)
+    assert leaves == () and (elsewhere.coverage, elsewhere.precision) == (1, 1)
 
 
 def test_a_leaf_of_a_twentieth_is_found():
@@ -287,8 +270,7 @@ def test_where_few_differ_no_tree_is_grown(model, split):
 
 def test_where_they_differ_nearly_everywhere_it_says_so(small_site_model, small_site):
     everywhere = disagreement(PrefetchPolicy(small_site_model, limit=0.03), Never(), small_site.validation)
-    assert everywhere.share.estimate > 0.99
-    assert NOWHERE not in repr(everywhere)
+    assert everywhere.share.estimate > 0.99 and NOWHERE not in repr(everywhere)
     assert everywhere.leaves or NEARLY_EVERYWHERE in repr(everywhere)
 
 

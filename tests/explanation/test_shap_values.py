@@ -1,5 +1,3 @@
-"""SHAP values: additive, exact against the shap library, faithful to a planted truth; one question a decision."""
-
 import warnings
 from dataclasses import replace
 
@@ -11,9 +9,8 @@ import shap
 import xgboost
 
 import workbench as wb
-from workbench.decisions.decision import Explained
 from workbench.decisions.prefetch.explain import PAGE_BEFORE, PAGE_NOW, QUESTION, USER_HISTORY, source_of
-from workbench.explanation.shap_values import THRESHOLD, check_sum, exact_shap, strongest
+from workbench.explanation.shap_values import THRESHOLD, check_sum, strongest
 
 LARGE, MEDIUM, SMALL = (wb.ImageScenario().view_bytes[size] for size in (-1, 1, 0))
 
@@ -51,9 +48,6 @@ def edge_of(explanation) -> float:
 
 def by_name(explanation, what="values"):
     return dict(zip(explanation.feature_names, getattr(explanation, what).T, strict=True))
-
-
-# ------------------------------------------------------------------------------------------ network quality
 
 
 @pytest.mark.parametrize("quantity", ["downlink_mbps", "rtt_ms"])
@@ -103,8 +97,7 @@ def test_readers_see_their_own_values_also_those_that_the_model_never_saw(traine
 def test_whole_users_are_drawn_by_seed(trained, explanation, small_site, small_site_model):
     split, model = trained
     few = wb.shap_values(model, split.validation, views=50, seed=3)
-    assert explanation.index.equals(split.validation.index)
-    assert len(few.values) == 50
+    assert explanation.index.equals(split.validation.index) and len(few.values) == 50
     assert (few.values == explanation.values[split.validation.index.get_indexer(few.index)]).all()
     assert not few.index.equals(wb.shap_values(model, split.validation, views=50, seed=4).index)
     some = wb.shap_values(small_site_model, small_site.validation, views=150)
@@ -146,9 +139,6 @@ def test_what_has_no_answer_is_refused(trained):
         wb.shap_values(model, parts[2])
 
 
-# ------------------------------------------------------------------------------------------------ next page
-
-
 @pytest.fixture(scope="module")
 def of_pages(small_site, small_site_model):
     return wb.shap_values(small_site_model, small_site.validation)
@@ -180,10 +170,8 @@ def test_features_have_a_readers_names_and_values(small_site, of_pages):
     assert {PAGE_NOW, PAGE_BEFORE, USER_HISTORY, "device"} <= set(shown)
     assert not any("_" in name or name.startswith(("first ", "second ")) for name in shown)
     assert shown["device"].tolist() == small_site.validation["device"].tolist()
-    assert set(shown[USER_HISTORY]) == {"yes", "no"}
-    assert all(share.endswith(" %") for share in shown[PAGE_NOW])
-    assert set(of_pages.coded) >= {"device", "device and hour"}
-    assert of_pages.units[PAGE_NOW] == "%"
+    assert set(shown[USER_HISTORY]) == {"yes", "no"} and all(share.endswith(" %") for share in shown[PAGE_NOW])
+    assert set(of_pages.coded) >= {"device", "device and hour"} and of_pages.units[PAGE_NOW] == "%"
     assert (source_of("list_position"), source_of("links_back")) == ("list position", "links of the page")
 
 
@@ -203,31 +191,6 @@ def test_shaps_own_plots_draw_both_without_a_warning(explanation, of_pages):
             shap.plots.heatmap(each[:100], show=False)
         shap.plots.scatter(of_pages[:, "device and hour"], show=False)
     plt.close("all")
-
-
-# ---------------------------------------------------------------------------------------------------- exact
-
-
-def test_columns_of_one_source_are_one_feature_and_each_distinct_row_is_explained_once(monkeypatch):
-    rng = np.random.default_rng(0)
-    rows = rng.normal(size=(2_000, 4)).astype(np.float32)
-    answer = (rows[:, 0] + rows[:, 1] * rows[:, 3] + rng.normal(size=2_000) > 0).astype(float)
-    booster = xgboost.train({"objective": "binary:logistic", "max_depth": 4}, xgboost.DMatrix(rows, label=answer), 30)
-    some = np.vstack([rows[:500], rows[:7]])
-    alone = booster.predict(xgboost.DMatrix(some), pred_contribs=True).astype(float)
-    counts, predict = [], xgboost.Booster.predict
-
-    def counting(self, data, **keywords):
-        if keywords.get("pred_contribs"):
-            counts.append(data.num_row())
-        return predict(self, data, **keywords)
-
-    monkeypatch.setattr(xgboost.Booster, "predict", counting)
-    features, values, base = exact_shap(Explained(booster, some, tuple("abac"), pd.DataFrame(), "q", np.arange(507)))
-    assert counts == [500]
-    assert features == ("a", "b", "c")
-    assert values == pytest.approx(np.column_stack([alone[:, 0] + alone[:, 2], alone[:, 1], alone[:, 3]]))
-    assert base == pytest.approx(alone[:, 4])
 
 
 def test_shares_that_do_not_add_up_are_refused():

@@ -1,5 +1,3 @@
-"""Widgets in pages: what is taken from a notebook, and what from the package. No kernel, no browser."""
-
 import base64
 import hashlib
 import json
@@ -42,8 +40,7 @@ def test_a_displayed_widget_brings_its_data_and_the_packages_script():
     (data,) = scripts_of(html, "application/json")
     assert json.loads(data.string) == {"data": {"n": 1}}
     place = BeautifulSoup(html, "html.parser").find(attrs={"data-widget": True})
-    assert (place["data-widget"], place["data-state"]) == ("explorer", data["id"])
-    assert "hacked" not in html
+    assert (place["data-widget"], place["data-state"]) == ("explorer", data["id"]) and "hacked" not in html
 
 
 def test_the_policy_allows_these_scripts_and_no_others():
@@ -67,8 +64,7 @@ def test_two_widgets_share_one_module():
 def test_what_needs_a_kernel_becomes_one_line(state):
     html = page_of({"a": state}, "a")
     check_page(html)
-    assert html.count(LIVE_ONLY) == 1
-    assert "hacked" not in html
+    assert html.count(LIVE_ONLY) == 1 and "hacked" not in html
 
 
 def test_a_box_is_unpacked_and_its_controls_share_one_line():
@@ -76,8 +72,7 @@ def test_a_box_is_unpacked_and_its_controls_share_one_line():
     states = {"box": box, "inner": {"children": ["IPY_MODEL_a", "IPY_MODEL_slider"]}, "slider": {"value": 1}, "a": OWN}
     html = page_of(states, "box")
     check_page(html)
-    assert html.count(LIVE_ONLY) == 1
-    assert html.count("data-widget=") == 1
+    assert html.count(LIVE_ONLY) == 1 and html.count("data-widget=") == 1
     assert LIVE_ONLY in page_of({}, "gone"), "a widget whose state was not kept"
     assert "script" not in page_of({})
 
@@ -85,11 +80,7 @@ def test_a_box_is_unpacked_and_its_controls_share_one_line():
 @pytest.mark.parametrize("text", ["</script>", "<!--<script>", "a\u2028b", "&lt;", "]]>"])
 def test_data_holds_no_mark_that_a_parser_knows(text):
     safe = to_safe_json({"name": text, text: 1})
-    assert json.loads(safe) == {"name": text, text: 1}
-    assert not re.search("[<>&\u2028\u2029]", safe)
-
-
-def test_numbers_that_json_does_not_know_are_refused():
+    assert json.loads(safe) == {"name": text, text: 1} and not re.search("[<>&\u2028\u2029]", safe)
     with pytest.raises(ValueError, match="not JSON compliant"):
         to_safe_json({"x": float("nan")})
 

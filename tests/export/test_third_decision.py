@@ -1,5 +1,3 @@
-"""A decision that the package does not know goes from data to a rendered proposal."""
-
 import re
 from pathlib import Path
 
@@ -11,7 +9,7 @@ HOME = Path(__file__).parent.parent / "decisions"
 CELLS = (
     "import sys\n\nsys.path.insert(0, folder)\nimport video_start\n\nimport workbench as wb",
     "data, scenario = 'synthetic_measurements', video_start.VideoScenario()\n"
-    "result = wb.study(data, rows=4_000, scenario=scenario)\nresult",
+    "result = wb.study(data, rows=6_000, scenario=scenario)\nresult",
     "result.heading('rules', table='policies')",
     "wb.plotting.frontier(result);",
     "wb.Explorer(result)",

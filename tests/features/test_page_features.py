@@ -1,29 +1,16 @@
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from workbench.datasets.columns import Column
+from workbench.features import page_features
 from workbench.features import pages as navigation_candidates
-from workbench.features.page_features import (
-    ARRAYS,
-    GROUP_SMOOTHING,
-    SMOOTHING,
-    Layout,
-    NavigationCounts,
-    Pairs,
-    describe_pairs,
-    fit_layout,
-    previous_dwell,
-)
-from workbench.features.pages import PageCounts, backoff_chances
+from workbench.features.page_features import GROUP_SMOOTHING, SMOOTHING, Layout, Pairs, fit_layout, previous_dwell
 
 EXTRA = (Column("shelf", "str", "first_request", "where on the list"),)
 
 
 def visits(*sessions: str) -> pd.DataFrame:
-    """One letter a page, one word a session."""
     return pd.DataFrame(
         {
             "view_id": np.arange(sum(map(len, sessions))),
@@ -63,7 +50,7 @@ def rich_visits(sessions: int = 200, seed: int = 0, pages: str = "abcdefgh") -> 
 
 def described(train: pd.DataFrame, frame: pd.DataFrame, *, without=(), links=None) -> tuple[Layout, Pairs]:
     layout = fit_layout(train, "client_js", EXTRA, without)
-    return layout, describe_pairs(layout, NavigationCounts.fit(train, layout, links), frame)
+    return layout, page_features.describe_pairs(layout, page_features.NavigationCounts.fit(train, layout, links), frame)
 
 
 def as_table(layout: Layout, pairs: Pairs) -> pd.DataFrame:
@@ -78,9 +65,6 @@ def compared(sessions: int = 20, **how) -> tuple[pd.DataFrame, pd.DataFrame, Pai
     return train, frame, pairs, as_table(layout, pairs)
 
 
-# By hand.
-
-
 @pytest.fixture(scope="module")
 def tiny() -> pd.DataFrame:
     """Features of the views of "abab", one row a pair, after four counted sessions."""
@@ -93,8 +77,7 @@ def test_counts_shares_and_popularity_by_hand(tiny):
     pairs = [*((0, c) for c in "bcd"), *((1, c) for c in "acd"), *((2, c) for c in "bcd"), *((3, c) for c in "acd")]
     assert list(tiny.index) == pairs  # every page but the current one
     first = tiny.loc[0]
-    assert first["first_views"].tolist() == [3, 3, 3]
-    assert first["first_count"].tolist() == [2, 1, 0]
+    assert first["first_views"].tolist() == [3, 3, 3] and first["first_count"].tolist() == [2, 1, 0]
     assert first["first_share"].tolist() == pytest.approx([2 / 3, 1 / 3, 0])
     assert first["second_count"].tolist() == [2, 1, 0]  # of sessions that begin with a
     last = tiny.loc[3]
@@ -117,18 +100,6 @@ def test_links_by_hand():
     table = as_table(layout, pairs).set_index("candidate")
     assert table["linked"].to_dict() == {"b": 1, "c": 0, "d": 0}
     assert table["links_back"].to_dict() == {"b": 0, "c": 1, "d": 0}
-
-
-# The same number by another road.
-
-
-def test_the_smoothed_chances_are_those_of_the_markov_rules():
-    train, frame, pairs, table = compared()
-    counts = PageCounts.fit(train)
-    states = [state[pairs.row] for state in counts.states(frame)]
-    for order, name in ((2, "first_chance"), (3, "second_chance")):
-        expected = backoff_chances(counts.orders[:order], states[:order], pairs.page, SMOOTHING[: order - 1])
-        np.testing.assert_allclose(table[name], expected, rtol=1e-6)
 
 
 def test_a_group_leans_on_all_views_as_a_loop_says():
@@ -155,9 +126,6 @@ def test_times_seen_and_views_ago_as_a_loop_says():
         before = [j for j in range(row) if sessions[j] == sessions[row] and pages[j] == candidate]
         assert times == len(before)
         assert np.isnan(ago) if not before else ago == row - before[-1]
-
-
-# What may be known.
 
 
 @pytest.mark.parametrize("small", [True, False])
@@ -189,8 +157,7 @@ def test_what_is_left_out_leaves_no_trace():
         return set(everything.names) - set(described(train, frame, without=without)[1].names)
 
     history = {"earlier_views", "here_before", "usual_share", "is_last_next", "is_usual_next"}
-    assert left("history") == history
-    assert left("last_next") == {"is_last_next"}
+    assert left("history") == history and left("last_next") == {"is_last_next"}
     second = {"second_views", "second_count", "second_share", "second_chance", "second_rank"}
     assert left("second order") == second | {"skipping_chance", "previous_page"}
     by = {f"first_chance by {group}" for group in ("device", "local_hour", "device x local_hour", "save_data", "shelf")}
@@ -201,25 +168,6 @@ def test_what_is_left_out_leaves_no_trace():
         np.testing.assert_array_equal(
             described(train, frame, without=kind)[1].matrix, described(train, lies, without=kind)[1].matrix
         )
-
-
-def test_unseen_and_missing_context_is_ordinary_input():
-    train = rich_visits()
-    known = ["view_id", "session_id", "position", "page"]
-    frame = rich_visits(10, seed=1)
-    layout, pairs = described(train, frame[known])
-    table = as_table(layout, pairs)
-    assert pairs.names == described(train, frame)[1].names
-    assert table[["device", "local_hour", "usual_share"]].isna().all().all()
-    assert table[["is_last_next", "is_usual_next"]].eq(0).all().all()
-    strange = frame.assign(device="watch", shelf=None, local_hour=np.nan)
-    table = as_table(*described(train, strange))
-    assert table["device"].eq(2).all()
-    assert table[["shelf", "local_hour"]].isna().all().all()
-    np.testing.assert_array_equal(table["first_chance by shelf"], table["first_chance"])
-
-
-# The layout.
 
 
 def test_times_within_a_session_give_the_dwell_on_the_page_before():
@@ -249,18 +197,3 @@ def test_rare_levels_are_one():
     layout = fit_layout(frame, "client_js")
     assert layout.levels["device"][:2] == ["model 40", "model 00"]
     assert (len(layout.levels["device"]), layout.group_codes(frame, ("device",)).max()) == (20, 20)
-
-
-def test_layout_and_counts_survive_being_written_down():
-    train, frame = rich_visits(), rich_visits(20, seed=1)
-    links = pd.DataFrame({"from_page": ["a", "b"], "to_page": ["b", "c"]})
-    layout = fit_layout(train, "client_js", EXTRA)
-    counts = NavigationCounts.fit(train, layout, links)
-    read = Layout.from_dict(json.loads(json.dumps(layout.to_dict())))
-    again = NavigationCounts.from_dict(json.loads(json.dumps(counts.to_dict())), read)
-    assert (read.pages, read.groups, read.dwell_edges) == (layout.pages, layout.groups, layout.dwell_edges)
-    np.testing.assert_array_equal(
-        describe_pairs(read, again, frame).matrix, describe_pairs(layout, counts, frame).matrix
-    )
-    for name in ARRAYS:
-        np.testing.assert_array_equal(getattr(again.latest, name), getattr(counts.latest, name))

@@ -6,24 +6,7 @@ import pandas as pd
 import pytest
 
 from workbench.features import pages as navigation
-from workbench.features.pages import (
-    PageCounts,
-    as_answer,
-    backoff_chances,
-    candidate_pairs,
-    count_transitions,
-    encode,
-    link_table,
-    next_codes,
-    pair_state,
-    previous_codes,
-    same_session,
-    session_numbers,
-    top_k,
-    vocabulary,
-)
-
-ABC = pd.Index(list("abc"), dtype="str")
+from workbench.features.pages import PageCounts, candidate_pairs, encode, link_table, next_codes, vocabulary
 
 
 def visits(*sessions: str, category: bool = True) -> pd.DataFrame:
@@ -44,59 +27,10 @@ def random_visits(sessions: int, pages: str, seed: int = 0) -> pd.DataFrame:
     return visits(*("".join(rng.choice(list(pages), rng.integers(1, 8))) for _ in range(sessions)))
 
 
-# Codes.
-
-
-@pytest.mark.parametrize("category", [True, False])
-def test_pages_are_coded_by_their_place_in_the_vocabulary(category):
-    frame = visits("axb", "c", category=category)
-    assert encode(frame, ABC).tolist() == [0, -1, 1, 2]
-    assert encode(frame, ABC[:0]).tolist() == [-1] * 4
-    missing = pd.DataFrame({"last_next": frame["page"].where(frame["page"] == "b")})
-    assert encode(missing, ABC, "last_next").tolist() == [-1, -1, 1, -1]
-
-
-def test_the_vocabulary_holds_the_pages_that_occur_sorted():
-    frame = visits("ca", "b")
-    assert vocabulary(frame).tolist() == ["a", "b", "c"]
-    assert vocabulary(frame.iloc[:2]).tolist() == ["a", "c"]
-    assert vocabulary(visits("ca", category=False)).tolist() == ["a", "c"]
-    assert vocabulary(frame.iloc[:0]).tolist() == []
-
-
-def test_next_and_previous_pages_stop_where_sessions_do():
-    frame = visits("abc", "b", "ca")
-    codes = encode(frame, ABC)
-    assert next_codes(frame, codes).tolist() == [1, 2, -1, -1, 0, -1]
-    assert previous_codes(frame, codes).tolist() == [-1, 0, 1, -1, -1, 2]
-    assert previous_codes(frame, codes, back=2).tolist() == [-1, -1, 0, -1, -1, -1]
-    assert previous_codes(frame, codes, back=9).tolist() == [-1] * 6
-
-
-def test_a_page_that_nobody_knows_is_not_the_end_of_a_session():
-    frame = visits("axb", "x")
-    codes = encode(frame, ABC)
-    assert next_codes(frame, codes).tolist() == [-2, 1, -1, -1]
-    assert previous_codes(frame, codes).tolist() == [-1, 0, -2, -1]
-
-
-@pytest.mark.parametrize("rows", [0, 1])
-def test_hardly_any_rows_are_fine(rows):
-    frame = visits("ab").iloc[:rows]
-    codes = encode(frame, ABC)
-    assert next_codes(frame, codes).tolist() == previous_codes(frame, codes).tolist() == [-1] * rows
-    assert len(session_numbers(frame)) == rows
-    assert len(same_session(frame, 1)) == 0
-
-
-# Counts.
-
-
 def test_transitions_are_counted_most_frequent_first_and_ties_by_code():
     state = np.array([5, 5, 5, 5, 5, 2, -1])
-    counts = count_transitions(state, np.array([1, 0, 2, 1, -1, -2, 0]), 3)
-    assert counts.states.tolist() == [2, 5]
-    assert counts.start.tolist() == [0, 0, 3]
+    counts = navigation.count_transitions(state, np.array([1, 0, 2, 1, -1, -2, 0]), 3)
+    assert counts.states.tolist() == [2, 5] and counts.start.tolist() == [0, 0, 3]
     assert (counts.page.tolist(), counts.count.tolist()) == ([1, 0, 2], [2, 1, 1])
     assert counts.total.tolist() == [1, 5]
     assert counts.find(np.array([5, 3, 2, -1, 9])).tolist() == [1, -1, 0, -1, -1]
@@ -104,14 +38,6 @@ def test_transitions_are_counted_most_frequent_first_and_ties_by_code():
     top = counts.top(np.array([5, 4, 2, 5]), 2)
     assert [part.tolist() for part in top] == [[0, 0, 3, 3], [1, 0, 1, 0], [2, 1, 2, 1]]
     assert counts.count_of(np.array([5, 5, 2, 3, -1]), np.array([1, -1, 1, 1, 1])).tolist() == [2, 0, 0, 0, 0]
-
-
-def test_nothing_counted_answers_zero():
-    counts = count_transitions(np.array([-1]), np.array([0]), 3)
-    assert counts.find(np.array([0])).tolist() == [-1]
-    assert counts.count_of(np.array([0]), np.array([1])).tolist() == [0]
-    assert counts.total_of(np.array([0])).tolist() == [0]
-    assert [len(part) for part in counts.top(np.array([0]), 3)] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("cells", [0, 8_000_000])
@@ -129,45 +55,12 @@ def test_a_table_and_a_search_count_as_a_loop_does(monkeypatch, cells):
     assert counts.orders[1].total.tolist() == [views[page] for page in pages]
 
 
-def test_the_orders_count_what_followed_nothing_one_page_and_two():
-    frame = visits("abc", "abb", "b")
-    zeroth, first, second = PageCounts.fit(frame).orders
-    assert (zeroth.total.tolist(), zeroth.page.tolist(), zeroth.count.tolist()) == ([7], [1, 2], [3, 1])
-    assert first.total.tolist() == [2, 4, 1]
-    start, a, b = -1, 0, 1
-    states = pair_state(np.array([start, a, b, start]), np.array([a, b, b, b]), 3)
-    assert second.total_of(states).tolist() == [2, 2, 1, 1]
-    assert second.count_of(states, np.array([1, 2, 0, 0])).tolist() == [2, 1, 0, 0]
-
-
-# Chances.
-
-
-def test_chances_lean_on_the_order_below_by_hand():
-    counts = PageCounts.fit(visits("abc", "abb", "b"))
-    states = [np.array([state]) for state in (0, 1, pair_state(np.array([0]), np.array([1]), 3)[0])]
-    c = np.array([2])
-    zeroth = 1 / 7
-    first = (1 + 2 * zeroth) / (4 + 2)
-    second = (1 + 3 * first) / (2 + 3)
-    assert backoff_chances(counts.orders[:1], states[:1], c, ()) == pytest.approx(zeroth)
-    assert backoff_chances(counts.orders[:2], states[:2], c, (2,)) == pytest.approx(first)
-    assert backoff_chances(counts.orders, states, c, (2, 3)) == pytest.approx(second)
-
-
-def test_a_state_that_was_never_seen_answers_as_the_order_below():
-    counts = PageCounts.fit(visits("abc", "abb", "b"))
-    never = [np.zeros(3, np.int64), np.full(3, -1), np.full(3, -1)]
-    chances = backoff_chances(counts.orders, never, np.arange(3), (5.0, 5.0))
-    assert chances == pytest.approx([0, 3 / 7, 1 / 7])
-
-
 @pytest.mark.parametrize("smoothing", [(7.0, 3.0), (7.0, 3.0, 2.0, 5.0)])
 def test_chances_of_all_pages_and_the_end_sum_to_one(smoothing):
     frame = random_visits(200, "abcde")
     counts = PageCounts.fit(frame, highest=len(smoothing))
     row, page = (axis.ravel() for axis in np.meshgrid(np.arange(len(frame)), np.arange(5)))
-    chance = backoff_chances(counts.orders, [state[row] for state in counts.states(frame)], page, smoothing)
+    chance = navigation.backoff_chances(counts.orders, [state[row] for state in counts.states(frame)], page, smoothing)
     ended = pd.DataFrame({"end": next_codes(frame, encode(frame, counts.pages)) == -1})
     states = pd.DataFrame(dict(enumerate(counts.states(frame))))
     end = ended["end"].mean()
@@ -228,24 +121,6 @@ def test_candidates_come_from_followers_session_user_popularity_and_links(counts
     assert by_row(counts, *candidate_pairs(counts, visits("a")), 1) == ["bc"]
 
 
-def test_no_candidate_is_the_current_page_and_none_comes_twice(counts):
-    frame = visits("abcbabcb", "zyxyxz", "?", "dcba")
-    row, page = candidate_pairs(counts, frame)
-    assert (page != encode(frame, counts.pages)[row]).all()
-    assert (np.diff(row * 26 + page) > 0).all()
-    assert (page >= 0).all()
-
-
-def test_candidates_of_a_view_do_not_depend_on_later_views(counts):
-    frame = visits("abcbab", "zyxyx")
-    row, page = candidate_pairs(counts, frame)
-    kept = frame["position"].to_numpy() < 3
-    cut_row, cut_page = candidate_pairs(counts, frame[kept])
-    stays = kept[row]
-    np.testing.assert_array_equal(np.flatnonzero(kept)[cut_row], row[stays])
-    np.testing.assert_array_equal(cut_page, page[stays])
-
-
 def test_links_are_sorted_by_how_often_the_linked_page_was_opened(counts):
     links = pd.DataFrame({"from_page": list("aaaaab"), "to_page": list("cdbzca")})
     table = link_table(links, counts)
@@ -254,28 +129,6 @@ def test_links_are_sorted_by_how_often_the_linked_page_was_opened(counts):
     assert by_row(counts, row, page, 2) == ["bcd", "a"] or by_row(counts, row, page, 2) == ["cbd", "a"]
     popularity = counts.orders[0].count_of(np.zeros(26, np.int64), np.arange(26))
     np.testing.assert_array_equal(opened, popularity[page] + 1)
-    assert (np.diff(opened[row == 0]) <= 0).all()
-    assert table.total.tolist() == [4, 1]
+    assert (np.diff(opened[row == 0]) <= 0).all() and table.total.tolist() == [4, 1]
     assert table.count_of(codes, encode(visits("zz"), counts.pages)).tolist() == [1, 0]
     assert link_table(links.iloc[:0], counts).find(codes).tolist() == [-1, -1]
-
-
-def test_the_likeliest_pages_of_each_view_are_ranked():
-    row, page = np.array([0, 0, 0, 2, 2]), np.array([0, 1, 2, 0, 1])
-    chance = np.array([0.2, 0.5, 0.2, 0.0, 0.1])
-    top = top_k(row, page, chance, 2)
-    assert [part.tolist() for part in top] == [[0, 0, 2], [1, 0, 1], [1, 2, 1], [0.5, 0.2, 0.1]]
-
-
-def test_an_answer_names_views_and_pages():
-    context = pd.DataFrame({"view_id": [70, 80, 90]})
-    pairs = np.array([0, 0, 2]), np.array([1, 0, 1])
-    answer = as_answer(context, pd.Index(list("ab")), pairs, np.array([0.3, 0.6, 0.2]), 5)
-    assert answer.to_dict("list") == {
-        "view_id": [70, 70, 90],
-        "page": ["a", "b", "b"],
-        "rank": [1, 2, 1],
-        "chance": [0.6, 0.3, 0.2],
-    }
-    assert answer["view_id"].dtype == answer["rank"].dtype == np.int64
-    assert answer["chance"].dtype == float

@@ -1,5 +1,3 @@
-"""What both models share: scikit-learn's surface, one split, saving and loading, refusals."""
-
 import json
 import os
 import pickle
@@ -45,15 +43,9 @@ CASES = {
         "without": "context columns, or 'history', .*; got 'ips'",
     },
 }
-ASKS = (
-    lambda model, frame: model.predict(frame),
-    lambda model, frame: model.score(frame),
-    lambda model, frame: model.removable(),
-    lambda model, frame: model.save("never"),
-    lambda model, frame: model.fields,
-    lambda model, frame: model.trees,
-    lambda model, frame: model.kilobytes,
-)
+ASKS = tuple(lambda model, frame, ask=ask: getattr(model, ask)(frame) for ask in ("predict", "score", "save"))
+ASKS += tuple(lambda model, frame, ask=ask: getattr(model, ask) for ask in ("fields", "trees", "kilobytes"))
+ASKS += (lambda model, frame: model.removable(),)
 OWN_ASKS = {
     wb.NetworkQuality: (lambda model, _: model.quantities, lambda model, frame: model.chance_worse(frame, "rtt_ms", 1)),
     wb.NextPage: (lambda model, frame: model.next_pages(frame, 3), lambda model, frame: model.describe(frame)),
@@ -62,7 +54,6 @@ OWN_ASKS = {
 
 @pytest.fixture(scope="module", params=CASES)
 def case(request):
-    """A model of each kind, quickly trained."""
     given = CASES[request.param]
     quick = QUICK | ({"pairs": 5_000} if given["kind"] is wb.NextPage else {})
     split = wb.split_by_user(given["load"]())
@@ -75,9 +66,6 @@ def saved_bytes(model, folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in model.save(folder).iterdir()}
 
 
-# An estimator of scikit-learn
-
-
 def test_its_parameters_are_those_of_the_trees_and_a_few(case):
     extra = (Column("plan", "str", "first_request", ""),)
     model = case.kind(known_by="native_app", extra=extra, without=case.leave, seed=7, max_depth=3, patience=9)
@@ -85,8 +73,7 @@ def test_its_parameters_are_those_of_the_trees_and_a_few(case):
     assert set(model.get_params()) - {"pairs"} == trees | {"known_by", "extra", "without"}
     assert clone(model).get_params() == model.get_params()
     assert (model.known_by, model.extra, model.without, model.patience) == ("native_app", extra, case.leave, 9)
-    assert model.set_params(seed=8, max_depth=2) is model
-    assert (model.seed, model.max_depth) == (8, 2)
+    assert model.set_params(seed=8, max_depth=2) is model and (model.seed, model.max_depth) == (8, 2)
     with pytest.raises(TypeError, match="max_deep"):
         case.kind(max_deep=3)
 
@@ -103,8 +90,7 @@ def test_a_clone_is_not_trained_and_learns_the_same_from_an_unchanged_frame(case
 def test_it_prints_in_one_line(case):
     name, extra = case.kind.__name__, (Column("plan", "str", "never", ""),)
     assert repr(case.kind(extra=extra, seed=3)) == f"{name}(extra=('plan',), seed=3): not trained"
-    assert repr(case.model).endswith(f"): {case.model.trees} trees")
-    assert "\n" not in repr(case.model)
+    assert repr(case.model).endswith(f"): {case.model.trees} trees") and "\n" not in repr(case.model)
     assert list(case.model._repr_mimebundle_()) == ["text/plain"]
 
 
@@ -127,16 +113,12 @@ def test_it_goes_through_cross_validation_and_grid_search(case):
     assert search.best_estimator_.score(frame) == search.score(frame)
 
 
-# One split, its columns
-
-
 def test_it_says_what_it_reads_and_can_be_trained_without(case):
     model, split = case.model, case.split
     assert set(case.leave) <= set(model.removable())
     one, other = case.leave
     bare = model.refit(split, without=(other,)).refit(split, without=[one, other])
-    assert bare.without == (other, one)
-    assert set(bare.removable()) == set(model.removable()) - set(case.leave)
+    assert bare.without == (other, one) and set(bare.removable()) == set(model.removable()) - set(case.leave)
     assert {each for each in case.leave if each in split.train}.isdisjoint(bare.fields)
     assert (model.without, bare.trained_on_) == ((), model.trained_on_)
     with pytest.raises(WorkbenchError, match=f"without must name {case.without}"):
@@ -163,9 +145,6 @@ def test_the_information_set_is_the_cards_unless_another_is_given(case):
     assert case.train(case.split, known_by="client_js", **case.quick).known_by == "client_js"
 
 
-# Saving and loading
-
-
 def test_a_saved_model_answers_bit_for_bit(case, tmp_path):
     model, read = case.model, case.kind.load(case.model.save(tmp_path / "deep" / "folder"))
     first, again = (pd.Series(each.predict(case.test)) for each in (model, read))
@@ -179,8 +158,7 @@ def test_a_saved_model_answers_bit_for_bit(case, tmp_path):
 
 def test_its_files_name_no_user_and_no_clock(case, tmp_path):
     files = saved_bytes(case.model, tmp_path)
-    assert set(files) == case.files
-    assert case.model.kilobytes == sum(map(len, files.values())) / 1000
+    assert set(files) == case.files and case.model.kilobytes == sum(map(len, files.values())) / 1000
     assert set(json.loads(files["model.json"])) == {"format", "params", "trained_on"} | case.described
     users = {f'"{user}"'.encode() for user in case.split.train["user_id"].unique()}
     assert not any(user in content for user in users for content in files.values())
@@ -206,8 +184,7 @@ def test_the_same_seed_saves_the_same_bytes_in_another_process_on_more_threads(c
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["", "[]", "{}", '{"format": 2}', '{"format": 2, "params": 5, "heads": {}}', '{"format": 2, "params": {}}'],
+    "text", ["", "[]", "{}", '{"format": 2}', '{"format": 2, "params": 5, "heads": {}}', '{"format": 2, "params": {}}']
 )
 def test_a_folder_without_a_model_is_refused(case, tmp_path, text):
     with pytest.raises(WorkbenchError, match=r"holds no saved model: expected model\.json and its \.ubj files"):
@@ -227,9 +204,6 @@ def test_a_model_that_is_spoilt_or_of_another_format_is_refused(case, tmp_path):
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": 99}))
     with pytest.raises(WorkbenchError, match=r"expected model format 2; got 99\. Train it again"):
         case.kind.load(folder)
-
-
-# Refusals
 
 
 @pytest.mark.parametrize(

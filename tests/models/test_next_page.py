@@ -1,5 +1,3 @@
-"""The next page: planted clicks, what an answer may know, and counts that would give the answer away."""
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +14,7 @@ from workbench.errors import WorkbenchError
 from workbench.evidence.calibration import Calibration, measure_calibration
 from workbench.features.page_features import fit_layout
 from workbench.models import NextPage, next_page, train_next_page
-from workbench.models.next_page import Rows, draw_sessions, earlier_and_own, honest_rows, join_rows
+from workbench.models.next_page import Rows, honest_rows, join_rows
 
 QUICK = {"max_trees": 30, "min_child_weight": 5, "learning_rate": 0.3, "pairs": 40_000}
 PAGES = [f"p{i:02}" for i in range(30)]
@@ -59,22 +57,17 @@ def quick(small) -> NextPage:
     return NextPage(**QUICK).fit(small)
 
 
-# What it finds.
-
-
 def test_it_sees_what_a_markov_rule_cannot(split, model):
     ours = judge_answer(model.next_pages(model.context(split.test), 10), split.test)
     rule = judge_answer(Markov(2, (20, 20)).fit(split.train).next_pages(split.test, 10), split.test)
-    assert ours.top1 > rule.top1 + 0.05
-    assert ours.brier < rule.brier
+    assert ours.top1 > rule.top1 + 0.05 and ours.brier < rule.brier
     assert ours.top1 == pytest.approx(0.6 * 0.85 + 0.4 / 29, abs=0.03)  # the truth
 
 
 def test_its_chances_are_calibrated_on_sessions_never_seen(split, model):
     clicked, chance = pair_chances(model.next_pages(split.test, 10), split.test)
     found = measure_calibration(clicked, chance)
-    assert found.slope == pytest.approx(1, abs=0.1)
-    assert found.share == pytest.approx(chance.mean(), abs=0.01)
+    assert found.slope == pytest.approx(1, abs=0.1) and found.share == pytest.approx(chance.mean(), abs=0.01)
     assert judge_answer(model.next_pages(split.test, 10), split.test).ece < 0.01
 
 
@@ -82,14 +75,10 @@ def test_links_are_candidates_and_go_through_scikit_learn(split, small):
     views = split.test.head(50)
     linked = train_next_page(split, **QUICK)
     unlinked = NextPage(**QUICK).fit(split.train, split.calibration)
-    assert "linked" in linked.names_
-    assert "linked" not in unlinked.names_
+    assert "linked" in linked.names_ and "linked" not in unlinked.names_
     assert len(linked.candidate_chances(views)[0]) >= len(unlinked.candidate_chances(views)[0])
     assert "linked" in linked.refit(split, without=("history",)).names_
     assert np.isfinite(cross_val_score(clone(linked), small, cv=2, params={"links": LINKS})).all()
-
-
-# What it answers.
 
 
 def test_answers_are_sorted_ranked_and_sum_to_at_most_one(split, model):
@@ -124,12 +113,6 @@ def test_no_view_knows_what_comes_later_or_of_other_sessions(split, model):
         pd.testing.assert_frame_equal(model.next_pages(some, 3), expected)
 
 
-def test_batches_change_nothing(split, model, monkeypatch):
-    whole = model.next_pages(split.test, 3)
-    monkeypatch.setattr("workbench.models.next_page.PAIRS_A_BATCH", 700)
-    pd.testing.assert_frame_equal(model.next_pages(split.test, 3), whole)
-
-
 def test_unseen_pages_and_contexts_are_ordinary_input(quick):
     strange = pd.DataFrame(
         {"view_id": [7, 8], "session_id": [3, 3], "position": [0, 1], "page": ["new", "newer"], "device": [None, "tv"]}
@@ -141,57 +124,11 @@ def test_unseen_pages_and_contexts_are_ordinary_input(quick):
     assert len(quick.next_pages(strange.iloc[:0], 3)) == 0
 
 
-def test_users_sizes_and_later_columns_are_not_looked_at(quick, small):
-    lies = small.assign(user_id="x", page_bytes=3.0, access_technology="5g")
-    pd.testing.assert_frame_equal(quick.next_pages(lies, 3), quick.next_pages(small.drop(columns="user_id"), 3))
-
-
-# Whole sessions train it.
-
-
-def test_stretches_are_counted_on_what_came_before(small):
-    stretches = list(earlier_and_own(small, (0.3, 0.6)))
-    assert [(len(earlier) + len(own)) for earlier, own in stretches] == [len(stretches[1][0]), len(small)]
-    for earlier, own in stretches:
-        assert earlier["session_id"].max() < own["session_id"].min()
-        assert earlier.index[-1] + 1 == own.index[0]
-    assert stretches[0][0]["session_id"].nunique() == 90
-
-
-def test_whole_sessions_are_drawn(small):
-    some = draw_sessions(small, 0.2, seed=0)
-    assert some["session_id"].nunique() == 60
-    assert len(some) == small["session_id"].isin(some["session_id"]).sum()
-    assert draw_sessions(small, 0.2, seed=0).equals(some)
-    assert not draw_sessions(small, 0.2, seed=1).equals(some)
-    assert draw_sessions(small, 1.5, seed=0) is small
-
-
 def test_a_tune_part_with_hardly_any_sessions_does_not_count(small, quick):
     few = small[small["session_id"] < 3]
     other = NextPage(**QUICK).fit(small, few)
     assert other.platt_ == quick.platt_
     assert NextPage(**QUICK).fit(small, small[small["session_id"] < 50]).platt_ != quick.platt_
-
-
-def test_a_view_is_described_as_the_trees_see_it(quick, small):
-    pairs = quick.describe(small)
-    assert pairs.names == quick.names_
-    row, page, _ = quick.candidate_chances(small)
-    np.testing.assert_array_equal(pairs.row, row)
-    np.testing.assert_array_equal(pairs.page, page)
-
-
-# Ablations.
-
-
-@pytest.mark.parametrize(("kind", "gone"), [("history", "is_last_next"), ("second order", "second_chance")])
-def test_kinds_can_be_left_out(small, quick, kind, gone):
-    model = NextPage(without=(kind,), **QUICK).fit(small)
-    assert gone in quick.names_
-    assert gone not in model.names_
-    lies = small.assign(last_next=small["usual_next"].iloc[::-1].to_numpy(), here_before=7.0)
-    assert model.next_pages(lies, 3).equals(model.next_pages(small, 3)) == (kind == "history")
 
 
 def test_a_context_column_of_the_card_is_learnt_from(small):
@@ -201,17 +138,10 @@ def test_a_context_column_of_the_card_is_learnt_from(small):
         assert ("first_chance by shelf" in NextPage(**given, **QUICK).fit(frame).names_) == learnt
 
 
-@pytest.mark.parametrize("name", ["user_id", "page"])
-def test_only_context_history_and_kinds_can_be_left_out(small, name):
-    with pytest.raises(WorkbenchError, match=f"without must name context columns, or 'history', .*; got '{name}'"):
-        NextPage(without=(name,)).fit(small)
-
-
 def test_the_prediction_is_the_first_of_the_next_pages(quick, small):
     first = quick.next_pages(small, 1)
     found = quick.predict(small)
-    assert found.index.equals(small.index)
-    assert found.tolist() == first["page"].astype(str).tolist()
+    assert found.index.equals(small.index) and found.tolist() == first["page"].astype(str).tolist()
     views = small.head(9)
     one_page = NextPage(**QUICK).fit(small)
     one_page.candidate_chances = lambda frame: (np.array([0, 0, 4]), np.array([2, 5, 7]), np.array([0.1, 0.2, 0.3]))
@@ -254,7 +184,6 @@ def test_data_without_a_next_page_are_refused(small, quick):
 
 
 # Counts that hold a row's own next page tell the answer: the check, and the same check with the guard broken.
-
 MANY = np.array([f"p{i:03}" for i in range(200)])
 
 
@@ -311,8 +240,7 @@ def test_honest_counts_tell_nothing_where_nothing_is_to_be_told(train):
 def test_the_checks_find_a_leak(train, leaky):
     assert found_again(rows_of(train)) > 0.1
     broken = judged(train)
-    assert broken.log_loss > 1.2 * entropy(broken.share)
-    assert broken.slope < 0.3
+    assert broken.log_loss > 1.2 * entropy(broken.share) and broken.slope < 0.3
 
 
 def entropy(share: float) -> float:

@@ -1,5 +1,3 @@
-"""Pictures of comparisons: what is drawn is what the result holds, of any decision, and its words can be read."""
-
 from dataclasses import replace
 
 import numpy as np
@@ -79,8 +77,7 @@ def test_reliability_by_tenths(result, draw):
     diagonal, line = ax.lines
     assert list(diagonal.get_xdata()) == list(diagonal.get_ydata())
     assert line.get_xydata() == pytest.approx(result.reliability[["chance", "share"]].to_numpy())
-    assert result.decision.report.event in ax.get_xlabel()
-    assert ax.get_xlim() == ax.get_ylim()
+    assert result.decision.report.event in ax.get_xlabel() and ax.get_xlim() == ax.get_ylim()
 
 
 def test_changed_assumptions_are_rows_and_a_flip_is_said(result, draw):

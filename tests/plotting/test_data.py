@@ -1,5 +1,3 @@
-"""Pictures of the data, against frames that are written out or counted by another road."""
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -35,8 +33,7 @@ def test_pictures_of_real_data_can_be_read(real_views, picture, draw):
 
 def test_a_line_is_the_share_at_or_below(views, draw):
     ax = draw(plotting.measured, views)
-    assert ax.get_title("right") == "SIMULATED: synthetic_measurements"
-    assert ax.get_xscale() == "log"
+    assert ax.get_title("right") == "SIMULATED: synthetic_measurements" and ax.get_xscale() == "log"
     for line in ax.lines:
         group = line.get_label().split(",")[0]
         column = views["connection_type"]
@@ -73,8 +70,7 @@ def test_a_group_of_few_users_is_not_shown():
 
 def test_lost_measurements_are_left_out(draw):
     ax = draw(plotting.measured, ours(rtt_ms=[*range(1, 39), np.inf, np.inf, None, None]))
-    assert legend(ax) == ["all views, 100 % of views"]
-    assert "over 38 views" in plotting.alt_text(ax)
+    assert legend(ax) == ["all views, 100 % of views"] and "over 38 views" in plotting.alt_text(ax)
     assert "left out: 5 % of the views, whose probe was lost" in [text.get_text() for text in ax.texts]
 
 

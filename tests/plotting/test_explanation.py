@@ -1,5 +1,3 @@
-"""SHAP values, importance and dependence drawn, from results that are written out."""
-
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
@@ -50,18 +48,15 @@ def test_pictures_can_be_read_and_leave_everything_else_alone(explanation, pictu
     expected = np.random.random()
     np.random.seed(7)
     with plt.ion():
-        assert picture(explanation, ax=axes[1], **options) is axes[1]
-        assert plt.isinteractive()
+        assert picture(explanation, ax=axes[1], **options) is axes[1] and plt.isinteractive()
     assert np.random.random() == expected
-    assert list(axes[1].figure.get_size_inches()) == list(plt.rcParams["figure.figsize"])
-    assert not axes[0].lines
+    assert list(axes[1].figure.get_size_inches()) == list(plt.rcParams["figure.figsize"]) and not axes[0].lines
     ax = picture(explanation, **options)
     # Shap writes the names of features twice, one text on the other.
     assert [fault for fault in faults_of(ax.figure) if not any(name in fault for name in NAMES)] == []
     assert ax.get_title("right") == "SIMULATED: world"
     assert QUESTION in ax.get_xlabel().replace("\n", " ").replace("Log", "log")
-    assert QUESTION in plotting.alt_text(ax)
-    assert len(plt.get_fignums()) == 2
+    assert QUESTION in plotting.alt_text(ax) and len(plt.get_fignums()) == 2
 
 
 def test_the_same_explanation_gives_the_same_swarm(explanation):
@@ -115,8 +110,6 @@ def test_what_cannot_be_drawn_is_said(explanation):
         plotting.waterfall(explanation, 60)
 
 
-# Importance
-
 ROWS = [
     ("ASN", 0.76, 0.71, 0.81, 9.8, 7.3, 12.5, 0.4),
     ("last throughput", 0.34, 0.32, 0.36, 0.4, -0.4, 1.2, 0.1),
@@ -159,8 +152,7 @@ def test_net_lost_is_in_its_unit_on_the_rows_asked_for(ranking):
     unknown = ranking.table.assign(net=[9.8, np.nan, -2.0, 0.0])
     left = plotting.importance(replace(ranking, table=unknown, unit=HITS), most=2)
     right = left.figure.axes[-1]
-    assert len(left.get_yticklabels()) == 2
-    assert dots(right)[0].get_xdata() == pytest.approx([980])
+    assert len(left.get_yticklabels()) == 2 and dots(right)[0].get_xdata() == pytest.approx([980])
     assert right.texts[1].get_text() == "no column to permute"
     assert "net hits per 100 views" in right.get_xlabel().replace("\n", " ")
 
@@ -171,13 +163,10 @@ def test_a_ranking_that_cannot_be_drawn_is_refused(ranking):
     with pytest.raises(WorkbenchError, match="no feature"):
         plotting.importance(replace(ranking, table=ranking.table.head(0)))
     figure, (above, below) = plt.subplots(2)
-    assert plotting.importance(ranking, ax=below) is below
-    assert not above.lines and len(figure.axes) == 4
+    assert plotting.importance(ranking, ax=below) is below and not above.lines and len(figure.axes) == 4
     with pytest.raises(WorkbenchError, match=r"two panels: pass axes from plt\.subplots\(\)"):
         plotting.importance(ranking, ax=figure.add_axes((0, 0, 1, 1)))
 
-
-# Dependence
 
 LEVELS = ["0 to 5", "6 to 16", "17 to 23", "other", "unknown"]
 
@@ -234,5 +223,4 @@ def test_groups_have_colours_of_their_own_and_are_named(draw):
     assert len({line.get_color() for line in dots(ax)}) == 4
     named = {text.get_text().removeprefix("\u25cf ") for text in ax.texts}
     assert {"Android", "Windows", "iOS", "other"} <= named
-    assert ax.get_xlabel() == "local hour, by operating system"
-    assert "iOS: " in plotting.alt_text(ax)
+    assert ax.get_xlabel() == "local hour, by operating system" and "iOS: " in plotting.alt_text(ax)

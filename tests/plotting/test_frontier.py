@@ -1,5 +1,3 @@
-"""The frontier as a picture: what is drawn is what the result holds, on the decision's own axes; labels lie apart."""
-
 import textwrap
 from dataclasses import replace
 from itertools import combinations
@@ -18,7 +16,6 @@ from workbench.studies import report
 
 @pytest.fixture(scope="module")
 def drawn(result, draw):
-    """The axes, drawn once for all that look at them."""
     ax = draw(plotting.frontier, result)
     plt.close("all")
     return ax
@@ -62,8 +59,7 @@ def test_every_policy_is_named_once_or_in_the_note_if_it_lies_far_off(result, dr
         if policy.kind in ("reference", "oracle") and policy.available:
             cost, gain = at(result, policy)
             assert (f"{policy.name}: {gain:,.{digits}f} at" in words_of(drawn)) == (gain > top or cost > right)
-    assert labels.count("\nbest rule") == 1
-    assert "\nbetter\n" in labels
+    assert labels.count("\nbest rule") == 1 and "\nbetter\n" in labels
 
 
 def test_net_is_the_same_on_the_dashed_line(result, drawn):
@@ -111,9 +107,6 @@ def test_small_numbers_keep_their_sense_in_words(result, drawn):
     assert said.endswith(report.findings(result)["frontier"] + ".")
 
 
-# Labels
-
-
 @pytest.fixture
 def ax():
     figure, ax = plt.subplots(figsize=(8, 5), layout="constrained")
@@ -134,8 +127,7 @@ def test_labels_of_many_marks_lie_apart_and_inside(ax, seed):
     boxes = [label.get_window_extent() for label in label_marks(ax, marks)]
     assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
     for box in boxes:
-        assert ax.bbox.x0 <= box.x0 <= box.x1 <= ax.bbox.x1
-        assert ax.bbox.y0 <= box.y0 <= box.y1 <= ax.bbox.y1
+        assert ax.bbox.x0 <= box.x0 <= box.x1 <= ax.bbox.x1 and ax.bbox.y0 <= box.y0 <= box.y1 <= ax.bbox.y1
         assert not any(box.contains(*mark.pixels(ax)) for mark in marks)
 
 

@@ -1,5 +1,3 @@
-"""The photograph as it is sent: each cell holds what the replay says, and can be read."""
-
 from dataclasses import replace
 
 import numpy as np
@@ -34,8 +32,7 @@ def test_each_cell_shows_what_most_views_of_the_group_get(result, draw):
         median = np.median(outcomes["load_ms"].to_numpy()[group])
         late = "late: " if median > result.scenario.budget_ms else ""
         expected += [f"{name}: {100 * share:.0f} % of views", f"{late}median {median:,.0f} ms"]
-    assert captions(ax) == expected
-    assert plotting.alt_text(ax).count("median") == len(cells)
+    assert captions(ax) == expected and plotting.alt_text(ax).count("median") == len(cells)
 
 
 def test_late_is_said(planted):

@@ -1,5 +1,3 @@
-"""Pictures of model checks, from results that are written out, and from those of real comparisons."""
-
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -30,9 +28,6 @@ def texts(ax) -> list[str]:
     return [text.get_text() for text in ax.texts]
 
 
-# Redundancy
-
-
 def redundant(alike=0.7):
     correlation = np.full((4, 4), 0.1) + 0.9 * np.eye(4)
     correlation[0, 1] = correlation[1, 0] = 0.8
@@ -47,7 +42,7 @@ def redundant(alike=0.7):
     return SimpleNamespace(groups=found, costs=costs, unit=POINTS, card=CARD, sentences=("2 features correlate.",))
 
 
-def test_the_tree_names_every_feature_and_what_dropping_costs(draw):
+def test_the_tree_names_every_feature_and_what_dropping_costs_or_that_there_is_no_group(draw):
     ax = draw(plotting.redundancy, redundant())
     assert {label.get_text() for label in ax.get_yticklabels()} == set(FEATURES)
     (costs,) = (text for text in texts(ax) if "kept" in text)
@@ -55,14 +50,8 @@ def test_the_tree_names_every_feature_and_what_dropping_costs(draw):
     assert ax.get_title("right") == "SIMULATED: world"
     joins = sorted(round(float(np.min(line.get_xdata())), 6) for line in ax.lines if len(line.get_xdata()) == 4)
     assert joins == [0.1, 0.1, 0.8], "branches join where features correlate"
-
-
-def test_where_there_is_no_group_that_is_said(draw):
     ax = draw(plotting.redundancy, redundant(alike=0.95))
     assert any("no group" in text for text in texts(ax))
-
-
-# Drift
 
 
 def test_points_are_falls_and_only_what_drifted_is_blue(draw):
@@ -79,9 +68,6 @@ def test_points_are_falls_and_only_what_drifted_is_blue(draw):
     assert "0.66" in plotting.alt_text(ax) and "4,000 and 1,000 views of 800 users" in plotting.alt_text(ax)
 
 
-# Ablation
-
-
 def test_each_result_is_a_row_with_its_effect_and_what_it_saves(draw):
     worse = EFFECT | {"net": -3.0, "net_low": -4.0, "net_high": -2.0, "kilobytes_saved": -3.0}
     results = [
@@ -95,9 +81,6 @@ def test_each_result_is_a_row_with_its_effect_and_what_it_saves(draw):
     dots = [(line.get_xdata()[0], line.get_color()) for line in ax.lines if line.get_marker() == "o"]
     assert dots == [(-0.4, GREY), (-3.0, VERMILLION)]
     assert "-0.4 (-2.1 to +1.1)" in plotting.alt_text(draw(plotting.ablation, results[0]))
-
-
-# Disagreement
 
 
 @pytest.fixture(scope="session")

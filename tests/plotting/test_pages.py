@@ -1,5 +1,3 @@
-"""Pictures of page views: steps counted by hand, nobody alone in them, names that can be read."""
-
 from dataclasses import replace
 
 import numpy as np
@@ -35,9 +33,6 @@ def told(steps: pd.DataFrame, views: pd.DataFrame) -> dict[tuple[str, str], floa
     return {(names[a], names[b]): steps.loc[a, b] for a in steps.index for b in steps.columns if steps.loc[a, b]}
 
 
-# Main flows
-
-
 def test_steps_are_shares_of_the_views_on_the_left():
     views = sessions(("AB", 30), ("AC", 20), ("A", 50))
     # 100 views of A, 30 of B, 20 of C: 150 in all, which all end but for 50.
@@ -54,15 +49,13 @@ def test_the_most_frequent_step_of_each_page_is_shown_though_others_are_larger()
     views = sessions(*[(f"A{letter}", 40) for letter in letters], ("ZY", 39), ("Z", 30))
     found = told(_steps(views), views)
     left = 360 + 69 + 6 * 40  # A, Z, and six of the nine
-    assert found["Z", "Y"] == pytest.approx(39 / left)
-    assert found["A", "others"] == pytest.approx(2 * 40 / left)
+    assert found["Z", "Y"] == pytest.approx(39 / left) and found["A", "others"] == pytest.approx(2 * 40 / left)
 
 
 def test_pages_that_few_people_viewed_are_other_pages():
     views = sessions(("AB", 30), ("AX", 19), ("XA", 0))
     found = told(_steps(views), views)
-    assert not [pair for pair in found if "X" in pair]
-    assert found["A", "others"] == pytest.approx(19 / (49 + 30))
+    assert not [pair for pair in found if "X" in pair] and found["A", "others"] == pytest.approx(19 / (49 + 30))
     # One person, many views.
     one = views.assign(user_id="she")
     assert set(told(_steps(one), one)) == {("others", "others"), ("others", "end")}
@@ -112,9 +105,6 @@ def test_what_holds_no_page_views_is_refused():
             plotting.main_flows(given)
 
 
-# The example session
-
-
 @of_pages
 def test_the_session_can_be_read(result, draw):
     assert "no real session" in draw(plotting.session, result).get_xlabel()
@@ -133,8 +123,7 @@ def test_ticks_and_crosses_are_those_of_the_table(site):
     marked = [text for text in said if text[0] in "\u2713\u00d7"]
     assert marked == ["\u2713 news", "\u00d7 jobs", "\u00d7 home", "\u2713 mail"]
     assert "best rule\n1 of 3 opened" in said and "model\n1 of 1 opened" in said
-    assert "news\n12 s" in said
-    assert "fetches 3 pages; opened in time: 1" in plotting.alt_text(ax)
+    assert "news\n12 s" in said and "fetches 3 pages; opened in time: 1" in plotting.alt_text(ax)
 
 
 def test_the_longest_session_of_hostile_names_can_be_read(site, draw):

@@ -1,5 +1,3 @@
-"""The house style stays where it is, colours can be told apart, every picture carries its words and is saved."""
-
 import subprocess
 import sys
 from pathlib import Path
@@ -48,8 +46,7 @@ def test_words_can_be_read_on_white(colour):
 
 def test_a_figure_of_several_pictures_says_all_of_them():
     figure, axes = plt.subplots(2)
-    assert plotting.alt_text(figure) == ""
-    assert plotting.set_alt_text(axes[0], "First.") is axes[0]
+    assert plotting.alt_text(figure) == "" and plotting.set_alt_text(axes[0], "First.") is axes[0]
     plotting.set_alt_text(axes[1], "Second.")
     assert plotting.alt_text(figure) == plotting.alt_text(axes[0]) == "First. Second."
     plotting.set_alt_text(axes[0], "Once more.")
@@ -68,11 +65,7 @@ def test_names_from_data_are_not_markup():
 def test_the_words_reach_the_notebook_as_alternative_text(picture):
     """A notebook keeps the metadata of this bundle; tests/export look for it in a page."""
     data, metadata = picture.figure._repr_mimebundle_(include=None, exclude=None)
-    assert data == {}
-    assert "40 views" in metadata["image/png"]["alt"] and "20.5" in metadata["image/png"]["alt"]
-
-
-# Saving
+    assert data == {} and "40 views" in metadata["image/png"]["alt"] and "20.5" in metadata["image/png"]["alt"]
 
 
 @pytest.fixture
@@ -88,8 +81,7 @@ def test_a_picture_becomes_two_files_that_carry_its_words(picture, tmp_path):
         assert image.info["dpi"] == pytest.approx((150, 150), abs=0.1)
         assert image.width == pytest.approx(8 * 150, rel=0.05)
     text = svg.read_text()
-    assert plotting.alt_text(picture) in text
-    assert "dc:date" not in text
+    assert plotting.alt_text(picture) in text and "dc:date" not in text
 
 
 def test_the_same_picture_is_the_same_svg(picture, tmp_path):

@@ -33,8 +33,7 @@ def test_intervals_are_drawn_in_margins_whatever_the_unit():
 
 def test_shares_are_drawn_by_users_on_a_logarithmic_axis():
     ax = shares(SHARES, "Held", aim=(0.93, 0.97))
-    assert ax.get_xscale() == "log"
-    assert "a 95 % at 1,000; b 50 % at 100" in alt_text(ax)
+    assert ax.get_xscale() == "log" and "a 95 % at 1,000; b 50 % at 100" in alt_text(ax)
     drawn = {tuple(point) for line in ax.lines for point in line.get_xydata()}
     assert {(100, 0.9), (1000, 0.95), (100, 0.5)} <= drawn
     plt.close("all")

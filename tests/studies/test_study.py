@@ -1,5 +1,3 @@
-"""The whole path: planted and null worlds, real data, what is settled before test, what is refused."""
-
 import re
 from dataclasses import replace
 
@@ -22,12 +20,8 @@ def net(result, which):
 
 
 def load_again(result):
-    """The views of a little study."""
     rows = 6000 if result.decision.name == "images" else 4000
     return wb.load(result.split.card.name, rows=rows)
-
-
-# What is found
 
 
 @pytest.mark.parametrize("study", ["planted", "planted_pages"])
@@ -51,8 +45,7 @@ def test_nobody_beats_the_true_chances_which_are_a_reference(study, request):
 @pytest.mark.parametrize("study", ["null", "null_pages"])
 def test_on_a_null_world_the_model_is_not_better(study, request):
     result = request.getfixturevalue(study)
-    assert result.verdict != "better"
-    assert result.recommendation.action != "test_model"
+    assert result.verdict != "better" and result.recommendation.action != "test_model"
     assert net(result, "model") > 0.5 * net(result, "best_rule") > 0
 
 
@@ -122,11 +115,7 @@ def test_studies_go_by_time_and_mask_where_they_can_and_users_are_strangers(plan
         assert sum(map(len, seen)) == len(set.union(*seen))
 
 
-# Nothing of test reaches what is settled before
-
-
 def garbled(part: pd.DataFrame) -> pd.DataFrame:
-    """The same views with other outcomes."""
     changed = [name for name in ("rtt_ms", "downlink_mbps", "page") if name in part]
     return part.assign(**{name: part[name].array[::-1] for name in changed})
 
@@ -135,8 +124,7 @@ def test_the_best_rule_and_the_limits_do_not_depend_on_test(little):
     again = wb.compare(replace(little.split, test=garbled(little.split.test)), little.model)
     assert again.of("best_rule").name == little.of("best_rule").name
     assert [policy.limit for policy in again.results] == [policy.limit for policy in little.results]
-    assert {policy.limit for policy in again.results} > {None}
-    assert again.difference != little.difference
+    assert {policy.limit for policy in again.results} > {None} and again.difference != little.difference
 
 
 def test_limits_are_those_that_serve_best_on_validation(little):
@@ -161,9 +149,6 @@ def test_history_of_the_earlier_parts_does_not_know_the_later_ones(little_pages)
         kept = before["session_id"] < 0.8 * views["session_id"].max()
         pd.testing.assert_frame_equal(before[kept], after[kept])
     assert not one.test["last_next"].equals(other.test["last_next"])
-
-
-# Today, and rules of a person's own
 
 
 def ours(context):
@@ -242,21 +227,10 @@ def test_two_sources_of_chances_under_one_name_are_refused(little_pages):
     assert result.difference.estimate == 0
 
 
-# What is refused
-
-
 def test_without_any_rule_there_is_nothing_to_compare_with(little):
-    rule, said = (
-        (EffectiveType(), "effective_type is") if own_rule(little) is ours else (Quicklink(), "these views have")
-    )
-    with pytest.raises(wb.WorkbenchError, match=f"no rule is available on this data: {said}"):
+    rule = EffectiveType() if own_rule(little) is ours else Quicklink()
+    with pytest.raises(wb.WorkbenchError, match="no rule is available on this data: these views have"):
         wb.compare(little.split, little.model, rules=[rule])
-
-
-@pytest.mark.parametrize("rules", [[], "medium", ["medium"]])
-def test_what_is_no_rule_is_refused(little, rules):
-    with pytest.raises(wb.WorkbenchError, match=r"rules must be a list of callables, such as wb\.rules"):
-        wb.compare(little.split, little.model, rules=rules)
 
 
 def test_what_a_rule_may_not_answer_is_refused(little):
@@ -272,8 +246,9 @@ def test_a_model_from_another_split_is_refused(little):
 
 def test_an_untrained_model_is_refused(little):
     untrained = wb.NetworkQuality() if little.decision.name == "images" else wb.NextPage()
-    with pytest.raises(wb.WorkbenchError, match=r"trained.*wb\.train_"):
-        wb.compare(little.split, untrained)
+    for error in (wb.WorkbenchError, sklearn.exceptions.NotFittedError):
+        with pytest.raises(error, match=r"trained.*wb\.train_"):
+            wb.compare(little.split, untrained)
 
 
 @pytest.mark.parametrize("margin", [0, -1.0, float("nan"), "half a hit", True])
@@ -286,8 +261,7 @@ def test_the_margin_given_decides_the_verdict(planted_pages):
     """No policy is two hits a view better than another, however few differ."""
     wide = wb.compare(planted_pages.split, planted_pages.model, [planted_pages.best_rule], margin=2.0)
     assert (wide.verdict, wide.margin, planted_pages.margin) == ("equivalent", 2.0, 0.005)
-    assert wide.difference == planted_pages.difference
-    assert planted_pages.verdict != "equivalent"
+    assert wide.difference == planted_pages.difference and planted_pages.verdict != "equivalent"
 
 
 def test_users_who_differ_are_counted_and_people_once(little):
@@ -357,9 +331,6 @@ def test_safety_is_judged_at_the_rules_own_operating_point_too(little):
     assert little.slowest.rule_added_wait.estimate == pytest.approx(added)
 
 
-# Where a figure comes from
-
-
 def test_the_hash_sees_values_names_types_and_order():
     frame = pd.DataFrame({"a": [1.0, 2.0]})
     others = [{"a": [1.0, 3.0]}, {"b": [1.0, 2.0]}, {"a": ["1.0", "2.0"]}, {"a": [2.0, 1.0]}]
@@ -371,8 +342,7 @@ def test_provenance_names_data_code_and_packages(little):
     assert set(origin) == set(studied) >= {"dataset", "frame_sha256", "split_seed", "commit"}
     # The study may lie in a file since an earlier commit of the same code.
     assert {name: value for name, value in origin.items() if name != "commit" and studied[name] != value} == {}
-    assert all(origin["packages"].values())
-    assert re.fullmatch(r"[0-9a-f]{12,}\+?", origin["commit"])
+    assert all(origin["packages"].values()) and re.fullmatch(r"[0-9a-f]{12,}\+?", origin["commit"])
     assert len(origin["frame_sha256"]) == 64
 
 
@@ -386,32 +356,12 @@ def test_a_repeated_index_changes_nothing():
     assert one.train["rtt_ms"].tolist() == other.train["rtt_ms"].tolist() and other.train.index.is_unique
 
 
-def test_a_model_that_was_calibrated_on_another_split_is_refused():
-    views = wb.load("synthetic_measurements", rows=3000)
-    one, other = (wb.split_by_time(views, seed, mask=wb.Mask()) for seed in (0, 1))
-    model = wb.train_network_quality(one, max_trees=3)
-    assert wb.compare(one, model, rules=wb.rules(one)[:3]).verdict
-    with pytest.raises(wb.WorkbenchError, match="trained on other rows"):
-        wb.compare(other, model)
-
-
 def test_names_of_sessions_do_not_move_the_split():
     views = wb.load("synthetic_navigations", rows=3000)
     named = views.assign(session_id=views["session_id"].astype(str))
     one, other = (wb.split_by_time(frame) for frame in (views, named))
     assert other.train["viewed_at"].max() <= other.test["viewed_at"].min()
     assert one.test["view_id"].tolist() == other.test["view_id"].tolist()
-
-
-def test_an_untrained_model_is_refused_as_scikit_learn_would():
-    views = wb.load("synthetic_measurements", rows=1500)
-    split = wb.split_by_time(views, mask=wb.Mask())
-    for ask in (lambda model: wb.compare(split, model), lambda model: wb.importance(model, split.validation)):
-        with pytest.raises(sklearn.exceptions.NotFittedError):
-            ask(wb.NetworkQuality())
-
-
-# A logistic regression on the model's own features
 
 
 def test_the_linear_reference_stands_in_every_table_and_is_never_the_best_rule(little):

@@ -15,13 +15,11 @@ STUDIED = {"images": ("synthetic_measurements", 6000), "prefetch": ("synthetic_n
 
 @pytest.fixture(scope="session")
 def results(studied):
-    """One comparison a decision, by name."""
     return {name: studied(dataset, rows=rows) for name, (dataset, rows) in STUDIED.items()}
 
 
 @pytest.fixture(scope="session")
 def explorers(results):
-    """The explorer of each."""
     return {name: wb.Explorer(result) for name, result in results.items()}
 
 
@@ -50,7 +48,6 @@ def explorer(made):
 
 @pytest.fixture(scope="session")
 def inspectors(results):
-    """The inspector of each decision, by name."""
     return {
         name: wb.DecisionInspector(result.model, wb.rules(result.split), result.split.train)
         for name, result in results.items()

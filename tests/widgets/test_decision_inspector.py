@@ -1,5 +1,3 @@
-"""The inspector of one decision: examples, and changes through the model."""
-
 import json
 
 import pytest
@@ -12,8 +10,7 @@ OWN = ("data", "example", "changes", "answer", "live")
 
 
 def test_examples_are_a_handful_and_nobody(inspector, result):
-    assert inspector.example == "the most common view"
-    assert 2 < len(inspector.examples) <= 6
+    assert inspector.example == "the most common view" and 2 < len(inspector.examples) <= 6
     assert all(each["users"] >= 20 for each in inspector.data["examples"])
     shown = json.dumps(inspector.data)
     assert not [user for user in result.split.train["user_id"].unique() if f'"{user}"' in shown]
@@ -28,8 +25,7 @@ def test_a_changed_value_moves_the_prediction_and_tells_python(inspector):
     inspector.observe(lambda change: seen.append(json.dumps(change["new"]["chances"])), "answer")
     for option in field["options"][:4]:
         inspector.changes = {name: option}
-    assert len(set(seen)) > 1
-    assert inspector.answer["changes"] == inspector.changes
+    assert len(set(seen)) > 1 and inspector.answer["changes"] == inspector.changes
     inspector.unobserve_all("answer")
 
 

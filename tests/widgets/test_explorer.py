@@ -1,5 +1,3 @@
-"""The explorer of any decision: what may be chosen, watched and linked; its numbers are those of a comparison."""
-
 import itertools
 import json
 import sys
@@ -133,8 +131,7 @@ def test_one_segment_few_users_and_no_photograph_are_no_trouble(bare):
     photos = bare.data["panels"]["photos"]
     assert photos["fixed"]["photos"] == {}
     assert {seen for setting in photos["settings"] for seen in setting["seen"]} == {None}
-    assert bare.sliders["budget_ms"] == (700, 1000, 1500, 2000, 3000)
-    assert bare.data["rules"] == ["lean"]
+    assert bare.sliders["budget_ms"] == (700, 1000, 1500, 2000, 3000) and bare.data["rules"] == ["lean"]
     assert bare.data["figures"]["large"][:2] == [0, 0]
 
 
@@ -149,9 +146,6 @@ def test_it_draws_in_a_page_all_the_same(name, request, page_with, open_offline,
         before = page.locator(".wb-finding").inner_text()
         slider.press("ArrowLeft" if name == "video" else "ArrowRight")
         assert page.locator(".wb-finding").inner_text() != before
-
-
-# Its numbers
 
 
 def settings_of(data):
@@ -170,7 +164,6 @@ def cell(data, values, at=None, segment=0):
 
 
 def place_of(data, at=None):
-    """The number of a setting; default the base case."""
     base = {slider["name"]: slider["base"] for slider in data["sliders"] if slider["settles"]}
     return settings_of(data).index(base | (at or {}))
 
@@ -239,15 +232,6 @@ def test_lines_pass_through_the_marks_and_every_setting_has_those_of_model_and_b
                 assert np.isclose(points, mark, atol=1e-9).all(axis=1).any()
 
 
-def test_a_dearer_cost_is_borne_less(made, decision):
-    data = made.data
-    if decision == "prefetch":
-        dear, cheap = (cell(data, data["marks"], {"break_even": value}) for value in (0.6, 0.05))
-        assert dear[2 * PARTS.index("model")] < cheap[2 * PARTS.index("model")]
-    for line in data["lines"]:
-        assert line["cost"][0] >= line["cost"][line["points"] - 1]
-
-
 def test_photographs_are_those_of_the_comparison(results, explorers):
     result, data = results["images"], explorers["images"].data
     shown = data["panels"]["photos"]["settings"][place_of(data)]
@@ -263,8 +247,7 @@ def test_the_session_is_that_of_the_comparison(results, explorers):
     session, data = results["prefetch"].detail.session, explorers["prefetch"].data
     shown = data["panels"]["session"]["settings"][place_of(data)]
     for row, view in zip(session.to_dict("records"), shown, strict=True):
-        assert view["page"] == row["page"]
-        assert [page for page, _ in view["model"]] == row["model_pages"]
+        assert view["page"] == row["page"] and [page for page, _ in view["model"]] == row["model_pages"]
         assert [page for page, opened in view["rule"] if opened] == row["rule_hits"]
 
 
@@ -273,9 +256,6 @@ def test_the_largest_level_of_every_dimension_comes_first():
     picked = pick_segments(named, ("device", "country"))
     assert picked == [*named[:9], ("country", "other"), ("device", "phone")]
     assert len(pick_segments([("a", str(i)) for i in range(30)], ("a",))) == 11
-
-
-# Its script and style
 
 
 @pytest.mark.parametrize("name", MODULES)

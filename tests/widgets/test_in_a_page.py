@@ -1,12 +1,9 @@
-"""The widgets in a finished page: a real browser, opened from disk, without a network or a kernel."""
-
 import copy
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 800}
-MOST_MS = 50
 SECOND, GIGABYTE = "Value of a second saved", "Price of a GB sent"
 # Which numbers and pictures follow each control: 1 the frontier, 2 the bars of money.
 MOVES = {
@@ -19,22 +16,6 @@ HOSTILE = [
     'system: "><img src=x onerror="window.hacked = 1">',
     "network: \u2028${window.hacked = 1}`&lt;&#x27;",
 ]
-# Ten redraws to a reading: the browser's clock ticks too coarsely for one.
-REDRAWS = """(control, picture) => {
-  const readings = [];
-  for (let batch = 0; batch < 9; batch += 1) {
-    const from = performance.now();
-    for (let i = 0; i < 10; i += 1) {
-      if (control.tagName === "SELECT") control.selectedIndex = i % control.options.length;
-      else control.value = i % (Number(control.max) + 1);
-      control.dispatchEvent(new Event(control.tagName === "SELECT" ? "change" : "input"));
-      document.querySelector(picture).getBBox();
-      document.querySelector(".wb").offsetHeight;
-    }
-    readings.push((performance.now() - from) / 10);
-  }
-  return readings.sort((one, other) => one - other)[4];
-}"""
 DARK_LAB = """document.body.dataset.jpThemeLight = "false";
 document.body.style.cssText = `background: #111; --jp-content-font-color1: #fff; --jp-content-font-color2: #ffffffb3;
   --jp-border-color2: #616161; --jp-layout-color0: #111; --jp-layout-color2: #424242`"""
@@ -73,9 +54,6 @@ def value(page, tile, part):
     return page.get_by_role("group", name=tile).locator(f".wb-{part} .wb-value").inner_text()
 
 
-# Each widget
-
-
 def test_it_fits_on_a_phone(opened, widget):
     with opened(widget, viewport=NARROW) as page:
         assert page.evaluate("document.documentElement.scrollWidth") == NARROW["width"]
@@ -101,8 +79,6 @@ def test_axe_finds_no_barrier(opened, widget):
 
 @pytest.fixture
 def hostile_page(open_offline, page_with, tmp_path):
-    """Open the page of a widget with a changed state."""
-
     def open_page(made, change):
         state = copy.deepcopy({name: value for name, value in made.get_state().items() if name != "layout"})
         change(state)
@@ -111,9 +87,6 @@ def hostile_page(open_offline, page_with, tmp_path):
         return open_offline(path)
 
     return open_page
-
-
-# The explorer
 
 
 def test_it_shows_the_numbers_of_image_delivery(open_offline, files, results):
@@ -159,8 +132,6 @@ def test_the_keyboard_moves_each_control_and_numbers_and_pictures_follow(opened,
             assert settled == (name in (SECOND, GIGABYTE))  # prices of time and bytes are no part of the verdict
             page.get_by_role("button", name="Back to the base case").click()
             assert seen(page) == before
-        for name in MOVES[decision]:
-            assert page.get_by_label(name, exact=True).evaluate(REDRAWS, ".wb-frontier") <= MOST_MS
 
 
 def test_hostile_names_stay_text_in_an_explorer(hostile_page, made):
@@ -181,11 +152,7 @@ def test_hostile_names_stay_text_in_an_explorer(hostile_page, made):
         assert offered[1:5] == HOSTILE
         for name in HOSTILE:
             select.select_option(name)
-        assert page.get_by_text(HOSTILE[0]).first.is_visible()
-        assert page.evaluate("window.hacked") is None
-
-
-# The inspector
+        assert page.get_by_text(HOSTILE[0]).first.is_visible() and page.evaluate("window.hacked") is None
 
 
 def test_in_a_page_examples_can_be_picked_and_values_not_changed(opened, inspector):
@@ -199,7 +166,6 @@ def test_in_a_page_examples_can_be_picked_and_values_not_changed(opened, inspect
             pictures.add(tuple(page.locator(picture).inner_html() for picture in (".wb-chances", ".wb-waterfall")))
             assert page.locator(".wb-finding").inner_text().replace("\u00a0", " ") == each["answer"]["finding"]
         assert len(pictures) == len(inspector.examples)
-        assert control.evaluate(REDRAWS, ".wb-waterfall") <= MOST_MS
     with opened("live inspector") as page:
         assert page.get_by_label(inspector.data["fields"][0]["label"], exact=True).count() == 1
 

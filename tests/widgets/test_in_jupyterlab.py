@@ -18,7 +18,6 @@ from workbench.export.notebooks import declared_parameters
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 OURS = re.compile(r"wb\.(?:Explorer|DecisionInspector)\b")
-ROWS = 6500  # fewer are calibrated in folds, which is slower
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 PATIENCE_MS, PATIENCE_S = 300_000, 60
 SETTINGS = {
@@ -34,7 +33,7 @@ CELLS = """[...window.jupyterapp.shell.currentWidget.content.model.cells].map(ce
 CHANGED = "([explorer, before]) => explorer.innerText !== before"
 TINY = [
     "import ipywidgets\nimport workbench as wb\n\n"
-    "result = wb.study('synthetic_measurements', rows=1500)\nexplorer = wb.Explorer(result)",
+    "result = wb.study('synthetic_measurements', rows=6000)\nexplorer = wb.Explorer(result)",
     "seen = ipywidgets.Label('nothing yet', description='seen')\n"
     "explorer.observe(lambda change: setattr(seen, 'value', f'seen {change.new[\"budget_ms\"]:g}'), 'values')\n"
     "people = ipywidgets.Dropdown(options=explorer.segments, description='People')\n"
@@ -44,30 +43,25 @@ TINY = [
     "inspector = wb.DecisionInspector(result.model, wb.rules(result.split), result.split.train)\n"
     "inspector.observe(lambda change: setattr(asked, 'value', f'asked {change.new}'), 'changes')\n"
     "ipywidgets.VBox([asked, inspector])",
-    "split = wb.split_by_time(wb.load('synthetic_navigations', rows=3000))\n"
-    "wb.DecisionInspector(wb.train_next_page(split), wb.rules(split), split.train)",
+    "site = wb.study('synthetic_navigations', rows=4000)\n"
+    "wb.DecisionInspector(site.model, wb.rules(site.split), site.split.train)",
 ]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, few_views):
     """The shipped notebooks on small data, their figures saved here, and a tiny one."""
     folder = tmp_path_factory.mktemp("lab")
     for path in NOTEBOOKS:
-        write_small(path, folder)
+        write_small(path, folder, few_views(path, folder))
     cells = [new_code_cell(cell) for cell in TINY]
     nbformat.write(new_notebook(cells=cells, metadata=KERNEL), folder / "tiny.ipynb")
     return folder
 
 
-def write_small(path, folder):
+def write_small(path, folder, few):
     """Copy a notebook; in its cell of parameters the data become few, and figures go where no person keeps theirs."""
-    parameters = declared_parameters(path)
-    card = ROOT / "datasets" / f"{parameters['dataset']}.toml"
-    small = folder / card.name
-    small.write_text(re.sub(r"(?m)^rows = \d+", f"rows = {ROWS}", card.read_text("utf-8")), encoding="utf-8")
-    few = parameters | {"dataset": str(small)} | ({"rows": ROWS} if "rows" in parameters else {})
-    lines = [f"{name} = {value!r}" for name, value in few.items()]
+    lines = [f"{name} = {value!r}" for name, value in (declared_parameters(path) | few).items()]
     lines += ["import pathlib, workbench.plotting.style as s", f"s.CHECKOUT = pathlib.Path({str(folder)!r})"]
     notebook = nbformat.read(path, as_version=4)
     cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
@@ -76,7 +70,7 @@ def write_small(path, folder):
 
 
 @pytest.fixture(scope="module")
-def lab(folder, tmp_path_factory):
+def lab(folder, tmp_path_factory, kernels_share_studies):
     """Start a JupyterLab on that folder; its address."""
     runtime = tmp_path_factory.mktemp("runtime")
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", "--port=0"]

@@ -25,9 +25,10 @@ class Split:
 
     ``train`` fits models and rules; ``calibration`` stops and calibrates the model (empty if it would hold under 200
     users: it is then part of train, and out-of-fold predictions serve); ``validation`` picks the best rule, smoothing
-    and limits; ``test`` is read once. ``masked_rows`` were left out of ``train`` and ``calibration``. ``cluster`` is
-    the column that is kept whole and resampled: users, or sessions of navigations that know no users. ``links`` are a
-    site's links between pages (``from_page, to_page``), if the source of navigations has them.
+    and limits; ``test`` is read once. ``masked_rows`` were left out of ``train`` and ``calibration``; those that belong
+    to calibration are in ``masked``. ``cluster`` is the column that is kept whole and resampled: users, or sessions of
+    navigations that know no users. ``links`` are a site's links between pages (``from_page, to_page``), if the source
+    of navigations has them.
     """
 
     train: pd.DataFrame
@@ -42,6 +43,7 @@ class Split:
     mask: Mask | None = None
     masked_rows: int = 0
     links: pd.DataFrame | None = None
+    masked: pd.DataFrame | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
         rows = ", ".join(f"{name} {len(part):,}" for name, part in self.parts())
@@ -58,8 +60,12 @@ class Split:
 
     @property
     def held_out(self) -> pd.DataFrame:
-        """Calibration and validation together: what rules, which need no calibration, are tuned and picked on."""
-        return pd.concat([self.calibration, self.validation])
+        """Calibration and validation together: what rules, which need no calibration, are tuned and picked on.
+
+        Masked users are among them, as among those of test: without them most views without a signal would be of
+        browsers that never have one.
+        """
+        return pd.concat([self.calibration, *([] if self.masked is None else [self.masked]), self.validation])
 
     def parts(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """Name and frame of each part, in the order of use."""
@@ -220,6 +226,7 @@ def _split(frame: pd.DataFrame, card: Card, hidden: np.ndarray, places: list[np.
         card=card,
         dropped=frame.attrs.get("dropped", {}),
         masked_rows=int(hidden[train | calibration].sum()),
+        masked=frame[calibration & hidden],
         links=links_of(frame),
         **about,
     )

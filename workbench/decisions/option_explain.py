@@ -36,7 +36,11 @@ DIMENSIONS = ("connection_type", "country", "device", "os_family", "isp", "asn")
 
 
 class PicksOptions(Decision, Protocol):
-    """A decision that picks one option a view; what ``does, more, less`` say is in ``OptionDecision``."""
+    """A decision that picks one option a view, as its explanations know it.
+
+    ``more`` and ``less`` say what the model does where it picks a more, or a less, demanding option than the rule;
+    ``does`` is the verb: ``"sends"``.
+    """
 
     does: str
     more: str

@@ -40,15 +40,7 @@ from workbench.decisions.chances import (
     true_chance,
     try_tables,
 )
-from workbench.decisions.decision import (
-    Change,
-    Decision,
-    Plan,
-    group_changes,
-    information_changes,
-    other_split,
-    seed_changes,
-)
+from workbench.decisions.decision import Change, Plan, group_changes, information_changes, other_split, seed_changes
 from workbench.decisions.policy import (
     Policy,
     Situations,
@@ -75,20 +67,13 @@ HOUR_BANDS = {"00-05 h": 6, "06-11 h": 12, "12-17 h": 18, "18-23 h": 24}  # up t
 Payoffs = Mapping[str, np.ndarray]
 
 
-class OptionDecision(Decision):
-    """What decisions about one option a view have in common.
-
-    Outcomes call the number of the option ``option_column``; ``more`` and ``less`` say what the model does where it
-    picks a more, or a less, demanding option than the rule; ``does`` is the verb: ``"sends"``.
-    """
+class OptionDecision(option_explain.PicksOptions):
+    """What decisions about one option a view have in common; outcomes call its number ``option_column``."""
 
     table = "measurements"
     operating_point = "share of the most demanding option"
     train_call = "wb.train_network_quality(split)"
     option_column: str
-    more: str
-    less: str
-    does: str
 
     @abstractmethod
     def payoffs(self, frame: pd.DataFrame, scenario: Any, assume: Mapping[str, float]) -> Payoffs:
@@ -96,10 +81,6 @@ class OptionDecision(Decision):
 
         ``net, added_wait_ms, quality, late`` at least; every name becomes a column of the outcomes.
         """
-
-    @abstractmethod
-    def edges(self, quantity: str, usual: Mapping[str, float], scenario: Any) -> np.ndarray:
-        """Value of a quantity at which each option is just in time, others at their usual values; shape (options,)."""
 
     @abstractmethod
     def scenario_changes(self, plan: Plan) -> Iterable[Change]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, NamedTuple, Protocol, Self, TypeVar
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,6 @@ from workbench.features.levels import UNKNOWN
 PERFECT_KNOWLEDGE = "perfect knowledge"
 LINEAR = "linear"
 Policy = Callable[..., Any]
-AnyPolicy = TypeVar("AnyPolicy", bound=Policy)
 
 
 class Traits(NamedTuple):
@@ -58,7 +57,7 @@ def traits_of(policy: Any) -> Traits:
     return Traits(str(own), **{name: value for name, value in said.items() if value is not None})
 
 
-def needs(*columns: str) -> Callable[[AnyPolicy], AnyPolicy]:
+def needs[AnyPolicy: Policy](*columns: str) -> Callable[[AnyPolicy], AnyPolicy]:
     """Declare the context columns that a rule cannot do without; where they are not known, it is "not available".
 
     Examples

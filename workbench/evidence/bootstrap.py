@@ -74,7 +74,7 @@ def cluster_intervals(values: np.ndarray, clusters: np.ndarray, *, seed: int = 0
     sizes, estimates = np.bincount(who), values.mean(axis=0)
     error = norm.ppf((1 + LEVEL) / 2) * clustered_error(np.array([np.bincount(who, each) for each in values.T]), sizes)
     bounds = zip(estimates, np.minimum(low, estimates - error), np.maximum(high, estimates + error), strict=True)
-    return [Interval(*map(float, each), clusters=len(sizes)) for each in bounds]
+    return [Interval(float(mean), float(below), float(above), len(sizes)) for mean, below, above in bounds]
 
 
 def one_standard_error(values: np.ndarray, clusters: np.ndarray, distance: np.ndarray) -> int:

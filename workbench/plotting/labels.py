@@ -230,7 +230,7 @@ def draw_interval(ax: Axes, y: float, row: Row, edge: float, unit: Unit) -> None
     assert interval is not None
     values = unit.factor * np.array([interval.low, interval.estimate, interval.high])
     look: dict[str, Any] = {"markersize": 10, "linewidth": 3} if row.strong else {}
-    marker = "o" if abs(values[1]) <= edge else ""
+    marker = "o" if abs(values[1]) <= edge else "none"
     draw_points(ax, y, np.clip(values, -edge, edge), colour, marker=marker, **look)
     for side, marker in ((-1, "<"), (1, ">")):
         if (side * values > edge).any():

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.decisions.decision import Grid, Segment, Setting, Tile
-from workbench.decisions.policy import PERFECT_KNOWLEDGE, policy_name, traits_of
+from workbench.decisions.policy import PERFECT_KNOWLEDGE, Policy, policy_name, traits_of
 from workbench.evidence.segments import segment_intervals, segment_members
 from workbench.features.levels import OTHER
 from workbench.studies.comparison import Comparison
@@ -187,7 +187,7 @@ class _Counts:
             self.bounds.append(bounds.reshape(len(inside), len(self.waiting), -1, 3))
             self.waiting = []
 
-    def _add_line(self, rule: int | None, policy: Any, setting: Setting) -> None:
+    def _add_line(self, rule: int | None, policy: Policy, setting: Setting) -> None:
         decision, scenario, limit = setting.stage.decision, setting.scenario, traits_of(policy).limit
         expected = decision.weigh(policy, setting.test, scenario)
         if expected is None or limit is None:

@@ -7,7 +7,8 @@ import pytest
 import workbench as wb
 from workbench.decisions.chances import OneOption
 from workbench.decisions.images.decision import DECISION as IMAGES
-from workbench.decisions.images.rules import EffectiveType
+from workbench.decisions.images.replay import rendition_payoffs
+from workbench.decisions.images.rules import EffectiveType, best_at
 from workbench.studies.report import table_html, table_of
 
 
@@ -21,35 +22,81 @@ def real(studied):
     return studied("mobile_bandwidth", rows=6000)
 
 
-def test_today_is_the_netinfo_class_where_the_data_have_it_and_reads_it_though_it_comes_later(little, real):
-    today = little.of("today")
-    assert isinstance(little.today, EffectiveType)
-    assert (today.kind, today.reads_later) == ("reference", True)
-    assert "not usable at this moment" in next(name for name in table_of(little).index if name.startswith("today"))
+@pytest.fixture(scope="module")
+def early(little):
+    """The same views, decided at the first request."""
+    model = wb.train_network_quality(little.split, known_by="first_request", max_trees=10)
+    return wb.compare(little.split, model)
+
+
+def test_today_is_the_netinfo_class_where_the_data_have_it_and_reads_it_though_it_comes_later(little, early, real):
+    for result in (little, early):
+        assert isinstance(result.today, EffectiveType)
+        assert result.of("today").name == "today: NetInfo effective type"
+    assert (early.of("today").kind, early.of("today").reads_later) == ("reference", True)
+    assert "not usable at this moment" in next(name for name in table_of(early).index if name.startswith("today"))
+    # Known in time, but of none of the views that are compared: then it is a rule like any other.
+    assert (little.of("today").kind, little.of("today").reads_later) == ("today", False)
+    assert little.of("today").figures.net == little.of("always medium").figures.net
     assert real.today == OneOption("medium")
     assert real.of("today").kind == "rule"
 
 
-def test_rules_without_their_columns_say_so(little, real):
+def test_rules_without_their_columns_say_so(early, real):
     by_name = {name: real.of(name) for name in ("table by (connection_type, isp)", "table by (device)")}
     assert all(policy.kind == "rule" and policy.available for policy in by_name.values())
     assert real.of("NetInfo effective type").reason == "these views have no effective_type"
-    assert little.of("table by (device)").reason == "device is known only from the second request on"
+    assert early.of("table by (device)").reason == "device is known only from the second request on"
     assert len(real.rules) >= 5
 
 
+def shows(part):
+    return part["effective_type"].notna() | (part["last_age_s"] < 600)
+
+
 def test_views_with_a_signal_are_left_out(little):
-    model = wb.train_network_quality(little.split, known_by="after_accept_ch", max_trees=10)
-    result = wb.compare(little.split, model)
-
-    def shows(part):
-        return part["effective_type"].notna() | (part["last_age_s"] < 600)
-
     carries = shows(little.split.test)
     assert 0.2 < carries.mean() < 0.9
-    assert len(result.of("model").outcomes) == (~carries).sum()
+    assert len(little.of("model").outcomes) == (~carries).sum()
     parts = pd.concat([shows(part) for _, part in little.split.parts()])
-    assert result.detail.signal_free_share == pytest.approx(1 - parts.mean())
+    assert little.detail.signal_free_share == pytest.approx(1 - parts.mean())
+
+
+def test_over_all_views_a_measurement_decides_where_there_is_one(little):
+    test, table = little.split.test, little.detail.all_views
+    given = rendition_payoffs(test, little.scenario, {})["net"]
+    young = test["last_age_s"] <= 600
+    before = test[["last_rtt_ms", "last_downlink_mbps"]].fillna(1).to_numpy()
+    last = best_at(little.scenario, before[:, 0], before[:, 1])
+    by_class = test["effective_type"].map({"4g": "large", "3g": "medium", "2g": "small", "slow-2g": "small"})
+    measured = pd.Series(last, test.index).where(young, by_class)
+
+    def net(otherwise):
+        answer = measured.fillna(otherwise).mask(test["save_data"].fillna(False).astype(bool), "small")
+        number = answer.map({"small": 0, "medium": 1, "large": 2})
+        return given[np.arange(len(test)), number].mean()
+
+    assert table.loc["measurement, else today's", "net"] == pytest.approx(net("medium"))
+    # Elsewhere each does what it does in the views that are compared: the gain is theirs, spread over all views.
+    ours, rule = table.loc["measurement, else model"], table.loc["measurement, else best rule"]
+    spread = little.difference.estimate * little.of("model").outcomes.shape[0] / len(test)
+    assert ours["over_best_rule"] == pytest.approx(spread, abs=0.1)  # but for a view of just 600 s
+    assert ours["net"] - rule["net"] == pytest.approx(ours["over_best_rule"])
+    assert ours["over_best_rule_low"] < ours["over_best_rule"] < ours["over_best_rule_high"]
+    assert table["net"].idxmax() == "perfect knowledge"
+
+
+def test_what_the_site_gains_is_said_in_table_finding_and_json(little, real):
+    ours = little.detail.all_views.loc["measurement, else model"]
+    words = little.heading("all views", table="all views")
+    span = f"{ours['over_best_rule']:+.1f} ({ours['over_best_rule_low']:+.1f} to {ours['over_best_rule_high']:+.1f})"
+    assert words.replace("&nbsp;", " ").count(span) == 2
+    signal = 100 * (1 - little.detail.signal_free_share)
+    assert f"where {signal:.0f} % of views carry a measurement" in words
+    told = little.to_dict()["model_vs_best_rule"]["all_views"]
+    assert next(row for row in told if row["policy"] == "measurement, else model")["net"] == ours["net"]
+    assert "No view carries a measurement" in real.heading("all views")
+    assert real.detail.all_views.loc["measurement, else model", "net"] == pytest.approx(real.of("model").figures.net)
 
 
 def test_a_dearer_wait_sends_fewer_large_images(little):

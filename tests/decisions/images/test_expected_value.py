@@ -1,5 +1,3 @@
-"""Deciding by expected value: against a plain simulation, by hand, and its properties."""
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -59,13 +57,6 @@ def test_prospects_equal_a_simulation_of_the_same_network(quantities, budget_ms)
         assert prospects.excess_wait_ms[row] == pytest.approx(excess, rel=0.06, abs=4)
 
 
-def test_round_trips_past_the_budget_make_every_rendition_late():
-    prospects = image_prospects(
-        LogNormal("downlink_mbps"), pd.DataFrame({"shift": [0.0]}), ImageScenario(budget_ms=400), {"rtt_ms": 150.0}
-    )
-    assert (prospects.late == 1).all()
-
-
 def test_page_load_alone_cannot_decide_images():
     source = LogNormal("page_load_ms")
     with pytest.raises(WorkbenchError, match="only page_load_ms was measured"):
@@ -93,6 +84,4 @@ def test_a_dearer_wait_never_sends_a_larger_rendition():
     abandoned = np.sort(rng.random((500, 3)), axis=1)
     prospects = Prospects(abandoned, abandoned, np.sort(rng.random((500, 3)) * 500, axis=1))
     chosen = [prospects.best(ImageScenario(), limit) for limit in (0.25, 1, 4)]
-    assert (chosen[0] >= chosen[1]).all()
-    assert (chosen[1] >= chosen[2]).all()
-    assert (chosen[0] > chosen[2]).any()
+    assert (chosen[0] >= chosen[1]).all() and (chosen[1] >= chosen[2]).all() and (chosen[0] > chosen[2]).any()

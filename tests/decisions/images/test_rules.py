@@ -1,5 +1,3 @@
-"""Rules on a signal: NetInfo's class, Chromium's defaults, Facebook's classes, the last measurement."""
-
 import numpy as np
 import pandas as pd
 
@@ -91,16 +89,3 @@ def test_what_was_never_measured_is_assumed():
     context = pd.DataFrame({"last_rtt_ms": [20.0], "last_downlink_mbps": [np.nan], "last_age_s": [60.0]})
     assert LastMeasurement(assume={"downlink_mbps": 100.0})(context, STANDARD).tolist() == ["large"]
     assert LastMeasurement()(context, STANDARD).tolist() == ["medium"]
-
-
-def test_views_without_a_signal_go_to_the_other_policy():
-    context = pd.DataFrame(
-        {"last_rtt_ms": [20.0, np.nan], "last_downlink_mbps": [0.2, np.nan], "last_age_s": [60.0, np.nan]}
-    )
-
-    def other(context, scenario):
-        return pd.Series("large", context.index)
-
-    hybrid = LastMeasurement(max_age_s=600, otherwise=other)
-    assert decide(hybrid, context, STANDARD).tolist() == [0, 2]
-    assert hybrid.name == "last measurement up to 0.166667 h, else other"

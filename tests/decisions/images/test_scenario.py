@@ -1,41 +1,15 @@
-"""What images cost and are worth: budgets, waiting, the ladder and the photograph that it was measured on."""
-
-import io
 import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
 from skimage.metrics import structural_similarity
 
-from workbench.decisions.images.scenario import (
-    WIDTHS,
-    ImageScenario,
-    Ladder,
-    decode_photo,
-    encode_photo,
-    load_ladder,
-    load_photo,
-    photo_as_sent,
-)
+from workbench.decisions.images import scenario
+from workbench.decisions.images.scenario import WIDTHS, ImageScenario, Ladder, load_ladder, load_photo, photo_as_sent
 from workbench.errors import WorkbenchError
 
 NUMBERS = ["budget_ms", "cancelling_wait_ms", "images_per_view", "connection_rtts", "cap_ms"]
-
-
-def test_the_cancelling_wait_costs_what_the_largest_image_gains():
-    assert ImageScenario(cancelling_wait_ms=800).wait_price * 800 == 100
-
-
-def test_a_view_loads_all_its_images():
-    ladder = Ladder(("a", "b"), (1000, 3000), (0.5, 0.9))
-    assert ImageScenario(images_per_view=5, ladder=ladder).view_bytes.tolist() == [5000, 15000]
-
-
-@pytest.mark.parametrize(("budget_ms", "cap_ms"), [(300, 2000), (1000, 2000), (1001, 2002), (2500, 5000)])
-def test_the_cap_is_two_seconds_or_twice_the_budget(budget_ms, cap_ms):
-    assert ImageScenario(budget_ms=budget_ms).longest_wait_ms == cap_ms
 
 
 def test_load_times_are_judged_as_by_hand():
@@ -49,12 +23,6 @@ def test_load_times_are_judged_as_by_hand():
     assert net == pytest.approx(np.array([[0, 25, 75], [-499.75, -500, -500]]))
 
 
-def test_the_largest_image_late_by_the_cancelling_wait_is_worth_the_smallest_in_time():
-    scenario = ImageScenario(budget_ms=700, cancelling_wait_ms=300)
-    _, _, net = scenario.judge(np.array([[700.0, 700, 1000]]))
-    assert net[0, 2] == net[0, 0] == 0
-
-
 def test_another_budget_moves_a_default_cap_and_keeps_a_chosen_one():
     assert ImageScenario().with_budget(3000).longest_wait_ms == 6000
     assert ImageScenario(budget_ms=3000).with_budget(500).longest_wait_ms == 2000
@@ -64,20 +32,13 @@ def test_another_budget_moves_a_default_cap_and_keeps_a_chosen_one():
 
 
 @pytest.mark.parametrize("name", NUMBERS)
-@pytest.mark.parametrize("value", [-1, 0, math.inf, "1000", True])
+@pytest.mark.parametrize("value", [0, math.inf, "1000", True])
 def test_a_number_that_cannot_be_is_refused_by_name(name, value):
+    with pytest.raises(WorkbenchError, match="budget_ms must be a number above 0; got nan"):
+        ImageScenario(budget_ms=math.nan)
     with pytest.raises(WorkbenchError) as caught:
         ImageScenario(**{name: value})
     assert str(caught.value) == f"{name} must be a number above 0; got {value!r}."
-
-
-@pytest.mark.parametrize("name", [name for name in NUMBERS if name != "cap_ms"])
-def test_a_number_that_is_none_is_refused(name):
-    with pytest.raises(WorkbenchError, match=f"{name} must be a number above 0; got nan"):
-        ImageScenario(**{name: math.nan})
-
-
-# The ladder
 
 
 @pytest.fixture(scope="module")
@@ -88,39 +49,25 @@ def china() -> np.ndarray:
 def test_the_committed_ladder_is_what_the_photograph_gives_within_3_percent(china):
     committed = load_ladder()
     assert committed.names == tuple(WIDTHS) == ("small", "medium", "large")
-    encoded = [encode_photo(china, width) for width in WIDTHS.values()]
+    encoded = [scenario.encode_photo(china, width) for width in WIDTHS.values()]
     assert [len(each) for each in encoded] == pytest.approx(committed.image_bytes, rel=0.03)
-    shown = [decode_photo(each, china.shape[:2]) for each in encoded]
+    shown = [scenario.decode_photo(each, china.shape[:2]) for each in encoded]
     likeness = [structural_similarity(china, each, channel_axis=2) for each in shown]
     assert likeness == pytest.approx(committed.ssim, rel=0.03)
 
 
-def test_the_largest_rendition_is_the_photograph_itself_as_webp(china):
-    # 640 pixels are the photograph's own width: no scaling, so the encoder alone tells bytes and likeness.
-    encoded = io.BytesIO()
-    Image.fromarray(china).save(encoded, "WEBP", quality=75)
-    decoded = np.asarray(Image.open(encoded).convert("RGB"))
-    assert load_ladder().image_bytes[-1] == pytest.approx(encoded.tell(), rel=0.03)
-    assert load_ladder().ssim[-1] == pytest.approx(structural_similarity(china, decoded, channel_axis=2), rel=0.03)
-
-
 def test_the_renditions_are_worth_0_about_42_and_100_points():
     small, medium, large = load_ladder().quality
-    assert (small, large) == (0, 100)
-    assert medium == pytest.approx(42, abs=1)
+    assert (small, large) == (0, 100) and medium == pytest.approx(42, abs=1)
 
 
 @pytest.mark.parametrize(
     ("names", "sizes", "ssim", "words"),
     [
         ((), (), (), "two or more renditions.* 0 names"),
-        (("a",), (1,), (0.5,), "two or more renditions.* 1 names"),
         (("a", "b"), (1, 2, 3), (0.5, 0.6), "got 2 names, 3 sizes, 2 SSIM values"),
-        (("a", "b"), (1, 2), (0.5,), "got 2 names, 2 sizes, 1 SSIM values"),
         (("a", "b"), (0, 2), (0.5, 0.6), "bytes above 0"),
         (("a", "b"), (2, 2), (0.5, 0.6), "increasing"),
-        (("a", "b"), (3, 2), (0.5, 0.6), "smallest to the largest"),
-        (("a", "b"), (1, 2), (0.6, 0.6), "SSIM increasing"),
         (("a", "b"), (1, 2), (0.6, math.nan), "SSIM increasing"),
         (("a", "b"), (math.nan, 2), (0.5, 0.6), "bytes above 0"),
         (("a", "b"), (1, math.inf), (0.5, 0.6), "increasing"),
@@ -129,9 +76,6 @@ def test_the_renditions_are_worth_0_about_42_and_100_points():
 def test_a_ladder_that_does_not_rise_is_refused(names, sizes, ssim, words):
     with pytest.raises(WorkbenchError, match=words):
         Ladder(names, sizes, ssim)
-
-
-# The photograph as it is sent
 
 
 @pytest.mark.parametrize("rendition", WIDTHS)
@@ -147,8 +91,7 @@ def test_ones_own_photograph_at_ones_own_widths():
     photo = np.zeros((30, 40, 3), np.uint8)
     photo[:, 20:] = 255
     shown = photo_as_sent("tiny", photo, widths={"tiny": 4})
-    assert shown.shape == photo.shape
-    assert shown[:, :5].mean() < 40 and shown[:, -5:].mean() > 215
+    assert shown.shape == photo.shape and shown[:, :5].mean() < 40 and shown[:, -5:].mean() > 215
     assert np.ptp(shown[15, 15:25].astype(int), axis=0).max() < 255, "an edge does not survive four pixels"
 
 

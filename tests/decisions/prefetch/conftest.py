@@ -48,13 +48,11 @@ def played():
 
 @pytest.fixture(scope="session")
 def told():
-    """Columns of an answer as a list of tuples."""
     return lambda answer, *columns: list(answer[list(columns)].astype({"page": str}).itertuples(index=False, name=None))
 
 
 @pytest.fixture(scope="session")
 def little(studied):
-    """Small and quick, for tests of behaviour rather than of evidence."""
     return studied("synthetic_navigations", rows=4000)
 
 

@@ -1,5 +1,3 @@
-"""Every guard of the replay, each shown an answer or a policy that it must stop."""
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,7 +20,6 @@ VIEWS = pd.DataFrame(
     }
 )
 TWO = PrefetchScenario(k=2)
-NAMES = {"v": "view_id", "p": "page", "r": "rank"}
 
 
 def answer(view_id, page, rank):
@@ -40,7 +37,6 @@ def says(*columns):
 
 
 def replay(policy, views, scenario, **more):
-    """Ask a policy about views, and replay its answer."""
     said = ask_prefetch(policy, known_context(views, "client_js"), scenario, **more)
     return replay_prefetch(said, views, scenario)
 
@@ -80,17 +76,10 @@ def test_something_else_than_such_a_frame_is_named(given, came):
         replay(type("Odd", (), {"name": "odd", "__call__": lambda self, context: given})(), VIEWS, TWO)
 
 
-def test_a_view_may_fetch_nothing():
-    assert replay(says([], [], []), VIEWS, TWO)["fetched"].sum() == 0
-
-
 def test_order_of_rows_and_kind_of_text_do_not_matter():
     plain = answer([100, 100, 105], ["b", "c", "d"], [1, 2, 1])
     shuffled = plain.iloc[[2, 1, 0]].astype({"page": "category", "rank": float})
     pd.testing.assert_frame_equal(replay_prefetch(plain, VIEWS, TWO), replay_prefetch(shuffled, VIEWS, TWO))
-
-
-# --- what policies may read --------------------------------------------------------------------------------------
 
 
 def by_user(context):
@@ -166,22 +155,10 @@ def test_earlier_views_of_the_session_may_be_read():
     assert replay(back_again, VIEWS, PrefetchScenario(lifetime_views=1))["fetched"].sum() == 4
 
 
-def test_sessions_are_cut_at_every_place():
-    views = pd.DataFrame({"session_id": np.repeat(np.arange(3000), 3)})
-    cut = cut_sessions(views, seed=0).reshape(-1, 3)
-    assert cut[:, 0].all()
-    assert (cut[:, 1] >= cut[:, 2]).all()
-    assert np.bincount(cut.sum(axis=1), minlength=4)[1:] == pytest.approx([1000] * 3, rel=0.1)
-    assert (cut_sessions(views, seed=1) != cut.ravel()).any()
-
-
 def test_only_so_many_sessions_are_asked_about_again():
     views = pd.DataFrame({"session_id": np.repeat(np.arange(30), 3)})
     cut = cut_sessions(views, seed=0, most=10)
     assert views.loc[cut, "session_id"].nunique() == 10
-
-
-# --- chances -----------------------------------------------------------------------------------------------------
 
 
 class Source:
@@ -199,10 +176,6 @@ class Source:
 
 
 CONTEXT = VIEWS.drop(columns=["user_id", "page_bytes"])
-
-
-def test_chances_are_passed_on():
-    assert ask_chances(Source([0.5, 0.5]), CONTEXT, 2)["chance"].tolist() == [0.5] * 16
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,3 @@
-"""Markov chains and user history by hand; their smoothing; what is fetched from a limit on."""
-
 from dataclasses import replace
 
 import numpy as np
@@ -34,8 +32,7 @@ def test_first_order_chances_by_hand(sessions, train):
     rule = Markov(order=1, smoothing=(1.0,)).fit(train)
     top = rule.next_pages(sessions("a"), 3)
     # After a: (2 + 2/9) / 5 for b, (1 + 2/9) / 5 for c.
-    assert top["page"].tolist() == ["b", "c"]
-    assert top["chance"].tolist() == pytest.approx([20 / 45, 11 / 45])
+    assert top["page"].tolist() == ["b", "c"] and top["chance"].tolist() == pytest.approx([20 / 45, 11 / 45])
 
 
 def test_second_order_backs_off_where_little_was_seen(sessions, train):
@@ -51,8 +48,7 @@ def test_second_order_backs_off_where_little_was_seen(sessions, train):
 
 def test_a_page_never_seen_is_followed_by_the_popular_ones(sessions, train):
     top = Markov(order=2).fit(train).next_pages(sessions("f"), 2)
-    assert top["page"].tolist() == ["b", "c"]
-    assert top["chance"].tolist() == pytest.approx([2 / 9, 2 / 9])
+    assert top["page"].tolist() == ["b", "c"] and top["chance"].tolist() == pytest.approx([2 / 9, 2 / 9])
 
 
 def test_the_same_chances_for_every_view_alone_and_together(sessions, train):
@@ -72,18 +68,6 @@ def test_the_same_chances_for_every_view_alone_and_together(sessions, train):
             for view, code in zip(row, page, strict=True)
         ]
         assert one == pytest.approx(together["chance"].tolist())
-
-
-def test_chances_of_all_pages_leave_room_for_the_session_s_end(sessions, train):
-    rng = np.random.default_rng(2)
-    train = sessions(*("".join(rng.choice(list("abcdef"), rng.integers(1, 8))) for _ in range(40)))
-    context = sessions("abcdef", "fa", "d")
-    for order in (0, 1, 2):
-        rule = Markov(order=order, smoothing=(2.0, 5.0)[:order]).fit(train)
-        every = sum(rule.chances(rule.states(context), np.full(len(context), code)) for code in range(len(rule.pages)))
-        assert (every < 1).all()
-        if order == 0:
-            assert every == pytest.approx(np.full(len(context), 1 - train["session_id"].nunique() / len(train)))
 
 
 def habitual(sessions, rng, n, strength):
@@ -124,9 +108,6 @@ def test_the_last_page_counts_beside_the_usual_one(sessions, told, train):
     assert top["chance"].tolist() == pytest.approx([0.4 + 0.4 * 11 / 45, 0.2 + 0.4 * 20 / 45])
 
 
-# Smoothing: by net on validation, so that the rule is as strong as it can be made there
-
-
 @pytest.fixture(scope="module")
 def split():
     return wb.split_by_time(wb.load("synthetic_navigations", rows=5_000))
@@ -158,8 +139,6 @@ def test_habits_lean_on_the_markov_rule_that_stands_beside_them(split):
 def test_nothing_of_test_enters(split):
     blind = replace(split, test=split.test.iloc[:0])
     for with_test, without in zip(
-        smooth_rules(wb.rules(split), split, SCENARIO),
-        smooth_rules(wb.rules(blind), blind, SCENARIO),
-        strict=True,
+        smooth_rules(wb.rules(split), split, SCENARIO), smooth_rules(wb.rules(blind), blind, SCENARIO), strict=True
     ):
         assert getattr(with_test, "smoothing", None) == getattr(without, "smoothing", None)

@@ -9,11 +9,7 @@ from workbench.decisions.prefetch.answers import Ranking, judge_answer, pair_cha
 def views() -> pd.DataFrame:
     """Two sessions, a b c and c a: three navigations and two ends."""
     return pd.DataFrame(
-        {
-            "view_id": [10, 11, 12, 20, 21],
-            "session_id": [0, 0, 0, 1, 1],
-            "page": pd.Categorical(list("abcca")),
-        }
+        {"view_id": [10, 11, 12, 20, 21], "session_id": [0, 0, 0, 1, 1], "page": pd.Categorical(list("abcca"))}
     )
 
 
@@ -40,12 +36,6 @@ def test_every_figure_by_hand(views, top):
     )
 
 
-def test_what_was_clicked_stands_beside_its_chance(views, top):
-    clicked, chance = pair_chances(top, views)
-    assert clicked.tolist() == [True, False, True, False, False]
-    assert chance.tolist() == [0.5, 0.4, 0.2, 0.1, 0.3]
-
-
 @pytest.mark.parametrize("dtype", ["str", "category"])
 def test_pages_may_be_text_or_categories_of_another_vocabulary(views, top, dtype):
     top.loc[len(top)] = [12, "elsewhere", 1, 0.1]
@@ -59,19 +49,3 @@ def test_nothing_named_and_nothing_to_name(views, top):
     assert (nothing.recall, nothing.top1, nothing.mrr, nothing.brier, nothing.ece) == (0, 0, 0, 3 / 5, None)
     ends = judge_answer(top, views.assign(session_id=np.arange(5)))
     assert (ends.navigations, ends.recall, ends.top1, ends.top3, ends.mrr) == (0, None, None, None, None)
-
-
-def test_chances_that_hold_have_no_error():
-    rng = np.random.default_rng(0)
-    chance = rng.choice([0.1, 0.3, 0.6], 60_000)
-    page = np.where(rng.random(60_000) < chance, "b", "c")
-    views = pd.DataFrame(
-        {
-            "view_id": np.arange(120_000),
-            "session_id": np.repeat(np.arange(60_000), 2),
-            "page": pd.Categorical(np.ravel(np.column_stack([np.full(60_000, "a"), page]))),
-        }
-    )
-    top = pd.DataFrame({"view_id": views["view_id"][::2], "page": "b", "rank": 1, "chance": chance})
-    assert judge_answer(top, views).ece < 0.01
-    assert judge_answer(top.assign(chance=chance / 2), views).ece == pytest.approx(chance.mean() / 2, abs=0.01)

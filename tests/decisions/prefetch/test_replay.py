@@ -1,24 +1,15 @@
-"""Prefetch replay: by hand, against a plain loop over random worlds, its properties, figures and frontiers."""
-
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from workbench.decisions.prefetch import replay
 from workbench.decisions.prefetch.answers import top_shares
 from workbench.decisions.prefetch.markov import fetches_at
-from workbench.decisions.prefetch.replay import (
-    best_prefetch_limit,
-    count_by_view,
-    hits_at_unused,
-    perfect_knowledge_fetches,
-    prefetch_limits,
-    replay_prefetch,
-    summarise_prefetch,
-    trace_frontier,
-)
+from workbench.decisions.prefetch.replay import hits_at_unused, perfect_knowledge_fetches, replay_prefetch
 from workbench.decisions.prefetch.scenario import Hover, PrefetchScenario
+from workbench.errors import WorkbenchError
 
 HALF = PrefetchScenario(break_even=0.5)  # an unused page costs as much as a hit brings
 
@@ -44,39 +35,47 @@ def test_milliseconds_by_hand(sessions, fetches):
     assert outcomes["contention_ms"].tolist() == pytest.approx([0, 0, 0])
 
 
-def test_a_fetch_not_begun_saves_nothing_and_a_later_hit_saves_all(sessions, fetches):
-    outcomes = replay_prefetch(fetches(v0="deb"), sessions("abe"), ONE_SECOND)
-    # b begins after 3 s, she leaves after 2.5 s; e is used at 5 s.
-    assert outcomes["saved_ms"].tolist() == pytest.approx([1000, 0, 0])
-    assert outcomes["hits"].tolist() == [2, 0, 0]
-
-
-def test_what_is_fresh_is_not_in_the_queue(sessions, fetches):
-    # At view 1, d is fresh already, so c is first in the queue and all of it is there after 2 s.
-    outcomes = replay_prefetch(fetches(v0="d", v1="dc"), sessions("abc"), ONE_SECOND)
-    assert outcomes["saved_ms"].tolist() == pytest.approx([0, 1000, 0])
-
-
-def test_a_session_s_last_view_holds_nobody_up(sessions, fetches):
-    assert replay_prefetch(fetches(v2="de"), sessions("abc"), ONE_SECOND)["contention_ms"].sum() == 0
-
-
-def test_measured_sizes_and_times_come_before_assumptions(sessions, fetches):
-    views = sessions("abab", seconds=[[0, 1.5, 10, 20]], page_bytes=[1e6, 2e6, 1e6, np.nan])
-    outcomes = replay_prefetch(fetches(v0="bc"), views, ONE_SECOND)
-    # a loads for 1 s, then b for 2 s, of which half a second has passed at the click. c's size is not known: 1 MB.
-    assert outcomes["saved_ms"].tolist() == pytest.approx([500, 0, 0, 0])
-    assert outcomes["fetched_bytes"].tolist() == [3e6, 0, 0, 0]
-    assert outcomes["wasted_bytes"].tolist() == [1e6, 0, 0, 0]
-    assert outcomes["visited_bytes"].tolist() == [1e6, 2e6, 1e6, 2e6]
-    assert outcomes.attrs["assumed"] == ("network",)
-
-
 def test_the_network_follows_the_effective_type(sessions, fetches):
     slow = PrefetchScenario(dwell_s=1000, page_bytes=1e6)
     views = sessions("ab", "ab", "ab", effective_type=["4g", "4g", "3g", "3g", None, None])
     saved = replay_prefetch(fetches(v0="b", v2="b", v4="b"), views, slow)["saved_ms"]
     assert saved[[0, 2, 4]].tolist() == pytest.approx([170 + 8e3 / 9, 300 + 8e3 / 1.6, 170 + 8e3 / 9])
+
+
+def test_freshness_ends_after_its_views(sessions, fetches, played):
+    two = PrefetchScenario(lifetime_views=2)
+    # Fetched at view 0: fresh in views 1 and 2; stale in view 3, where it is fetched again and then used.
+    outcomes = replay_prefetch(fetches(v0="e", v1="e", v2="e", v3="e"), sessions("abcde"), two)
+    assert played(outcomes, "hits", "unused") == [[0, 1], [0, 0], [0, 0], [1, 0], [0, 0]]
+
+
+def test_freshness_ends_after_its_seconds_and_a_visit_renews_it(sessions, fetches, played):
+    ten = PrefetchScenario(lifetime_s=10)
+    views = sessions("ababab", seconds=[[0, 10, 15, 20, 30, 41]])
+    # b at 10 s is used in time (exactly), then fresh until 20 s; opened at 20 s from there, fresh until 30 s.
+    # From view 4 (30 s) b is still fresh; opened at 41 s it is not, but it was not fetched either.
+    outcomes = replay_prefetch(fetches(v0="b", v2="b", v4="b"), views, ten)
+    assert played(outcomes, "hits", "unused") == [[1, 0], [0, 0], [0, 0], [0, 0], [0, 0], [0, 0]]
+
+
+def test_times_that_do_not_vary_within_sessions_are_no_clock(sessions, fetches, played):
+    views = sessions("abcdefgh", seconds=[[0.0] * 8])
+    outcomes = replay_prefetch(fetches(v0="gf"), views, PrefetchScenario(lifetime_views=5))
+    assert played(outcomes, "hits", "unused")[0] == [1, 1]  # f five views later, g six
+    assert outcomes.attrs["assumed"] == ("dwell", "page bytes", "network")
+
+
+def test_a_page_that_nobody_ever_views_is_fetched_for_nothing(sessions, played):
+    outcomes = replay_prefetch(
+        pd.DataFrame({"view_id": [0, 1], "page": ["new", "new"], "rank": [1, 1]}), sessions("abc"), HALF
+    )
+    assert played(outcomes, "hits", "unused", "fetched") == [[0, 1, 1], [0, 0, 0], [0, 0, 0]]
+
+
+def test_sessions_in_pieces_are_refused(sessions, fetches):
+    views = sessions("ab", "cd").iloc[[0, 2, 1, 3]]
+    with pytest.raises(WorkbenchError, match="2 sessions lie in 4 pieces"):
+        replay_prefetch(fetches(v0="b"), views, HALF)
 
 
 def random_world(rng, sessions, hovers=False):
@@ -210,27 +209,6 @@ def test_nobody_beats_perfect_knowledge(seed, hovers, sessions):
         assert nothing["net"].sum() <= perfect["net"].sum() + 1e-9
 
 
-def test_proposing_everything_catches_every_page_that_is_not_fresh(sessions):
-    rng = np.random.default_rng(5)
-    for _ in range(30):
-        views, _ = random_world(rng, sessions)
-        forever = PrefetchScenario(k=8, lifetime_s=1e6, lifetime_views=10**6)
-        letters = list("abcdefgh")
-        everything = pd.DataFrame(
-            [(view, page, rank) for view in range(len(views)) for rank, page in enumerate(letters, 1)],
-            columns=["view_id", "page", "rank"],
-        )
-        first_visits = ~views.duplicated(["session_id", "page"]) & (views["position"] > 0)
-        outcomes = replay_prefetch(everything, views, forever)
-        assert outcomes["hits"].sum() == first_visits.sum()
-        assert outcomes["fetched"].sum() == 7 * views["session_id"].nunique()
-
-
-def test_fetching_nothing_brings_nothing(sessions, fetches):
-    outcomes = replay_prefetch(fetches(), sessions("abc", "ab"), HALF)
-    assert (outcomes.drop(columns=["visited_bytes", "navigation"]) == 0).all(axis=None)
-
-
 def test_perfect_knowledge_by_hand(sessions):
     # a b a c: b and c are new, a is fresh.
     assert perfect_knowledge_fetches(sessions("abac"), HALF)[["view_id", "page"]].to_numpy().tolist() == [
@@ -258,12 +236,11 @@ def test_hover_alone_by_hand(sessions):
     # one second of load have passed at the click.
     outcomes = replay_prefetch(NOTHING, sessions("abac"), with_hover())
     assert outcomes["hits"].tolist() == pytest.approx([0.3, 0, 0.3, 0])
-    assert outcomes["unused"].tolist() == [1, 0, 1, 0]
-    assert outcomes["fetched"].tolist() == [2, 0, 2, 0]
+    assert outcomes["unused"].tolist() == [1, 0, 1, 0] and outcomes["fetched"].tolist() == [2, 0, 2, 0]
     assert outcomes["net"].sum() == pytest.approx(0.6 - 2)
     assert outcomes["saved_ms"].tolist() == pytest.approx([300, 0, 300, 0])
     assert outcomes["fetched_bytes"].sum() == 2 * outcomes["wasted_bytes"].sum() == 4e6
-    figures = summarise_prefetch(replay_prefetch(NOTHING, sessions("abac"), with_hover(precision=0.8)))
+    figures = replay.summarise_prefetch(replay_prefetch(NOTHING, sessions("abac"), with_hover(precision=0.8)))
     assert (figures.precision, figures.byte_precision, figures.recall) == pytest.approx((0.8, 0.8, 2 / 3))
 
 
@@ -290,8 +267,7 @@ def test_who_has_a_pointer(sessions):
     def caught(views, **given):
         return replay_prefetch(NOTHING, views, with_hover(**given))["unused"][::2].tolist()
 
-    assert caught(views) == [1, 0, 0, 1]
-    assert caught(views, share=0.25) == [0.25] * 4
+    assert caught(views) == [1, 0, 0, 1] and caught(views, share=0.25) == [0.25] * 4
     assert caught(views.drop(columns="device")) == [1] * 4
 
 
@@ -315,8 +291,6 @@ def test_hover_alone_does_not_beat_perfect_knowledge_on_a_site_without(sessions)
         assert hover["net"].sum() <= perfect["net"].sum() + 1e-9
 
 
-# Figures
-
 # Two sessions, a b c and a c: three navigations in five views.
 VIEWS = pd.DataFrame(
     {
@@ -332,19 +306,16 @@ SCENARIO = PrefetchScenario(break_even=0.5, page_bytes=3000)
 
 
 def test_figures_by_hand():
-    figures = summarise_prefetch(replay_prefetch(FETCHES, VIEWS, SCENARIO))
-    assert figures.net == pytest.approx((1 - 2) / 5)
-    assert figures.hits_per_100 == pytest.approx(20)
-    assert figures.unused_per_view == pytest.approx(0.4)
-    assert figures.precision == pytest.approx(1 / 3)
+    figures = replay.summarise_prefetch(replay_prefetch(FETCHES, VIEWS, SCENARIO))
+    assert figures.net == pytest.approx((1 - 2) / 5) and figures.hits_per_100 == pytest.approx(20)
+    assert figures.unused_per_view == pytest.approx(0.4) and figures.precision == pytest.approx(1 / 3)
     assert figures.recall == pytest.approx(1 / 3)
     assert figures.byte_precision == pytest.approx(2000 / 7000)
     assert figures.traffic_increase == pytest.approx(5000 / 12000)
     assert figures.bytes_fetched_per_view == pytest.approx(1400)
     assert figures.bytes_wasted_per_view == pytest.approx(1000)
     assert figures.ms_saved_per_view == pytest.approx((170 + 16 / 9) / 5)  # b is there long before the click
-    assert figures.contention_ms_per_view == 0
-    assert (figures.top1, figures.top3) == (None, None)
+    assert figures.contention_ms_per_view == 0 and (figures.top1, figures.top3) == (None, None)
     assert figures.assumed == ("dwell", "network")
 
 
@@ -354,11 +325,9 @@ def test_top_shares_by_hand():
         {"view_id": [0, 1, 1, 2, 3, 4], "page": list("bacdcb"), "rank": [1, 1, 2, 1, 4, 1], "chance": 0.2}
     )
     assert top_shares(top, VIEWS) == pytest.approx((1 / 3, 2 / 3))
-    figures = summarise_prefetch(replay_prefetch(FETCHES, VIEWS, SCENARIO), top, VIEWS)
+    figures = replay.summarise_prefetch(replay_prefetch(FETCHES, VIEWS, SCENARIO), top, VIEWS)
     assert (figures.top1, figures.top3) == pytest.approx((1 / 3, 2 / 3))
 
-
-# Frontiers
 
 PAGES = list("abcdef")
 
@@ -391,8 +360,8 @@ def test_the_frontier_is_a_replay_at_every_limit(cache, hover):
     scenario = PrefetchScenario(cache=cache, k=3, lifetime_views=3, on_hover=hover)
     views = random_views(rng)
     top = random_top(rng, views, 5)  # more pages than a view may fetch
-    points = trace_frontier(top.sample(frac=1, random_state=0), views, scenario)
-    by_view = count_by_view(top, views, scenario, points["limit"].to_numpy())
+    points = replay.trace_frontier(top.sample(frac=1, random_state=0), views, scenario)
+    by_view = replay.count_by_view(top, views, scenario, points["limit"].to_numpy())
     for (_, point), (hits, unused) in zip(points.iterrows(), by_view, strict=True):
         outcomes = replay_prefetch(fetches_at(top, point["limit"], 3), views, scenario)
         assert point["hits"] == pytest.approx(outcomes["hits"].mean())
@@ -409,7 +378,7 @@ def test_a_higher_limit_never_fetches_more(cache, lifetime_views):
     for seed in range(20):
         rng = np.random.default_rng(seed)
         views = random_views(rng)
-        frontier = trace_frontier(random_top(rng, views, 3), views, scenario)
+        frontier = replay.trace_frontier(random_top(rng, views, 3), views, scenario)
         fetched = frontier["hits"] + frontier["unused"]
         assert (np.diff(fetched) <= 1e-12).all()
         # Hits may rise where pages go stale: what is fetched later is fresh at the click.
@@ -419,9 +388,8 @@ def test_a_higher_limit_never_fetches_more(cache, lifetime_views):
 
 @pytest.mark.parametrize("break_even", [0.15, 0.3, 0.005, 0.95])
 def test_the_break_even_is_one_of_25_limits(break_even):
-    limits = prefetch_limits(PrefetchScenario(break_even=break_even))
-    assert len(limits) == 25
-    assert break_even in limits
+    limits = replay.prefetch_limits(PrefetchScenario(break_even=break_even))
+    assert len(limits) == 25 and break_even in limits
     assert (np.diff(limits) > 0).all()
 
 
@@ -432,30 +400,22 @@ def frontier(limit, unused, hits, net=None):
     )
 
 
-def test_the_limit_with_the_largest_net_is_taken_outright():
-    assert (
-        best_prefetch_limit(frontier([0.1, 0.2, 0.4], [0] * 3, [0] * 3, [0.1, 0.05, 0.100001]), PrefetchScenario())
-        == 0.4
-    )
-
-
-def test_among_equals_the_limit_nearest_the_break_even_is_taken():
+def test_the_limit_with_the_largest_net_is_taken_among_equals_the_nearest_to_the_break_even():
+    points = frontier([0.1, 0.2, 0.4], [0] * 3, [0] * 3, [0.1, 0.05, 0.100001])
+    assert replay.best_prefetch_limit(points, PrefetchScenario()) == 0.4
     # As a ratio .12 lies nearer to .15 than .2 does: .15 / .12 = 1.25, .2 / .15 = 1.33.
     equal = frontier([0.01, 0.12, 0.2, 0.8], [0] * 4, [0] * 4, [0.2, 0.3, 0.3, 0.3])
-    assert best_prefetch_limit(equal, PrefetchScenario()) == 0.12
+    assert replay.best_prefetch_limit(equal, PrefetchScenario()) == 0.12
 
 
 def test_hits_at_a_number_of_unused_prefetches():
     points = frontier([0.1, 0.3, 0.6], [1.0, 0.4, 0.2], [30.0, 20.0, 10.0])
-    assert hits_at_unused(points, 0.4) == 20
-    assert hits_at_unused(points, 0.7) == 25
+    assert hits_at_unused(points, 0.4) == 20 and hits_at_unused(points, 0.7) == 25
     assert hits_at_unused(points, 0.1) == 5  # half the views as at the highest limit, half without
-    assert hits_at_unused(points, 1.0) == 30
-    assert hits_at_unused(points, 1.1) is None
+    assert hits_at_unused(points, 1.0) == 30 and hits_at_unused(points, 1.1) is None
     assert hits_at_unused(points, -0.1) is None
 
 
 def test_fetching_more_for_fewer_hits_is_not_read_as_a_loss():
     points = frontier([0.1, 0.2, 0.3], [1.0, 0.5, 0.5], [15.0, 20.0, 18.0])
-    assert hits_at_unused(points, 0.5) == 20
-    assert hits_at_unused(points, 1.0) == 20
+    assert hits_at_unused(points, 0.5) == 20 and hits_at_unused(points, 1.0) == 20

@@ -1,5 +1,3 @@
-"""The price of an unused prefetch, the assumptions, and what is refused."""
-
 import math
 from dataclasses import FrozenInstanceError
 
@@ -16,18 +14,6 @@ NUMBERS = ["lifetime_s", "page_bytes", "dwell_s", "connection_rtts", "usd_per_gb
 def test_at_the_break_even_fetching_brings_what_it_costs(break_even):
     price = PrefetchScenario(break_even=break_even).unused_price
     assert break_even * 1 - (1 - break_even) * price == pytest.approx(0)
-
-
-@pytest.mark.parametrize(
-    ("break_even", "words"),
-    [
-        (0.15, "one hit is worth 5.7 unused prefetches"),
-        (0.5, "one hit is worth 1.0 unused prefetches"),
-        (0.6, "one hit is worth 0.7 unused prefetches"),
-    ],
-)
-def test_the_price_in_words(break_even, words):
-    assert PrefetchScenario().with_break_even(break_even).price_in_words == words
 
 
 @pytest.mark.parametrize("value", [0, 1, -0.1, 1.5, math.nan, "0.15", None, True])
@@ -102,8 +88,7 @@ def test_what_was_given_wins_even_where_it_is_the_default():
 def test_an_unknown_network_is_the_fastest():
     kinds = pd.Series(["3g", None, "5g", "4g"], dtype="str")
     rtt_ms, downlink_mbps = PrefetchScenario().network(kinds)
-    assert rtt_ms.tolist() == [300, 170, 170, 170]
-    assert downlink_mbps.tolist() == [1.6, 9, 9, 9]
+    assert rtt_ms.tolist() == [300, 170, 170, 170] and downlink_mbps.tolist() == [1.6, 9, 9, 9]
 
 
 def test_a_scenario_is_a_value():

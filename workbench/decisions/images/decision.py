@@ -15,7 +15,7 @@ from workbench.decisions.chances import OneOption, base_assumptions
 from workbench.decisions.decision import Axis, Change, Plan, PolicyResult, Stage, Unit
 from workbench.decisions.images import explorer, report
 from workbench.decisions.images.replay import ImageFigures, quality_at_wait, rendition_payoffs, summarise_images
-from workbench.decisions.images.report import HYBRID_MODEL, HYBRID_RULE
+from workbench.decisions.images.report import EVERYWHERE, HYBRID_MODEL, HYBRID_RULE
 from workbench.decisions.images.rules import EffectiveType, image_rules, measured_first
 from workbench.decisions.images.scenario import ImageScenario
 from workbench.decisions.load_time import longest_rtt_ms, slowest_downlink_mbps
@@ -157,7 +157,7 @@ class Images(OptionDecision):
             HYBRID_RULE: hybrid(settled.best_rule),
             HYBRID_MODEL: hybrid(settled.ours),
             "best rule on every view": self.ask(settled.best_rule, test, scenario),
-            "model on every view": self.ask(settled.ours, test, scenario),
+            EVERYWHERE: self.ask(settled.ours, test, scenario),
             PERFECT_KNOWLEDGE: self.hindsight(test, scenario),
         }
         nets = pd.DataFrame({name: test.given["net"][np.arange(len(test)), each] for name, each in answers.items()})

@@ -16,6 +16,7 @@ event = "the large images are late"
 MB_PER_GB = 1000
 # Rows of the table over all views: a measurement decides where there is one.
 HYBRID_RULE, HYBRID_MODEL = "measurement, else best rule", "measurement, else model"
+EVERYWHERE = "model on every view"
 
 
 def headline(result: Finding) -> str:
@@ -116,12 +117,13 @@ def _site_finding(result: Finding) -> str:
     """What the site as a whole gains, by the model in place of the best rule."""
     signal = 1 - result.detail.signal_free_share
     gain, unit = result.detail.all_views.loc[HYBRID_MODEL], result.unit
+    everywhere = unit.signed(result.detail.all_views.at[EVERYWHERE, "over_best_rule"])
     span = _span([gain[name] for name in _bounds("over_best_rule")], result)
     if signal < 0.005:  # what would be written as 0 %
         return f"No view carries a measurement: over the whole site, too, the model gains {span} {unit.name}"
     return (
         f"Over the whole site, where {100 * signal:.0f} % of views carry a measurement, the model in place of the best "
-        f"rule gains {span} {unit.name}"
+        f"rule gains {span} {unit.name}; asked on every view, measured or not, it gains {everywhere}"
     )
 
 
@@ -271,7 +273,7 @@ def tables(result: Finding) -> dict[str, pd.DataFrame]:
 def _all_views(result: Finding) -> pd.DataFrame:
     found = result.detail.all_views
     shown = {"net": [result.unit.amount(net) for net in found["net"]]}
-    for title, name in (("over today's", "over_today"), ("over the best rule", "over_best_rule")):
+    for title, name in (("over today's", "over_today"), ('over "else best rule"', "over_best_rule")):
         rows = found[_bounds(name)].to_numpy()
         shown[title] = [_span(row, result) if row.any() else "" for row in rows]
     return pd.DataFrame(shown, index=pd.Index(found.index, name="all views"))

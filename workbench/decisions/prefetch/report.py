@@ -288,7 +288,8 @@ def tables(result: Finding) -> dict[str, pd.DataFrame]:
     cells = table.map(lambda hits: "" if pd.isna(hits) else f"{hits:.1f}")
     named = cells.set_axis([f"{at:g} unused a view" for at in table.columns], axis=1)
     rows = {
-        f"{site}: {case.best_rule if name == RULE else name}": policy_row(figures, every_column=False)
+        f"{site}: {case.best_rule if name == RULE else name}": {"net": result.unit.amount(figures.net)}
+        | policy_row(figures, every_column=False)
         for site, case in zip(("without hover", "with hover"), result.detail.cases, strict=True)
         for name, figures in case.figures.items()
     }

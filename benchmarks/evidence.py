@@ -251,12 +251,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--unseen", action="store_true", help="add the seeds that nobody has looked at before")
+    parser.add_argument("--worlds", type=int, default=WORLDS, help="null worlds of each kind and size")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args(arguments)
     seeds = (*SEEDS, *UNSEEN) if given.unseen else SEEDS
-    table = run_all(list(trials(seeds, WORLDS)), KEPT / hash_of_code(), given.workers)
+    table = run_all(list(trials(seeds, given.worlds)), KEPT / hash_of_code(), given.workers)
     table.round(6).to_csv(TABLE, index=False)
-    print(f"{len(table):,} rows in {TABLE.name}; seeds {', '.join(map(str, seeds))}, worlds 0 to {WORLDS - 1}")
+    print(f"{len(table):,} rows in {TABLE.name}; seeds {', '.join(map(str, seeds))}, worlds 0 to {given.worlds - 1}")
     return 0
 
 

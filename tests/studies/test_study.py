@@ -1,5 +1,5 @@
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -101,6 +101,7 @@ def test_the_same_seed_gives_the_same_study_of_a_frame_as_of_its_dataset(little)
         for timed in ("us_per_decision", "train_seconds"):
             shown["model"].pop(timed)
         shown["provenance"].pop("commit")
+        shown["decision_box"]["COST"] = re.sub(r"[\d,]+ us", "", shown["decision_box"]["COST"])
         shown.pop("seconds")
     assert one == other
 
@@ -269,9 +270,9 @@ def test_users_who_differ_are_counted_and_people_once(little):
     users = little.split.test.loc[gained.index, "user_id"]
     assert little.differing.users == (gained.groupby(users).sum().abs() > 1e-9).sum()
     assert little.differing.of == users.nunique() == little.test_users
-    views = load_again(little)
-    assert little.split.count_people() == views["user_id"].nunique()
-    assert sum(part["user_id"].nunique() for _, part in little.split.parts()) > little.split.count_people()
+    parts = [set(part["user_id"]) for _, part in little.split.parts()]
+    assert sum(map(len, parts)) > little.split.count_people() == len(set.union(*parts))
+    assert f" of {len(set.union(*parts)):,} users" in str(little)
     assert little.users_to_settle >= little.split.count_people() * 100 / little.test_users
 
 
@@ -295,7 +296,7 @@ def test_an_ab_test_is_sized_by_the_best_rule_and_its_earlier_views(little):
     net, frame = pd.concat(nets), pd.concat([each.frame for each in parts])
     earlier, at = np.arange(len(net)) < len(nets[0]), frame[split.card.facts.time]
     sized = wb.sample_size(net.to_numpy(), frame["user_id"], little.margin, at=at, earlier=earlier)
-    assert sized == little.ab_test
+    assert asdict(sized) == pytest.approx(asdict(little.ab_test))
     paired = little.difference.half_width / 1.959964
     assert little.ab_test.users > 4 * 7.849 * little.test_users * (paired / little.margin) ** 2 / 2
 

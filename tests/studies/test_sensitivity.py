@@ -136,6 +136,7 @@ def test_what_the_verdict_does_not_survive_is_named(changed):
     settled = ran[~ran["verdict"].isin(["inconclusive", "too few to tell"])]
     assert f"settled in {len(settled)} of {len(ran)} checks" in robustness(unsettled)
     assert all(f"{row.change}: {row.verdict}" in robustness(unsettled) for row in settled.itertuples())
+    assert "inconclusive" not in robustness(unsettled) and "too few" not in robustness(unsettled)
     assert len(changed.to_dict()["sensitivity"]) == len(changed.sensitivity)
     turned = replace(changed, sensitivity=changed.sensitivity.assign(verdict="worse"), verdict="better")
     assert "seed 2: worse" in robustness(turned)

@@ -291,17 +291,17 @@ def robustness(result: Finding) -> str:
     if result.sensitivity is None:
         return ""
     flipped = _flipped(result)
-    ran = len(flipped.attrs["ran"])
+    ran, unsettled = len(flipped.attrs["ran"]), result.verdict in UNSETTLED
+    if unsettled:  # one word for not knowing in place of the other settles nothing
+        flipped = flipped[~flipped["verdict"].isin(UNSETTLED)]
     named = "; ".join(
         f"{row.change if str(row.change).startswith(row.group) else f'{row.group} {row.change}'}: {row.verdict}"
         for row in flipped.itertuples()
     )
     if not ran:
         return f"None of {len(result.sensitivity) - 1} checks could be run."
-    if result.verdict in UNSETTLED:
-        flipped = flipped[~flipped["verdict"].isin(UNSETTLED)]
-        settled = f"settled in {len(flipped)} of {ran} checks"
-        return f"The question is {settled}{f': {named}' if len(flipped) else ''}."
+    if unsettled:
+        return f"The question is settled in {len(flipped)} of {ran} checks{f': {named}' if named else ''}."
     if flipped.empty:
         return f"The verdict is the same in all {ran} checks: {result.verdict}."
     return f"Robust in {ran - len(flipped)} of {ran} checks; not under: {named}."

@@ -9,7 +9,7 @@ Questions (column ``question``):
 - ``real``: every real set and both simulated ones, under several seeds of split, mask and model, every policy;
 - ``information``: the same by what is known when the decision is taken;
 - ``amount``: the same by the share of the training users;
-- ``null``: worlds with nothing planted, each of another seed: how often is the model called better?
+- ``null worlds``: worlds with nothing planted, each of another seed: how often is the model called better?
 - ``coverage``: users drawn from a set's test part: how often does the interval hold the mean of all of them, where the
   number of users whose outcomes differ lets a word through? ``power``: how often is the word better?
 - ``swaps``: outcomes of model and best rule swapped at random, user by user: how often does the interval exclude 0?
@@ -76,7 +76,7 @@ class Trial:
     @property
     def setting(self) -> str:
         """What is special about it, as the table calls it."""
-        special = {"information": self.known_by, "amount": f"{self.share:g}", "null": f"{self.rows}"}
+        special = {"information": self.known_by, "amount": f"{self.share:g}", "null worlds": f"{self.rows}"}
         return special.get(self.question, "")
 
 
@@ -94,7 +94,7 @@ def trials(seeds: Iterable[int], worlds: int) -> Iterator[Trial]:
     for name, sizes in NULLS.items():
         for rows in sorted(sizes, reverse=True):
             for world in range(worlds):
-                yield Trial("null", name, world, rows, world=world)
+                yield Trial("null worlds", name, world, rows, world=world)
 
 
 def run_trial(trial: Trial) -> dict[str, Any]:
@@ -233,8 +233,8 @@ def run_all(asked: list[Trial], folder: Path, workers: int) -> pd.DataFrame:
 def as_table(found: list[dict[str, Any]]) -> pd.DataFrame:
     """What trials found, as one table: a row a policy, a difference or a share; null worlds are counted by word."""
     rows = [row for each in found for row in (*each["rows"], *each.get("checks", ()))]
-    worlds = [row for row in rows if row["question"] == "null" and row["kind"] == "difference"]
-    return pd.DataFrame([*(row for row in rows if row["question"] != "null"), *_null_shares(worlds)])
+    worlds = [row for row in rows if row["question"] == "null worlds" and row["kind"] == "difference"]
+    return pd.DataFrame([*(row for row in rows if row["question"] != "null worlds"), *_null_shares(worlds)])
 
 
 def _null_shares(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -242,7 +242,7 @@ def _null_shares(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     if not rows:
         return
     for (decision, dataset, setting), worlds in pd.DataFrame(rows).groupby(["decision", "dataset", "setting"]):
-        about = {"question": "null", "decision": decision, "dataset": dataset, "setting": setting}
+        about = {"question": "null worlds", "decision": decision, "dataset": dataset, "setting": setting}
         for word, count in worlds["word"].value_counts().items():
             yield about | {"word": word} | _share(int(count), len(worlds))
 
@@ -251,12 +251,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--unseen", action="store_true", help="add the seeds that nobody has looked at before")
+    parser.add_argument("--worlds", type=int, default=WORLDS, help="null worlds of each kind and size")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args(arguments)
     seeds = (*SEEDS, *UNSEEN) if given.unseen else SEEDS
-    table = run_all(list(trials(seeds, WORLDS)), KEPT / hash_of_code(), given.workers)
+    table = run_all(list(trials(seeds, given.worlds)), KEPT / hash_of_code(), given.workers)
     table.round(6).to_csv(TABLE, index=False)
-    print(f"{len(table):,} rows in {TABLE.name}; seeds {', '.join(map(str, seeds))}, worlds 0 to {WORLDS - 1}")
+    print(f"{len(table):,} rows in {TABLE.name}; seeds {', '.join(map(str, seeds))}, worlds 0 to {given.worlds - 1}")
     return 0
 
 

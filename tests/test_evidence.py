@@ -27,7 +27,7 @@ def table(evidence, tmp_path_factory):
         evidence.Trial("real", "synthetic_navigations", rows=4000),
         evidence.Trial("amount", "synthetic_navigations", rows=4000, share=0.3),
         evidence.Trial("information", "synthetic_navigations", rows=4000, known_by="client_js"),
-        *(evidence.Trial("null", "synthetic_navigations_null", world, 3000, world=world) for world in range(2)),
+        *(evidence.Trial("null worlds", "synthetic_navigations_null", world, 3000, world=world) for world in range(2)),
     ]
     folder = tmp_path_factory.mktemp("kept")
     with pytest.MonkeyPatch.context() as patch:
@@ -58,7 +58,7 @@ def test_what_changes_nothing_is_left_out_and_less_data_is_a_study_of_its_own(ta
 
 
 def test_shares_of_trials_come_with_intervals_and_counts(table):
-    null = table[table["question"] == "null"]
+    null = table[table["question"] == "null worlds"]
     assert null["value"].sum() == pytest.approx(1) and null["n"].eq(2).all()
     swaps = table[table["question"] == "swaps"].iloc[0]
     assert swaps["low"] <= swaps["value"] <= swaps["high"] and swaps["n"] == 60

@@ -23,12 +23,12 @@ POINTS = Unit("points", "points a view", 1.0, 1)
 
 @pytest.fixture(scope="module")
 def split():
-    return wb.split_by_user(wb.load("synthetic_measurements", rows=30_000), history=False)
+    return wb.split_by_user(wb.load("synthetic_measurements", rows=40_000), history=False)
 
 
 @pytest.fixture(scope="module")
 def model(split):
-    return wb.train_network_quality(split, known_by="first_request", max_trees=200)
+    return wb.train_network_quality(split, known_by="first_request", max_trees=400)
 
 
 @pytest.fixture(scope="module")

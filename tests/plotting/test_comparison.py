@@ -10,7 +10,7 @@ from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import Interval
 from workbench.plotting.style import BLUE, GREY, VERMILLION
 
-WHY = "a split by time needs measured_at in every row; take split_by_user instead of it"
+WHY = "a split by time needs measured_at in every row of the source; take split_by_user instead"
 ROWS = [
     ("base", "base case", 3.0, 1.5, 4.5, "better", "", ""),
     ("budget", "0.5 s", 2.0, 0.5, 3.5, "better", "", ""),

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from workbench.errors import WorkbenchError
 from workbench.plotting import alt_text, shares, verdicts
 
 STUDIES = pd.DataFrame(
@@ -37,3 +38,9 @@ def test_shares_are_drawn_by_users_on_a_logarithmic_axis():
     drawn = {tuple(point) for line in ax.lines for point in line.get_xydata()}
     assert {(100, 0.9), (1000, 0.95), (100, 0.5)} <= drawn
     plt.close("all")
+
+
+def test_no_trials_are_refused():
+    for draw in (verdicts, lambda none: shares(none, "Held")):
+        with pytest.raises(WorkbenchError, match="there are no trials to draw"):
+            draw(STUDIES.head(0))

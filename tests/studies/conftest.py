@@ -12,7 +12,7 @@ def planted(studied):
 
 @pytest.fixture(scope="session")
 def planted_pages(studied):
-    return studied("synthetic_navigations", rows=8_000)
+    return studied("synthetic_navigations", rows=12_000)
 
 
 @pytest.fixture(scope="session")

@@ -162,7 +162,7 @@ HOME_CHANCE_EVENING_AND_DAY = (0.75, 0.50)
 # The planted effect: at the planted provider iOS meets congestion in the evening, all other systems at other hours.
 # No claim about the world: provider, hour and system decide together, and half of the views lie on either side of each
 # of the last two, so that no table by two columns of context can hold it (a test tries them all).
-PLANTED_CONGESTION = 0.5
+PLANTED_CONGESTION = 0.65
 PLANTED_EVENING_SYSTEM = "iOS"
 
 

@@ -292,10 +292,13 @@ def _levels(train: pd.DataFrame, held_out: pd.DataFrame) -> dict[str, np.ndarray
     """Number of each view's level from 0, training views first, for every column with two or more in both parts."""
     levels = {}
     for name in train:
-        edges = bin_edges(train[name].to_numpy()) if is_number(train[name]) else np.empty(0)
-        both = [put_in_bins(part[name], edges) for part in (train, held_out)]
-        if min(part.nunique(dropna=False) for part in both) > 1:
-            levels[str(name)] = pd.factorize(pd.concat(both), use_na_sentinel=False)[0]
+        both = pd.concat([train[name], held_out[name]])
+        if is_number(both):
+            edges, numbers = bin_edges(train[name].to_numpy()), both.to_numpy()
+            both = pd.Series(np.where(np.isnan(numbers), -1, np.searchsorted(edges, numbers, side="right")))
+        level = pd.factorize(both, use_na_sentinel=False)[0]
+        if all(len(np.unique(part)) > 1 for part in np.split(level, [len(train)])):
+            levels[str(name)] = level
     return levels
 
 

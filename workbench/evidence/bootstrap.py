@@ -9,6 +9,7 @@ from scipy.stats import norm
 
 RESAMPLES = 2000
 LEVEL = 0.95
+HALF_WIDTH = float(norm.ppf((1 + LEVEL) / 2))  # standard errors
 RESAMPLES_A_BATCH, CELLS_A_BATCH = 250, 25_000_000
 
 
@@ -72,7 +73,7 @@ def cluster_intervals(values: np.ndarray, clusters: np.ndarray, *, seed: int = 0
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     _, who = np.unique(clusters, return_inverse=True)
     sizes, estimates = np.bincount(who), values.mean(axis=0)
-    error = norm.ppf((1 + LEVEL) / 2) * clustered_error(np.array([np.bincount(who, each) for each in values.T]), sizes)
+    error = HALF_WIDTH * clustered_error(np.array([np.bincount(who, each) for each in values.T]), sizes)
     bounds = zip(estimates, np.minimum(low, estimates - error), np.maximum(high, estimates + error), strict=True)
     return [Interval(float(mean), float(below), float(above), len(sizes)) for mean, below, above in bounds]
 

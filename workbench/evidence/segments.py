@@ -9,7 +9,7 @@ import pandas as pd
 
 from workbench.datasets.cards import Card
 from workbench.datasets.schema import label
-from workbench.evidence.bootstrap import LEVEL, bootstrap_means
+from workbench.evidence.bootstrap import HALF_WIDTH, LEVEL, bootstrap_means, clustered_error
 from workbench.features.levels import level_members
 
 NO_VALUE = "no value"
@@ -70,7 +70,7 @@ def two_levels(answer: np.ndarray, yes: str, no: str, index: pd.Index) -> pd.Ser
 
 
 def segment_intervals(values: np.ndarray, users: np.ndarray, members: list[np.ndarray], *, seed: int = 0) -> np.ndarray:
-    """Mean, low and high of quantities in each segment; 95 % intervals from resampled users.
+    """Mean, low and high of quantities in each segment; 95 % intervals as of ``cluster_intervals``.
 
     All segments are resampled together, one row a user: a segment's mean is what its views add up to over how many
     they are, and the number of users drawn cancels. ``values`` has shape (rows, columns), ``members`` hold bool, shape
@@ -84,4 +84,7 @@ def segment_intervals(values: np.ndarray, users: np.ndarray, members: list[np.nd
     drawn = bootstrap_means(sums, np.arange(len(sums)), seed=seed).reshape(-1, len(members), weights.shape[1])
     bounds = np.quantile(drawn[..., :-1] / drawn[..., -1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     means = np.array([values[inside].mean(axis=0) for inside in members])
+    by_segment = sums.T.reshape(len(members), weights.shape[1], -1)
+    errors = HALF_WIDTH * np.array([clustered_error(each[:-1], each[-1]) for each in by_segment])
+    bounds = np.minimum(bounds[0], means - errors), np.maximum(bounds[1], means + errors)
     return np.stack([means, *bounds], axis=-1).reshape(len(members), -1)

@@ -6,6 +6,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
+from workbench.errors import WorkbenchError
 from workbench.plotting.style import MUTED, axes_or_new, log_axis, note_below, percent, set_alt_text, style_context
 
 BOUNDS = ["low", "value", "high"]
@@ -27,6 +28,7 @@ def verdicts(trials: pd.DataFrame, *, by: str = "seed", ax: Axes | None = None) 
     Axes
         x: difference over margin, so that images and pages share an axis; one row a dataset, one colour a ``by``.
     """
+    _check_rows(trials)
     names = list(dict.fromkeys(trials["dataset"]))
     ax = axes_or_new(ax, 1.9 + 0.55 * len(names))
     long = trials.melt(["dataset", "margin", by], BOUNDS, value_name="net")
@@ -64,6 +66,7 @@ def shares(trials: pd.DataFrame, label: str, *, aim: tuple[float, float] | None 
     Axes
         x: users, logarithmic; y: share.
     """
+    _check_rows(trials)
     ax = axes_or_new(ax, 4.6)
     long = trials.melt(["dataset", "setting"], BOUNDS, value_name="share").astype({"setting": float})
     if aim is not None:
@@ -76,3 +79,8 @@ def shares(trials: pd.DataFrame, label: str, *, aim: tuple[float, float] | None 
     most = trials.loc[trials["setting"].astype(float).groupby(trials["dataset"], sort=False).idxmax()]
     each = "; ".join(f"{row.dataset} {100 * row.value:.0f} % at {float(row.setting):,.0f}" for row in most.itertuples())
     return set_alt_text(ax, f"{label}, by dataset, at the most users: {each}.")
+
+
+def _check_rows(trials: pd.DataFrame) -> None:
+    if trials.empty:
+        raise WorkbenchError("there are no trials to draw; run make evidence, or pick a question that the table holds.")

@@ -147,17 +147,26 @@ class Images(OptionDecision):
         scenario, split, card = settled.scenario, settled.split, settled.split.card
         test = self.every_view(split.test, card, split.cluster, settled.validation.known_by, scenario)
         later = self.later_context(test) if self.why_unavailable(settled.today, test) else test
+        assume = base_assumptions(card)
+        small, large = (
+            self.ask(measured_first(name, test.context, assume), test, scenario)
+            for name in (scenario.options[0], scenario.options[-1])
+        )
+        today, rule, model = (
+            self.ask(policy, there, scenario)
+            for policy, there in ((settled.today, later), (settled.best_rule, test), (settled.ours, test))
+        )
 
-        def hybrid(otherwise: Policy, there: Situations = test) -> np.ndarray:
-            return self.ask(measured_first(otherwise, there.context, base_assumptions(card)), there, scenario)
+        def hybrid(otherwise: np.ndarray) -> np.ndarray:
+            return np.where(small == large, small, otherwise)
 
         answers = {
-            TODAYS: self.ask(settled.today, later, scenario),
-            "measurement, else today's": hybrid(settled.today, later),
-            HYBRID_RULE: hybrid(settled.best_rule),
-            HYBRID_MODEL: hybrid(settled.ours),
-            "best rule on every view": self.ask(settled.best_rule, test, scenario),
-            EVERYWHERE: self.ask(settled.ours, test, scenario),
+            TODAYS: today,
+            "measurement, else today's": hybrid(today),
+            HYBRID_RULE: hybrid(rule),
+            HYBRID_MODEL: hybrid(model),
+            "best rule on every view": rule,
+            EVERYWHERE: model,
             PERFECT_KNOWLEDGE: self.hindsight(test, scenario),
         }
         nets = pd.DataFrame({name: test.given["net"][np.arange(len(test)), each] for name, each in answers.items()})

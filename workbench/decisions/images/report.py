@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,6 +10,7 @@ import pandas as pd
 from workbench.datasets.schema import count_lost, label, measured_quantities, unit
 from workbench.decisions.decision import USD_PER_GB, Finding, more_or_fewer
 from workbench.decisions.images.replay import ImageFigures
+from workbench.evidence.bootstrap import Interval
 
 event = "the large images are late"
 MB_PER_GB = 1000
@@ -118,7 +118,7 @@ def _site_finding(result: Finding) -> str:
     signal = 1 - result.detail.signal_free_share
     gain, unit = result.detail.all_views.loc[HYBRID_MODEL], result.unit
     everywhere = unit.signed(result.detail.all_views.at[EVERYWHERE, "over_best_rule"])
-    span = _span([gain[name] for name in _bounds("over_best_rule")], result)
+    span = _gain(gain, "best_rule", result)
     if signal < 0.005:  # what would be written as 0 %
         return f"No view carries a measurement: over the whole site, too, the model gains {span} {unit.name}"
     return (
@@ -127,13 +127,10 @@ def _site_finding(result: Finding) -> str:
     )
 
 
-def _bounds(name: str) -> list[str]:
-    return [name, f"{name}_low", f"{name}_high"]
-
-
-def _span(bounds: Sequence[float], result: Finding) -> str:
-    estimate, low, high = bounds
-    return f"{result.unit.signed(estimate)} ({result.unit.signed(low)} to {result.unit.signed(high)})"
+def _gain(row: pd.Series, over: str, result: Finding) -> str:
+    """A gain over all views and its interval."""
+    estimate, low, high = (float(row[name]) for name in (f"over_{over}", f"over_{over}_low", f"over_{over}_high"))
+    return result.unit.span(Interval(estimate, low, high, result.test_users))
 
 
 def _medians(result: Finding) -> str:
@@ -273,7 +270,7 @@ def tables(result: Finding) -> dict[str, pd.DataFrame]:
 def _all_views(result: Finding) -> pd.DataFrame:
     found = result.detail.all_views
     shown = {"net": [result.unit.amount(net) for net in found["net"]]}
-    for title, name in (("over today's", "over_today"), ('over "else best rule"', "over_best_rule")):
-        rows = found[_bounds(name)].to_numpy()
-        shown[title] = [_span(row, result) if row.any() else "" for row in rows]
+    for title, over in (("over today's", "today"), ('over "else best rule"', "best_rule")):
+        same = found[f"over_{over}_low"].eq(0) & found[f"over_{over}_high"].eq(0)
+        shown[title] = ["" if same[name] else _gain(row, over, result) for name, row in found.iterrows()]
     return pd.DataFrame(shown, index=pd.Index(found.index, name="all views"))

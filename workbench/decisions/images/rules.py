@@ -136,8 +136,8 @@ class LastMeasurement:
         return np.where(young, known, _ask(self.otherwise, context, scenario))
 
 
-def measured_first(otherwise: Policy, context: pd.DataFrame, assume: Mapping[str, float]) -> LastMeasurement:
-    """What sites run: a measurement up to ten minutes old, else NetInfo's class where that is known, else a policy."""
+def measured_first(otherwise: str | Policy, context: pd.DataFrame, assume: Mapping[str, float]) -> LastMeasurement:
+    """What sites run: a measurement up to ten minutes old, else NetInfo's class where known, else what is given."""
     netinfo = EffectiveType(otherwise=otherwise) if "effective_type" in context else otherwise
     return LastMeasurement(SIGNAL_AGE_S, netinfo, assume)
 

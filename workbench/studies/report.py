@@ -548,7 +548,8 @@ def to_html(result: Finding) -> str:
     title, proposed = screen.pop("title"), screen.pop("PROPOSED")
     rows = "".join(
         '<div style="display:flex;flex-wrap:wrap;gap:0 1em;margin:.5em 0">'
-        f'<dt style="flex:0 0 5.5em;font-weight:600">{about}</dt><dd style="flex:1 1 18em;margin:0">{text}</dd></div>'
+        f'<dt style="flex:0 0 5.5em;font-weight:600;white-space:nowrap">{about}</dt>'
+        f'<dd style="flex:1 1 18em;margin:0">{text}</dd></div>'
         for about, text in screen.items()
     )
     return (

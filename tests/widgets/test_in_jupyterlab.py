@@ -61,12 +61,18 @@ def folder(tmp_path_factory, few_views):
 
 def write_small(path, folder, few):
     """Copy a notebook; in its cell of parameters the data become few, and figures go where no person keeps theirs."""
-    lines = [f"{name} = {value!r}" for name, value in (declared_parameters(path) | few).items()]
+    given = {name: in_place(value) for name, value in (declared_parameters(path) | few).items()}
+    lines = [f"{name} = {value!r}" for name, value in given.items()]
     lines += ["import pathlib, workbench.plotting.style as s", f"s.CHECKOUT = pathlib.Path({str(folder)!r})"]
     notebook = nbformat.read(path, as_version=4)
     cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
     cell.source = "\n".join(lines)
     nbformat.write(notebook, folder / path.name)
+
+
+def in_place(value):
+    """A path that leads from the notebooks' folder, as one that leads from anywhere."""
+    return str(ROOT / "notebooks" / value) if str(value).startswith("../") else value
 
 
 @pytest.fixture(scope="module")

@@ -57,8 +57,9 @@ def cluster_interval(values: np.ndarray, clusters: np.ndarray, *, seed: int = 0)
     """95 % interval of a mean over rows, users resampled: at each end the wider of percentile and normal.
 
     Where few users carry most of a difference, resamples miss its long side, and the percentile interval alone is too
-    short: it held the mean in 92 % of draws from mobile_bandwidth's users, this one in 96 % (``make evidence``). Where
-    no user stands out both are the same within noise.
+    short: in a trial (600 draws of 100 to 3,000 users of mobile_bandwidth, seeds 1 and 2) it held the mean in 92 and
+    93 % of draws, this one in 96 and 97 %. ``make evidence`` counts how often this one does. Where no user stands out
+    both are the same within noise.
 
     >>> cluster_interval(np.ones(40), np.arange(40))
     Interval(estimate=1.0, low=1.0, high=1.0, clusters=40)

@@ -150,7 +150,8 @@ def test_a_shipped_notebook_runs_and_its_widgets_react(pages, path):
     assert troubles(page.evaluate(CELLS)) == []
     shown = sum(len(OURS.findall(cell.source)) for cell in nbformat.read(path, as_version=4).cells)
     explorers = page.locator(".jp-OutputArea .wb")
-    explorers.nth(shown - 1).wait_for()
+    if shown:
+        explorers.nth(shown - 1).wait_for()
     assert explorers.count() == shown
     for explorer in explorers.all():
         for control in explorer.locator(".wb-controls input, .wb-controls select").all()[:2]:

@@ -44,6 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("WORKBENCH_DATASETS", None)
     # Idle threads of XGBoost sleep instead of spinning: on busy cores the spinning takes minutes.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # there is a worker for each core
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -139,11 +139,12 @@ class OptionDecision(option_explain.PicksOptions):
         """The network-quality model."""
         return train_network_quality(split, known_by=plan.known_by, seed=plan.model_seed)
 
-    def best_table(self, split: Split, known_by: str, scenario: Any) -> Lookup:
+    def best_table(self, split: Split, known_by: str, scenario: Any, before: Lookup | None = None) -> Lookup:
         """The best lookup table by one or two columns of all that are known by then.
 
         All are tried: counted on ``train``, weighed by net on the held-out views to decide in. Of those within one
         standard error of the best, the one with the fewest groups is fitted. Triples are not tried: they overfit.
+        Where that is the table found ``before``, its counts are kept.
         """
         there = self.situations(split.held_out, split.card, split.cluster, known_by, scenario)
         assume, extra = base_assumptions(split.card), split.card.context
@@ -157,13 +158,15 @@ class OptionDecision(option_explain.PicksOptions):
             settled = as_good_as_the_best(np.array([trial.net for trial in trials]), np.bincount(users))
             by_groups = sorted(np.flatnonzero(settled), key=lambda i: (trials[i].groups, -trials[i].net.sum()))
             keys = trials[by_groups[0]].keys
+        if before is not None and keys == before.keys:
+            return replace(before, searched=scenario)
         table = Lookup(keys, known_by=known_by, assume=assume, extra=extra, searched=scenario)
         return table.fit(split.train).smooth(split.held_out) if keys else table
 
     def settle_rules(self, rules: tuple[Policy, ...], split: Split, scenario: Any) -> tuple[Policy, ...]:
         """Search a searched table anew where it was searched under another scenario."""
         return tuple(
-            self.best_table(split, rule.known_by, scenario)
+            self.best_table(split, rule.known_by, scenario, before=rule)
             if isinstance(rule, Lookup) and rule.searched not in (None, scenario)
             else rule
             for rule in rules

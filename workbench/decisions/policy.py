@@ -225,11 +225,11 @@ class Situations:
         return len(self.frame)
 
     def remember(self, policy: Policy, key: Any, work_out: Callable[[], Any]) -> Any:
-        """What a policy expects here; worked out once, whatever its limit is.
+        """What a policy expects here; worked out once, whatever its limit is, and wherever it was searched.
 
         Two policies of one name, fitted on different views, are two policies.
         """
-        parts = (value for name, value in vars(policy).items() if name != "limit")
+        parts = (value for name, value in vars(policy).items() if name not in {"limit", "searched"})
         place = (id(type(policy)), *map(_identity, parts), key)
         if place not in self.answers:
             # The policy is kept, so that no other object takes the place of its parts.

@@ -32,6 +32,7 @@ from workbench.features.pages import (
     vocabulary,
 )
 
+Bands = Mapping[str, np.ndarray]
 LEVELS_KEPT = 20  # of a text column, the most frequent; all others are one level
 HOUR, DWELL = "local_hour", "dwell"
 HOURS_A_BAND = 6  # night, morning, afternoon, evening
@@ -73,25 +74,29 @@ class Layout:
         crossed = [CROSSED] if set(CROSSED) <= set(single) else []
         return (*((name,) for name in single), *crossed)
 
-    def columns(self, frame: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
+    def columns(self, frame: pd.DataFrame, bands: Bands) -> Iterator[tuple[str, np.ndarray]]:
         """Name and values of each context column, dwell and history number: float, shape (views,)."""
         for name in self.numbers:
             yield name, read_numbers(frame, name)
         for name in self.levels:
-            codes = self._bands(frame, name)
-            yield name, np.where(codes >= 0, codes, np.nan)
+            yield name, _or_missing(bands[name])
         if self.dwell_edges:
             yield "previous_dwell_s", previous_dwell(frame)
         for name in self.history:
             if name in NUMBERS_OF_HISTORY:
                 yield name, read_numbers(frame, name)
 
-    def group_codes(self, frame: pd.DataFrame, group: tuple[str, ...]) -> np.ndarray:
+    def bands(self, frame: pd.DataFrame) -> Bands:
+        """Which level of each column that is counted apart a view has: int64, shape (views,), -1 where unknown."""
+        names = dict.fromkeys([*self.levels, *(name for group in self.groups for name in group)])
+        return {name: self._band(frame, name) for name in names}
+
+    def group_codes(self, bands: Bands, group: tuple[str, ...]) -> np.ndarray:
         """Which group each view belongs to: int64, shape (views,), -1 where unknown."""
-        code = np.zeros(len(frame), np.int64)
-        for name in group:
-            band = self._bands(frame, name)
-            code = np.where((code >= 0) & (band >= 0), code * self._count_bands(name) + band, -1)
+        first, *others = group
+        code = bands[first]
+        for name in others:
+            code = np.where((code >= 0) & (bands[name] >= 0), code * self._count_bands(name) + bands[name], -1)
         return code
 
     def to_dict(self) -> dict[str, Any]:
@@ -103,7 +108,7 @@ class Layout:
         """Bring back what :meth:`to_dict` wrote."""
         return cls(**saved)
 
-    def _bands(self, frame: pd.DataFrame, name: str) -> np.ndarray:
+    def _band(self, frame: pd.DataFrame, name: str) -> np.ndarray:
         if name == HOUR:
             hour = read_numbers(frame, HOUR)
             return np.where(np.isnan(hour), -1, np.nan_to_num(hour) // HOURS_A_BAND).astype(np.int64)
@@ -112,8 +117,10 @@ class Layout:
             return np.where(np.isnan(dwell), -1, np.searchsorted(self.dwell_edges, dwell, side="right"))
         if name not in frame:
             return np.full(len(frame), -1)
-        place = pd.Index(self.levels[name], dtype="object").get_indexer(_text(frame[name]))
-        return np.where(frame[name].isna(), -1, np.where(place < 0, len(self.levels[name]), place))
+        levels = self.levels[name]
+        codes, found = pd.factorize(frame[name])
+        place = pd.Index(levels, dtype="object").get_indexer([str(each) for each in found])
+        return np.append(np.where(place < 0, len(levels), place), -1)[codes]
 
     def _count_bands(self, name: str) -> int:
         if name == HOUR:
@@ -205,9 +212,9 @@ class NavigationCounts:
         sessions = session_numbers(frame)
         late = sessions >= (1 - LATEST_SHARE) * (sessions.max(initial=0) + 1)
         nothing = np.zeros(len(frame), np.int64)
-        groups = {}
+        groups, bands = {}, layout.bands(frame)
         for group in layout.groups:
-            state = group_state(layout.group_codes(frame, group), codes, n_pages)
+            state = group_state(layout.group_codes(bands, group), codes, n_pages)
             groups[" x ".join(group)] = count_transitions(state, nxt, n_pages)
         return cls(
             pages=pages,
@@ -281,6 +288,7 @@ class _Candidates:
     layout: Layout
     counts: NavigationCounts
     frame: pd.DataFrame
+    bands: Bands
     codes: np.ndarray
     before: np.ndarray
     row: np.ndarray
@@ -302,7 +310,8 @@ def describe_pairs(layout: Layout, counts: NavigationCounts, frame: pd.DataFrame
     """
     row, page = candidate_pairs(counts.pages, frame, counts.links, history=bool(layout.history))
     codes = encode(frame, counts.pages.pages)
-    columns = dict(_describe(_Candidates(layout, counts, frame, codes, previous_codes(frame, codes), row, page)))
+    before, bands = previous_codes(frame, codes), layout.bands(frame)
+    columns = dict(_describe(_Candidates(layout, counts, frame, bands, codes, before, row, page)))
     matrix = np.empty((len(row), len(columns)), np.float32, order="F")
     for place, values in enumerate(columns.values()):
         matrix[:, place] = values
@@ -371,7 +380,7 @@ def _groups(q: _Candidates, first_chance: np.ndarray) -> Columns:
     for group in q.layout.groups:
         name = " x ".join(group)
         counts = q.counts.groups[name]
-        place = counts.find(group_state(q.layout.group_codes(q.frame, group), q.codes, q.n_pages))
+        place = counts.find(group_state(q.layout.group_codes(q.bands, group), q.codes, q.n_pages))
         yield f"first_chance by {name}", lean(counts, place[q.row], q.page, first_chance, GROUP_SMOOTHING)
 
 
@@ -398,7 +407,7 @@ def _user_and_context(q: _Candidates) -> Columns:
         if column in q.layout.history:
             there = column in q.frame
             yield f"is_{column}", there and encode(q.frame, q.counts.pages.pages, column)[q.row] == q.page
-    for name, values in q.layout.columns(q.frame):
+    for name, values in q.layout.columns(q.frame, q.bands):
         yield name, values[q.row]
 
 

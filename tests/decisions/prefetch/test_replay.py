@@ -361,7 +361,7 @@ def test_the_frontier_is_a_replay_at_every_limit(cache, hover):
     views = random_views(rng)
     top = random_top(rng, views, 5)  # more pages than a view may fetch
     points = replay.trace_frontier(top.sample(frac=1, random_state=0), views, scenario)
-    by_view = replay.count_by_view(top, views, scenario, points["limit"].to_numpy())
+    by_view = replay.count_by_view(top, replay.read_ground(views, scenario), points["limit"].to_numpy())
     for (_, point), (hits, unused) in zip(points.iterrows(), by_view, strict=True):
         outcomes = replay_prefetch(fetches_at(top, point["limit"], 3), views, scenario)
         assert point["hits"] == pytest.approx(outcomes["hits"].mean())

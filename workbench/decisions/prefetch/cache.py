@@ -180,16 +180,18 @@ def settle(offers: Offers, proposed: np.ndarray | None = None) -> np.ndarray:
     fetch went stale, and so on: all stretches take their next step together, so there are as many rounds as fetches
     in the longest stretch.
 
-    ``proposed`` (bool, shape (proposals,)) says which proposals are made at all; so shaped is the answer.
+    ``proposed`` (bool, shape (..., proposals)) says which proposals are made at all, in any number of cases that are
+    settled side by side; so shaped is the answer.
     """
     made = np.ones(len(offers.row), bool) if proposed is None else proposed
     if not offers.cache:
         return made
-    made_here = made[offers.order]
+    made_here = made[..., offers.order]
     place = np.flatnonzero(made_here)
-    stretch = offers.stretch[place]
+    case, candidate = np.divmod(place, max(len(offers.order), 1))
+    stretch = case * (len(offers.order) + 1) + offers.stretch[candidate]
     # Leaving proposals out moves the others up by as many places as are left out before them.
-    following = np.append(0, np.cumsum(made_here))[offers.after[place]]
+    following = np.append(0, np.cumsum(made_here))[place - candidate + offers.after[candidate]]
     step = np.flatnonzero(np.diff(stretch, prepend=-1))
     taken = np.zeros(len(place), bool)
     beyond = len(place)
@@ -199,6 +201,8 @@ def settle(offers: Offers, proposed: np.ndarray | None = None) -> np.ndarray:
         inside = then < beyond
         inside[inside] = stretch[then[inside]] == stretch[step[inside]]
         step = then[inside]
-    fetched = np.zeros(len(made), bool)
-    fetched[offers.order[place[taken]]] = True
+    fetched_here = np.zeros(made_here.shape, bool)
+    fetched_here.flat[place[taken]] = True
+    fetched = np.zeros(made.shape, bool)
+    fetched[..., offers.order] = fetched_here
     return fetched

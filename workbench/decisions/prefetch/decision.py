@@ -240,7 +240,8 @@ class Prefetch(Decision):
         self, expected: pd.DataFrame, situations: Situations, scenario: PrefetchScenario, limits: np.ndarray
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Unused prefetches and hits (per 100) of each view at each limit."""
-        for hits, unused in replay.count_by_view(at_most(expected, scenario.k), situations.frame, scenario, limits):
+        ground = replay.read_ground(situations.frame, scenario)
+        for hits, unused in replay.count_by_view(at_most(expected, scenario.k), ground, limits):
             yield unused, 100 * hits
 
     def slowest(self, situations: Situations, scenario: PrefetchScenario) -> np.ndarray:

@@ -288,6 +288,7 @@ def summarise_prefetch(
 
 
 LOWEST_LIMIT, HIGHEST_LIMIT, LIMITS = 0.01, 0.8, 25
+SETTLED_AT_ONCE = 1_000_000  # proposals, over several limits
 
 
 def prefetch_limits(scenario: PrefetchScenario) -> np.ndarray:
@@ -310,41 +311,52 @@ def trace_frontier(
     :func:`prefetch_limits`.
     """
     limits = prefetch_limits(scenario) if limits is None else np.asarray(limits, float)
-    points = []
-    for limit, offers, fetched, hovers in _fetched_at(top, views, scenario, limits):
-        early = np.count_nonzero((offers.hit_row >= 0) & fetched)
-        hits = (early + np.dot(hovers.beside(offers, fetched), hovers.part)) / len(views)
-        unused = np.count_nonzero(fetched) / len(views) - early / len(views) + hovers.unused.sum() / len(views)
-        points.append((limit, hits, unused, hits - scenario.unused_price * unused))
-    return pd.DataFrame(points, columns=["limit", "hits", "unused", "net"])
+    ground = read_ground(views, scenario)
+    means = [(hits.mean(), unused.mean()) for hits, unused in count_by_view(top, ground, limits)]
+    hits, unused = np.reshape(means, (-1, 2)).T
+    return pd.DataFrame(
+        {"limit": limits, "hits": hits, "unused": unused, "net": hits - scenario.unused_price * unused}
+    )
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Views that many answers are replayed on, with what does not depend on the answer."""
+
+    views: pd.DataFrame
+    scenario: PrefetchScenario
+    visits: Visits
+    hovers: Hovers
+
+
+def read_ground(views: pd.DataFrame, scenario: PrefetchScenario) -> Ground:
+    """Read the sessions of a table of navigations, and what hover brings in them."""
+    visits = read_visits(views, scenario)
+    return Ground(views, scenario, visits, read_hovers(views, read_loads(views, visits, scenario), scenario))
 
 
 def count_by_view(
-    top: pd.DataFrame, views: pd.DataFrame, scenario: PrefetchScenario, limits: np.ndarray
+    top: pd.DataFrame, ground: Ground, limits: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The same replay view by view: for each limit, pages opened in time and pages fetched for nothing, shape (views,)
-    each.
+    """Replay one source of chances view by view: for each limit, pages opened in time and pages fetched for nothing,
+    float, shape (views,) each.
     """
-    for _, offers, fetched, hovers in _fetched_at(top, views, scenario, limits):
-        hit = offers.hit_row >= 0
-        hits, unused = (np.bincount(offers.row[fetched & which], minlength=len(views)) for which in (hit, ~hit))
-        yield hits + hovers.beside(offers, fetched) * hovers.part, unused + hovers.unused
-
-
-def _fetched_at(
-    top: pd.DataFrame, views: pd.DataFrame, scenario: PrefetchScenario, limits: np.ndarray
-) -> Iterator[tuple[float, Offers, np.ndarray, Hovers]]:
-    """At each limit: the limit, the pages likely enough for any of them, which of these are fetched, and hover."""
-    visits = read_visits(views, scenario)
-    hovers = read_hovers(views, read_loads(views, visits, scenario), scenario)
+    visits, hovers, scenario = ground.visits, ground.hovers, ground.scenario
     top = top[top["rank"] <= scenario.k]
-    proposals = check_answer(top, views, scenario.k, "the source of chances")
+    proposals = check_answer(top, ground.views, scenario.k, "the source of chances")
     chance = top["chance"].to_numpy(float)[proposals.order]
     likely = chance >= limits.min(initial=1.0)
     chance = chance[likely]
     offers = lay_out(visits, proposals.row[likely], proposals.codes(visits.pages)[likely], scenario.caches)
-    for limit in limits:
-        yield float(limit), offers, settle(offers, chance >= limit), hovers
+    at_once = max(1, SETTLED_AT_ONCE // max(len(chance), len(visits), 1))
+    for some in np.split(limits, range(at_once, len(limits), at_once)):
+        shape = len(some), len(visits)
+        case, offer = np.nonzero(settle(offers, chance >= some[:, None]))
+        hit_row, view = offers.hit_row[offer], case * len(visits) + offers.row[offer]
+        hits, unused = (np.bincount(view[which], minlength=np.prod(shape)) for which in (hit_row >= 0, hit_row < 0))
+        caught = np.broadcast_to(hovers.caught, shape).copy()
+        caught[case[hit_row >= 0], hit_row[hit_row >= 0] - 1] = 0.0
+        yield from zip(hits.reshape(shape) + caught * hovers.part, unused.reshape(shape) + hovers.unused, strict=True)
 
 
 def best_prefetch_limit(frontier: pd.DataFrame, scenario: PrefetchScenario) -> float:

@@ -29,7 +29,7 @@ from workbench.decisions.prefetch.markov import (
     popular,
 )
 from workbench.decisions.prefetch.neighbours import SimilarSessions
-from workbench.decisions.prefetch.replay import count_by_view, prefetch_limits
+from workbench.decisions.prefetch.replay import Ground, count_by_view, prefetch_limits, read_ground
 from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import one_standard_error
@@ -245,7 +245,7 @@ def smooth_rules(rules: tuple[Any, ...], split: Split, scenario: PrefetchScenari
     if len(held_out) > VIEWS_TRIED:
         held_out = sample_users(held_out, VIEWS_TRIED, split.seed)
     users = users_of(held_out, split.cluster if split.cluster in held_out else "session_id")
-    picker = _Picker(split, held_out, users, scenario)
+    picker = _Picker(split, users, read_ground(held_out, scenario))
     return tuple(picker.smoothed(rule) for rule in rules)
 
 
@@ -254,9 +254,8 @@ class _Picker:
     """Tries variants of rules on views that are held out; ``done`` remembers Markov rules by order and counts."""
 
     split: Split
-    views: pd.DataFrame
     users: np.ndarray
-    scenario: PrefetchScenario
+    ground: Ground
     done: dict[tuple[int, int], Markov] = field(default_factory=dict)
 
     def smoothed(self, rule: Any) -> Any:
@@ -289,13 +288,14 @@ class _Picker:
 
     def _pick(self, tried: Sequence[Any], distance: np.ndarray) -> Any:
         """The variant nearest the default, of those whose net cannot be told apart from the best."""
-        nets = np.array([self._net_of(one.next_pages(self.views, self.scenario.k)) for one in tried])
+        nets = np.array([self._net_of(one.next_pages(self.ground.views, self.ground.scenario.k)) for one in tried])
         return tried[one_standard_error(nets, self.users, distance)]
 
     def _net_of(self, top: pd.DataFrame) -> np.ndarray:
         """Net of each view at the limit where a source of chances has most: float, shape (views,)."""
-        counted = count_by_view(top, self.views, self.scenario, prefetch_limits(self.scenario))
-        return max((hits - self.scenario.unused_price * unused for hits, unused in counted), key=np.mean)
+        scenario = self.ground.scenario
+        counted = count_by_view(top, self.ground, prefetch_limits(scenario))
+        return max((hits - scenario.unused_price * unused for hits, unused in counted), key=np.mean)
 
 
 def _ratio(values: Sequence[float], default: float) -> np.ndarray:

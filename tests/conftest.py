@@ -101,7 +101,7 @@ def kept_studies(config: pytest.Config) -> Path:
 
 @pytest.fixture(scope="module")
 def kernels_share_studies(pytestconfig: pytest.Config) -> Iterator[None]:
-    """Kernels that begin meanwhile work out each ``wb.study`` once, and read those that tests asked for."""
+    """Kernels that begin meanwhile work out each ``wb.study`` and each explorer once, and read what tests asked for."""
     startup = Path(os.environ["IPYTHONDIR"], "profile_default", "startup", "studies.py")
     startup.parent.mkdir(parents=True, exist_ok=True)
     startup.write_text(STARTUP.format(here=__file__, folder=str(kept_studies(pytestconfig))))
@@ -113,10 +113,13 @@ STARTUP = """
 import importlib.util
 import pathlib
 import workbench.studies
+import workbench.widgets.explorer
 spec = importlib.util.spec_from_file_location("kept", {here!r})
 kept = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(kept)
 workbench.studies.study = kept.shared(workbench.studies.study, pathlib.Path({folder!r}))
+explorer = workbench.widgets.explorer
+explorer.explorer_data = kept.shared_explorer(explorer.explorer_data, pathlib.Path({folder!r}))
 """
 
 
@@ -127,6 +130,15 @@ def shared(walk: Callable[..., Any], folder: Path) -> Callable[..., Any]:
         return read_or_make(folder, f"{name} {asked}", lambda: walk(dataset, **options))
 
     return study
+
+
+def shared_explorer(count: Callable[[Any], Any], folder: Path) -> Callable[[Any], Any]:
+    def explorer_data(result: Any) -> Any:
+        policies = [each.name for each in result.results]
+        name = f"explorer {result.provenance} {result.scenario} {result.known_by} {policies} {result.difference}"
+        return read_or_make(folder, name, lambda: count(result))
+
+    return explorer_data
 
 
 @pytest.fixture(scope="session")

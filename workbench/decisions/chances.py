@@ -19,7 +19,7 @@ from workbench.datasets.columns import Column
 from workbench.datasets.schema import context_columns, known_context, measured_quantities
 from workbench.datasets.splits import Split
 from workbench.datasets.synthetic_network import true_chance_worse
-from workbench.decisions.policy import traits_of
+from workbench.decisions.policy import kilobytes_of
 from workbench.errors import WorkbenchError
 from workbench.features.levels import bin_edges, is_number, put_in_bins
 from workbench.features.network import ChanceTable, count_chances, interpolate_chance, worse_than
@@ -131,7 +131,7 @@ class ChancePolicy[Source: ChanceSource]:
     @property
     def kilobytes(self) -> float:
         """Size of the source where it has one, kB."""
-        return traits_of(self.source).kilobytes
+        return kilobytes_of(self.source)
 
     def prospects(self, context: pd.DataFrame, scenario: OptionScenario) -> Prospects:
         """What it expects of each option."""

@@ -48,6 +48,7 @@ from workbench.decisions.policy import (
     call_policy,
     missing_columns,
     policy_name,
+    takes_scenario,
     traits_of,
 )
 from workbench.errors import WorkbenchError
@@ -235,6 +236,8 @@ class OptionDecision(option_explain.PicksOptions):
     def ask(self, policy: Policy, situations: Situations, scenario: Any) -> np.ndarray:
         """Numbers of the options, 0 the least demanding: int, shape (rows,). Save-Data always gets that one."""
         expected = self.weigh(policy, situations, scenario)
+        if expected is None and is_dataclass(policy) and not takes_scenario(policy):
+            return situations.remember(policy, "answer", lambda: decide(policy, situations.context, scenario))
         if expected is None:
             return decide(policy, situations.context, scenario)
         return self.at_limit(expected, situations, scenario, policy.limit)  # type: ignore[attr-defined]

@@ -33,7 +33,7 @@ class Traits(NamedTuple):
     ``name`` is what tables call it (default: the function's own name); ``needs`` the context columns without which
     it cannot decide; ``known_by`` the information set that it was fitted on; ``reads`` the kind of knowledge that it
     rests on (``"history"``, ``"second order"``); ``unavailable`` why it cannot be used at all; ``limit`` where its
-    decision turns; ``kilobytes`` its size.
+    decision turns. Its size, :func:`kilobytes_of`, is asked for apart: it takes long to say.
     """
 
     name: str
@@ -42,7 +42,6 @@ class Traits(NamedTuple):
     reads: str = ""
     unavailable: str = ""
     limit: float | None = None
-    kilobytes: float = 0.0
 
 
 def traits_of(policy: Any) -> Traits:
@@ -55,6 +54,11 @@ def traits_of(policy: Any) -> Traits:
     own = getattr(policy, "name", None) or getattr(policy, "__name__", type(policy).__name__)
     said = {name: getattr(policy, name, None) for name in Traits._fields[1:]}
     return Traits(str(own), **{name: value for name, value in said.items() if value is not None})
+
+
+def kilobytes_of(policy: Any) -> float:
+    """Size of a policy, or its source of chances, kB, as its ``kilobytes`` says; 0 where it says nothing."""
+    return getattr(policy, "kilobytes", None) or 0.0
 
 
 def needs[AnyPolicy: Policy](*columns: str) -> Callable[[AnyPolicy], AnyPolicy]:
@@ -81,11 +85,15 @@ def policy_name(policy: Policy) -> str:
 
 def call_policy(policy: Policy, context: Any, scenario: Any) -> Any:
     """Ask a policy for its answer; the scenario is passed where it takes one."""
+    return policy(context, scenario=scenario) if takes_scenario(policy) else policy(context)
+
+
+def takes_scenario(policy: Policy) -> bool:
+    """Whether a policy is called with the scenario too."""
     try:
-        takes_scenario = "scenario" in inspect.signature(policy).parameters
+        return "scenario" in inspect.signature(policy).parameters
     except (TypeError, ValueError):
-        takes_scenario = False
-    return policy(context, scenario=scenario) if takes_scenario else policy(context)
+        return False
 
 
 def ask_blind(question: Callable[[pd.DataFrame], Any], name: str, context: pd.DataFrame) -> Any:
@@ -95,6 +103,7 @@ def ask_blind(question: Callable[[pd.DataFrame], Any], name: str, context: pd.Da
     errors are the policy's own.
     """
     shown = context.reset_index(drop=True)
+    shown.attrs = {}  # pandas copies them, in depth, with every column that a policy takes
     try:
         return question(shown)
     except (KeyError, AttributeError) as err:
@@ -272,7 +281,7 @@ class TreeRule:
     @property
     def kilobytes(self) -> float:
         """Size of the rule that it starts from, and of the written branches, kB."""
-        return traits_of(self.base).kilobytes + len(str(self).encode()) / 1000
+        return kilobytes_of(self.base) + len(str(self).encode()) / 1000
 
     def __str__(self) -> str:
         lines = [f"if {condition}: {action}" for condition, action in self.branches]

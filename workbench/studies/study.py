@@ -23,6 +23,7 @@ from workbench.decisions.policy import (
     Policy,
     Situations,
     call_policy,
+    kilobytes_of,
     known_rules,
     policy_name,
     same_policy,
@@ -395,7 +396,7 @@ def _replay(stage: Stage, policy: Policy, kind: str, test: Situations) -> Policy
         expected=expected,
         frontier=None if expected is None else decision.frontier(expected, test, scenario),
         limit=traits.limit,
-        kilobytes=traits.kilobytes,
+        kilobytes=kilobytes_of(policy),
     )
 
 

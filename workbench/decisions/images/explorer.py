@@ -28,7 +28,7 @@ from workbench.decisions.policy import Situations
 from workbench.evidence.verdict import SLOWEST_SHARE
 
 BUDGETS_MS = (500.0, 1000.0, 1500.0, 2000.0, 3000.0)
-CANCELLING_WAITS_MS = (50.0, 100.0, 150.0, 200.0, 300.0, 400.0, 600.0, 800.0, 1200.0, 1600.0, 2400.0, 3200.0)
+CANCELLING_WAITS_MS = (50.0, 100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0)
 DIMENSIONS = ("country", "device", "connection_type", "effective_type", "os_family", "history", "isp", "asn")
 GROUPS = ("slow", "middle", "fast")
 SENT_BY = ("today", "best rule", "model")

@@ -314,9 +314,7 @@ def trace_frontier(
     ground = read_ground(views, scenario)
     means = [(hits.mean(), unused.mean()) for hits, unused in count_by_view(top, ground, limits)]
     hits, unused = np.reshape(means, (-1, 2)).T
-    return pd.DataFrame(
-        {"limit": limits, "hits": hits, "unused": unused, "net": hits - scenario.unused_price * unused}
-    )
+    return pd.DataFrame({"limit": limits, "hits": hits, "unused": unused, "net": hits - scenario.unused_price * unused})
 
 
 @dataclass(frozen=True)
@@ -335,9 +333,7 @@ def read_ground(views: pd.DataFrame, scenario: PrefetchScenario) -> Ground:
     return Ground(views, scenario, visits, read_hovers(views, read_loads(views, visits, scenario), scenario))
 
 
-def count_by_view(
-    top: pd.DataFrame, ground: Ground, limits: np.ndarray
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def count_by_view(top: pd.DataFrame, ground: Ground, limits: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Replay one source of chances view by view: for each limit, pages opened in time and pages fetched for nothing,
     float, shape (views,) each.
     """

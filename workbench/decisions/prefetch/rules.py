@@ -17,7 +17,7 @@ from workbench.datasets.cards import Card
 from workbench.datasets.schema import navigation_context_columns, saves_data
 from workbench.datasets.splits import Split, sample_users, users_of
 from workbench.datasets.synthetic_site import true_next_chances
-from workbench.decisions.policy import Policy, traits_of
+from workbench.decisions.policy import Policy, kilobytes_of, traits_of
 from workbench.decisions.prefetch.markov import (
     BEGIN,
     HIGHEST,
@@ -165,7 +165,7 @@ class PrefetchPolicy[Source: NextPages]:
     @property
     def kilobytes(self) -> float:
         """Size of the source where it has one, kB."""
-        return traits_of(self.source).kilobytes
+        return kilobytes_of(self.source)
 
     def next_pages(self, context: pd.DataFrame, k: int) -> pd.DataFrame:
         """The likeliest next pages of each view: ``view_id, page, rank, chance``."""

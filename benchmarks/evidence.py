@@ -12,6 +12,7 @@ Questions (column ``question``):
 - ``null worlds``: worlds with nothing planted, each of another seed: how often is the model called better?
 - ``coverage``: users drawn from a set's test part: how often does the interval hold the mean of all of them, where the
   number of users whose outcomes differ lets a word through? ``power``: how often is the word better?
+- ``retraining``: what model and best rule lose by the days that they are older than freshly trained ones;
 - ``swaps``: outcomes of model and best rule swapped at random, user by user: how often does the interval exclude 0?
 """
 
@@ -44,6 +45,7 @@ from workbench.datasets.splits import card_of, sample_users
 from workbench.decisions import find_decision
 from workbench.evidence.bootstrap import cluster_interval, cluster_intervals
 from workbench.evidence.verdict import BETTER, TOO_FEW, count_differing, judge_difference
+from workbench.explanation.retraining import LEAD, Retraining
 
 ROOT = Path(__file__).parent.parent
 TABLE = ROOT / "benchmarks" / "evidence.csv"
@@ -54,6 +56,7 @@ MOST_ROWS = {"msnbc": 400_000}  # of 4.7 million views: whole sessions, drawn by
 SEEDS, UNSEEN = range(5), (101, 102, 103)  # the unseen ones were run once, after all else was fixed
 NULLS = {"synthetic_null": (20_000, 60_000), "synthetic_navigations_null": (20_000, 60_000)}
 WORLDS = 100
+AGING = ("eshop2008", "wikispeedia", "atlas_pings", "synthetic_measurements", "synthetic_navigations")  # have times
 SHARES = (0.03, 0.1, 0.3)
 USERS = (50, 100, 200, 500, 1000, 2000, 5000)
 DRAWS, SWAPS, COLUMNS = 300, 1000, 50
@@ -91,6 +94,8 @@ def trials(seeds: Iterable[int], worlds: int) -> Iterator[Trial]:
             yield Trial("information", name, rows=MOST_ROWS.get(name), known_by=known_by)
         for share in SHARES:
             yield Trial("amount", name, rows=MOST_ROWS.get(name), share=share)
+    for name in AGING:
+        yield Trial("retraining", name)
     for name, sizes in NULLS.items():
         for rows in sorted(sizes, reverse=True):
             for world in range(worlds):
@@ -102,6 +107,8 @@ def run_trial(trial: Trial) -> dict[str, Any]:
     views = _load(trial)
     card = card_of(views)
     decision = find_decision(None, card)
+    if trial.question == "retraining":
+        return {"rows": _age(trial, wb.retraining(views, seed=trial.seed), decision.name)}
     plan = decision.plan(views, decision.scenario(card), trial.seed)
     if trial.known_by:
         gained = [c for c in decision.changes(views, plan) if c.group == "known" and c.plan.known_by == trial.known_by]
@@ -132,6 +139,15 @@ def run_trial(trial: Trial) -> dict[str, Any]:
     kept = {"gain": np.bincount(users, difference).tolist(), "views": np.bincount(users).tolist()}
     kept |= {"largest": decision.largest_difference(plan.scenario)}
     return {"rows": found} | (kept if trial.question == "real" else {})
+
+
+def _age(trial: Trial, aged: Retraining, decision: str) -> list[dict[str, Any]]:
+    """A row a policy and age, in days; the value is what age costs in net."""
+    about = {"question": trial.question, "decision": decision, "dataset": trial.dataset, "seed": trial.seed}
+    named = {"age_days": "setting", "net": "value", "net_low": "low", "net_high": "high", "users": "n"}
+    lost = aged.table[aged.table["policy"] != LEAD].drop(columns="views").rename(columns=named)
+    rows = lost.assign(margin=aged.margin, word=aged.finding)
+    return [about | row for row in rows.to_dict("records")]
 
 
 def _load(trial: Trial) -> pd.DataFrame:

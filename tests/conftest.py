@@ -6,7 +6,6 @@ import importlib.util
 import io
 import os
 import pickle
-import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +22,8 @@ import workbench as wb
 
 ROOT = Path(__file__).parent.parent
 LONGEST = ("test_notebooks.py", "test_in_jupyterlab.py")
+# Of the sets that notebooks study; with fewer measurements the model is calibrated in folds, which is slower.
+FEW_ROWS = {"synthetic_measurements": 6000, "synthetic_navigations": 4000, "mobile_bandwidth": 4000}
 CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
 
 
@@ -101,7 +102,7 @@ def kept_studies(config: pytest.Config) -> Path:
 
 @pytest.fixture(scope="module")
 def kernels_share_studies(pytestconfig: pytest.Config) -> Iterator[None]:
-    """Kernels that begin meanwhile work out each ``wb.study`` and each explorer once, and read what tests asked for."""
+    """Kernels that begin meanwhile take few rows; each study and explorer is worked out once, for tests too."""
     startup = Path(os.environ["IPYTHONDIR"], "profile_default", "startup", "studies.py")
     startup.parent.mkdir(parents=True, exist_ok=True)
     startup.write_text(STARTUP.format(here=__file__, folder=str(kept_studies(pytestconfig))))
@@ -125,20 +126,29 @@ explorer.explorer_data = kept.shared_explorer(explorer.explorer_data, pathlib.Pa
 
 def shared(walk: Callable[..., Any], folder: Path) -> Callable[..., Any]:
     def study(dataset: str, **options: Any) -> Any:
-        name = Path(dataset).read_text("utf-8") if dataset.endswith(".toml") else dataset
-        asked = sorted((option, value) for option, value in options.items() if value)
-        return read_or_make(folder, f"{name} {asked}", lambda: walk(dataset, **options))
+        options = {"rows": FEW_ROWS.get(dataset)} | {name: value for name, value in options.items() if value}
+        if "scenario" in options and options["scenario"] == type(options["scenario"])():
+            del options["scenario"]
+        return read_or_make(folder, f"{dataset} {sorted(options.items())}", lambda: walk(dataset, **options))
 
     return study
 
 
 def shared_explorer(count: Callable[[Any], Any], folder: Path) -> Callable[[Any], Any]:
-    def explorer_data(result: Any) -> Any:
-        policies = [each.name for each in result.results]
-        name = f"explorer {result.provenance} {result.scenario} {result.known_by} {policies} {result.difference}"
-        return read_or_make(folder, name, lambda: count(result))
+    return lambda result: read_or_make(folder, explorer_name(result), lambda: count(result))
 
-    return explorer_data
+
+def explorer_name(result: Any) -> str:
+    policies = [each.name for each in result.results]
+    return f"explorer {result.provenance} {result.scenario} {result.known_by} {policies} {result.difference}"
+
+
+@pytest.fixture(scope="session")
+def counted(once: Callable[..., Any]) -> Callable[[Any], Any]:
+    """``counted(result)`` is ``explorer_data(result)``, counted once a run."""
+    from workbench.studies.scenario_grid import explorer_data
+
+    return lambda result: once(explorer_name(result), lambda: explorer_data(result))
 
 
 @pytest.fixture(scope="session")
@@ -193,26 +203,6 @@ class FindDecisions(pickle.Unpickler):
         from workbench.decisions import find_decision
 
         return find_decision(name=name)
-
-
-@pytest.fixture(scope="session")
-def few_views() -> Callable[[Path, Path], dict[str, Any]]:
-    """``few_views(notebook, folder)``: parameters that let a shipped notebook run on few simulated views.
-
-    Fewer views than these are calibrated in folds, which is slower.
-    """
-    from workbench.export import declared_parameters
-
-    def give(notebook: Path, folder: Path) -> dict[str, Any]:
-        declared = declared_parameters(notebook)
-        if "rows" in declared or "dataset" not in declared:
-            return {"rows": 6000} if "rows" in declared else {}
-        card = folder / f"{declared['dataset']}.toml"
-        text = (ROOT / "datasets" / card.name).read_text("utf-8")
-        card.write_text(re.sub(r"(?m)^rows = \d+", "rows = 6000", text), encoding="utf-8")
-        return {"dataset": str(card)}
-
-    return give
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.export import render_notebook
+from workbench.export import declared_parameters, render_notebook
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -46,12 +46,16 @@ def test_a_proposal_defines_nothing_but_its_parameters(notebook):
             assert not [n for n in nodes if isinstance(n, (ast.FunctionDef, ast.ClassDef, ast.Lambda))]
 
 
+def few_rows(path):
+    return {"rows": 6000} if "rows" in declared_parameters(path) else {}
+
+
 @pytest.fixture(scope="module", params=[path.stem for path in NOTEBOOKS] + ["01_image_delivery on real data"])
-def page(request, tmp_path_factory, mirror, few_views, kernels_share_studies):
+def page(request, tmp_path_factory, mirror, kernels_share_studies):
     folder = tmp_path_factory.mktemp("rendered")
     stem, _, on_real_data = request.param.partition(" ")
     path = ROOT / "notebooks" / f"{stem}.ipynb"
-    given = {"dataset": "mobile_bandwidth"} if on_real_data else few_views(path, folder)
+    given = {"dataset": "mobile_bandwidth"} if on_real_data else few_rows(path)
     return render_notebook(path, given, folder=path.parent, output=folder)
 
 

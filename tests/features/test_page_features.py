@@ -187,13 +187,13 @@ def test_bands_and_groups_by_hand():
     assert not fit_layout(frame, "first_request").levels  # the device is known later
     assert layout.groups == (("device",), ("local_hour",), ("device", "local_hour"))
     assert layout.levels == {"device": ["phone", "desktop"]}
-    assert layout.group_codes(frame, ("device",)).tolist() == [0, 0, 1, -1]
-    assert layout.group_codes(frame, ("local_hour",)).tolist() == [0, 1, 3, 2]
-    assert layout.group_codes(frame, ("device", "local_hour")).tolist() == [0, 1, 7, -1]
+    assert layout.group_codes(layout.bands(frame), ("device",)).tolist() == [0, 0, 1, -1]
+    assert layout.group_codes(layout.bands(frame), ("local_hour",)).tolist() == [0, 1, 3, 2]
+    assert layout.group_codes(layout.bands(frame), ("device", "local_hour")).tolist() == [0, 1, 7, -1]
 
 
 def test_rare_levels_are_one():
     frame = visits("ab" * 60).assign(device=[f"model {min(i, 40):02}" for i in range(120)])
     layout = fit_layout(frame, "client_js")
     assert layout.levels["device"][:2] == ["model 40", "model 00"]
-    assert (len(layout.levels["device"]), layout.group_codes(frame, ("device",)).max()) == (20, 20)
+    assert (len(layout.levels["device"]), layout.group_codes(layout.bands(frame), ("device",)).max()) == (20, 20)

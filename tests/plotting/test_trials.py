@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from workbench.errors import WorkbenchError
-from workbench.plotting import alt_text, shares, verdicts
+from workbench.plotting import aging, alt_text, shares, verdicts
 
 STUDIES = pd.DataFrame(
     {"dataset": list("aab"), "seed": [0, 1, 0], "margin": [1.0, 1.0, 0.005]}
@@ -40,7 +40,16 @@ def test_shares_are_drawn_by_users_on_a_logarithmic_axis():
     plt.close("all")
 
 
+def test_what_age_costs_is_drawn_in_margins_by_policy():
+    aged = SHARES.assign(policy=["model", "model", "best rule"], margin=[1.0, 1.0, 0.005])
+    ax = aging(aged)
+    drawn = {tuple(point) for line in ax.lines for point in line.get_xydata()}
+    assert {(100, 0.9), (1000, 0.95), (100, 100.0)} <= drawn
+    assert "a, model 0.9" in alt_text(ax) and "b, best rule 100.0" in alt_text(ax)
+    plt.close("all")
+
+
 def test_no_trials_are_refused():
-    for draw in (verdicts, lambda none: shares(none, "Held")):
+    for draw in (verdicts, aging, lambda none: shares(none, "Held")):
         with pytest.raises(WorkbenchError, match="there are no trials to draw"):
             draw(STUDIES.head(0))

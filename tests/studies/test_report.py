@@ -22,7 +22,6 @@ from workbench.studies.report import (
     to_text,
     verdict_word,
 )
-from workbench.studies.scenario_grid import explorer_data
 
 PROMISED = {
     *("dataset", "decision", "simulated", "rows", "split", "known_by", "today", "best_rule", "policies"),
@@ -101,10 +100,10 @@ def plain(shown: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", shown)).split())
 
 
-def test_text_json_html_markdown_and_explorer_say_the_same(little):
+def test_text_json_html_markdown_and_explorer_say_the_same(little, counted):
     """Every sentence of the box, and the verdict, the gain, the margin and the figures of the small table."""
     result = little
-    box, data = json.loads(json.dumps(result.to_dict()))["decision_box"], explorer_data(result)
+    box, data = json.loads(json.dumps(result.to_dict()))["decision_box"], counted(result)
     shown = [plain(each) for each in (to_text(result), to_html(result), result.to_markdown().replace("**", ""))]
     for said in box.values():
         assert all(plain(said) in text for text in shown), said

@@ -14,7 +14,7 @@ DATA = {
     "images": ("mobile_bandwidth", {"budget", "delay price", "abandoned after", "assumed", "mix of technologies"}),
     "prefetch": ("synthetic_navigations", {"break-even", "cache", "pages a view", "repeats", "split"}),
 }
-ROWS = {"mobile_bandwidth": 4000, "synthetic_navigations": 3500}
+ROWS = {"mobile_bandwidth": 4000, "synthetic_navigations": 4000}
 
 
 @pytest.fixture(params=DATA)

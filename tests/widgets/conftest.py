@@ -19,8 +19,10 @@ def results(studied):
 
 
 @pytest.fixture(scope="session")
-def explorers(results):
-    return {name: wb.Explorer(result) for name, result in results.items()}
+def explorers(results, counted):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("workbench.widgets.explorer.explorer_data", counted)
+        return {name: wb.Explorer(result) for name, result in results.items()}
 
 
 @pytest.fixture(scope="session", params=STUDIED)

@@ -23,7 +23,7 @@ BASE = {
     "images": {"budget_ms": 1000, "cancelling_wait_ms": 400},
     "prefetch": {"break_even": 0.15, "usd_per_second": 0, "usd_per_gb": 0.085},
 }
-VALUES = {"images": (5, 12), "prefetch": (6, 7, 7)}
+VALUES = {"images": (5, 7), "prefetch": (6, 7, 7)}
 MOVED = {"images": ("budget_ms", 2000), "prefetch": ("break_even", 0.3)}
 REFUSED = {
     "images": [

@@ -12,10 +12,11 @@ from workbench.plotting.images import member_view
 from workbench.plotting.model_checks import ablation, disagreement, drift, redundancy, retraining
 from workbench.plotting.pages import main_flows, session
 from workbench.plotting.style import alt_text, label_source, save_figure, set_alt_text, style_context
-from workbench.plotting.trials import shares, verdicts
+from workbench.plotting.trials import aging, shares, verdicts
 
 __all__ = [
     "ablation",
+    "aging",
     "alt_text",
     "bar",
     "beeswarm",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +19,7 @@ from workbench.studies.report import difference_sentence, findings, robustness, 
 
 FEWEST_MARGINS = 3.0  # that an axis of differences shows on each side
 BASE = "base"
+CANNOT_TELL = "too few met a different outcome to tell"
 NAME_WIDTH, LEVEL_WIDTH, WHY_WIDTH, LONG_WORD = 36, 30, 76, 20  # characters
 
 
@@ -38,7 +38,7 @@ def differences(result: Comparison, *, ax: Axes | None = None) -> Axes:
     found = result.against_best_rule
     others = [policy for policy in result.results if policy.name in found]
     rows = [
-        Row(textwrap.fill(name_of(result, policy), NAME_WIDTH), found[policy.name], **_look(result, policy.kind))
+        _row(result, textwrap.fill(name_of(result, policy), NAME_WIDTH), found[policy.name], policy.kind)
         for policy in sorted(others, key=lambda policy: -found[policy.name].estimate)
     ]
     ax = axes_or_new(ax, 2.1 + 0.42 * len(rows))
@@ -49,12 +49,14 @@ def differences(result: Comparison, *, ax: Axes | None = None) -> Axes:
     return finish(ax, result.split.card, words, note=note)
 
 
-def _look(result: Comparison, kind: str) -> dict[str, Any]:
-    """How a row is drawn: only the model has a verdict."""
+def _row(result: Comparison, name: str, interval: Interval, kind: str) -> Row:
+    """How a row is drawn: only the model has a verdict, and no interval where too few users tell it from the rule."""
     if kind != "model":
-        return {}
+        return Row(name, interval)
+    if result.verdict == TOO_FEW:
+        return Row(name, why=minus(f"{result.unit.signed(interval.estimate)}, {CANNOT_TELL}"))
     beside = "  " if len(result.verdict) < LONG_WORD else "\n"
-    return {"colour": BLUE, "strong": True, "after": f"{beside}{result.verdict}"}
+    return Row(name, interval, BLUE, strong=True, after=f"{beside}{result.verdict}")
 
 
 def _least_edge(result: Comparison) -> float:
@@ -156,7 +158,7 @@ def sensitivity(result: Comparison, *, ax: Axes | None = None) -> Axes:
             "wb.study(..., sensitivity=True)."
         )
     changes = result.sensitivity[result.sensitivity["group"] != BASE]
-    rows = [Row("base case", result.difference, **_look(result, "model"))]
+    rows = [_row(result, "base case", result.difference, "model")]
     for group, members in changes.groupby("group", sort=False):
         prefix = f"{group}: " if len(members) == 1 else ""
         rows += [] if prefix else [Row(str(group))]
@@ -169,7 +171,8 @@ def sensitivity(result: Comparison, *, ax: Axes | None = None) -> Axes:
     note = f"{_shaded(result)}; each row is a study of its own\narrow and word: where the verdict would be another"
     failed = int(changes["difference"].isna().sum())
     missing = f"{failed} could not be tried." if failed else ""
-    words = f"Base case {unit.span(result.difference)} {unit.name}, {result.verdict}."
+    base = unit.signed(result.difference.estimate) if result.verdict == TOO_FEW else unit.span(result.difference)
+    words = f"Base case {base} {unit.name}, {result.verdict}."
     words = " ".join(filter(None, (words, robustness(result), trainings(result), missing)))
     return finish(ax, result.split.card, words, note=note)
 
@@ -178,7 +181,7 @@ def _change_row(name: str, change: pd.Series, result: Comparison) -> Row:
     if not np.isfinite(change["difference"]):
         return Row(name, why=textwrap.shorten(str(change["note"]), WHY_WIDTH, placeholder=" ..."))
     if change["verdict"] == TOO_FEW:
-        return Row(name, why="too few met a different outcome to tell")
+        return Row(name, why=CANNOT_TELL)
     interval = Interval(change["difference"], change["low"], change["high"], 0)
     if change["verdict"] == result.verdict:
         return Row(name, interval)

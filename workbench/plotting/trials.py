@@ -81,6 +81,40 @@ def shares(trials: pd.DataFrame, label: str, *, aim: tuple[float, float] | None 
     return set_alt_text(ax, f"{label}, by dataset, at the most users: {each}.")
 
 
+@style_context()
+def aging(trials: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """What age costs models and best rules, in smallest differences that matter, with 95 % intervals.
+
+    Parameters
+    ----------
+    trials : DataFrame
+        ``dataset``, ``policy``, ``setting`` (days older than one freshly trained), ``value, low, high`` (net lost) and
+        ``margin``.
+
+    Returns
+    -------
+    Axes
+        x: days, logarithmic; y: net lost over margin; one colour a dataset, one kind of line a policy.
+    """
+    _check_rows(trials)
+    ax = axes_or_new(ax, 4.6)
+    long = trials.melt(["dataset", "policy", "setting", "margin"], BOUNDS, value_name="net").astype({"setting": float})
+    long["margins"] = long["net"] / long["margin"]
+    ax.axhspan(-1, 1, color=MUTED, alpha=0.15, linewidth=0)
+    ax.axhline(0, color=MUTED, linewidth=1)
+    by = {"hue": "dataset", "style": "policy", "markers": True, "err_style": "bars"}
+    sns.lineplot(long, x="setting", y="margins", ax=ax, **by, **AS_GIVEN)
+    log_axis(ax)
+    ax.set(xlabel="Days older than a freshly trained one", ylabel="Net lost, in smallest differences that matter")
+    sns.move_legend(ax, "upper left", bbox_to_anchor=(1, 1), title="")
+    note_below(ax, "shaded: too small to matter; bars: 95 % intervals")
+    oldest = trials.loc[
+        trials["setting"].astype(float).groupby([trials["dataset"], trials["policy"]], sort=False).idxmax()
+    ]
+    each = "; ".join(f"{row.dataset}, {row.policy} {row.value / row.margin:.1f}" for row in oldest.itertuples())
+    return set_alt_text(ax, f"Net lost at the greatest age, in smallest differences that matter: {each}.")
+
+
 def _check_rows(trials: pd.DataFrame) -> None:
     if trials.empty:
         raise WorkbenchError("there are no trials to draw; run make evidence, or pick a question that the table holds.")

@@ -15,7 +15,7 @@ from workbench.decisions.prefetch.rules import Never
 from workbench.decisions.prefetch.scenario import DWELL_S
 from workbench.evidence.bootstrap import Interval
 from workbench.evidence.verdict import FEWEST_DIFFERING
-from workbench.studies.report import first_screen
+from workbench.studies.report import findings, first_screen
 
 
 def net(result, which):
@@ -101,8 +101,9 @@ def test_both_cases_stand_in_either_report(little, hovered):
         enough = [case.differing.users >= FEWEST_DIFFERING for case in result.detail.cases]
         shown = (result.unit.span(case.difference) for case in result.detail.cases)
         said = [span if known else span.split(" (")[0] for span, known in zip(shown, enough, strict=True)]
-        text = " ".join(str(result).split())
-        assert f"without hover: {said[0]}" in text and f"on hover too: {said[1]}" in text
+        heading = findings(result)["hover"]
+        assert f"without hover: {said[0]}" in heading and f"on hover too: {said[1]}" in heading
+        assert f"model minus best rule: {said[1 - own]}. " in " ".join(str(result).split()) + " "
         told = result.to_dict()["hover"]
         for name, case in zip(("without", "with"), result.detail.cases, strict=True):
             interval = [case.difference.low, case.difference.high]

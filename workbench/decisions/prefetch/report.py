@@ -94,11 +94,15 @@ def cost(result: Finding) -> str:
 
 
 def trade_off(result: Finding) -> str:
-    """Hits and pages fetched for nothing, model against best rule; and what is left of its gain beside hover."""
+    """Hits and pages fetched for nothing, model against best rule; and its gain in the other case of hover."""
     model, rule = (result.of(which).figures for which in ("model", "best_rule"))
     hits = more_or_fewer(10 * (model.hits_per_100 - rule.hits_per_100), "hits")
     unused = more_or_fewer(1000 * (model.unused_per_view - rule.unused_per_view), "pages")
-    return f"Per 1,000 views the model has {hits} and wastes {unused}. {_both_cases(result)}."
+    place, where = (
+        (0, "On a site without hover") if result.scenario.on_hover else (1, "Where pages are fetched on hover too")
+    )
+    other = _span(result.detail.cases[place], result.unit)
+    return f"Per 1,000 views the model has {hits} and wastes {unused}. {where}, model minus best rule: {other}."
 
 
 def _both_cases(result: Finding) -> str:

@@ -21,7 +21,10 @@ from playwright.sync_api import Browser, sync_playwright
 import workbench as wb
 
 ROOT = Path(__file__).parent.parent
-LONGEST = ("test_notebooks.py", "test_in_jupyterlab.py")
+LONGEST = (
+    *("test_notebooks.py", "test_in_jupyterlab.py", "test_study.py", "test_sensitivity.py", "test_report.py"),
+    *("test_explorer.py", "test_in_a_page.py", "prefetch/test_decision.py", "test_disagreement.py", "test_readme.py"),
+)
 # Of the sets that notebooks study; with fewer measurements the model is calibrated in folds, which is slower.
 FEW_ROWS = {"synthetic_measurements": 6000, "synthetic_navigations": 4000, "mobile_bandwidth": 4000}
 CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
@@ -48,9 +51,14 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # there is a worker for each core
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: some worker mostly waits, for a kernel, a browser, or another's study."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, so that no worker is left with them at the end."""
-    items.sort(key=lambda item: item.path.name not in LONGEST)
+    items.sort(key=lambda item: not item.path.as_posix().endswith(LONGEST))
 
 
 def missing(what: str) -> NoReturn:

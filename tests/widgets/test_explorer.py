@@ -190,7 +190,8 @@ def test_each_setting_is_what_compare_finds_there(result, made, decision):
     assert_same(made.data, wb.compare(result.split, result.model, scenario=scenario), ELSEWHERE[decision])
 
 
-def test_every_road_leads_to_the_same_numbers():
+def test_every_road_leads_to_the_same_numbers(monkeypatch):
+    monkeypatch.setattr("workbench.decisions.prefetch.explorer.BREAK_EVENS", (0.15, 0.45))
     split = wb.split_by_time(wb.load("synthetic_navigations", rows=2000))
     model, today = wb.train_next_page(split), wb.rules(split)[2]
     scenario = wb.PrefetchScenario(break_even=0.45, usd_per_second=0.002, usd_per_gb=0.06)

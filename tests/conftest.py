@@ -51,11 +51,6 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # there is a worker for each core
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: some worker mostly waits, for a kernel, a browser, or another's study."""
-    return (os.cpu_count() or 1) + 1
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, so that no worker is left with them at the end."""
     items.sort(key=lambda item: not item.path.as_posix().endswith(LONGEST))

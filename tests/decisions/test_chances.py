@@ -10,6 +10,7 @@ from workbench.decisions.chances import Lookup, base_assumptions, fit_tables, tr
 from workbench.decisions.images.decision import DECISION as IMAGES
 from workbench.decisions.images.scenario import ImageScenario
 from workbench.decisions.options import decide
+from workbench.models.boosting import NotFittedError
 
 
 @pytest.fixture
@@ -53,6 +54,15 @@ def world():
 @pytest.fixture(scope="module")
 def tables(world):
     return {rule.name: rule for rule in wb.rules(world) if isinstance(rule, Lookup)}
+
+
+def test_a_table_that_counted_nothing_says_so():
+    for ask in (
+        lambda rule: rule.chance_worse(None, "rtt_ms", [1]),
+        lambda rule: rule.prospects(None, wb.ImageScenario()),
+    ):
+        with pytest.raises(NotFittedError, match="has not counted anything yet"):
+            ask(Lookup(("country",)))
 
 
 def test_a_table_is_fitted_on_train_alone_and_where_its_keys_come_later_not_at_all(world, tables):

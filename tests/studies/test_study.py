@@ -37,7 +37,7 @@ def test_on_a_planted_world_the_model_is_better_and_below_perfect_knowledge(stud
 @pytest.mark.parametrize("study", ["strangers", "planted_pages"])
 def test_nobody_beats_the_true_chances_which_are_a_reference(study, request):
     result = request.getfixturevalue(study)
-    truth = result.of("true chances")
+    truth = result.of("best possible prediction")
     assert (truth.kind, result.of("best_rule").kind) == ("reference", "rule")
     assert net(result, "best_rule") < net(result, "model") < truth.figures.net < net(result, "oracle")
 

@@ -19,10 +19,11 @@ from workbench.datasets.columns import Column
 from workbench.datasets.schema import context_columns, known_context, measured_quantities
 from workbench.datasets.splits import Split
 from workbench.datasets.synthetic_network import true_chance_worse
-from workbench.decisions.policy import kilobytes_of
+from workbench.decisions.policy import BEST_POSSIBLE, kilobytes_of
 from workbench.errors import WorkbenchError
 from workbench.features.levels import bin_edges, is_number, put_in_bins
 from workbench.features.network import ChanceTable, count_chances, interpolate_chance, worse_than
+from workbench.models.boosting import NotFittedError
 
 SMOOTHINGS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 
@@ -209,16 +210,22 @@ class Lookup:
 
     def chance_worse(self, context: pd.DataFrame, quantity: str, thresholds: np.ndarray) -> np.ndarray:
         """Smoothed share of training rows of the view's group that were worse, shape (rows, thresholds)."""
+        self._check_fitted()
         table = self.tables[quantity]
         chance = interpolate_chance(table.grid, table.shares(self.smoothing), np.asarray(thresholds, float), quantity)
         return chance[table.rows_for(self.context(context))]
 
     def prospects(self, context: pd.DataFrame, scenario: OptionScenario) -> Prospects:
         """What it expects of each option."""
+        self._check_fitted()
         return scenario.prospects(self, context, self.assume)
 
     def __call__(self, context: pd.DataFrame, scenario: OptionScenario) -> np.ndarray:
         return decide_by_value(self, context, scenario)
+
+    def _check_fitted(self) -> None:
+        if not self.tables:
+            raise NotFittedError(f"{self.name} has not counted anything yet; take fit(split.train).")
 
 
 def _log_losses(table: Lookup, validation: pd.DataFrame, quantity: str) -> list[float]:
@@ -350,4 +357,4 @@ def true_chance(card: Card) -> ChancePolicy[TrueChance] | None:
     if card.generator != "synthetic_network":
         return None
     source = TrueChance(seed=card.generate.get("seed", 0), planted=card.generate.get("planted", True))
-    return ChancePolicy(source, name="true chances")
+    return ChancePolicy(source, name=BEST_POSSIBLE)

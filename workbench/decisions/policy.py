@@ -24,6 +24,7 @@ from workbench.features.levels import UNKNOWN
 
 PERFECT_KNOWLEDGE = "perfect knowledge"
 LINEAR = "linear"
+BEST_POSSIBLE = "best possible prediction"  # by the true chances of a simulated world
 Policy = Callable[..., Any]
 
 
@@ -149,7 +150,7 @@ def known_rules(rules: Iterable[Policy] | Policy, known_by: str) -> tuple[Policy
     if not listed or not all(map(callable, listed)):
         raise WorkbenchError(f"rules must be a list of callables, such as wb.rules(split); got {rules!r}.")
     names = [policy_name(rule) for rule in listed]
-    taken = sorted(set(names) & {"model", "best_rule", "today", "oracle", PERFECT_KNOWLEDGE, LINEAR, "true chances"})
+    taken = sorted(set(names) & {"model", "best_rule", "today", "oracle", PERFECT_KNOWLEDGE, LINEAR, BEST_POSSIBLE})
     if taken:
         raise WorkbenchError(
             f"a rule cannot be called {taken[0]!r}, a name that a comparison gives to something else. Give it another "

@@ -91,7 +91,7 @@ def ablation(
     scenario, missing_ok
         As for ``wb.importance``.
     seed : int
-        Of the resampling.
+        Random seed of the resampling.
 
     Raises
     ------

@@ -107,11 +107,11 @@ def dependence(
         A column, or the name of the feature in an explanation. Without one, the two features are shown whose effects
         depend most on one another (:func:`workbench.explanation.dependence.strongest_interaction`).
     seed : int
-        Of the draw and of the resampling.
+        Random seed of the draw and of the resampling.
     by : str, optional
         Another one: the views are split by its three largest levels.
     bins : int or sequence of float
-        Of numbers: how many bins, or where bins begin.
+        How many bins a number is put in, or where they begin.
     **question
         As for ``shap_values``, such as ``quantity="rtt_ms"``.
 

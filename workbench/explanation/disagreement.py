@@ -207,7 +207,7 @@ def disagreement(model: Any, rule: Policy, frame: pd.DataFrame, *, scenario: Any
     scenario, missing_ok
         As for ``wb.importance``.
     seed : int
-        Of the halves and of the resampling.
+        Random seed of the halves and of the resampling.
 
     Raises
     ------

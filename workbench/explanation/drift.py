@@ -138,7 +138,7 @@ def drift(
     train, later : DataFrame
         Canonical views with their card, such as ``split.train`` and ``split.validation``.
     seed : int
-        Of the draw, the folds, the shuffling and the resampling.
+        Random seed of the draw, the folds, the shuffling and the resampling.
     known_by : str, optional
         Information set; default the card's.
     without : sequence of str

@@ -138,7 +138,7 @@ def importance(model: Any, frame: pd.DataFrame, *, scenario: Any = None, seed: i
     scenario : object, optional
         Says which decision is meant; default that of the frame's table.
     seed : int
-        Of the draws, the permutations and the resamples.
+        Random seed of the draws, the permutations and the resamples.
     **question
         As for :func:`workbench.explanation.shap_values`, such as ``quantity="rtt_ms"``.
     missing_ok : bool

@@ -131,7 +131,7 @@ def redundancy(
     scenario, missing_ok
         As for ``wb.importance``.
     seed : int
-        Of the drawn rows and the resampling.
+        Random seed of the drawn rows and the resampling.
     alike : float
         Size of the correlation that every two members of a group reach at least.
 

@@ -97,7 +97,7 @@ def retraining(
     periods, window : int
         How many periods, and how many of these train and tune each model; at least 2.
     seed : int
-        Of the halves that calibrate and validate, the model, and the resampling.
+        Random seed of the halves that calibrate and validate, the model, and the resampling.
     missing_ok : bool
         As for ``wb.importance``.
 

@@ -50,7 +50,7 @@ def shap_values(
     scenario : object, optional
         Says which decision is meant, and what its options need.
     seed : int
-        Of the draw.
+        Random seed of the draw.
     views : int
         About how many views are explained at most: whole users (or sessions) are drawn.
     **question

@@ -286,6 +286,16 @@ def levels(views):
     return {title: found.value_counts().to_dict() for title, found in PREFETCH.segments(here, None).items()}
 
 
+def test_a_card_names_pages_in_segments_and_in_the_explorer_alike(monkeypatch):
+    monkeypatch.setattr("workbench.decisions.prefetch.explorer.BREAK_EVENS", (0.15,))
+    views = wb.load("synthetic_navigations", rows=1500)
+    raw = pd.DataFrame({name: views[name].to_numpy() for name in ("session_id", "user_id", "page", "viewed_at")})
+    named = wb.navigations(raw, labels={"page": "article", "position": "step"})
+    explorer = wb.Explorer(wb.study(named))
+    shown = {segment.split(":")[0] for segment in explorer.segments}
+    assert {"article", "step"} <= shown and not {"page", "place in the session"} & shown
+
+
 def test_places_in_the_session():
     shown = levels(pd.DataFrame({"position": np.repeat([0, 1, 2, 3, 5, 6, 40], 25)}))["place in the session"]
     assert shown == {"first view": 25, "2nd and 3rd": 50, "4th to 6th": 50, "7th and later": 50}

@@ -130,7 +130,7 @@ def test_the_model_s_chances_are_fetched_from_the_limit_on(sessions, told, train
 
 def test_a_simulated_site_tells_its_chances_and_nature_does_not(world):
     truth = true_next(world.card)
-    assert truth.name == "true chances"
+    assert truth.name == "best possible prediction"
     context = known_context(world.test, "client_js")
     assert len(ask_chances(truth, context, 3)) > len(context)
     assert true_next(replace(world.card, generator="")) is None

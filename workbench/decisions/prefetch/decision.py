@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.cards import Card
-from workbench.datasets.schema import LEVELS, NAVIGATION_HISTORY, known_context
+from workbench.datasets.schema import LEVELS, NAVIGATION_HISTORY, known_context, label
 from workbench.datasets.sessions import share_of_session_ends
 from workbench.datasets.splits import (
     Split,
@@ -354,8 +354,8 @@ class Prefetch(Decision):
         views = situations.frame
         columns = "country", "device", "connection_type", "effective_type"
         found = level_names(views, columns, situations.card)
-        found["page"] = views["page"].astype(str)
-        found["place in the session"] = pd.cut(
+        found[label("page", situations.card)] = views["page"].astype(str)
+        found[label("position", situations.card)] = pd.cut(
             views["position"], [0, *PLACES.values()], right=False, labels=list(PLACES)
         )
         if "earlier_views" in views and views["earlier_views"].notna().any():

@@ -32,7 +32,7 @@ NO_CLAIM = 0.0
 USD_PER_SECOND = (NO_CLAIM, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03)
 USD_PER_GB = (0.02, 0.05, 0.085, 0.15, 0.5, 2.0, 5.0)  # from a bulk price of sending to what some visitors pay
 MONEY = {"tile": "money", "second": "usd_per_second", "gigabyte": "usd_per_gb"}
-DIMENSIONS = ("country", "device", "connection_type", "effective_type", "user", "place in the session", "page")
+DIMENSIONS = ("country", "device", "connection_type", "effective_type", "user", "position", "page")
 
 
 def grid(result: Finding, example_session: Callable[[Stage], pd.DataFrame]) -> Grid:

@@ -17,7 +17,7 @@ from workbench.datasets.cards import Card
 from workbench.datasets.schema import navigation_context_columns, saves_data
 from workbench.datasets.splits import Split, sample_users, users_of
 from workbench.datasets.synthetic_site import true_next_chances
-from workbench.decisions.policy import Policy, kilobytes_of, traits_of
+from workbench.decisions.policy import BEST_POSSIBLE, Policy, kilobytes_of, traits_of
 from workbench.decisions.prefetch.markov import (
     BEGIN,
     HIGHEST,
@@ -203,7 +203,7 @@ def true_next(card: Card) -> PrefetchPolicy[TrueNext] | None:
     """The reference policy of a simulated card; None where nature does not tell."""
     if card.generator != "synthetic_site":
         return None
-    return PrefetchPolicy(TrueNext(card.generate), name="true chances")
+    return PrefetchPolicy(TrueNext(card.generate), name=BEST_POSSIBLE)
 
 
 def prefetch_rules(split: Split, known_by: str, without: Sequence[str] = ()) -> tuple[Policy, ...]:

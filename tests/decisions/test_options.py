@@ -316,7 +316,7 @@ def test_changes_reach_the_split(world):
     assert "asn" not in IMAGES.prepare(world, plans["ASN and provider"]).train
     assert "last_rtt_ms" not in IMAGES.prepare(world, plans["user history"]).train
     assert "country" not in IMAGES.prepare(world, plans["place"]).test
-    assert IMAGES.prepare(world, plans["nobody"]).mask is None
+    assert IMAGES.prepare(world, plans["no users"]).mask is None
     assert IMAGES.prepare(world, plans["slow users more often"]).mask.slow_biased
     assert IMAGES.prepare(world, plans["by user"]).how == "by user"
     assert IMAGES.prepare(world, plans["networks never seen"]).cluster == "asn"

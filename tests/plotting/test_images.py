@@ -18,7 +18,7 @@ def captions(ax) -> list[str]:
 @pytest.mark.parametrize("result", ["planted", "real"], indirect=True)
 def test_each_cell_shows_what_most_views_of_the_group_get(result, draw):
     """By another road: count renditions with NumPy, compare pixels."""
-    ax = draw(plotting.member_view, result)
+    ax = draw(plotting.what_users_see, result)
     names = result.scenario.ladder.names
     policies = {result.of(which).name: result.of(which) for which in WHICH}
     groups = (result.detail.slow, result.detail.fast)
@@ -37,11 +37,11 @@ def test_each_cell_shows_what_most_views_of_the_group_get(result, draw):
 
 def test_late_is_said(planted):
     tight = replace(planted, scenario=replace(planted.scenario, budget_ms=50))
-    assert sum(text.startswith("late: median") for text in captions(plotting.member_view(tight))) == 6
+    assert sum(text.startswith("late: median") for text in captions(plotting.what_users_see(tight))) == 6
 
 
 def test_one_column_where_todays_rule_is_the_best(planted, draw):
-    ax = draw(plotting.member_view, replace(planted, today=planted.best_rule))
+    ax = draw(plotting.what_users_see, replace(planted, today=planted.best_rule))
     assert len(ax.images) == 4
     assert ax.get_xticklabels()[0].get_text().replace("\n", " ").startswith("best rule and today")
 
@@ -49,12 +49,12 @@ def test_one_column_where_todays_rule_is_the_best(planted, draw):
 def test_a_long_name_can_be_read(planted, draw):
     long = "last measurement up to 24 h, else table by (connection_type, isp)"
     results = tuple(replace(each, name=long) if each is planted.of("best_rule") else each for each in planted.results)
-    for picture in (plotting.member_view, plotting.who_gains, plotting.frontier):
+    for picture in (plotting.what_users_see, plotting.who_gains, plotting.frontier):
         draw(picture, replace(planted, results=results))
 
 
 def test_what_is_not_shown_is_said(planted, site):
     with pytest.raises(WorkbenchError, match="a fifth of the 20 users of test is under 5"):
-        plotting.member_view(replace(planted, test_users=20))
+        plotting.what_users_see(replace(planted, test_users=20))
     with pytest.raises(WorkbenchError, match=r"image delivery; this one is of prefetch"):
-        plotting.member_view(site)
+        plotting.what_users_see(site)

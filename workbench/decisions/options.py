@@ -436,7 +436,7 @@ def _split_changes(views: pd.DataFrame, plan: Plan) -> Iterator[Change]:
     if "asn" in views and views["asn"].nunique() > 1:
         yield Change("split", "networks never seen", replace(plan, split="asn"))
     if plan.mask is not None:
-        yield Change("masking", "nobody", replace(plan, mask=None))
+        yield Change("masking", "no users", replace(plan, mask=None))
         biased = replace(plan.mask, slow_biased=True)
         yield Change("masking", "slow users more often", replace(plan, mask=biased))
 

@@ -8,7 +8,7 @@ from workbench.plotting.comparison import differences, headroom, reliability, se
 from workbench.plotting.data import known_context_shares, measured, netinfo_bluntness
 from workbench.plotting.explanation import bar, beeswarm, dependence, importance, waterfall
 from workbench.plotting.frontier import frontier
-from workbench.plotting.images import member_view
+from workbench.plotting.images import what_users_see
 from workbench.plotting.model_checks import ablation, disagreement, drift, redundancy, retraining
 from workbench.plotting.pages import main_flows, session
 from workbench.plotting.style import alt_text, label_source, save_figure, set_alt_text, style_context
@@ -31,7 +31,6 @@ __all__ = [
     "label_source",
     "main_flows",
     "measured",
-    "member_view",
     "netinfo_bluntness",
     "redundancy",
     "reliability",
@@ -44,5 +43,6 @@ __all__ = [
     "style_context",
     "verdicts",
     "waterfall",
+    "what_users_see",
     "who_gains",
 ]

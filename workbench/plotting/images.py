@@ -25,7 +25,7 @@ HEADING_WIDTH = 24  # characters
 
 
 @style_context()
-def member_view(result: Comparison, *, ax: Axes | None = None) -> Axes:
+def what_users_see(result: Comparison, *, ax: Axes | None = None) -> Axes:
     """The photograph as today's rule, the best rule and the model would send it, to slow and to fast users.
 
     No real person is shown. Each row is the typical view of a fifth of the test users, the slowest and the fastest by
@@ -44,7 +44,7 @@ def member_view(result: Comparison, *, ax: Axes | None = None) -> Axes:
     """
     if not isinstance(result.detail, ImageDetail):
         raise WorkbenchError(
-            f"member_view draws a comparison of image delivery; this one is of {result.decision.name}."
+            f"what_users_see draws a comparison of image delivery; this one is of {result.decision.name}."
         )
     fifth, people = round(SLOWEST_SHARE * result.test_users), result.people
     if fifth < FEWEST_IN_A_FIFTH:

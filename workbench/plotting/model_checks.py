@@ -224,7 +224,7 @@ def ablation(result: Ablation | Sequence[Ablation], *, ax: Axes | None = None) -
     Parameters
     ----------
     result : Ablation, or a sequence of them
-        Of one model.
+        From ``wb.ablation``, of one model.
     ax : Axes, optional
 
     Returns

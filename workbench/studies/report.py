@@ -186,7 +186,7 @@ def findings(result: Finding) -> dict[str, str]:
     """One sentence for each heading of a proposal, by what it is about."""
     unit = result.unit
     room = result.headroom_over_rule
-    worth = "there is something to win" if room >= result.margin else "there is little to win"
+    worth = "enough to matter" if room >= result.margin else "too little to matter"
     return {
         "rules": f'The best rule is "{result.of("best_rule").name}"',
         "verdict": f"Model minus best rule: {_span(result)} {unit.name}, {result.verdict}",

@@ -260,7 +260,7 @@ def tables(result: Finding) -> dict[str, pd.DataFrame]:
     rows = [f"{row.budget_ms / 1000:g} s, {row.rendition}" for row in table.itertuples()]
     return {
         "all views": _all_views(result),
-        "headroom": pd.DataFrame([by_budget], index=pd.Index(["points to win"], name="budget")),
+        "headroom": pd.DataFrame([by_budget], index=pd.Index(["headroom, points"], name="budget")),
         "calibration": pd.DataFrame(
             {"late": late, "slope": slope, "intercept": intercept}, index=pd.Index(rows, name="budget, images")
         ),

@@ -383,3 +383,9 @@ def test_its_limit_is_tuned_on_validation_as_the_models(little):
     given = split.card, split.cluster, model.known_by, little.scenario
     tuned = decision.tune(decision.linear(split, model), decision.situations(split.validation, *given), little.scenario)
     assert tuned.limit == little.of("linear").limit
+
+
+def test_a_policy_and_a_card_are_shown_in_one_line(little):
+    for shown in (*map(repr, little.results), repr(little.split.card)):
+        assert len(shown) < 160 and "\n" not in shown
+    assert "net " in repr(little.of("model")) and little.split.card.name in repr(little.split.card)

@@ -214,7 +214,7 @@ class ContextEntry(Entries):
     meaning: str = ""
 
 
-@dataclass(frozen=True, config=CHECKED)
+@dataclass(frozen=True, config=CHECKED, repr=False)
 class Card(Entries):
     """What a card says about a dataset. Its TOML file has these entries, except ``name`` and ``folder``.
 
@@ -292,6 +292,9 @@ class Card(Entries):
     def __deepcopy__(self, memo: dict) -> Card:
         """Itself: it cannot change, and pandas copies ``attrs`` with every selection."""
         return self
+
+    def __repr__(self) -> str:
+        return f"Card({self.name}, {self.kind}{', simulated' if self.simulated else ''})"
 
     @property
     def origin(self) -> str:

@@ -318,7 +318,7 @@ class Stage:
         return self.decision.outcomes(answer, situations, self.scenario)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PolicyResult:
     """One policy in a comparison.
 
@@ -341,6 +341,9 @@ class PolicyResult:
     frontier: pd.DataFrame | None = field(default=None, repr=False)
     limit: float | None = None
     kilobytes: float = 0.0
+
+    def __repr__(self) -> str:
+        return f"PolicyResult({self.name}, {self.kind}: {self.reason or f'net {self.figures.net:.4g}'})"
 
     @property
     def available(self) -> bool:

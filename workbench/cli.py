@@ -166,7 +166,7 @@ def render(notebook: str | None, everything: bool, dataset: str | None, pairs: t
     work = partial(render_notebook, folder=folder, output=folder / "rendered", commit=code_commit())
     jobs = {path: parse_parameters(pairs, declared_parameters(path)) for path in chosen}
     at_once = min(AT_ONCE, len(jobs))
-    # Two threads of XGBoost on one core do the same work more slowly: a fifth of the time of all notebooks.
+    # More threads than cores do the same work more slowly.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // at_once)))
     with ProcessPoolExecutor(at_once) as pool:
         started = []

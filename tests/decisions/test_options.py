@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -63,6 +63,29 @@ def test_a_policy_cannot_change_what_others_see():
 
     decide(vandal, context, SCENARIO)
     assert (context["country"] == "SE").all()
+
+
+@dataclass(frozen=True)
+class LargeUnder:
+    """A person's own rule, whose field is called as a limit that comparisons tune."""
+
+    limit: float
+
+    def __call__(self, context):
+        return np.where(context["local_hour"] < self.limit, "large", "small")
+
+
+@dataclass(frozen=True, slots=True)
+class LargeUnderInSlots(LargeUnder):
+    """The same without a dictionary of its own."""
+
+
+def test_two_rules_of_one_class_answer_each_for_itself():
+    context = pd.DataFrame({"local_hour": [1.0, 9.0, 20.0]})
+    views = Situations(context, context, np.arange(3), "users", None, "first_request")
+    for rule in (LargeUnder, LargeUnderInSlots):
+        answers = [IMAGES.ask(rule(limit), views, wb.ImageScenario()).tolist() for limit in (6.0, 12.0, 6.0)]
+        assert answers == [[2, 0, 0], [2, 2, 0], [2, 0, 0]]
 
 
 def test_a_policy_that_sorts_its_views_is_read_by_its_index():

@@ -236,10 +236,9 @@ class OptionDecision(option_explain.PicksOptions):
     def ask(self, policy: Policy, situations: Situations, scenario: Any) -> np.ndarray:
         """Numbers of the options, 0 the least demanding: int, shape (rows,). Save-Data always gets that one."""
         expected = self.weigh(policy, situations, scenario)
-        if expected is None and is_dataclass(policy) and not takes_scenario(policy):
-            return situations.remember(policy, "answer", lambda: decide(policy, situations.context, scenario))
         if expected is None:
-            return decide(policy, situations.context, scenario)
+            answer = partial(decide, policy, situations.context, scenario)
+            return answer() if takes_scenario(policy) else situations.remember_answer(policy, answer)
         return self.at_limit(expected, situations, scenario, policy.limit)  # type: ignore[attr-defined]
 
     def at_limit(self, expected: Prospects, situations: Situations, scenario: Any, limit: float) -> np.ndarray:

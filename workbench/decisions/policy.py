@@ -240,7 +240,13 @@ class Situations:
         Two policies of one name, fitted on different views, are two policies.
         """
         parts = (value for name, value in vars(policy).items() if name not in {"limit", "searched"})
-        place = (id(type(policy)), *map(_identity, parts), key)
+        return self._once((id(type(policy)), *map(_identity, parts), key), policy, work_out)
+
+    def remember_answer(self, policy: Policy, work_out: Callable[[], Any]) -> Any:
+        """What this very policy answers here, whatever the scenario; worked out once."""
+        return self._once(("answer", id(policy)), policy, work_out)
+
+    def _once(self, place: tuple[Any, ...], policy: Policy, work_out: Callable[[], Any]) -> Any:
         if place not in self.answers:
             # The policy is kept, so that no other object takes the place of its parts.
             self.answers[place] = policy, work_out()

@@ -7,9 +7,11 @@ libraries: a run that was stopped goes on where it was, and one after a change o
 Questions (column ``question``):
 
 - ``real``: every real set and both simulated ones, under several seeds of split, mask and model, every policy;
+- ``settings``: the same with those settings of the trees that fit validation best, of a grid that all sets share;
 - ``information``: the same by what is known when the decision is taken;
 - ``amount``: the same by the share of the training users;
 - ``null worlds``: worlds with nothing planted, each of another seed: how often is the model called better?
+- ``harm``: how often is it called harmful there, as it is tuned and at the best rule's own operating point?
 - ``coverage``: users drawn from a set's test part: how often does the interval hold the mean of all of them, where the
   number of users whose outcomes differ lets a word through? ``power``: how often is the word better?
 - ``retraining``: what model and best rule lose by the days that they are older than freshly trained ones;
@@ -36,6 +38,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
+from sklearn.base import clone
 from tqdm import tqdm
 
 import workbench as wb
@@ -43,9 +46,11 @@ from workbench.datasets.cards import card_folder
 from workbench.datasets.columns import LEVELS
 from workbench.datasets.splits import card_of, sample_users
 from workbench.decisions import find_decision
+from workbench.decisions.decision import Stage
 from workbench.evidence.bootstrap import cluster_interval, cluster_intervals
 from workbench.evidence.verdict import BETTER, TOO_FEW, count_differing, judge_difference
 from workbench.explanation.retraining import LEAD, Retraining
+from workbench.studies.study import judge_model, look_at_the_slowest, settle
 
 ROOT = Path(__file__).parent.parent
 TABLE = ROOT / "benchmarks" / "evidence.csv"
@@ -56,10 +61,13 @@ MOST_ROWS = {"msnbc": 400_000}  # of 4.7 million views: whole sessions, drawn by
 SEEDS, UNSEEN = range(5), (101, 102, 103)  # the unseen ones were run once, after all else was fixed
 NULLS = {"synthetic_null": (20_000, 60_000), "synthetic_navigations_null": (20_000, 60_000)}
 WORLDS = 100
+POINTS = ("as tuned", "at the rule's operating point")  # where safety is judged
 AGING = ("eshop2008", "wikispeedia", "atlas_pings", "synthetic_measurements", "synthetic_navigations")  # have times
 SHARES = (0.03, 0.1, 0.3)
+SETTINGS = ({"max_depth": 3}, {"max_depth": 8})  # beside the model's own
 USERS = (50, 100, 200, 500, 1000, 2000, 5000)
-DRAWS, SWAPS, COLUMNS = 300, 1000, 50
+DRAWS, MANY_DRAWS, SWAPS, COLUMNS = 300, 1000, 1000, 50  # many of up to 1,000 users
+FEWEST_JUDGED = 100  # draws that the guard lets through, for a share of them to be told
 CODE = ("datasets", "features", "models", "decisions", "evidence", "studies")
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy")
 
@@ -118,7 +126,10 @@ def run_trial(trial: Trial) -> dict[str, Any]:
     split = decision.prepare(views, plan)
     if trial.share < 1:
         split = replace(split, train=sample_users(split.train, round(trial.share * len(split.train)), trial.seed))
-    result = wb.compare(split, decision.train(split, plan), decision.rules(split, plan.known_by), plan.scenario)
+    ours, rules = decision.train(split, plan), decision.rules(split, plan.known_by)
+    if trial.question == "null worlds":
+        return {"rows": _judge(trial, settle(decision, split, ours, rules, plan.scenario))}
+    result = wb.compare(split, ours, rules, plan.scenario)
     model, rule = result.of("model"), result.of("best_rule")
     difference = (model.outcomes["net"] - rule.outcomes["net"]).to_numpy()
     test = decision.situations(split.test, card, split.cluster, plan.known_by, plan.scenario)
@@ -138,7 +149,41 @@ def run_trial(trial: Trial) -> dict[str, Any]:
     )
     kept = {"gain": np.bincount(users, difference).tolist(), "views": np.bincount(users).tolist()}
     kept |= {"largest": decision.largest_difference(plan.scenario)}
-    return {"rows": found} | (kept if trial.question == "real" else {})
+    if trial.question != "real":
+        return {"rows": found}
+    tried = {"default": ours} | {named(each): clone(ours).set_params(**each).fit_split(split) for each in SETTINGS}
+    best = max(tried, key=lambda name: tried[name].score(split.validation))
+    found += [
+        row | {"question": "settings", "setting": best}
+        for row in _judge(trial, settle(decision, split, tried[best], rules, plan.scenario))
+        if row["kind"] == "difference"
+    ]
+    return {"rows": found, **kept}
+
+
+def named(settings: dict[str, Any]) -> str:
+    """What the table calls settings: ``max_depth 3``."""
+    return ", ".join(f"{name} {value}" for name, value in settings.items())
+
+
+def _judge(trial: Trial, stage: Stage) -> list[dict[str, Any]]:
+    """The verdict, and the words for safety, without all else that a comparison tells."""
+    test, margin = stage.test(), stage.split.card.margin or stage.decision.margin
+    ours, rule = (stage.replay(policy, test) for policy in (stage.ours, stage.best_rule))
+    net = ours["net"].to_numpy()
+    gained, _, settled = judge_model(
+        stage, test.users, margin, lambda rule: net - stage.replay(rule, test)["net"].to_numpy()
+    )
+    safety, at_rule, _ = look_at_the_slowest(stage, test, ours, rule, rule)
+    about = {"question": trial.question, "decision": stage.decision.name, "dataset": trial.dataset}
+    about |= {"setting": trial.setting, "seed": trial.seed, "margin": margin}
+    seen = {"value": gained.difference.estimate, "n": gained.differing.of} | _span(gained.difference)
+    headline = {"policy": "model minus best rule", "kind": "difference", "word": settled.word} | seen
+    harm = [
+        {"kind": "harm", "policy": name, "word": each.word}
+        for name, each in zip(POINTS, (safety, at_rule), strict=True)
+    ]
+    return [about | row for row in (headline, *harm)]
 
 
 def _age(trial: Trial, aged: Retraining, decision: str) -> list[dict[str, Any]]:
@@ -171,8 +216,8 @@ def check(trial: Trial, kept: dict[str, Any]) -> list[dict[str, Any]]:
     gain, views = np.array(kept["gain"]), np.array(kept["views"])
     truth, rng, found = gain.sum() / views.sum(), np.random.default_rng(trial.seed), []
     for users in (n for n in USERS if n <= 2 * len(gain)):
-        judged = []
-        for _ in range(DRAWS):
+        judged, draws = [], DRAWS if users > 1000 else MANY_DRAWS
+        for _ in range(draws):
             drawn = rng.integers(0, len(gain), users)
             rows, clusters = _as_rows(gain[drawn], views[drawn])
             interval = cluster_interval(rows, clusters, seed=int(rng.integers(2**31)))
@@ -180,10 +225,10 @@ def check(trial: Trial, kept: dict[str, Any]) -> list[dict[str, Any]]:
             judged.append((interval.low <= truth <= interval.high, word))
         let_through = [held for held, word in judged if word != TOO_FEW]
         about_users = about | {"setting": users}
-        if let_through:
+        if len(let_through) >= FEWEST_JUDGED:
             found.append(about_users | {"question": "coverage"} | _share(sum(let_through), len(let_through)))
         better = sum(word == BETTER for _, word in judged)
-        found.append(about_users | {"question": "power"} | _share(better, DRAWS))
+        found.append(about_users | {"question": "power"} | _share(better, draws))
     sides = rng.choice([-1.0, 1.0], (SWAPS, len(gain)))
     rows_of = [_as_rows(gain * side, views) for side in sides]
     intervals = [
@@ -249,7 +294,7 @@ def run_all(asked: list[Trial], folder: Path, workers: int) -> pd.DataFrame:
 def as_table(found: list[dict[str, Any]]) -> pd.DataFrame:
     """What trials found, as one table: a row a policy, a difference or a share; null worlds are counted by word."""
     rows = [row for each in found for row in (*each["rows"], *each.get("checks", ()))]
-    worlds = [row for row in rows if row["question"] == "null worlds" and row["kind"] == "difference"]
+    worlds = [row for row in rows if row["question"] == "null worlds"]
     return pd.DataFrame([*(row for row in rows if row["question"] != "null worlds"), *_null_shares(worlds)])
 
 
@@ -257,8 +302,11 @@ def _null_shares(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Of worlds with nothing planted, how many were called what: one row a dataset, size and word."""
     if not rows:
         return
-    for (decision, dataset, setting), worlds in pd.DataFrame(rows).groupby(["decision", "dataset", "setting"]):
-        about = {"question": "null worlds", "decision": decision, "dataset": dataset, "setting": setting}
+    questions = {"difference": "null worlds", "harm": "harm"}
+    by = ["kind", "decision", "dataset", "setting", "policy"]
+    for (kind, decision, dataset, setting, policy), worlds in pd.DataFrame(rows).groupby(by):
+        about = {"question": questions[kind], "decision": decision, "dataset": dataset, "setting": setting}
+        about |= {"policy": policy}
         for word, count in worlds["word"].value_counts().items():
             yield about | {"word": word} | _share(int(count), len(worlds))
 

@@ -31,7 +31,7 @@ def table(evidence, tmp_path_factory):
     ]
     folder = tmp_path_factory.mktemp("kept")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evidence, "DRAWS", 20)
+        patch.setattr(evidence, "MANY_DRAWS", 20)
         patch.setattr(evidence, "SWAPS", 60)
         found = [evidence.kept_or_run(trial, folder) for trial in asked]
         patch.setattr(evidence, "run_trial", None)  # a second run reads what is kept
@@ -51,6 +51,14 @@ def test_every_policy_of_every_study_is_in_the_table(table):
     assert headline["low"] < headline["value"] < headline["high"] and headline["word"]
 
 
+def test_settings_are_picked_by_validation_from_the_grid_and_judged_on_test(table, evidence):
+    picked = table[table["question"] == "settings"].squeeze()
+    headline = table[(table["question"] == "real") & (table["kind"] == "difference")].squeeze()
+    assert picked["setting"] in {"default", *map(evidence.named, evidence.SETTINGS)}
+    same = picked[["value", "low", "high", "word"]].equals(headline[["value", "low", "high", "word"]])
+    assert same == (picked["setting"] == "default")
+
+
 def test_what_changes_nothing_is_left_out_and_less_data_is_a_study_of_its_own(table):
     assert "information" not in set(table["question"])  # client_js is what the card says anyway
     amount = table[(table["question"] == "amount") & (table["kind"] == "difference")]
@@ -60,6 +68,8 @@ def test_what_changes_nothing_is_left_out_and_less_data_is_a_study_of_its_own(ta
 def test_shares_of_trials_come_with_intervals_and_counts(table):
     null = table[table["question"] == "null worlds"]
     assert null["value"].sum() == pytest.approx(1) and null["n"].eq(2).all()
+    harm = table[table["question"] == "harm"].groupby("policy")["value"].sum()
+    assert harm.index.tolist() == ["as tuned", "at the rule's operating point"] and harm.tolist() == [1, 1]
     swaps = table[table["question"] == "swaps"].iloc[0]
     assert swaps["low"] <= swaps["value"] <= swaps["high"] and swaps["n"] == 60
 
@@ -70,7 +80,7 @@ def test_coverage_counts_only_draws_that_the_guard_lets_through(evidence):
     rows = [{"decision": "images", "margin": 0.1}]
     kept = {"rows": rows, "gain": gain.tolist(), "views": [1] * 400, "largest": 10.0}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evidence, "DRAWS", 100)
+        patch.setattr(evidence, "MANY_DRAWS", 100)
         patch.setattr(evidence, "SWAPS", 400)
         found = pd.DataFrame(evidence.check(evidence.Trial("real", "mobile_bandwidth"), kept))
     held = found[found["question"] == "coverage"].set_index("setting")["value"]

@@ -286,7 +286,8 @@ class Stage:
 
     The model's limit is tuned on ``validation``; rules, which need no calibration, are tuned and picked on calibration
     and validation together (``held_out``). ``unavailable`` says by position in ``rules`` why one cannot be used here;
-    ``tuned`` holds the others, and ``today``, what is done now, where it may be used at this moment.
+    ``tuned`` holds the others, and ``today``, what is done now, where it may be used at this moment; ``rivals`` are
+    those that did as well there as the best rule, within one standard error.
     """
 
     decision: Decision
@@ -298,6 +299,7 @@ class Stage:
     tuned: tuple[Policy, ...] = field(repr=False)
     today: Policy
     best_rule: Policy
+    rivals: tuple[Policy, ...] = field(repr=False)
     ours: ModelPolicy = field(repr=False)
     validation: Situations = field(repr=False)
     held_out: Situations = field(repr=False)
@@ -368,7 +370,9 @@ class Finding:
 
     ``best_rule`` and ``today`` are policies (callables); ``results`` holds every policy's figures, on the views of
     test that are compared (of images, those without a signal). ``difference`` is model minus best rule in net, and
-    ``differing`` says how many users met another outcome; ``rule_gain`` is best rule minus today's, ``rule_verdict``
+    ``differing`` says how many users met another outcome; ``verdict`` is the word for it, or, where that is a gain and
+    another rule did as well before test, the least favourable word: ``rival`` is the rule that settles it (else the
+    best rule), ``over_rival`` model minus that one; ``rule_gain`` is best rule minus today's, ``rule_verdict``
     its word; ``against_best_rule`` is every other policy minus the best rule, by name;
     ``trees_gain`` is the model minus a logistic regression on its features. ``safety`` is about the model as
     it is tuned, ``safety_at_rule`` about the model at the best rule's own operating point. ``users_to_settle`` counts
@@ -393,6 +397,8 @@ class Finding:
     trees_gain: Interval
     margin: float
     verdict: str
+    rival: Policy
+    over_rival: Interval
     safety: Safety
     safety_at_rule: Safety
     slowest: SlowestUsers

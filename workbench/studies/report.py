@@ -108,7 +108,7 @@ def _model_sentence(result: Finding) -> str:
     """What to do about the model, and why."""
     action, word = result.recommendation.action, result.verdict
     named = result.recommendation.ship == SHIP_RULE or result.best_rule is result.today
-    rule = "that rule" if named else f'"{policy_name(result.best_rule)}"'
+    rule = "that rule" if named and result.rival is result.best_rule else f'"{policy_name(result.rival)}"'
     if action == TEST_MODEL:
         return f"A/B test the model against {rule}."
     if action == COLLECT:
@@ -119,7 +119,7 @@ def _model_sentence(result: Finding) -> str:
     elif result.safety.word == HARMFUL:
         why = "with it, those who wait longest wait longer"
     else:
-        does = {EQUIVALENT: "as well as the rule, not better", WORSE: "worse than the rule"}
+        does = {EQUIVALENT: f"as well as {rule}, not better", WORSE: f"worse than {rule}"}
         why = f"it does {does[word]}" if word in does else "it is better, but by too little to matter"
     return f"Do not test the model: {why}."
 
@@ -136,10 +136,25 @@ def difference_sentence(result: Finding) -> str:
     met = f"{differing.users:,} of {differing.of:,} {result.people} met a different outcome"
     matters = f"smallest gain that matters: {unit.factor * result.margin:g}"
     if differing.users >= FEWEST_DIFFERING:
-        return f"Model minus best rule: {_span(result)} {unit.name}; {matters}; {met}."
+        return f"Model minus best rule: {_span(result)} {unit.name}; {matters}; {met}.{rival_sentence(result)}"
     seen = f"Model minus best rule: {_span(result)} {unit.name} in these views; {matters}"
     bound = f", so that it lies within \u00b1{unit.amount(differing.bound)}" if result.verdict == EQUIVALENT else ""
     return f"{seen}. Only {met}{bound or ', too few for an interval'}."
+
+
+def rival_sentence(result: Finding) -> str:
+    """Against which rule the gain does not stand, where the verdict is not that against the best rule."""
+    if result.rival is result.best_rule:
+        return ""
+    over, unit = result.over_rival, result.unit
+    seen = unit.signed(over.estimate) if result.verdict == TOO_FEW else unit.span(over)
+    return f' But "{policy_name(result.rival)}" did as well before test: model minus it {seen}, {result.verdict}.'
+
+
+def _verdict_against(result: Finding) -> str:
+    """The verdict, and against which rule where that is not the best one."""
+    settles = "" if result.rival is result.best_rule else f' against "{policy_name(result.rival)}", as good before test'
+    return result.verdict + settles
 
 
 def _size_sentence(result: Finding) -> str:
@@ -189,7 +204,7 @@ def findings(result: Finding) -> dict[str, str]:
     worth = "enough to matter" if room >= result.margin else "too little to matter"
     return {
         "rules": f'The best rule is "{result.of("best_rule").name}"',
-        "verdict": f"Model minus best rule: {_span(result)} {unit.name}, {result.verdict}",
+        "verdict": f"Model minus best rule: {_span(result)} {unit.name}, {_verdict_against(result)}",
         "linear": features_or_trees(result),
         "sensitivity": re.split("[;.]", robustness(result))[0] or "No assumption was changed",
         "headroom": f"Perfect knowledge would gain {unit.amount(room)} {unit.name} over the best rule "
@@ -231,7 +246,8 @@ def assumptions(result: Finding) -> list[str]:
         "The model's limit was picked on validation, those of rules (the best of them, or what is done today) on "
         "calibration and validation together; test was read once.",
         f"Intervals are 95 %, from {RESAMPLES:,} paired resamples of {result.test_users:,} {result.people}. Only model "
-        "against best rule gets a verdict; all else is exploratory.",
+        "against best rule gets a verdict (a gain has to stand against every rule that did as well before test, within "
+        "one standard error); all else is exploratory.",
         *([f"About the data: {card.note}"] if card.note else []),
         OFFLINE,
     ]
@@ -364,6 +380,7 @@ def _evidence_dict(result: Finding) -> dict[str, Any]:
         "interval": [difference.low, difference.high],
         "margin": result.margin,
         "verdict": result.verdict,
+        "settled_by": {"rule": policy_name(result.rival), **_interval_dict(result.over_rival)},
         "failing_checks": failing_checks(result),
         "differing": {"users": result.differing.users, "of": result.differing.of, "bound": result.differing.bound},
         **_safety_dict(result.safety),

@@ -18,7 +18,7 @@ from workbench.decisions.policy import PERFECT_KNOWLEDGE, Policy, policy_name, t
 from workbench.evidence.segments import segment_intervals, segment_members
 from workbench.features.levels import OTHER
 from workbench.studies.comparison import Comparison
-from workbench.studies.report import verdict_word
+from workbench.studies.report import rival_sentence, verdict_word
 from workbench.studies.study import settle
 
 PARTS = ("today", "best rule", "model", PERFECT_KNOWLEDGE)
@@ -56,6 +56,7 @@ def explorer_data(result: Comparison) -> dict[str, Any]:
         "unit": {"name": decision.unit.per_view, "digits": decision.unit.digits},
         "margin": float(f"{decision.unit.factor * result.margin:g}"),
         "verdict": verdict_word(result).lower(),
+        "rival": rival_sentence(result),
         "today": result.of("today").name.removeprefix("today: "),
         "rules": list(counts.rules),
         "policies": list(PARTS),

@@ -30,16 +30,16 @@ from workbench.decisions.policy import (
     traits_of,
 )
 from workbench.errors import WorkbenchError, check_above_0
-from workbench.evidence.bootstrap import Interval, cluster_interval
+from workbench.evidence.bootstrap import Interval, as_good_as_the_best, cluster_interval
 from workbench.evidence.calibration import measure_calibration, reliability
 from workbench.evidence.sample_size import SampleSize, sample_size
 from workbench.evidence.segments import segment_table
 from workbench.evidence.verdict import (
-    Differing,
+    Judgement,
     Safety,
     SlowestUsers,
-    count_differing,
-    judge_difference,
+    judge,
+    judge_rivals,
     judge_safety,
     recommend,
     users_to_settle,
@@ -215,7 +215,9 @@ def settle(
     if not any(now is rule for rule in tuned) and not decision.why_unavailable(now, held_out):
         tuned = (*tuned, now)
     answers = [decision.ask(rule, held_out, scenario) for rule in tuned]
-    nets = [decision.outcomes(answer, held_out, scenario)["net"].mean() for answer in answers]
+    nets = np.array([decision.outcomes(answer, held_out, scenario)["net"] for answer in answers])
+    best, (_, who) = int(np.argmax(nets.mean(axis=1))), np.unique(held_out.users, return_inverse=True)
+    as_good = as_good_as_the_best(np.array([np.bincount(who, net) for net in nets]), np.bincount(who))
     return Stage(
         decision=decision,
         split=split,
@@ -225,7 +227,8 @@ def settle(
         unavailable={i: reason for i, reason in enumerate(reasons) if reason},
         tuned=tuned,
         today=now,
-        best_rule=tuned[int(np.argmax(nets))],
+        best_rule=tuned[best],
+        rivals=tuple(tuned[place] for place in np.flatnonzero(as_good) if place != best),
         ours=decision.tune(decision.model_policy(model, split.card), validation, scenario),
         validation=validation,
         held_out=held_out,
@@ -261,13 +264,16 @@ def _read_test(
     results = replay_all(stage, test)
     say("weigh the evidence")
     by_model, by_rule, by_now = (_of(results, policy) for policy in (stage.ours, stage.best_rule, now))
-    difference, differing, word = _judge(stage, _minus(by_model, by_rule, "net"), test.users, margin)
-    rule_gain, _, rule_word = _judge(stage, _minus(by_rule, by_now, "net"), test.users, margin)
+    gained, rival, settled = judge_model(
+        stage, test.users, margin, lambda rule: _minus(by_model, _of(results, rule), "net")
+    )
+    rule_gained = _judge(stage, _minus(by_rule, by_now, "net"), test.users, margin)
     others = [result for result in results if result.outcomes is not None and result is not by_rule]
     against = {other.name: _interval(other, by_rule, test, split.seed) for other in others}
-    safety, at_rule, slowest = _look_at_the_slowest(stage, test, by_model, by_rule, by_now)
+    outcomes = by_model.outcomes, by_rule.outcomes, by_now.outcomes
+    safety, at_rule, slowest = look_at_the_slowest(stage, test, *outcomes)
     event, chance = decision.calibration_target(by_model.expected, test, scenario)
-    people = split.count_people() / differing.of
+    people = split.count_people() / gained.differing.of
     return Comparison(
         decision=decision,
         split=split,
@@ -277,22 +283,26 @@ def _read_test(
         today=now,
         scenario=scenario,
         known_by=stage.model.known_by,
-        difference=difference,
-        differing=differing,
-        rule_gain=rule_gain,
-        rule_verdict=rule_word,
+        difference=gained.difference,
+        differing=gained.differing,
+        rule_gain=rule_gained.difference,
+        rule_verdict=rule_gained.word,
         against_best_rule=against,
         trees_gain=_interval(by_model, next(each for each in results if each.name == LINEAR), test, split.seed),
         margin=margin,
-        verdict=word,
+        verdict=settled.word,
+        rival=rival,
+        over_rival=settled.difference,
         safety=safety,
         safety_at_rule=at_rule,
         slowest=slowest,
-        users_to_settle=math.ceil(people * users_to_settle(difference, margin, differing)),
+        users_to_settle=math.ceil(people * users_to_settle(settled.difference, margin, settled.differing)),
         ab_test=_size_ab_test(stage, test, by_rule, margin),
         headroom=decision.headroom(results[-1].outcomes, test, scenario),
-        recommendation=recommend(word, safety, rule_word, headroom=against[PERFECT_KNOWLEDGE].estimate, margin=margin),
-        test_users=differing.of,
+        recommendation=recommend(
+            settled.word, safety, rule_gained.word, headroom=against[PERFECT_KNOWLEDGE].estimate, margin=margin
+        ),
+        test_users=gained.differing.of,
         cost=_model_cost(stage, test),
         calibration=measure_calibration(event, chance),
         detail=decision.detail(results, stage, test),
@@ -309,32 +319,38 @@ def _read_test(
     ), test
 
 
-def _judge(stage: Stage, gained: np.ndarray, users: np.ndarray, margin: float) -> tuple[Interval, Differing, str]:
-    """The interval of a difference in net, how many users met a different outcome, and the word for it."""
-    interval = cluster_interval(gained, users, seed=stage.split.seed)
-    differing = count_differing(gained, users, stage.decision.largest_difference(stage.scenario))
-    return interval, differing, judge_difference(interval, margin, differing)
+def _judge(stage: Stage, gained: np.ndarray, users: np.ndarray, margin: float) -> Judgement:
+    return judge(gained, users, margin, stage.decision.largest_difference(stage.scenario), stage.split.seed)
 
 
-def _look_at_the_slowest(
-    stage: Stage, test: Situations, by_model: PolicyResult, by_rule: PolicyResult, by_now: PolicyResult
+def judge_model(
+    stage: Stage, users: np.ndarray, margin: float, gain_over: Callable[[Policy], np.ndarray]
+) -> tuple[Judgement, Policy, Judgement]:
+    """The model against the best rule; which rule settles the verdict, and the model against that one."""
+    rules = stage.best_rule, *stage.rivals
+    first, place, settled = judge_rivals(_judge(stage, gain_over(rule), users, margin) for rule in rules)
+    return first, rules[place], settled
+
+
+def look_at_the_slowest(
+    stage: Stage, test: Situations, by_model: pd.DataFrame, by_rule: pd.DataFrame, by_now: pd.DataFrame
 ) -> tuple[Safety, Safety, SlowestUsers]:
     """Safety of the model as it is tuned, and at the best rule's own operating point; what each policy does to those
-    who wait longest.
+    who wait longest. All three frames are outcomes, one row a view of test.
     """
     decision, scenario, seed = stage.decision, stage.scenario, stage.split.seed
     slow = decision.slowest(test, scenario)
     users = test.users[slow]
     there = stage.replay(stage.best_rule, stage.validation)
     like = decision.operate_like(stage.ours, there, stage.validation, scenario)
-    outcomes = by_model.outcomes, by_rule.outcomes, by_now.outcomes, stage.replay(like, test)
+    outcomes = by_model, by_rule, by_now, stage.replay(like, test)
     ours, rule, now, alike = (decision.wait_ms(each, test, scenario)[slow] for each in outcomes)
     slowest = SlowestUsers(
         today_ms=float(now.mean()),
         rule_ms=float(rule.mean()),
         model_ms=float(ours.mean()),
         rule_added_wait=cluster_interval(rule - now, users, seed=seed),
-        gain=cluster_interval(_minus(by_model, by_rule, "net")[slow], users, seed=seed),
+        gain=cluster_interval((by_model["net"] - by_rule["net"]).to_numpy()[slow], users, seed=seed),
     )
     return judge_safety(ours, rule, users, seed=seed), judge_safety(alike, rule, users, seed=seed), slowest
 
@@ -496,10 +512,15 @@ class Base:
         *,
         only: Callable[[pd.DataFrame], np.ndarray] | None = None,
     ) -> SensitivityRow:
-        ours, rule = (stage.replay(policy, test)["net"].to_numpy() for policy in (stage.ours, stage.best_rule))
+        ours = stage.replay(stage.ours, test)["net"].to_numpy()
         counted = np.ones(len(test), bool) if only is None else only(test.frame)
         if len(np.unique(test.users[counted])) < FEWEST_USERS:
             raise WorkbenchError(f"fewer than {FEWEST_USERS} {test.people} to test on; take more rows.")
-        difference, _, word = _judge(stage, (ours - rule)[counted], test.users[counted], self.margin)
-        name = policy_name(stage.best_rule)
-        return SensitivityRow(group, change, difference.estimate, difference.low, difference.high, word, name)
+        gained, _, settled = judge_model(
+            stage,
+            test.users[counted],
+            self.margin,
+            lambda rule: (ours - stage.replay(rule, test)["net"].to_numpy())[counted],
+        )
+        seen, name = gained.difference, policy_name(stage.best_rule)
+        return SensitivityRow(group, change, seen.estimate, seen.low, seen.high, settled.word, name)

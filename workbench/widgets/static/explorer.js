@@ -93,8 +93,8 @@ function drawFrontier(data, at, shown, width) {
 
 function findingOf(data, at, difference) {
   const { name, digits } = data.unit;
-  return `Model minus best rule: ${span(difference, digits)} ${name}; smallest gain that matters: ${data.margin}. `
-    + (at.isSettled ? `Verdict: ${data.verdict}.` : "Exploratory: only the base case has a verdict.");
+  return `Model minus best rule: ${span(difference, digits)} ${name}; smallest gain that matters: ${data.margin}.`
+    + (at.isSettled ? `${data.rival} Verdict: ${data.verdict}.` : " Exploratory: only the base case has a verdict.");
 }
 
 function noteOf(data, at) {

@@ -69,7 +69,7 @@ def test_every_question_about_a_lost_probe_is_answered_with_worse():
     assert np.isfinite(asked).all() and (answer[np.isinf(values)[asked[:, 0].astype(int)]] == 1).all()
 
 
-@pytest.mark.parametrize("which", ["model", "table by (isp, region)"])
+@pytest.mark.parametrize("which", ["model", "most fitting size per provider and region"])
 def test_chances_stay_at_the_lost_share_however_huge_the_threshold(study, which):
     source = study.model if which == "model" else next(r.policy for r in study.results if r.name == which)
     assert np.isfinite(study.model.heads_["rtt_ms"].levels).all()

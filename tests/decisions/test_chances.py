@@ -66,9 +66,10 @@ def test_a_table_that_counted_nothing_says_so():
 
 
 def test_a_table_is_fitted_on_train_alone_and_where_its_keys_come_later_not_at_all(world, tables):
-    counted = [int(sizes.sum()) for sizes in tables["table by (country, asn)"].tables["downlink_mbps"].sizes]
-    assert counted == [len(world.train)] * 3 and not tables["table by (connection_type, isp)"].tables
-    (later,) = fit_tables(world, [("connection_type", "isp")], "client_js")
+    counts = tables["most fitting size per country and network (ASN)"].tables["downlink_mbps"]
+    counted = [int(sizes.sum()) for sizes in counts.sizes]
+    assert counted == [len(world.train)] * 3 and not tables["most fitting size per connection and provider"].tables
+    (later,) = fit_tables(world, [("connection_type", "isp")], "client_js", "size")
     assert later.tables
 
 

@@ -7,9 +7,11 @@ from scipy.stats import beta
 from workbench.evidence.bootstrap import Interval, cluster_interval
 from workbench.evidence.verdict import (
     Differing,
+    Judgement,
     Safety,
     count_differing,
     judge_difference,
+    judge_rivals,
     judge_safety,
     recommend,
     slowest_fifth,
@@ -37,6 +39,31 @@ def test_verdict(estimate, low, high, word):
     assert judge_difference(interval, 1.0, Differing(100, 400, 200.0)) == word
     assert judge_difference(interval, 1.0, Differing(99, 400, 1.0)) == "too few to tell"
     assert judge_difference(interval, 1.0, Differing(99, 400, 0.99)) == "equivalent"
+
+
+def against(*words):
+    """The model against rules, as judged in turn; one that is never asked for may be missing."""
+    for word in words:
+        assert word, "judged although the verdict was settled"
+        yield Judgement(Interval(0.0, 0.0, 0.0, 400), Differing(400, 400, 9.0), word)
+
+
+@pytest.mark.parametrize(
+    ("words", "settles"),
+    [
+        (["better"], 0),
+        (["better", "better", "better"], 0),
+        (["better", "inconclusive", "inconclusive"], 1),
+        (["better", "better, but too little to matter", "equivalent"], 2),
+        (["better, but too little to matter", "better", "worse"], 2),
+        (["better", "too few to tell"], 1),
+        (["inconclusive", ""], 0),  # no gain to be shaken
+        (["worse", ""], 0),
+    ],
+)
+def test_a_gain_has_to_stand_against_every_rival(words, settles):
+    first, place, settled = judge_rivals(against(*words))
+    assert (first.word, place, settled.word) == (words[0], settles, words[settles])
 
 
 def test_users_are_counted_whose_outcomes_differ():

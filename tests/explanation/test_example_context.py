@@ -141,9 +141,9 @@ def test_the_answer_is_the_models_own_and_rules_that_differ_are_explained(images
     policies = {policy["name"]: policy for policy in answer["policies"]}
     assert next(iter(policies)) == "model"
     assert [policies[f"always {name}"]["does"] for name in ("small", "medium", "large")] == ["small", "medium", "large"]
-    assert policies["table by (country, asn)"]["expects"].endswith(" %")
+    assert policies["most fitting size per country and network (ASN)"]["expects"].endswith(" %")
     assert policies["always small"]["expects"] == "fixed rule"
-    assert policies["table by (device)"]["does"] is None  # these views have no device
+    assert policies["most fitting size per device"]["does"] is None  # these views have no device
     assert any('"always small"' in sentence for sentence in answer["why"])
     assert not any("device" in sentence for sentence in answer["why"])
 

@@ -47,7 +47,7 @@ def test_one_column_where_todays_rule_is_the_best(planted, draw):
 
 
 def test_a_long_name_can_be_read(planted, draw):
-    long = "last measurement up to 24 h, else table by (connection_type, isp)"
+    long = "last measurement up to 24 h, else most fitting size per connection and provider"
     results = tuple(replace(each, name=long) if each is planted.of("best_rule") else each for each in planted.results)
     for picture in (plotting.what_users_see, plotting.who_gains, plotting.frontier):
         draw(picture, replace(planted, results=results))

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import workbench as wb
+from workbench.decisions.policy import policy_name
 from workbench.evidence.bootstrap import Interval
 from workbench.evidence.verdict import Differing, Recommendation
 from workbench.studies.report import (
@@ -175,6 +176,26 @@ def test_too_few_who_differ_get_no_interval_beside_them(little):
     assert "settled in 0 of 3 checks" in robust and "stays" not in robust
     same = replace(few, verdict="equivalent", differing=Differing(0, 340, 0.1))
     assert little.unit.amount(0.1) in first_screen(same)["GAIN"]
+
+
+@pytest.mark.parametrize(("word", "action"), [("inconclusive", "collect"), ("equivalent", "use_rule")])
+def test_the_rival_that_takes_a_gain_away_is_named_wherever_the_verdict_is(little, word, action):
+    """In the box of all forms, in the heading of a proposal, in the JSON; elsewhere the best rule settles it."""
+    rival = next(each for each in little.results if each.kind == "rule" and each.policy is not little.best_rule)
+    over = Interval(0.25 * little.margin, -little.margin, 2 * little.margin, little.test_users)
+    shaken = replace(little, verdict=word, rival=rival.policy, over_rival=over, differing=Differing(300, 340, 1.0))
+    shaken = replace(shaken, recommendation=Recommendation("ship_rule", action))
+    for shown in (to_text(shaken), plain(to_html(shaken)), shaken.to_markdown()):
+        said = plain(shown)
+        assert f'"{rival.name}" did as well before test' in said and shaken.unit.span(over) in said
+    box = first_screen(shaken)
+    assert f'"{rival.name}"' in box["PROPOSED"] and rival.name in findings(shaken)["verdict"]
+    assert shaken.to_dict()["model_vs_best_rule"]["settled_by"]["rule"] == rival.name
+    own = little.to_dict()["model_vs_best_rule"]
+    assert own["settled_by"] == {"rule": policy_name(little.rival)} | {
+        key: own[key] for key in ("difference", "interval")
+    }
+    assert "did as well before test" not in first_screen(little)["GAIN"]
 
 
 @pytest.mark.parametrize(("rule_verdict", "said"), [("equivalent", "too little"), ("inconclusive", "not shown")])

@@ -13,6 +13,7 @@ from workbench.decisions.policy import policy_name
 from workbench.decisions.prefetch.markov import Markov
 from workbench.decisions.prefetch.rules import GuessJs, PrefetchPolicy, Quicklink
 from workbench.studies.comparison import frame_sha256, trace_origin
+from workbench.studies.study import judge_model, settle
 
 
 def net(result, which):
@@ -263,6 +264,35 @@ def test_the_margin_given_decides_the_verdict(planted_pages):
     wide = wb.compare(planted_pages.split, planted_pages.model, [planted_pages.best_rule], margin=2.0)
     assert (wide.verdict, wide.margin, planted_pages.margin) == ("equivalent", 2.0, 0.005)
     assert wide.difference == planted_pages.difference and planted_pages.verdict != "equivalent"
+
+
+def test_rivals_are_the_rules_within_one_standard_error_of_the_best_before_test(little):
+    stage = settle(little.decision, little.split, little.model, None, little.scenario)
+    views = stage.held_out
+    nets = pd.DataFrame({place: stage.replay(rule, views)["net"].to_numpy() for place, rule in enumerate(stage.tuned)})
+    best = int(nets.mean().argmax())
+    assert stage.tuned[best] is stage.best_rule
+    short = nets.rsub(nets[best], axis=0)
+    apart = (short - short.mean()).groupby(views.users).sum()
+    error = np.sqrt((apart**2).sum()) / len(nets)
+    near = [place for place in nets if place != best and short[place].mean() <= error[place]]
+    assert [stage.tuned[place] for place in near] == list(stage.rivals)
+
+
+def test_a_gain_that_a_rival_takes_away_is_none(planted):
+    """A rule that does on test what the model does, and did as well as the best rule before."""
+    stage = settle(planted.decision, planted.split, planted.model, None, planted.scenario)
+    twin = replace(stage.ours, name="as good before test")
+    rivals, test = replace(stage, rivals=(*stage.rivals, twin)), stage.test()
+    ours = stage.replay(stage.ours, test)["net"].to_numpy()
+
+    def gain_over(rule):
+        return ours - stage.replay(rule, test)["net"].to_numpy()
+
+    kept = judge_model(stage, test.users, planted.margin, gain_over)
+    assert (kept[0].difference, kept[2].word) == (planted.difference, planted.verdict) == (kept[0].difference, "better")
+    first, rule, settled = judge_model(rivals, test.users, planted.margin, gain_over)
+    assert first == kept[0] and rule is twin and settled.word == "too few to tell"  # nobody differs
 
 
 def test_users_who_differ_are_counted_and_people_once(little):

@@ -13,6 +13,7 @@ from workbench.decisions.images.replay import typical_view
 from workbench.decisions.images.scenario import ImageScenario, Ladder
 from workbench.errors import WorkbenchError
 from workbench.plotting.style import BLUE
+from workbench.studies.report import difference_sentence
 from workbench.studies.scenario_grid import PARTS, explorer_data, pick_segments
 from workbench.widgets import explorer as explorer_module
 from workbench.widgets.explorer import MODULES, check_number, module_source, style_sheet
@@ -185,6 +186,7 @@ def assert_same(data, other, at):
 def test_each_setting_is_what_compare_finds_there(result, made, decision):
     assert_same(made.data, result, None)
     assert (made.data["verdict"], made.data["margin"]) == (result.verdict, result.unit.factor * result.margin)
+    assert made.data["rival"] in difference_sentence(result)
     assert made.data["today"] == result.of("today").name.removeprefix("today: ")
     scenario = result.decision.grid(result).scenario_at(ELSEWHERE[decision])
     assert_same(made.data, wb.compare(result.split, result.model, scenario=scenario), ELSEWHERE[decision])

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.cards import Card
-from workbench.datasets.columns import Column
-from workbench.datasets.schema import context_columns, known_context, measured_quantities
+from workbench.datasets.columns import Column, listed
+from workbench.datasets.schema import context_columns, known_context, label, measured_quantities
 from workbench.datasets.splits import Split
 from workbench.datasets.synthetic_network import true_chance_worse
 from workbench.decisions.policy import BEST_POSSIBLE, kilobytes_of
@@ -149,7 +149,8 @@ class Lookup:
     ``keys`` are context columns, those of the card (``extra``) included; numbers are put in eight bins of about equally
     many rows. Each level leans on its parent by ``smoothing`` pseudo-rows. ``assume`` holds base values of quantities
     that were not measured, ``tables`` the counts of each quantity and ``edges`` the bins of each number, after
-    :meth:`fit`. ``searched`` is the scenario under which the keys were searched; None where they were given.
+    :meth:`fit`. ``searched`` is the scenario under which the keys were searched; None where they were given. ``chooses``
+    is what one option is called, ``labels`` what readers see of the keys.
     """
 
     keys: tuple[str, ...]
@@ -159,6 +160,8 @@ class Lookup:
     assume: Mapping[str, float] = field(default_factory=dict)
     extra: tuple[Column, ...] = field(default=(), repr=False)
     searched: Any = field(default=None, repr=False)
+    chooses: str = "option"
+    labels: tuple[str, ...] = field(default=(), repr=False)
     tables: Mapping[str, ChanceTable] = field(default_factory=dict, compare=False, repr=False)
     edges: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False, repr=False)
 
@@ -166,7 +169,7 @@ class Lookup:
     def name(self) -> str:
         """What tables call it."""
         found = "" if self.searched is None else ", searched"
-        return f"table by ({', '.join(self.keys)}){found}"
+        return f"most fitting {self.chooses} per {listed(self.labels or self.keys or ('column',))}{found}"
 
     @property
     def unavailable(self) -> str:
@@ -240,11 +243,23 @@ def _log_losses(table: Lookup, validation: pd.DataFrame, quantity: str) -> list[
     return losses
 
 
-def fit_tables(split: Split, keys: Iterable[tuple[str, ...]], known_by: str) -> list[Lookup]:
+def lookup_table(card: Card, keys: tuple[str, ...], known_by: str, chooses: str, searched: Any = None) -> Lookup:
+    """A lookup table with what a card assumes, declares and calls its columns; nothing is counted yet."""
+    return Lookup(
+        keys,
+        known_by=known_by,
+        assume=base_assumptions(card),
+        extra=card.context,
+        searched=searched,
+        chooses=chooses,
+        labels=tuple(label(key, card) for key in keys),
+    )
+
+
+def fit_tables(split: Split, keys: Iterable[tuple[str, ...]], known_by: str, chooses: str) -> list[Lookup]:
     """Lookup tables counted on ``train`` and smoothed on ``held_out``; unfitted where a key is not known by then."""
-    assume, extra = base_assumptions(split.card), split.card.context
-    tables = [Lookup(each, known_by=known_by, assume=assume, extra=extra) for each in keys]
-    context = set(context_columns(known_by, extra))
+    tables = [lookup_table(split.card, each, known_by, chooses) for each in keys]
+    context = set(context_columns(known_by, split.card.context))
     return [
         table.fit(split.train).smooth(split.held_out) if context.issuperset(table.keys) else table for table in tables
     ]

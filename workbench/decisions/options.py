@@ -37,6 +37,7 @@ from workbench.decisions.chances import (
     Weighs,
     assumed,
     base_assumptions,
+    lookup_table,
     true_chance,
     try_tables,
 )
@@ -75,6 +76,7 @@ class OptionDecision(option_explain.PicksOptions):
     operating_point = "share of the most demanding option"
     train_call = "wb.train_network_quality(split)"
     option_column: str
+    chooses = "option"  # what rules call one of them
 
     @abstractmethod
     def payoffs(self, frame: pd.DataFrame, scenario: Any, assume: Mapping[str, float]) -> Payoffs:
@@ -161,7 +163,7 @@ class OptionDecision(option_explain.PicksOptions):
             keys = trials[by_groups[0]].keys
         if before is not None and keys == before.keys:
             return replace(before, searched=scenario)
-        table = Lookup(keys, known_by=known_by, assume=assume, extra=extra, searched=scenario)
+        table = lookup_table(split.card, keys, known_by, self.chooses, scenario)
         return table.fit(split.train).smooth(split.held_out) if keys else table
 
     def settle_rules(self, rules: tuple[Policy, ...], split: Split, scenario: Any) -> tuple[Policy, ...]:

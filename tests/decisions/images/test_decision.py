@@ -43,10 +43,13 @@ def test_today_is_the_netinfo_class_where_the_data_have_it_and_reads_it_though_i
 
 
 def test_rules_without_their_columns_say_so(early, real):
-    by_name = {name: real.of(name) for name in ("table by (connection_type, isp)", "table by (device)")}
+    by_name = {
+        name: real.of(name)
+        for name in ("most fitting size per connection and provider", "most fitting size per device")
+    }
     assert all(policy.kind == "rule" and policy.available for policy in by_name.values())
     assert real.of("NetInfo effective type").reason == "these views have no effective_type"
-    assert early.of("table by (device)").reason == "device is known only from the second request on"
+    assert early.of("most fitting size per device").reason == "device is known only from the second request on"
     assert len(real.rules) >= 5
 
 

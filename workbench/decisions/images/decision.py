@@ -64,7 +64,7 @@ class Images(OptionDecision):
     )
     operating_point = "share of large images"
     stop = "late images rise"
-    option_column = "rendition"
+    option_column, chooses = "rendition", "size"
     more, less, does = "the model sends larger images", "the model sends smaller images", "sends"
     report = report
 

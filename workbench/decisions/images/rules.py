@@ -166,7 +166,7 @@ def image_rules(split: Split, known_by: str) -> tuple[Policy, ...]:
     known on this data is listed too; comparisons print it as "not available".
     """
     assume = base_assumptions(split.card)
-    tables = fit_tables(split, TABLES, known_by)
+    tables = fit_tables(split, TABLES, known_by, "size")
     networks = tables[TABLES.index(NETWORK_KEYS)]
     signals: list[Any] = [EffectiveType(), ConnectionDefaults(), ConnectionClass()]
     last: list[Any] = [LastMeasurement(assume=assume), LastMeasurement(assume=assume, otherwise=networks)]

@@ -121,9 +121,7 @@ class VideoStart(OptionDecision):
 
     def rules(self, split, known_by=None, without=()):
         """One bitrate for all, and two lookup tables."""
-        tables = fit_tables(
-            split, [("country", "asn"), ("connection_type", "isp")], known_by or split.card.known_by, "bitrate"
-        )
+        tables = fit_tables(split, [("country", "asn"), ("connection_type", "isp")], known_by or split.card.known_by)
         return (*(OneOption(name) for name in VideoScenario().options), *tables)
 
     def today(self, split):

@@ -149,8 +149,8 @@ class Lookup:
     ``keys`` are context columns, those of the card (``extra``) included; numbers are put in eight bins of about equally
     many rows. Each level leans on its parent by ``smoothing`` pseudo-rows. ``assume`` holds base values of quantities
     that were not measured, ``tables`` the counts of each quantity and ``edges`` the bins of each number, after
-    :meth:`fit`. ``searched`` is the scenario under which the keys were searched; None where they were given. ``chooses``
-    is what one option is called, ``labels`` what readers see of the keys.
+    :meth:`fit`. ``searched`` is the scenario under which the keys were searched; None where they were given.
+    ``chooses`` is what one option is called, ``labels`` what readers see of the keys.
     """
 
     keys: tuple[str, ...]
@@ -256,7 +256,7 @@ def lookup_table(card: Card, keys: tuple[str, ...], known_by: str, chooses: str,
     )
 
 
-def fit_tables(split: Split, keys: Iterable[tuple[str, ...]], known_by: str, chooses: str) -> list[Lookup]:
+def fit_tables(split: Split, keys: Iterable[tuple[str, ...]], known_by: str, chooses: str = "option") -> list[Lookup]:
     """Lookup tables counted on ``train`` and smoothed on ``held_out``; unfitted where a key is not known by then."""
     tables = [lookup_table(split.card, each, known_by, chooses) for each in keys]
     context = set(context_columns(known_by, split.card.context))

@@ -168,7 +168,7 @@ def named(settings: dict[str, Any]) -> str:
 
 def _judge(trial: Trial, stage: Stage) -> list[dict[str, Any]]:
     """The verdict, and the words for safety, without all else that a comparison tells."""
-    test, margin = stage.test(), stage.split.card.margin or stage.decision.margin
+    test, margin = stage.test(), stage.decision.smallest_gain(stage.split.card)
     ours, rule = (stage.replay(policy, test) for policy in (stage.ours, stage.best_rule))
     net = ours["net"].to_numpy()
     gained, _, settled = judge_model(

@@ -21,11 +21,11 @@ from workbench.datasets.schema import SIGNALS, context_columns, known_context
 from workbench.datasets.splits import Split, card_of
 from workbench.decisions.inspection import Inspection
 from workbench.decisions.policy import LINEAR, PERFECT_KNOWLEDGE, Model, ModelPolicy, Policy, Situations, policy_name
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, check_above_0
 from workbench.evidence.bootstrap import Interval
 from workbench.evidence.calibration import Calibration
 from workbench.evidence.sample_size import SampleSize
-from workbench.evidence.verdict import Differing, Recommendation, Safety, SlowestUsers
+from workbench.evidence.verdict import FEWEST_DIFFERING, Differing, Recommendation, Safety, SlowestUsers
 
 MORE_SEEDS = 2
 TRAININGS = 5  # of the model, beside the same rules on the same test part, the base case among them
@@ -41,7 +41,7 @@ FEATURE_GROUPS = {
 OWN_COLUMNS = "the source's own columns"
 # List price of Amazon CloudFront, first 10 TB a month out to North America and Europe
 # (aws.amazon.com/cloudfront/pricing; the copy read bears no date). Above 5 PB it is a quarter of that.
-USD_PER_GB = 0.085
+USD_PER_GB, MB_PER_GB = 0.085, 1000
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,24 @@ class Unit:
     def span(self, interval: Interval) -> str:
         """A difference and its interval: ``+0.2 (-0.4 to +0.8)``."""
         return f"{self.signed(interval.estimate)} ({self.signed(interval.low)} to {self.signed(interval.high)})"
+
+    def seen(self, difference: Interval, differing: Differing) -> str:
+        """The same; without an interval where too few users met a different outcome to trust one."""
+        enough = differing.users >= FEWEST_DIFFERING
+        return self.span(difference) if enough else self.signed(difference.estimate)
+
+
+WHO = ("today", "best_rule", "model")  # whose cost is told
+
+
+def cost_sentence(what: str, megabytes: Sequence[float], usd_per_gb: float) -> str:
+    """MB ``what`` ("sent", "wasted") per 1,000 views by each of ``WHO``, and what they cost."""
+    today, rule, model = (f"{each:,.0f}" for each in megabytes)
+    usd = ", ".join(f"{each / MB_PER_GB * usd_per_gb:.3f}" for each in megabytes)
+    return (
+        f"MB {what} per 1,000 views: {today} today, {rule} with the best rule, {model} with the model ({usd} USD at "
+        f"{usd_per_gb:g} USD a GB)."
+    )
 
 
 def more_or_fewer(count: float, what: str) -> str:
@@ -422,6 +440,11 @@ class Finding:
         return self.decision.unit
 
     @property
+    def gain(self) -> str:
+        """Model minus best rule as it is shown: with its interval where that is to be trusted."""
+        return self.unit.seen(self.difference, self.differing)
+
+    @property
     def people(self) -> str:
         """What those are called who are resampled: users, sessions or views."""
         return self.split.people
@@ -502,7 +525,7 @@ class Decision(Protocol):
     """What a decision says for itself. ``situations`` hold views, ``answer`` is what a policy decided in them.
 
     ``name`` and ``title`` are what the command line and a report's first line call it; ``table`` is ``measurements`` or
-    ``navigations``; ``margin`` is the smallest difference in net worth having where neither card nor call says another;
+    ``navigations``; ``margin`` is the smallest difference in net that matters where neither card nor call says another;
     the decision is found by ``scenario_type``; ``train_call`` is how a person trains its model, for errors; ``axes`` of
     the frontier are cost along x, gain along y; ``operating_point`` is what tells a policy that does much from one that
     does little, in a few words; ``stop`` is what would end an A/B test.
@@ -543,6 +566,12 @@ class Decision(Protocol):
     @abstractmethod
     def situations(self, part: pd.DataFrame, card: Card, cluster: str, known_by: str, scenario: Any) -> Situations:
         """The views of a part to decide in."""
+
+    def smallest_gain(self, card: Card, margin: float | None = None) -> float:
+        """The smallest difference in net that matters: as given, else the card's, else the decision's own."""
+        found = next(each for each in (margin, card.margin, self.margin) if each is not None)
+        check_above_0("margin", found)
+        return found
 
     def under(self, situations: Situations, scenario: Any) -> Situations:
         """The same views under another scenario."""

@@ -173,6 +173,7 @@ class Model(Protocol):
     """A trained model, as everything after its training knows it; ``BoostedModel`` is one."""
 
     known_by: str
+    group_labels: Mapping[str, str]
     train_seconds_: float | None
 
     @property

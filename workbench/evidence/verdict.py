@@ -64,7 +64,7 @@ def count_differing(difference: np.ndarray, users: np.ndarray, largest: float) -
 
 
 def judge_difference(difference: Interval, margin: float, differing: Differing) -> str:
-    """Judge a difference in net against the smallest difference worth having.
+    """Judge a difference in net against the smallest difference that matters.
 
     With fewer than 100 users who met a different outcome the interval is not to be trusted: equivalent where the bound
     that needs none lies inside the margin, else too few to tell. Then: inside the margin: equivalent (an interval

@@ -18,7 +18,6 @@ from workbench.decisions.policy import Model
 from workbench.errors import WorkbenchError, check_whole, did_you_mean
 from workbench.evidence.bootstrap import cluster_interval
 from workbench.explanation.base import Applied, apply_model, as_html, beyond_noise, may_be_missing, net_of
-from workbench.features.page_features import GROUPS_LEFT_OUT
 from workbench.models.boosting import check_trained_on
 
 EFFECT = ("net", "net_low", "net_high", "trees_saved", "kilobytes_saved")
@@ -159,4 +158,4 @@ class Bench:
 
 def removable(model: Model, card: Card) -> dict[str, str]:
     """What a model can be trained without: the feature that a reader knows, and what ``without=`` calls it."""
-    return {GROUPS_LEFT_OUT.get(name) or label(name, card): name for name in model.removable()}
+    return {model.group_labels.get(name) or label(name, card): name for name in model.removable()}

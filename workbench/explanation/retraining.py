@@ -119,7 +119,7 @@ def retraining(
     return Retraining(
         table=_table(pd.concat(found), days, seed),
         trained_days=window * days,
-        margin=decision.margin if card.margin is None else card.margin,
+        margin=decision.smallest_gain(card),
         unit=decision.unit,
         people=people_in(views, splits[0].cluster),
         card=card,

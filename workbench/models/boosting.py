@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -134,6 +134,7 @@ class BoostedModel(BaseEstimator):
     linear: bool = False
 
     train_call: ClassVar[str]
+    group_labels: ClassVar[Mapping[str, str]] = {}  # what readers see of a group of columns that can be left out
     trained_on_: str = field(init=False)
     train_seconds_: float | None = field(init=False)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, ClassVar, Self
@@ -78,6 +78,7 @@ class NextPage(BoostedModel):
     patience: int = 15
 
     train_call: ClassVar[str] = "wb.train_next_page(split)"
+    group_labels: ClassVar[Mapping[str, str]] = GROUPS_LEFT_OUT
     layout_: Layout = field(init=False)
     counts_: NavigationCounts = field(init=False)
     booster_: Any = field(init=False)

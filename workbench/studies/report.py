@@ -136,8 +136,8 @@ def difference_sentence(result: Finding) -> str:
     met = f"{differing.users:,} of {differing.of:,} {result.people} met a different outcome"
     matters = f"smallest gain that matters: {unit.factor * result.margin:g}"
     if differing.users >= FEWEST_DIFFERING:
-        return f"Model minus best rule: {_span(result)} {unit.name}; {matters}; {met}.{rival_sentence(result)}"
-    seen = f"Model minus best rule: {_span(result)} {unit.name} in these views; {matters}"
+        return f"Model minus best rule: {result.gain} {unit.name}; {matters}; {met}.{rival_sentence(result)}"
+    seen = f"Model minus best rule: {result.gain} {unit.name} in these views; {matters}"
     bound = f", so that it lies within \u00b1{unit.amount(differing.bound)}" if result.verdict == EQUIVALENT else ""
     return f"{seen}. Only {met}{bound or ', too few for an interval'}."
 
@@ -204,7 +204,7 @@ def findings(result: Finding) -> dict[str, str]:
     worth = "enough to matter" if room >= result.margin else "too little to matter"
     return {
         "rules": f'The best rule is "{result.of("best_rule").name}"',
-        "verdict": f"Model minus best rule: {_span(result)} {unit.name}, {_verdict_against(result)}",
+        "verdict": f"Model minus best rule: {result.gain} {unit.name}, {_verdict_against(result)}",
         "linear": features_or_trees(result),
         "sensitivity": re.split("[;.]", robustness(result))[0] or "No assumption was changed",
         "headroom": f"Perfect knowledge would gain {unit.amount(room)} {unit.name} over the best rule "
@@ -227,12 +227,6 @@ def features_or_trees(result: Finding) -> str:
         f"{words[by_features, by_trees]}: logistic regression on the model's features minus best rule "
         f"{unit.span(features)} {unit.name}; model minus that regression {unit.span(trees)}; exploratory"
     )
-
-
-def _span(result: Finding) -> str:
-    """Model minus best rule; without an interval where too few users met a different outcome to trust one."""
-    enough = result.differing.users >= FEWEST_DIFFERING
-    return result.unit.span(result.difference) if enough else result.unit.signed(result.difference.estimate)
 
 
 def assumptions(result: Finding) -> list[str]:
@@ -463,7 +457,7 @@ def to_line(result: Finding) -> str:
     """A result in one line: its short ``repr``."""
     return (
         f"<Comparison of {result.decision.name} on {result.split.card.name}: {verdict_word(result)}, model minus best "
-        f"rule {_span(result)} {result.unit.name}>"
+        f"rule {result.gain} {result.unit.name}>"
     )
 
 

@@ -1,4 +1,4 @@
-"""A comparison at every setting of an explorer's sliders: settled again, replayed again, and added up; nobody's rows.
+"""A comparison at every setting of an explorer's sliders: settled again, replayed again, and added up.
 
 What an explorer shows at a setting is what ``compare`` would print for that scenario.
 """

@@ -29,7 +29,7 @@ from workbench.decisions.policy import (
     same_policy,
     traits_of,
 )
-from workbench.errors import WorkbenchError, check_above_0
+from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import Interval, as_good_as_the_best, cluster_interval
 from workbench.evidence.calibration import measure_calibration, reliability
 from workbench.evidence.sample_size import SampleSize, sample_size
@@ -142,7 +142,7 @@ def compare(
     today : callable, optional
         What is done now; default the decision's.
     margin : float, optional
-        Smallest difference in net worth having; default the card's, else the decision's.
+        Smallest difference in net that matters; default the card's, else the decision's.
     progress : callable, optional
         Called with the name of each step as it begins.
 
@@ -156,8 +156,7 @@ def compare(
     started = time.perf_counter()
     say = progress or (lambda step: None)
     decision = find_decision(scenario, split.card)
-    margin = next(m for m in (margin, split.card.margin, decision.margin) if m is not None)
-    check_above_0("margin", margin)
+    margin = decision.smallest_gain(split.card, margin)
     say("tune on validation")
     stage = settle(decision, split, model, rules, decision.scenario(split.card, scenario), today=today)
     return _read_test(stage, margin=margin, started=started, say=say)[0]
@@ -256,9 +255,7 @@ def _read_test(
 ) -> tuple[Comparison, Situations]:
     """Replay every policy on test, and weigh the evidence."""
     decision, split, scenario = stage.decision, stage.split, stage.scenario
-    margin = next(m for m in (margin, split.card.margin, decision.margin) if m is not None)
-    check_above_0("margin", margin)
-    now = stage.today
+    margin, now = decision.smallest_gain(split.card, margin), stage.today
     say("replay on test")
     test = stage.test()
     results = replay_all(stage, test)

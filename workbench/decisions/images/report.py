@@ -8,12 +8,11 @@ from typing import Any
 import pandas as pd
 
 from workbench.datasets.schema import count_lost, label, measured_quantities, unit
-from workbench.decisions.decision import USD_PER_GB, Finding, more_or_fewer
+from workbench.decisions.decision import USD_PER_GB, WHO, Finding, cost_sentence, more_or_fewer
 from workbench.decisions.images.replay import ImageFigures
 from workbench.evidence.bootstrap import Interval
 
 event = "the large images are late"
-MB_PER_GB = 1000
 # Rows of the table over all views: a measurement decides where there is one.
 HYBRID_RULE, HYBRID_MODEL = "measurement, else best rule", "measurement, else model"
 EVERYWHERE = "model on every view"
@@ -68,13 +67,7 @@ def views_sentence(result: Finding) -> str:
 
 def cost(result: Finding) -> str:
     """Bytes, and what sending them costs."""
-    sent = [result.of(which).figures.mb_per_1000 for which in ("today", "best_rule", "model")]
-    today, rule, model = (f"{mb:,.0f}" for mb in sent)
-    usd = ", ".join(f"{mb / MB_PER_GB * USD_PER_GB:.3f}" for mb in sent)
-    return (
-        f"MB sent per 1,000 views: {today} today, {rule} with the best rule, {model} with the model ({usd} USD at "
-        f"{USD_PER_GB:g} USD a GB)."
-    )
+    return cost_sentence("sent", [result.of(which).figures.mb_per_1000 for which in WHO], USD_PER_GB)
 
 
 def trade_off(result: Finding) -> str:

@@ -88,8 +88,8 @@ class PrefetchDetail:
 
     ``ranking`` judges each policy that answers with chances, by name; ``hits_at`` holds hits per 100 views at given
     numbers of unused prefetches a view, read from the frontiers (one row a policy, missing where a frontier does not
-    reach); ``end_share`` is the share of the views that end a session; ``session`` is an example session, which is
-    nobody's, with what rule and model fetch in it, one row a view. ``cases`` is the site without hover, then with it;
+    reach); ``end_share`` is the share of the views that end a session; ``session`` is an example session, no real
+    person's, with what rule and model fetch in it, one row a view. ``cases`` is the site without hover, then with it;
     ``hover_first`` the seconds saved for each unused page by hover alone minus those by the model alone, None where
     either wastes no page.
     """

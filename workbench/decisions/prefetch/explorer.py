@@ -26,6 +26,7 @@ from workbench.decisions.decision import (
 )
 from workbench.decisions.prefetch.replay import trace_fetches
 from workbench.decisions.prefetch.scenario import PrefetchScenario
+from workbench.features.levels import largest_levels
 
 BREAK_EVENS = (0.05, 0.10, 0.15, 0.30, 0.45, 0.60)  # 0.15 to 0.60: Guess.js on 4g, 3g, 2g, slow-2g
 NO_CLAIM = 0.0
@@ -128,7 +129,7 @@ def replay_example_session(
     """
     session = example_session(train, cluster, seed=seed)
     context = known_context(session, known_by, extra)
-    known = _common_pages(train, cluster)
+    known = set(largest_levels(train["page"], users_of(train, cluster)))
     table = pd.DataFrame({"page": _named(session["page"], known), "at_s": _seconds(session)})
     for who, (answer_of, scenario) in ask.items():
         fetched = trace_fetches(answer_of(session, context), session, scenario)
@@ -142,7 +143,7 @@ def replay_example_session(
 def example_session(train: pd.DataFrame, cluster: str, *, seed: int = 0) -> pd.DataFrame:
     """Draw a session from counts: a first page and steps that at least 20 users (or sessions) took each.
 
-    It is nobody's session: up to 6 views, fewer where no step was taken by so many. What is known beside the pages is
+    It is no real person's: up to 6 views, fewer where no step was taken by so many. What is known beside the pages is
     what most views have; the user has no history.
     """
     rng = np.random.default_rng(seed)
@@ -165,11 +166,6 @@ def _common_steps(begin: np.ndarray, end: np.ndarray, people: np.ndarray) -> pd.
     times = steps.groupby(["from", "to"]).size().rename("times")
     users = steps.drop_duplicates().groupby(["from", "to"]).size()
     return times[users >= FEWEST_USERS].reset_index()
-
-
-def _common_pages(train: pd.DataFrame, cluster: str) -> set[str]:
-    users = pd.Series(users_of(train, cluster)).groupby(train["page"].cat.codes.to_numpy()).nunique()
-    return set(train["page"].cat.categories[users.index[users >= FEWEST_USERS]])
 
 
 def _named(pages: pd.Series, known: set[str]) -> list[str]:

@@ -238,7 +238,7 @@ class PrefetchFigures:
     its load that is over at the click. ``unused_per_view``. ``top1, top3``: share of
     navigations whose page was the likeliest, or among the three likeliest; None for a policy without chances.
     ``precision``: pages opened of all pages fetched. ``recall``: the same of all navigations (views with a next page).
-    ``byte_precision``: bytes of hits of all bytes fetched. ``traffic_increase``: bytes fetched for nothing over the
+    ``byte_precision``: bytes of hits of all bytes fetched. ``traffic_increase``: bytes of unused prefetches over the
     bytes of all pages viewed. Milliseconds and bytes a view. ``assumed`` names what those rest on that was not
     measured. Shares are None where there is nothing to divide by.
     """
@@ -334,7 +334,7 @@ def read_ground(views: pd.DataFrame, scenario: PrefetchScenario) -> Ground:
 
 
 def count_by_view(top: pd.DataFrame, ground: Ground, limits: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Replay one source of chances view by view: for each limit, pages opened in time and pages fetched for nothing,
+    """Replay one source of chances view by view: for each limit, pages opened in time and unused prefetches,
     float, shape (views,) each.
     """
     visits, hovers, scenario = ground.visits, ground.hovers, ground.scenario

@@ -9,9 +9,8 @@ import pandas as pd
 
 from workbench.datasets.columns import listed
 from workbench.datasets.sessions import has_dwell
-from workbench.decisions.decision import Finding, Unit, more_or_fewer
+from workbench.decisions.decision import WHO, Finding, cost_sentence, more_or_fewer
 from workbench.decisions.prefetch.replay import PrefetchFigures
-from workbench.evidence.verdict import FEWEST_DIFFERING
 
 event = "the page is opened next"
 # The figures of each case of hover; with nothing fetched early, hover is alone.
@@ -82,38 +81,30 @@ def _saved_per_unused(figures: PrefetchFigures) -> str:
 
 
 def cost(result: Finding) -> str:
-    """Bytes fetched for nothing, and what sending them costs."""
-    price = result.scenario.usd_per_gb
-    wasted = [result.of(which).figures.bytes_wasted_per_view for which in ("today", "best_rule", "model")]
-    today, rule, model = (f"{each / 1000:,.0f}" for each in wasted)  # bytes a view are kB, or 10^-3 MB, of 1,000 views
-    usd = ", ".join(f"{each * price / 1e6:.3f}" for each in wasted)
-    return (
-        f"MB wasted per 1,000 views: {today} today, {rule} with the best rule, {model} with the model ({usd} USD at "
-        f"{price:g} USD a GB)."
-    )
+    """Bytes of unused pages, and what sending them costs."""
+    wasted = [result.of(which).figures.bytes_wasted_per_view / 1000 for which in WHO]  # kB a view: MB of 1,000 views
+    return cost_sentence("wasted", wasted, result.scenario.usd_per_gb)
 
 
 def trade_off(result: Finding) -> str:
-    """Hits and pages fetched for nothing, model against best rule; and its gain in the other case of hover."""
+    """Hits and unused pages, model against best rule; and its gain in the other case of hover."""
     model, rule = (result.of(which).figures for which in ("model", "best_rule"))
     hits = more_or_fewer(10 * (model.hits_per_100 - rule.hits_per_100), "hits")
     unused = more_or_fewer(1000 * (model.unused_per_view - rule.unused_per_view), "pages")
     place, where = (
         (0, "On a site without hover") if result.scenario.on_hover else (1, "Where pages are fetched on hover too")
     )
-    other = _span(result.detail.cases[place], result.unit)
+    other = _seen(result)[place]
     return f"Per 1,000 views the model has {hits} and wastes {unused}. {where}, model minus best rule: {other}."
 
 
+def _seen(result: Finding) -> list[str]:
+    return [result.unit.seen(case.difference, case.differing) for case in result.detail.cases]
+
+
 def _both_cases(result: Finding) -> str:
-    without, beside = (_span(case, result.unit) for case in result.detail.cases)
+    without, beside = _seen(result)
     return f"Model minus best rule on a site without hover: {without}; where pages are fetched on hover too: {beside}"
-
-
-def _span(case: Any, unit: Unit) -> str:
-    """Model minus best rule; without an interval where too few users met a different outcome to trust one."""
-    enough = case.differing.users >= FEWEST_DIFFERING
-    return unit.span(case.difference) if enough else unit.signed(case.difference.estimate)
 
 
 def who_waits(result: Finding) -> str:

@@ -105,7 +105,7 @@ class PrefetchScenario:
     """What prefetching is judged by.
 
     ``net = hits - unused_price * unused``, a view: a page fetched ahead of the click and then opened counts 1, a page
-    fetched for nothing costs ``unused_price``. Milliseconds, bytes and money stand beside it; they need sizes, times
+    fetched and not opened costs ``unused_price``. Milliseconds, bytes and money stand beside it; they need sizes, times
     and networks, which are taken from the data where it has them and from here where it has not.
 
     Parameters

@@ -122,8 +122,8 @@ function render({ model, el }) {
   const note = element("p", { class: "wb-note" }), beneath = element("p", { class: "wb-note" });
   const interval = element("div"), picture = element("div");
   const tiles = data.tiles.map((each) => tile({ ...each, parts: data.policies }));
-  const panels = Object.entries(data.panels).filter(([name]) => PANELS[name])
-    .map(([name, { fixed, settings }]) => ({ settings, ...PANELS[name](data, fixed) }));
+  const panels = Object.entries(data.panels)
+    .map(([name, { fixed, settings }]) => ({ settings, ...panelOf(name)(data, fixed) }));
   const tilesClass = tiles.length % 3 ? "wb-tiles" : "wb-tiles wb-sixfold";
   el.replaceChildren(element("section", { class: "wb", "aria-label": `Explorer of ${data.title}` },
     ...(data.simulated ? [element("p", { class: "wb-simulated" }, `SIMULATED: ${data.dataset}`)] : []),
@@ -254,7 +254,7 @@ function sessionPanel(data) {
     .map((part) => element("th", { scope: "col", class: colourOf(part) }, badge(part), part));
   const node = element("table", { class: "wb-session" },
     element("caption", {}, `An example session, put together from steps that at least 20 ${data.people} share; it is `
-      + "nobody's. \u2713 fetched and opened in time, \u00d7 unused."),
+      + "no real person's. \u2713 fetched and opened in time, \u00d7 unused."),
     element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "page opened"), ...heads)), body);
   const fetched = (pages) => element("td", {}, ...(pages.length ? pages : [["\u2013", null]]).map(([page, opened]) =>
     element("div", opened ? { class: "wb-opened" } : {},
@@ -265,6 +265,11 @@ function sessionPanel(data) {
       ...Object.values(FETCHED_BY).map((who) => fetched(view[who])));
   }));
   return { node, show };
+}
+
+function panelOf(name) {
+  if (!PANELS[name]) throw new Error(`no panel is called ${name}; there are ${Object.keys(PANELS).join(", ")}`);
+  return PANELS[name];
 }
 
 const PANELS = { photos: photosPanel, money: moneyPanel, session: sessionPanel };

@@ -15,6 +15,7 @@ Questions (column ``question``):
 - ``coverage``: users drawn from a set's test part: how often does the interval hold the mean of all of them, where the
   number of users whose outcomes differ lets a word through? ``power``: how often is the word better?
 - ``retraining``: what model and best rule lose by the days that they are older than freshly trained ones;
+- ``false alarms``: the same where the true difference is below the margin: how often is the word better all the same?
 - ``swaps``: outcomes of model and best rule swapped at random, user by user: how often does the interval exclude 0?
 """
 
@@ -37,6 +38,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import xgboost
 from scipy.stats import binomtest
 from sklearn.base import clone
 from tqdm import tqdm
@@ -47,9 +49,10 @@ from workbench.datasets.columns import LEVELS
 from workbench.datasets.splits import card_of, sample_users
 from workbench.decisions import find_decision
 from workbench.decisions.decision import Stage
-from workbench.evidence.bootstrap import cluster_interval, cluster_intervals
-from workbench.evidence.verdict import BETTER, TOO_FEW, count_differing, judge_difference
+from workbench.evidence.bootstrap import cluster_intervals
+from workbench.evidence.verdict import BETTER, FEWEST_DIFFERING, judge, judge_rivals
 from workbench.explanation.retraining import LEAD, Retraining
+from workbench.studies.comparison import code_commit
 from workbench.studies.study import judge_model, look_at_the_slowest, settle
 
 ROOT = Path(__file__).parent.parent
@@ -58,17 +61,18 @@ KEPT = ROOT / "datasets" / "cache" / "evidence"
 IMAGES = ("mobile_bandwidth", "ofcom_panel", "ofcom_hours", "atlas_pings", "synthetic_measurements")
 PAGES = ("eshop2008", "wikispeedia", "msnbc", "synthetic_navigations")
 MOST_ROWS = {"msnbc": 400_000}  # of 4.7 million views: whole sessions, drawn by the trial's seed
-SEEDS, UNSEEN = range(5), (101, 102, 103)  # the unseen ones were run once, after all else was fixed
+SEEDS, UNSEEN = range(5), (101, 102, 103)  # the unseen ones were not looked at while the code was written
+SIMULATED = ("synthetic_measurements", "synthetic_navigations")  # each seed is another world
 NULLS = {"synthetic_null": (20_000, 60_000), "synthetic_navigations_null": (20_000, 60_000)}
-WORLDS = 100
+WORLDS, FIRST_WORLD = 100, 1000  # worlds 0 to 99 were looked at while the code was written
 POINTS = ("as tuned", "at the rule's operating point")  # where safety is judged
 AGING = ("eshop2008", "wikispeedia", "atlas_pings", "synthetic_measurements", "synthetic_navigations")  # have times
 SHARES = (0.03, 0.1, 0.3)
 SETTINGS = ({"max_depth": 3}, {"max_depth": 8})  # beside the model's own
 USERS = (50, 100, 200, 500, 1000, 2000, 5000)
 DRAWS, MANY_DRAWS, SWAPS, COLUMNS = 300, 1000, 1000, 50  # many of up to 1,000 users
-FEWEST_JUDGED = 100  # draws that the guard lets through, for a share of them to be told
-CODE = ("datasets", "features", "models", "decisions", "evidence", "studies")
+FEWEST_JUDGED = 100  # draws that the guard lets through: of fewer, no share is reported
+CODE = ("datasets", "features", "models", "decisions", "evidence", "studies", "explanation")
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy")
 
 
@@ -96,7 +100,7 @@ def trials(seeds: Iterable[int], worlds: int) -> Iterator[Trial]:
     names = sorted((*PAGES, *IMAGES), key=lambda name: name != "msnbc")
     for name in names:
         for seed in seeds:
-            yield Trial("real", name, seed, MOST_ROWS.get(name))
+            yield Trial("real", name, seed, MOST_ROWS.get(name), world=seed if name in SIMULATED else None)
     for name in names:
         for known_by in LEVELS:
             yield Trial("information", name, rows=MOST_ROWS.get(name), known_by=known_by)
@@ -106,7 +110,7 @@ def trials(seeds: Iterable[int], worlds: int) -> Iterator[Trial]:
         yield Trial("retraining", name)
     for name, sizes in NULLS.items():
         for rows in sorted(sizes, reverse=True):
-            for world in range(worlds):
+            for world in range(FIRST_WORLD, FIRST_WORLD + worlds):
                 yield Trial("null worlds", name, world, rows, world=world)
 
 
@@ -131,7 +135,8 @@ def run_trial(trial: Trial) -> dict[str, Any]:
         return {"rows": _judge(trial, settle(decision, split, ours, rules, plan.scenario))}
     result = wb.compare(split, ours, rules, plan.scenario)
     model, rule = result.of("model"), result.of("best_rule")
-    difference = (model.outcomes["net"] - rule.outcomes["net"]).to_numpy()
+    net = model.outcomes["net"]
+    gains = [(net - result.of(each).outcomes["net"]).to_numpy() for each in (result.best_rule, *result.rivals)]
     test = decision.situations(split.test, card, split.cluster, plan.known_by, plan.scenario)
     users = np.unique(test.users, return_inverse=True)[1]
     about = {"question": trial.question, "decision": decision.name, "dataset": trial.dataset}
@@ -147,7 +152,7 @@ def run_trial(trial: Trial) -> dict[str, Any]:
     found.append(
         about | headline | {"value": result.difference.estimate, "n": result.test_users} | _span(result.difference)
     )
-    kept = {"gain": np.bincount(users, difference).tolist(), "views": np.bincount(users).tolist()}
+    kept = {"gains": [np.bincount(users, each).tolist() for each in gains], "views": np.bincount(users).tolist()}
     kept |= {"largest": decision.largest_difference(plan.scenario)}
     if trial.question != "real":
         return {"rows": found}
@@ -167,23 +172,21 @@ def named(settings: dict[str, Any]) -> str:
 
 
 def _judge(trial: Trial, stage: Stage) -> list[dict[str, Any]]:
-    """The verdict, and the words for safety, without all else that a comparison tells."""
+    """The verdict, that against the best rule alone, and the words for safety: no other figures of a comparison."""
     test, margin = stage.test(), stage.decision.smallest_gain(stage.split.card)
     ours, rule = (stage.replay(policy, test) for policy in (stage.ours, stage.best_rule))
     net = ours["net"].to_numpy()
-    gained, _, settled = judge_model(
-        stage, test.users, margin, lambda rule: net - stage.replay(rule, test)["net"].to_numpy()
-    )
+    verdict = judge_model(stage, test.users, margin, lambda rule: net - stage.replay(rule, test)["net"].to_numpy())
     safety, at_rule, _ = look_at_the_slowest(stage, test, ours, rule, rule)
     about = {"question": trial.question, "decision": stage.decision.name, "dataset": trial.dataset}
     about |= {"setting": trial.setting, "seed": trial.seed, "margin": margin}
-    seen = {"value": gained.difference.estimate, "n": gained.differing.of} | _span(gained.difference)
-    headline = {"policy": "model minus best rule", "kind": "difference", "word": settled.word} | seen
-    harm = [
-        {"kind": "harm", "policy": name, "word": each.word}
-        for name, each in zip(POINTS, (safety, at_rule), strict=True)
-    ]
-    return [about | row for row in (headline, *harm)]
+    alone = verdict.over_best
+    seen = {"value": alone.difference.estimate, "n": alone.differing.of} | _span(alone.difference)
+    headline = {"policy": "model minus best rule", "kind": "difference", "word": verdict.settled.word} | seen
+    rows = [headline, {"policy": "best rule alone", "kind": "alone", "word": alone.word}]
+    points = zip(POINTS, (safety.word, at_rule.word), strict=True)
+    rows += [{"kind": "harm", "policy": point, "word": word} for point, word in points]
+    return [about | row for row in rows]
 
 
 def _age(trial: Trial, aged: Retraining, decision: str) -> list[dict[str, Any]]:
@@ -199,6 +202,8 @@ def _load(trial: Trial) -> pd.DataFrame:
     if trial.world is None:
         return wb.load(trial.dataset, rows=trial.rows, seed=trial.seed)
     text = (card_folder() / f"{trial.dataset}.toml").read_text(encoding="utf-8")
+    if text.count("seed = 0") != 1:
+        raise ValueError(f"{trial.dataset}.toml does not say seed = 0 once, so its seed cannot be replaced")
     with tempfile.TemporaryDirectory() as folder:
         card = Path(folder) / f"{trial.dataset}.toml"
         card.write_text(text.replace("seed = 0", f"seed = {trial.world}"), encoding="utf-8")
@@ -213,29 +218,35 @@ def check(trial: Trial, kept: dict[str, Any]) -> list[dict[str, Any]]:
     """Coverage, power and swaps on the users of one trial's test part, whose gains are known."""
     about = {"decision": kept["rows"][-1]["decision"], "dataset": trial.dataset, "seed": trial.seed}
     margin, largest = kept["rows"][-1]["margin"], kept["largest"]
-    gain, views = np.array(kept["gain"]), np.array(kept["views"])
-    truth, rng, found = gain.sum() / views.sum(), np.random.default_rng(trial.seed), []
+    gains, views = np.array(kept["gains"]), np.array(kept["views"])
+    gain, rng, found = gains[0], np.random.default_rng(trial.seed), []
+    truth = gain.sum() / views.sum()
+    power = "power" if gains.sum(axis=1).min() / views.sum() >= margin else "false alarms"
     for users in (n for n in USERS if n <= 2 * len(gain)):
         judged, draws = [], DRAWS if users > 1000 else MANY_DRAWS
         for _ in range(draws):
-            drawn = rng.integers(0, len(gain), users)
-            rows, clusters = _as_rows(gain[drawn], views[drawn])
-            interval = cluster_interval(rows, clusters, seed=int(rng.integers(2**31)))
-            word = judge_difference(interval, margin, count_differing(rows, clusters, largest))
-            judged.append((interval.low <= truth <= interval.high, word))
-        let_through = [held for held, word in judged if word != TOO_FEW]
+            drawn, seed = rng.integers(0, len(gain), users), int(rng.integers(2**31))
+            against = (judge(*_as_rows(each[drawn], views[drawn]), margin, largest, seed) for each in gains)
+            judged.append(judge_rivals(against))
+        let_through = [
+            each.over_best.difference.low <= truth <= each.over_best.difference.high
+            for each in judged
+            if each.over_best.differing.users >= FEWEST_DIFFERING
+        ]
         about_users = about | {"setting": users}
         if len(let_through) >= FEWEST_JUDGED:
             found.append(about_users | {"question": "coverage"} | _share(sum(let_through), len(let_through)))
-        better = sum(word == BETTER for _, word in judged)
-        found.append(about_users | {"question": "power"} | _share(better, draws))
+        better = sum(each.settled.word == BETTER for each in judged)
+        found.append(about_users | {"question": power} | _share(better, draws))
+    if np.count_nonzero(gain) < FEWEST_DIFFERING:
+        return found
     sides = rng.choice([-1.0, 1.0], (SWAPS, len(gain)))
     rows_of = [_as_rows(gain * side, views) for side in sides]
     intervals = [
         each
         for start in range(0, SWAPS, COLUMNS)
         for each in cluster_intervals(
-            np.column_stack([rows for rows, _ in rows_of[start : start + COLUMNS]]), rows_of[0][1], seed=trial.seed
+            np.column_stack([rows for rows, _ in rows_of[start : start + COLUMNS]]), rows_of[0][1], seed=start
         )
     ]
     excludes = sum(each.low > 0 or each.high < 0 for each in intervals)
@@ -255,7 +266,7 @@ def _share(hits: int, of: int) -> dict[str, float]:
 
 def hash_of_code() -> str:
     """What figures depend on: code, cards and libraries; not reports, plots and widgets."""
-    digest = hashlib.sha256(sys.version.encode())
+    digest = hashlib.sha256(f"{sys.version} {xgboost.__version__}".encode() + Path(__file__).read_bytes())
     for library in LIBRARIES:
         digest.update(metadata.version(library).encode())
     files = [path for name in CODE for path in sorted((ROOT / "workbench" / name).rglob("*.py"))]
@@ -302,7 +313,7 @@ def _null_shares(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Of worlds with nothing planted, how many were called what: one row a dataset, size and word."""
     if not rows:
         return
-    questions = {"difference": "null worlds", "harm": "harm"}
+    questions = {"difference": "null worlds", "alone": "null worlds, best rule alone", "harm": "harm"}
     by = ["kind", "decision", "dataset", "setting", "policy"]
     for (kind, decision, dataset, setting, policy), worlds in pd.DataFrame(rows).groupby(by):
         about = {"question": questions[kind], "decision": decision, "dataset": dataset, "setting": setting}
@@ -320,8 +331,10 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     seeds = (*SEEDS, *UNSEEN) if given.unseen else SEEDS
     table = run_all(list(trials(seeds, given.worlds)), KEPT / hash_of_code(), given.workers)
+    table["commit"] = code_commit()
     table.round(6).to_csv(TABLE, index=False)
-    print(f"{len(table):,} rows in {TABLE.name}; seeds {', '.join(map(str, seeds))}, worlds 0 to {given.worlds - 1}")
+    worlds = f"{FIRST_WORLD} to {FIRST_WORLD + given.worlds - 1}"
+    print(f"{len(table):,} rows in {TABLE.name}; seeds {', '.join(map(str, seeds))}, null worlds {worlds}")
     return 0
 
 

@@ -25,7 +25,7 @@ from workbench.errors import WorkbenchError, check_above_0
 from workbench.evidence.bootstrap import Interval
 from workbench.evidence.calibration import Calibration
 from workbench.evidence.sample_size import SampleSize
-from workbench.evidence.verdict import FEWEST_DIFFERING, Differing, Recommendation, Safety, SlowestUsers
+from workbench.evidence.verdict import FEWEST_DIFFERING, Differing, Judgement, Recommendation, Safety, SlowestUsers
 
 MORE_SEEDS = 2
 TRAININGS = 5  # of the model, beside the same rules on the same test part, the base case among them
@@ -71,7 +71,7 @@ class Unit:
         return self.span(difference) if enough else self.signed(difference.estimate)
 
 
-WHO = ("today", "best_rule", "model")  # whose cost is told
+WHO = ("today", "best_rule", "model")  # whose cost is shown
 
 
 def cost_sentence(what: str, megabytes: Sequence[float], usd_per_gb: float) -> str:
@@ -305,7 +305,7 @@ class Stage:
     The model's limit is tuned on ``validation``; rules, which need no calibration, are tuned and picked on calibration
     and validation together (``held_out``). ``unavailable`` says by position in ``rules`` why one cannot be used here;
     ``tuned`` holds the others, and ``today``, what is done now, where it may be used at this moment; ``rivals`` are
-    those that did as well there as the best rule, within one standard error.
+    those that cannot be told there from the best rule (95 % interval of the paired difference).
     """
 
     decision: Decision
@@ -388,14 +388,14 @@ class Finding:
 
     ``best_rule`` and ``today`` are policies (callables); ``results`` holds every policy's figures, on the views of
     test that are compared (of images, those without a signal). ``difference`` is model minus best rule in net, and
-    ``differing`` says how many users met another outcome; ``verdict`` is the word for it, or, where that is a gain and
-    another rule did as well before test, the least favourable word: ``rival`` is the rule that settles it (else the
-    best rule), ``over_rival`` model minus that one; ``rule_gain`` is best rule minus today's, ``rule_verdict``
-    its word; ``against_best_rule`` is every other policy minus the best rule, by name;
-    ``trees_gain`` is the model minus a logistic regression on its features. ``safety`` is about the model as
-    it is tuned, ``safety_at_rule`` about the model at the best rule's own operating point. ``users_to_settle`` counts
-    users of all parts, as ``split.count_people()`` does; ``ab_test`` is the size of an A/B test of the model against
-    the best rule. ``headroom`` is the net of perfect knowledge over the best constant. ``segments`` is exploratory.
+    ``differing`` says how many users met another outcome; ``verdict`` is the word for it, or, where that is a gain, the
+    least favourable word against the best rule and its ``rivals``, which did as well before test: ``settled_by`` is the
+    rule that settles it, ``settled`` the model against that one. ``rule_over_today`` judges best rule minus today's;
+    ``against_best_rule`` is every other policy minus the best rule, by name; ``trees_gain`` is the model minus a
+    logistic regression on its features. ``safety`` is about the model as it is tuned, ``safety_at_rule`` about the
+    model at the best rule's own operating point. ``users_to_settle`` counts users of all parts, as
+    ``split.count_people()`` does; ``ab_test`` is the size of an A/B test of the model against the best rule.
+    ``headroom`` is the net of perfect knowledge over the best constant. ``segments`` is exploratory.
     What only this decision has is in ``detail``.
     """
 
@@ -409,14 +409,14 @@ class Finding:
     known_by: str
     difference: Interval
     differing: Differing
-    rule_gain: Interval
-    rule_verdict: str
+    rule_over_today: Judgement
     against_best_rule: Mapping[str, Interval]
     trees_gain: Interval
     margin: float
     verdict: str
-    rival: Policy
-    over_rival: Interval
+    rivals: tuple[Policy, ...] = field(repr=False)
+    settled: Judgement
+    settled_by: Policy
     safety: Safety
     safety_at_rule: Safety
     slowest: SlowestUsers

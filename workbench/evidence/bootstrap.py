@@ -95,13 +95,13 @@ def one_standard_error(values: np.ndarray, clusters: np.ndarray, distance: np.nd
     return int(np.flatnonzero(settled)[np.argmin(distance[settled])])
 
 
-def as_good_as_the_best(totals: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Which candidates lie within one standard error of the one with the largest mean: bool, shape (candidates,).
+def as_good_as_the_best(totals: np.ndarray, sizes: np.ndarray, errors: float = 1.0) -> np.ndarray:
+    """Which candidates lie within so many standard errors of the one with the largest mean: bool, shape (candidates,).
 
     ``totals`` are values summed by cluster, shape (candidates, clusters), ``sizes`` the rows of each cluster.
     """
     short = totals[np.argmax(totals.sum(axis=1))] - totals
-    return short.sum(axis=1) / sizes.sum() <= clustered_error(short, sizes)
+    return short.sum(axis=1) / sizes.sum() <= errors * clustered_error(short, sizes)
 
 
 def clustered_error(totals: np.ndarray, sizes: np.ndarray) -> np.ndarray:

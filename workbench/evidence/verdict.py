@@ -100,20 +100,29 @@ def judge(gained: np.ndarray, users: np.ndarray, margin: float, largest: float, 
     return Judgement(interval, differing, judge_difference(interval, margin, differing))
 
 
-def judge_rivals(against: Iterable[Judgement]) -> tuple[Judgement, int, Judgement]:
-    """The model against the best rule; the place of the rule that settles the verdict; and the model against that.
+@dataclass(frozen=True)
+class Verdict:
+    """The model against the best rule, and against the rule that settles the verdict: its place among the rivals."""
 
-    ``against`` is the model against the best rule, then against the rules that were as good before test (within one
-    standard error): which of them led there was chance. A gain stands only where it stands against each of them
-    (intersection-union test, Berger 1982), else the least favourable word counts, of equal words that of the first.
-    Of 57 simulated sites with nothing to find (20,000 views), the model was called better than the best rule in 7,
-    and than each of its rivals in 1.
+    over_best: Judgement
+    settled: Judgement
+    place: int
+
+
+def judge_rivals(against: Iterable[Judgement]) -> Verdict:
+    """Judge a model against the best rule, and, where that shows a gain, against each of its rivals.
+
+    ``against`` is the model against the best rule, then against the rules that cannot be told from it before test (95 %
+    interval of the paired difference): which of them led there was chance. A gain stands only where it stands against
+    each (intersection-union test, Berger 1982). Where it does not, the least favourable word is the verdict, of equal
+    words that of the first; as a finding about that rule, one of several, it is exploratory. ``make evidence`` counts
+    what that changes in worlds with nothing to find.
     """
     judged = iter(against)
     first = next(judged)
     every = [first, *judged] if first.word in GAINS else [first]
     place = min(range(len(every)), key=lambda at: LEAST_FIRST.index(every[at].word))
-    return first, place, every[place]
+    return Verdict(first, every[place], place)
 
 
 def users_to_settle(difference: Interval, margin: float, differing: Differing) -> int:
@@ -122,7 +131,7 @@ def users_to_settle(difference: Interval, margin: float, differing: Differing) -
     The estimate is taken to be normal around ``d``, its standard error to shrink with the root of the users. A verdict
     is missed where the interval holds 0 and reaches beyond the margin: ``margin - h <= |estimate| <= h`` for a
     half-width ``h``. For a large ``d`` that is the textbook's ``n (h (1.96 + 0.84) / (1.96 d))^2``. At least 100 users
-    must differ, too.
+    must differ, too; and where nothing is settled yet, there were too few.
 
     >>> users_to_settle(Interval(2.0, -2.0, 6.0, 400), 1.0, Differing(400, 400, 9.0))
     3270
@@ -135,7 +144,8 @@ def users_to_settle(difference: Interval, margin: float, differing: Differing) -
     wide = half[: max(1, int(np.argmax(np.append(missed, 1.0) > 1 - POWER)))][-1]
     needed = difference.clusters * (difference.half_width / wide) ** 2
     enough = FEWEST_DIFFERING * differing.of / max(differing.users, 1)
-    return math.ceil(max(needed, enough))
+    unsettled = judge_difference(difference, margin, differing) in UNSETTLED
+    return math.ceil(max(needed, enough, differing.of + 1 if unsettled else 0))
 
 
 @dataclass(frozen=True)
@@ -143,12 +153,14 @@ class Safety:
     """What the model does to those who wait most.
 
     ``added_wait`` is the interval of the model's excess wait minus the best rule's (ms a view) among the slowest
-    fifth of users; ``tolerance_ms`` is what may be added before it counts as harm.
+    fifth of users; ``tolerance_ms`` is what may be added before it counts as harm; ``differing`` says how many of these
+    users wait otherwise.
     """
 
     word: str
     added_wait: Interval
     tolerance_ms: float
+    differing: Differing
 
 
 def slowest_fifth(smallest_load_ms: np.ndarray, users: np.ndarray) -> np.ndarray:
@@ -166,15 +178,18 @@ def slowest_fifth(smallest_load_ms: np.ndarray, users: np.ndarray) -> np.ndarray
 def judge_safety(model_wait_ms: np.ndarray, rule_wait_ms: np.ndarray, users: np.ndarray, seed: int = 0) -> Safety:
     """Compare excess waits of the slowest fifth; all arrays hold their views only, shape (rows,).
 
-    Tolerance is a tenth of the rule's wait there, at least 1 ms. Harmful: the interval lies above it; safe: below
-    it; else, and where they are fewer than 20 users, not shown.
+    Tolerance is a tenth of the rule's wait there, at least 1 ms. Harmful: the interval lies above it. Safe: below it,
+    with 100 users who wait otherwise, as for a verdict, or a bound below it that needs none (the largest wait seen is
+    taken to be the largest there is). Else, and where they are fewer than 20 users, not shown.
     """
     added = cluster_interval(model_wait_ms - rule_wait_ms, users, seed=seed)
     tolerance = max(TOLERATED_SHARE * float(np.mean(rule_wait_ms)), TOLERATED_MS)
-    word = HARMFUL if added.low > tolerance else SAFE if added.high < tolerance else NOT_SHOWN
+    differing = count_differing(model_wait_ms - rule_wait_ms, users, max(model_wait_ms.max(), rule_wait_ms.max()))
+    shown = differing.users >= FEWEST_DIFFERING or differing.bound < tolerance
+    word = HARMFUL if added.low > tolerance else SAFE if added.high < tolerance and shown else NOT_SHOWN
     if added.clusters < FEWEST_SLOW_USERS:
         word = NOT_SHOWN  # so few resamples alike that their interval says nothing
-    return Safety(word, added, tolerance)
+    return Safety(word, added, tolerance, differing)
 
 
 @dataclass(frozen=True)
@@ -202,17 +217,17 @@ class Recommendation:
     action: str
 
 
-def recommend(word: str, safety: Safety, rule_word: str, *, headroom: float, margin: float) -> Recommendation:
+def recommend(model: Judgement, safety: Safety, rule_word: str, *, headroom: Interval, margin: float) -> Recommendation:
     """Answer both questions.
 
     The best rule is shipped where its gain over today's (``rule_word``) is better. About the model, in this order of
-    precedence: harm to the slowest; too little headroom, which is the net of perfect knowledge minus the best rule's;
-    better; unsettled; else the rule serves as well.
+    precedence: harm to the slowest, or nobody who meets another outcome; too little headroom, which is the net of
+    perfect knowledge minus the best rule's; better; unsettled; else the rule serves as well.
     """
-    ship = SHIP_RULE if rule_word == BETTER else KEEP_TODAY
-    if safety.word == HARMFUL:
+    ship, word = SHIP_RULE if rule_word == BETTER else KEEP_TODAY, model.word
+    if safety.word == HARMFUL or not model.differing.users:
         return Recommendation(ship, USE_RULE)
-    if headroom < margin:
+    if headroom.high < margin:
         return Recommendation(ship, LITTLE_TO_WIN)
     actions = {BETTER: TEST_MODEL, INCONCLUSIVE: COLLECT, TOO_FEW: COLLECT}
     return Recommendation(ship, actions.get(word, USE_RULE))

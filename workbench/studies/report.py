@@ -100,24 +100,29 @@ def _ship_sentence(result: Finding) -> str:
         return f"Keep today's {today}: no rule beats it."
     if result.recommendation.ship == SHIP_RULE:
         return f"Ship {rule} in place of today's {today}."
-    why = {WORSE: "does worse"} | dict.fromkeys((EQUIVALENT, TOO_LITTLE), "gains too little over it")
-    return f"Keep today's {today}: {rule} {why.get(result.rule_verdict, 'is not shown to gain enough over it')}."
+    words = {WORSE: "does worse"} | dict.fromkeys((EQUIVALENT, TOO_LITTLE), "gains too little over it")
+    why = words.get(result.rule_over_today.word, "is not shown to gain enough over it")
+    return f"Keep today's {today}: {rule} {why}."
 
 
 def _model_sentence(result: Finding) -> str:
     """What to do about the model, and why."""
     action, word = result.recommendation.action, result.verdict
     named = result.recommendation.ship == SHIP_RULE or result.best_rule is result.today
-    rule = "that rule" if named and result.rival is result.best_rule else f'"{policy_name(result.rival)}"'
+    best, settles = f'"{policy_name(result.best_rule)}"', f'"{policy_name(result.settled_by)}"'
+    rule = "that rule" if named and result.settled_by is result.best_rule else settles
     if action == TEST_MODEL:
         return f"A/B test the model against {rule}."
     if action == COLLECT:
         few = f"{result.split.count_people():,} {result.people} are too few to tell it from {rule}"
-        return f"Measure more before testing the model: {few}; about {result.users_to_settle:,} would do."
+        enough = f"about {result.users_to_settle:,} would settle it in four of five studies"
+        return f"Measure more before testing the model: {few}; {enough}, were the difference what it seems."
     if action == LITTLE_TO_WIN:
-        why = f"even perfect knowledge beats {rule} by less than the smallest gain that matters"
+        why = f"even perfect knowledge beats {best} by less than the smallest gain that matters"
     elif result.safety.word == HARMFUL:
         why = "with it, those who wait longest wait longer"
+    elif not result.settled.differing.users:
+        why = f"it decided as {rule} did for all {result.test_users:,} {result.people}"
     else:
         does = {EQUIVALENT: f"as well as {rule}, not better", WORSE: f"worse than {rule}"}
         why = f"it does {does[word]}" if word in does else "it is better, but by too little to matter"
@@ -127,7 +132,8 @@ def _model_sentence(result: Finding) -> str:
 def _rule_gain(result: Finding) -> str:
     if result.best_rule is result.today:
         return ""
-    return f"Best rule minus today: {result.unit.span(result.rule_gain)} {result.unit.name}."
+    gain = result.rule_over_today
+    return f"Best rule minus today: {result.unit.seen(gain.difference, gain.differing)} {result.unit.name}."
 
 
 def difference_sentence(result: Finding) -> str:
@@ -144,17 +150,17 @@ def difference_sentence(result: Finding) -> str:
 
 def rival_sentence(result: Finding) -> str:
     """Against which rule the gain does not stand, where the verdict is not that against the best rule."""
-    if result.rival is result.best_rule:
+    if result.settled_by is result.best_rule:
         return ""
-    over, unit = result.over_rival, result.unit
-    seen = unit.signed(over.estimate) if result.verdict == TOO_FEW else unit.span(over)
-    return f' But "{policy_name(result.rival)}" did as well before test: model minus it {seen}, {result.verdict}.'
+    seen = result.unit.seen(result.settled.difference, result.settled.differing)
+    return f' Against "{policy_name(result.settled_by)}", as good before test: {seen}, {result.verdict}.'
 
 
 def _verdict_against(result: Finding) -> str:
     """The verdict, and against which rule where that is not the best one."""
-    settles = "" if result.rival is result.best_rule else f' against "{policy_name(result.rival)}", as good before test'
-    return result.verdict + settles
+    if result.settled_by is result.best_rule:
+        return result.verdict
+    return f'{result.verdict} against "{policy_name(result.settled_by)}", as good before test'
 
 
 def _size_sentence(result: Finding) -> str:
@@ -219,9 +225,9 @@ def features_or_trees(result: Finding) -> str:
     by_features, by_trees = (each.low > 0 and each.estimate >= result.margin for each in (features, trees))
     words = {
         (True, True): "Both features and trees gain",
-        (True, False): "The features gain, not the trees",
-        (False, True): "The trees gain, not the features alone",
-        (False, False): "Neither features nor trees gain enough to matter",
+        (True, False): "The features gain; the trees are not shown to add to them",
+        (False, True): "The trees gain; the features alone are not shown to",
+        (False, False): "Neither features nor trees are shown to gain enough to matter",
     }
     return (
         f"{words[by_features, by_trees]}: logistic regression on the model's features minus best rule "
@@ -238,10 +244,11 @@ def assumptions(result: Finding) -> list[str]:
         *result.decision.report.assumptions(result),
         f"Policies see what is known {WHEN_KNOWN[result.known_by]}; the split is {split.how}, seed {split.seed}.",
         "The model's limit was picked on validation, those of rules (the best of them, or what is done today) on "
-        "calibration and validation together; test was read once.",
-        f"Intervals are 95 %, from {RESAMPLES:,} paired resamples of {result.test_users:,} {result.people}. Only model "
-        "against best rule gets a verdict (a gain has to stand against every rule that did as well before test, within "
-        "one standard error); all else is exploratory.",
+        "calibration and validation together; nothing was tuned or picked on test.",
+        f"Intervals are 95 %: at each end the wider of {RESAMPLES:,} paired resamples of {result.test_users:,} "
+        f"{result.people} and the normal one. Two questions get a verdict, neither corrected for the other: model "
+        "against best rule (a gain has to stand against every rule that cannot be told from the best one before test), "
+        "and best rule against today's. All else is exploratory.",
         *([f"About the data: {card.note}"] if card.note else []),
         OFFLINE,
     ]
@@ -252,14 +259,20 @@ def _safety_sentence(result: Finding, who: str) -> str:
     added, limit = result.safety.added_wait, f"{result.safety.tolerance_ms:,.0f} ms"
     if result.safety.word == SAFE:
         return f"Waiting of {who} with the model, not the rule: {_milliseconds(added)}, within the limit of {limit}."
-    point = f"at the rule's own {result.decision.operating_point}"
+    operating = result.decision.operating_point
+    point = f"at the rule's own {operating}"
     there = f"{point} it is {_milliseconds(result.safety_at_rule.added_wait)}"
+    differing = result.safety.differing
+    if result.safety.word == NOT_SHOWN and added.high < result.safety.tolerance_ms:
+        few = f"only {differing.users:,} of {differing.of:,} wait otherwise than with the rule, too few to call it safe"
+        return f"Open risk: of {who}, {few}: {_milliseconds(added)}, limit {limit}."
     if result.safety.word == NOT_SHOWN:
         said = f"Open risk: {who} may wait up to {added.high:,.0f} ms longer with the model (limit {limit})"
         return f"{said}; {there}."
-    cause = "the predictions" if result.safety_at_rule.word == HARMFUL else "the operating point"
+    causes = {HARMFUL: "The predictions do it", SAFE: f"That is gone {point}"}
+    cause = causes.get(result.safety_at_rule.word, f"Whether the predictions or the {operating} do it is not shown")
     said = f"HARMFUL: with the model, {who} wait longer: {_milliseconds(added)}, limit {limit}"
-    return f"{said}. That comes from {cause}: {there}."
+    return f"{said}. {cause}: {there}."
 
 
 def failing_checks(result: Finding) -> list[str]:
@@ -374,7 +387,7 @@ def _evidence_dict(result: Finding) -> dict[str, Any]:
         "interval": [difference.low, difference.high],
         "margin": result.margin,
         "verdict": result.verdict,
-        "settled_by": {"rule": policy_name(result.rival), **_interval_dict(result.over_rival)},
+        "settled_by": {"rule": policy_name(result.settled_by), **_interval_dict(result.settled.difference)},
         "failing_checks": failing_checks(result),
         "differing": {"users": result.differing.users, "of": result.differing.of, "bound": result.differing.bound},
         **_safety_dict(result.safety),
@@ -391,14 +404,15 @@ def _safety_dict(safety: Safety) -> dict[str, Any]:
         "added_wait_slowest_fifth_ms": added.estimate,
         "added_wait_interval": [added.low, added.high],
         "tolerated_wait_ms": safety.tolerance_ms,
+        "waiting_otherwise": {"users": safety.differing.users, "of": safety.differing.of},
     }
 
 
 def _rule_dict(result: Finding) -> dict[str, Any]:
     slowest = result.slowest
     return {
-        **_interval_dict(result.rule_gain),
-        "verdict": result.rule_verdict,
+        **_interval_dict(result.rule_over_today.difference),
+        "verdict": result.rule_over_today.word,
         "wait_slowest_fifth_ms": {"today": slowest.today_ms, "best_rule": slowest.rule_ms, "model": slowest.model_ms},
         "added_wait_slowest_fifth_ms": _interval_dict(slowest.rule_added_wait),
     }

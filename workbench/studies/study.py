@@ -30,7 +30,7 @@ from workbench.decisions.policy import (
     traits_of,
 )
 from workbench.errors import WorkbenchError
-from workbench.evidence.bootstrap import Interval, as_good_as_the_best, cluster_interval
+from workbench.evidence.bootstrap import HALF_WIDTH, Interval, as_good_as_the_best, cluster_interval
 from workbench.evidence.calibration import measure_calibration, reliability
 from workbench.evidence.sample_size import SampleSize, sample_size
 from workbench.evidence.segments import segment_table
@@ -38,6 +38,7 @@ from workbench.evidence.verdict import (
     Judgement,
     Safety,
     SlowestUsers,
+    Verdict,
     judge,
     judge_rivals,
     judge_safety,
@@ -216,7 +217,8 @@ def settle(
     answers = [decision.ask(rule, held_out, scenario) for rule in tuned]
     nets = np.array([decision.outcomes(answer, held_out, scenario)["net"] for answer in answers])
     best, (_, who) = int(np.argmax(nets.mean(axis=1))), np.unique(held_out.users, return_inverse=True)
-    as_good = as_good_as_the_best(np.array([np.bincount(who, net) for net in nets]), np.bincount(who))
+    totals = np.array([np.bincount(who, net) for net in nets])
+    as_good = as_good_as_the_best(totals, np.bincount(who), HALF_WIDTH)
     return Stage(
         decision=decision,
         split=split,
@@ -261,9 +263,8 @@ def _read_test(
     results = replay_all(stage, test)
     say("weigh the evidence")
     by_model, by_rule, by_now = (_of(results, policy) for policy in (stage.ours, stage.best_rule, now))
-    gained, rival, settled = judge_model(
-        stage, test.users, margin, lambda rule: _minus(by_model, _of(results, rule), "net")
-    )
+    verdict = judge_model(stage, test.users, margin, lambda rule: _minus(by_model, _of(results, rule), "net"))
+    gained, settled = verdict.over_best, verdict.settled
     rule_gained = _judge(stage, _minus(by_rule, by_now, "net"), test.users, margin)
     others = [result for result in results if result.outcomes is not None and result is not by_rule]
     against = {other.name: _interval(other, by_rule, test, split.seed) for other in others}
@@ -282,23 +283,21 @@ def _read_test(
         known_by=stage.model.known_by,
         difference=gained.difference,
         differing=gained.differing,
-        rule_gain=rule_gained.difference,
-        rule_verdict=rule_gained.word,
+        rule_over_today=rule_gained,
         against_best_rule=against,
         trees_gain=_interval(by_model, next(each for each in results if each.name == LINEAR), test, split.seed),
         margin=margin,
         verdict=settled.word,
-        rival=rival,
-        over_rival=settled.difference,
+        rivals=stage.rivals,
+        settled=settled,
+        settled_by=(stage.best_rule, *stage.rivals)[verdict.place],
         safety=safety,
         safety_at_rule=at_rule,
         slowest=slowest,
         users_to_settle=math.ceil(people * users_to_settle(settled.difference, margin, settled.differing)),
         ab_test=_size_ab_test(stage, test, by_rule, margin),
         headroom=decision.headroom(results[-1].outcomes, test, scenario),
-        recommendation=recommend(
-            settled.word, safety, rule_gained.word, headroom=against[PERFECT_KNOWLEDGE].estimate, margin=margin
-        ),
+        recommendation=recommend(settled, safety, rule_gained.word, headroom=against[PERFECT_KNOWLEDGE], margin=margin),
         test_users=gained.differing.of,
         cost=_model_cost(stage, test),
         calibration=measure_calibration(event, chance),
@@ -320,13 +319,10 @@ def _judge(stage: Stage, gained: np.ndarray, users: np.ndarray, margin: float) -
     return judge(gained, users, margin, stage.decision.largest_difference(stage.scenario), stage.split.seed)
 
 
-def judge_model(
-    stage: Stage, users: np.ndarray, margin: float, gain_over: Callable[[Policy], np.ndarray]
-) -> tuple[Judgement, Policy, Judgement]:
-    """The model against the best rule; which rule settles the verdict, and the model against that one."""
+def judge_model(stage: Stage, users: np.ndarray, margin: float, gain_over: Callable[[Policy], np.ndarray]) -> Verdict:
+    """Judge the model against the best rule and its rivals; ``gain_over`` a rule has shape (rows,), in net."""
     rules = stage.best_rule, *stage.rivals
-    first, place, settled = judge_rivals(_judge(stage, gain_over(rule), users, margin) for rule in rules)
-    return first, rules[place], settled
+    return judge_rivals(_judge(stage, gain_over(rule), users, margin) for rule in rules)
 
 
 def look_at_the_slowest(
@@ -444,7 +440,10 @@ def _minus(one: PolicyResult, other: PolicyResult, column: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class SensitivityRow:
-    """Model minus best rule under one change; missing numbers where it could not be run, and why in ``note``."""
+    """Model minus best rule under one change; missing numbers where it could not be run, and why in ``note``.
+
+    ``settled_by`` is the rule that the verdict is due to: the best one, or one that did as well before test.
+    """
 
     group: str
     change: str
@@ -453,6 +452,7 @@ class SensitivityRow:
     high: float = math.nan
     verdict: str = ""
     best_rule: str = ""
+    settled_by: str = ""
     note: str = ""
 
 
@@ -513,11 +513,12 @@ class Base:
         counted = np.ones(len(test), bool) if only is None else only(test.frame)
         if len(np.unique(test.users[counted])) < FEWEST_USERS:
             raise WorkbenchError(f"fewer than {FEWEST_USERS} {test.people} to test on; take more rows.")
-        gained, _, settled = judge_model(
+        verdict = judge_model(
             stage,
             test.users[counted],
             self.margin,
             lambda rule: (ours - stage.replay(rule, test)["net"].to_numpy())[counted],
         )
-        seen, name = gained.difference, policy_name(stage.best_rule)
-        return SensitivityRow(group, change, seen.estimate, seen.low, seen.high, settled.word, name)
+        seen, rules = verdict.over_best.difference, (stage.best_rule, *stage.rivals)
+        names = policy_name(stage.best_rule), policy_name(rules[verdict.place])
+        return SensitivityRow(group, change, seen.estimate, seen.low, seen.high, verdict.settled.word, *names)

@@ -1,5 +1,7 @@
 """Verdict, safety and recommendation: each branch, in the order of precedence."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import beta
@@ -62,8 +64,9 @@ def against(*words):
     ],
 )
 def test_a_gain_has_to_stand_against_every_rival(words, settles):
-    first, place, settled = judge_rivals(against(*words))
-    assert (first.word, place, settled.word) == (words[0], settles, words[settles])
+    verdict = judge_rivals(against(*words))
+    assert (verdict.over_best.word, verdict.place) == (words[0], settles)
+    assert verdict.settled.word == words[settles]
 
 
 def test_users_are_counted_whose_outcomes_differ():
@@ -116,6 +119,10 @@ def test_with_the_users_to_settle_four_studies_in_five_reach_a_verdict(d):
     assert reached[1] < 0.65
 
 
+def test_where_nothing_is_settled_more_users_are_asked_for_than_there_were():
+    assert users_to_settle(Interval(0.5, -0.01, 1.01, 400), 1.0, Differing(400, 400, 9.0)) == 401
+
+
 def test_users_to_settle_are_enough_for_the_guard_too():
     narrow = Interval(5.0, 4.9, 5.1, 1000)
     assert users_to_settle(narrow, 1.0, Differing(20, 1000, 90.0)) == 5000
@@ -135,8 +142,18 @@ def test_safety_against_a_tenth_of_the_rules_wait():
     assert (few.word, few.tolerance_ms) == ("not_shown", 1.0)
 
 
-SAFE = Safety("safe", Interval(0, 0, 0, 50), 5.0)
-HARMFUL = Safety("harmful", Interval(50, 40, 60, 50), 5.0)
+def test_nothing_is_called_safe_that_hardly_anybody_met():
+    """With 20 users who wait alike the interval is a point; with 99 of 1,000 who do not, it is not to be trusted."""
+    alike = judge_safety(np.full(20, 100.0), np.full(20, 100.0), np.arange(20))
+    assert (alike.word, alike.differing.users, alike.added_wait.high) == ("not_shown", 0, 0.0)
+    rule, users = np.full(1000, 100.0), np.arange(1000)
+    for differing, word in ((99, "not_shown"), (100, "safe"), (0, "safe")):
+        found = judge_safety(rule - np.where(users < differing, 50.0, 0.0), rule, users)
+        assert (found.word, found.differing.users) == (word, differing)
+
+
+SAFE = Safety("safe", Interval(0, 0, 0, 50), 5.0, Differing(50, 50, 9.0))
+HARMFUL = Safety("harmful", Interval(50, 40, 60, 50), 5.0, Differing(50, 50, 9.0))
 
 
 @pytest.mark.parametrize(
@@ -155,6 +172,10 @@ HARMFUL = Safety("harmful", Interval(50, 40, 60, 50), 5.0)
 )
 def test_both_questions_are_answered_whatever_the_verdict(word, safety, headroom, action):
     ships = {"better": "ship_rule", "equivalent": "keep_today", "inconclusive": "keep_today", "worse": "keep_today"}
+    room = Interval(headroom - 0.2, headroom - 0.4, headroom, 400)
+    (judged,) = against(word)
     for rule_word, ship in ships.items():
-        answers = recommend(word, safety, rule_word, headroom=headroom, margin=1.0)
+        answers = recommend(judged, safety, rule_word, headroom=room, margin=1.0)
         assert (answers.ship, answers.action) == (ship, action)
+    alike = replace(judged, differing=Differing(0, 400, 9.0))
+    assert recommend(alike, safety, "better", headroom=room, margin=1.0).action == "use_rule"

@@ -10,7 +10,7 @@ import pytest
 import workbench as wb
 from workbench.decisions.policy import policy_name
 from workbench.evidence.bootstrap import Interval
-from workbench.evidence.verdict import Differing, Recommendation
+from workbench.evidence.verdict import Differing, Judgement, Recommendation
 from workbench.studies.report import (
     assumptions,
     failing_checks,
@@ -182,27 +182,33 @@ def test_too_few_who_differ_get_no_interval_beside_them(little):
 def test_the_rival_that_takes_a_gain_away_is_named_wherever_the_verdict_is(little, word, action):
     """In the box of all forms, in the heading of a proposal, in the JSON; elsewhere the best rule settles it."""
     rival = next(each for each in little.results if each.kind == "rule" and each.policy is not little.best_rule)
-    over = Interval(0.25 * little.margin, -little.margin, 2 * little.margin, little.test_users)
-    shaken = replace(little, verdict=word, rival=rival.policy, over_rival=over, differing=Differing(300, 340, 1.0))
+    over, many = Interval(0.25 * little.margin, -little.margin, 2 * little.margin, 340), Differing(300, 340, 1.0)
+    settled = Judgement(over, many, word)
+    shaken = replace(little, verdict=word, settled=settled, settled_by=rival.policy, differing=many)
     shaken = replace(shaken, recommendation=Recommendation("ship_rule", action))
-    for shown in (to_text(shaken), plain(to_html(shaken)), shaken.to_markdown()):
-        said = plain(shown)
-        assert f'"{rival.name}" did as well before test' in said and shaken.unit.span(over) in said
+    against = f'Against "{rival.name}", as good before test: '
+    for shown in (to_text(shaken), to_html(shaken), shaken.to_markdown()):
+        assert against + shaken.unit.span(over) in plain(shown)
+    few = replace(shaken, settled=replace(settled, differing=Differing(99, 340, 1.0)))
+    assert shaken.unit.span(over) not in plain(to_text(few)) and f'against "{rival.name}"' in repr(few)
     box = first_screen(shaken)
     assert f'"{rival.name}"' in box["PROPOSED"] and rival.name in findings(shaken)["verdict"]
     assert shaken.to_dict()["model_vs_best_rule"]["settled_by"]["rule"] == rival.name
     own = little.to_dict()["model_vs_best_rule"]
-    assert own["settled_by"] == {"rule": policy_name(little.rival)} | {
+    assert own["settled_by"] == {"rule": policy_name(little.settled_by)} | {
         key: own[key] for key in ("difference", "interval")
     }
-    assert "did as well before test" not in first_screen(little)["GAIN"]
+    assert "as good before test" not in first_screen(little)["GAIN"]
 
 
 @pytest.mark.parametrize(("rule_verdict", "said"), [("equivalent", "too little"), ("inconclusive", "not shown")])
 def test_todays_is_kept_where_the_rule_gains_too_little(little, rule_verdict, said):
-    kept = replace(little, rule_verdict=rule_verdict, recommendation=Recommendation("keep_today", "use_rule"))
+    gained = replace(little.rule_over_today, word=rule_verdict)
+    kept = replace(little, rule_over_today=gained, recommendation=Recommendation("keep_today", "use_rule"))
     assert first_screen(kept)["PROPOSED"].startswith("Keep today's")
     assert said in first_screen(kept)["PROPOSED"]
+    tested = first_screen(replace(kept, recommendation=Recommendation("keep_today", "test_model")))["PROPOSED"]
+    assert f'A/B test the model against today\'s "{policy_name(little.today)}".' in tested  # what stays is the control
 
 
 def test_where_even_perfect_knowledge_gains_too_little_no_test_is_asked_for(little):
@@ -265,11 +271,18 @@ def test_what_the_model_does_to_the_slowest_is_said_with_its_number(little, word
     assert "7 ms" in said and ("BUT HARMFUL" in to_text(shown)) == (word == "harmful")
 
 
-def test_harm_is_said_to_come_from_the_predictions_or_from_the_operating_point(little):
+def test_harm_comes_from_the_predictions_or_from_the_operating_point_or_that_is_not_shown(little):
     harmful = replace(little.safety, added_wait=Interval(19.0, 16.0, 22.0, 100), tolerance_ms=7.0, word="harmful")
-    for there, cause in ((harmful, "the predictions"), (replace(harmful, word="safe"), "the operating point")):
+    for word, cause in (("harmful", "The predictions do it"), ("safe", "That is gone"), ("not_shown", "is not shown")):
+        there = replace(harmful, word=word)
         said = first_screen(replace(little, safety=harmful, safety_at_rule=there))["RISK"]
-        assert f"That comes from {cause}: at the rule's own {little.decision.operating_point}" in said
+        assert cause in said and f"at the rule's own {little.decision.operating_point}" in said
+
+
+def test_an_interval_below_the_limit_is_an_open_risk_where_few_wait_otherwise(little):
+    few = replace(little.safety, added_wait=Interval(1.0, 0.0, 2.0, 60), tolerance_ms=7.0, word="not_shown")
+    said = first_screen(replace(little, safety=replace(few, differing=Differing(12, 60, 9.0))))["RISK"]
+    assert "only 12 of 60 wait otherwise" in said and "7 ms" in said
 
 
 def test_no_user_is_named(real, planted_pages):
@@ -361,9 +374,9 @@ def test_names_of_rules_are_escaped(little):
     ("features", "trees", "said"),
     [
         ((3, 2), (3, 2), "Both features and trees gain"),
-        ((3, 2), (0.5, 0.2), "The features gain, not the trees"),
-        ((3, 2), (3, -1), "The features gain, not the trees"),
-        ((0.5, -1), (3, 2), "The trees gain, not the features alone"),
+        ((3, 2), (0.5, 0.2), "The features gain; the trees are not shown"),
+        ((3, 2), (3, -1), "The features gain; the trees are not shown"),
+        ((0.5, -1), (3, 2), "The trees gain; the features alone are not shown"),
         ((0.5, -1), (0.5, -1), "Neither"),
     ],
 )

@@ -59,7 +59,7 @@ def test_real_data_get_a_verdict_that_the_recommendation_repeats(real):
     assert (real.safety.word, real.headroom_over_rule > margin) == ("safe", True)
     actions = {"inconclusive": "collect", "better": "test_model"}
     assert real.recommendation.action == actions.get(real.verdict, "use_rule")
-    assert (real.rule_verdict, real.recommendation.ship) == ("better", "ship_rule")
+    assert (real.rule_over_today.word, real.recommendation.ship) == ("better", "ship_rule")
     assert not real.split.card.simulated
 
 
@@ -182,7 +182,7 @@ def test_rules_and_today_may_be_any_policy(little):
     assert result.of("best_rule").name in map(policy_name, little.rules)
     assert result.difference.estimate == pytest.approx(net(result, "model") - net(result, "best_rule"))
     assert (result.of("today").name, result.of("today").kind) == (f"today: {today.__name__}", "today")
-    assert result.rule_gain.estimate == pytest.approx(net(result, "best_rule") - net(result, "today"))
+    assert result.rule_over_today.difference.estimate == pytest.approx(net(result, "best_rule") - net(result, "today"))
     missing = result.of("needs_too_much")
     assert "access_technology" in missing.reason and not missing.available
     with pytest.raises(wb.WorkbenchError, match=f"no policy 'nope' in this comparison; there are {rule.__name__}"):
@@ -266,7 +266,7 @@ def test_the_margin_given_decides_the_verdict(planted_pages):
     assert wide.difference == planted_pages.difference and planted_pages.verdict != "equivalent"
 
 
-def test_rivals_are_the_rules_within_one_standard_error_of_the_best_before_test(little):
+def test_rivals_are_the_rules_that_cannot_be_told_from_the_best_before_test(little):
     stage = settle(little.decision, little.split, little.model, None, little.scenario)
     views = stage.held_out
     nets = pd.DataFrame({place: stage.replay(rule, views)["net"].to_numpy() for place, rule in enumerate(stage.tuned)})
@@ -275,8 +275,9 @@ def test_rivals_are_the_rules_within_one_standard_error_of_the_best_before_test(
     short = nets.rsub(nets[best], axis=0)
     apart = (short - short.mean()).groupby(views.users).sum()
     error = np.sqrt((apart**2).sum()) / len(nets)
-    near = [place for place in nets if place != best and short[place].mean() <= error[place]]
+    near = [place for place in nets if place != best and short[place].mean() <= 1.959964 * error[place]]
     assert [stage.tuned[place] for place in near] == list(stage.rivals)
+    assert [policy_name(rule) for rule in little.rivals] == [policy_name(rule) for rule in stage.rivals]
 
 
 def test_a_gain_that_a_rival_takes_away_is_none(planted):
@@ -290,9 +291,11 @@ def test_a_gain_that_a_rival_takes_away_is_none(planted):
         return ours - stage.replay(rule, test)["net"].to_numpy()
 
     kept = judge_model(stage, test.users, planted.margin, gain_over)
-    assert (kept[0].difference, kept[2].word) == (planted.difference, planted.verdict) == (kept[0].difference, "better")
-    first, rule, settled = judge_model(rivals, test.users, planted.margin, gain_over)
-    assert first == kept[0] and rule is twin and settled.word == "too few to tell"  # nobody differs
+    assert (kept.over_best.difference, kept.settled) == (planted.difference, planted.settled)
+    assert kept.settled.word == planted.verdict == "better"
+    shaken = judge_model(rivals, test.users, planted.margin, gain_over)
+    assert shaken.over_best == kept.over_best and rivals.rivals[shaken.place - 1] is twin
+    assert (shaken.settled.word, shaken.settled.differing.users) == ("too few to tell", 0)
 
 
 def test_users_who_differ_are_counted_and_people_once(little):

@@ -265,7 +265,7 @@ def fit_tables(split: Split, keys: Iterable[tuple[str, ...]], known_by: str, cho
     ]
 
 
-class Trial(NamedTuple):
+class TriedTable(NamedTuple):
     """A table that was tried: its keys, its groups seen in training, its net by user held out, shape (users,)."""
 
     keys: tuple[str, ...]
@@ -275,7 +275,7 @@ class Trial(NamedTuple):
 
 def try_tables(
     contexts: tuple[pd.DataFrame, pd.DataFrame], nets: tuple[np.ndarray, np.ndarray], users: np.ndarray
-) -> list[Trial]:
+) -> list[TriedTable]:
     """Try a table by each column of context, and by each pair of them.
 
     Each group takes the option with the largest mean net in training. Its mean leans on that of all rows, a pair's
@@ -340,14 +340,14 @@ class _Groups:
         """Mean net of each option in training, (groups, options), leaning on a parent's, by smoothing."""
         return {s: (self.sums[0] + s * means[parent]) / (self.rows[0] + s) for s, means in parents.items()}
 
-    def trial(self, means: Mapping[tuple[str, ...], Mapping[float, np.ndarray]], users: np.ndarray) -> Trial:
+    def trial(self, means: Mapping[tuple[str, ...], Mapping[float, np.ndarray]], users: np.ndarray) -> TriedTable:
         """The means that are nearest to the held-out nets, and what is earned by them."""
         each = [(keys, mean) for keys, by_smoothing in means.items() for mean in by_smoothing.values()]
         errors = [(mean * (self.rows[1] * mean - 2 * self.sums[1])).sum() for _, mean in each]
         keys, mean = each[int(np.argmin(errors))]
         taken = np.argmax(mean, axis=1)[self.group]
         earned = np.bincount(users, self.net[np.arange(len(taken)), taken])
-        return Trial(keys, int((self.rows[0] > 0).sum()), earned)
+        return TriedTable(keys, int((self.rows[0] > 0).sum()), earned)
 
 
 @dataclass(frozen=True)
@@ -359,7 +359,7 @@ class TrueChance:
     quantities: tuple[str, ...] = ("rtt_ms", "downlink_mbps")
 
     def context(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """What a first request tells, whatever else the frame holds."""
+        """What is known at the first request, whatever else the frame holds."""
         return known_context(frame, "first_request")
 
     def chance_worse(self, context: pd.DataFrame, quantity: str, thresholds: np.ndarray) -> np.ndarray:
@@ -368,7 +368,7 @@ class TrueChance:
 
 
 def true_chance(card: Card) -> ChancePolicy[TrueChance] | None:
-    """The best possible prediction on a simulated card, as a policy; None where nature does not tell."""
+    """The best possible prediction on a simulated card, as a policy; None elsewhere, where nobody knows it."""
     if card.generator != "synthetic_network":
         return None
     source = TrueChance(seed=card.generate.get("seed", 0), planted=card.generate.get("planted", True))

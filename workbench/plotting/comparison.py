@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import Interval
-from workbench.evidence.verdict import TOO_FEW, TOO_LITTLE
+from workbench.evidence.verdict import FEWEST_DIFFERING, TOO_FEW, TOO_LITTLE
 from workbench.features.levels import OTHER
 from workbench.plotting.labels import PARTS, Row, clear_rows, draw_rows, edge_of, minus, name_of, part_of, write_right
 from workbench.plotting.style import BLUE, MUTED, VERMILLION, WORDS, axes_or_new, finish, percent, style_context
@@ -53,7 +53,7 @@ def _row(result: Comparison, name: str, interval: Interval, kind: str) -> Row:
     """How a row is drawn: only the model has a verdict, and no interval where too few users tell it from the rule."""
     if kind != "model":
         return Row(name, interval)
-    if result.verdict == TOO_FEW:
+    if result.differing.users < FEWEST_DIFFERING:
         return Row(name, why=minus(f"{result.unit.signed(interval.estimate)}, {CANNOT_TELL}"))
     beside = "  " if len(result.verdict) < LONG_WORD else "\n"
     return Row(name, interval, BLUE, strong=True, after=f"{beside}{result.verdict}")
@@ -171,8 +171,7 @@ def sensitivity(result: Comparison, *, ax: Axes | None = None) -> Axes:
     note = f"{_shaded(result)}; each row is a study of its own\narrow and word: where the verdict would be another"
     failed = int(changes["difference"].isna().sum())
     missing = f"{failed} could not be tried." if failed else ""
-    base = unit.signed(result.difference.estimate) if result.verdict == TOO_FEW else unit.span(result.difference)
-    words = f"Base case {base} {unit.name}, {result.verdict}."
+    words = f"Base case {result.gain} {unit.name}, {result.verdict}."
     words = " ".join(filter(None, (words, robustness(result), trainings(result), missing)))
     return finish(ax, result.split.card, words, note=note)
 
@@ -180,7 +179,7 @@ def sensitivity(result: Comparison, *, ax: Axes | None = None) -> Axes:
 def _change_row(name: str, change: pd.Series, result: Comparison) -> Row:
     if not np.isfinite(change["difference"]):
         return Row(name, why=textwrap.shorten(str(change["note"]), WHY_WIDTH, placeholder=" ..."))
-    if change["verdict"] == TOO_FEW:
+    if change["verdict"] == TOO_FEW and change["settled_by"] == change["best_rule"]:
         return Row(name, why=CANNOT_TELL)
     interval = Interval(change["difference"], change["low"], change["high"], 0)
     if change["verdict"] == result.verdict:

@@ -7,6 +7,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 
 from workbench.errors import WorkbenchError
+from workbench.evidence.verdict import BETTER
 from workbench.plotting.style import MUTED, axes_or_new, log_axis, note_below, percent, set_alt_text, style_context
 
 BOUNDS = ["low", "value", "high"]
@@ -20,8 +21,8 @@ def verdicts(trials: pd.DataFrame, *, by: str = "seed", ax: Axes | None = None) 
     Parameters
     ----------
     trials : DataFrame
-        One row a study: ``dataset, value, low, high`` (net), ``margin``, and the column ``by``, which tells the studies
-        of one dataset apart.
+        One row a study: ``dataset, value, low, high`` (net), ``margin, word``, and the column ``by``, which tells the
+        studies of one dataset apart.
 
     Returns
     -------
@@ -43,9 +44,9 @@ def verdicts(trials: pd.DataFrame, *, by: str = "seed", ax: Axes | None = None) 
     ax.set(xlabel="Model minus best rule, in smallest differences that matter", ylabel="")
     sns.move_legend(ax, "upper left", bbox_to_anchor=(1, 1), title=by)
     note_below(ax, "shaded: too small to matter; bars: 95 % intervals")
-    above = (trials["low"] > 0).groupby(trials["dataset"], sort=False).agg(["sum", "size"])
+    above = (trials["word"] == BETTER).groupby(trials["dataset"], sort=False).agg(["sum", "size"])
     each = "; ".join(f"{row.Index}: {row.sum} of {row.size}" for row in above.itertuples())
-    return set_alt_text(ax, f"Studies whose whole interval lies above 0, by dataset: {each}.")
+    return set_alt_text(ax, f'Studies called "{BETTER}", by dataset: {each}.')
 
 
 @style_context()

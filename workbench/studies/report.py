@@ -112,6 +112,8 @@ def _model_sentence(result: Finding) -> str:
     best, settles = f'"{policy_name(result.best_rule)}"', f'"{policy_name(result.settled_by)}"'
     rule = "that rule" if named and result.settled_by is result.best_rule else settles
     if action == TEST_MODEL:
+        if result.recommendation.ship != SHIP_RULE and result.best_rule is not result.today:
+            rule = f'today\'s "{policy_name(result.today)}"'
         return f"A/B test the model against {rule}."
     if action == COLLECT:
         few = f"{result.split.count_people():,} {result.people} are too few to tell it from {rule}"
@@ -319,6 +321,7 @@ def robustness(result: Finding) -> str:
         flipped = flipped[~flipped["verdict"].isin(UNSETTLED)]
     named = "; ".join(
         f"{row.change if str(row.change).startswith(row.group) else f'{row.group} {row.change}'}: {row.verdict}"
+        + (f' against "{row.settled_by}"' if row.settled_by != row.best_rule else "")
         for row in flipped.itertuples()
     )
     if not ran:
@@ -469,10 +472,9 @@ def to_frame(result: Finding) -> pd.DataFrame:
 
 def to_line(result: Finding) -> str:
     """A result in one line: its short ``repr``."""
-    return (
-        f"<Comparison of {result.decision.name} on {result.split.card.name}: {verdict_word(result)}, model minus best "
-        f"rule {result.gain} {result.unit.name}>"
-    )
+    word = verdict_word(result) + _verdict_against(result).removeprefix(result.verdict)
+    about = f"{result.decision.name} on {result.split.card.name}"
+    return f"<Comparison of {about}: {word}, model minus best rule {result.gain} {result.unit.name}>"
 
 
 def to_text(result: Finding, *, every_column: bool = False) -> str:

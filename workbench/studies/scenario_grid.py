@@ -1,6 +1,6 @@
 """A comparison at every setting of an explorer's sliders: settled again, replayed again, and added up.
 
-What an explorer shows at a setting is what ``compare`` would print for that scenario.
+What an explorer shows at a setting are the figures that ``compare`` would print there.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pandas as pd
 from workbench.decisions.decision import Grid, Segment, Setting, Tile
 from workbench.decisions.policy import PERFECT_KNOWLEDGE, Policy, policy_name, traits_of
 from workbench.evidence.segments import segment_intervals, segment_members
+from workbench.evidence.verdict import FEWEST_DIFFERING
 from workbench.features.levels import OTHER
 from workbench.studies.comparison import Comparison
 from workbench.studies.report import rival_sentence, verdict_word
@@ -56,6 +57,7 @@ def explorer_data(result: Comparison) -> dict[str, Any]:
         "unit": {"name": decision.unit.per_view, "digits": decision.unit.digits},
         "margin": float(f"{decision.unit.factor * result.margin:g}"),
         "verdict": verdict_word(result).lower(),
+        "gain": "" if result.differing.users >= FEWEST_DIFFERING else result.gain,
         "rival": rival_sentence(result),
         "today": result.of("today").name.removeprefix("today: "),
         "rules": list(counts.rules),

@@ -178,7 +178,7 @@ def test_without_times_freshness_is_counted_in_views_and_dwell_is_assumed(ring):
 
 def test_today_is_nothing_unless_somebody_says_otherwise(little):
     assert (little.today, net(little, "today")) == (Never(), 0)
-    assert little.rule_gain.estimate == pytest.approx(net(little, "best_rule"))
+    assert little.rule_over_today.difference.estimate == pytest.approx(net(little, "best_rule"))
 
 
 def test_a_rule_without_a_limit_fetches_from_the_break_even_today(little, replayed):

@@ -93,7 +93,8 @@ function drawFrontier(data, at, shown, width) {
 
 function findingOf(data, at, difference) {
   const { name, digits } = data.unit;
-  return `Model minus best rule: ${span(difference, digits)} ${name}; smallest gain that matters: ${data.margin}.`
+  const gain = (at.isSettled && data.gain) || span(difference, digits);
+  return `Model minus best rule: ${gain} ${name}; smallest gain that matters: ${data.margin}.`
     + (at.isSettled ? `${data.rival} Verdict: ${data.verdict}.` : " Exploratory: only the base case has a verdict.");
 }
 
@@ -139,6 +140,8 @@ function render({ model, el }) {
     back.disabled = at.isBase;
     setText(finding, findingOf(data, at, difference));
     setText(note, noteOf(data, at).trim());
+    // Without an interval in words, where too few users met a different outcome to trust one, there is no bar either.
+    interval.hidden = at.isSettled && Boolean(data.gain);
     interval.replaceChildren(intervalBar({
       width: Math.min(width, 560), interval: difference, margin: data.margin, part: "model",
     }));

@@ -297,8 +297,12 @@ def run_all(asked: list[Trial], folder: Path, workers: int) -> pd.DataFrame:
     found: dict[Trial, dict[str, Any]] = {}
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         running = {pool.submit(kept_or_run, trial, folder): trial for trial in asked}
-        for done in tqdm(as_completed(running), total=len(asked), unit="trial"):
-            found[running[done]] = done.result()
+        try:
+            for done in tqdm(as_completed(running), total=len(asked), unit="trial"):
+                found[running[done]] = done.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # what was kept is kept; the next run goes on there
+            raise
     return as_table([found[trial] for trial in asked])
 
 

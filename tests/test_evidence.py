@@ -25,7 +25,7 @@ def evidence():
 def table(evidence, tmp_path_factory):
     asked = [
         evidence.Trial("real", "synthetic_navigations", rows=4000),
-        evidence.Trial("amount", "synthetic_navigations", rows=4000, share=0.3),
+        evidence.Trial("amount", "synthetic_measurements", rows=6000, share=0.3),
         evidence.Trial("information", "synthetic_navigations", rows=4000, known_by="client_js"),
         *(evidence.Trial("null worlds", "synthetic_navigations_null", world, 3000, world=world) for world in range(2)),
     ]

@@ -93,6 +93,7 @@ def test_every_other_policy_is_held_against_the_best_rule(little):
         assert interval.estimate == pytest.approx(net(little, name) - net(little, "best_rule"))
         assert interval.low <= interval.estimate <= interval.high
     assert little.against_best_rule["model"] == little.difference
+    assert all(little.of(rule).policy is rule for rule in (*little.rules, little.settled_by, *little.rivals))
 
 
 def test_the_same_seed_gives_the_same_study_of_a_frame_as_of_its_dataset(little):

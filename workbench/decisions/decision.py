@@ -466,7 +466,8 @@ class Finding:
         """
         if policy in ("model", "oracle"):
             return next(result for result in self.results if result.kind == policy)
-        wanted = {"best_rule": self.best_rule, "today": self.today}.get(policy, policy)  # type: ignore[arg-type]
+        parts: dict[str, Policy] = {"best_rule": self.best_rule, "today": self.today}
+        wanted = parts.get(policy, policy) if isinstance(policy, str) else policy
         name = wanted if isinstance(wanted, str) else policy_name(wanted)
         same = [result for result in self.results if result.policy is wanted]
         named = [result for result in self.results if result.name == name]

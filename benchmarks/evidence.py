@@ -326,6 +326,27 @@ def _null_shares(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             yield about | {"word": word} | _share(int(count), len(worlds))
 
 
+def in_words(table: pd.DataFrame) -> dict[str, list[str]]:
+    """Words and range of model minus best rule, as README shows them: seeds 0 to 4, unseen ones, settings picked."""
+    studies = table[table["kind"].eq("difference")]
+    real, fair = (studies[studies["question"] == question] for question in ("real", "settings"))
+    said = {}
+    for name, own in real.groupby("dataset", sort=False):
+        unseen = own["seed"].isin(UNSEEN)
+        parts = own[~unseen], own[unseen], fair[fair["dataset"].eq(name) & ~fair["seed"].isin(UNSEEN)]
+        said[str(name)] = [_in_words(part) for part in parts]
+    return said
+
+
+def _in_words(studies: pd.DataFrame) -> str:
+    if studies.empty:
+        return ""
+    unit = find_decision(name=studies["decision"].iloc[0]).unit
+    counts = studies["word"].value_counts()
+    words = ", ".join(str(word) if len(counts) == 1 else f"{word} ({count})" for word, count in counts.items())
+    return f"{words}: {unit.signed(studies['value'].min())} to {unit.signed(studies['value'].max())}"
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -338,6 +359,8 @@ def main(arguments: list[str] | None = None) -> int:
     table["commit"] = code_commit()
     table.round(6).to_csv(TABLE, index=False)
     worlds = f"{FIRST_WORLD} to {FIRST_WORLD + given.worlds - 1}"
+    for name, cells in in_words(table).items():
+        print(f"{name}: {' | '.join(cells)}")
     print(f"{len(table):,} rows in {TABLE.name}; seeds {', '.join(map(str, seeds))}, null worlds {worlds}")
     return 0
 

@@ -112,3 +112,10 @@ def test_null_worlds_are_counted_by_word(evidence):
     counted = evidence.as_table([{"rows": rows}]).set_index(["question", "word"])
     assert counted.loc[("null worlds", "better"), ["value", "n"]].tolist() == [0.75, 4]
     assert counted.loc[("harm", "safe"), ["value", "n"]].tolist() == [1, 1]
+
+
+def test_readme_shows_every_seed_that_was_run(evidence):
+    page = (evidence.ROOT / "README.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| `")]
+    shown = {name.strip("`"): cells for name, _, *cells in rows}  # before: of an earlier commit
+    assert shown == evidence.in_words(pd.read_csv(evidence.TABLE))

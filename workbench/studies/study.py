@@ -380,7 +380,7 @@ def replay_all(stage: Stage, test: Situations) -> list[PolicyResult]:
         results.append(PolicyResult(policy_name(stage.rules[place]), "rule", stage.rules[place], reason))
     results.append(_replay(stage, stage.ours, "model", test))
     for policy in (decision.linear(stage.split, stage.model), decision.truth(stage.split.card)):
-        if policy is not None:
+        if policy is not None and not decision.why_unavailable(policy, test):
             tuned = decision.tune(policy, stage.validation, scenario)
             results.append(_replay(stage, tuned, "reference", test))
     if not any(stage.today is result.policy for result in results):

@@ -299,3 +299,10 @@ def test_a_card_names_pages_in_segments_and_in_the_explorer_alike(monkeypatch):
 def test_places_in_the_session():
     shown = levels(pd.DataFrame({"position": np.repeat([0, 1, 2, 3, 5, 6, 40], 25)}))["place in the session"]
     assert shown == {"first view": 25, "2nd and 3rd": 50, "4th to 6th": 50, "7th and later": 50}
+
+
+def test_the_truth_of_a_site_is_no_reference_where_what_it_needs_is_known_later():
+    split = wb.split_by_time(wb.load("synthetic_navigations", rows=2000))
+    result = wb.compare(split, wb.train_next_page(split, known_by="first_request"))
+    assert "best possible prediction" not in {each.name for each in result.results}
+    assert result.of("linear").available

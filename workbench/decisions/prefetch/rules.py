@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ import pandas as pd
 from workbench.datasets.cards import Card
 from workbench.datasets.schema import navigation_context_columns, saves_data
 from workbench.datasets.splits import Split, sample_users, users_of
-from workbench.datasets.synthetic_site import true_next_chances
+from workbench.datasets.synthetic_site import NEEDED, true_next_chances
 from workbench.decisions.policy import BEST_POSSIBLE, Policy, kilobytes_of, traits_of
 from workbench.decisions.prefetch.markov import (
     BEGIN,
@@ -167,6 +167,11 @@ class PrefetchPolicy[Source: NextPages]:
         """Size of the source where it has one, kB."""
         return kilobytes_of(self.source)
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Columns that the source cannot do without."""
+        return traits_of(self.source).needs
+
     def next_pages(self, context: pd.DataFrame, k: int) -> pd.DataFrame:
         """The likeliest next pages of each view: ``view_id, page, rank, chance``."""
         return self.source.next_pages(context, k)
@@ -193,6 +198,7 @@ class TrueNext:
     """The true chances of a simulated site's next page, worked out from its law."""
 
     generate: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    needs: ClassVar[tuple[str, ...]] = NEEDED
 
     def next_pages(self, context: pd.DataFrame, k: int) -> pd.DataFrame:
         """The likeliest next pages of each view: ``view_id, page, rank, chance``."""

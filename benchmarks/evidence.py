@@ -282,7 +282,7 @@ def kept_or_run(trial: Trial, folder: Path) -> dict[str, Any]:
     if not path.exists():
         started = time.perf_counter()
         found = run_trial(trial) | {"trial": asdict(trial)}
-        if "gain" in found and trial.seed == min(SEEDS):
+        if "gains" in found and trial.seed == min(SEEDS):
             found["checks"] = check(trial, found)
         part = path.with_suffix(".part")
         part.write_text(json.dumps(found | {"seconds": time.perf_counter() - started}), encoding="utf-8")

@@ -86,3 +86,14 @@ def test_true_chances_are_3_points_beyond_every_table_by_two_columns():
     assert len(trials) > 100
     truth = IMAGES.outcomes(IMAGES.ask(true_chance(card), test, scenario), test, scenario)["net"]
     assert truth.mean() > max(trial.net.sum() for trial in trials) / len(test) + 3
+
+
+def test_columns_that_a_card_calls_alike_are_told_apart_in_the_names_of_rules():
+    raw = pd.DataFrame(wb.load("synthetic_measurements", rows=3000))
+    raw.attrs = {}
+    same = wb.measurements(raw, labels={"isp": "country", "region": "network (ASN)"})
+    names = [rule.name for rule in wb.rules(wb.split_by_user(same)) if isinstance(rule, Lookup)]
+    assert len(set(names)) == len(names)
+    assert "most fitting size per country [isp] and network (ASN) [region]" in names
+    with pytest.raises(wb.WorkbenchError, match="one line of printable text"):
+        wb.measurements(raw, labels={"isp": "a\nb"})

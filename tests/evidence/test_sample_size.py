@@ -99,3 +99,8 @@ def test_what_cannot_be_is_refused(given, said):
     given = {"values": np.arange(3.0), "users": np.arange(3)} | given
     with pytest.raises(wb.WorkbenchError, match=said):
         wb.sample_size(**given)
+
+
+def test_an_effect_too_small_to_be_tested_is_refused():
+    with pytest.raises(wb.WorkbenchError, match="too small to be tested"):
+        wb.sample_size(np.arange(4.0), np.arange(4), 1e-300)

@@ -126,6 +126,7 @@ def test_where_nothing_is_settled_more_users_are_asked_for_than_there_were():
 def test_users_to_settle_are_enough_for_the_guard_too():
     narrow = Interval(5.0, 4.9, 5.1, 1000)
     assert users_to_settle(narrow, 1.0, Differing(20, 1000, 90.0)) == 5000
+    assert users_to_settle(narrow, 1.0, Differing(0, 1000, 90.0)) is None
 
 
 def test_the_slowest_fifth_is_of_users_not_of_views():
@@ -172,10 +173,13 @@ HARMFUL = Safety("harmful", Interval(50, 40, 60, 50), 5.0, Differing(50, 50, 9.0
 )
 def test_both_questions_are_answered_whatever_the_verdict(word, safety, headroom, action):
     ships = {"better": "ship_rule", "equivalent": "keep_today", "inconclusive": "keep_today", "worse": "keep_today"}
-    room = Interval(headroom - 0.2, headroom - 0.4, headroom, 400)
+    room = Judgement(Interval(headroom - 0.2, headroom - 0.4, headroom, 400), Differing(400, 400, 9.0), "")
     (judged,) = against(word)
     for rule_word, ship in ships.items():
         answers = recommend(judged, safety, rule_word, headroom=room, margin=1.0)
         assert (answers.ship, answers.action) == (ship, action)
     alike = replace(judged, differing=Differing(0, 400, 9.0))
     assert recommend(alike, safety, "better", headroom=room, margin=1.0).action == "use_rule"
+    if action == "little_to_win":  # not from an interval that few users carry
+        few = replace(room, differing=Differing(99, 400, 9.0))
+        assert recommend(judged, safety, "better", headroom=few, margin=1.0).action != action

@@ -195,9 +195,11 @@ def test_the_rival_that_takes_a_gain_away_is_named_wherever_the_verdict_is(littl
     assert f'"{rival.name}"' in box["PROPOSED"] and rival.name in findings(shaken)["verdict"]
     assert shaken.to_dict()["model_vs_best_rule"]["settled_by"]["rule"] == rival.name
     own = little.to_dict()["model_vs_best_rule"]
-    assert own["settled_by"] == {"rule": policy_name(little.settled_by)} | {
-        key: own[key] for key in ("difference", "interval")
-    }
+    assert own["settled_by"].pop("rule") == policy_name(little.settled_by)
+    assert (
+        own["settled_by"].pop("differing").items() <= own["differing"].items()
+        and own["settled_by"].items() <= own.items()
+    )
     assert "as good before test" not in first_screen(little)["GAIN"]
 
 
@@ -207,6 +209,9 @@ def test_todays_is_kept_where_the_rule_gains_too_little(little, rule_verdict, sa
     kept = replace(little, rule_over_today=gained, recommendation=Recommendation("keep_today", "use_rule"))
     assert first_screen(kept)["PROPOSED"].startswith("Keep today's")
     assert said in first_screen(kept)["PROPOSED"]
+    few = replace(gained, word="too few to tell", differing=Differing(12, 340, 9.0))
+    box = first_screen(replace(kept, rule_over_today=few))
+    assert "too few users met a different outcome" in box["PROPOSED"] and "only 12 of 340 users" in box["GAIN"]
     tested = first_screen(replace(kept, recommendation=Recommendation("keep_today", "test_model")))["PROPOSED"]
     assert f'A/B test the model against today\'s "{policy_name(little.today)}".' in tested  # what stays is the control
 
@@ -282,7 +287,12 @@ def test_harm_comes_from_the_predictions_or_from_the_operating_point_or_that_is_
 def test_an_interval_below_the_limit_is_an_open_risk_where_few_wait_otherwise(little):
     few = replace(little.safety, added_wait=Interval(1.0, 0.0, 2.0, 60), tolerance_ms=7.0, word="not_shown")
     said = first_screen(replace(little, safety=replace(few, differing=Differing(12, 60, 9.0))))["RISK"]
-    assert "only 12 of 60 wait otherwise" in said and "7 ms" in said
+    assert "there are only 60" in said and "7 ms" in said
+    for differing, words in (
+        (Differing(12, 160, 9.0), "only 12 of 160 wait otherwise"),
+        (Differing(0, 60, 9.0), "none of"),
+    ):
+        assert words in first_screen(replace(little, safety=replace(few, differing=differing)))["RISK"]
 
 
 def test_no_user_is_named(real, planted_pages):
@@ -384,10 +394,12 @@ def test_the_report_says_whether_features_or_trees_gain(little_images, features,
     """Intervals by hand; the smallest gain that matters is 1 point."""
     of_features, of_trees = (Interval(estimate, low, 2 * estimate - low, 500) for estimate, low in (features, trees))
     against = dict(little_images.against_best_rule) | {"linear": of_features}
-    result = replace(little_images, against_best_rule=against, trees_gain=of_trees)
+    result = replace(little_images, against_best_rule=against, trees_gain=of_trees, differing=Differing(300, 340, 1.0))
     sentence = findings(result)["linear"]
     assert sentence.startswith(said) and sentence.endswith("exploratory")
     assert sentence in to_text(result)
     assert result.unit.span(of_features) in sentence and result.unit.span(of_trees) in sentence
+    few = replace(result, differing=Differing(99, 340, 1.0))
+    assert "too few users" in findings(few)["linear"] and result.unit.span(of_trees) not in findings(few)["linear"]
     told = result.to_dict()["model_vs_linear"]
     assert (told["difference"], told["interval"]) == (of_trees.estimate, [of_trees.low, of_trees.high])

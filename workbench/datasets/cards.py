@@ -336,6 +336,10 @@ class Card(Entries):
             check_one_of("canonical column", name, [*(column.name for column in self.facts.columns), *own])
         for name in self.labels:
             check_one_of("labelled column", name, [*LABELS, *own])
+            if not self.labels[name].isprintable():
+                raise WorkbenchError(
+                    f"the label of {name} must be one line of printable text; got {self.labels[name]!r}."
+                )
         for name in constants:
             if name in MEASURED:
                 raise WorkbenchError(f"{name} is measured, not constant; state it under assume.")

@@ -161,7 +161,7 @@ class Lookup:
     extra: tuple[Column, ...] = field(default=(), repr=False)
     searched: Any = field(default=None, repr=False)
     chooses: str = "option"
-    labels: tuple[str, ...] = field(default=(), repr=False)
+    labels: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     tables: Mapping[str, ChanceTable] = field(default_factory=dict, compare=False, repr=False)
     edges: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False, repr=False)
 
@@ -169,7 +169,8 @@ class Lookup:
     def name(self) -> str:
         """What tables call it."""
         found = "" if self.searched is None else ", searched"
-        return f"most fitting {self.chooses} per {listed(self.labels or self.keys or ('column',))}{found}"
+        labels = [self.labels.get(key, key) for key in self.keys] or ["column"]
+        return f"most fitting {self.chooses} per {listed(labels)}{found}"
 
     @property
     def unavailable(self) -> str:
@@ -252,8 +253,14 @@ def lookup_table(card: Card, keys: tuple[str, ...], known_by: str, chooses: str,
         extra=card.context,
         searched=searched,
         chooses=chooses,
-        labels=tuple(label(key, card) for key in keys),
+        labels={key: _own_label(key, card) for key in keys},
     )
+
+
+def _own_label(key: str, card: Card) -> str:
+    """The label of a column, with its name behind it where another column is called the same."""
+    alike = [each for each in context_columns("never", card.context) if label(each, card) == label(key, card)]
+    return f"{label(key, card)} [{key}]" if len(alike) > 1 else label(key, card)
 
 
 def fit_tables(split: Split, keys: Iterable[tuple[str, ...]], known_by: str, chooses: str = "option") -> list[Lookup]:

@@ -420,7 +420,7 @@ class Finding:
     safety: Safety
     safety_at_rule: Safety
     slowest: SlowestUsers
-    users_to_settle: int
+    users_to_settle: int | None
     ab_test: SampleSize
     headroom: float
     recommendation: Recommendation

@@ -151,6 +151,7 @@ def known_rules(rules: Iterable[Policy] | Policy, known_by: str) -> tuple[Policy
         raise WorkbenchError(f"rules must be a list of callables, such as wb.rules(split); got {rules!r}.")
     names = [policy_name(rule) for rule in listed]
     taken = sorted(set(names) & {"model", "best_rule", "today", "oracle", PERFECT_KNOWLEDGE, LINEAR, BEST_POSSIBLE})
+    taken += [name for name in names if name.startswith("today: ")]
     if taken:
         raise WorkbenchError(
             f"a rule cannot be called {taken[0]!r}, a name that a comparison gives to something else. Give it another "

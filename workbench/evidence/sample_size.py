@@ -12,6 +12,7 @@ from scipy.stats import norm
 from workbench.errors import WorkbenchError, check_above_0
 
 POWER, ALPHA = 0.8, 0.05  # Cohen 1988, ch. 2; Kohavi, Tang & Xu 2020, ch. 17
+MOST_USERS = 1e12  # more than there are; beyond it no size is worth printing
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,8 @@ def sample_size(
     tested = np.bincount(who[~before], minlength=len(metric)) > 0
     sd = float(metric[tested].std(ddof=1))
     needed = 4 * (sd * (norm.ppf(1 - alpha / 2) + norm.ppf(power)) / effect) ** 2
+    if not needed < MOST_USERS:
+        raise WorkbenchError(f"an effect of {effect:g} is too small to be tested: it would take {needed:.1g} users.")
     a_day = None if at is None else people / share / _calendar_days(at[~before])
     saved = _variance_saved(metric[tested], _by_user(values, who, before)[tested]) if before.any() else None
     return SampleSize(

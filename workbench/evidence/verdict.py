@@ -125,8 +125,10 @@ def judge_rivals(against: Iterable[Judgement]) -> Verdict:
     return Verdict(first, every[place], place)
 
 
-def users_to_settle(difference: Interval, margin: float, differing: Differing) -> int:
+def users_to_settle(difference: Interval, margin: float, differing: Differing) -> int | None:
     """Users with whom a verdict is reached in 80 % of studies, were the difference what it seems.
+
+    None where nobody met a different outcome, which says nothing of how many would.
 
     The estimate is taken to be normal around ``d``, its standard error to shrink with the root of the users. A verdict
     is missed where the interval holds 0 and reaches beyond the margin: ``margin - h <= |estimate| <= h`` for a
@@ -136,6 +138,8 @@ def users_to_settle(difference: Interval, margin: float, differing: Differing) -
     >>> users_to_settle(Interval(2.0, -2.0, 6.0, 400), 1.0, Differing(400, 400, 9.0))
     3270
     """
+    if not differing.users:
+        return None
     z, d = norm.ppf(UPPER), abs(difference.estimate)
     half = np.geomspace(margin / 2, max(difference.half_width, margin, d), 20_000)  # up to margin / 2 none is missed
     error = half / z
@@ -143,7 +147,7 @@ def users_to_settle(difference: Interval, margin: float, differing: Differing) -
     missed = sum(norm.cdf((half - at) / error) - norm.cdf((inner - at) / error) for at in (d, -d))
     wide = half[: max(1, int(np.argmax(np.append(missed, 1.0) > 1 - POWER)))][-1]
     needed = difference.clusters * (difference.half_width / wide) ** 2
-    enough = FEWEST_DIFFERING * differing.of / max(differing.users, 1)
+    enough = FEWEST_DIFFERING * differing.of / differing.users
     unsettled = judge_difference(difference, margin, differing) in UNSETTLED
     return math.ceil(max(needed, enough, differing.of + 1 if unsettled else 0))
 
@@ -217,7 +221,9 @@ class Recommendation:
     action: str
 
 
-def recommend(model: Judgement, safety: Safety, rule_word: str, *, headroom: Interval, margin: float) -> Recommendation:
+def recommend(
+    model: Judgement, safety: Safety, rule_word: str, *, headroom: Judgement, margin: float
+) -> Recommendation:
     """Answer both questions.
 
     The best rule is shipped where its gain over today's (``rule_word``) is better. About the model, in this order of
@@ -227,7 +233,8 @@ def recommend(model: Judgement, safety: Safety, rule_word: str, *, headroom: Int
     ship, word = SHIP_RULE if rule_word == BETTER else KEEP_TODAY, model.word
     if safety.word == HARMFUL or not model.differing.users:
         return Recommendation(ship, USE_RULE)
-    if headroom.high < margin:
+    shown = headroom.differing.users >= FEWEST_DIFFERING or headroom.differing.bound < margin
+    if headroom.difference.high < margin and shown:
         return Recommendation(ship, LITTLE_TO_WIN)
     actions = {BETTER: TEST_MODEL, INCONCLUSIVE: COLLECT, TOO_FEW: COLLECT}
     return Recommendation(ship, actions.get(word, USE_RULE))

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import Interval
-from workbench.evidence.verdict import FEWEST_DIFFERING, TOO_FEW, TOO_LITTLE
+from workbench.evidence.verdict import EQUIVALENT, FEWEST_DIFFERING, TOO_FEW, TOO_LITTLE
 from workbench.features.levels import OTHER
 from workbench.plotting.labels import PARTS, Row, clear_rows, draw_rows, edge_of, minus, name_of, part_of, write_right
 from workbench.plotting.style import BLUE, MUTED, VERMILLION, WORDS, axes_or_new, finish, percent, style_context
@@ -54,7 +54,9 @@ def _row(result: Comparison, name: str, interval: Interval, kind: str) -> Row:
     if kind != "model":
         return Row(name, interval)
     if result.differing.users < FEWEST_DIFFERING:
-        return Row(name, why=minus(f"{result.unit.signed(interval.estimate)}, {CANNOT_TELL}"))
+        bound = f"equivalent: within \u00b1{result.unit.amount(result.differing.bound)}"
+        why = bound if result.verdict == EQUIVALENT else CANNOT_TELL
+        return Row(name, why=minus(f"{result.unit.signed(interval.estimate)}, {why}"))
     beside = "  " if len(result.verdict) < LONG_WORD else "\n"
     return Row(name, interval, BLUE, strong=True, after=f"{beside}{result.verdict}")
 

@@ -13,6 +13,7 @@ from matplotlib.transforms import Bbox
 from workbench.datasets.splits import users_of
 from workbench.decisions.decision import Axis, PolicyResult, Unit
 from workbench.evidence.bootstrap import Interval, cluster_intervals
+from workbench.evidence.verdict import FEWEST_DIFFERING
 from workbench.plotting.labels import KEY_PARTS, PARTS, Mark, label_marks, merge_marks, name_of, part_of
 from workbench.plotting.style import MUTED, WORDS, axes_or_new, figure_of, finish, style_context
 from workbench.studies.comparison import Comparison
@@ -44,7 +45,8 @@ def frontier(result: Comparison, *, ax: Axes | None = None) -> Axes:
     shown = [policy for policy in shown if policy not in far]
     for policy in reversed(shown):
         _draw_policy(ax, result, policy)
-    bars = [bar for p in shown if part_of(result, p) not in ("best rule", "other") for bar in _draw_bars(ax, result, p)]
+    barless = {"best rule", "other"} | ({"model"} if result.differing.users < FEWEST_DIFFERING else set())
+    bars = [bar for p in shown if part_of(result, p) not in barless for bar in _draw_bars(ax, result, p)]
     ax.set(**{f"{side}label": axis.label for side, axis in zip("xy", result.decision.axes, strict=True)})
     note = "\n".join(["bars: how far from the best rule, 95 % intervals", *_beyond(result, far)])
     finish(ax, result.split.card, _in_words(result), note=note)
@@ -194,7 +196,7 @@ def _in_words(result: Comparison) -> str:
     each = [f"{part} {_gain_at_cost(result, result.of(which))}" for part, which in parts.items()]
     units = [Unit("", "", 1.0, max(1, axis.digits)) for axis in result.decision.axes]
     distances = _distance(result, result.of("model"))
-    cost, gain = (unit.span(interval) for unit, interval in zip(units, distances, strict=True))
+    cost, gain = (unit.seen(interval, result.differing) for unit, interval in zip(units, distances, strict=True))
     found = findings(result).get("frontier", "")
     words = f"{capital(y)} against {x}: {', '.join(each)}. Model minus best rule: {y} {gain}, {x} {cost}."
     return words + f" {found}." * bool(found)

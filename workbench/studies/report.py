@@ -36,6 +36,7 @@ from workbench.evidence.verdict import (
     TOO_LITTLE,
     UNSETTLED,
     WORSE,
+    Judgement,
     Safety,
 )
 
@@ -100,6 +101,11 @@ def _ship_sentence(result: Finding) -> str:
         return f"Keep today's {today}: no rule beats it."
     if result.recommendation.ship == SHIP_RULE:
         return f"Ship {rule} in place of today's {today}."
+    if policy_name(result.best_rule) == policy_name(result.today):
+        rule = "the same rule with its limit tuned"
+    few = f"too few {result.people} met a different outcome to tell it from {rule}"
+    if result.rule_over_today.word == TOO_FEW:
+        return f"Keep today's {today}: {few}."
     words = {WORSE: "does worse"} | dict.fromkeys((EQUIVALENT, TOO_LITTLE), "gains too little over it")
     why = words.get(result.rule_over_today.word, "is not shown to gain enough over it")
     return f"Keep today's {today}: {rule} {why}."
@@ -134,8 +140,10 @@ def _model_sentence(result: Finding) -> str:
 def _rule_gain(result: Finding) -> str:
     if result.best_rule is result.today:
         return ""
-    gain = result.rule_over_today
-    return f"Best rule minus today: {result.unit.seen(gain.difference, gain.differing)} {result.unit.name}."
+    gain, differing = result.rule_over_today.difference, result.rule_over_today.differing
+    said = f"Best rule minus today: {result.unit.seen(gain, differing)} {result.unit.name}"
+    few = f" (only {differing.users:,} of {differing.of:,} {result.people} met a different outcome)"
+    return f"{said}{few if differing.users < FEWEST_DIFFERING else ''}."
 
 
 def difference_sentence(result: Finding) -> str:
@@ -195,7 +203,8 @@ def _test_sentence(result: Finding) -> str:
     size, unit, people = result.ab_test, result.unit, result.people
     about = f"primary metric net ({unit.per_view}), smallest effect {unit.factor * size.effect:g}, "
     about += f"power {100 * size.power:.0f} %, alpha {100 * size.alpha:.0f} %"
-    days = f", {size.days:,} days at {size.users_a_day:,.0f} a day here" if size.days else ""
+    days = "1 day" if size.days == 1 else f"{size.days:,} days"
+    days = f", {days} at {size.users_a_day:,.0f} a day here" if size.days else ""
     said = f"{size.users:,} {people} in two groups{days}"
     if size.users_with_history is not None:
         said += f"; with CUPED on earlier views {size.users_with_history:,}"
@@ -224,6 +233,11 @@ def findings(result: Finding) -> dict[str, str]:
 def features_or_trees(result: Finding) -> str:
     """Whether the model's features or its trees gain, by a logistic regression on the same features (exploratory)."""
     unit, trees, features = result.unit, result.trees_gain, result.against_best_rule[LINEAR]
+    if result.differing.users < FEWEST_DIFFERING:
+        return (
+            f"Features or trees: too few {result.people} met a different outcome to tell; logistic regression on the "
+            f"model's features minus best rule {unit.signed(features.estimate)} {unit.name}"
+        )
     by_features, by_trees = (each.low > 0 and each.estimate >= result.margin for each in (features, trees))
     words = {
         (True, True): "Both features and trees gain",
@@ -267,6 +281,10 @@ def _safety_sentence(result: Finding, who: str) -> str:
     differing = result.safety.differing
     if result.safety.word == NOT_SHOWN and added.high < result.safety.tolerance_ms:
         few = f"only {differing.users:,} of {differing.of:,} wait otherwise than with the rule, too few to call it safe"
+        if differing.of < FEWEST_DIFFERING:
+            few = f"there are only {differing.of:,}, too few to call it safe"
+        if not differing.users:
+            few = f"none of these {differing.of:,} waits otherwise than with the rule"
         return f"Open risk: of {who}, {few}: {_milliseconds(added)}, limit {limit}."
     if result.safety.word == NOT_SHOWN:
         said = f"Open risk: {who} may wait up to {added.high:,.0f} ms longer with the model (limit {limit})"
@@ -390,7 +408,8 @@ def _evidence_dict(result: Finding) -> dict[str, Any]:
         "interval": [difference.low, difference.high],
         "margin": result.margin,
         "verdict": result.verdict,
-        "settled_by": {"rule": policy_name(result.settled_by), **_interval_dict(result.settled.difference)},
+        "interval_trusted": result.differing.users >= FEWEST_DIFFERING,
+        "settled_by": {"rule": policy_name(result.settled_by), **_judgement_dict(result.settled)},
         "failing_checks": failing_checks(result),
         "differing": {"users": result.differing.users, "of": result.differing.of, "bound": result.differing.bound},
         **_safety_dict(result.safety),
@@ -414,11 +433,17 @@ def _safety_dict(safety: Safety) -> dict[str, Any]:
 def _rule_dict(result: Finding) -> dict[str, Any]:
     slowest = result.slowest
     return {
-        **_interval_dict(result.rule_over_today.difference),
-        "verdict": result.rule_over_today.word,
+        **_judgement_dict(result.rule_over_today),
         "wait_slowest_fifth_ms": {"today": slowest.today_ms, "best_rule": slowest.rule_ms, "model": slowest.model_ms},
         "added_wait_slowest_fifth_ms": _interval_dict(slowest.rule_added_wait),
     }
+
+
+def _judgement_dict(judged: Judgement) -> dict[str, Any]:
+    users = {"users": judged.differing.users, "of": judged.differing.of}
+    trusted = judged.differing.users >= FEWEST_DIFFERING
+    about = {"verdict": judged.word, "differing": users, "interval_trusted": trusted}
+    return _interval_dict(judged.difference) | about
 
 
 def _interval_dict(interval: Interval) -> dict[str, Any]:

@@ -272,6 +272,8 @@ def _read_test(
     safety, at_rule, slowest = look_at_the_slowest(stage, test, *outcomes)
     event, chance = decision.calibration_target(by_model.expected, test, scenario)
     people = split.count_people() / gained.differing.of
+    room = _judge(stage, _minus(results[-1], by_rule, "net"), test.users, margin)
+    needed = users_to_settle(settled.difference, margin, settled.differing)
     return Comparison(
         decision=decision,
         split=split,
@@ -294,10 +296,10 @@ def _read_test(
         safety=safety,
         safety_at_rule=at_rule,
         slowest=slowest,
-        users_to_settle=math.ceil(people * users_to_settle(settled.difference, margin, settled.differing)),
-        ab_test=_size_ab_test(stage, test, by_rule, margin),
+        users_to_settle=None if needed is None else math.ceil(people * needed),
+        ab_test=_size_ab_test(stage, test, by_rule, by_model, margin),
         headroom=decision.headroom(results[-1].outcomes, test, scenario),
-        recommendation=recommend(settled, safety, rule_gained.word, headroom=against[PERFECT_KNOWLEDGE], margin=margin),
+        recommendation=recommend(settled, safety, rule_gained.word, headroom=room, margin=margin),
         test_users=gained.differing.of,
         cost=_model_cost(stage, test),
         calibration=measure_calibration(event, chance),
@@ -348,16 +350,23 @@ def look_at_the_slowest(
     return judge_safety(ours, rule, users, seed=seed), judge_safety(alike, rule, users, seed=seed), slowest
 
 
-def _size_ab_test(stage: Stage, test: Situations, by_rule: PolicyResult, margin: float) -> SampleSize:
-    """An A/B test of the model against the best rule, by its net on test; earlier views are those held out before."""
-    split, net = stage.split, by_rule.outcomes["net"]
+def _size_ab_test(
+    stage: Stage, test: Situations, by_rule: PolicyResult, by_model: PolicyResult, margin: float
+) -> SampleSize:
+    """An A/B test of the model against the best rule, by the rule's net on test, or the model's where that does
+    not vary (nothing is fetched); earlier views are those held out before.
+    """
+    split = stage.split
+    policy, net = stage.best_rule, by_rule.outcomes["net"]
+    if not net.std():
+        policy, net = stage.ours, by_model.outcomes["net"]
     timed = split.card.facts.time
     if not split.how.startswith(("by time", "by order")):
         at = test.frame.get(timed)
         share = len(np.unique(test.users)) / split.count_people()
         return sample_size(net.to_numpy(), test.users, margin, at=at, share=share)
     both = pd.concat([stage.held_out.frame, test.frame])
-    before = stage.replay(stage.best_rule, stage.held_out)["net"]
+    before = stage.replay(policy, stage.held_out)["net"]
     return sample_size(
         pd.concat([before, net]).to_numpy(),
         users_of(both, split.cluster),

@@ -55,8 +55,9 @@ function marks(data, at) {
   const rule = data.policies.indexOf("best rule"), [ruleX, ruleY] = places.slice(2 * rule, 2 * rule + 2);
   return data.policies.map((part, i) => {
     const own = { "model": ends.slice(0, 4), "today": ends.slice(4) }[part];
-    const around = own && [ruleX + own[0], ruleX + own[1], ruleY + own[2], ruleY + own[3]];
-    return { part, name: part, x: places[2 * i], y: places[2 * i + 1], bars: around ?? null };
+    const isTrusted = part !== "model" || !(at.isSettled && data.gain);
+    const around = own && isTrusted && [ruleX + own[0], ruleX + own[1], ruleY + own[2], ruleY + own[3]];
+    return { part, name: part, x: places[2 * i], y: places[2 * i + 1], bars: around || null };
   });
 }
 

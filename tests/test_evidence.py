@@ -71,8 +71,7 @@ def test_shares_of_trials_come_with_intervals_and_counts(table):
     assert null["value"].sum() == pytest.approx(1) and null["n"].eq(2).all()
     harm = table[table["question"] == "harm"].groupby("policy")["value"].sum()
     assert harm.index.tolist() == ["as tuned", "at the rule's operating point"] and harm.tolist() == [1, 1]
-    swaps = table[table["question"] == "swaps"].iloc[0]
-    assert swaps["low"] <= swaps["value"] <= swaps["high"] and swaps["n"] == 60
+    assert "swaps" not in set(table["question"])  # 80 users are too few to tell
 
 
 def test_coverage_counts_only_draws_that_the_guard_lets_through(evidence):
@@ -88,8 +87,8 @@ def test_coverage_counts_only_draws_that_the_guard_lets_through(evidence):
     power = found[found["question"] == "power"].set_index("setting")["value"]
     assert held.index.min() == 100 and held.loc[200] > 0.85
     assert power.loc[50] == 0 and power.loc[500] > 0.95
-    swaps = found.loc[found["question"] == "swaps", "value"].item()
-    assert 0.01 < swaps < 0.1
+    swaps = found[found["question"] == "swaps"].squeeze()
+    assert 0.01 < swaps["value"] < 0.1 and swaps["low"] < swaps["value"] < swaps["high"] and swaps["n"] == 400
 
 
 def test_power_counts_rivals_and_is_a_false_alarm_where_one_of_them_does_as_well(evidence):

@@ -8,6 +8,7 @@ from matplotlib.colors import same_color
 from workbench import plotting
 from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import Interval
+from workbench.evidence.verdict import Differing
 from workbench.plotting.comparison import CANNOT_TELL
 from workbench.plotting.style import BLUE, GREY, VERMILLION
 
@@ -29,8 +30,10 @@ def with_changes(result):
     scale = 1 / result.unit.factor
     table = pd.DataFrame(ROWS, columns=COLUMNS)
     table[["difference", "low", "high"]] *= scale
+    table["settled_by"] = table["best_rule"]
     base = Interval(3.0 * scale, 1.5 * scale, 4.5 * scale, 400)
-    return replace(result, difference=base, verdict="better", margin=scale, sensitivity=table)
+    many = Differing(400, 400, 9.0)
+    return replace(result, difference=base, differing=many, verdict="better", margin=scale, sensitivity=table)
 
 
 def numbers(ax) -> list[float]:

@@ -9,6 +9,7 @@ import pytest
 
 from workbench import plotting
 from workbench.evidence.bootstrap import cluster_interval
+from workbench.evidence.verdict import Differing
 from workbench.plotting.frontier import NAME_WIDTH
 from workbench.plotting.labels import PARTS, Mark, label_marks, merge_marks, name_of, part_of
 from workbench.studies import report
@@ -81,9 +82,15 @@ def test_no_line_of_equal_net_where_cost_has_no_fixed_price(planted):
     assert not dashed(plotting.frontier(replace(planted, results=results)))
 
 
-def test_bars_are_intervals_of_the_distance_to_the_best_rule(result, drawn):
-    """By another road: one column at a time, from the outcomes themselves."""
-    bars = [line for line in drawn.lines if len(line.get_xdata()) == 2 and line.get_linestyle() == "-"]
+def bars_of(ax):
+    return [line for line in ax.lines if len(line.get_xdata()) == 2 and line.get_linestyle() == "-"]
+
+
+def test_bars_are_intervals_of_the_distance_to_the_best_rule(result, draw):
+    """By another road: one column at a time, from the outcomes themselves; none of the model where few differ."""
+    few = draw(plotting.frontier, replace(result, differing=Differing(99, 400, 9.0)))
+    assert PARTS["model"]["color"] not in {bar.get_color() for bar in bars_of(few)}
+    bars = bars_of(draw(plotting.frontier, replace(result, differing=Differing(100, 400, 9.0))))
     rule, model = result.of("best_rule").outcomes, result.of("model")
     users = result.split.test.loc[rule.index, result.split.cluster].to_numpy()
     place = at(result, model)
@@ -103,7 +110,7 @@ def test_small_numbers_keep_their_sense_in_words(result, drawn):
     said = plotting.alt_text(drawn)
     for axis in result.decision.axes:
         model, rule = (axis.factor * result.of(which).outcomes[axis.column].mean() for which in ("model", "best_rule"))
-        assert f"{model - rule:+.{max(1, axis.digits)}f} (" in said
+        assert f"{model - rule:+.{max(1, axis.digits)}f}" in said
     assert said.endswith(report.findings(result)["frontier"] + ".")
 
 

@@ -11,6 +11,7 @@ from workbench.plotting import aging, alt_text, shares, verdicts
 STUDIES = pd.DataFrame(
     {"dataset": list("aab"), "seed": [0, 1, 0], "margin": [1.0, 1.0, 0.005]}
     | {"value": [2.0, -1.0, 0.01], "low": [1.0, -3.0, 0.005], "high": [3.0, 1.0, 0.02]}
+    | {"word": ["better", "inconclusive", "better"]}
 )
 SHARES = pd.DataFrame(
     {"dataset": list("aab"), "setting": ["100", "1000", "100"], "value": [0.9, 0.95, 0.5]}

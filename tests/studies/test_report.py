@@ -144,6 +144,7 @@ def base_setting(data) -> int:
 @pytest.mark.parametrize("fault", ["assumption", "waiting", "net"])
 def test_a_green_badge_hides_no_failing_check(little, fault):
     rows = {"group": ["base", "split"], "change": ["base case", "by user"], "verdict": ["better", "better"]}
+    rows |= {"best_rule": ["ours", "ours"], "settled_by": ["ours", "theirs"]}
     safe = replace(little.safety, word="safe")
     best = replace(little, verdict="better", safety=safe, sensitivity=pd.DataFrame(rows))
     best = replace(best, slowest=replace(best.slowest, gain=Interval(1.0, -0.1, 2.0, 100)))
@@ -159,7 +160,8 @@ def test_a_green_badge_hides_no_failing_check(little, fault):
     for shown in (to_text(worse), to_html(worse), worse.to_markdown()):
         assert "BETTER, NOT IN EVERY CHECK" in plain(shown)
     assert '<section class="verdict open">' in to_html(worse)
-    assert ("split by user: inconclusive" in plain(to_text(worse))) == (fault == "assumption")
+    named = 'split by user: inconclusive against "theirs"'
+    assert (named in plain(to_text(worse))) == (fault == "assumption")
 
 
 def test_too_few_who_differ_get_no_interval_beside_them(little):

@@ -97,7 +97,8 @@ def sample_size(
     metric = _by_user(values, who, ~before)
     tested = np.bincount(who[~before], minlength=len(metric)) > 0
     sd = float(metric[tested].std(ddof=1))
-    needed = 4 * (sd * (norm.ppf(1 - alpha / 2) + norm.ppf(power)) / effect) ** 2
+    with np.errstate(over="ignore"):
+        needed = 4 * (sd * (norm.ppf(1 - alpha / 2) + norm.ppf(power)) / effect) ** 2
     if not needed < MOST_USERS:
         raise WorkbenchError(f"an effect of {effect:g} is too small to be tested: it would take {needed:.1g} users.")
     a_day = None if at is None else people / share / _calendar_days(at[~before])

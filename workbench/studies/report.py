@@ -203,7 +203,7 @@ def _test_sentence(result: Finding) -> str:
     size, unit, people = result.ab_test, result.unit, result.people
     about = f"primary metric net ({unit.per_view}), smallest effect {unit.factor * size.effect:g}, "
     about += f"power {100 * size.power:.0f} %, alpha {100 * size.alpha:.0f} %"
-    days = "1 day" if size.days == 1 else f"{size.days:,} days"
+    days = "1 day" if size.days == 1 else f"{size.days or 0:,} days"
     days = f", {days} at {size.users_a_day:,.0f} a day here" if size.days else ""
     said = f"{size.users:,} {people} in two groups{days}"
     if size.users_with_history is not None:

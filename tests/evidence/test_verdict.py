@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.stats import beta
+from scipy.stats import beta, binom
 
 from workbench.evidence.bootstrap import Interval, cluster_interval
 from workbench.evidence.verdict import (
@@ -125,7 +125,10 @@ def test_where_nothing_is_settled_more_users_are_asked_for_than_there_were():
 
 def test_users_to_settle_are_enough_for_the_guard_too():
     narrow = Interval(5.0, 4.9, 5.1, 1000)
-    assert users_to_settle(narrow, 1.0, Differing(20, 1000, 90.0)) == 5000
+    needed = users_to_settle(narrow, 1.0, Differing(20, 1000, 90.0))
+    reached = [binom.sf(99, users, 0.02) for users in (needed - 1, needed)]  # 100 or more differ
+    assert reached[0] < 0.8 <= reached[1]
+    assert users_to_settle(narrow, 1.0, Differing(1000, 1000, 90.0)) == 100
     assert users_to_settle(narrow, 1.0, Differing(0, 1000, 90.0)) is None
 
 

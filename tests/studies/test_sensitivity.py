@@ -129,6 +129,8 @@ def test_what_the_verdict_does_not_survive_is_named(changed):
     said, table = robustness(changed), changed.sensitivity.iloc[1:]
     ran = table[table["verdict"] != ""]
     flipped = ran[ran["verdict"] != changed.verdict]
+    same = (ran["best_rule"] == changed.of("best_rule").name).sum()
+    assert f"The same rule is best in {same} of them." in said
     assert (f"Robust in {len(ran) - len(flipped)} of {len(ran)} checks" in said) == bool(len(flipped))
     assert all(f"{row.change}: {row.verdict}" in said for row in flipped.itertuples())
     assert said in " ".join(str(changed).split()) and "seed seed" not in said

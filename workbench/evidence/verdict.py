@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import beta, norm
+from scipy.stats import beta, nbinom, norm
 
 from workbench.evidence.bootstrap import LEVEL, Interval, cluster_interval
 from workbench.evidence.sample_size import POWER
@@ -133,7 +133,7 @@ def users_to_settle(difference: Interval, margin: float, differing: Differing) -
     The estimate is taken to be normal around ``d``, its standard error to shrink with the root of the users. A verdict
     is missed where the interval holds 0 and reaches beyond the margin: ``margin - h <= |estimate| <= h`` for a
     half-width ``h``. For a large ``d`` that is the textbook's ``n (h (1.96 + 0.84) / (1.96 d))^2``. At least 100 users
-    must differ, too; and where nothing is settled yet, there were too few.
+    must differ, too, in 80 % of studies; and where nothing is settled yet, there were too few.
 
     >>> users_to_settle(Interval(2.0, -2.0, 6.0, 400), 1.0, Differing(400, 400, 9.0))
     3270
@@ -147,7 +147,8 @@ def users_to_settle(difference: Interval, margin: float, differing: Differing) -
     missed = sum(norm.cdf((half - at) / error) - norm.cdf((inner - at) / error) for at in (d, -d))
     wide = half[: max(1, int(np.argmax(np.append(missed, 1.0) > 1 - POWER)))][-1]
     needed = difference.clusters * (difference.half_width / wide) ** 2
-    enough = FEWEST_DIFFERING * differing.of / differing.users
+    share = differing.users / differing.of
+    enough = FEWEST_DIFFERING + float(nbinom.ppf(POWER, FEWEST_DIFFERING, share)) if share < 1 else FEWEST_DIFFERING
     unsettled = judge_difference(difference, margin, differing) in UNSETTLED
     return math.ceil(max(needed, enough, differing.of + 1 if unsettled else 0))
 
@@ -179,6 +180,11 @@ def slowest_fifth(smallest_load_ms: np.ndarray, users: np.ndarray) -> np.ndarray
     return np.isin(users, slowest)
 
 
+def tolerated_ms(wait_ms: float) -> float:
+    """How much longer those may wait who wait so long: a tenth, at least 1 ms."""
+    return max(TOLERATED_SHARE * wait_ms, TOLERATED_MS)
+
+
 def judge_safety(model_wait_ms: np.ndarray, rule_wait_ms: np.ndarray, users: np.ndarray, seed: int = 0) -> Safety:
     """Compare excess waits of the slowest fifth; all arrays hold their views only, shape (rows,).
 
@@ -187,7 +193,7 @@ def judge_safety(model_wait_ms: np.ndarray, rule_wait_ms: np.ndarray, users: np.
     taken to be the largest there is). Else, and where they are fewer than 20 users, not shown.
     """
     added = cluster_interval(model_wait_ms - rule_wait_ms, users, seed=seed)
-    tolerance = max(TOLERATED_SHARE * float(np.mean(rule_wait_ms)), TOLERATED_MS)
+    tolerance = tolerated_ms(float(np.mean(rule_wait_ms)))
     differing = count_differing(model_wait_ms - rule_wait_ms, users, max(model_wait_ms.max(), rule_wait_ms.max()))
     shown = differing.users >= FEWEST_DIFFERING or differing.bound < tolerance
     word = HARMFUL if added.low > tolerance else SAFE if added.high < tolerance and shown else NOT_SHOWN

@@ -38,6 +38,7 @@ from workbench.evidence.verdict import (
     WORSE,
     Judgement,
     Safety,
+    tolerated_ms,
 )
 
 OFFLINE = "Offline replay is an estimate until an A/B test confirms it."
@@ -100,7 +101,10 @@ def _ship_sentence(result: Finding) -> str:
     if result.best_rule is result.today:
         return f"Keep today's {today}: no rule beats it."
     if result.recommendation.ship == SHIP_RULE:
-        return f"Ship {rule} in place of today's {today}."
+        added, limit = result.slowest.rule_added_wait, tolerated_ms(result.slowest.today_ms)
+        who = result.decision.report.who_waits(result)
+        waits = f" {capital(who)} then wait {added.estimate:,.0f} ms longer: decide whether that is acceptable."
+        return f"Ship {rule} in place of today's {today}." + waits * (added.low > limit)
     if policy_name(result.best_rule) == policy_name(result.today):
         rule = "the same rule with its limit tuned"
     few = f"too few {result.people} met a different outcome to tell it from {rule}"
@@ -163,7 +167,8 @@ def rival_sentence(result: Finding) -> str:
     if result.settled_by is result.best_rule:
         return ""
     seen = result.unit.seen(result.settled.difference, result.settled.differing)
-    return f' Against "{policy_name(result.settled_by)}", as good before test: {seen}, {result.verdict}.'
+    rule = policy_name(result.settled_by)
+    return f' That does not stand against "{rule}", as good before test: {seen}, {result.verdict}.'
 
 
 def _verdict_against(result: Finding) -> str:
@@ -292,7 +297,8 @@ def _safety_sentence(result: Finding, who: str) -> str:
     causes = {HARMFUL: "The predictions do it", SAFE: f"That is gone {point}"}
     cause = causes.get(result.safety_at_rule.word, f"Whether the predictions or the {operating} do it is not shown")
     said = f"HARMFUL: with the model, {who} wait longer: {_milliseconds(added)}, limit {limit}"
-    return f"{said}. {cause}: {there}."
+    few = f" (only {differing.users:,} of {differing.of:,} wait otherwise: a warning more than a measurement)"
+    return f"{said}{few if differing.users < FEWEST_DIFFERING else ''}. {cause}: {there}."
 
 
 def failing_checks(result: Finding) -> list[str]:
@@ -342,13 +348,15 @@ def robustness(result: Finding) -> str:
         + (f' against "{row.settled_by}"' if row.settled_by != row.best_rule else "")
         for row in flipped.itertuples()
     )
+    same = int((result.sensitivity.loc[flipped.attrs["ran"], "best_rule"] == policy_name(result.best_rule)).sum())
+    rule = f" The same rule is best in {same} of them."
     if not ran:
         return f"None of {len(result.sensitivity) - 1} checks could be run."
     if unsettled:
-        return f"The question is settled in {len(flipped)} of {ran} checks{f': {named}' if named else ''}."
+        return f"Model against rule is settled in {len(flipped)} of {ran} checks{f': {named}' if named else ''}.{rule}"
     if flipped.empty:
-        return f"The verdict is the same in all {ran} checks: {result.verdict}."
-    return f"Robust in {ran - len(flipped)} of {ran} checks; not under: {named}."
+        return f"The verdict is the same in all {ran} checks: {result.verdict}.{rule}"
+    return f"Robust in {ran - len(flipped)} of {ran} checks; not under: {named}.{rule}"
 
 
 def trainings(result: Finding) -> str:

@@ -290,7 +290,7 @@ def test_harm_comes_from_the_predictions_or_from_the_operating_point_or_that_is_
 def test_an_interval_below_the_limit_is_an_open_risk_where_few_wait_otherwise(little):
     few = replace(little.safety, added_wait=Interval(1.0, 0.0, 2.0, 60), tolerance_ms=7.0, word="not_shown")
     said = first_screen(replace(little, safety=replace(few, differing=Differing(12, 60, 9.0))))["RISK"]
-    assert "there are only 60" in said and "7 ms" in said
+    assert "are only 60" in said and "7 ms" in said
     for differing, words in (
         (Differing(12, 160, 9.0), "only 12 of 160 wait otherwise"),
         (Differing(0, 60, 9.0), "none of"),

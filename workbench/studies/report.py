@@ -285,12 +285,13 @@ def _safety_sentence(result: Finding, who: str) -> str:
     there = f"{point} it is {_milliseconds(result.safety_at_rule.added_wait)}"
     differing = result.safety.differing
     if result.safety.word == NOT_SHOWN and added.high < result.safety.tolerance_ms:
-        few = f"only {differing.users:,} of {differing.of:,} wait otherwise than with the rule, too few to call it safe"
+        few = f"of {who}, only {differing.users:,} of {differing.of:,} wait otherwise than with the rule"
+        few += f", {FEWEST_DIFFERING} are needed"
         if differing.of < FEWEST_DIFFERING:
-            few = f"there are only {differing.of:,}, too few to call it safe"
+            few = f"{who} are only {differing.of:,}, {FEWEST_DIFFERING} are needed"
         if not differing.users:
-            few = f"none of these {differing.of:,} waits otherwise than with the rule"
-        return f"Open risk: of {who}, {few}: {_milliseconds(added)}, limit {limit}."
+            few = f"none of {who} waits otherwise than with the rule, but they are only {differing.of:,}"
+        return f"Not shown to be safe: {few}. In these views: {_milliseconds(added)}, limit {limit}."
     if result.safety.word == NOT_SHOWN:
         said = f"Open risk: {who} may wait up to {added.high:,.0f} ms longer with the model (limit {limit})"
         return f"{said}; {there}."

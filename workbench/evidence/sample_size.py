@@ -12,7 +12,7 @@ from scipy.stats import norm
 from workbench.errors import WorkbenchError, check_above_0
 
 POWER, ALPHA = 0.8, 0.05  # Cohen 1988, ch. 2; Kohavi, Tang & Xu 2020, ch. 17
-MOST_USERS = 1e12  # more than there are; beyond it no size is worth printing
+MOST_USERS = 1e12  # more users than there are people: a larger test is refused
 
 
 @dataclass(frozen=True)

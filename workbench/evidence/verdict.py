@@ -17,7 +17,7 @@ BETTER, WORSE, EQUIVALENT, INCONCLUSIVE = "better", "worse", "equivalent", "inco
 TOO_LITTLE, TOO_FEW = "better, but too little to matter", "too few to tell"
 UNSETTLED = (INCONCLUSIVE, TOO_FEW)
 GAINS = (BETTER, TOO_LITTLE)
-LEAST_FIRST = (WORSE, EQUIVALENT, TOO_FEW, INCONCLUSIVE, TOO_LITTLE, BETTER)  # for the model
+LEAST_FIRST = (WORSE, EQUIVALENT, TOO_FEW, INCONCLUSIVE, TOO_LITTLE, BETTER)  # to the model's favour last
 SAFE, NOT_SHOWN, HARMFUL = "safe", "not_shown", "harmful"
 SHIP_RULE, KEEP_TODAY = "ship_rule", "keep_today"
 TEST_MODEL, USE_RULE, LITTLE_TO_WIN, COLLECT = "test_model", "use_rule", "little_to_win", "collect"
@@ -181,7 +181,7 @@ def slowest_fifth(smallest_load_ms: np.ndarray, users: np.ndarray) -> np.ndarray
 
 
 def tolerated_ms(wait_ms: float) -> float:
-    """How much longer those may wait who wait so long: a tenth, at least 1 ms."""
+    """What may be added to a mean wait before it counts as harm: a tenth of it, at least 1 ms."""
     return max(TOLERATED_SHARE * wait_ms, TOLERATED_MS)
 
 

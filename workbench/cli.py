@@ -159,7 +159,9 @@ def render(notebook: str | None, everything: bool, dataset: str | None, pairs: t
         raise WorkbenchError("name one notebook, or take --all for every one of them.")
     if everything and (dataset or pairs):
         raise WorkbenchError("--all renders each notebook on its default data; name one notebook to set parameters.")
-    chosen = sorted(folder.glob("*.ipynb")) if everything else [find_notebook(str(notebook), folder)]
+    # By code cells, the most first: a long one that began last would keep one core busy while the others rest.
+    cells = {path: path.read_text("utf-8").count('"cell_type": "code"') for path in sorted(folder.glob("*.ipynb"))}
+    chosen = sorted(cells, key=lambda path: -cells[path]) if everything else [find_notebook(str(notebook), folder)]
     if dataset:
         find_card(dataset)  # a wrong name is said at once, before a kernel starts
         pairs = (("dataset", dataset), *pairs)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.datasets.cards import CHECKOUT, Card, SourceFile, card_folder, find_card, list_cards, read_card
+from workbench.datasets.cards import CHECKOUT, Bounds, Card, SourceFile, card_folder, find_card, list_cards, read_card
 from workbench.datasets.schema import Column
 from workbench.errors import WorkbenchError
 
@@ -59,6 +59,16 @@ columns = {{ tariff = "plan", RTT = "rtt_ms" }}
 scale = {{ rtt_ms = 1000 }}
 lost = {{ received = [0, ""] }}
 skip = {{ sent = ["0"] }}
+keep = {{ load = {{ below = 60000 }} }}
+header = false
+decimal = ","
+encoding = "latin-1"
+comment = "#"
+records = "data.runs"
+time_format = "%d.%m.%Y"
+time_zone = "Europe/Berlin"
+plausible = false
+unknown_user = "separate"
 values = {{ plan = {{ A = "large" }} }}
 context = {{ plan = {{ type = "text", level = "client_js", meaning = "what is paid for" }} }}
 labels = {{ plan = "tariff" }}
@@ -75,6 +85,9 @@ order = "file"
 sections = true
 session_gap_min = 15
 percent_encoded = true
+format = "combined"
+client = "forwarded"
+pages = { keep_query = ["id"], patterns = { "/user/<id>" = '^/user/[0-9]+$' } }
 date = ["year", "month", "day"]
 generator = "synthetic_site"
 generate = { rows = 5 }
@@ -89,7 +102,8 @@ def test_every_field_of_a_card_is_read(card_of):
     assert {name for name in names for card in (tests, views) if getattr(card, name) != getattr(empty, name)} == {
         *names
     }
-    assert (tests.missing, tests.lost, tests.skip) == (("", "n/a", "-1"), {"received": ("0", "")}, {"sent": ("0",)})
+    assert (tests.missing, tests.lost) == ({"*": ("", "n/a", "-1")}, {"received": ("0", "")})
+    assert (tests.skip, tests.keep) == ({"sent": ("0",)}, {"load": Bounds(below=60000)})
     assert tests.context == (Column("plan", "str", "client_js", "what is paid for"),)
     assert tests.files == (
         SourceFile("a.csv", "https://example.org/a.csv", SHA, {"access_technology": "5g"}, "theirs"),
@@ -109,6 +123,16 @@ def test_every_field_of_a_card_is_read(card_of):
         ("scale = { rtt = 1000 }", "scaled column must be one of .*; got 'rtt'. Did you mean 'rtt_ms'"),
         ("scale = { rtt_ms = 0 }", "scale.rtt_ms must be a number above 0; got 0"),
         ('lost = ["0"]', r"lost must be a table; got \['0'\]"),
+        ("skip = { sent = 0 }", r"skip.sent must be a list of texts, or a table such as \{ above = 60000 \}; got 0"),
+        (
+            "skip = { sent = { over = 0 } }",
+            r"skip.sent must be a list of texts, or a table such as .*; got \{'over': 0\}",
+        ),
+        ("kind = 'navigations'\npages = { id = 'auto' }", "pages: an entry must be one of .*; got 'id'"),
+        (
+            "kind = 'navigations'\npages = { patterns = { a = '(' } }",
+            r"patterns.a must be a regular expression; got '\('",
+        ),
         ('lost = { rcvd = ["0"] }', "a lost probe is an infinite rtt_ms, which no column gives"),
         ('require = ["downlink_mbps"]\ncolumns = { RTT = "rtt_ms" }', "quantity must be one of rtt_ms; got 'downlink"),
         ('[[files]]\nname = "a"\nfolder = "../x"', r"a plain name, without folders or '\.\.'; got '\.\./x'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tomllib
@@ -34,7 +35,7 @@ from workbench.errors import WorkbenchError, check_one_of, did_you_mean, not_one
 
 READERS = ("csv", "jsonl", "parquet")
 DTYPES = {"text": TEXT, "number": NUMBER, "flag": FLAG}
-TIME_UNITS = {"unix_s": "s", "unix_ms": "ms"}
+TIME_UNITS = {"unix_s": "s", "unix_ms": "ms", "unix_us": "us"}
 LINK_COLUMNS = ("from_page", "to_page")
 CARD_NAME = re.compile(r"\w[\w.-]*")
 LOG_NAME = re.compile(r"\.log(\.\d+)?(\.gz)?$")  # access.log, and as logrotate names older ones
@@ -84,7 +85,7 @@ KINDS = {
         known_by="first_request",
         readers=(),
         generators=("synthetic_network",),
-        fields=("lost", "skip", "require"),
+        fields=("lost", "require"),
     ),
     "navigations": Kind(
         columns=SOURCE_COLUMNS,
@@ -95,7 +96,7 @@ KINDS = {
         known_by="client_js",  # a page's own script does the fetching ahead
         readers=("access_log", "msnbc", "wikispeedia"),
         generators=("synthetic_site",),
-        fields=("order", "sections", "session_gap_min", "percent_encoded"),
+        fields=("order", "sections", "session_gap_min", "percent_encoded", "pages", "format", "client"),
     ),
 }
 
@@ -122,6 +123,32 @@ def _as_columns(given: Any) -> Any:
     return tuple(Column(entry.name, DTYPES[entry.type], entry.level, entry.meaning) for entry in entries)
 
 
+@plain_dataclass(frozen=True)
+class Bounds:
+    """Numbers of cells that a rule is about: those above a number, or below one."""
+
+    above: float = math.inf
+    below: float = -math.inf
+
+
+def _cells(given: Any) -> tuple[str, ...] | Bounds:
+    """Values of cells: texts, or bounds of numbers."""
+    if isinstance(given, Bounds):
+        return given
+    if isinstance(given, Mapping) and given and {*given} <= {"above", "below"}:
+        if all(isinstance(bound, int | float) and not isinstance(bound, bool) for bound in given.values()):
+            return Bounds(**given)
+    elif not isinstance(given, Mapping | str) and isinstance(given, Iterable):
+        return tuple(map(str, given))
+    raise PydanticCustomError("unfit", "a list of texts, or a table such as { above = 60000 }")
+
+
+def _by_column(given: Any) -> Any:
+    """Texts by column; a list is for any column."""
+    return {"*": given} if given and isinstance(given, Sequence) and not isinstance(given, str) else given or {}
+
+
+Cells = Annotated[tuple[str, ...] | Bounds, PlainValidator(_cells)]
 Positive = Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)]
 POSITIVE = TypeAdapter(Positive)
 LowBaseHigh = Annotated[tuple[float, ...], PlainValidator(_low_base_high)]
@@ -214,6 +241,32 @@ class ContextEntry(Entries):
     meaning: str = ""
 
 
+@dataclass(frozen=True, config=CHECKED)
+class Pages(Entries):
+    """What a page is, where pages are addresses (they begin with "/", or with http:// or https://).
+
+    ``keep_query``: names of query parameters that make another page; all others are cut. ``fragments``: whether
+    ``#/route`` belongs to the page. ``patterns``: name of a page to the regular expression of the paths that it stands
+    for. ``ids``: ``"auto"`` lets numbers, UUIDs and hashes in a path become ``<id>``. ``static``: whether files that
+    are no pages (pictures, fonts, archives, feeds) stay.
+    """
+
+    PREFIX: ClassVar[str] = "pages: "
+
+    keep_query: tuple[str, ...] = ()
+    fragments: StrictBool = False
+    patterns: dict[str, str] = field(default_factory=dict)
+    ids: Literal["", "auto"] = ""
+    static: StrictBool = False
+
+    def __post_init__(self) -> None:
+        for name, pattern in self.patterns.items():
+            try:
+                re.compile(pattern)
+            except re.error as err:
+                raise WorkbenchError(f"patterns.{name} must be a regular expression; got {pattern!r} ({err}).") from err
+
+
 @dataclass(frozen=True, config=CHECKED, repr=False)
 class Card(Entries):
     """What a card says about a dataset. Its TOML file has these entries, except ``name`` and ``folder``.
@@ -228,13 +281,27 @@ class Card(Entries):
     - ``reader``: how files are read: ``csv``, ``jsonl``, ``parquet``, and for navigations ``access_log``, ``msnbc``,
       ``wikispeedia``; empty: by the ending of each file's name. ``separator``: of a CSV file; empty: a comma,
       or a tab in ``.tsv``.
+    - ``header``: whether the first line of a CSV file names the columns; without it they are called 1, 2, 3.
+      ``decimal``: the decimal mark, "." or ","; ``encoding``: of a text file, such as ``"latin-1"`` (empty: UTF-8, or
+      UTF-16 with a mark in front); ``comment``: the character with which lines to leave out begin.
+    - ``records``: where in a JSON file the list of rows is, as in ``"data.runs"``; empty: the file itself.
+    - ``format``: of an access log: a known name (``"combined"``), or nginx's ``log_format`` or Apache's ``LogFormat``
+      string; empty: told from the first lines. ``client``: ``"forwarded"`` takes the address that a proxy forwarded.
+    - ``pages``: what a page is, where pages are addresses: ``keep_query``, ``fragments``, ``patterns``, ``ids``,
+      ``static``.
     - ``columns``: source column to canonical column; ``constants``: canonical column to a value for every row.
     - ``values``: canonical column to a mapping of source values to canonical ones; an empty text means missing.
     - ``scale``: canonical column to a factor that converts to its unit (``rtt_ms = 1000`` for seconds).
-    - ``time_unit``: of times given as numbers since 1970, ``unix_s`` or ``unix_ms``; empty: times are ISO 8601.
-      ``date``: source columns of year, month and day, where times are no finer than a day.
-    - ``missing``: values that mean "missing", in any column. ``lost``: source column to the values that mark a lost
-      probe (``rtt_ms`` becomes infinite); ``skip``: to those of a row without a measurement (a probe never sent).
+    - ``time_unit``: of times given as numbers since 1970, ``unix_s``, ``unix_ms`` or ``unix_us``; empty: times are
+      ISO 8601, or as ``time_format`` says (``"%d/%m/%y, %H:%M"``). ``time_zone``: of times without an offset, such as
+      ``"Europe/Berlin"``; empty: UTC. ``date``: source columns of year, month and day, where times are no finer.
+    - ``missing``: values that mean "missing", in any column, or a table of them by canonical column (``"*"``: any).
+    - ``lost``: source column to the values that mark a lost probe (``rtt_ms`` becomes infinite); ``skip``: to those of
+      rows to leave out (a probe never sent); ``keep``: to those of the only rows to keep. Values are a list of texts,
+      or a table of bounds: ``{ above = 60000 }``, ``{ below = 1 }``.
+    - ``plausible``: false keeps numbers that no network has, such as a median round-trip time under 1 ms.
+    - ``unknown_user``: what rows without a user are, where others have one: empty leaves them out; ``"separate"``
+      takes each session (of measurements: each row) for a person of its own.
     - ``require``: measured quantities that every row needs, or it is dropped and counted; empty: any one of them.
     - ``drop_duplicates``: whether a row that repeats another of its file in every column is a copy, not a second view.
     - ``assume``: quantity to (low, base, high), where the source does not measure it.
@@ -258,17 +325,30 @@ class Card(Entries):
     files: tuple[SourceFile, ...] = ()
     reader: str = ""
     separator: Annotated[str, Field(max_length=1)] = ""
+    header: StrictBool = True
+    decimal: Literal[".", ","] = "."
+    encoding: str = ""
+    comment: Annotated[str, Field(max_length=1)] = ""
+    records: str = ""
+    format: str = ""
+    client: Literal["", "forwarded"] = ""
+    pages: Pages = Pages()
     generator: str = ""
     generate: Generate = field(default_factory=Generate)
     columns: dict[Any, Any] = field(default_factory=dict)
     constants: dict[str, str | bool | int | float] = field(default_factory=dict)
     values: dict[str, dict[Any, Any]] = field(default_factory=dict)
     scale: dict[str, Positive] = field(default_factory=dict)
-    time_unit: Literal["", "unix_s", "unix_ms"] = ""
+    time_unit: Literal["", "unix_s", "unix_ms", "unix_us"] = ""
+    time_format: str = ""
+    time_zone: str = ""
     date: tuple[str, ...] = ()
-    missing: tuple[Marker, ...] = ()
-    lost: dict[str, tuple[Marker, ...]] = field(default_factory=dict)
-    skip: dict[str, tuple[Marker, ...]] = field(default_factory=dict)
+    missing: Annotated[dict[str, tuple[Marker, ...]], BeforeValidator(_by_column)] = field(default_factory=dict)
+    lost: dict[str, Cells] = field(default_factory=dict)
+    skip: dict[str, Cells] = field(default_factory=dict)
+    keep: dict[str, Cells] = field(default_factory=dict)
+    plausible: StrictBool = True
+    unknown_user: Literal["", "separate"] = ""
     require: tuple[str, ...] = ()
     drop_duplicates: StrictBool = False
     assume: dict[str, LowBaseHigh] = field(default_factory=dict)

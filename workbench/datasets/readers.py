@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import numpy as np
 import pandas as pd
 
-from workbench.datasets.cards import LINK_COLUMNS, TIME_UNITS, Card
+from workbench.datasets.cards import LINK_COLUMNS, TIME_UNITS, Bounds, Card
 from workbench.datasets.columns import TEXT, as_text, bad_values, check_columns, column_names, refuse_repeated_columns
 from workbench.datasets.schema import LOSABLE, MEASURED
 from workbench.errors import WorkbenchError
@@ -242,7 +242,9 @@ def to_canonical(source: pd.DataFrame, card: Card, constants: Mapping[str, objec
         frame = frame[list(card.columns.values())]
     refuse_repeated_columns(frame, card.name)
     if card.missing:
-        frame = frame.mask(pd.DataFrame({name: _is_one_of(frame[name], card.missing) for name in frame}))
+        everywhere = card.missing.get("*", ())
+        markers = {name: (*everywhere, *card.missing.get(name, ())) for name in frame}
+        frame = frame.mask(pd.DataFrame({name: _is_one_of(frame[name], known) for name, known in markers.items()}))
     frame = _scaled(_with_values(frame, card), card)
     time = card.facts.time
     if card.date:
@@ -314,9 +316,16 @@ def decoded(pages: pd.Series) -> pd.Series:
     return pages.map({name: unquote(str(name)) for name in pages.dropna().unique()})
 
 
-def _marked(source: pd.DataFrame, markers: Mapping[str, Sequence[str]]) -> np.ndarray:
+def _marked(source: pd.DataFrame, markers: Mapping[str, Sequence[str] | Bounds]) -> np.ndarray:
     """Rows in which any of the columns holds one of its markers (boolean, shape (rows,))."""
-    return np.any([_is_one_of(source[name], known) for name, known in markers.items()], axis=0)
+    return np.any([_is_marked(source[name], known) for name, known in markers.items()], axis=0)
+
+
+def _is_marked(values: pd.Series, known: Sequence[str] | Bounds) -> pd.Series:
+    if not isinstance(known, Bounds):
+        return _is_one_of(values, known)
+    numbers = pd.to_numeric(values, errors="coerce")
+    return numbers.gt(known.above) | numbers.lt(known.below)
 
 
 def _is_one_of(values: pd.Series, markers: Sequence[str]) -> pd.Series:

@@ -11,6 +11,8 @@ REASONS = {
     "duplicates": "copies of another row",
     "unmeasured": "nothing measured",
     "skipped": "left out by skip or keep",
+    "implausible": "with a value that no network has",
+    "clock_change": "at a local time that comes twice or never",
     "repeats": "repeats of the current page",
     "broken": "broken lines",
     "not_get": "no GET",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 import os
 import re
@@ -11,6 +12,7 @@ from dataclasses import dataclass as plain_dataclass
 from dataclasses import field, fields
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypedDict
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 from pydantic import (
@@ -368,6 +370,7 @@ class Card(Entries):
         self._check_kind()
         self._check_names()
         self._check_measured()
+        self._check_reading()
 
     def __deepcopy__(self, memo: dict) -> Card:
         """Itself: it cannot change, and pandas copies ``attrs`` with every selection."""
@@ -412,7 +415,7 @@ class Card(Entries):
             if name in self.facts.reserved:
                 raise WorkbenchError(f"context column {name!r} is canonical; give yours its own name.")
         constants = [*self.constants, *(name for file in self.files for name in file.constants)]
-        for name in [*self.columns.values(), *self.values, *constants]:
+        for name in [*self.columns.values(), *self.values, *self.missing.keys() - {"*"}, *constants]:
             check_one_of("canonical column", name, [*(column.name for column in self.facts.columns), *own])
         for name in self.labels:
             check_one_of("labelled column", name, [*LABELS, *own])
@@ -439,6 +442,23 @@ class Card(Entries):
                 f"a lost probe is an infinite {LOSABLE}, which no column gives; name its source under columns, or "
                 "take skip."
             )
+
+    def _check_reading(self) -> None:
+        """Refuse an encoding or a time zone that nobody knows, and two ways to write a time."""
+        try:
+            codecs.lookup(self.encoding or "utf-8")
+        except LookupError as err:
+            raise WorkbenchError(
+                f"encoding must be one that Python knows, such as 'latin-1'; got {self.encoding!r}."
+            ) from err
+        try:
+            ZoneInfo(self.time_zone or "UTC")
+        except (KeyError, ValueError, OSError) as err:
+            raise WorkbenchError(
+                f"time_zone must be one of the IANA database, such as 'Europe/Berlin'; got {self.time_zone!r}."
+            ) from err
+        if self.time_unit and (self.time_format or self.time_zone):
+            raise WorkbenchError("time_unit is for numbers since 1970 in UTC; leave out time_format and time_zone.")
 
 
 def read_card(path: Path) -> Card:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Number
@@ -22,12 +23,18 @@ WHEN_KNOWN = dict(zip(LEVELS, IN_WORDS, strict=True))  # behind the word "known"
 TEXT, NUMBER, FLAG, TIME, CATEGORY = "str", "float64", "boolean", "datetime64[us, UTC]", "category"
 ANYTHING = "any"  # names of any type, which are soon replaced by numbers
 BAD_ROWS_SHOWN, COLUMNS_SHOWN = 3, 12
-FLAG_WORDS = {"true": True, "false": False, "1": True, "0": False, "on": True, "off": False}  # "on": Save-Data's own
+YES, NO = ("true", "1", "on", "yes", "?1"), ("false", "0", "off", "no", "?0")  # "on": Save-Data's own; "?1": RFC 8941
+FLAG_WORDS = {**dict.fromkeys(YES, True), **dict.fromkeys(NO, False)}
+# What errors do not show, since it may be a person's: mail and IP addresses, user agents, tokens, whole sentences.
+PRIVATE = re.compile(
+    r"@|\d+\.\d+\.\d+\.\d+|::|(?:[0-9a-fA-F]*:){3}|/\d.*\(|(?=[A-Za-z]*\d)[0-9A-Za-z]{20}|(?=.* ).{33}", re.DOTALL
+)
+ZONE = r"\s*(?:Etc/)?(?:UTC|GMT)$"  # BigQuery and PostgreSQL write it out
 KINDS = {
     TEXT: "text",
     NUMBER: "numbers",
     FLAG: "true or false",
-    TIME: "times (ISO 8601, as in 2026-01-31T18:00Z)",
+    TIME: "times (ISO 8601, as in 2026-01-31T18:00Z, or as time_format says)",
     CATEGORY: "text",
 }
 
@@ -84,14 +91,26 @@ def refuse_repeated_columns(frame: pd.DataFrame, name: str) -> None:
 
 def column_names(frame: pd.DataFrame) -> str:
     """The first of a frame's column names, for an error."""
-    return ", ".join(map(str, list(frame.columns)[:COLUMNS_SHOWN]))
+    return ", ".join(str(showable(name)) for name in list(frame.columns)[:COLUMNS_SHOWN])
+
+
+def showable(value: Any) -> Any:
+    """A value as an error may show it: what may be a person's is hidden.
+
+    >>> showable("fast"), showable("ann@example.org")
+    ('fast', '(hidden)')
+    """
+    return "(hidden)" if isinstance(value, str) and PRIVATE.search(value) else value
 
 
 def check_columns(frame: pd.DataFrame, purposes: Mapping[Any, str], name: str, place: str = "") -> None:
     """Raise a WorkbenchError where a column is missing that is needed for a purpose."""
     for column, purpose in purposes.items():
         if column not in frame:
-            hint = did_you_mean(str(column), list(map(str, frame.columns)))
+            hint = did_you_mean(str(column), [str(name) for name in frame.columns if showable(name) == name])
+            numbered = [str(place) for place in range(1, frame.shape[1] + 1)]
+            if all(re.search(r"\d", str(name)) for name in frame) and list(frame) != numbered:
+                hint += " If the first row holds values, not names, write header = false."
             raise WorkbenchError(
                 f"{name}: expected a column {column!r} (for {purpose}){place}; got {column_names(frame)}.{hint}"
             )
@@ -142,11 +161,19 @@ def _as_time(values: pd.Series) -> pd.Series:
         return values
     given = values.astype(object).where(values.notna(), None)
     text = given.map(lambda value: None if isinstance(value, Number) else value)
-    times = pd.to_datetime(text, utc=True, format="ISO8601", errors="coerce")
+    times = iso_times(text)
     refused = times.isna() & given.notna()
     if refused.any():
         raise WorkbenchError(bad_values(str(values.name), KINDS[TIME], given[refused]))
     return times
+
+
+def iso_times(texts: pd.Series) -> pd.Series:
+    """Texts in ISO 8601 as times in UTC, also with UTC or GMT behind them; NaT for what is none."""
+    codes, found = pd.factorize(texts)
+    plain = pd.Series(found, dtype=object).map(lambda text: re.sub(ZONE, "Z", text) if isinstance(text, str) else text)
+    times = pd.to_datetime(plain, utc=True, format="ISO8601", errors="coerce").astype("datetime64[us, UTC]")
+    return pd.Series(times.reindex(codes).array, texts.index, name=texts.name)
 
 
 def _pandera_column(column: Column) -> pa.Column:
@@ -195,7 +222,7 @@ def _first_failure(cases: pd.DataFrame, index: pd.Index, kinds: Mapping[str, str
 
 def bad_values(column: str, expected: str, bad: pd.Series) -> str:
     """Say what a column must be, how many values differ, and the first of them with their row labels."""
-    shown = "; ".join(f"row {label}: {value!r}" for label, value in bad.head(BAD_ROWS_SHOWN).items())
+    shown = "; ".join(f"row {label}: {showable(value)!r}" for label, value in bad.head(BAD_ROWS_SHOWN).items())
     count = f"{len(bad):,} values differ" if len(bad) > 1 else "1 value differs"
     return f"column {column!r} must be {expected}; {count}, first {shown}."
 

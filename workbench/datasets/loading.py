@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import pandas as pd
 
-from workbench.datasets import readers
+from workbench.datasets import published, readers
 from workbench.datasets.access_logs import number_visitors, read_access_log
+from workbench.datasets.account import warn
+from workbench.datasets.canonical import add_local_hour, drop_unmeasured, to_canonical
 from workbench.datasets.cards import Card, SourceFile, find_card
-from workbench.datasets.columns import as_category, check_columns
+from workbench.datasets.columns import as_category, check_columns, showable
 from workbench.datasets.download import fetch_file
-from workbench.datasets.readers import PageLinks, links_of, to_canonical
+from workbench.datasets.plausible import drop_implausible
+from workbench.datasets.readers import PageLinks, links_of
 from workbench.datasets.schema import (
     LOSABLE,
     NAVIGATION_COLUMNS,
@@ -29,7 +32,7 @@ from workbench.datasets.sessions import collapse_repeats, order_views
 from workbench.datasets.splits import card_of, sample_users
 from workbench.datasets.synthetic_network import make_measurements
 from workbench.datasets.synthetic_site import make_navigations
-from workbench.errors import WorkbenchError, check_whole
+from workbench.errors import WorkbenchError, check_one_of, check_whole
 
 YOURS = "your data"  # a frame without a name
 ENDINGS = {
@@ -41,36 +44,58 @@ ENDINGS = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
-NAMED = {
-    "access_log": read_access_log,
-    "jsonl": readers.read_jsonl,
-    "msnbc": readers.read_msnbc,
+NAMED: dict[str, Callable[[Path, Card], pd.DataFrame]] = {
+    "access_log": lambda path, card: read_access_log(path),
+    "csv": readers.read_csv,
+    "jsonl": readers.read_json,
+    "msnbc": lambda path, card: published.read_msnbc(path),
     "parquet": readers.read_parquet,
-    "wikispeedia": readers.read_wikispeedia,
+    "wikispeedia": lambda path, card: published.read_wikispeedia(path),
 }
+BEGINS = {b"{": "jsonl", b"[": "jsonl", b"PAR1": "parquet"}  # of files whose ending tells nothing
 
 
 def _read_source(path: Path, card: Card) -> pd.DataFrame:
-    """One file of a card, by the reader that the card names, else by the ending of the file's name."""
+    """One file of a card, by the reader that the card names, else by the name's ending, else by the first bytes."""
     reader = _reader_of(path, card)
-    return NAMED[reader](path) if reader in NAMED else readers.read_csv(path, card.separator or _separator(path))
+    if not reader:
+        first = readers.first_bytes(path)
+        reader = next((reader for mark, reader in BEGINS.items() if first.startswith(mark)), "csv")
+    return NAMED[reader](path, card)
+
+
+class Written(TypedDict, total=False):
+    """Entries of a card (:class:`Card`) for a frame of your own: how values are written, and which rows count."""
+
+    scale: Mapping[str, float]
+    missing: Sequence[str] | Mapping[str, Sequence[str]]
+    lost: Mapping[str, Any]
+    skip: Mapping[str, Any]
+    keep: Mapping[str, Any]
+    decimal: str
+    time_unit: str
+    time_format: str
+    time_zone: str
+    date: Sequence[str]
+    constants: Mapping[str, Any]
+    context: Mapping[str, Mapping[str, str]]
+    require: Sequence[str]
+    plausible: bool
+    unknown_user: str
+    percent_encoded: bool
 
 
 def _reader_of(path: Path, card: Card) -> str:
     endings = [ending.lower() for ending in path.suffixes]
     known = {**ENDINGS, ".log": "access_log"} if card.kind == "navigations" else ENDINGS
-    return card.reader or next((known[ending] for ending in reversed(endings) if ending in known), "csv")
+    return card.reader or next((known[ending] for ending in reversed(endings) if ending in known), "")
 
 
 def _read_links(path: Path, card: Card, file: SourceFile) -> pd.DataFrame:
     """A CSV file of page links: ``from_page, to_page`` (str), each pair once."""
-    source = readers.read_csv(path, card.separator or _separator(path))
+    source = readers.read_csv(path, card)
     check_columns(source, file.links, card.name, f" in {file.name}")
     return readers.tidy_links(source.rename(columns=dict(file.links)), card.name, card.percent_encoded)
-
-
-def _separator(path: Path) -> str:
-    return "\t" if ".tsv" in [ending.lower() for ending in path.suffixes] else ","
 
 
 def navigations(
@@ -88,6 +113,7 @@ def navigations(
     assume: Mapping[str, Sequence[float]] | None = None,
     labels: Mapping[str, str] | None = None,
     like: pd.DataFrame | None = None,
+    **entries: Unpack[Written],
 ) -> pd.DataFrame:
     """Bring any DataFrame of page views into canonical form, with the checks that cards get.
 
@@ -97,7 +123,8 @@ def navigations(
     Parameters
     ----------
     df : DataFrame
-        One row per page view: ``page``, and ``session_id`` or ``user_id`` with ``viewed_at``.
+        One row per page view (of pandas, polars or Arrow): ``page``, and ``session_id`` or ``user_id`` with
+        ``viewed_at``.
     links : DataFrame, optional
         Links between pages, ``from_page`` and ``to_page``: what can be opened from where.
     session_gap_min : float, optional
@@ -108,7 +135,7 @@ def navigations(
         Smallest difference in net hits per navigation that matters.
     assume : mapping, optional
         ``page_bytes``, ``page_load_ms`` or ``dwell_s`` to (low, base, high), if the data do not say.
-    columns, values, known_by, name, simulated, labels, like
+    columns, values, known_by, name, simulated, labels, like, **entries
         As for :func:`measurements`; ``known_by`` is by default ``client_js``.
 
     Examples
@@ -120,10 +147,13 @@ def navigations(
     """
     given: dict[str, Any] = {"columns": columns, "values": values, "labels": labels, "assume": assume, "margin": margin}
     given |= {"known_by": known_by, "session_gap_min": session_gap_min, "simulated": simulated}
-    card = _own_card(df, "navigations", name, like, given)
+    card = _own_card("navigations", name, like, given, entries)
+    df = readers.as_pandas(df, card.name)
     if like is not None:
-        return _finish_navigations(df, card, links_of(like) if links is None else links, keep_repeats=True, dropped={})
-    return _finish_navigations(to_canonical(df, card), card, links, keep_repeats, dropped={})
+        source = _with_card(df, card)
+        return _finish_navigations(source, card, links_of(like) if links is None else links, True, dropped={})
+    source = _rows_left(to_canonical(df, card), card)
+    return _finish_navigations(source, card, links, keep_repeats, source.attrs["dropped"])
 
 
 def _finish_navigations(
@@ -136,12 +166,12 @@ def _finish_navigations(
     except WorkbenchError as err:
         raise WorkbenchError(f"{card.name}: {err}") from err
     kept = ordered if keep_repeats else collapse_repeats(ordered)
-    views = readers.add_local_hour(kept.assign(view_id=range(len(kept))), card.facts.time)
+    views = add_local_hour(kept.assign(view_id=range(len(kept))), card.facts.time)
     names = [column.name for column in (*NAVIGATION_COLUMNS, *card.context)]
     views = views[[name for name in names if name in views]]
     if "simulated" in views and views["simulated"].any():
         card = replace(card, simulated=True)
-    views.attrs = {name: source.attrs[name] for name in ("broken_lines",) if name in source.attrs}
+    views.attrs = {name: source.attrs[name] for name in ("broken_lines", "warnings") if name in source.attrs}
     views.attrs.update(card=card, dropped={**dropped, "repeats": len(ordered) - len(kept)})
     if links is not None:
         views.attrs["links"] = PageLinks(readers.tidy_links(links, card.name))
@@ -209,6 +239,7 @@ def measurements(
     margin: float | None = None,
     labels: Mapping[str, str] | None = None,
     like: pd.DataFrame | None = None,
+    **entries: Unpack[Written],
 ) -> pd.DataFrame:
     """Bring any DataFrame of measurements into canonical form, with the checks that cards get.
 
@@ -218,7 +249,7 @@ def measurements(
     Parameters
     ----------
     df : DataFrame
-        One row per view or test.
+        One row per view or test: of pandas, polars or Arrow.
     columns, values : mapping, optional
         Your column name to the canonical one; canonical column to a mapping of your values to canonical ones.
     assume : mapping, optional
@@ -233,7 +264,12 @@ def measurements(
         Canonical column to what readers see for it.
     like : DataFrame, optional
         A frame whose card is true of ``df`` too, which is canonical already (``merge`` or ``pd.concat`` made it). Only
-        the frame is checked; nothing else may be given.
+        the frame is checked; nothing else may be given. Columns that the card does not know are left out, and named in
+        ``attrs["warnings"]``.
+    **entries
+        Further entries of a card, as :class:`Card` describes them: ``scale``, ``missing``, ``lost``, ``skip``,
+        ``keep``, ``decimal``, ``time_unit``, ``time_format``, ``time_zone``, ``date``, ``constants``, ``context``,
+        ``require``, ``plausible``, ``unknown_user``, ``percent_encoded``.
 
     Examples
     --------
@@ -243,15 +279,53 @@ def measurements(
     (['rtt_ms'], (2.0, 10.0, 50.0))
     """
     given: dict[str, Any] = {"columns": columns, "values": values, "labels": labels, "assume": assume, "margin": margin}
-    card = _own_card(df, "measurements", name, like, given | {"known_by": known_by, "simulated": simulated})
-    return _finish(df if like is not None else to_canonical(df, card), {}, card)
+    given |= {"known_by": known_by, "simulated": simulated}
+    card = _own_card("measurements", name, like, given, entries)
+    df = readers.as_pandas(df, card.name)
+    if like is not None:
+        return _finish(_with_card(df, card), {}, card)
+    source = _plausible(_rows_left(to_canonical(df, card), card), card)
+    return _finish(source, source.attrs["dropped"], card)
 
 
-def _own_card(df: pd.DataFrame, kind: str, name: str, like: pd.DataFrame | None, entries: Mapping[str, Any]) -> Card:
+def _with_card(df: pd.DataFrame, card: Card) -> pd.DataFrame:
+    """A canonical frame, with a warning that names the columns which its card does not know."""
+    known = {*card.facts.reserved, *(column.name for column in card.context)}
+    unknown = [showable(str(name)) for name in df if name not in known]
+    source = df.copy(deep=False)
+    source.attrs = {}
+    if unknown:
+        left_out = f"Columns {', '.join(unknown)} are left out: no card of this frame knows them."
+        warn(source, [f"{left_out} Give the whole table to wb.{card.kind} with context= for them, instead of like=."])
+    return source
+
+
+def _rows_left(source: pd.DataFrame, card: Card) -> pd.DataFrame:
+    """The frame itself; refused where skip and keep leave out every row."""
+    if len(source) or not source.attrs["dropped"]:
+        return source
+    named = ", ".join(map(repr, {**card.skip, **card.keep}))
+    raise WorkbenchError(
+        f"{card.name}: expected rows to keep; skip, keep or time_zone leave out all "
+        f"{sum(source.attrs['dropped'].values()):,}. See which values {named or 'the times'} have."
+    )
+
+
+def _plausible(source: pd.DataFrame, card: Card) -> pd.DataFrame:
+    """The rows whose measured values networks have; the others are counted in ``attrs["dropped"]``."""
+    rows, count = drop_implausible(source, card)
+    if count:
+        rows.attrs["dropped"] = {**source.attrs["dropped"], "implausible": count}
+    return rows
+
+
+def _own_card(
+    kind: str, name: str, like: pd.DataFrame | None, entries: Mapping[str, Any], written: Mapping[str, Any]
+) -> Card:
     """The card of a person's own frame: that of the frame it is like, or one of these entries."""
-    if not isinstance(df, pd.DataFrame):
-        raise WorkbenchError(f"{name or YOURS}: expected a pandas DataFrame; got {type(df).__name__}.")
-    given = {entry: value for entry, value in entries.items() if value is not None and value != ""}
+    for entry in written:
+        check_one_of("an argument", entry, [*entries, *Written.__annotations__])
+    given = {entry: value for entry, value in {**entries, **written}.items() if value is not None and value != ""}
     if like is None:
         return Card(name=name or YOURS, title=name or YOURS, **{"kind": kind, **given})
     card = card_of(like)
@@ -277,7 +351,7 @@ def _load_navigations(card: Card, keep_repeats: bool) -> pd.DataFrame:
 
 def _read_files(card: Card) -> tuple[pd.DataFrame, Counter[str]]:
     """Rows of all files in canonical names, and how many were dropped on the way, by reason."""
-    frames, dropped = [], Counter(duplicates=0)
+    frames, dropped, said = [], Counter(duplicates=0), []
     shown: tuple[str, ...] = ()
     for file in card.files:
         if file.links:
@@ -292,17 +366,22 @@ def _read_files(card: Card) -> tuple[pd.DataFrame, Counter[str]]:
         if not len(source):
             raise WorkbenchError(f"{card.name}: expected at least one row in {file.name}; it holds none.")
         frames.append(to_canonical(source, card, file.constants))
+        dropped.update(frames[-1].attrs["dropped"])
+        said += frames[-1].attrs["warnings"]
     if not frames:
         raise WorkbenchError(f"{card.name}: the card names no file and no generator; add a [[files]] entry.")
-    rows = pd.concat(frames, ignore_index=True)
+    rows = pd.concat([frame for frame in frames if len(frame)] or frames, ignore_index=True)
+    rows.attrs = {"dropped": dict(dropped)}
+    rows = _plausible(_rows_left(rows, card), card)
     if shown:
         rows.attrs["broken_lines"] = shown
-    return rows, dropped
+    warn(rows, said)
+    return rows, Counter(rows.attrs["dropped"])
 
 
 def _finish(source: pd.DataFrame, dropped: Mapping[str, int], card: Card) -> pd.DataFrame:
     checked = check_measurements(source, card.name, card.context)
-    frame = readers.add_local_hour(readers.drop_unmeasured(checked, card.require))
+    frame = add_local_hour(drop_unmeasured(checked, card.require))
     if not len(frame):
         raise WorkbenchError(f"{card.name}: expected measured rows; every row lacks its measurement.")
     if count_lost(frame) == len(frame) and measured_quantities(frame) == [LOSABLE]:

@@ -1,0 +1,278 @@
+"""From the columns of a source to canonical ones: rows to leave out, names, values, units, times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workbench.datasets.cards import TIME_UNITS, Bounds, Card
+from workbench.datasets.columns import (
+    KINDS,
+    NUMBER,
+    TEXT,
+    TIME,
+    as_text,
+    bad_values,
+    check_columns,
+    column_names,
+    iso_times,
+    refuse_repeated_columns,
+    showable,
+)
+from workbench.datasets.netinfo import read_hints
+from workbench.datasets.readers import decoded
+from workbench.datasets.schema import LOSABLE, MEASURED
+from workbench.errors import WorkbenchError
+
+# A time in another unit than the card says is decades or millennia off.
+FIRST_TIME, LAST_TIME = pd.Timestamp("1990-01-01", tz="UTC"), pd.Timestamp("2100-01-01", tz="UTC")
+OFFSET = r":\d\d(?:[.,]\d+)?\s*(?:Z|(?:Etc/)?UTC|GMT|[+-]\d\d(?::?\d\d)?)$"  # behind the time of day
+AS_NUMBER = r"^\s*AS\s*(\d+)(?:\s.*)?$"
+DATE = ("year", "month", "day")
+THOUSANDS = r"[.\s'](?=\d{3}(?:\D|$))"  # marks of thousands where the comma is the decimal mark
+
+
+def to_canonical(source: pd.DataFrame, card: Card, constants: Mapping[str, object] | None = None) -> pd.DataFrame:
+    """Leave out rows, rename, map values, convert units, blank missing markers, add constants; not yet checked.
+
+    ``constants`` are a file's own: canonical column to the value for these rows. Rows to skip are left out, and so are
+    those whose local time a clock showed twice or never; ``attrs["dropped"]`` counts them, ``attrs["warnings"]`` says
+    what a reader should know. A lost probe becomes an infinite ``rtt_ms``. Raises a WorkbenchError if a column that the
+    card names is not in the source, two become one, or times have another unit or form.
+    """
+    named = {**dict.fromkeys(card.date, "date"), **card.columns}
+    named |= {name: entry for entry in ("lost", "skip", "keep") for name in getattr(card, entry)}
+    source = _despaced(source, named)
+    check_columns(source, named, card.name)
+    refuse_repeated_columns(source, card.name)
+    kept = source[_to_keep(source, card)]
+    frame, warnings = _named(kept, card, {**card.constants, **(constants or {})})
+    refuse_repeated_columns(frame, card.name)
+    if card.missing:
+        everywhere = card.missing.get("*", ())
+        markers = {name: (*everywhere, *card.missing.get(name, ())) for name in frame}
+        frame = frame.mask(pd.DataFrame({name: _is_one_of(frame[name], known) for name, known in markers.items()}))
+    frame, odd = read_hints(_with_values(frame, card))
+    frame = _scaled(_with_points(frame, card), card)
+    time = card.facts.time
+    unclear = np.zeros(len(frame), bool)
+    if card.date:
+        frame[time] = _days(kept, card)
+    elif time in frame:
+        frame[time], unclear = _times(frame[time], card)
+    if card.percent_encoded and "page" in frame:
+        frame["page"] = decoded(frame["page"])
+    for name in ("os_major", "browser_major"):
+        if name in frame and not pd.api.types.is_numeric_dtype(frame[name]):
+            frame[name] = as_text(frame[name]).str.extract(r"^\s*\"?(\d+)", expand=False)
+    if "asn" in frame:
+        frame["asn"] = as_text(frame["asn"]).str.replace(AS_NUMBER, r"\1", case=False, regex=True)
+    if card.lost:
+        frame = _with_lost(frame, _marked(kept, card.lost, card))
+    frame = frame.assign(**{**card.constants, **(constants or {})})
+    counts = {"skipped": len(source) - len(kept), "clock_change": int(unclear.sum())}
+    frame = frame[~unclear]
+    frame.attrs = {"dropped": {why: count for why, count in counts.items() if count}, "warnings": (*warnings, *odd)}
+    return frame
+
+
+def _despaced(source: pd.DataFrame, names: Mapping[Any, str]) -> pd.DataFrame:
+    """The source with its columns named as the card names them, which may differ in spaces at the ends."""
+    bare = {str(name).strip(): name for name in source}
+    found = {bare.get(str(name).strip()): name for name in names if name not in source}
+    return source.rename(columns={old: new for old, new in found.items() if old is not None and old not in names})
+
+
+def _to_keep(source: pd.DataFrame, card: Card) -> np.ndarray:
+    """Rows that no entry of ``skip`` fits, and every entry of ``keep`` (boolean, shape (rows,))."""
+    keep = np.ones(len(source), bool)
+    for name, known in card.keep.items():
+        keep &= _is_marked(source[name], known, card).to_numpy(bool)
+    return keep & ~_marked(source, card.skip, card) if card.skip else keep
+
+
+def _named(source: pd.DataFrame, card: Card, constants: Mapping[str, object]) -> tuple[pd.DataFrame, list[str]]:
+    """The columns of the source by their canonical names, and what is said of those that the card does not map.
+
+    A mapped column goes before one that has the canonical name itself; the latter is used where none is mapped.
+    """
+    canonical = {*(column.name for column in (*card.facts.columns, *card.context))}
+    own = [name for name in source if name in canonical and name not in card.columns and name not in constants]
+    beaten = [name for name in own if name in card.columns.values()]
+    used = [name for name in own if name not in beaten and source[name].notna().any()]
+    frame = source.drop(columns=beaten).rename(columns=dict(card.columns))
+    if card.columns and card.folder is not None:
+        frame = frame[[*card.columns.values(), *used]]
+    said = []
+    if beaten:
+        said.append(f"Columns {', '.join(beaten)} of the source are not used: others are mapped to these names.")
+    if card.columns and used:
+        said.append(f"Columns {', '.join(used)} are used by their names, though none is mapped to them.")
+    return frame.copy(), said
+
+
+def _with_values(frame: pd.DataFrame, card: Card) -> pd.DataFrame:
+    for name, values in card.values.items():
+        if name not in frame:
+            raise WorkbenchError(
+                f"{card.name}: values are mapped for {name!r}, which no column gives; got {column_names(frame)}. Name "
+                "its source under columns."
+            )
+        # A card's keys are text, whatever type the source has.
+        given = frame[name] if card.folder is None else as_text(frame[name])
+        frame[name] = given.replace({old: None if new == "" else new for old, new in values.items()})
+    return frame
+
+
+def _scaled(frame: pd.DataFrame, card: Card) -> pd.DataFrame:
+    for name, factor in card.scale.items():
+        if name in frame:
+            numbers = pd.to_numeric(frame[name], errors="coerce")
+            # What is no number stays as it is, for the check to refuse.
+            frame[name] = (numbers * factor).astype(object).where(numbers.notna(), frame[name])
+    return frame
+
+
+def _with_points(frame: pd.DataFrame, card: Card) -> pd.DataFrame:
+    """Numbers with a decimal point, where the card says that they have a comma."""
+    if card.decimal == ".":
+        return frame
+    numbers = [column.name for column in (*card.facts.columns, *card.context) if column.dtype == NUMBER]
+    return frame.assign(**{name: _pointed(frame[name], card) for name in numbers if name in frame})
+
+
+def _pointed(values: pd.Series, card: Card) -> pd.Series:
+    if card.decimal == "." or pd.api.types.is_numeric_dtype(values):
+        return values
+    return as_text(values).str.replace(THOUSANDS, "", regex=True).str.replace(",", ".")
+
+
+def _with_lost(frame: pd.DataFrame, lost: np.ndarray) -> pd.DataFrame:
+    """An infinite round trip for probes without an answer; where they measured 0 of something else, it is missing."""
+    frame[LOSABLE] = frame[LOSABLE].astype(object).mask(lost, np.inf)
+    for name in MEASURED:
+        if name in frame and name != LOSABLE:
+            frame[name] = frame[name].mask(lost & pd.to_numeric(frame[name], errors="coerce").le(0))
+    return frame
+
+
+def _times(values: pd.Series, card: Card) -> tuple[pd.Series, np.ndarray]:
+    """Times in UTC as far as they can be read, and where a local time is one that the clocks showed twice or never."""
+    never = np.zeros(len(values), bool)
+    if card.time_unit:
+        return _since_1970(values, card), never
+    if not card.time_format and not card.time_zone:
+        _refuse_numbers(values, card)
+        return values, never
+    codes, found = pd.factorize(values)
+    given = pd.Series(found, name=values.name)
+    times, clear = _by_form(given, card)
+    if times[clear].isna().any():
+        bad = values[np.isin(codes, np.flatnonzero(times.isna() & clear))]
+        form = f"times as time_format = {card.time_format!r} says" if card.time_format else KINDS[TIME]
+        raise WorkbenchError(f"{card.name}: {bad_values(card.facts.time, form, bad)}")
+    unclear = np.isin(codes, np.flatnonzero(~clear))
+    return pd.Series(times.reindex(codes).array, values.index, name=values.name), unclear
+
+
+def _by_form(given: pd.Series, card: Card) -> tuple[pd.Series, pd.Series]:
+    """Distinct times in UTC, and whether each is clear: of a clock that is put back, an hour comes twice."""
+    local = given
+    if not pd.api.types.is_datetime64_any_dtype(given):
+        zoned = given.astype(str).str.contains(OFFSET, regex=True)
+        form = card.time_format or "ISO8601"
+        if "%z" in form.lower() or (not card.time_format and zoned.all()):
+            times = (
+                pd.to_datetime(given, utc=True, format=form, errors="coerce") if card.time_format else iso_times(given)
+            )
+            return times.astype(TIME), pd.Series(True, given.index)
+        local = pd.to_datetime(given.mask(zoned), format=form, errors="coerce")
+    if local.dt.tz is not None:
+        return local.dt.tz_convert("UTC").astype(TIME), pd.Series(True, given.index)
+    moments = local.dt.tz_localize(card.time_zone or "UTC", ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
+    clear = local.isna() | moments.notna()
+    if local is given or card.time_format:
+        return moments.astype(TIME), clear
+    return moments.astype(TIME).fillna(iso_times(given.where(zoned))), clear
+
+
+def _since_1970(values: pd.Series, card: Card) -> pd.Series:
+    numbers = pd.to_numeric(_pointed(values, card), errors="coerce")
+    unit = TIME_UNITS[card.time_unit]
+    bad = values[values.notna() & ~_fits(numbers, unit)]
+    if len(bad):
+        raise WorkbenchError(
+            f"{card.name}: column {card.facts.time!r} must be {card.time_unit}, a number of {unit} since 1970, between "
+            f"{FIRST_TIME.year} and {LAST_TIME.year}; {len(bad):,} differ, first row {bad.index[0]}: "
+            f"{showable(bad.iloc[0])!r}.{_fitting_unit(numbers)}"
+        )
+    return pd.to_datetime(numbers, unit=unit, utc=True)
+
+
+def _fits(numbers: pd.Series, unit: str) -> pd.Series:
+    low, high = ((at - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(1, unit) for at in (FIRST_TIME, LAST_TIME))
+    return numbers.between(low, high)
+
+
+def _fitting_unit(numbers: pd.Series) -> str:
+    """What to write for numbers since 1970, which fit one unit only; nothing where they are none."""
+    fit = [name for name, unit in TIME_UNITS.items() if len(numbers) and _fits(numbers, unit).mean() > 0.5]
+    return f' Write time_unit = "{fit[0]}".' if fit else ""
+
+
+def _refuse_numbers(values: pd.Series, card: Card) -> None:
+    """Refuse numbers since 1970 where the card names no unit, and say which."""
+    if not pd.api.types.is_datetime64_any_dtype(values):
+        numbers = pd.to_numeric(values, errors="coerce")
+        if unit := _fitting_unit(numbers):
+            raise WorkbenchError(
+                f"{card.name}: {bad_values(card.facts.time, KINDS[TIME], values[numbers.notna()])}{unit}"
+            )
+
+
+def _days(source: pd.DataFrame, card: Card) -> pd.Series:
+    """Year, month and day from three columns, as the day's first moment in UTC."""
+    parts = {part: pd.to_numeric(source[name], errors="coerce") for part, name in zip(DATE, card.date, strict=True)}
+    days = pd.to_datetime(pd.DataFrame(parts), utc=True, errors="coerce")
+    if days.isna().any():
+        bad = source.loc[days.isna(), list(card.date)].astype(str).agg("-".join, axis=1)
+        raise WorkbenchError(f"{card.name}: {bad_values(card.facts.time, 'a year, month and day', bad)}")
+    return days
+
+
+def _marked(source: pd.DataFrame, markers: Mapping[str, Sequence[str] | Bounds], card: Card) -> np.ndarray:
+    """Rows in which any of the columns holds one of its markers (boolean, shape (rows,))."""
+    return np.any([_is_marked(source[name], known, card) for name, known in markers.items()], axis=0)
+
+
+def _is_marked(values: pd.Series, known: Sequence[str] | Bounds, card: Card) -> pd.Series:
+    if not isinstance(known, Bounds):
+        return _is_one_of(values, known)
+    numbers = pd.to_numeric(_pointed(values, card), errors="coerce")
+    return numbers.gt(known.above) | numbers.lt(known.below)
+
+
+def _is_one_of(values: pd.Series, markers: Sequence[str]) -> pd.Series:
+    """Whether a cell is one of some texts; numbers are compared as numbers, an empty text stands for no value."""
+    found = values.isna() if "" in markers else pd.Series(False, values.index)
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+        return found | values.isin(pd.to_numeric(pd.Series(markers, dtype=TEXT), errors="coerce").dropna())
+    return found | values.isin(markers)
+
+
+def drop_unmeasured(frame: pd.DataFrame, require: Sequence[str] = ()) -> pd.DataFrame:
+    """Keep the rows in which something was measured, and all that is required, with a fresh index from 0."""
+    measured = frame[[name for name in MEASURED if name in frame]].notna().any(axis=1)
+    complete = frame[list(require)].notna().all(axis=1)
+    return frame[measured & complete].reset_index(drop=True)
+
+
+def add_local_hour(frame: pd.DataFrame, time: str = "measured_at") -> pd.DataFrame:
+    """Add ``local_hour`` (0 to 23) where the frame has times in UTC and ``utc_offset_h``, and no hour yet."""
+    if "local_hour" in frame or not {time, "utc_offset_h"} <= set(frame.columns):
+        return frame
+    utc_hour = frame[time].dt.hour + frame[time].dt.minute / 60
+    return frame.assign(local_hour=np.floor((utc_hour + frame["utc_offset_h"]) % 24))

@@ -1,0 +1,129 @@
+"""Whether measured numbers are ones that networks have: units mistaken, and single failed measurements."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from workbench.datasets.cards import Card
+from workbench.datasets.columns import bad_values
+from workbench.datasets.schema import BY_NAME, LOSABLE, MEASURED
+from workbench.errors import WorkbenchError
+
+BAD_SHARE, FEW_ROWS = 0.01, 10  # one row may be bad from ten rows on, as the one failed test of a week
+
+
+@dataclass(frozen=True)
+class Range:
+    """What a quantity may be: its median, any one value, and typical values (to guess a unit by)."""
+
+    median: tuple[float, float]
+    value: tuple[float, float]
+    typical: tuple[float, float]
+    units: tuple[tuple[str, float], ...]  # other units, the likeliest first, with the factor that converts them
+
+
+# Medians: from a data centre's own network to a satellite's with a queue; from a modem to a line of 2 Gbit/s.
+RANGES = {
+    "rtt_ms": Range(
+        median=(1, 5_000),
+        value=(0.01, 120_000),  # TCP waits no longer for an answer (Linux, TCP_RTO_MAX)
+        typical=(4, 2_000),
+        units=(("seconds", 1e3), ("microseconds", 1e-3), ("nanoseconds", 1e-6)),
+    ),
+    "downlink_mbps": Range(
+        median=(1e-3, 2_000),
+        value=(1e-5, 400_000),  # to the fastest Ethernet of 2017 (IEEE 802.3bs)
+        typical=(0.5, 2_000),
+        units=(("kbit/s", 1e-3), ("bit/s", 1e-6), ("bytes a second", 8e-6), ("Gbit/s", 1e3)),
+    ),
+    "page_load_ms": Range(
+        median=(10, 600_000),
+        value=(1, 3_600_000),  # to an hour
+        typical=(100, 60_000),
+        units=(("seconds", 1e3), ("microseconds", 1e-3)),
+    ),
+}
+
+
+def drop_implausible(frame: pd.DataFrame, card: Card) -> tuple[pd.DataFrame, int]:
+    """Rows whose measured values networks have, and how many were dropped, at most 1 % (of ten rows and more, one).
+
+    ``frame`` has canonical columns, not yet checked; a card with ``plausible = false`` keeps all. Raises a
+    WorkbenchError if a median is none that networks have, with the likely unit, or if more rows have a value that is
+    no number, not above 0, or beyond any network.
+    """
+    if not card.plausible:
+        return frame, 0
+    names = [name for name in MEASURED if name in frame]
+    numbers = {name: pd.to_numeric(frame[name], errors="coerce").astype(float) for name in names}
+    _refuse_other_units(numbers, card)
+    bad = {name: _beyond(frame[name], numbers[name]) for name in names}
+    rows = np.any([*bad.values(), np.zeros(len(frame), bool)], axis=0)
+    count = int(rows.sum())
+    if count > BAD_SHARE * len(frame) and not (count == 1 and len(frame) >= FEW_ROWS):
+        raise WorkbenchError(f"{card.name}: {_in_words(frame, bad, count, card)}")
+    return frame[~rows], count
+
+
+def _beyond(values: pd.Series, numbers: pd.Series) -> np.ndarray:
+    """Where a value is no number, or none that any network has (boolean, shape (rows,))."""
+    name = str(values.name)
+    fine = numbers.between(*RANGES[name].value)
+    if name == LOSABLE:
+        fine |= np.isposinf(numbers)
+    blank = values.astype(object).map(lambda value: isinstance(value, str) and not value.strip())
+    return (values.notna() & ~fine & ~blank).to_numpy(bool)
+
+
+def _refuse_other_units(numbers: dict[str, pd.Series], card: Card) -> None:
+    said, scales = [], []
+    for name, values in numbers.items():
+        median = values[values.gt(0) & np.isfinite(values)].median()
+        low, high = RANGES[name].median
+        if np.isnan(median) or low <= median <= high:
+            continue
+        unit, factor = _likely_unit(median, name)
+        shown = f"{median:,.0f}" if median > high else f"{median:.3g}"
+        said.append(f"the median of {name} is {shown} {BY_NAME[name].unit}{f' ({unit}?)' if unit else ''}")
+        if unit:
+            scales.append(f"{name} = {factor * card.scale.get(name, 1):.6g}")
+    if said:
+        scale = f"scale = {{ {', '.join(scales)} }}, or " if scales else ""
+        raise WorkbenchError(
+            f"{card.name}: {' and '.join(said)}, which no network has. Write {scale}plausible = false if it is right."
+        )
+
+
+def _likely_unit(median: float, name: str) -> tuple[str, float]:
+    low, high = RANGES[name].typical
+    return next(((unit, factor) for unit, factor in RANGES[name].units if low <= factor * median <= high), ("", 1.0))
+
+
+def _in_words(frame: pd.DataFrame, bad: dict[str, np.ndarray], count: int, card: Card) -> str:
+    name = max(bad, key=lambda each: bad[each].sum())
+    column, values, (least, most) = BY_NAME[name], frame[name][bad[name]], RANGES[name].value
+    numbers = pd.to_numeric(values, errors="coerce")
+    limit = f"above 0, or infinite {column.infinite}" if column.infinite else "above 0 and finite"
+    said = bad_values(name, f"{limit}, from {least:g} to {most:,} {column.unit}", values)
+    if values.astype(str).str.fullmatch(r"[\d.]+,\d+").any():
+        return f'{said} Write decimal = "," if the comma is the decimal mark.'
+    if numbers.isna().any():
+        return f'{said} Write under missing what stands for no value, as in missing = ["-"].'
+    above = bool((numbers > most).any())
+    bound = f"{'above' if above else 'below'} = {(most if above else least) / card.scale.get(name, 1):.6g}"
+    source = next((given for given, known in card.columns.items() if known == name), name)
+    rule = f"{{ {_quoted(str(source))} = {{ {bound} }} }}"
+    lost = f"lost = {rule} if they had no answer, " if name == LOSABLE else ""
+    return (
+        f"{said} {count:,} of {len(frame):,} rows hold such values; 1 % may. Write {lost}skip = {rule} if they failed, "
+        "or keep if a column says which quantity a row holds."
+    )
+
+
+def _quoted(name: str) -> str:
+    """A name as TOML writes it on the left of an equals sign."""
+    return name if re.fullmatch(r"[\w-]+", name) else f'"{name}"'

@@ -110,7 +110,7 @@ def test_a_number_that_cannot_be_is_refused(card, given):
 def test_any_row_that_says_it_is_simulated_makes_a_simulated_card(wrap, frame):
     assert wrap(frame.assign(simulated=[False, True, None])).attrs["card"].simulated
     assert not wrap(frame.assign(simulated=False)).attrs["card"].simulated
-    with pytest.raises(WorkbenchError, match=r"^your data: expected a pandas DataFrame; got list\.$"):
+    with pytest.raises(WorkbenchError, match=r"^your data: expected a DataFrame of pandas, .* Arrow; got list\.$"):
         wrap([1, 2])
 
 

@@ -444,7 +444,7 @@ class Card(Entries):
             )
 
     def _check_reading(self) -> None:
-        """Refuse an encoding or a time zone that nobody knows, and two ways to write a time."""
+        """Refuse an encoding or a time zone that nobody knows."""
         try:
             codecs.lookup(self.encoding or "utf-8")
         except LookupError as err:
@@ -457,8 +457,6 @@ class Card(Entries):
             raise WorkbenchError(
                 f"time_zone must be one of the IANA database, such as 'Europe/Berlin'; got {self.time_zone!r}."
             ) from err
-        if self.time_unit and (self.time_format or self.time_zone):
-            raise WorkbenchError("time_unit is for numbers since 1970 in UTC; leave out time_format and time_zone.")
 
 
 def read_card(path: Path) -> Card:

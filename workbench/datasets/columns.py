@@ -34,7 +34,7 @@ KINDS = {
     TEXT: "text",
     NUMBER: "numbers",
     FLAG: "true or false",
-    TIME: "times (ISO 8601, as in 2026-01-31T18:00Z, or as time_format says)",
+    TIME: "times (ISO 8601, as in 2026-01-31T18:00Z), or as time_format says",
     CATEGORY: "text",
 }
 

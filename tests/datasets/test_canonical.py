@@ -138,7 +138,11 @@ def test_a_decimal_comma_is_read_in_numbers_and_bounds_and_nowhere_else():
     source = pd.DataFrame({"a": ["40,5", "1.234,25", "1.500", "7"], "isp": ["A,5", "B", "1.500", "C"]})
     card = Card(name="ours", columns={"a": "rtt_ms"}, decimal=",", skip={"a": {"below": 10.5}})
     got = to_canonical(source, card)
-    assert got["rtt_ms"].astype(float).tolist() == [40.5, 1234.25, 1500] and got["isp"].tolist() == ["A,5", "B", "1.500"]
+    assert got["rtt_ms"].astype(float).tolist() == [40.5, 1234.25, 1500] and got["isp"].tolist() == [
+        "A,5",
+        "B",
+        "1.500",
+    ]
 
 
 AT = pd.Timestamp("2026-01-31T18:00:05Z")
@@ -195,7 +199,11 @@ def test_a_time_of_another_form_is_refused_with_what_to_write(times, entries, wa
 def test_what_may_be_a_persons_is_not_shown_in_an_error():
     private = ["192.0.2.77", "fe80::1", "ann@example.org", "Mozilla/5.0 (X11; Linux)", "e3b0c44298fc1c149afbf4c8996fb9"]
     for value in private:
-        for frame in (pd.DataFrame({"rtt_ms": [value] * 2}), pd.DataFrame({value: [1.0]}), pd.DataFrame({"at": [value]})):
+        for frame in (
+            pd.DataFrame({"rtt_ms": [value] * 2}),
+            pd.DataFrame({value: [1.0]}),
+            pd.DataFrame({"at": [value]}),
+        ):
             with pytest.raises(WorkbenchError) as caught:
                 measurements(frame, columns={"at": "measured_at"} if "at" in frame else None)
             assert value not in str(caught.value)

@@ -140,8 +140,16 @@ def test_a_bad_card_is_answered_in_one_sentence(old, new, sentence, tmp_path):
     [
         ("rum.csv", b"", "rum.csv is not a CSV file in UTF-8"),
         ("rum.csv", b"visitor,at\n", "expected at least one row in rum.csv"),
-        ("rum.csv.gz", gzip.compress(b"visitor,at\n" * 999, mtime=0)[:40], "rum.csv.gz cannot be unpacked: Compressed file"),
-        ("rum.jsonl", b'{"a": 1}\n{"a": \n', "rum.jsonl is not JSON, or JSON lines: line 2, where a value begins: Expect"),
+        (
+            "rum.csv.gz",
+            gzip.compress(b"visitor,at\n" * 999, mtime=0)[:40],
+            "rum.csv.gz cannot be unpacked: Compressed file",
+        ),
+        (
+            "rum.jsonl",
+            b'{"a": 1}\n{"a": \n',
+            "rum.jsonl is not JSON, or JSON lines: line 2, where a value begins: Expect",
+        ),
         ("rum.json", b"[" * 99_999, "rum.json is not JSON, or JSON lines: line 1, where a value begins: too deep"),
         ("rum.json", b'["ann@example.org"]', "expected an object a row, as in {"),
         ("rum.jsonl", b"\xff", "rum.jsonl is not JSON in UTF-8"),

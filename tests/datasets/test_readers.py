@@ -1,9 +1,12 @@
-import numpy as np
-import pandas as pd
+import bz2
+import lzma
+
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from workbench.datasets.cards import Card
-from workbench.datasets.readers import read_csv
+from workbench.datasets.readers import read_csv, read_json, read_parquet
 from workbench.errors import WorkbenchError
 
 OURS = Card(name="ours")
@@ -23,3 +26,123 @@ def test_what_is_no_csv_is_refused_by_name_in_one_line(tmp_path, content):
     with pytest.raises(WorkbenchError, match=r"^a\.csv is not a CSV file in UTF-8: ") as caught:
         read_csv(tmp_path / "a.csv", OURS)
     assert "\n" not in str(caught.value)
+
+
+def table(tmp_path, content: str | bytes, name: str = "a.csv", **entries) -> dict[str, list]:
+    """The columns of a file's table, missing cells as None."""
+    (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    reader = read_csv if ".csv" in name or ".tsv" in name else read_json
+    frame = reader(tmp_path / name, Card(name="ours", **entries)).astype(object)
+    return frame.where(frame.notna(), None).to_dict("list")
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "entries"),
+    [
+        ("user,rtt\nä,40\n", "a.csv", {}),
+        ("user,rtt\nä,40\n".encode("utf-8-sig"), "a.csv", {}),
+        ("user,rtt\nä,40\n".encode("utf-16"), "a.csv", {}),
+        (b"\xfe\xff" + "user,rtt\nä,40\n".encode("utf-16-be"), "a.csv", {}),
+        ("user,rtt\nä,40\n".encode("latin-1"), "a.csv", {"encoding": "latin-1"}),
+        ("user\trtt\nä\t40\n", "a.tsv", {}),
+        ("user;rtt\nä;40\n", "a.csv", {"separator": ";"}),
+        ("# made today\nuser,rtt\n# by us\nä,40\n", "a.csv", {"comment": "#"}),
+        (bz2.compress("user,rtt\nä,40\n".encode()), "a.csv.bz2", {}),
+        (lzma.compress("user,rtt\nä,40\n".encode("utf-16")), "a.csv.xz", {}),
+        ('[{"user": "ä", "rtt": 40}]', "a.json", {}),
+        ('{"user": "ä",\n "rtt": 40}\n', "a.json", {}),
+        ('{"user": "ä", "rtt": 40}'.encode("utf-16"), "a.json", {}),
+        ('{"user": "ä", "rtt": 40}'.encode("latin-1"), "a.json", {"encoding": "latin-1"}),
+        ('{"status": 200, "data": {"runs": [{"user": "ä", "rtt": 40}]}}', "a.json", {"records": "data.runs"}),
+        ('{"data": {"runs": {"1": {"user": "ä", "rtt": 40}}}}', "a.json", {"records": "data.runs"}),
+    ],
+)
+def test_one_table_in_many_forms(tmp_path, content, name, entries):
+    assert table(tmp_path, content, name, **entries) == {"user": ["ä"], "rtt": ["40"]}
+
+
+def test_a_comment_is_a_line_that_begins_so_not_what_follows_the_character(tmp_path):
+    assert table(tmp_path, "page\n#x\n/a#top\n", comment="#") == {"page": ["/a#top"]}
+
+
+def test_columns_without_a_header_are_numbered_from_one(tmp_path):
+    assert table(tmp_path, "u0,40\nu1,41\n", header=False) == {"1": ["u0", "u1"], "2": ["40", "41"]}
+
+
+@pytest.mark.parametrize(
+    ("content", "entries", "sentence"),
+    [
+        ("user;rtt\nu0;40\n", {}, 'Write separator = ";"'),
+        ("user;rtt\nu0;40,5\nu1;41,5\n", {}, 'Write separator = ";"'),
+        ("user\trtt\nu0\t40\n", {}, r'Write separator = "\t"'),
+        ("user,rtt\nu0,40,\nu1,41,\n", {}, "rows as long as the first line, of 2 cells; they have 3"),
+        ("user\nä\n".encode("latin-1"), {}, 'Write in the card how it was saved, such as encoding = "latin-1"'),
+        ("# x\nuser,rtt\nu0,40\n", {}, 'Write comment = "#"'),
+        ("#Version: 1.0\n#Fields: date time\n2026-01-03,10:00\n", {}, 'reader = "access_log"'),
+    ],
+)
+def test_a_csv_file_of_another_form_is_refused_with_what_to_write(tmp_path, content, entries, sentence):
+    with pytest.raises(WorkbenchError) as caught:
+        table(tmp_path, content, **entries)
+    assert sentence in str(caught.value)
+
+
+def test_json_of_any_depth_becomes_columns_by_path(tmp_path):
+    lines = (
+        '{"a": {"b": {"c": {"d": 1.50}}}, "tags": ["x", "y"], "on": true, "none": null}\n'
+        '\n  {"a": {"b": {"c": {"d": ""}}, "e": NaN}} {"a": 7, "tags": []}'
+    )
+    assert table(tmp_path, lines, "a.ndjson") == {
+        "a.b.c.d": ["1.50", None, None],
+        "tags": ['["x", "y"]', None, "[]"],
+        "on": ["true", None, None],
+        "none": [None, None, None],
+        "a.e": [None, None, None],
+        "a": [None, None, "7"],
+    }
+
+
+def test_a_list_of_keys_and_values_becomes_a_column_a_key(tmp_path):
+    pair = '{"key": "%s", "value": %s}'
+    values = {
+        "page": '{"string_value": "/a", "int_value": null}',
+        "session": '{"string_value": null, "int_value": "12"}',
+        "open": '{"boolValue": true}',
+        "plain": "3",
+        "nothing": "{}",
+        "other": '{"x": 1}',
+    }
+    pairs = ", ".join(pair % each for each in values.items())
+    assert table(tmp_path, f'{{"p": [{pairs}], "q": {{"r": [{pair % ("k", "4")}]}}}}', "a.jsonl") == {
+        "p[page]": ["/a"],
+        "p[session]": ["12"],
+        "p[open]": ["true"],
+        "p[plain]": ["3"],
+        "p[nothing]": ["{}"],
+        "p[other]": ['{"x": "1"}'],
+        "q.r[k]": ["4"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "records", "sentence"),
+    [
+        ('{"data": {"rows": [], "meta": 1}}', "data.runs", "expected 'runs' on the way to records .*; got rows, meta"),
+        ('[{"a": 1}]', "data", "expected 'data' on the way to records = 'data'; got a list"),
+        ('{"data": {"runs": [1, 2]}}', "data.runs", "expected an object a row, .*; got a text or number"),
+        ('{"a": 1}\n\n{"a": }\n', "", "line 3, where a value begins: Expecting value"),
+    ],
+)
+def test_json_without_rows_where_they_should_be_is_refused(tmp_path, content, records, sentence):
+    with pytest.raises(WorkbenchError, match=sentence):
+        table(tmp_path, content, "a.json", records=records)
+
+
+def test_inner_values_of_parquet_are_named_as_in_json(tmp_path):
+    rows = [{"net": {"rtt": 40.5}, "p": [{"key": "page", "value": {"string_value": "/a", "int_value": None}}], "n": 1}]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.parquet")
+    assert read_parquet(tmp_path / "a.parquet", OURS).to_dict("list") == {
+        "net.rtt": [40.5],
+        "p[page]": ["/a"],
+        "n": [1],
+    }

@@ -71,6 +71,7 @@ def to_canonical(source: pd.DataFrame, card: Card, constants: Mapping[str, objec
     if "asn" in frame:
         frame["asn"] = as_text(frame["asn"]).str.replace(AS_NUMBER, r"\1", case=False, regex=True)
     if card.lost:
+        check_columns(frame, {LOSABLE: "lost"}, card.name)
         frame = _with_lost(frame, _marked(kept, card.lost, card))
     frame = frame.assign(**{**card.constants, **(constants or {})})
     counts = {"skipped": len(source) - len(kept), "clock_change": int(unclear.sum())}
@@ -266,7 +267,7 @@ def _is_one_of(values: pd.Series, markers: Sequence[str]) -> pd.Series:
 def drop_unmeasured(frame: pd.DataFrame, require: Sequence[str] = ()) -> pd.DataFrame:
     """Keep the rows in which something was measured, and all that is required, with a fresh index from 0."""
     measured = frame[[name for name in MEASURED if name in frame]].notna().any(axis=1)
-    complete = frame[list(require)].notna().all(axis=1)
+    complete = frame.reindex(columns=list(require)).notna().all(axis=1)
     return frame[measured & complete].reset_index(drop=True)
 
 

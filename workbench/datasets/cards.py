@@ -436,12 +436,16 @@ class Card(Entries):
         for name in self.assume:
             check_one_of("assumed quantity", name, self.facts.assumable)
         for name in self.require:
-            check_one_of("required quantity", name, [name for name in MEASURED if name in self.columns.values()])
-        if self.lost and LOSABLE not in self.columns.values():
+            check_one_of("required quantity", name, [name for name in MEASURED if self._may_give(name)])
+        if self.lost and not self._may_give(LOSABLE):
             raise WorkbenchError(
                 f"a lost probe is an infinite {LOSABLE}, which no column gives; name its source under columns, or "
                 "take skip."
             )
+
+    def _may_give(self, name: str) -> bool:
+        """Whether a column gives a quantity; a frame of your own may have it under its own name."""
+        return self.folder is None or name in self.columns.values()
 
     def _check_reading(self) -> None:
         """Refuse an encoding or a time zone that nobody knows."""

@@ -98,10 +98,10 @@ def read_csv(path: Path, card: Card) -> pd.DataFrame:
             f'{other[0]!r}. Write separator = "{other[0]}" in the card.'.replace("\t", "\\t")
         )
     if not isinstance(table.index, pd.RangeIndex):
-        extra = table.index.nlevels
+        cells = table.shape[1] + table.index.nlevels
         raise WorkbenchError(
-            f"{path.name}: expected rows as long as the first line, of {table.shape[1]} cells; they have "
-            f"{table.shape[1] + extra}. Mend the first line, or see whether a separator ends each row."
+            f"{path.name}: expected rows as long as the first line, of {table.shape[1]} cells; they have {cells}."
+            + (_about_comments(path) or " Mend the first line; does a separator end each row?")
         )
     return table if card.header else table.set_axis([str(number + 1) for number in table], axis="columns")
 
@@ -138,15 +138,15 @@ def read_json(path: Path, card: Card) -> pd.DataFrame:
     rows too. Raises a WorkbenchError if the file is no JSON, or has no rows there.
     """
     with _text_of(path, card.encoding, "JSON") as file:
-        values = _json_values(file.read(), path.name)
-    rows = [_flat(row, path.name) for value in values for row in _rows_of(value, card.records, path.name)]
-    return pd.DataFrame(rows)
+        text = file.read()
+    values = _json_values(text, path.name)
+    return pd.DataFrame([_flat(row, path.name) for value in values for row in _rows_of(value, card.records, path.name)])
 
 
-def _json_values(text: str, name: str) -> list[Any]:
+def _json_values(text: str, name: str) -> Iterator[Any]:
     """The JSON values of a text, one after the other; numbers stay text."""
     decode = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_constant).raw_decode
-    values, place = [], _next(text, 0)
+    place = _next(text, 0)
     while place < len(text):
         try:
             value, end = decode(text, place)
@@ -156,9 +156,8 @@ def _json_values(text: str, name: str) -> list[Any]:
             raise WorkbenchError(
                 f"{name} is not JSON, or JSON lines: line {line}, where a value begins: {what}."
             ) from err
-        values.append(value)
+        yield value
         place = _next(text, end)
-    return values
 
 
 BLANK = re.compile(r"\s*")

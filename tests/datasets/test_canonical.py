@@ -48,6 +48,13 @@ def test_a_column_that_is_not_there_is_answered_with_the_nearest():
     assert str(caught.value) == ("ours: expected a column 'Land' (for country); got RTT, land. Did you mean 'land'?")
 
 
+@pytest.mark.parametrize("row", [["ann", "40"], ["ann", "2026-01-31T18:00:00Z"], ["ann@example.org", "x"]])
+def test_a_row_of_values_where_names_should_be_is_not_shown(row):
+    with pytest.raises(WorkbenchError, match="write header = false") as caught:
+        to_canonical(pd.DataFrame([["bob", "50"]], columns=row), Card(name="ours", columns={"rtt": "rtt_ms"}))
+    assert "ann" not in str(caught.value)
+
+
 def test_values_for_a_column_that_nothing_gives_are_refused():
     with pytest.raises(WorkbenchError, match="values are mapped for 'isp', which no column gives; got rtt_ms"):
         to_canonical(pd.DataFrame({"rtt_ms": [1]}), Card(name="ours", values={"isp": {"a": "b"}}))

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 
 from workbench.datasets.loading import load, measurements, navigations
@@ -133,6 +134,80 @@ def test_a_persons_own_frame_gets_the_same_checks():
     assert card.assume == {"downlink_mbps": (2.0, 10.0, 50.0)}
     with pytest.raises(WorkbenchError, match=r"our RUM: column 'rtt_ms' must be above 0, or infinite .*; 1 value diff"):
         measurements(own.assign(RTT=[0, 1]), columns={"RTT": "rtt_ms"}, name="our RUM")
+
+
+class ArrowStream:
+    """Any table that hands over Arrow data, as one of polars does."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.table = pyarrow.Table.from_pandas(frame)
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return self.table.__arrow_c_stream__(requested_schema)
+
+
+@pytest.mark.parametrize("kind", [pyarrow.Table.from_pandas, ArrowStream])
+def test_tables_of_other_libraries_are_taken(kind):
+    at = pd.to_datetime(["2026-01-31T12:00Z", None])
+    tests = pd.DataFrame({"rtt_ms": [40.0, 50.0], "at": at, "country": pd.Categorical(["NA", None]), "asn": [7, None]})
+    given = {"columns": {"at": "measured_at"}}
+    pd.testing.assert_frame_equal(measurements(kind(tests), **given), measurements(tests, **given))
+    pd.testing.assert_frame_equal(navigations(kind(CLICKED)), navigations(CLICKED))
+
+
+@pytest.mark.parametrize(
+    "table", [pyarrow.chunked_array([[1.0]]), pd.Series([1.0], name="rtt_ms"), {"rtt_ms": [1.0]}, None]
+)
+def test_what_is_no_table_is_refused(table):
+    with pytest.raises(WorkbenchError, match=f"expected a DataFrame of .*; got {type(table).__name__}"):
+        measurements(table)
+
+
+def test_a_frame_takes_the_entries_that_say_how_it_is_written():
+    own = pd.DataFrame(
+        {
+            "s": ["0,04", "0,9", "-", "70", "0,05"],
+            "at": ["31.01.26 13:00"] * 5,
+            "bot": [*"00001"],
+            "plan": [*"ABABA"],
+            "land": ["?", "DE", "DE", "DE", "DE"],
+        }
+    )
+    views = measurements(
+        own,
+        columns={"s": "rtt_ms", "at": "measured_at", "land": "country"},
+        decimal=",",
+        scale={"rtt_ms": 1000},
+        missing={"rtt_ms": ["-"], "country": ["?"]},
+        lost={"s": {"above": 60}},
+        skip={"bot": ["1"]},
+        time_format="%d.%m.%y %H:%M",
+        time_zone="Europe/Berlin",
+        context={"plan": {"type": "text", "level": "first_request"}},
+        constants={"os_family": "Android"},
+    )
+    assert views["rtt_ms"].tolist() == [40, 900, np.inf] and views["plan"].tolist() == [*"ABB"]
+    assert views["country"].fillna("none").tolist() == ["none", "DE", "DE"] and set(views["os_family"]) == {"Android"}
+    assert set(views["measured_at"]) == {pd.Timestamp("2026-01-31T12:00Z")}
+    assert views.attrs["dropped"] == {"duplicates": 0, "skipped": 1, "unmeasured": 1} and views.attrs["lost"] == 1
+    assert len(navigations(CLICKED, keep={"page": ["/", "/a"]})) == 3
+    with pytest.raises(
+        WorkbenchError, match=r"an argument must be one of columns, .*; got 'scales'. Did you mean 'scale'"
+    ):
+        measurements(own, scales={})
+    with pytest.raises(WorkbenchError, match=r"your data: canonical column must be one of .*; got 'rtt'"):
+        measurements(own, missing={"rtt": ["-"]})
+
+
+@pytest.mark.parametrize(("wrap", "frame"), [(measurements, MEASURED), (navigations, CLICKED)])
+def test_columns_that_the_card_of_like_does_not_know_are_named_with_the_way_to_keep_them(wrap, frame):
+    known = wrap(frame)
+    again = wrap(known.assign(plan="A", isp="Alpha"), like=known)
+    (said,) = again.attrs["warnings"]
+    assert "plan" in said and "isp" not in said and "context=" in said and "plan" not in again
+    assert "warnings" not in wrap(known, like=known).attrs
+    context = {"plan": {"type": "text", "level": "first_request"}}
+    assert set(wrap(known.assign(plan="A"), context=context)["plan"]) == {"A"}
 
 
 CLICKS = pd.DataFrame(
@@ -288,3 +363,30 @@ def test_a_draw_keeps_whole_users_and_numbers_everything_anew(tmp_path):
     assert set(views["page"].cat.categories) == set(views["page"])
     assert views.attrs["card"] == whole.attrs["card"]
     pd.testing.assert_frame_equal(views, load(card, rows=100, seed=3))
+
+
+def test_a_file_without_a_known_ending_tells_what_it_is(tmp_path):
+    card = tmp_path / "ours.toml"
+    card.write_text('columns = { rtt = "rtt_ms" }\nfiles = [{ name = "export" }]')
+    for content in (b"rtt\n40\n", b'\xef\xbb\xbf {"rtt": 40}', b'[{"rtt": 40}]'):
+        (tmp_path / "export").write_bytes(content)
+        assert load(card)["rtt_ms"].tolist() == [40]
+    pd.DataFrame({"rtt": [40]}).to_parquet(tmp_path / "export")
+    assert load(card)["rtt_ms"].tolist() == [40]
+
+
+def test_what_files_say_and_drop_is_told_once_for_all_of_them(tmp_path):
+    card = tmp_path / "ours.toml"
+    card.write_text(
+        'columns = { ms = "rtt_ms" }\nskip = { bot = ["1"] }\n'
+        '[[files]]\nname = "a.csv"\n[[files]]\nname = "b.csv"\n[[files]]\nname = "c.csv"\n'
+    )
+    rows = ["40,0,Alpha\n"] * 6
+    (tmp_path / "a.csv").write_text("ms,bot,isp\n" + "".join([*rows, "0,0,Alpha\n"]))
+    (tmp_path / "b.csv").write_text("ms,bot,isp\n" + "".join([*rows, "50,1,Beta\n"]))
+    (tmp_path / "c.csv").write_text("ms,bot,isp\n50,1,Beta\n")  # an hour of nothing but programs
+    views = load(card)
+    assert len(views) == 12 and set(views["isp"]) == {"Alpha"}
+    assert views.attrs["dropped"] == {"duplicates": 0, "skipped": 2, "implausible": 1, "unmeasured": 0}
+    (said,) = views.attrs["warnings"]
+    assert "isp" in said

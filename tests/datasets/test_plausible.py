@@ -59,7 +59,7 @@ def test_up_to_one_row_in_a_hundred_may_have_failed(bad, rows, loads):
     [
         ([1_800_000] * 2, r"lost = { ping = { above = 120000 } } if they had no answer, skip = { ping = { above"),
         ([0.0] * 2, "skip = { ping = { below = 0.01 } }"),
-        (["-"] * 2, "Write under missing what stands for no value"),
+        (["-"] * 2, "for what stands for no value, or lost"),
         (["40,5"] * 2, 'Write decimal = ","'),
     ],
 )

@@ -18,6 +18,7 @@ from workbench.datasets.columns import (
     bad_values,
     check_columns,
     column_names,
+    distinct,
     iso_times,
     refuse_repeated_columns,
     showable,
@@ -168,8 +169,7 @@ def _times(values: pd.Series, card: Card) -> tuple[pd.Series, np.ndarray]:
     if not card.time_format and not card.time_zone:
         _refuse_numbers(values, card)
         return values, never
-    codes, found = pd.factorize(values)
-    given = pd.Series(found, name=values.name)
+    codes, given = distinct(values)
     times, clear = _by_form(given, card)
     if times[clear].isna().any():
         bad = values[np.isin(codes, np.flatnonzero(times.isna() & clear))]

@@ -448,7 +448,7 @@ class Card(Entries):
         return self.folder is None or name in self.columns.values()
 
     def _check_reading(self) -> None:
-        """Refuse an encoding or a time zone that nobody knows."""
+        """Refuse an encoding, a time zone and a form of times that nobody knows."""
         try:
             codecs.lookup(self.encoding or "utf-8")
         except LookupError as err:
@@ -460,6 +460,12 @@ class Card(Entries):
         except (KeyError, ValueError, OSError) as err:
             raise WorkbenchError(
                 f"time_zone must be one of the IANA database, such as 'Europe/Berlin'; got {self.time_zone!r}."
+            ) from err
+        try:
+            pd.to_datetime(["2026-01-31"], format=self.time_format or "ISO8601", errors="coerce")
+        except ValueError as err:
+            raise WorkbenchError(
+                f"time_format must be one of Python's strptime, such as '%d/%m/%y, %H:%M'; got {self.time_format!r}."
             ) from err
 
 

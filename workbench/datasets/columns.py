@@ -29,6 +29,7 @@ FLAG_WORDS = {**dict.fromkeys(YES, True), **dict.fromkeys(NO, False)}
 PRIVATE = re.compile(
     r"@|\d+\.\d+\.\d+\.\d+|::|(?:[0-9a-fA-F]*:){3}|/\d.*\(|(?=[A-Za-z]*\d)[0-9A-Za-z]{20}|(?=.* ).{33}", re.DOTALL
 )
+VALUE = re.compile(r"[+-]?\d[\d.,:TZ /+-]*|\(hidden\)")  # a number or time, which no column is called
 ZONE = r"\s*(?:Etc/)?(?:UTC|GMT)$"  # BigQuery and PostgreSQL write it out
 KINDS = {
     TEXT: "text",
@@ -107,13 +108,11 @@ def check_columns(frame: pd.DataFrame, purposes: Mapping[Any, str], name: str, p
     """Raise a WorkbenchError where a column is missing that is needed for a purpose."""
     for column, purpose in purposes.items():
         if column not in frame:
-            hint = did_you_mean(str(column), [str(name) for name in frame.columns if showable(name) == name])
-            numbered = [str(place) for place in range(1, frame.shape[1] + 1)]
-            if all(re.search(r"\d", str(name)) for name in frame) and list(frame) != numbered:
-                hint += " If the first row holds values, not names, write header = false."
-            raise WorkbenchError(
-                f"{name}: expected a column {column!r} (for {purpose}){place}; got {column_names(frame)}.{hint}"
-            )
+            names = [str(showable(name)) for name in frame]
+            got = f"got {column_names(frame)}.{did_you_mean(str(column), names)}"
+            if list(frame) != list(map(str, range(1, len(names) + 1))) and any(map(VALUE.fullmatch, names)):
+                got = "its first row holds values. If it has no names, write header = false and name columns 1, 2, 3."
+            raise WorkbenchError(f"{name}: expected a column {column!r} (for {purpose}){place}; {got}")
 
 
 def as_text(values: pd.Series) -> pd.Series:
@@ -125,6 +124,15 @@ def as_text(values: pd.Series) -> pd.Series:
     if values.dtype == TEXT:
         return values
     return values.astype(object).where(values.notna(), np.nan).map(_text, na_action="ignore").astype(TEXT)
+
+
+def distinct(values: pd.Series) -> tuple[np.ndarray, pd.Series]:
+    """Codes (rows,) of a column's values, -1 where missing, and each value once: few are read in place of many rows."""
+    try:
+        codes, found = pd.factorize(values)
+    except TypeError:  # lists and tables have no hash
+        codes, found = pd.factorize(as_text(values))
+    return codes, pd.Series(found, name=values.name)
 
 
 def as_category(values: pd.Series) -> pd.Series:
@@ -170,8 +178,8 @@ def _as_time(values: pd.Series) -> pd.Series:
 
 def iso_times(texts: pd.Series) -> pd.Series:
     """Texts in ISO 8601 as times in UTC, also with UTC or GMT behind them; NaT for what is none."""
-    codes, found = pd.factorize(texts)
-    plain = pd.Series(found, dtype=object).map(lambda text: re.sub(ZONE, "Z", text) if isinstance(text, str) else text)
+    codes, found = distinct(texts)
+    plain = found.astype(object).map(lambda text: re.sub(ZONE, "Z", text) if isinstance(text, str) else text)
     times = pd.to_datetime(plain, utc=True, format="ISO8601", errors="coerce").astype("datetime64[us, UTC]")
     return pd.Series(times.reindex(codes).array, texts.index, name=texts.name)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from workbench.datasets.columns import FLAG, NUMBER, as_text, listed, showable
+from workbench.datasets.columns import FLAG, NUMBER, as_text, distinct, listed, showable
 from workbench.datasets.schema import BY_NAME
 
 UNKNOWN = ("", "undefined", "null", "nan")  # what scripts write where there is no value
@@ -48,8 +48,8 @@ def _is_plain(values: pd.Series, name: str) -> bool:
 
 def _spelled(values: pd.Series, name: str) -> pd.Series:
     """A column's values in canonical words; each distinct one is read once."""
-    codes, found = pd.factorize(values)
-    given = pd.Series(found, dtype=object)
+    codes, given = distinct(values)
+    given = given.astype(object)
     text = as_text(given).str.replace(QUOTED, r"\1", regex=True)
     lower = text.str.strip().str.lower()
     gone = lower.isin(UNKNOWN)

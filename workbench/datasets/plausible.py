@@ -75,8 +75,7 @@ def _beyond(values: pd.Series, numbers: pd.Series) -> np.ndarray:
     fine = numbers.between(*RANGES[name].value)
     if name == LOSABLE:
         fine |= np.isposinf(numbers)
-    blank = values.astype(object).map(lambda value: isinstance(value, str) and not value.strip())
-    return (values.notna() & ~fine & ~blank).to_numpy(bool)
+    return (values.notna() & ~fine).to_numpy(bool)
 
 
 def _refuse_other_units(numbers: dict[str, pd.Series], card: Card) -> None:
@@ -112,7 +111,7 @@ def _in_words(frame: pd.DataFrame, bad: dict[str, np.ndarray], count: int, card:
     if values.astype(str).str.fullmatch(r"[\d.]+,\d+").any():
         return f'{said} Write decimal = "," if the comma is the decimal mark.'
     if numbers.isna().any():
-        return f'{said} Write under missing what stands for no value, as in missing = ["-"].'
+        return f'{said} Write missing = ["..."] for what stands for no value, or lost for what stands for no answer.'
     above = bool((numbers > most).any())
     bound = f"{'above' if above else 'below'} = {(most if above else least) / card.scale.get(name, 1):.6g}"
     source = next((given for given, known in card.columns.items() if known == name), name)

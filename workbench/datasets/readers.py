@@ -195,26 +195,29 @@ def _flat(record: Any, name: str) -> dict[str, Any]:
 def _flatten(record: Mapping[str, Any], before: str, flat: dict[str, Any]) -> None:
     for key, value in record.items():
         path = before + key
-        if isinstance(value, dict):
+        if value is None or isinstance(value, str):
+            flat[path] = value or None
+        elif isinstance(value, dict):
             _flatten(value, path + ".", flat)
         elif isinstance(value, list) and value and all(map(_is_pair, value)):
-            flat |= {f"{path}[{each['key']}]": _cell(_typed(each["value"])) for each in value}
+            for pair in value:
+                flat[f"{path}[{pair['key']}]"] = _typed(pair["value"])
         else:
             flat[path] = _cell(value)
-
-
-TYPED = re.compile(r"[a-z]+(_v|V)alue")  # string_value of Google Analytics, stringValue of OpenTelemetry
 
 
 def _is_pair(value: Any) -> bool:
     return isinstance(value, dict) and "key" in value and "value" in value
 
 
+TYPED = ("_value", "Value")  # string_value of Google Analytics, stringValue of OpenTelemetry
+
+
 def _typed(value: Any) -> Any:
-    """The value that an object holds under the name of its type."""
-    if isinstance(value, dict) and value and all(map(TYPED.fullmatch, value)):
-        return next((each for each in value.values() if each is not None), None)
-    return value
+    """A value as it is, or as an object holds it under the name of its type."""
+    if isinstance(value, dict) and value and all(name.endswith(TYPED) for name in value):
+        value = next((each for each in value.values() if each is not None), None)
+    return _cell(value)
 
 
 def _cell(value: Any) -> Any:
@@ -255,15 +258,19 @@ def as_pandas(table: Any, name: str) -> pd.DataFrame:
 
     Raises a WorkbenchError if it is no table, or needs pyarrow, which is not there.
     """
+    frame = table
     try:
-        if hasattr(table, "__arrow_c_stream__") and not isinstance(table, pd.DataFrame | pd.Series):
-            return pd.DataFrame.from_arrow(table)
-        frame = table.to_pandas() if hasattr(table, "to_pandas") else table
+        if hasattr(table, "__arrow_c_stream__") and not isinstance(table, pd.DataFrame):
+            frame = pd.DataFrame.from_arrow(table)
+        elif hasattr(table, "to_pandas"):
+            frame = table.to_pandas()
     except ImportError as err:
         raise WorkbenchError(
             f"{name}: a {type(table).__name__} needs pyarrow. Install the extra 'parquet', as in "
             "pip install 'performance-workbench[parquet]', or give a pandas DataFrame."
         ) from err
+    except ValueError:
+        frame = None  # one column, not a table
     if not isinstance(frame, pd.DataFrame):
         raise WorkbenchError(f"{name}: expected a DataFrame of pandas, polars or Arrow; got {type(table).__name__}.")
     return frame

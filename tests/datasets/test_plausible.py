@@ -50,8 +50,16 @@ def test_up_to_one_row_in_a_hundred_may_have_failed(bad, rows, loads):
     if loads:
         assert measurements(frame).attrs["dropped"]["implausible"] == bad
         return
-    with pytest.raises(WorkbenchError, match=rf"{bad} values? differs?, first row 0: 0\.0.* {bad} of {rows} rows"):
+    with pytest.raises(
+        WorkbenchError, match=rf"{bad} values? differs?, first row 0: 0\.0.* {bad} of {rows} measured rows"
+    ):
         measurements(frame)
+
+
+def test_rows_without_a_measurement_do_not_dilute_those_that_failed():
+    unmeasured = pd.DataFrame({"rtt_ms": [None] * 980}, dtype=object)
+    with pytest.raises(WorkbenchError, match="10 of 20 measured rows"):
+        measurements(pd.concat([failing(*[0.0] * 10, rows=20), unmeasured], ignore_index=True))
 
 
 @pytest.mark.parametrize(
@@ -84,7 +92,9 @@ def test_lost_probes_and_missing_values_are_no_failures():
 
 def test_several_quantities_in_one_column_are_refused_with_keep_which_mends_it():
     vitals = pd.DataFrame({"metric": ["LCP", "CLS", "TTFB"] * 4, "value": [1300, 0.01, 200] * 4})
-    with pytest.raises(WorkbenchError, match=r"4 of 12 rows .* keep if a column says which quantity a row holds"):
+    with pytest.raises(
+        WorkbenchError, match=r"4 of 12 measured rows .* keep if a column says which quantity a row holds"
+    ):
         measurements(vitals, columns={"value": "page_load_ms"})
     kept = measurements(vitals, columns={"value": "page_load_ms"}, keep={"metric": ["LCP"]})
     assert kept["page_load_ms"].tolist() == [1300] * 4 and kept.attrs["dropped"]["skipped"] == 8

@@ -108,12 +108,13 @@ def _named(source: pd.DataFrame, card: Card, constants: Mapping[str, object]) ->
     frame = source.drop(columns=beaten).rename(columns=dict(card.columns))
     if card.columns and card.folder is not None:
         frame = frame[[*card.columns.values(), *used]]
-    said = []
-    if beaten:
-        said.append(f"Columns {', '.join(beaten)} of the source are not used: others are mapped to these names.")
-    if card.columns and used:
-        said.append(f"Columns {', '.join(used)} are used by their names, though none is mapped to them.")
-    return frame.copy(), said
+    declared = [column.name for column in card.context]
+    told = [name for name in used if name not in declared and card.columns]
+    said = {
+        "Columns left out, since others are mapped to their names": beaten,
+        "Columns used without being mapped": told,
+    }
+    return frame.copy(), [f"{what}: {', '.join(names)}." for what, names in said.items() if names]
 
 
 def _with_values(frame: pd.DataFrame, card: Card) -> pd.DataFrame:

@@ -27,7 +27,8 @@ YES, NO = ("true", "1", "on", "yes", "?1"), ("false", "0", "off", "no", "?0")  #
 FLAG_WORDS = {**dict.fromkeys(YES, True), **dict.fromkeys(NO, False)}
 # What errors do not show, since it may be a person's: mail and IP addresses, user agents, tokens, whole sentences.
 PRIVATE = re.compile(
-    r"@|\d+\.\d+\.\d+\.\d+|::|(?:[0-9a-fA-F]*:){3}|/\d.*\(|(?=[A-Za-z]*\d)[0-9A-Za-z]{20}|(?=.* ).{33}", re.DOTALL
+    r"@|\d+\.\d+\.\d+\.\d+|::|(?:[0-9a-fA-F]*:){3}|/\d.*\(|(?=[A-Za-z]*\d)[0-9A-Za-z]{20}|(?=.* )(?=.*[A-Za-z]).{33}",
+    re.DOTALL,
 )
 VALUE = re.compile(r"[+-]?\d[\d.,:TZ /+-]*|\(hidden\)")  # a number or time, which no column is called
 ZONE = r"\s*(?:Etc/)?(?:UTC|GMT)$"  # BigQuery and PostgreSQL write it out
@@ -101,7 +102,7 @@ def showable(value: Any) -> Any:
     >>> showable("fast"), showable("ann@example.org")
     ('fast', '(hidden)')
     """
-    return "(hidden)" if isinstance(value, str) and PRIVATE.search(value) else value
+    return "(hidden)" if not isinstance(value, Number) and PRIVATE.search(str(value)) else value
 
 
 def check_columns(frame: pd.DataFrame, purposes: Mapping[Any, str], name: str, place: str = "") -> None:

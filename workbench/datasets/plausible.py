@@ -50,7 +50,7 @@ RANGES = {
 
 
 def drop_implausible(frame: pd.DataFrame, card: Card) -> tuple[pd.DataFrame, int]:
-    """Rows whose measured values networks have, and how many were dropped, at most 1 % (of ten rows and more, one).
+    """Rows whose measured values networks have, and how many were dropped: at most 1 %, or one of ten measured rows.
 
     ``frame`` has canonical columns, not yet checked; a card with ``plausible = false`` keeps all. Raises a
     WorkbenchError if a median is none that networks have, with the likely unit, or if more rows have a value that is
@@ -63,9 +63,9 @@ def drop_implausible(frame: pd.DataFrame, card: Card) -> tuple[pd.DataFrame, int
     _refuse_other_units(numbers, card)
     bad = {name: _beyond(frame[name], numbers[name]) for name in names}
     rows = np.any([*bad.values(), np.zeros(len(frame), bool)], axis=0)
-    count = int(rows.sum())
-    if count > BAD_SHARE * len(frame) and not (count == 1 and len(frame) >= FEW_ROWS):
-        raise WorkbenchError(f"{card.name}: {_in_words(frame, bad, count, card)}")
+    count, measured = int(rows.sum()), int(frame[names].notna().any(axis=1).sum())
+    if count > BAD_SHARE * measured and not (count == 1 and measured >= FEW_ROWS):
+        raise WorkbenchError(f"{card.name}: {_in_words(frame, bad, f'{count:,} of {measured:,}', card)}")
     return frame[~rows], count
 
 
@@ -102,7 +102,7 @@ def _likely_unit(median: float, name: str) -> tuple[str, float]:
     return next(((unit, factor) for unit, factor in RANGES[name].units if low <= factor * median <= high), ("", 1.0))
 
 
-def _in_words(frame: pd.DataFrame, bad: dict[str, np.ndarray], count: int, card: Card) -> str:
+def _in_words(frame: pd.DataFrame, bad: dict[str, np.ndarray], share: str, card: Card) -> str:
     name = max(bad, key=lambda each: bad[each].sum())
     column, values, (least, most) = BY_NAME[name], frame[name][bad[name]], RANGES[name].value
     numbers = pd.to_numeric(values, errors="coerce")
@@ -118,7 +118,7 @@ def _in_words(frame: pd.DataFrame, bad: dict[str, np.ndarray], count: int, card:
     rule = f"{{ {_quoted(str(source))} = {{ {bound} }} }}"
     lost = f"lost = {rule} if they had no answer, " if name == LOSABLE else ""
     return (
-        f"{said} {count:,} of {len(frame):,} rows hold such values; 1 % may. Write {lost}skip = {rule} if they failed, "
+        f"{said} {share} measured rows hold such values; 1 % may. Write {lost}skip = {rule} if they failed, "
         "or keep if a column says which quantity a row holds."
     )
 

@@ -83,6 +83,10 @@ def read_csv(path: Path, card: Card) -> pd.DataFrame:
     separator = card.separator or ("\t" if ".tsv" in [ending.lower() for ending in path.suffixes] else ",")
     header = 0 if card.header else None
     with _text_of(path, card.encoding, "a CSV file") as text:
+        if (first := text.readline()).startswith("sep="):  # Excel's own first line
+            separator = first[4:].rstrip() or "\t"
+        else:
+            text.seek(0)
         lines: IO[str] = text
         if card.comment:
             lines = io.StringIO("".join(line for line in text if not line.startswith(card.comment)))

@@ -370,7 +370,7 @@ def _read_files(card: Card) -> tuple[pd.DataFrame, Counter[str]]:
         said += frames[-1].attrs["warnings"]
     if not frames:
         raise WorkbenchError(f"{card.name}: the card names no file and no generator; add a [[files]] entry.")
-    rows = pd.concat([frame for frame in frames if len(frame)] or frames, ignore_index=True)
+    rows = pd.concat(frames, ignore_index=True)
     rows.attrs = {"dropped": dict(dropped)}
     rows = _plausible(_rows_left(rows, card), card)
     if shown:

@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.datasets import readers
+from workbench.datasets import account, readers
 from workbench.datasets.access_logs import number_visitors, read_access_log
-from workbench.datasets.cards import Card, SourceFile, find_card
+from workbench.datasets.cards import Card, Pages, SourceFile, find_card
 from workbench.datasets.columns import as_category, check_columns
 from workbench.datasets.download import fetch_file
 from workbench.datasets.readers import PageLinks, links_of, to_canonical
@@ -29,6 +29,7 @@ from workbench.datasets.sessions import collapse_repeats, order_views
 from workbench.datasets.splits import card_of, sample_users
 from workbench.datasets.synthetic_network import make_measurements
 from workbench.datasets.synthetic_site import make_navigations
+from workbench.datasets.urls import normal_pages
 from workbench.errors import WorkbenchError, check_whole
 
 YOURS = "your data"  # a frame without a name
@@ -79,6 +80,7 @@ def navigations(
     columns: Mapping[str, str] | None = None,
     values: Mapping[str, Mapping[str, str]] | None = None,
     links: pd.DataFrame | None = None,
+    pages: Mapping[str, Any] | Pages | None = None,
     known_by: str = "",
     session_gap_min: float | None = None,
     keep_repeats: bool = False,
@@ -100,6 +102,9 @@ def navigations(
         One row per page view: ``page``, and ``session_id`` or ``user_id`` with ``viewed_at``.
     links : DataFrame, optional
         Links between pages, ``from_page`` and ``to_page``: what can be opened from where.
+    pages : mapping or Pages, optional
+        What a page is, where pages are addresses: entries of :class:`workbench.datasets.cards.Pages`, such as
+        ``{"keep_query": ["id"]}``.
     session_gap_min : float, optional
         Minutes without a view that end a session, if there is no ``session_id``; default 30.
     keep_repeats : bool
@@ -119,11 +124,22 @@ def navigations(
     (['/', '/cart', '/'], [0, 1, 0], 1)
     """
     given: dict[str, Any] = {"columns": columns, "values": values, "labels": labels, "assume": assume, "margin": margin}
-    given |= {"known_by": known_by, "session_gap_min": session_gap_min, "simulated": simulated}
+    given |= {"known_by": known_by, "session_gap_min": session_gap_min, "simulated": simulated, "pages": pages}
     card = _own_card(df, "navigations", name, like, given)
     if like is not None:
         return _finish_navigations(df, card, links_of(like) if links is None else links, keep_repeats=True, dropped={})
-    return _finish_navigations(to_canonical(df, card), card, links, keep_repeats, dropped={})
+    return _name_pages(to_canonical(df, card), card, links, keep_repeats, dropped={})
+
+
+def _name_pages(
+    source: pd.DataFrame, card: Card, links: pd.DataFrame | None, keep_repeats: bool, dropped: Mapping[str, int]
+) -> pd.DataFrame:
+    """Give addresses the names of their pages, then finish the table."""
+    tidy = None if links is None else readers.tidy_links(links, card.name)
+    named, tidy, no_pages = normal_pages(source, card, tidy)
+    counts = Counter(dropped)
+    counts.update(no_pages)
+    return _finish_navigations(named, card, tidy, keep_repeats, counts)
 
 
 def _finish_navigations(
@@ -141,10 +157,11 @@ def _finish_navigations(
     views = views[[name for name in names if name in views]]
     if "simulated" in views and views["simulated"].any():
         card = replace(card, simulated=True)
-    views.attrs = {name: source.attrs[name] for name in ("broken_lines",) if name in source.attrs}
+    views.attrs = {name: source.attrs[name] for name in ("broken_lines", "warnings") if name in source.attrs}
     views.attrs.update(card=card, dropped={**dropped, "repeats": len(ordered) - len(kept)})
     if links is not None:
         views.attrs["links"] = PageLinks(readers.tidy_links(links, card.name))
+    account.warn(views, account.doubts(views))
     return views
 
 
@@ -272,7 +289,7 @@ def _load_navigations(card: Card, keep_repeats: bool) -> pd.DataFrame:
         source["user_id"] = number_visitors(source["user_id"])
     links = [_read_links(fetch_file(card, file), card, file) for file in card.files if file.links]
     joined = pd.concat(links, ignore_index=True) if links else None
-    return _finish_navigations(source, card, joined, keep_repeats, dropped)
+    return _name_pages(source, card, joined, keep_repeats, dropped)
 
 
 def _read_files(card: Card) -> tuple[pd.DataFrame, Counter[str]]:
@@ -311,4 +328,5 @@ def _finish(source: pd.DataFrame, dropped: Mapping[str, int], card: Card) -> pd.
         card = replace(card, simulated=True)
     counts = {"duplicates": 0, **dropped, "unmeasured": len(checked) - len(frame)}
     frame.attrs.update(card=card, dropped=counts, lost=count_lost(frame))
+    account.warn(frame, account.doubts(frame))
     return frame

@@ -19,12 +19,12 @@ from workbench.errors import WorkbenchError
 ADDRESS = r"(?i)/|https?://"
 # Scheme and host, path, query, fragment: RFC 3986, appendix B, for these addresses alone.
 PARTS = r"(?is)^(?:https?://(?P<host>[^/?#]*))?(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?:#(?P<fragment>.*))?$"
-NO_HOST = ("", "-", "_", "*")  # as servers log a request without one
+HOST = r"(?![-_]$)[\w.-]+|[\da-f:.]+"  # a name, or an address; servers log "-" or "_" where there is none
 USUAL_PORTS = (None, 80, 443)
 # ";jsessionid=..." and other parameters of a part of the path (RFC 3986, 3.3), and ASP.NET's "(S(...))".
 PATH_PARAMETERS = re.compile(r"(?i);[^/]*|%3bjsessionid=[^/]*|(?<=/)\([a-z]\([^/]*\)\)/?")
 MAIL = re.compile(r"[^/@\s]+@[^/@\s]+\.[^\W\d_]{2,}")
-INDEX = re.compile(r"(?i)(?<=/)(?:index|default)\.(?:[sx]?html?|php\d?|aspx?|jspx?|cfm|cgi|pl)$")
+INDEX = re.compile(r"(?i)(?<=/)(?:index|default)\.(?:[sx]?html?|php\d?|aspx?|jspx?|cfm|cgi|pl)/?$")
 ROUTE = r"!?/"  # a fragment that an application takes for a page; others are places on one
 # Parts of a path that name one thing of many: a number, a UUID, a hash (8 hexadecimal digits or more), a token (16
 # characters or more, letters and digits mixed). An ending such as .html may follow.
@@ -129,10 +129,10 @@ def normal_pages(
         )
     named["views"] = np.bincount(codes[: len(frame)][codes[: len(frame)] >= 0], minlength=len(known))[addresses.index]
     named = named[named["no_page"].eq("") & named["views"].gt(0)]
-    hint = _merged(named, cut)
-    if hint and named["page"].nunique() == 1 and len(kept) == named["views"].sum():
-        raise WorkbenchError(f"{card.name}: all {len(kept):,} views become one page. {hint}")
-    warn(kept, [hint] * bool(hint) + _guessed(named, card.pages))
+    merged = _merged(named, cut)
+    if merged and named["page"].nunique() == 1 and len(kept) == named["views"].sum():
+        raise WorkbenchError(f"{card.name}: all {len(kept):,} views become one page. {' '.join(merged)}")
+    warn(kept, merged + _guessed(named, card.pages))
     if links is not None:
         ends = np.arange(len(frame), len(codes)).reshape(len(LINK_COLUMNS), -1)
         both = pd.DataFrame(dict(zip(LINK_COLUMNS, page[ends], strict=True)))
@@ -153,7 +153,7 @@ def _named(addresses: pd.Series, says: Pages) -> tuple[pd.DataFrame, pd.DataFram
     """What addresses name, with their index, and the parameters that were cut from them, as of :func:`_parameters`.
 
     Columns (str): ``host``; ``page`` with path, query and route, ``exact`` the same without the guess of ids;
-    ``no_page`` ("static", "feed" or empty).
+    ``no_page`` ("static", "feed" or empty). ``cut_route`` (bool): whether it lost a route.
     """
     parts = addresses.str.extract(PARTS)
     plain = _each(parts["path"], _path)
@@ -175,7 +175,8 @@ def _named(addresses: pd.Series, says: Pages) -> tuple[pd.DataFrame, pd.DataFram
     feed = plain.str.contains(FEED) | parts["query"].str.contains(FEED_QUERY).fillna(False).astype(bool)
     no_page = np.where(says.static, "", np.select([feed, plain.str.contains(STATIC)], ["feed", "static"], ""))
     host = _each(parts["host"], _host)
-    return pd.DataFrame({"host": host, "page": page, "exact": exact, "no_page": no_page}), cut
+    routed = pd.Series(not says.fragments, addresses.index) & addresses.index.isin(routes.index)
+    return pd.DataFrame({"host": host, "page": page, "exact": exact, "no_page": no_page, "cut_route": routed}), cut
 
 
 def _parameters(queries: pd.Series) -> pd.DataFrame:
@@ -187,8 +188,8 @@ def _parameters(queries: pd.Series) -> pd.DataFrame:
     return table[table["name"].ne("") & ~tracking]
 
 
-def _merged(named: pd.DataFrame, cut: pd.DataFrame) -> str:
-    """A sentence on the parameters that may have named pages; empty where few views have one of several values."""
+def _merged(named: pd.DataFrame, cut: pd.DataFrame) -> list[str]:
+    """Sentences on what was cut and may have named pages: parameters with several values on one page, and routes."""
     cut = cut[cut["address"].isin(named.index) & cut["name"].str.fullmatch(SHOWN_NAME) & cut["part"].str.contains("=")]
     at = cut.assign(page=named["page"].reindex(cut["address"]).to_numpy())
     values = at.drop_duplicates(["page", "name", "part"]).groupby(["page", "name"]).size()
@@ -198,12 +199,19 @@ def _merged(named: pd.DataFrame, cut: pd.DataFrame) -> str:
     total = named["views"].sum()
     shown = of_name[of_name >= COMMON * total].sort_values(ascending=False, kind="stable").index[:SHOWN]
     share = named["views"].reindex(several["address"].unique()).sum() / total
-    if share < MERGED or not len(shown):
-        return ""
-    return (
-        f"{100 * share:.0f} % of the views have query parameters that were cut and take several values on one page: "
-        f'{", ".join(shown)}. If one of them names the page, keep it, as in keep_query = ["{shown[0]}"] under [pages].'
-    )
+    routed = named["views"][named["cut_route"]].sum() / total
+    sentences = []
+    if share >= MERGED and len(shown):
+        sentences.append(
+            f"{100 * share:.0f} % of the views had query parameters that were cut, and take several values on one page: "
+            f"{', '.join(shown)}. If one names the page, keep it under [pages], as in keep_query = ['{shown[0]}']."
+        )
+    if routed >= MERGED:
+        sentences.append(
+            f"{100 * routed:.0f} % of the views had a fragment such as #/route, which was cut. If it names the page, "
+            "write fragments = true under [pages]."
+        )
+    return sentences
 
 
 def _guessed(named: pd.DataFrame, says: Pages) -> list[str]:
@@ -243,7 +251,8 @@ def _path(path: str) -> str:
 
 
 def _query_part(part: str) -> str:
-    return _shown(URL(f"http://host/?{part}").query_string, "#;")
+    kept = part.replace("%25", "%2525")  # yarl would decode it, and what follows might then be read as encoded
+    return _shown(URL(f"http://host/?{kept}").query_string, "#;")
 
 
 def _shown(text: str, special: str) -> str:
@@ -265,7 +274,9 @@ def _host(text: str) -> str:
     try:
         url = URL(f"http://{text}/")
         host = (url.host or "").rstrip(".").removeprefix("www.")
-    except ValueError:
+    except (ValueError, IndexError):  # yarl 1.25 raises the second where brackets do not match
         return ""
-    host = f"[{host}]" if ":" in host else host
-    return "" if host in NO_HOST else host if url.explicit_port in USUAL_PORTS else f"{host}:{url.explicit_port}"
+    if not re.fullmatch(HOST, host):
+        return ""
+    shown = f"[{host}]" if ":" in host else host
+    return shown if url.explicit_port in USUAL_PORTS else f"{shown}:{url.explicit_port}"

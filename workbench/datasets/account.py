@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -11,7 +13,7 @@ REASONS = {
     "duplicates": "copies of another row",
     "unmeasured": "nothing measured",
     "skipped": "left out by skip or keep",
-    "repeats": "repeats of the current page",
+    "repeats": "repeats of the current page, since a reload is no navigation",
     "broken": "broken lines",
     "not_get": "no GET",
     "prefetch": "fetched ahead of a click",
@@ -27,19 +29,45 @@ def warn(frame: pd.DataFrame, sentences: Iterable[str]) -> None:
     frame.attrs["warnings"] = tuple(dict.fromkeys([*frame.attrs.get("warnings", ()), *sentences]))
 
 
-def left_out(dropped: Mapping[str, int], kept: int) -> list[str]:
-    """One phrase for each reason for which rows were left out, the most frequent first, with the share of all rows.
+def left_out(dropped: Mapping[str, int], kept: int) -> str:
+    """Which of the rows read were left out, the most frequent reason first; empty where none were.
 
     >>> left_out({"static": 25, "repeats": 0, "bot_crawler": 5}, kept=70)
-    ['25 static files (25 %)', '5 bot crawler (5 %)']
+    'Of 100 rows read, 30 were left out: 25 static files (25 %), 5 bot crawler (5 %).'
     """
-    total = kept + sum(dropped.values())
-    ranked = sorted(dropped.items(), key=lambda pair: -pair[1])
-    return [
-        f"{count:,} {REASONS.get(reason, reason.replace('_', ' '))} ({_share(count, total)})"
-        for reason, count in ranked
+    out = sum(dropped.values())
+    if not out:
+        return ""
+    reasons = ", ".join(
+        f"{count:,} {REASONS.get(reason, reason.replace('_', ' '))} ({_share(count, kept + out)})"
+        for reason, count in sorted(dropped.items(), key=lambda pair: -pair[1])
         if count
-    ]
+    )
+    return f"Of {kept + out:,} rows read, {out:,} {'were' if out > 1 else 'was'} left out: {reasons}."
+
+
+def sentences(of: Mapping[str, Any]) -> list[str]:
+    """What was left out, and the warnings, of the ``attrs`` of a loaded frame."""
+    out = left_out(of.get("dropped", {}), of.get("kept", 0))
+    return [*([out] if out else []), *of.get("warnings", ())]
+
+
+class Views(pd.DataFrame):
+    """A loaded table, which says above its rows what was left out; whatever is made from it is a plain DataFrame."""
+
+    def __repr__(self) -> str:
+        return "\n".join([*sentences(self.attrs), super().__repr__()])
+
+    def _repr_html_(self) -> str:
+        above = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences(self.attrs))
+        return f"{above}{super()._repr_html_()}"
+
+
+def loaded(frame: pd.DataFrame) -> Views:
+    """The frame as :class:`Views`, with its ``attrs`` and how many rows were kept, before any sample is drawn."""
+    views = Views(frame)
+    views.attrs = {"kept": len(frame), **frame.attrs}
+    return views
 
 
 def _share(count: int, total: int) -> str:

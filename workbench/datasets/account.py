@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.datasets.schema import MEASURED, SIGNALS, label, unit
+
 # Why rows are left out, as people read it; reasons of ``attrs["dropped"]`` that do not stand here are read as they are.
 REASONS = {
     "duplicates": "copies of another row",
@@ -73,3 +75,28 @@ def loaded(frame: pd.DataFrame) -> Views:
 def _share(count: int, total: int) -> str:
     share = 100 * count / total
     return "under 1 %" if share < 1 else f"{share:.0f} %"
+
+
+def understood(views: pd.DataFrame) -> str:
+    """What loading made of a source, for the person who wrote its card: size, time, medians, warnings, first rows.
+
+    ``views`` comes from :func:`workbench.datasets.load`. Users are counted, not shown.
+    """
+    card = views.attrs["card"]
+    counts = {name: views[f"{name}_id"].nunique() for name in ("user", "session") if f"{name}_id" in views}
+    size = [f"{len(views):,} rows", *(f"{count:,} {name}s" for name, count in counts.items())]
+    lines = [f"{card.name}: {card.facts.rows}{', SIMULATED' if card.simulated else ''}.", f"{', '.join(size)}."]
+    time = card.facts.time
+    if time in views and views[time].notna().any():
+        first, last = (views[time].agg(end).strftime("%Y-%m-%d %H:%M:%S") for end in ("min", "max"))
+        lines.append(f"From {first} to {last} (UTC).")
+    if "page" in views:
+        lines.append(
+            f"{views['page'].nunique():,} pages; most viewed: {', '.join(views['page'].value_counts().index[:5])}."
+        )
+    numbers = [name for name in (*MEASURED, *SIGNALS, "page_bytes") if name in views and unit(name)]
+    medians = [f"{label(name, card)} {views[name].median():,.4g} {unit(name)}" for name in numbers]
+    lines += [f"Medians: {', '.join(medians)}."] if medians else []
+    lines += sentences(views.attrs)
+    hidden = [name for name in ("user_id",) if name in views]
+    return "\n".join([*lines, views.head(3).drop(columns=hidden).T.to_string(header=False)])

@@ -64,6 +64,7 @@ PLAIN = r"^(?!\.{0,2}$)[^/\\:\0]+\Z"  # of a file's name, which leads nowhere el
 class Kind:
     """What a card of a kind may say."""
 
+    rows: str  # what its rows are, in words
     columns: tuple[Column, ...]  # canonical columns that a source may give
     reserved: tuple[str, ...]  # names that a card's own context columns may not take
     time: str  # the column of times
@@ -77,6 +78,7 @@ class Kind:
 
 KINDS = {
     "measurements": Kind(
+        rows="measurements of the network",
         columns=COLUMNS,
         reserved=tuple(column.name for column in COLUMNS),
         time="measured_at",
@@ -88,6 +90,7 @@ KINDS = {
         fields=("lost", "require"),
     ),
     "navigations": Kind(
+        rows="page views",
         columns=SOURCE_COLUMNS,
         reserved=tuple(dict.fromkeys(column.name for column in (*NAVIGATION_COLUMNS, *COLUMNS))),
         time="viewed_at",

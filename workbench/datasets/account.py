@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pandas as pd
+
+from workbench.datasets.schema import MEASURED, SIGNALS, label, unit
 
 # Why rows are left out, as people read it; reasons of ``attrs["dropped"]`` that do not stand here are read as they are.
 REASONS = {
     "duplicates": "copies of another row",
     "unmeasured": "nothing measured",
     "skipped": "left out by skip or keep",
-    "repeats": "repeats of the current page",
+    "repeats": "repeats of the current page, since a reload is no navigation",
     "broken": "broken lines",
     "not_get": "no GET",
     "prefetch": "fetched ahead of a click",
@@ -24,12 +28,12 @@ REASONS = {
 # Reasons that leave out many rows of sound data too: nothing to doubt.
 USUAL = ("repeats", "static", "skipped", "not_get", "redirect", "prefetch")
 WHAT_TO_WRITE = {
-    "broken": "If the format is another one, name it: format = ...",
+    "broken": "If the log has another format, name it (format).",
     "feed": "If these are pages, write static = true under [pages].",
-    "no_user": 'unknown_user = "separate" keeps them.',
+    "no_user": "unknown_user = 'separate' keeps them.",
 }
 # From here on a share is worth a warning. The thresholds are ours.
-MANY_LEFT_OUT = 0.1  # of the rows
+MANY_LEFT_OUT = 0.1  # of the rows read, for one reason
 BUSY, BUSY_VIEWS, BUSY_TIMES = 0.05, 100, 5  # one visitor: share of the views, views, times the average visitor
 ONCE_PAGES, ONCE_VIEWS = 0.5, 0.1  # pages viewed once: share of the pages, and of the views
 
@@ -39,22 +43,63 @@ def warn(frame: pd.DataFrame, sentences: Iterable[str]) -> None:
     frame.attrs["warnings"] = tuple(dict.fromkeys([*frame.attrs.get("warnings", ()), *sentences]))
 
 
-def doubts(frame: pd.DataFrame) -> list[str]:
-    """Sentences on what looks wrong in a canonical table, with what to write: many rows left out, one visitor with many
-    of the views, most pages viewed once.
+def left_out(dropped: Mapping[str, int], kept: int) -> str:
+    """Which of the rows read were left out, the most frequent reason first; empty where none were.
+
+    >>> left_out({"static": 25, "repeats": 0, "bot_crawler": 5}, kept=70)
+    'Of 100 rows read, 30 were left out: 25 static files (25 %), 5 bot crawler (5 %).'
     """
-    found = _many_left_out(frame.attrs["dropped"], len(frame))
+    out = sum(dropped.values())
+    if not out:
+        return ""
+    reasons = ", ".join(
+        f"{count:,} {REASONS.get(reason, reason.replace('_', ' '))} ({_share(count, kept + out)})"
+        for reason, count in sorted(dropped.items(), key=lambda pair: -pair[1])
+        if count
+    )
+    return f"Of {kept + out:,} rows read, {out:,} {'were' if out > 1 else 'was'} left out: {reasons}."
+
+
+def sentences(of: Mapping[str, Any]) -> list[str]:
+    """What was left out, and the warnings, of the ``attrs`` of a loaded frame."""
+    out = left_out(of.get("dropped", {}), of.get("kept", 0))
+    return [*([out] if out else []), *of.get("warnings", ())]
+
+
+class Views(pd.DataFrame):
+    """A loaded table, which says above its rows what was left out; whatever is made from it is a plain DataFrame."""
+
+    def __repr__(self) -> str:
+        return "\n".join([*sentences(self.attrs), super().__repr__()])
+
+    def _repr_html_(self) -> str:
+        above = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences(self.attrs))
+        return f"{above}{super()._repr_html_()}"
+
+
+def loaded(frame: pd.DataFrame) -> Views:
+    """The frame as :class:`Views`, with its ``attrs`` and how many rows were kept, before any sample is drawn."""
+    views = Views(frame)
+    views.attrs = {"kept": len(frame), **frame.attrs}
+    warn(views, doubts(views))
+    return views
+
+
+def doubts(frame: pd.DataFrame) -> list[str]:
+    """Sentences on what looks wrong in a canonical table, with what to write: a reason that left out many rows, one
+    visitor with many of the views, most pages viewed once.
+    """
+    found = _many_left_out(frame.attrs.get("dropped", {}), len(frame))
     return [*found, *_busy_visitor(frame), *_viewed_once(frame)] if "page" in frame else found
 
 
 def _many_left_out(dropped: Mapping[str, int], kept: int) -> list[str]:
     total = kept + sum(dropped.values())
-    many = {why: count for why, count in dropped.items() if why not in USUAL and count > MANY_LEFT_OUT * total}
-    if not many:
-        return []
-    advice = "".join(f" {WHAT_TO_WRITE[why]}" for why in many if why in WHAT_TO_WRITE)
     return [
-        f"Many of the {total:,} rows were left out: {', '.join(left_out(many, total - sum(many.values())))}.{advice}"
+        f"Over a tenth of the rows ({_share(count, total)}) was left out: {REASONS.get(why, why.replace('_', ' '))}. "
+        f"{WHAT_TO_WRITE.get(why, '')}".rstrip()
+        for why, count in dropped.items()
+        if why not in USUAL and count > MANY_LEFT_OUT * total
     ]
 
 
@@ -74,29 +119,38 @@ def _viewed_once(views: pd.DataFrame) -> list[str]:
     once, pages = int(counts.eq(1).sum()), int(counts.gt(0).sum())
     if once <= ONCE_PAGES * pages or once <= ONCE_VIEWS * len(views):
         return []
-    says = views.attrs["card"].pages
-    advice = "patterns" if says.ids else 'ids = "auto" or patterns'
+    advice = "patterns" if views.attrs["card"].pages.ids else "ids = 'auto' or patterns"
     return [
-        f"Most pages ({once:,} of {pages:,}) are viewed once: nothing can be learnt about them. If their "
-        f"addresses hold ids, write {advice} under [pages]."
-    ]
-
-
-def left_out(dropped: Mapping[str, int], kept: int) -> list[str]:
-    """One phrase for each reason for which rows were left out, the most frequent first, with the share of all rows.
-
-    >>> left_out({"static": 25, "repeats": 0, "bot_crawler": 5}, kept=70)
-    ['25 static files (25 %)', '5 bot crawler (5 %)']
-    """
-    total = kept + sum(dropped.values())
-    ranked = sorted(dropped.items(), key=lambda pair: -pair[1])
-    return [
-        f"{count:,} {REASONS.get(reason, reason.replace('_', ' '))} ({_share(count, total)})"
-        for reason, count in ranked
-        if count
+        f"Most pages ({once:,} of {pages:,}) are viewed once, so nothing can be learnt about them. If their addresses "
+        f"hold ids, write {advice} under [pages]."
     ]
 
 
 def _share(count: int, total: int) -> str:
     share = 100 * count / total
     return "under 1 %" if share < 1 else f"{share:.0f} %"
+
+
+def understood(views: pd.DataFrame) -> str:
+    """What loading made of a source, for the person who wrote its card: size, time, medians, warnings, first rows.
+
+    ``views`` comes from :func:`workbench.datasets.load`. Users are counted, not shown.
+    """
+    card = views.attrs["card"]
+    counts = {name: views[f"{name}_id"].nunique() for name in ("user", "session") if f"{name}_id" in views}
+    size = [f"{len(views):,} rows", *(f"{count:,} {name}s" for name, count in counts.items())]
+    lines = [f"{card.name}: {card.facts.rows}{', SIMULATED' if card.simulated else ''}.", f"{', '.join(size)}."]
+    time = card.facts.time
+    if time in views and views[time].notna().any():
+        first, last = (views[time].agg(end).strftime("%Y-%m-%d %H:%M:%S") for end in ("min", "max"))
+        lines.append(f"From {first} to {last} (UTC).")
+    if "page" in views:
+        lines.append(
+            f"{views['page'].nunique():,} pages; most viewed: {', '.join(views['page'].value_counts().index[:5])}."
+        )
+    numbers = [name for name in (*MEASURED, *SIGNALS, "page_bytes") if name in views and unit(name)]
+    medians = [f"{label(name, card)} {views[name].median():,.4g} {unit(name)}" for name in numbers]
+    lines += [f"Medians: {', '.join(medians)}."] if medians else []
+    lines += sentences(views.attrs)
+    hidden = [name for name in ("user_id",) if name in views]
+    return "\n".join([*lines, views.head(3).drop(columns=hidden).T.to_string(header=False)])

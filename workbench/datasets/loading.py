@@ -11,8 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.datasets import account, readers
+from workbench.datasets import readers
 from workbench.datasets.access_logs import number_visitors, read_access_log
+from workbench.datasets.account import loaded, warn
 from workbench.datasets.cards import Card, Pages, SourceFile, find_card
 from workbench.datasets.columns import as_category, check_columns
 from workbench.datasets.download import fetch_file
@@ -25,7 +26,7 @@ from workbench.datasets.schema import (
     count_lost,
     measured_quantities,
 )
-from workbench.datasets.sessions import collapse_repeats, order_views
+from workbench.datasets.sessions import about_times, collapse_repeats, newest_first, order_views
 from workbench.datasets.splits import card_of, sample_users
 from workbench.datasets.synthetic_network import make_measurements
 from workbench.datasets.synthetic_site import make_navigations
@@ -147,8 +148,10 @@ def _finish_navigations(
 ) -> pd.DataFrame:
     """Check page views, put them in order, number sessions and views; card and links are kept in ``attrs``."""
     checked = check_navigations(source, card.name, card.context)
+    known = _of_known_users(checked, card)
+    oldest_first = known[::-1] if newest_first(known) else known
     try:
-        ordered = order_views(checked, by_time=card.order != "file", gap_min=card.session_gap_min)
+        ordered = order_views(oldest_first, by_time=card.order != "file", gap_min=card.session_gap_min)
     except WorkbenchError as err:
         raise WorkbenchError(f"{card.name}: {err}") from err
     kept = ordered if keep_repeats else collapse_repeats(ordered)
@@ -158,11 +161,12 @@ def _finish_navigations(
     if "simulated" in views and views["simulated"].any():
         card = replace(card, simulated=True)
     views.attrs = {name: source.attrs[name] for name in ("broken_lines", "warnings") if name in source.attrs}
-    views.attrs.update(card=card, dropped={**dropped, "repeats": len(ordered) - len(kept)})
+    counts = {**dropped, **_nameless(checked, known), "repeats": len(ordered) - len(kept)}
+    views.attrs.update(card=card, dropped=counts)
     if links is not None:
         views.attrs["links"] = PageLinks(readers.tidy_links(links, card.name))
-    account.warn(views, account.doubts(views))
-    return views
+    warn(views, about_times(known, by_time=card.order != "file"))
+    return loaded(views)
 
 
 def load(
@@ -208,10 +212,10 @@ def load(
     if rows is None or card.generator:
         return views
     drawn = sample_users(views, rows, seed).reset_index(drop=True)
-    if card.kind != "navigations":
-        return drawn
-    sessions = pd.factorize(drawn["session_id"])[0]
-    return drawn.assign(view_id=range(len(drawn)), session_id=sessions, page=as_category(drawn["page"]))
+    if card.kind == "navigations":
+        sessions = pd.factorize(drawn["session_id"])[0]
+        drawn = drawn.assign(view_id=range(len(drawn)), session_id=sessions, page=as_category(drawn["page"]))
+    return loaded(drawn)
 
 
 def measurements(
@@ -319,14 +323,27 @@ def _read_files(card: Card) -> tuple[pd.DataFrame, Counter[str]]:
 
 def _finish(source: pd.DataFrame, dropped: Mapping[str, int], card: Card) -> pd.DataFrame:
     checked = check_measurements(source, card.name, card.context)
-    frame = readers.add_local_hour(readers.drop_unmeasured(checked, card.require))
+    known = _of_known_users(checked, card)
+    frame = readers.add_local_hour(readers.drop_unmeasured(known, card.require))
     if not len(frame):
         raise WorkbenchError(f"{card.name}: expected measured rows; every row lacks its measurement.")
     if count_lost(frame) == len(frame) and measured_quantities(frame) == [LOSABLE]:
         raise WorkbenchError(f"{card.name}: expected probes that came back; all {len(frame):,} were lost.")
     if "simulated" in frame and frame["simulated"].any():
         card = replace(card, simulated=True)
-    counts = {"duplicates": 0, **dropped, "unmeasured": len(checked) - len(frame)}
+    counts = {"duplicates": 0, **dropped, **_nameless(checked, known), "unmeasured": len(known) - len(frame)}
     frame.attrs.update(card=card, dropped=counts, lost=count_lost(frame))
-    account.warn(frame, account.doubts(frame))
-    return frame
+    return loaded(frame)
+
+
+def _of_known_users(frame: pd.DataFrame, card: Card) -> pd.DataFrame:
+    """Rows with a user, where some have one: all others as one person, or each as one, would be wrong numbers."""
+    if "user_id" not in frame or card.unknown_user == "separate":
+        return frame
+    known = frame["user_id"].notna()
+    return frame[known] if known.any() else frame.drop(columns="user_id")
+
+
+def _nameless(checked: pd.DataFrame, known: pd.DataFrame) -> dict[str, int]:
+    out = len(checked) - len(known)
+    return {"no_user": out} if out else {}

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from yarl import URL
 
-from workbench.datasets.account import left_out, warn
+from workbench.datasets.account import warn
 from workbench.datasets.cards import LINK_COLUMNS, Card, Pages
 from workbench.errors import WorkbenchError
 
@@ -124,8 +124,8 @@ def normal_pages(
     dropped = Counter(no_page[: len(frame)][no_page[: len(frame)] != ""].tolist())
     if not len(kept):
         raise WorkbenchError(
-            f"{card.name}: expected addresses of pages; all {len(frame):,} are of files ("
-            f"{', '.join(left_out(dropped, 0))}). If they are pages, write static = true under [pages]."
+            f"{card.name}: expected addresses of pages; all {len(frame):,} are of static files or feeds. If they are "
+            "pages, write static = true under [pages]."
         )
     named["views"] = np.bincount(codes[: len(frame)][codes[: len(frame)] >= 0], minlength=len(known))[addresses.index]
     named = named[named["no_page"].eq("") & named["views"].gt(0)]
@@ -203,7 +203,7 @@ def _merged(named: pd.DataFrame, cut: pd.DataFrame) -> list[str]:
     sentences = []
     if share >= MERGED and len(shown):
         sentences.append(
-            f"{100 * share:.0f} % of the views had query parameters that were cut, and take several values on one page: "
+            f"{100 * share:.0f} % of the views had query parameters that were cut, with several values on one page: "
             f"{', '.join(shown)}. If one names the page, keep it under [pages], as in keep_query = ['{shown[0]}']."
         )
     if routed >= MERGED:

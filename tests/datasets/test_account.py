@@ -13,8 +13,9 @@ COLUMNS = {"who": "user_id", "rtt": "rtt_ms"}
 def test_what_was_left_out_stands_above_the_rows_and_not_above_what_is_made_of_them():
     views = wb.measurements(ROWS, columns=COLUMNS)
     assert views.attrs["dropped"] == {"duplicates": 0, "no_user": 2, "unmeasured": 1} and len(views) == 2
-    (told,) = sentences(views.attrs)
+    told, *advice = sentences(views.attrs)
     assert told.startswith("Of 5 rows read, 3 were left out: 2 ") and "(40 %), 1 " in told
+    assert [("separate" in each, "require" in each) for each in advice] == [(True, False), (False, True)]
     assert repr(views).startswith(told) and told in views._repr_html_()
     assert type(views[views["rtt_ms"] > 10]) is pd.DataFrame and left_out({}, 5) == left_out({"no_user": 0}, 5) == ""
 

@@ -25,12 +25,12 @@ REASONS = {
     "feed": "web feeds",
     "no_user": "no user",
 }
-# Reasons that leave out many rows of sound data too: nothing to doubt.
-USUAL = ("repeats", "static", "skipped", "not_get", "redirect", "prefetch")
+# What to write where a reason left out many rows; other reasons leave out many rows of sound data too.
 WHAT_TO_WRITE = {
-    "broken": "If the log has another format, name it (format).",
-    "feed": "If these are pages, write static = true under [pages].",
-    "no_user": "unknown_user = 'separate' keeps them.",
+    "broken": "if the log has another format, name it (format)",
+    "feed": "if these are pages, write static = true under [pages]",
+    "no_user": "unknown_user = 'separate' keeps them",
+    "unmeasured": "check which columns are named as what, and require",
 }
 # From here on a share is worth a warning. The thresholds are ours.
 MANY_LEFT_OUT = 0.1  # of the rows read, for one reason
@@ -94,12 +94,11 @@ def doubts(frame: pd.DataFrame) -> list[str]:
 
 
 def _many_left_out(dropped: Mapping[str, int], kept: int) -> list[str]:
-    total = kept + sum(dropped.values())
+    many = MANY_LEFT_OUT * (kept + sum(dropped.values()))
     return [
-        f"Over a tenth of the rows ({_share(count, total)}) was left out: {REASONS.get(why, why.replace('_', ' '))}. "
-        f"{WHAT_TO_WRITE.get(why, '')}".rstrip()
-        for why, count in dropped.items()
-        if why not in USUAL and count > MANY_LEFT_OUT * total
+        f"Over a tenth of the rows ({REASONS[why]}) was left out: {advice}."
+        for why, advice in WHAT_TO_WRITE.items()
+        if dropped.get(why, 0) > many
     ]
 
 

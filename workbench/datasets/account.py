@@ -35,7 +35,7 @@ WHAT_TO_WRITE = {
 # From here on a share is worth a warning. The thresholds are ours.
 MANY_LEFT_OUT = 0.1  # of the rows read, for one reason
 BUSY, BUSY_VIEWS, BUSY_TIMES = 0.05, 100, 5  # one visitor: share of the views, views, times the average visitor
-ONCE_PAGES, ONCE_VIEWS = 0.5, 0.1  # pages viewed once: share of the pages, and of the views
+ONCE_PAGES, ONCE_VIEWS, ONCE = 0.5, 0.1, 10  # pages viewed once: share of the pages, of the views, and how many
 
 
 def warn(frame: pd.DataFrame, sentences: Iterable[str]) -> None:
@@ -116,7 +116,7 @@ def _busy_visitor(views: pd.DataFrame) -> list[str]:
 def _viewed_once(views: pd.DataFrame) -> list[str]:
     counts = views["page"].value_counts()
     once, pages = int(counts.eq(1).sum()), int(counts.gt(0).sum())
-    if once <= ONCE_PAGES * pages or once <= ONCE_VIEWS * len(views):
+    if once < ONCE or once <= ONCE_PAGES * pages or once <= ONCE_VIEWS * len(views):
         return []
     advice = "patterns" if views.attrs["card"].pages.ids else "ids = 'auto' or patterns"
     return [

@@ -22,7 +22,7 @@ PARTS = r"(?is)^(?:https?://(?P<host>[^/?#]*))?(?P<path>[^?#]*)(?:\?(?P<query>[^
 HOST = r"(?![-_]$)[\w.-]+|[\da-f:.]+"  # a name, or an address; servers log "-" or "_" where there is none
 USUAL_PORTS = (None, 80, 443)
 # ";jsessionid=..." and other parameters of a part of the path (RFC 3986, 3.3), and ASP.NET's "(S(...))".
-PATH_PARAMETERS = re.compile(r"(?i);[^/]*|%3bjsessionid=[^/]*|(?<=/)\([a-z]\([^/]*\)\)/?")
+PATH_PARAMETERS = re.compile(r"(?i)(?:;|%3b)[\w.-]+=[^/]*|(?<=/)\([a-z]\([^/]*\)\)/?")
 MAIL = re.compile(r"[^/@\s]+@[^/@\s]+\.[^\W\d_]{2,}")
 INDEX = re.compile(r"(?i)(?<=/)(?:index|default)\.(?:[sx]?html?|php\d?|aspx?|jspx?|cfm|cgi|pl)/?$")
 ROUTE = r"!?/"  # a fragment that an application takes for a page; others are places on one
@@ -93,8 +93,8 @@ def normal_pages(
         The rows that stay, with their index and order; the links; and the number of rows left out, by "static" (files
         such as pictures and archives) and "feed". ``attrs["warnings"]`` says which parameters may have named pages
         (never their values), what ``ids`` guessed, and which pattern fits no path. A frame without addresses comes back
-        as it is. Raises a WorkbenchError if ``card.pages`` is given and no page is an address, if every row would be
-        left out, or if a cut makes all pages one.
+        as it is. Raises a WorkbenchError if ``card.pages`` is given and no page is an address, or if no two pages are
+        left.
 
     Source: RFC 3986, sections 3 and 6 (normal forms); yarl reads and decodes.
     """
@@ -122,16 +122,15 @@ def normal_pages(
     no_page = named["no_page"].reindex(codes, fill_value="").to_numpy()
     kept = frame.assign(page=page[: len(frame)])[no_page[: len(frame)] == ""]
     dropped = Counter(no_page[: len(frame)][no_page[: len(frame)] != ""].tolist())
-    if not len(kept):
-        raise WorkbenchError(
-            f"{card.name}: expected addresses of pages; all {len(frame):,} are of static files or feeds. If they are "
-            "pages, write static = true under [pages]."
-        )
     named["views"] = np.bincount(codes[: len(frame)][codes[: len(frame)] >= 0], minlength=len(known))[addresses.index]
     named = named[named["no_page"].eq("") & named["views"].gt(0)]
     merged = _merged(named, cut)
-    if merged and named["page"].nunique() == 1 and len(kept) == named["views"].sum():
-        raise WorkbenchError(f"{card.name}: all {len(kept):,} views become one page. {' '.join(merged)}")
+    if len(kept) == named["views"].sum() and named["page"].nunique() < 2 and (merged or dropped):
+        files = f"{dropped.total():,} of files and feeds were left out; static = true under [pages] keeps them."
+        raise WorkbenchError(
+            f"{card.name}: expected views of at least two pages, or there is nothing to predict; {len(kept):,} of "
+            f"{len(frame):,} rows are of one page. {' '.join([files] * bool(dropped) + merged)}"
+        )
     warn(kept, merged + _guessed(named, card.pages))
     if links is not None:
         ends = np.arange(len(frame), len(codes)).reshape(len(LINK_COLUMNS), -1)
@@ -196,7 +195,7 @@ def _merged(named: pd.DataFrame, cut: pd.DataFrame) -> list[str]:
     several = at[(values.reindex(pd.MultiIndex.from_frame(at[["page", "name"]])) > 1).to_numpy()]
     several = several.drop_duplicates(["address", "name"])
     of_name = named["views"].reindex(several["address"]).groupby(several["name"].to_numpy()).sum()
-    total = named["views"].sum()
+    total = max(named["views"].sum(), 1)
     shown = of_name[of_name >= COMMON * total].sort_values(ascending=False, kind="stable").index[:SHOWN]
     share = named["views"].reindex(several["address"].unique()).sum() / total
     routed = named["views"][named["cut_route"]].sum() / total
@@ -246,13 +245,13 @@ def _path(path: str) -> str:
     ('/café/a%2Fb', '/')
     """
     cut = PATH_PARAMETERS.sub("", re.sub("/+", "/", path or "/"))
-    plain = INDEX.sub("", MAIL.sub("<mail>", _shown(URL(f"http://host{cut}").path_safe, "?#;")))
+    plain = INDEX.sub("", MAIL.sub("<mail>", _shown(URL(f"http://host{cut}").path_safe, "?#")))
     return re.sub("/+", "/", plain).rstrip("/") or "/"
 
 
 def _query_part(part: str) -> str:
     kept = part.replace("%25", "%2525")  # yarl would decode it, and what follows might then be read as encoded
-    return _shown(URL(f"http://host/?{kept}").query_string, "#;")
+    return _shown(URL(f"http://host/?{kept}").query_string, "#")
 
 
 def _shown(text: str, special: str) -> str:

@@ -22,8 +22,8 @@ PARTS = r"(?is)^(?:https?://(?P<host>[^/?#]*))?(?P<path>[^?#]*)(?:\?(?P<query>[^
 HOST = r"(?![-_]$)[\w.-]+|[\da-f:.]+"  # a name, or an address; servers log "-" or "_" where there is none
 USUAL_PORTS = (None, 80, 443)
 # ";jsessionid=..." and other parameters of a part of the path (RFC 3986, 3.3), and ASP.NET's "(S(...))".
-PATH_PARAMETERS = re.compile(r"(?i)(?:;|%3b)[\w.-]+=[^/]*|(?<=/)\([a-z]\([^/]*\)\)/?")
-MAIL = re.compile(r"[^/@\s]+@[^/@\s]+\.[^\W\d_]{2,}")
+PATH_PARAMETERS = re.compile(r"(?i);[\w.-]+=[^/]*|(?<=/)\([a-z]\([^/]*\)\)/?")
+MAIL = re.compile(r"[^/=@\s]+@[^/=@\s]+\.[^\W\d_]{2,}")
 INDEX = re.compile(r"(?i)(?<=/)(?:index|default)\.(?:[sx]?html?|php\d?|aspx?|jspx?|cfm|cgi|pl)/?$")
 ROUTE = r"!?/"  # a fragment that an application takes for a page; others are places on one
 # Parts of a path that name one thing of many: a number, a UUID, a hash (8 hexadecimal digits or more), a token (16
@@ -77,7 +77,7 @@ def normal_pages(
     and default port are cut; percent-encoded text is decoded, unless that changes the meaning (``%2F``) or cannot be
     shown. The host stays, in small letters, where there are several. ``card.pages`` says which parameters stay (in
     order of their names) and which paths are one page: patterns, then ids, see the path as it is then. A mail address
-    in a path is always ``<mail>``.
+    is always ``<mail>``.
 
     Parameters
     ----------
@@ -244,24 +244,21 @@ def _path(path: str) -> str:
     >>> _path("//caf%c3%a9/./a%2fb;jsessionid=1/index.html"), _path("")
     ('/café/a%2Fb', '/')
     """
-    cut = PATH_PARAMETERS.sub("", re.sub("/+", "/", path or "/"))
-    plain = INDEX.sub("", MAIL.sub("<mail>", _shown(URL(f"http://host{cut}").path_safe, "?#")))
+    decoded = _shown(URL(f"http://host{re.sub('/+', '/', path or '/')}").path_safe)
+    plain = INDEX.sub("", MAIL.sub("<mail>", PATH_PARAMETERS.sub("", decoded)))
     return re.sub("/+", "/", plain).rstrip("/") or "/"
 
 
 def _query_part(part: str) -> str:
     kept = part.replace("%25", "%2525")  # yarl would decode it, and what follows might then be read as encoded
-    return _shown(URL(f"http://host/?{kept}").query_string, "#")
+    return MAIL.sub("<mail>", _shown(URL(f"http://host/?{kept}").query_string))
 
 
-def _shown(text: str, special: str) -> str:
-    """Decoded text whose special characters, and those that cannot be shown, are encoded."""
-    if text.isprintable() and not any(character in text for character in special):
+def _shown(text: str) -> str:
+    """Decoded text; what would end a path, and what cannot be shown, is encoded."""
+    if text.isprintable() and "?" not in text and "#" not in text:
         return text
-    return "".join(
-        quote(character, safe="") if character in special or not character.isprintable() else character
-        for character in text
-    )
+    return "".join(quote(each, safe="") if each in "?#" or not each.isprintable() else each for each in text)
 
 
 def _host(text: str) -> str:

@@ -1,4 +1,5 @@
 import itertools
+import time
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -84,6 +85,7 @@ def test_names_that_are_no_addresses_stay_whatever_they_are():
     frame = pd.DataFrame({"page": ["home", "logo.gif", "a/b?x=1", 7, None, "www.shop.example/a"]}, index=list("cabdef"))
     same, links, dropped = normal_pages(frame, Card(name="ours", kind="navigations"))
     assert same is frame and links is None and not dropped
+    assert named([1, 2], host=["s.example", "t.example"])[0]["page"].tolist() == [1, 2]
     mixed, _, _ = named(["(not set)", "/a/", None, 7])
     assert mixed["page"].tolist()[::3] == ["(not set)", 7] and mixed["page"].isna().tolist() == [
         False,
@@ -218,6 +220,14 @@ def test_files_and_feeds_are_no_pages(page, reason):
     kept, _, dropped = named(["/z", f"/{page}", "/y"])
     assert dropped == ({reason: 1} if reason else {}) and len(kept) == (2 if reason else 3)
     assert len(names(["/z", f"/{page}", "/y"])) == 3
+
+
+@pytest.mark.parametrize("part", ["a", "1", "a1", "a@", "%C3", ";a=", "?a=b&", "/a1b2", "a.", "#/a", "(S("])
+def test_a_hostile_address_takes_no_longer_than_its_length_allows(part):
+    address = "/" + part * (30_000 // len(part)) + "_!"
+    begin = time.process_time()
+    names([address, "/x"], ids="auto", keep_query=["*"], fragments=True)
+    assert time.process_time() - begin < 2
 
 
 def test_rows_that_stay_keep_index_order_and_columns():

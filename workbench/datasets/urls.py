@@ -23,14 +23,14 @@ HOST = r"(?![-_]$)[\w.-]+|[\da-f:.]+"  # a name, or an address; servers log "-" 
 USUAL_PORTS = (None, 80, 443)
 # ";jsessionid=..." and other parameters of a part of the path (RFC 3986, 3.3), and ASP.NET's "(S(...))".
 PATH_PARAMETERS = re.compile(r"(?i);[\w.-]+=[^/]*|(?<=/)\([a-z]\([^/]*\)\)/?")
-MAIL = re.compile(r"[^/=@\s]+@[^/=@\s]+\.[^\W\d_]{2,}")
+MAIL = re.compile(r"[^/=@\s]{1,64}@[^/=@\s]{1,255}\.[^\W\d_]{2,}")
 INDEX = re.compile(r"(?i)(?<=/)(?:index|default)\.(?:[sx]?html?|php\d?|aspx?|jspx?|cfm|cgi|pl)/?$")
 ROUTE = r"!?/"  # a fragment that an application takes for a page; others are places on one
 # Parts of a path that name one thing of many: a number, a UUID, a hash (8 hexadecimal digits or more), a token (16
 # characters or more, letters and digits mixed). An ending such as .html may follow.
 IDS = re.compile(
     r"(?i)(?<=/)(?:\d+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=[a-f]*\d)[0-9a-f]{8,}"
-    r"|(?=[\w-]*?(?=[a-z0-9]{12})[a-z0-9]*?(?:\d[a-z]+\d|[a-z]\d+[a-z]))[\w-]{16,})(?=$|/|\.[a-z]{2,5}$)"
+    r"|(?=[\w-]{0,99}?(?=[a-z0-9]{12})[a-z0-9]{0,99}?(?:\d[a-z]+\d|[a-z]\d+[a-z]))[\w-]{16,})(?=$|/|\.[a-z]{2,5}$)"
 )
 # Parameters that say where a visit came from, or whose it is: never part of a page. The names are in the manuals of the
 # programs that add them (Google, Meta, Microsoft, Matomo, Adobe, HubSpot, Mailchimp, Marketo, Yandex, TikTok, X,
@@ -104,7 +104,8 @@ def normal_pages(
     values = pd.concat([_with_host(frame), *sides], ignore_index=True).astype(object)
     codes, found = pd.factorize(values)
     known = pd.Series(found, dtype=object)
-    addresses = known[known.str.match(ADDRESS).fillna(False).astype(bool)].astype("str")
+    texts = known[known.map(lambda value: isinstance(value, str)).astype(bool)].astype("str")
+    addresses = texts[texts.str.match(ADDRESS)]
     if addresses.empty:
         if card.pages != Pages():
             raise WorkbenchError(
@@ -144,8 +145,8 @@ def _with_host(frame: pd.DataFrame) -> pd.Series:
     pages = frame["page"].astype(object)
     if "host" not in frame:
         return pages
-    of_host = frame["host"].notna() & pages.str.startswith("/").fillna(False).astype(bool)
-    return pages.mask(of_host, "http://" + frame["host"].astype("str") + pages)
+    path, host = frame["page"].astype("str"), frame["host"].astype("str")
+    return pages.mask(host.notna() & path.str.startswith("/"), "http://" + host + path)
 
 
 def _named(addresses: pd.Series, says: Pages) -> tuple[pd.DataFrame, pd.DataFrame]:

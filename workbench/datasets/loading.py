@@ -105,7 +105,8 @@ def navigations(
         Links between pages, ``from_page`` and ``to_page``: what can be opened from where.
     pages : mapping or Pages, optional
         What a page is, where pages are addresses: entries of :class:`workbench.datasets.cards.Pages`, such as
-        ``{"keep_query": ["id"]}``.
+        ``{"keep_query": ["id"]}``. By default addresses lose their query, and files (pictures, feeds) are left out. A
+        column ``host`` is the host of addresses that are paths.
     session_gap_min : float, optional
         Minutes without a view that end a session, if there is no ``session_id``; default 30.
     keep_repeats : bool

@@ -114,25 +114,26 @@ def normal_pages(
             )
         return frame, links, Counter()
     named, cut = _named(addresses, card.pages)
-    several = named["host"][named["no_page"].eq("") & named["host"].ne("")].nunique() > 1
-    hosts = named["host"] if several else ""
-    named = named.assign(page=_joined(hosts, named["page"]), exact=_joined(hosts, named["exact"]))
+    if named["host"][named["no_page"].eq("") & named["host"].ne("")].nunique() > 1:
+        for name in ("page", "exact"):  # a name that a pattern gives, and is no path, has no host
+            named[name] = (named["host"] + named[name]).where(named[name].str.startswith("/"), named[name])
     pages = known.copy()
     pages[addresses.index] = named["page"]
     page = pages.reindex(codes).to_numpy()
     no_page = named["no_page"].reindex(codes, fill_value="").to_numpy()
-    kept = frame.assign(page=page[: len(frame)])[no_page[: len(frame)] == ""]
-    dropped = Counter(no_page[: len(frame)][no_page[: len(frame)] != ""].tolist())
-    named["views"] = np.bincount(codes[: len(frame)][codes[: len(frame)] >= 0], minlength=len(known))[addresses.index]
-    named = named[named["no_page"].eq("") & named["views"].gt(0)]
-    merged = _merged(named, cut)
-    if len(kept) == named["views"].sum() and named["page"].nunique() < 2 and (merged or dropped):
+    of_views, left_out = codes[: len(frame)], no_page[: len(frame)]
+    kept = frame.assign(page=page[: len(frame)])[left_out == ""]
+    dropped = Counter(left_out[left_out != ""].tolist())
+    named["views"] = np.bincount(of_views[of_views >= 0], minlength=len(known))[addresses.index]
+    viewed = named[named["no_page"].eq("") & named["views"].gt(0)]
+    merged = _merged(viewed, cut)
+    if (merged or dropped) and kept["page"].nunique() < 2:
         files = f"{dropped.total():,} of files and feeds were left out; static = true under [pages] keeps them."
         raise WorkbenchError(
             f"{card.name}: expected views of at least two pages, or there is nothing to predict; {len(kept):,} of "
             f"{len(frame):,} rows are of one page. {' '.join([files] * bool(dropped) + merged)}"
         )
-    warn(kept, merged + _guessed(named, card.pages))
+    warn(kept, merged + _guessed(viewed, card.pages))
     if links is not None:
         ends = np.arange(len(frame), len(codes)).reshape(len(LINK_COLUMNS), -1)
         both = pd.DataFrame(dict(zip(LINK_COLUMNS, page[ends], strict=True)))
@@ -225,11 +226,6 @@ def _guessed(named: pd.DataFrame, says: Pages) -> list[str]:
     if pages < exact:
         sentences.append(f"ids made {pages:,} pages out of {exact:,} by a guess; where it is wrong, write patterns.")
     return sentences
-
-
-def _joined(hosts: pd.Series | str, paths: pd.Series) -> pd.Series:
-    """Hosts before paths; a name that a pattern gives, and is no path, has none."""
-    return (hosts + paths).where(paths.str.startswith("/"), paths)
 
 
 def _each(values: pd.Series, read: Callable[[str], object]) -> pd.Series:

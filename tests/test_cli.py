@@ -104,8 +104,11 @@ def test_changed_assumptions_are_shown_unless_quick_is_asked_for(monkeypatch):
         ("synthetic_null -p budget_ms fast", "budget_ms must be a number; got 'fast'"),
         ("synthetic_null -p budget 9", "must be one of budget_ms, cancelling_wait_ms.*Did you mean 'budget_ms'"),
         ("synthetic_null --decision image", "must be one of images, prefetch.*Did you mean 'images'"),
-        ("synthetic_null --decision prefetch", "synthetic_null holds measurements; prefetch is decided on navigations"),
-        ("synthetic_navigations --decision images", "holds navigations; images is decided on measurements"),
+        (
+            "synthetic_null --decision prefetch",
+            "synthetic_null holds measurements of the network; prefetch needs page views",
+        ),
+        ("synthetic_navigations --decision images", "holds page views; images needs measurements of the net"),
         ("synthetic_navigations -p k 0", "k must be a whole number from 1"),
         ("synthetic_navigations -p cache maybe", "cache must be true or false; got 'maybe'"),
         ("synthetic_navigations -p break_even nan", "break_even must be a chance between 0 and 1, both excluded"),
@@ -179,3 +182,19 @@ def test_help_reads_without_cut_sentences():
 def test_the_module_is_the_command():
     done = subprocess.run([sys.executable, "-m", "workbench", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("workbench, version ")
+
+
+def test_check_tells_what_was_understood_and_shows_no_user(tmp_path):
+    rows = ["user,rtt,at", "ann@example.org,40,2026-01-03T10:00:07Z", ",50,2026-01-03T10:05:00Z"]
+    (tmp_path / "rum.csv").write_text("\n".join([*rows, "bob,60,2026-01-04T10:05:00Z"]))
+    columns = '{ user = "user_id", rtt = "rtt_ms", at = "measured_at" }'
+    (tmp_path / "rum.toml").write_text(f'columns = {columns}\nfiles = [{{ name = "rum.csv" }}]')
+    said = run("check", str(tmp_path / "rum.toml")).stdout
+    for told in (
+        "2 rows, 2 users",
+        "From 2026-01-03 10:00:07 to 2026-01-04",
+        "time 50 ms",
+        "3 rows read, 1 was left out",
+    ):
+        assert told in said
+    assert "ann" not in said and "60.0" in said

@@ -48,6 +48,7 @@ def main() -> None:
 
     \b
     workbench datasets                                     what there is
+    workbench check site.log                               what is understood of your own data
     workbench compare mobile_bandwidth                     the answer, as text: which images to send
     workbench compare eshop2008                            the same for fetching pages ahead of the click
     workbench render image_delivery                        the answer, as a proposal to share
@@ -81,6 +82,20 @@ def fetch(names: tuple[str, ...]) -> None:
             click.echo(f"{card.name}: generated, nothing to fetch.")
         for file in card.files:
             click.echo(f"{card.name}: {fetch_file(card, file, progress=sys.stderr.isatty())}")
+
+
+@main.command()
+@click.argument("card", metavar="CARD")
+def check(card: str) -> None:
+    """Load a dataset and print what was understood.
+
+    CARD is the path of a card or access log, or a dataset's name. Printed are rows, users, sessions, times, medians,
+    what was left out and why, warnings with what to write, and the first three rows.
+    """
+    from workbench.datasets import load
+    from workbench.datasets.account import understood
+
+    click.echo(understood(load(card)))
 
 
 @main.command()

@@ -185,10 +185,10 @@ HOSTILE = {
     b"/\xff\xfe\x80": r"/\xff\xfe\x80",
     b"/\\xff\\x22": r"/\xff\x22",
     "/bücher/日本".encode(): "/bücher/日本",
-    "/a\u2028b\x0bc\x85".encode(): "/a\u2028b\x0bc\x85",
-    b"/a\x00b": "/a\x00b",
+    "/a\u2028b\x0bc\x85".encode(): "/a%E2%80%A8b%0Bc%C2%85",  # what cannot be shown is encoded
+    b"/a\x00b": "/a%00b",
     b"/=cmd|' /C calc'!A0": "/=cmd|' /C calc'!A0",
-    "/\u202egnp.exe".encode(): "/\u202egnp.exe",
+    "/\u202egnp.exes".encode(): "/%E2%80%AEgnp.exes",
 }
 
 

@@ -57,7 +57,7 @@ def test_merging_another_table_loses_the_card_and_the_error_says_what_to_call(vi
         wb.split_by_user(merged)
     repaired = wb.measurements(merged, like=views)
     assert card_of(repaired) == card_of(views)
-    pd.testing.assert_frame_equal(repaired[list(views)], views)
+    pd.testing.assert_frame_equal(views, repaired[list(views)])
 
 
 def test_frames_of_different_cards_lose_them_both(views):

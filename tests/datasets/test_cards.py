@@ -5,7 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from workbench.datasets.cards import CHECKOUT, Bounds, Card, SourceFile, card_folder, find_card, list_cards, read_card
+from workbench.datasets.cards import (
+    CHECKOUT,
+    Bounds,
+    Card,
+    SourceFile,
+    card_folder,
+    find_card,
+    list_cards,
+    read_card,
+    table_of_entries,
+)
 from workbench.datasets.schema import Column
 from workbench.errors import WorkbenchError
 
@@ -248,3 +258,8 @@ def test_an_access_log_needs_no_card(tmp_path):
     assert find_card(tmp_path / "our site.log").name == "access_log"
     with pytest.raises(WorkbenchError, match=r"no access log at .*gone\.log: expected a file in common or combined"):
         find_card(tmp_path / "gone.log")
+
+
+def test_contributing_lists_every_entry_as_the_schema_has_it():
+    assert table_of_entries() in (CHECKOUT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert all(meaning for meaning in re.findall(r"\| ([^|]*) \|$", table_of_entries(), re.MULTILINE))

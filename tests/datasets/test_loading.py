@@ -53,16 +53,16 @@ def card(tmp_path: Path) -> Path:
 
 def test_a_card_brings_files_into_one_canonical_table(card):
     views = load(card)
-    assert views.attrs["dropped"] == {"duplicates": 1, "unmeasured": 1}  # a row in two files is two views
+    assert views.attrs["dropped"] == {"duplicates": 1, "no_user": 1, "unmeasured": 1}  # a row in two files is two views
     expected = pd.DataFrame(
         {
-            "country": ["NA"] * 4,
-            "asn": ["0064", "15169", "15169", "701"],
-            "save_data": pd.array([True, None, None, None], "boolean"),
-            "connection_type": ["wifi", "wifi", "4g", "4g"],
-            "user_id": ["ann", "ann", "ann", None],
-            "rtt_ms": [10.0, 20.0, 20.0, 90.0],
-            "plan": ["A", None, None, "B"],
+            "country": ["NA"] * 3,
+            "asn": ["0064", "15169", "15169"],
+            "save_data": pd.array([True, None, None], "boolean"),
+            "connection_type": ["wifi", "wifi", "4g"],
+            "user_id": ["ann", "ann", "ann"],
+            "rtt_ms": [10.0, 20.0, 20.0],
+            "plan": ["A", None, None],
         }
     ).astype(dict.fromkeys(["country", "asn", "connection_type", "user_id", "plan"], "str"))
     pd.testing.assert_frame_equal(views, expected)
@@ -71,7 +71,7 @@ def test_a_card_brings_files_into_one_canonical_table(card):
 def test_repeated_rows_are_views_where_the_card_does_not_call_them_copies(card):
     card.write_text(CARD.replace("drop_duplicates = true\n", ""))
     views = load(card)
-    assert len(views) == 5 and views.attrs["dropped"] == {"duplicates": 0, "unmeasured": 1}
+    assert len(views) == 4 and views.attrs["dropped"] == {"duplicates": 0, "no_user": 1, "unmeasured": 1}
 
 
 def test_a_missing_file_is_told_with_the_name_of_the_card(card, monkeypatch):

@@ -2,9 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.datasets import sessions
+from workbench.datasets import navigations, sessions
 from workbench.datasets.columns import as_category
 from workbench.datasets.sessions import collapse_repeats, dwell_s, ends_session, has_dwell, order_views
+from workbench.decisions.prefetch.cache import read_visits
+from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError
 
 
@@ -108,3 +110,30 @@ def test_order_is_the_plain_loops_on_random_logs(seed):
     assert ordered["row"].tolist() == [row for rows in sessions for row in rows]
     assert ordered["session_id"].tolist() == [number for number, rows in enumerate(sessions) for _ in rows]
     assert ordered["position"].tolist() == [place for rows in sessions for place in range(len(rows))]
+
+
+CLICKS = pd.DataFrame(
+    {
+        "user_id": ["ann"] * 4 + ["bob"] * 2,
+        "viewed_at": pd.to_datetime([f"2026-01-01T10:0{m}Z" for m in (2, 1, 1, 0, 9, 8)]),
+        "page": ["pay", "basket", "product", "home", "away", "home"],
+    }
+)
+
+
+def test_rows_newest_first_are_read_from_the_last_and_it_is_said():
+    views = navigations(CLICKS)
+    assert views["page"].tolist() == ["home", "product", "basket", "pay", "home", "away"]
+    told = " ".join(views.attrs["warnings"])
+    assert "newest first" in told and "1 views have the time" in told
+    oldest = navigations(CLICKS[::-1])
+    assert oldest["page"].tolist() == views["page"].tolist()
+    assert not any("newest" in sentence for sentence in oldest.attrs["warnings"])
+
+
+@pytest.mark.parametrize(("second", "known"), [(0, False), (7, True)])
+def test_whole_minutes_say_nothing_about_the_time_on_a_page(second, known):
+    views = navigations(CLICKS.assign(viewed_at=CLICKS["viewed_at"] + pd.Timedelta(second, "s")))
+    assert has_dwell(views) == known and read_visits(views, PrefetchScenario()).timed == known
+    assert np.isfinite(dwell_s(views)).any() == known
+    assert any("whole minutes" in sentence for sentence in views.attrs["warnings"]) != known

@@ -27,7 +27,7 @@ def test_no_user_is_on_two_sides_and_no_row_is_lost(seed):
         assert not one & other
     rows = pd.concat([part for _, part in split.parts()])
     assert rows.index.is_unique
-    pd.testing.assert_frame_equal(rows.sort_index(), views)
+    pd.testing.assert_frame_equal(views, rows.sort_index())
 
 
 @pytest.mark.parametrize(
@@ -126,12 +126,12 @@ def sessions_of(sessions: int = 3_000, users: int = 900, *, times: bool = True, 
 def check_partition(split: Split, views: pd.DataFrame) -> None:
     parts = [part for _, part in split.parts()]
     assert split.links.to_numpy().tolist() == [["/1", "/2"]]
-    assert (split.card, split.dropped) == (views.attrs["card"], views.attrs["dropped"])
+    assert (split.card, split.account["dropped"]) == (views.attrs["card"], views.attrs["dropped"])
     for one, other in itertools.combinations(parts, 2):
         assert not set(one["session_id"]) & set(other["session_id"])
     rows = pd.concat(parts).sort_index()
     assert rows.index.equals(views.index) and (rows["view_id"] == rows.index).all()
-    pd.testing.assert_frame_equal(rows[list(views)], views)
+    pd.testing.assert_frame_equal(views, rows[list(views)])
     for part in parts:
         assert part["page"].dtype == views["page"].dtype and part["session_id"].is_monotonic_increasing
 

@@ -44,8 +44,12 @@ def test_what_a_dataset_holds_and_a_name_tell_the_decision(result):
 @pytest.mark.parametrize(
     ("dataset", "scenario", "said"),
     [
-        ("synthetic_navigations", wb.ImageScenario(), "holds navigations; images is decided on measurements"),
-        ("synthetic_measurements", wb.PrefetchScenario(), "holds measurements; prefetch is decided on navigations"),
+        ("synthetic_navigations", wb.ImageScenario(), "holds page views; images needs measurements of the net"),
+        (
+            "synthetic_measurements",
+            wb.PrefetchScenario(),
+            "holds measurements of the network; prefetch needs page views",
+        ),
     ],
 )
 def test_the_other_decisions_scenario_is_refused(dataset, scenario, said):

@@ -143,6 +143,16 @@ def test_the_kernel_runs_beside_the_notebook_with_absolute_folders(rendered, sou
     assert values == "../cards/my card.toml 1500"
 
 
+def test_a_page_names_the_file_of_its_data_and_no_folder(rendered, tmp_path):
+    assert rendered.read_text().count("cards/my card") == 1  # what its code prints
+    folder = write_notebook(tmp_path / "notebooks", "02_log", "import os\nos.path.isfile(dataset)")
+    log = tmp_path / "secret" / "site.log.1.gz"
+    log.parent.mkdir()
+    log.write_text("")
+    page = render_notebook("log", {"dataset": log}, folder=folder, output=tmp_path / "out")
+    assert page.name == "02_log-site-log-1-gz.html" and "secret" not in page.read_text() and "True" in page.read_text()
+
+
 def test_figures_table_and_nothing_else_are_shown(soup):
     assert soup.title.string == "A finding"
     plain, ours = [image["alt"] for image in soup.find_all("img")]

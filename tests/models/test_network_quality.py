@@ -352,3 +352,14 @@ def test_a_frame_that_teaches_nothing_is_refused(small):
         NetworkQuality().fit(small.assign(rtt_ms=50.0))
     with pytest.raises(WorkbenchError, match="rtt_ms: a model needs at least 10 users who measured it; got 9"):
         NetworkQuality().fit(small.head(9))
+
+
+@pytest.mark.parametrize(("value", "said"), [(np.inf, "worse"), (0.5, "better")])
+def test_calibration_rows_that_are_all_alike_are_refused_with_the_way_out(value, said):
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"user_id": [f"u{i}" for i in range(900)], "rtt_ms": rng.uniform(20, 400, 900)})
+    rows["isp"] = rng.choice(["A", "B"], 900)
+    views = measurements(rows)
+    outage = views.iloc[600:].assign(rtt_ms=value)
+    with pytest.raises(WorkbenchError, match=f"rtt_ms: all rows that .* {said} .*Leave that time"):
+        NetworkQuality().fit(views.iloc[:600], outage)

@@ -66,7 +66,8 @@ def test_json_holds_what_is_promised(result):
     told = json.loads(json.dumps(result.to_dict(), allow_nan=False))
     more, of_a_policy, of_the_verdict, of_the_model, _ = OWN[result.decision.name]
     assert set(told) >= PROMISED | more
-    assert set(told["rows"]) == {"train", "calibration", "validation", "test", "masked", "dropped"}
+    assert set(told["rows"]) == {"train", "calibration", "validation", "test", "masked"}
+    assert told["dropped"] == dict(result.split.account["dropped"]) and isinstance(told["warnings"], list)
     assert set(told["model_vs_best_rule"]) >= OF_THE_VERDICT | of_the_verdict
     assert set(told["model"]) >= OF_THE_MODEL | of_the_model
     for policy in told["policies"]:

@@ -70,5 +70,5 @@ def test_what_cannot_be_inspected_is_refused(results):
         wb.DecisionInspector(3, [], images.split.train)
     with pytest.raises(WorkbenchError, match="example must be one of 'the most common view'"):
         wb.DecisionInspector(images.model, [], images.split.train, example="me")
-    with pytest.raises(WorkbenchError, match="images is decided on measurements"):
+    with pytest.raises(WorkbenchError, match="images needs measurements of the network"):
         wb.DecisionInspector(prefetch.model, [], prefetch.split.train, scenario=wb.ImageScenario())

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pandas as pd
+
+from workbench.datasets.schema import MEASURED, SIGNALS, label, unit
 
 # Why rows are left out, as people read it; reasons of ``attrs["dropped"]`` that do not stand here are read as they are.
 REASONS = {
@@ -13,15 +17,27 @@ REASONS = {
     "skipped": "left out by skip or keep",
     "implausible": "with a value that no network has",
     "clock_change": "at a local time that comes twice or never",
-    "repeats": "repeats of the current page",
+    "repeats": "repeats of the current page, since a reload is no navigation",
     "broken": "broken lines",
     "not_get": "no GET",
     "prefetch": "fetched ahead of a click",
     "redirect": "redirects",
     "error": "errors",
     "static": "static files",
+    "feed": "web feeds",
     "no_user": "no user",
 }
+# What to write where a reason left out many rows; other reasons leave out many rows of sound data too.
+WHAT_TO_WRITE = {
+    "broken": "if the log has another format, name it (format)",
+    "feed": "if these are pages, write static = true under [pages]",
+    "no_user": "unknown_user = 'separate' keeps them",
+    "unmeasured": "check which columns are named as what, and require",
+}
+# From here on a share is worth a warning. The thresholds are ours.
+MANY_LEFT_OUT = 0.1  # of the rows read, for one reason
+BUSY, BUSY_VIEWS, BUSY_TIMES = 0.05, 100, 5  # one visitor: share of the views, views, times the average visitor
+ONCE_PAGES, ONCE_VIEWS, ONCE = 0.5, 0.1, 10  # pages viewed once: share of the pages, of the views, and how many
 
 
 def warn(frame: pd.DataFrame, sentences: Iterable[str]) -> None:
@@ -29,21 +45,113 @@ def warn(frame: pd.DataFrame, sentences: Iterable[str]) -> None:
     frame.attrs["warnings"] = tuple(dict.fromkeys([*frame.attrs.get("warnings", ()), *sentences]))
 
 
-def left_out(dropped: Mapping[str, int], kept: int) -> list[str]:
-    """One phrase for each reason for which rows were left out, the most frequent first, with the share of all rows.
+def left_out(dropped: Mapping[str, int], kept: int) -> str:
+    """Which of the rows read were left out, the most frequent reason first; empty where none were.
 
     >>> left_out({"static": 25, "repeats": 0, "bot_crawler": 5}, kept=70)
-    ['25 static files (25 %)', '5 bot crawler (5 %)']
+    'Of 100 rows read, 30 were left out: 25 static files (25 %), 5 bot crawler (5 %).'
     """
-    total = kept + sum(dropped.values())
-    ranked = sorted(dropped.items(), key=lambda pair: -pair[1])
-    return [
-        f"{count:,} {REASONS.get(reason, reason.replace('_', ' '))} ({_share(count, total)})"
-        for reason, count in ranked
+    out = sum(dropped.values())
+    if not out:
+        return ""
+    reasons = ", ".join(
+        f"{count:,} {REASONS.get(reason, reason.replace('_', ' '))} ({_share(count, kept + out)})"
+        for reason, count in sorted(dropped.items(), key=lambda pair: -pair[1])
         if count
+    )
+    return f"Of {kept + out:,} rows read, {out:,} {'were' if out > 1 else 'was'} left out: {reasons}."
+
+
+def sentences(of: Mapping[str, Any]) -> list[str]:
+    """What was left out, and the warnings, of the ``attrs`` of a loaded frame."""
+    out = left_out(of.get("dropped", {}), of.get("kept", 0))
+    return [*([out] if out else []), *of.get("warnings", ())]
+
+
+class Views(pd.DataFrame):
+    """A loaded table, which says above its rows what was left out; whatever is made from it is a plain DataFrame."""
+
+    def __repr__(self) -> str:
+        return "\n".join([*sentences(self.attrs), super().__repr__()])
+
+    def _repr_html_(self) -> str:
+        above = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences(self.attrs))
+        return f"{above}{super()._repr_html_()}"
+
+
+def loaded(frame: pd.DataFrame) -> Views:
+    """The frame as :class:`Views`, with its ``attrs`` and how many rows were kept, before any sample is drawn."""
+    views = Views(frame)
+    views.attrs = {"kept": len(frame), **frame.attrs}
+    warn(views, doubts(views))
+    return views
+
+
+def doubts(frame: pd.DataFrame) -> list[str]:
+    """Sentences on what looks wrong in a canonical table, with what to write: a reason that left out many rows, one
+    visitor with many of the views, most pages viewed once.
+    """
+    found = _many_left_out(frame.attrs.get("dropped", {}), len(frame))
+    return [*found, *_busy_visitor(frame), *_viewed_once(frame)] if "page" in frame else found
+
+
+def _many_left_out(dropped: Mapping[str, int], kept: int) -> list[str]:
+    many = MANY_LEFT_OUT * (kept + sum(dropped.values()))
+    return [
+        f"Over a tenth of the rows ({REASONS[why]}) was left out: {advice}."
+        for why, advice in WHAT_TO_WRITE.items()
+        if dropped.get(why, 0) > many
+    ]
+
+
+def _busy_visitor(views: pd.DataFrame) -> list[str]:
+    counts = views["user_id" if "user_id" in views else "session_id"].value_counts()
+    most, total = int(counts.iloc[0]), len(views)
+    if most < BUSY_VIEWS or most <= max(BUSY, BUSY_TIMES / len(counts)) * total:
+        return []
+    return [
+        f"One visitor has {most:,} of the {total:,} views ({_share(most, total)}): a program, or an address that many "
+        "people share? Leave that visitor out (skip), or name a column that tells people apart."
+    ]
+
+
+def _viewed_once(views: pd.DataFrame) -> list[str]:
+    counts = views["page"].value_counts()
+    once, pages = int(counts.eq(1).sum()), int(counts.gt(0).sum())
+    if once < ONCE or once <= ONCE_PAGES * pages or once <= ONCE_VIEWS * len(views):
+        return []
+    advice = "patterns" if views.attrs["card"].pages.ids else "ids = 'auto' or patterns"
+    return [
+        f"Most pages ({once:,} of {pages:,}) are viewed once, so nothing can be learnt about them. If their addresses "
+        f"hold ids, write {advice} under [pages]."
     ]
 
 
 def _share(count: int, total: int) -> str:
     share = 100 * count / total
     return "under 1 %" if share < 1 else f"{share:.0f} %"
+
+
+def understood(views: pd.DataFrame) -> str:
+    """What loading made of a source, for the person who wrote its card: size, time, medians, warnings, first rows.
+
+    ``views`` comes from :func:`workbench.datasets.load`. Users are counted, not shown.
+    """
+    card = views.attrs["card"]
+    counts = {name: views[f"{name}_id"].nunique() for name in ("user", "session") if f"{name}_id" in views}
+    size = [f"{len(views):,} rows", *(f"{count:,} {name}s" for name, count in counts.items())]
+    lines = [f"{card.name}: {card.facts.rows}{', SIMULATED' if card.simulated else ''}.", f"{', '.join(size)}."]
+    time = card.facts.time
+    if time in views and views[time].notna().any():
+        first, last = (views[time].agg(end).strftime("%Y-%m-%d %H:%M:%S") for end in ("min", "max"))
+        lines.append(f"From {first} to {last} (UTC).")
+    if "page" in views:
+        lines.append(
+            f"{views['page'].nunique():,} pages; most viewed: {', '.join(views['page'].value_counts().index[:5])}."
+        )
+    numbers = [name for name in (*MEASURED, *SIGNALS, "page_bytes") if name in views and unit(name)]
+    medians = [f"{label(name, card)} {views[name].median():,.4g} {unit(name)}" for name in numbers]
+    lines += [f"Medians: {', '.join(medians)}."] if medians else []
+    lines += sentences(views.attrs)
+    hidden = [name for name in ("user_id",) if name in views]
+    return "\n".join([*lines, views.head(3).drop(columns=hidden).T.to_string(header=False)])

@@ -66,6 +66,7 @@ PLAIN = r"^(?!\.{0,2}$)[^/\\:\0]+\Z"  # of a file's name, which leads nowhere el
 class Kind:
     """What a card of a kind may say."""
 
+    rows: str  # what its rows are, in words
     columns: tuple[Column, ...]  # canonical columns that a source may give
     reserved: tuple[str, ...]  # names that a card's own context columns may not take
     time: str  # the column of times
@@ -79,6 +80,7 @@ class Kind:
 
 KINDS = {
     "measurements": Kind(
+        rows="measurements of the network",
         columns=COLUMNS,
         reserved=tuple(column.name for column in COLUMNS),
         time="measured_at",
@@ -90,6 +92,7 @@ KINDS = {
         fields=("lost", "require"),
     ),
     "navigations": Kind(
+        rows="page views",
         columns=SOURCE_COLUMNS,
         reserved=tuple(dict.fromkeys(column.name for column in (*NAVIGATION_COLUMNS, *COLUMNS))),
         time="viewed_at",
@@ -156,7 +159,7 @@ POSITIVE = TypeAdapter(Positive)
 LowBaseHigh = Annotated[tuple[float, ...], PlainValidator(_low_base_high)]
 Marker = Annotated[str, BeforeValidator(str)]
 Whole = Annotated[int, Strict(), Field(ge=0)]
-CHECKED = ConfigDict(extra="forbid", regex_engine="python-re")
+CHECKED = ConfigDict(extra="forbid", regex_engine="python-re", use_attribute_docstrings=True)
 
 
 @with_config(CHECKED)
@@ -245,21 +248,22 @@ class ContextEntry(Entries):
 
 @dataclass(frozen=True, config=CHECKED)
 class Pages(Entries):
-    """What a page is, where pages are addresses (they begin with "/", or with http:// or https://).
-
-    ``keep_query``: names of query parameters that make another page; all others are cut. ``fragments``: whether
-    ``#/route`` belongs to the page. ``patterns``: name of a page to the regular expression of the paths that it stands
-    for. ``ids``: ``"auto"`` lets numbers, UUIDs and hashes in a path become ``<id>``. ``static``: whether files that
-    are no pages (pictures, fonts, archives, feeds) stay.
-    """
+    """What a page is, where pages are addresses (they begin with "/", or with http:// or https://)."""
 
     PREFIX: ClassVar[str] = "pages: "
 
     keep_query: tuple[str, ...] = ()
+    """Names of query parameters that make another page; all others are cut. ``"*"`` keeps all. Those of tracking and of
+    a visit (``utm_source``, ``gclid``, ``PHPSESSID``) never stay."""
     fragments: StrictBool = False
+    """Whether ``#/route`` belongs to the page."""
     patterns: dict[str, str] = field(default_factory=dict)
+    """Name of a page to the regular expression of the paths that it stands for: decoded, without query and final slash;
+    the first that fits counts."""
     ids: Literal["", "auto"] = ""
+    """``"auto"`` lets numbers, UUIDs and hashes in a path become ``<id>``."""
     static: StrictBool = False
+    """Whether files that are no pages (pictures, fonts, archives, feeds) stay."""
 
     def __post_init__(self) -> None:
         for name, pattern in self.patterns.items():
@@ -271,96 +275,106 @@ class Pages(Entries):
 
 @dataclass(frozen=True, config=CHECKED, repr=False)
 class Card(Entries):
-    """What a card says about a dataset. Its TOML file has these entries, except ``name`` and ``folder``.
-
-    - ``name``: the card's file name without ``.toml``; ``folder``: where the card is, None for your own frame.
-    - ``title, citation, licence, note``: what it is, whom to cite, under which terms, what to beware of.
-    - ``kind``: ``"measurements"`` or ``"navigations"``; some entries are for one kind only (``KINDS``).
-    - ``simulated``: whether the data come from a simulation; every figure then says SIMULATED.
-    - ``known_by``: information set of comparisons (one of ``columns.LEVELS``); empty: the default of the kind.
-    - ``mirror_only``: no public address; files come from beside the card, the cache or ``WORKBENCH_MIRROR``.
-    - ``files``: the source files, or ``generator``: what simulates the rows, with its arguments in ``generate``.
-    - ``reader``: how files are read: ``csv``, ``jsonl``, ``parquet``, and for navigations ``access_log``, ``msnbc``,
-      ``wikispeedia``; empty: by the ending of each file's name. ``separator``: of a CSV file; empty: a comma,
-      or a tab in ``.tsv``.
-    - ``header``: whether the first line of a CSV file names the columns; without it they are called 1, 2, 3.
-      ``decimal``: the decimal mark, "." or ","; ``encoding``: of a text file, such as ``"latin-1"`` (empty: UTF-8, or
-      UTF-16 with a mark in front); ``comment``: the character with which lines to leave out begin.
-    - ``records``: where in a JSON file the list of rows is, as in ``"data.runs"``; empty: the file itself.
-    - ``format``: of an access log: a known name (``"combined"``), or nginx's ``log_format`` or Apache's ``LogFormat``
-      string; empty: told from the first lines. ``client``: ``"forwarded"`` takes the address that a proxy forwarded.
-    - ``pages``: what a page is, where pages are addresses: ``keep_query``, ``fragments``, ``patterns``, ``ids``,
-      ``static``.
-    - ``columns``: source column to canonical column; ``constants``: canonical column to a value for every row.
-    - ``values``: canonical column to a mapping of source values to canonical ones; an empty text means missing.
-    - ``scale``: canonical column to a factor that converts to its unit (``rtt_ms = 1000`` for seconds).
-    - ``time_unit``: of times given as numbers since 1970, ``unix_s``, ``unix_ms`` or ``unix_us``; empty: times are
-      ISO 8601, or as ``time_format`` says (``"%d/%m/%y, %H:%M"``). ``time_zone``: of times without an offset, such as
-      ``"Europe/Berlin"``; empty: UTC. ``date``: source columns of year, month and day, where times are no finer.
-    - ``missing``: values that mean "missing", in any column, or a table of them by canonical column (``"*"``: any).
-    - ``lost``: source column to the values that mark a lost probe (``rtt_ms`` becomes infinite); ``skip``: to those of
-      rows to leave out (a probe never sent); ``keep``: to those of the only rows to keep. Values are a list of texts,
-      or a table of bounds: ``{ above = 60000 }``, ``{ below = 1 }``.
-    - ``plausible``: false keeps numbers that no network has, such as a median round-trip time under 1 ms.
-    - ``unknown_user``: what rows without a user are, where others have one: empty leaves them out; ``"separate"``
-      takes each session (of measurements: each row) for a person of its own.
-    - ``require``: measured quantities that every row needs, or it is dropped and counted; empty: any one of them.
-    - ``drop_duplicates``: whether a row that repeats another of its file in every column is a copy, not a second view.
-    - ``assume``: quantity to (low, base, high), where the source does not measure it.
-    - ``context``: context columns beyond the canonical ones; ``labels``: column to what readers see for it.
-    - ``margin``: smallest difference in net that matters, in points; None: the default of comparisons.
-    - ``order``: ``"file"`` if the order of rows stands for time, which is missing or too coarse; empty: by time.
-    - ``sections``: whether a page is a section of the site, never "already fetched", so that no cache is replayed.
-    - ``session_gap_min``: minutes without a view that end a session, where the source has no sessions.
-    - ``percent_encoded``: whether names of pages are percent-encoded UTF-8, to be decoded.
-    """
+    """What a card says about a dataset. Its TOML file has these entries, except ``name`` and ``folder``."""
 
     name: str
+    """The card's file name without ``.toml``."""
     title: str = ""
+    """What it is, in a line."""
     kind: Literal["measurements", "navigations"] = "measurements"
+    """What a row is: a measurement of the network, or a page view (``"navigations"``)."""
     citation: str = ""
+    """Whom to cite."""
     licence: str = ""
+    """Under which terms it may be used."""
     note: str = ""
+    """What to beware of."""
     simulated: StrictBool = False
+    """Whether the data come from a simulation; every figure then says SIMULATED."""
     known_by: str = ""
+    """When the context is known: ``first_request``, ``after_accept_ch``, ``client_js``, ``native_app`` or ``never``;
+    empty: ``first_request`` for measurements, ``client_js`` for page views."""
     mirror_only: StrictBool = False
+    """No public address: files come from beside the card, the cache or ``WORKBENCH_MIRROR``."""
     files: tuple[SourceFile, ...] = ()
+    """The source files: ``name``, ``url``, ``sha256``, ``constants``, ``folder``, and ``links`` for a file of links
+    between pages."""
     reader: str = ""
+    """How files are read: ``csv``, ``jsonl``, ``parquet``, and for page views ``access_log``, ``msnbc``,
+    ``wikispeedia``; empty: by the ending of each file's name."""
     separator: Annotated[str, Field(max_length=1)] = ""
+    """Of a CSV file; empty: a comma, or a tab in ``.tsv``."""
     header: StrictBool = True
+    """Whether the first line of a CSV file names the columns; without it they are called 1, 2, 3."""
     decimal: Literal[".", ","] = "."
+    """The decimal mark."""
     encoding: str = ""
+    """Of a text file, such as ``"latin-1"``; empty: UTF-8, or UTF-16 with a mark in front."""
     comment: Annotated[str, Field(max_length=1)] = ""
+    """The character with which lines of a CSV file begin that are left out."""
     records: str = ""
+    """Where in a JSON file the list of rows is, as in ``"data.runs"``; empty: the file itself."""
     format: str = ""
+    """Of an access log: a known name (``"combined"``), or nginx's ``log_format`` or Apache's ``LogFormat`` string;
+    empty: told from the first lines."""
     client: Literal["", "forwarded"] = ""
+    """``"forwarded"`` takes the address that a proxy forwarded for the visitor's."""
     pages: Pages = Pages()
+    """What a page is, where pages are addresses; a table of its own, below."""
     generator: str = ""
+    """What simulates the rows, in place of files: ``synthetic_network`` or ``synthetic_site``."""
     generate: Generate = field(default_factory=Generate)
+    """Arguments of the generator: ``rows``, ``seed``, ``planted``."""
     columns: dict[Any, Any] = field(default_factory=dict)
+    """Source column to canonical column."""
     constants: dict[str, str | bool | int | float] = field(default_factory=dict)
+    """Canonical column to a value for every row."""
     values: dict[str, dict[Any, Any]] = field(default_factory=dict)
+    """Canonical column to a mapping of source values to canonical ones; an empty text means missing."""
     scale: dict[str, Positive] = field(default_factory=dict)
+    """Canonical column to a factor that converts to its unit (``rtt_ms = 1000`` for seconds)."""
     time_unit: Literal["", "unix_s", "unix_ms", "unix_us"] = ""
+    """Of times given as numbers since 1970; empty: times are ISO 8601, or as ``time_format`` says."""
     time_format: str = ""
+    """How times are written, as in ``"%d/%m/%y, %H:%M"`` (Python's ``strptime``)."""
     time_zone: str = ""
+    """Of times without an offset, such as ``"Europe/Berlin"``; empty: UTC."""
     date: tuple[str, ...] = ()
+    """Source columns of year, month and day, where times are no finer than a day."""
     missing: Annotated[dict[str, tuple[Marker, ...]], BeforeValidator(_by_column)] = field(default_factory=dict)
+    """Values that mean "missing": a list for any column, or a table of lists by canonical column (``"*"``: any)."""
     lost: dict[str, Cells] = field(default_factory=dict)
+    """Source column to the values that mark a lost probe (``rtt_ms`` becomes infinite): a list of texts, or bounds as
+    in ``{ above = 60000 }`` and ``{ below = 1 }``."""
     skip: dict[str, Cells] = field(default_factory=dict)
+    """Source column to the values of rows to leave out, as for ``lost``."""
     keep: dict[str, Cells] = field(default_factory=dict)
+    """Source column to the values of the only rows to keep, as for ``lost``."""
     plausible: StrictBool = True
+    """``false`` keeps numbers that no network has, such as a median round-trip time under 1 ms."""
     unknown_user: Literal["", "separate"] = ""
+    """Rows without a user, where others have one: empty leaves them out; ``"separate"`` takes each session (of
+    measurements: each row) for a person of its own."""
     require: tuple[str, ...] = ()
+    """Measured quantities that every row needs, or it is left out and counted; empty: any one of them."""
     drop_duplicates: StrictBool = False
+    """Whether a row that repeats another of its file in every column is a copy, not a second view."""
     assume: dict[str, LowBaseHigh] = field(default_factory=dict)
+    """Quantity that the source does not measure to low, base and high."""
     context: Annotated[tuple[Column, ...], BeforeValidator(_as_columns)] = ()
+    """Context columns beyond the canonical ones: ``type``, ``level`` (as ``known_by``) and ``meaning`` of each."""
     labels: dict[str, str] = field(default_factory=dict)
+    """Column to what readers see for it."""
     margin: Positive | None = None
+    """Smallest difference in net that matters, in points; without it, the decision's own."""
     order: Literal["", "file"] = ""
+    """``"file"`` if the order of rows stands for time, which is missing or too coarse; empty: by time."""
     sections: StrictBool = False
+    """Whether a page is a section of the site, never "already fetched", so that no cache is replayed."""
     session_gap_min: Positive = 30.0
+    """Minutes without a view that end a session, where the source has no sessions."""
     percent_encoded: StrictBool = False
+    """Whether names of pages are percent-encoded UTF-8, to be decoded."""
     folder: Path | None = None
 
     def __post_init__(self) -> None:
@@ -467,6 +481,19 @@ class Card(Entries):
             raise WorkbenchError(
                 f"time_format must be one of Python's strptime, such as '%d/%m/%y, %H:%M'; got {self.time_format!r}."
             ) from err
+
+
+def table_of_entries() -> str:
+    """Every entry of a card, in Markdown: its name, the kind of card that has it, and what it says."""
+    kind_of = {name: kind for kind, facts in KINDS.items() for name in facts.fields}
+    rows = [
+        (prefix + name, kind_of.get(prefix.partition(".")[0] or name, "both"), " ".join(str(entry.description).split()))
+        for prefix, card in (("", Card), ("pages.", Pages))
+        for name, entry in vars(card)["__pydantic_fields__"].items()
+        if name not in ("name", "folder")
+    ]
+    lines = [f"| `{name}` | {kind} | {meaning.replace('``', '`').replace('|', '/')} |" for name, kind, meaning in rows]
+    return "\n".join(["| entry | cards of | what it says |", "| --- | --- | --- |", *lines])
 
 
 def read_card(path: Path) -> Card:

@@ -13,9 +13,9 @@ import pandas as pd
 
 from workbench.datasets import published, readers
 from workbench.datasets.access_logs import number_visitors, read_access_log
-from workbench.datasets.account import warn
+from workbench.datasets.account import loaded, warn
 from workbench.datasets.canonical import add_local_hour, drop_unmeasured, to_canonical
-from workbench.datasets.cards import Card, SourceFile, find_card
+from workbench.datasets.cards import Card, Pages, SourceFile, find_card
 from workbench.datasets.columns import as_category, check_columns, showable
 from workbench.datasets.download import fetch_file
 from workbench.datasets.plausible import drop_implausible
@@ -28,10 +28,11 @@ from workbench.datasets.schema import (
     count_lost,
     measured_quantities,
 )
-from workbench.datasets.sessions import collapse_repeats, order_views
+from workbench.datasets.sessions import about_times, collapse_repeats, newest_first, order_views
 from workbench.datasets.splits import card_of, sample_users
 from workbench.datasets.synthetic_network import make_measurements
 from workbench.datasets.synthetic_site import make_navigations
+from workbench.datasets.urls import normal_pages
 from workbench.errors import WorkbenchError, check_one_of, check_whole
 
 YOURS = "your data"  # a frame without a name
@@ -104,6 +105,7 @@ def navigations(
     columns: Mapping[str, str] | None = None,
     values: Mapping[str, Mapping[str, str]] | None = None,
     links: pd.DataFrame | None = None,
+    pages: Mapping[str, Any] | Pages | None = None,
     known_by: str = "",
     session_gap_min: float | None = None,
     keep_repeats: bool = False,
@@ -127,6 +129,10 @@ def navigations(
         ``viewed_at``.
     links : DataFrame, optional
         Links between pages, ``from_page`` and ``to_page``: what can be opened from where.
+    pages : mapping or Pages, optional
+        What a page is, where pages are addresses: entries of :class:`workbench.datasets.cards.Pages`, such as
+        ``{"keep_query": ["id"]}``. By default addresses lose their query, and files (pictures, feeds) are left out. A
+        column ``host`` is the host of addresses that are paths.
     session_gap_min : float, optional
         Minutes without a view that end a session, if there is no ``session_id``; default 30.
     keep_repeats : bool
@@ -146,14 +152,25 @@ def navigations(
     (['/', '/cart', '/'], [0, 1, 0], 1)
     """
     given: dict[str, Any] = {"columns": columns, "values": values, "labels": labels, "assume": assume, "margin": margin}
-    given |= {"known_by": known_by, "session_gap_min": session_gap_min, "simulated": simulated}
+    given |= {"known_by": known_by, "session_gap_min": session_gap_min, "simulated": simulated, "pages": pages}
     card = _own_card("navigations", name, like, given, entries)
     df = readers.as_pandas(df, card.name)
     if like is not None:
         source = _with_card(df, card)
         return _finish_navigations(source, card, links_of(like) if links is None else links, True, dropped={})
     source = _rows_left(to_canonical(df, card), card)
-    return _finish_navigations(source, card, links, keep_repeats, source.attrs["dropped"])
+    return _name_pages(source, card, links, keep_repeats, source.attrs["dropped"])
+
+
+def _name_pages(
+    source: pd.DataFrame, card: Card, links: pd.DataFrame | None, keep_repeats: bool, dropped: Mapping[str, int]
+) -> pd.DataFrame:
+    """Give addresses the names of their pages, then finish the table."""
+    tidy = None if links is None else readers.tidy_links(links, card.name)
+    named, tidy, no_pages = normal_pages(source, card, tidy)
+    counts = Counter(dropped)
+    counts.update(no_pages)
+    return _finish_navigations(named, card, tidy, keep_repeats, counts)
 
 
 def _finish_navigations(
@@ -161,8 +178,10 @@ def _finish_navigations(
 ) -> pd.DataFrame:
     """Check page views, put them in order, number sessions and views; card and links are kept in ``attrs``."""
     checked = check_navigations(source, card.name, card.context)
+    known = _of_known_users(checked, card)
+    oldest_first = known[::-1] if newest_first(known) else known
     try:
-        ordered = order_views(checked, by_time=card.order != "file", gap_min=card.session_gap_min)
+        ordered = order_views(oldest_first, by_time=card.order != "file", gap_min=card.session_gap_min)
     except WorkbenchError as err:
         raise WorkbenchError(f"{card.name}: {err}") from err
     kept = ordered if keep_repeats else collapse_repeats(ordered)
@@ -172,10 +191,12 @@ def _finish_navigations(
     if "simulated" in views and views["simulated"].any():
         card = replace(card, simulated=True)
     views.attrs = {name: source.attrs[name] for name in ("broken_lines", "warnings") if name in source.attrs}
-    views.attrs.update(card=card, dropped={**dropped, "repeats": len(ordered) - len(kept)})
+    counts = {**dropped, **_nameless(checked, known), "repeats": len(ordered) - len(kept)}
+    views.attrs.update(card=card, dropped=counts)
     if links is not None:
         views.attrs["links"] = PageLinks(readers.tidy_links(links, card.name))
-    return views
+    warn(views, about_times(known, by_time=card.order != "file"))
+    return loaded(views)
 
 
 def load(
@@ -221,10 +242,10 @@ def load(
     if rows is None or card.generator:
         return views
     drawn = sample_users(views, rows, seed).reset_index(drop=True)
-    if card.kind != "navigations":
-        return drawn
-    sessions = pd.factorize(drawn["session_id"])[0]
-    return drawn.assign(view_id=range(len(drawn)), session_id=sessions, page=as_category(drawn["page"]))
+    if card.kind == "navigations":
+        sessions = pd.factorize(drawn["session_id"])[0]
+        drawn = drawn.assign(view_id=range(len(drawn)), session_id=sessions, page=as_category(drawn["page"]))
+    return loaded(drawn)
 
 
 def measurements(
@@ -346,7 +367,7 @@ def _load_navigations(card: Card, keep_repeats: bool) -> pd.DataFrame:
         source["user_id"] = number_visitors(source["user_id"])
     links = [_read_links(fetch_file(card, file), card, file) for file in card.files if file.links]
     joined = pd.concat(links, ignore_index=True) if links else None
-    return _finish_navigations(source, card, joined, keep_repeats, dropped)
+    return _name_pages(source, card, joined, keep_repeats, dropped)
 
 
 def _read_files(card: Card) -> tuple[pd.DataFrame, Counter[str]]:
@@ -381,13 +402,27 @@ def _read_files(card: Card) -> tuple[pd.DataFrame, Counter[str]]:
 
 def _finish(source: pd.DataFrame, dropped: Mapping[str, int], card: Card) -> pd.DataFrame:
     checked = check_measurements(source, card.name, card.context)
-    frame = add_local_hour(drop_unmeasured(checked, card.require))
+    known = _of_known_users(checked, card)
+    frame = add_local_hour(drop_unmeasured(known, card.require))
     if not len(frame):
         raise WorkbenchError(f"{card.name}: expected measured rows; every row lacks its measurement.")
     if count_lost(frame) == len(frame) and measured_quantities(frame) == [LOSABLE]:
         raise WorkbenchError(f"{card.name}: expected probes that came back; all {len(frame):,} were lost.")
     if "simulated" in frame and frame["simulated"].any():
         card = replace(card, simulated=True)
-    counts = {"duplicates": 0, **dropped, "unmeasured": len(checked) - len(frame)}
+    counts = {"duplicates": 0, **dropped, **_nameless(checked, known), "unmeasured": len(known) - len(frame)}
     frame.attrs.update(card=card, dropped=counts, lost=count_lost(frame))
-    return frame
+    return loaded(frame)
+
+
+def _of_known_users(frame: pd.DataFrame, card: Card) -> pd.DataFrame:
+    """Rows with a user, where some have one: all others as one person, or each as one, would be wrong numbers."""
+    if "user_id" not in frame or card.unknown_user == "separate":
+        return frame
+    known = frame["user_id"].notna()
+    return frame[known] if known.any() else frame.drop(columns="user_id")
+
+
+def _nameless(checked: pd.DataFrame, known: pd.DataFrame) -> dict[str, int]:
+    out = len(checked) - len(known)
+    return {"no_user": out} if out else {}

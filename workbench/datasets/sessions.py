@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
@@ -9,7 +11,8 @@ from workbench.datasets.columns import bad_values
 from workbench.errors import WorkbenchError
 
 GAP_MIN = 30.0  # the customary silence that ends a session: Catledge & Pitkow 1995 (25.5 min), rounded up since
-DAY_US = 86_400_000_000
+MINUTE_US = 60_000_000
+NEWEST_FIRST = 0.9  # of the steps in time from one row of a user to the next lead back
 
 
 def order_views(frame: pd.DataFrame, *, by_time: bool = True, gap_min: float = GAP_MIN) -> pd.DataFrame:
@@ -37,6 +40,38 @@ def order_views(frame: pd.DataFrame, *, by_time: bool = True, gap_min: float = G
         alone = "session " + ordered["session_id"].astype(str)
         ordered["user_id"] = ordered["user_id"].where(ordered["user_id"].notna(), alone)
     return ordered
+
+
+def newest_first(frame: pd.DataFrame) -> bool:
+    """Whether the rows of users (without users, of sessions) go back in time, as exports of many tools do."""
+    steps = _steps(frame)
+    moves = steps[steps != 0]
+    return bool(len(moves) and (moves < 0).mean() >= NEWEST_FIRST)
+
+
+def about_times(frame: pd.DataFrame, *, by_time: bool = True) -> Iterator[str]:
+    """Warnings about times: read backwards, too coarse, or the same for views that follow one another."""
+    if "viewed_at" not in frame:
+        return
+    if newest_first(frame):
+        yield "The rows are newest first; they were read from the last to the first."
+    if not has_seconds(frame):
+        yield (
+            "Times are of whole minutes or days: how long a page was looked at is unknown, and assumed (dwell_s). "
+            "Export times with seconds if you can."
+        )
+    if by_time and (same := int((_steps(frame) == 0).sum())):
+        yield f"{same:,} views have the time of their user's view before; these stay in the order of the rows."
+
+
+def _steps(frame: pd.DataFrame) -> np.ndarray:
+    """Microseconds from each row of a user (else of a session) to the next one in the table: int64."""
+    who = next((name for name in ("user_id", "session_id") if name in frame), None)
+    if who is None or "viewed_at" not in frame:
+        return np.empty(0, np.int64)
+    codes = pd.factorize(frame[who])[0]
+    order = np.argsort(codes, kind="stable")
+    return np.diff(_microseconds(frame)[order])[np.diff(codes[order]) == 0]
 
 
 def _given_sessions(frame: pd.DataFrame) -> np.ndarray:
@@ -108,11 +143,15 @@ def share_of_session_ends(frame: pd.DataFrame) -> float:
 
 
 def has_dwell(frame: pd.DataFrame) -> bool:
-    """Whether times show how long a page was looked at: they are finer than a day and differ within a session."""
-    if "viewed_at" not in frame or not len(frame):
+    """Whether times show how long a page was looked at: they are finer than a minute and differ within a session."""
+    if "viewed_at" not in frame or not has_seconds(frame):
         return False
-    moment = _microseconds(frame)
-    return bool(((np.diff(moment) > 0) & ~ends_session(frame)[:-1]).any() and (moment % DAY_US != 0).any())
+    return bool(((np.diff(_microseconds(frame)) > 0) & ~ends_session(frame)[:-1]).any())
+
+
+def has_seconds(frame: pd.DataFrame) -> bool:
+    """Whether times are finer than a whole minute, in some row."""
+    return bool((_microseconds(frame) % MINUTE_US != 0).any())
 
 
 def dwell_s(frame: pd.DataFrame) -> np.ndarray:

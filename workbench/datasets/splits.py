@@ -28,7 +28,7 @@ class Split:
     and limits; ``test`` is read once. ``masked_rows`` were left out of ``train`` and ``calibration``; those that belong
     to calibration are in ``masked``. ``cluster`` is the column that is kept whole and resampled: users, or sessions of
     navigations that know no users. ``links`` are a site's links between pages (``from_page, to_page``), if the source
-    of navigations has them.
+    of navigations has them. ``account`` is what loading left out and warned of, for :func:`account.sentences`.
     """
 
     train: pd.DataFrame
@@ -38,7 +38,7 @@ class Split:
     card: Card
     how: str
     seed: int
-    dropped: Mapping[str, int] = field(default_factory=dict)
+    account: Mapping[str, Any] = field(default_factory=dict)
     cluster: str = "user_id"
     mask: Mask | None = None
     masked_rows: int = 0
@@ -224,7 +224,7 @@ def _split(frame: pd.DataFrame, card: Card, hidden: np.ndarray, places: list[np.
         validation=frame[validation],
         test=frame[test],
         card=card,
-        dropped=frame.attrs.get("dropped", {}),
+        account={name: frame.attrs[name] for name in ("dropped", "kept", "warnings") if name in frame.attrs},
         masked_rows=int(hidden[train | calibration].sum()),
         masked=frame[calibration & hidden],
         links=links_of(frame),

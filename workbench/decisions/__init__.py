@@ -10,7 +10,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from workbench.datasets.cards import Card
+from workbench.datasets.cards import KINDS, Card
 from workbench.decisions.decision import Decision
 from workbench.errors import WorkbenchError, check_one_of
 
@@ -58,7 +58,7 @@ def find_decision(scenario: Any = None, card: Card | None = None, *, name: str |
     decision = found[0]
     if card is not None and card.kind != decision.table:
         raise WorkbenchError(
-            f"{card.name} holds {card.kind}; {decision.name} is decided on {decision.table}. Take another dataset, or "
-            "leave the scenario out."
+            f"{card.name} holds {card.facts.rows}; {decision.name} needs {KINDS[decision.table].rows}. Take another "
+            "dataset, or leave decision and scenario out."
         )
     return decision

@@ -23,6 +23,7 @@ from papermill.exceptions import PapermillExecutionError
 from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
 from traitlets.config import Config
 
+from workbench.datasets.cards import LOG_NAME
 from workbench.errors import WorkbenchError, did_you_mean
 from workbench.export.page import check_page, html_headings, markdown_headings, notebook_to_html
 
@@ -239,6 +240,7 @@ def render_notebook(
         executed, page = Path(scratch, "executed.ipynb"), Path(scratch, "page.html")
         try:
             node = execute(source, executed, given, root=folder.parent, line=line)
+            _hide_folder(node, given.get("dataset"))
             html = notebook_to_html(node, name=source.stem, provenance=_provenance(source, given, declared, commit))
             check_page(html)
         except WorkbenchError as err:
@@ -254,11 +256,22 @@ def render_notebook(
 
 
 def _with_portable_card(parameters: dict[str, object], working_directory: Path) -> dict[str, object]:
-    """Make a card's path valid from the kernel's working directory; a relative path names no home folder."""
+    """Make the path of a card or log valid from the kernel's working directory; a relative one names no home folder."""
     dataset = parameters.get("dataset")
-    if isinstance(dataset, str | Path) and str(dataset).endswith(".toml"):
+    if isinstance(dataset, str | Path) and _is_path(dataset):
         parameters["dataset"] = os.path.relpath(Path(dataset).expanduser().resolve(), working_directory)
     return parameters
+
+
+def _hide_folder(node: nbformat.NotebookNode, dataset: object) -> None:
+    """Leave of a dataset's path only the file's name in the cell of parameters: a page is shared."""
+    for cell in node.cells:
+        if "injected-parameters" in cell.metadata.get("tags", ()) and _is_path(dataset):
+            cell.source = cell.source.replace(str(dataset), Path(str(dataset)).name)
+
+
+def _is_path(dataset: object) -> bool:
+    return str(dataset).endswith(".toml") or LOG_NAME.search(str(dataset)) is not None
 
 
 def _dataset_suffix(given: Mapping[str, object], declared: Mapping[str, object]) -> str:
@@ -269,7 +282,7 @@ def _dataset_suffix(given: Mapping[str, object], declared: Mapping[str, object])
 
 
 def _dataset_name(dataset: object) -> str:
-    return Path(str(dataset)).stem if str(dataset).endswith(".toml") else str(dataset)
+    return Path(str(dataset)).name.removesuffix(".toml") if _is_path(dataset) else str(dataset)
 
 
 def _provenance(source: Path, given: Mapping[str, object], declared: Mapping[str, object], commit: str | None) -> str:

@@ -31,8 +31,13 @@ class NotFittedError(WorkbenchError, sklearn.exceptions.NotFittedError):
     """A model or rule was used before its ``fit``; also scikit-learn's ``NotFittedError``."""
 
 
-def fit_platt(margin: np.ndarray, answer: np.ndarray) -> tuple[float, float]:
-    """Slope and intercept of the map from margins to log-odds (Platt 1999), fitted on rows the trees have not seen."""
+def fit_platt(margin: np.ndarray, answer: np.ndarray, all_alike: str = "all answers are alike.") -> tuple[float, float]:
+    """Slope and intercept of the map from margins to log-odds (Platt 1999), fitted on rows the trees have not seen.
+
+    Raises a WorkbenchError, with the sentence ``all_alike``, where all answers are the same.
+    """
+    if answer.min() == answer.max():
+        raise WorkbenchError(all_alike)
     platt = LogisticRegression(C=np.inf).fit(margin[:, None], answer)
     return float(platt.coef_[0, 0]), float(platt.intercept_[0])
 

@@ -313,7 +313,12 @@ def fit_head(model: NetworkQuality, rows: pd.DataFrame, stop: pd.DataFrame | Non
         trees = round(np.mean([head.booster.num_boosted_rounds() for head, _, _ in folds]))
         margin, answer = (np.concatenate([fold[i] for fold in folds]) for i in (1, 2))
         head, _, _ = _grow(model, rows, None, quantity, max(1, trees))
-    slope, intercept = fit_platt(margin, answer)
+    words = "worse" if answer[0] else "better"
+    alike = (
+        f"{quantity}: all rows that calibrate the model are {words} than every threshold (an outage, or a cap on what "
+        "was measured?). Leave that time out, or take more rows."
+    )
+    slope, intercept = fit_platt(margin, answer, alike)
     return replace(head, slope=slope, intercept=intercept)
 
 

@@ -40,6 +40,7 @@ PAIRS_A_BATCH = 400_000
 CALIBRATION_SHARE = 0.4  # of the training pairs: so many stop the training and calibrate
 FEWEST_SESSIONS = 20
 FEWEST_CALIBRATION_SESSIONS = 10
+NO_CLICK = "the sessions that calibrate the model hold no onward click to a page known from training; take more rows."
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -125,11 +126,10 @@ class NextPage(BoostedModel):
         counts = NavigationCounts.fit(context, layout, links)
         rows, stop = self._training_rows(context, calibration, layout, counts, links)
         if stop.answer.min() == stop.answer.max():
-            held = "the sessions that calibrate the model hold no onward click to a page known from training"
-            raise WorkbenchError(f"{held}; take more rows.")
+            raise WorkbenchError(NO_CLICK)
         self.booster_, margin = self._grow(rows.matrix, rows.answer, (stop.matrix, stop.answer))
         self.layout_, self.counts_, self.names_ = layout, counts, rows.names
-        self.platt_ = fit_platt(margin, stop.answer)
+        self.platt_ = fit_platt(margin, stop.answer, NO_CLICK)
         self.train_seconds_ = time.perf_counter() - started
         self.trained_on_ = rows_hash(frame, calibration)
         return self

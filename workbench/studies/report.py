@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.datasets.account import sentences
 from workbench.datasets.columns import WHEN_KNOWN
 from workbench.datasets.splits import describe_size
 from workbench.decisions.decision import TRAINING_SEED, Finding, PolicyResult
@@ -262,6 +263,7 @@ def assumptions(result: Finding) -> list[str]:
     simulated = ["SIMULATED: the rows come from a simulated world, not from people."] if card.simulated else []
     return [
         *simulated,
+        *sentences(split.account),
         *result.decision.report.assumptions(result),
         f"Policies see what is known {WHEN_KNOWN[result.known_by]}; the split is {split.how}, seed {split.seed}.",
         "The model's limit was picked on validation, those of rules (the best of them, or what is done today) on "
@@ -381,8 +383,9 @@ def to_dict(result: Finding) -> dict[str, Any]:
         "dataset": result.split.card.name,
         "decision": result.decision.name,
         "simulated": result.split.card.simulated,
-        "rows": {name: len(part) for name, part in result.split.parts()}
-        | {"masked": result.split.masked_rows, "dropped": sum(result.split.dropped.values())},
+        "rows": {name: len(part) for name, part in result.split.parts()} | {"masked": result.split.masked_rows},
+        "dropped": dict(result.split.account.get("dropped", {})),
+        "warnings": list(result.split.account.get("warnings", ())),
         "split": {"how": result.split.how, "seed": result.split.seed},
         "known_by": result.known_by,
         **own["data"],
@@ -626,7 +629,9 @@ def to_html(result: Finding) -> str:
 def finding_html(result: Finding, about: str) -> str:
     """A heading that states a finding."""
     known = findings(result)
-    return f"<h2>{html.escape(known[check_one_of('finding', about, known)])}</h2>"
+    below = sentences(result.split.account) if about == "data" else []
+    paragraphs = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in below)
+    return f"<h2>{html.escape(known[check_one_of('finding', about, known)])}</h2>{paragraphs}"
 
 
 def table_html(result: Finding, name: str, **options: Any) -> str:

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from workbench.datasets.sessions import has_seconds
 from workbench.decisions.prefetch.scenario import DWELL_S, PrefetchScenario
 from workbench.errors import WorkbenchError
 
@@ -69,7 +70,7 @@ class Visits:
 def read_visits(views: pd.DataFrame, scenario: PrefetchScenario) -> Visits:
     """Read the sessions of a table of navigations; a WorkbenchError where the views of a session do not lie together.
 
-    Times count where they vary within some session: a source with one time a session, or a day, has none.
+    Times count where they vary within some session: a source with one time a session, a day or a minute has none.
     """
     pages = views["page"].astype("category")
     sessions = views["session_id"].to_numpy()
@@ -94,8 +95,8 @@ def read_visits(views: pd.DataFrame, scenario: PrefetchScenario) -> Visits:
 
 
 def _clock_ms(views: pd.DataFrame, first: np.ndarray) -> np.ndarray | None:
-    """Whole milliseconds since each session's start; None where no session tells its views apart by time."""
-    if "viewed_at" not in views or views["viewed_at"].isna().any() or not len(views):
+    """Whole milliseconds since each session's start; None where times, to seconds, tell no views of a session apart."""
+    if "viewed_at" not in views or views["viewed_at"].isna().any() or not has_seconds(views):
         return None
     at_us = views["viewed_at"].dt.as_unit("us").astype("int64").to_numpy()
     clock = (at_us - at_us[first]) // US_PER_MS

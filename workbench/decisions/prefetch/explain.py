@@ -35,7 +35,7 @@ VIEWS_A_BATCH = 4_000  # described at a time, with all their candidates
 # What readers call features that are no column of context, and which of the trees' features each is made of.
 PAGE_NOW, PAGE_BEFORE, POPULARITY = "what follows this page", "the page before", "popularity"
 USER_HISTORY, SEEN, LINKS = "user history", "seen in this session", "links of the page"
-DEVICE_AND_HOUR, DWELL_BEFORE, POSITION = "device and hour", "time on the page before", "place in the session"
+DEVICE_AND_HOUR, DWELL_BEFORE, POSITION = "device and hour", label("dwell_before_s"), label("position")
 SOURCES = {
     **dict.fromkeys(("page", "popularity", "popularity_rank", "popularity_now"), POPULARITY),
     **dict.fromkeys(("current_page", "current_popularity_rank"), PAGE_NOW),

@@ -186,8 +186,8 @@ def _measured_or_not(result: Finding) -> str:
 
 def assumptions(result: Finding) -> list[str]:
     """What the figures rest on, beyond what every decision says."""
-    scenario, split = result.scenario, result.split
-    sentences = [
+    scenario = result.scenario
+    return [
         f"Net is hits minus {scenario.unused_price:.3f} for each unused prefetch, per view: {scenario.price_in_words} "
         f"(a break-even of {scenario.break_even:g}).",
         *_cache_sentences(result),
@@ -199,10 +199,6 @@ def assumptions(result: Finding) -> list[str]:
         "sessions were picked before test.",
         "A prefetched page is taken to be what the user would have loaded, and not to change what the user does.",
     ]
-    if split.dropped.get("repeats"):
-        repeats = split.dropped["repeats"]
-        sentences.append(f"{repeats:,} repeats of the current page were collapsed: a reload is no navigation.")
-    return sentences
 
 
 def _assumed_sentences(result: Finding) -> list[str]:

@@ -1,0 +1,45 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+import workbench as wb
+from workbench.datasets.account import left_out, sentences
+from workbench.studies.report import to_text
+
+ROWS = pd.DataFrame({"who": ["ann", "ann", None, "bob", None], "rtt": [10.0, 20.0, 30.0, np.nan, 50.0]})
+COLUMNS = {"who": "user_id", "rtt": "rtt_ms"}
+
+
+def test_what_was_left_out_stands_above_the_rows_and_not_above_what_is_made_of_them():
+    views = wb.measurements(ROWS, columns=COLUMNS)
+    assert views.attrs["dropped"] == {"duplicates": 0, "no_user": 2, "unmeasured": 1} and len(views) == 2
+    told, *advice = sentences(views.attrs)
+    assert told.startswith("Of 5 rows read, 3 were left out: 2 ") and "(40 %), 1 " in told
+    assert [("separate" in each, "require" in each) for each in advice] == [(True, False), (False, True)]
+    assert repr(views).startswith(told) and told in views._repr_html_()
+    assert type(views[views["rtt_ms"] > 10]) is pd.DataFrame and left_out({}, 5) == left_out({"no_user": 0}, 5) == ""
+
+
+def test_rows_of_nobody_are_kept_where_nobody_has_a_name_or_a_card_says_so(tmp_path):
+    nameless = wb.measurements(ROWS.assign(who=None), columns=COLUMNS)
+    assert len(nameless) == 4 and "user_id" not in nameless
+    ROWS.to_csv(tmp_path / "ours.csv", index=False)
+    text = 'unknown_user = "separate"\ncolumns = { who = "user_id", rtt = "rtt_ms" }\nfiles = [{ name = "ours.csv" }]'
+    (tmp_path / "ours.toml").write_text(text)
+    assert wb.load(tmp_path / "ours.toml")["user_id"].isna().sum() == 2
+
+
+@pytest.mark.parametrize("kind", ["json", "text", "page"])
+def test_a_report_tells_what_was_left_out_even_of_a_sample(kind, tmp_path):
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"user_id": np.arange(900) // 2, "rtt_ms": rng.uniform(20, 400, 900), "downlink_mbps": 9.0})
+    rows.loc[rows.index % 3 == 0, "downlink_mbps"] = rng.uniform(1, 9, 300)
+    rows.loc[800:, ["rtt_ms", "downlink_mbps"]] = None
+    rows.to_csv(tmp_path / "ours.csv", index=False)
+    (tmp_path / "ours.toml").write_text('files = [{ name = "ours.csv" }]')
+    result = wb.study(tmp_path / "ours.toml", rows=400)
+    told = "Of 900 rows read, 100 were left out: 100 nothing measured (11 %)."
+    if kind == "json":
+        assert result.to_dict()["dropped"] == {"duplicates": 0, "unmeasured": 100}
+    else:
+        assert told in (to_text(result) if kind == "text" else result.heading("data"))

@@ -205,7 +205,7 @@ def test_columns_that_the_card_of_like_does_not_know_are_named_with_the_way_to_k
     again = wrap(known.assign(plan="A", isp="Alpha"), like=known)
     (said,) = again.attrs["warnings"]
     assert "plan" in said and "isp" not in said and "context=" in said and "plan" not in again
-    assert "warnings" not in wrap(known, like=known).attrs
+    assert not wrap(known, like=known).attrs.get("warnings")
     context = {"plan": {"type": "text", "level": "first_request"}}
     assert set(wrap(known.assign(plan="A"), context=context)["plan"]) == {"A"}
 
@@ -373,6 +373,9 @@ def test_a_file_without_a_known_ending_tells_what_it_is(tmp_path):
         assert load(card)["rtt_ms"].tolist() == [40]
     pd.DataFrame({"rtt": [40]}).to_parquet(tmp_path / "export")
     assert load(card)["rtt_ms"].tolist() == [40]
+    zipped(tmp_path / "export", **{"xl/workbook.xml": "<x/>"})
+    with pytest.raises(WorkbenchError, match=r"export looks like an Excel workbook; .* Export it as CSV"):
+        load(card)
 
 
 def test_what_files_say_and_drop_is_told_once_for_all_of_them(tmp_path):

@@ -64,5 +64,10 @@ def test_a_value_that_no_browser_sends_is_missing_and_named_up_to_one_row_in_a_h
     assert "5g and fast" in said and "2 of 200 rows" in said
     with pytest.raises(WorkbenchError, match="'effective_type' must be one of slow-2g, 2g, 3g, 4g; 3 values differ"):
         loaded(effective_type=[*values[1:], "lte"])
+    for name in ("netinfo_rtt_ms", "save_data"):
+        frame = loaded(**{name: ["1"] * 5 + ["maybe"]})
+        assert frame[name].isna().sum() == 1 and f"maybe as {name}" in frame.attrs["warnings"][0]
+        with pytest.raises(WorkbenchError, match=f"'{name}' must be .*; 2 values differ, first row 4: 'maybe'"):
+            loaded(**{name: ["1"] * 4 + ["maybe"] * 2})
     (said,) = loaded(connection_type=["wifi", "ann@example.org"]).attrs["warnings"]
     assert "ann" not in said

@@ -47,6 +47,7 @@ def table(tmp_path, content: str | bytes, name: str = "a.csv", **entries) -> dic
         ("user\trtt\nä\t40\n", "a.tsv", {}),
         ("user;rtt\nä;40\n", "a.csv", {"separator": ";"}),
         ("sep=;\r\nuser;rtt\r\nä;40\r\n".encode("utf-16"), "a.csv", {}),
+        ('"user", "rtt"\n"ä", "40"\n', "a.csv", {}),
         ("sep=\t\nuser\trtt\nä\t40\n", "a.csv", {}),
         ("# made today\nuser,rtt\n# by us\nä,40\n", "a.csv", {"comment": "#"}),
         (bz2.compress("user,rtt\nä,40\n".encode()), "a.csv.bz2", {}),

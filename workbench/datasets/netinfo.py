@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
-from workbench.datasets.columns import FLAG, NUMBER, as_text, distinct, listed, showable
+from workbench.datasets.columns import FLAG, FLAG_WORDS, NUMBER, as_text, distinct, listed, showable
 from workbench.datasets.schema import BY_NAME
 
 UNKNOWN = ("", "undefined", "null", "nan")  # what scripts write where there is no value
@@ -32,10 +33,10 @@ def read_hints(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     hints = [name for name in known if BY_NAME[name].dtype in (NUMBER, FLAG) or name in (*NAMES, *WORDS)]
     read = {name: _spelled(frame[name], name) for name in hints if not _is_plain(frame[name], name)}
     said = []
-    for name in WORDS.keys() & read.keys():
-        odd = read[name].notna() & ~read[name].isin(BY_NAME[name].allowed)
+    for name in (*WORDS, *NUMBERS, "save_data"):
+        odd = _odd(read[name]) if name in read else np.zeros(len(frame), bool)
         if 0 < odd.sum() <= max(1, ODD_SHARE * len(frame)):
-            words = listed([str(showable(word)) for word in sorted(set(read[name][odd]))[:3]])
+            words = listed([str(showable(word)) for word in sorted(set(read[name][odd].astype(str)))[:3]])
             said.append(f"No browser sends {words} as {name}: missing in {int(odd.sum()):,} of {len(frame):,} rows.")
             read[name] = read[name].mask(odd)
     return frame.assign(**read), said
@@ -44,6 +45,18 @@ def read_hints(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 def _is_plain(values: pd.Series, name: str) -> bool:
     """Whether values are numbers or truth values already; those of NetInfo need a look all the same."""
     return pd.api.types.is_numeric_dtype(values) and name not in NUMBERS
+
+
+def _odd(values: pd.Series) -> np.ndarray:
+    """Where a column holds a value that its table would refuse (boolean, shape (rows,))."""
+    name = str(values.name)
+    if name in NUMBERS:
+        fine = pd.to_numeric(values, errors="coerce").notna()
+    elif name in WORDS:
+        fine = values.isin(BY_NAME[name].allowed)
+    else:
+        fine = as_text(values).str.strip().str.lower().isin(FLAG_WORDS)
+    return (values.notna() & ~fine).to_numpy(bool)
 
 
 def _spelled(values: pd.Series, name: str) -> pd.Series:

@@ -91,7 +91,15 @@ def read_csv(path: Path, card: Card) -> pd.DataFrame:
         if card.comment:
             lines = io.StringIO("".join(line for line in text if not line.startswith(card.comment)))
         try:
-            table = pd.read_csv(lines, sep=separator, header=header, dtype=str, keep_default_na=False, na_values=[""])
+            table = pd.read_csv(
+                lines,
+                sep=separator,
+                header=header,
+                dtype=str,
+                keep_default_na=False,
+                na_values=[""],
+                skipinitialspace=f'{separator} "' in first,  # a quote after a space would be part of the cell
+            )
         except (pd.errors.ParserError, pd.errors.EmptyDataError) as err:
             what = f"is not a CSV file in {card.encoding or 'UTF-8'}: {in_one_line(err)}."
             raise WorkbenchError(f"{path.name} {what}{_about_comments(path)}") from err

@@ -168,21 +168,24 @@ def _as_time(values: pd.Series) -> pd.Series:
     """
     if pd.api.types.is_datetime64_any_dtype(values):
         return values
-    given = values.astype(object).where(values.notna(), None)
-    text = given.map(lambda value: None if isinstance(value, Number) else value)
+    text = values
+    if values.dtype != TEXT:
+        text = values.astype(object).map(lambda value: None if isinstance(value, Number) else value)
     times = iso_times(text)
-    refused = times.isna() & given.notna()
+    refused = times.isna() & values.notna()
     if refused.any():
-        raise WorkbenchError(bad_values(str(values.name), KINDS[TIME], given[refused]))
+        raise WorkbenchError(bad_values(str(values.name), KINDS[TIME], values[refused]))
     return times
 
 
 def iso_times(texts: pd.Series) -> pd.Series:
     """Texts in ISO 8601 as times in UTC, also with UTC or GMT behind them; NaT for what is none."""
-    codes, found = distinct(texts)
-    plain = found.astype(object).map(lambda text: re.sub(ZONE, "Z", text) if isinstance(text, str) else text)
-    times = pd.to_datetime(plain, utc=True, format="ISO8601", errors="coerce").astype("datetime64[us, UTC]")
-    return pd.Series(times.reindex(codes).array, texts.index, name=texts.name)
+    times = pd.to_datetime(texts, utc=True, format="ISO8601", errors="coerce").astype(TIME).array
+    unread = times.isna() & texts.notna().to_numpy()
+    if unread.any():
+        plain = texts[unread].astype(str).str.replace(ZONE, "Z", regex=True)
+        times[unread] = pd.to_datetime(plain, utc=True, format="ISO8601", errors="coerce").astype(TIME).array
+    return pd.Series(times, texts.index, name=texts.name)
 
 
 def _pandera_column(column: Column) -> pa.Column:

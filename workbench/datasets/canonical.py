@@ -31,6 +31,7 @@ from workbench.errors import WorkbenchError
 # A time in another unit than the card says is decades or millennia off.
 FIRST_TIME, LAST_TIME = pd.Timestamp("1990-01-01", tz="UTC"), pd.Timestamp("2100-01-01", tz="UTC")
 OFFSET = r":\d\d(?:[.,]\d+)?\s*(?:Z|(?:Etc/)?UTC|GMT|[+-]\d\d(?::?\d\d)?)$"  # behind the time of day
+FEW = 100  # rows that show how times are written
 AS_NUMBER = r"^\s*AS\s*(\d+)(?:\s.*)?$"
 DATE = ("year", "month", "day")
 THOUSANDS = r"[.\s'](?=\d{3}(?:\D|$))"  # marks of thousands where the comma is the decimal mark
@@ -227,12 +228,11 @@ def _fitting_unit(numbers: pd.Series) -> str:
 
 def _refuse_numbers(values: pd.Series, card: Card) -> None:
     """Refuse numbers since 1970 where the card names no unit, and say which."""
-    if not pd.api.types.is_datetime64_any_dtype(values):
-        numbers = pd.to_numeric(values, errors="coerce")
-        if unit := _fitting_unit(numbers):
-            raise WorkbenchError(
-                f"{card.name}: {bad_values(card.facts.time, KINDS[TIME], values[numbers.notna()])}{unit}"
-            )
+    given = values.dropna()
+    if pd.api.types.is_datetime64_any_dtype(given):
+        return
+    if unit := _fitting_unit(pd.to_numeric(given.head(FEW), errors="coerce")):
+        raise WorkbenchError(f"{card.name}: {bad_values(card.facts.time, KINDS[TIME], given)}{unit}")
 
 
 def _days(source: pd.DataFrame, card: Card) -> pd.Series:

@@ -204,7 +204,14 @@ def test_a_time_of_another_form_is_refused_with_what_to_write(times, entries, wa
 
 
 def test_what_may_be_a_persons_is_not_shown_in_an_error():
-    private = ["192.0.2.77", "fe80::1", "ann@example.org", "Mozilla/5.0 (X11; Linux)", "e3b0c44298fc1c149afbf4c8996fb9"]
+    private = [
+        "192.0.2.77",
+        "fe80::1",
+        "ann@example.org",
+        "Mozilla/5.0 (X11; Linux)",
+        "0b9e1c1e-8f4a-4e0a-9d53-0c1f0f5b2a11",
+        "e3b0c44298fc1c149afbf4c8996fb9",
+    ]
     for value in private:
         for frame in (
             pd.DataFrame({"rtt_ms": [value] * 2}),

@@ -131,6 +131,7 @@ def test_a_list_of_keys_and_values_becomes_a_column_a_key(tmp_path):
     ("content", "records", "sentence"),
     [
         ('{"data": {"rows": [], "meta": 1}}', "data.runs", "expected 'runs' on the way to records .*; got rows, meta"),
+        ('{"ann@example.org": {}}', "data", r"expected 'data' .*; got \(hidden\)\."),
         ('[{"a": 1}]', "data", "expected 'data' on the way to records = 'data'; got a list"),
         ('{"data": {"runs": [1, 2]}}', "data.runs", "expected an object a row, .*; got a text or number"),
         ('{"a": 1}\n\n{"a": }\n', "", "line 3, where a value begins: Expecting value"),

@@ -27,7 +27,8 @@ YES, NO = ("true", "1", "on", "yes", "?1"), ("false", "0", "off", "no", "?0")  #
 FLAG_WORDS = {**dict.fromkeys(YES, True), **dict.fromkeys(NO, False)}
 # What errors do not show, since it may be a person's: mail and IP addresses, user agents, tokens, whole sentences.
 PRIVATE = re.compile(
-    r"@|\d+\.\d+\.\d+\.\d+|::|(?:[0-9a-fA-F]*:){3}|/\d.*\(|(?=[A-Za-z]*\d)[0-9A-Za-z]{20}|(?=.* )(?=.*[A-Za-z]).{33}",
+    r"@|\d+\.\d+\.\d+\.\d+|::|(?:[0-9a-fA-F]*:){3}|/\d.*\(|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-"
+    r"|(?=[A-Za-z]*\d)[0-9A-Za-z]{20}|(?=.* )(?=.*[A-Za-z]).{33}",
     re.DOTALL,
 )
 VALUE = re.compile(r"[+-]?\d[\d.,:TZ /+-]*|\(hidden\)")  # a number or time, which no column is called

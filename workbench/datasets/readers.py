@@ -21,7 +21,7 @@ from urllib.parse import unquote
 import pandas as pd
 
 from workbench.datasets.cards import LINK_COLUMNS, Card
-from workbench.datasets.columns import COLUMNS_SHOWN, as_text
+from workbench.datasets.columns import COLUMNS_SHOWN, as_text, showable
 from workbench.errors import WorkbenchError
 
 NOT_WHOLE = (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
@@ -184,7 +184,11 @@ def _rows_of(value: Any, records: str, name: str) -> list[Any]:
     """The rows of one JSON value: itself, or what stands where the card says."""
     for step in records.split(".") if records else ():
         if not isinstance(value, dict) or step not in value:
-            got = ", ".join(list(value)[:COLUMNS_SHOWN]) if isinstance(value, dict) else f"a {_kind(value)}"
+            got = (
+                ", ".join(str(showable(key)) for key in [*value][:COLUMNS_SHOWN])
+                if isinstance(value, dict)
+                else f"a {_kind(value)}"
+            )
             raise WorkbenchError(f"{name}: expected {step!r} on the way to records = {records!r}; got {got}.")
         value = value[step]
     if records and isinstance(value, dict) and all(isinstance(row, dict) for row in value.values()):

@@ -48,7 +48,8 @@ def main() -> None:
 
     \b
     workbench datasets                                     what there is
-    workbench check site.log                               what is understood of your own data
+    workbench card rum.csv                                 a first card for your own data, to be corrected
+    workbench check rum.toml                               what is understood of it
     workbench compare mobile_bandwidth                     the answer, as text: which images to send
     workbench compare eshop2008                            the same for fetching pages ahead of the click
     workbench render image_delivery                        the answer, as a proposal to share
@@ -82,6 +83,23 @@ def fetch(names: tuple[str, ...]) -> None:
             click.echo(f"{card.name}: generated, nothing to fetch.")
         for file in card.files:
             click.echo(f"{card.name}: {fetch_file(card, file, progress=sys.stderr.isatty())}")
+
+
+@main.command()
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+def card(file: Path) -> None:
+    """Write a first card for a file, to be corrected.
+
+    FILE is a table (CSV, JSON, Parquet) or an access log. Columns, units and times are guessed from names and values;
+    the card lands beside the file, under its name with the ending .toml.
+    """
+    from workbench.datasets.first_card import first_card
+
+    target = file.with_name(f"{file.name.partition('.')[0]}.toml")
+    if target.exists():
+        raise WorkbenchError(f"{_short(target)} is there already; correct it, or give it another name first.")
+    target.write_text(first_card(file), encoding="utf-8")
+    click.echo(f"{_short(target)}: correct it, then run: workbench check {_short(target)}")
 
 
 @main.command()

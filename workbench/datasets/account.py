@@ -149,7 +149,11 @@ def understood(views: pd.DataFrame) -> str:
         lines.append(
             f"{views['page'].nunique():,} pages; most viewed: {', '.join(views['page'].value_counts().index[:5])}."
         )
-    numbers = [name for name in (*MEASURED, *SIGNALS, "page_bytes") if name in views and unit(name)]
+    numbers = [
+        name
+        for name in (*MEASURED, *SIGNALS, "page_bytes")
+        if unit(name) and name in views and views[name].notna().any()
+    ]
     medians = [f"{label(name, card)} {views[name].median():,.4g} {unit(name)}" for name in numbers]
     lines += [f"Medians: {', '.join(medians)}."] if medians else []
     lines += sentences(views.attrs)

@@ -56,7 +56,7 @@ NAMED: dict[str, Callable[[Path, Card], pd.DataFrame]] = {
 BEGINS = {b"{": "jsonl", b"[": "jsonl", b"PAR1": "parquet"}  # of files whose ending tells nothing
 
 
-def _read_source(path: Path, card: Card) -> pd.DataFrame:
+def read_source(path: Path, card: Card) -> pd.DataFrame:
     """One file of a card, by the reader that the card names, else by the name's ending, else by the first bytes."""
     reader = _reader_of(path, card)
     if not reader:
@@ -379,7 +379,7 @@ def _read_files(card: Card) -> tuple[pd.DataFrame, Counter[str]]:
     for file in card.files:
         if file.links:
             continue
-        source = _read_source(fetch_file(card, file), card)
+        source = read_source(fetch_file(card, file), card)
         dropped.update(source.attrs.get("dropped", {}))
         shown += source.attrs.get("broken_lines", ())
         if card.drop_duplicates:

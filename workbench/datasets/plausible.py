@@ -81,11 +81,11 @@ def _beyond(values: pd.Series, numbers: pd.Series) -> np.ndarray:
 def _refuse_other_units(numbers: dict[str, pd.Series], card: Card) -> None:
     said, scales = [], []
     for name, values in numbers.items():
-        median = values[values.gt(0) & np.isfinite(values)].median()
+        median = median_of(values)
         low, high = RANGES[name].median
         if np.isnan(median) or low <= median <= high:
             continue
-        unit, factor = _likely_unit(median, name)
+        unit, factor = likely_unit(median, name)
         shown = f"{median:,.0f}" if median > high else f"{median:.3g}"
         said.append(f"the median of {name} is {shown} {BY_NAME[name].unit}{f' ({unit}?)' if unit else ''}")
         if unit:
@@ -97,7 +97,13 @@ def _refuse_other_units(numbers: dict[str, pd.Series], card: Card) -> None:
         )
 
 
-def _likely_unit(median: float, name: str) -> tuple[str, float]:
+def median_of(values: pd.Series) -> float:
+    """Median of the values that came back: above 0 and finite."""
+    return float(values[values.gt(0) & np.isfinite(values)].median())
+
+
+def likely_unit(median: float, name: str) -> tuple[str, float]:
+    """The unit, with its factor, in which a median is a typical one; "" and 1 where none is known."""
     low, high = RANGES[name].typical
     return next(((unit, factor) for unit, factor in RANGES[name].units if low <= factor * median <= high), ("", 1.0))
 

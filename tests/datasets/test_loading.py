@@ -190,7 +190,12 @@ def test_a_frame_takes_the_entries_that_say_how_it_is_written():
     assert views["country"].fillna("none").tolist() == ["none", "DE", "DE"] and set(views["os_family"]) == {"Android"}
     assert set(views["measured_at"]) == {pd.Timestamp("2026-01-31T12:00Z")}
     assert views.attrs["dropped"] == {"duplicates": 0, "skipped": 1, "unmeasured": 1} and views.attrs["lost"] == 1
-    assert len(navigations(CLICKED, keep={"page": ["/", "/a"]})) == 3
+    clicks = pd.DataFrame(
+        {"page": ["/", "/a", "/b"], "user_id": "u", "viewed_at": [1767434400500, 1767434401000, None]}
+    )
+    seen = navigations(clicks, time_unit="unix_ms", keep={"page": ["/", "/a"]})
+    assert seen["viewed_at"].dt.strftime("%T.%f").tolist() == ["10:00:00.500000", "10:00:01.000000"]
+    assert seen.attrs["dropped"]["skipped"] == 1
     with pytest.raises(
         WorkbenchError, match=r"an argument must be one of columns, .*; got 'scales'. Did you mean 'scale'"
     ):

@@ -90,6 +90,15 @@ def test_lost_probes_and_missing_values_are_no_failures():
     assert views.attrs["dropped"] == {"duplicates": 0, "unmeasured": 5} and views.attrs["lost"] == 5
 
 
+@pytest.mark.parametrize("scale", [{}, {"rtt_ms": 1.5}])
+def test_an_infinite_number_is_lost_but_the_text_of_one_needs_a_card_that_says_so(scale):
+    frame = failing(*["1e999"] * 2, rows=20)
+    with pytest.raises(WorkbenchError, match=r"2 of 20 measured rows .* Write lost = { rtt_ms = { above = "):
+        measurements(frame, scale=scale)
+    assert measurements(frame, scale=scale, lost={"rtt_ms": {"above": 1e6}}).attrs["lost"] == 2
+    assert measurements(failing(np.inf, np.inf, rows=20), scale=scale).attrs["lost"] == 2
+
+
 def test_several_quantities_in_one_column_are_refused_with_keep_which_mends_it():
     vitals = pd.DataFrame({"metric": ["LCP", "CLS", "TTFB"] * 4, "value": [1300, 0.01, 200] * 4})
     with pytest.raises(

@@ -81,12 +81,28 @@ def test_columns_without_a_header_are_numbered_from_one(tmp_path):
         ("user,rtt\nu0,40,\nu1,41,\n", {}, "rows as long as the first line, of 2 cells; they have 3"),
         ("user\nä\n".encode("latin-1"), {}, 'Write in the card how it was saved, such as encoding = "latin-1"'),
         ("# x\nuser,rtt\nu0,40\n", {}, 'Write comment = "#"'),
+        ("rtt,user,rtt\n40,u0,900\n", {"columns": {"rtt": "rtt_ms"}}, "each column may come once; 'rtt' came more"),
         ("#Version: 1.0\n#Fields: date time\n2026-01-03,10:00\n", {}, 'reader = "access_log"'),
     ],
 )
 def test_a_csv_file_of_another_form_is_refused_with_what_to_write(tmp_path, content, entries, sentence):
     with pytest.raises(WorkbenchError) as caught:
         table(tmp_path, content, **entries)
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("a.csv.zst", b"(\xb5/\xfd", "ends in .gz, .bz2, .xz, .zip. Unpack it"),
+        ("a.csv.bz2", b"x", "a.csv.bz2 cannot be unpacked"),
+        ("a.json.xz", b"x", "a.json.xz cannot be unpacked"),
+        ("a.json", b'{"user": "\\ud800"}', "a.json holds text that is no Unicode"),
+    ],
+)
+def test_a_file_that_cannot_be_unpacked_or_holds_no_text_is_refused(tmp_path, name, content, sentence):
+    with pytest.raises(WorkbenchError) as caught:
+        table(tmp_path, content, name)
     assert sentence in str(caught.value)
 
 

@@ -135,8 +135,8 @@ def _scaled(frame: pd.DataFrame, card: Card) -> pd.DataFrame:
     for name, factor in card.scale.items():
         if name in frame:
             numbers = pd.to_numeric(frame[name], errors="coerce")
-            # What is no number stays as it is, for the check to refuse.
-            frame[name] = (numbers * factor).astype(object).where(numbers.notna(), frame[name])
+            # What is no finite number stays as it is, for the check to refuse.
+            frame[name] = (numbers * factor).astype(object).where(np.isfinite(numbers.astype(float)), frame[name])
     return frame
 
 

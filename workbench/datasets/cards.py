@@ -463,6 +463,8 @@ class Card(Entries):
 
     def _check_reading(self) -> None:
         """Refuse an encoding, a time zone and a form of times that nobody knows."""
+        if self.separator in ("\n", "\r", '"'):
+            raise WorkbenchError(f"separator must be one character between cells, such as ';'; got {self.separator!r}.")
         try:
             codecs.lookup(self.encoding or "utf-8")
         except LookupError as err:

@@ -143,8 +143,8 @@ def as_category(values: pd.Series) -> pd.Series:
     >>> as_category(pd.Series(["b", "a", "b"])).cat.codes.tolist()
     [1, 0, 1]
     """
-    codes, found = pd.factorize(values)
-    names = as_text(pd.Series(found, name=values.name)).to_numpy(object)
+    codes, found = distinct(values)
+    names = as_text(found).to_numpy(object)
     texts = pd.Index(sorted(set(names)), dtype=TEXT)
     place = np.append(texts.get_indexer(pd.Index(names, dtype=TEXT)), -1)
     return pd.Series(pd.Categorical.from_codes(place[codes], texts), values.index, name=values.name)

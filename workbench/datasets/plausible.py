@@ -73,8 +73,8 @@ def _beyond(values: pd.Series, numbers: pd.Series) -> np.ndarray:
     """Where a value is no number, or none that any network has (boolean, shape (rows,))."""
     name = str(values.name)
     fine = numbers.between(*RANGES[name].value)
-    if name == LOSABLE:
-        fine |= np.isposinf(numbers)
+    if name == LOSABLE:  # an infinite number is a lost probe, but a text such as "inf" needs a card that says so
+        fine |= np.isposinf(numbers) & ~values.where(np.isposinf(numbers)).map(lambda value: isinstance(value, str))
     return (values.notna() & ~fine).to_numpy(bool)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import codecs
+import csv
 import gzip
 import io
 import json
@@ -28,6 +29,7 @@ NOT_WHOLE = (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, lzma.LZ
 RESOURCE_FORKS = "__MACOSX/"  # what macOS adds to a zip file
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 UNPACK: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+PACKED = (".zst", ".tar", ".tgz", ".7z", ".rar")
 SEPARATORS = ";\t|"
 
 
@@ -37,6 +39,8 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 
     Raises a WorkbenchError if it cannot be unpacked, whether at once or while it is read.
     """
+    if path.suffix.lower() in PACKED:
+        raise WorkbenchError(f"{path.name}: expected a file that is plain, or ends in .gz, .bz2, .xz, .zip. Unpack it.")
     try:
         if path.suffix.lower() == ".zip":
             with zip_member(path) as member:
@@ -103,6 +107,10 @@ def read_csv(path: Path, card: Card) -> pd.DataFrame:
         except (pd.errors.ParserError, pd.errors.EmptyDataError) as err:
             what = f"is not a CSV file in {card.encoding or 'UTF-8'}: {in_one_line(err)}."
             raise WorkbenchError(f"{path.name} {what}{_about_comments(path)}") from err
+    names = next(csv.reader([first], delimiter=separator), []) if card.header else []
+    twice = [name for name in card.columns if names.count(name) > 1]
+    if twice:
+        raise WorkbenchError(f"{path.name}: each column may come once; {twice[0]!r} came more often.")
     other = [mark for mark in SEPARATORS if table.shape[1] == 1 and mark in str(table.columns[0]) and mark != separator]
     if other:
         raise WorkbenchError(
@@ -152,7 +160,11 @@ def read_json(path: Path, card: Card) -> pd.DataFrame:
     with _text_of(path, card.encoding, "JSON") as file:
         text = file.read()
     values = _json_values(text, path.name)
-    return pd.DataFrame([_flat(row, path.name) for value in values for row in _rows_of(value, card.records, path.name)])
+    rows = [_flat(row, path.name) for value in values for row in _rows_of(value, card.records, path.name)]
+    try:
+        return pd.DataFrame(rows)
+    except UnicodeEncodeError as err:
+        raise WorkbenchError(f"{path.name} holds text that is no Unicode (half of a surrogate pair): mend it.") from err
 
 
 def _json_values(text: str, name: str) -> Iterator[Any]:

@@ -19,6 +19,14 @@ REASONS = {
     "error": "errors",
     "static": "static files",
     "no_user": "no user",
+    "bot_crawler": "crawlers",
+    "bot_ai": "AI crawlers and fetchers",
+    "bot_feed": "feed readers",
+    "bot_health": "health checks",
+    "bot_preview": "link previews",
+    "bot_library": "network libraries and scripts",
+    "bot_unknown": "unknown programs",
+    "no_agent": "no user agent",
 }
 
 
@@ -31,7 +39,7 @@ def left_out(dropped: Mapping[str, int], kept: int) -> list[str]:
     """One phrase for each reason for which rows were left out, the most frequent first, with the share of all rows.
 
     >>> left_out({"static": 25, "repeats": 0, "bot_crawler": 5}, kept=70)
-    ['25 static files (25 %)', '5 bot crawler (5 %)']
+    ['25 static files (25 %)', '5 crawlers (5 %)']
     """
     total = kept + sum(dropped.values())
     ranked = sorted(dropped.items(), key=lambda pair: -pair[1])

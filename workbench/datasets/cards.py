@@ -38,7 +38,7 @@ DTYPES = {"text": TEXT, "number": NUMBER, "flag": FLAG}
 TIME_UNITS = {"unix_s": "s", "unix_ms": "ms", "unix_us": "us"}
 LINK_COLUMNS = ("from_page", "to_page")
 CARD_NAME = re.compile(r"\w[\w.-]*")
-LOG_NAME = re.compile(r"\.log(\.\d+)?(\.gz)?$")  # access.log, and as logrotate names older ones
+LOG_NAME = re.compile(r"\.log(\.\d+)?(\.(gz|bz2|xz|zst))?$")  # access.log, and as logrotate names older ones
 CHECKOUT = Path(__file__).resolve().parents[2]
 # What was expected, by pydantic's kind of error, and by entry where a text has the wrong form.
 EXPECTED = {

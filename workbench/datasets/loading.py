@@ -13,6 +13,7 @@ import pandas as pd
 
 from workbench.datasets import readers
 from workbench.datasets.access_logs import number_visitors, read_access_log
+from workbench.datasets.account import warn
 from workbench.datasets.cards import Card, SourceFile, find_card
 from workbench.datasets.columns import as_category, check_columns
 from workbench.datasets.download import fetch_file
@@ -42,7 +43,6 @@ ENDINGS = {
     ".pq": "parquet",
 }
 NAMED = {
-    "access_log": read_access_log,
     "jsonl": readers.read_jsonl,
     "msnbc": readers.read_msnbc,
     "parquet": readers.read_parquet,
@@ -53,10 +53,14 @@ NAMED = {
 def _read_source(path: Path, card: Card) -> pd.DataFrame:
     """One file of a card, by the reader that the card names, else by the ending of the file's name."""
     reader = _reader_of(path, card)
+    if reader == "access_log":
+        return read_access_log(path, card.format, card.client, card.time_zone)
     return NAMED[reader](path) if reader in NAMED else readers.read_csv(path, card.separator or _separator(path))
 
 
 def _reader_of(path: Path, card: Card) -> str:
+    if card.format and not card.reader:
+        return "access_log"
     endings = [ending.lower() for ending in path.suffixes]
     known = {**ENDINGS, ".log": "access_log"} if card.kind == "navigations" else ENDINGS
     return card.reader or next((known[ending] for ending in reversed(endings) if ending in known), "csv")
@@ -141,7 +145,7 @@ def _finish_navigations(
     views = views[[name for name in names if name in views]]
     if "simulated" in views and views["simulated"].any():
         card = replace(card, simulated=True)
-    views.attrs = {name: source.attrs[name] for name in ("broken_lines",) if name in source.attrs}
+    views.attrs = {name: source.attrs[name] for name in ("broken_lines", "warnings") if name in source.attrs}
     views.attrs.update(card=card, dropped={**dropped, "repeats": len(ordered) - len(kept)})
     if links is not None:
         views.attrs["links"] = PageLinks(readers.tidy_links(links, card.name))
@@ -279,12 +283,14 @@ def _read_files(card: Card) -> tuple[pd.DataFrame, Counter[str]]:
     """Rows of all files in canonical names, and how many were dropped on the way, by reason."""
     frames, dropped = [], Counter(duplicates=0)
     shown: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     for file in card.files:
         if file.links:
             continue
         source = _read_source(fetch_file(card, file), card)
         dropped.update(source.attrs.get("dropped", {}))
         shown += source.attrs.get("broken_lines", ())
+        warnings += source.attrs.get("warnings", ())
         if card.drop_duplicates:
             distinct = source.drop_duplicates()
             dropped["duplicates"] += len(source) - len(distinct)
@@ -297,6 +303,8 @@ def _read_files(card: Card) -> tuple[pd.DataFrame, Counter[str]]:
     rows = pd.concat(frames, ignore_index=True)
     if shown:
         rows.attrs["broken_lines"] = shown
+    if warnings:
+        warn(rows, warnings)
     return rows, dropped
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from functools import cache, lru_cache
 
 import pandas as pd
@@ -63,10 +63,11 @@ def read_user_agents(agents: pd.Series) -> pd.DataFrame:
     return table.take(codes).set_axis(agents.index)
 
 
-def name_programs(agents: Iterable[str], shown: int = 5) -> list[str]:
-    """Names of the programs, the most frequent first; "Foo" of "Foo/1.2". Others could be of people, so none is shown."""
-    names = pd.Series(list(agents), dtype="str").str.extract(PRODUCT)[0]
-    return names[names != "Mozilla"].value_counts().index[:shown].tolist()
+def name_programs(agents: Mapping[str, int], shown: int = 5) -> list[str]:
+    """Names of programs, the most frequent first: "Foo" of "Foo/1.2". What has no version could be a person's name."""
+    found = pd.Series(agents, dtype=float).rename_axis("agent").reset_index(name="count")
+    names = found["agent"].astype("str").str.extract(PRODUCT)[0]
+    return found["count"].groupby(names[names != "Mozilla"]).sum().sort_values(ascending=False).index[:shown].tolist()
 
 
 @cache

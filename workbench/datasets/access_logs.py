@@ -130,7 +130,7 @@ def _fields(form: LogFormat, text: str, client: str, time_zone: str) -> pd.DataF
         fields["agent"] = by_distinct(fields["agent"], lambda agent: agent[1:-1] or "-" if agent else None)
     elif "more" in fields and "agent" in fields:
         fields["agent"] = fields["agent"].replace("", "-")
-    for name in ("address", "forwarded", "host", "purpose", "agent"):
+    for name in ("address", "forwarded", "host", "purpose", "agent", "target"):
         if name not in fields:
             fields[name] = None
     forwarded = plain_addresses(fields["forwarded"])

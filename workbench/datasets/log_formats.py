@@ -76,7 +76,6 @@ SHAPES = {
     "status": r"\d{3}",
     "size": r"\d+|-",
     "time": rf"{CLF_TIME}|{ISO_TIME}|\d+(?:\.\d+)?",
-    "forwarded": r"[^\n]*?",
 }
 NGINX = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 APACHE = re.compile(r"%[<>]?!?[\d,]*(?:\{([^}]*)\})?(\^?[A-Za-z]{1,2}|%)")
@@ -190,8 +189,12 @@ def _shape(field: str, form: str, before: str, after: str) -> str:
         return r"[^\n]{0,200}?"  # names have spaces
     if field in SHAPES:
         return SHAPES[field]
+    if field == "agent" and not after:
+        return r"[^\n]*"
     if after in ("", " "):
-        return r"\S+ \S+ HTTP/[0-9.]+|-" if field == "request" else r"(?:[^\s,]+, )*\S*"  # a list, or a word
+        return r"\S+ \S+ HTTP/[0-9.]+|-" if field == "request" else r"(?>(?:[^\s,]+, )*)\S*"  # a list, or a word
+    if after in "$%":
+        return r"[^\s?]*"  # another field follows at once, such as the query
     return r"\S*?" if field in ("address", "host") else rf"[^\n{re.escape(after)}]*"
 
 

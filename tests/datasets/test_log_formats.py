@@ -31,7 +31,7 @@ def request_of(address):
     return {"remote_ip": address, "method": "GET", "host": "Shop.Example:443", "uri": "/jobs?id=7", "headers": headers}
 
 
-# Each line is the same view: GET /jobs by 203.0.113.9 at noon UTC, 512 bytes; the last part is the site, where it is known.
+# Each is the same view: GET /jobs by 203.0.113.9 at noon UTC, 512 bytes; and the site, where the line has it.
 DETECTED = {
     "combined": (f"203.0.113.9 - - [{CLF}] {TAIL}", None),
     "port": (f"203.0.113.9:41000 - - [{CLF}] {TAIL}", None),
@@ -58,7 +58,7 @@ DETECTED = {
         "shop.example",
     ),
     "Caddy": (
-        json.dumps({"level": "info", "ts": EPOCH + 0.0, "request": request_of("203.0.113.9"), "size": 512, "status": 200}),
+        json.dumps({"ts": EPOCH + 0.0, "request": request_of("203.0.113.9"), "size": 512, "status": 200}),
         "shop.example",
     ),
     "Traefik": (
@@ -85,28 +85,49 @@ DETECTED = {
         None,
     ),
     "CloudFront": (
-        W3C + "date time sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(User-Agent) cs-uri-query x-host-header\n"
+        W3C
+        + "date time sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(User-Agent) cs-uri-query "
+        + "x-host-header\n"
         + "2026-01-31\t12:00:00\t512\t203.0.113.9\tGET\td1.cloudfront.example\t/jobs\t200\t"
-        + CHROME.replace(" ", "%20") + "\tid=7\tshop.example",
+        + CHROME.replace(" ", "%20")
+        + "\tid=7\tshop.example",
         "shop.example",
     ),
     "IIS": (
-        W3C + "date time s-ip cs-method cs-uri-stem cs-uri-query c-ip cs(User-Agent) sc-status sc-bytes time-taken\n"
-        + "2026-01-31 12:00:00 10.0.0.1 GET /jobs - 203.0.113.9 " + CHROME.replace(" ", "+") + " 200 512 15\r",
+        W3C
+        + "date time s-ip cs-method cs-uri-stem cs-uri-query c-ip cs(User-Agent) sc-status sc-bytes time-taken\n"
+        + "2026-01-31 12:00:00 10.0.0.1 GET /jobs - 203.0.113.9 "
+        + CHROME.replace(" ", "+")
+        + " 200 512 15\r",
         None,
     ),
-}  # fmt: skip
+}
 BY_STRING = {
     NGINX: f"203.0.113.9 - anna lind [{CLF}] {TAIL}",
-    f"log_format main '$remote_addr - $remote_user [$time_iso8601] '\n '{NGINX[41:]}';": f"203.0.113.9 - - [{ISO}] {TAIL}",
-    r'LogFormat "%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-agent}i\" %D" timed': f"203.0.113.9 - - [{CLF}] {TAIL} 98",
-    r"%{X-Forwarded-For}i %l %u %t %D \"%m %U%q %H\" %s %B": f'203.0.113.9, 10.0.0.1 - - [{CLF}] 98 "GET /jobs?id=7 HTTP/1.1" 200 512',
-    "$msec|$remote_addr|$request_method|$request_uri|$status|$bytes_sent|$http_user_agent|": f"{EPOCH}.000|203.0.113.9|GET|/jobs?id=7|200|512|{CHROME}|",
-    r"time:%{%d.%m.%Y %H:%M:%S %z}t\thost:%a\treq:%r\tstatus:%s\tsize:%b\tua:%{User-Agent}i": f"time:31.01.2026 12:00:00 +0000\thost:203.0.113.9\treq:GET /jobs?id=7 HTTP/1.1\tstatus:200\tsize:512\tua:{CHROME}",
+    f"log_format main '$remote_addr - $remote_user [$time_iso8601] '\n '{NGINX[41:]}';": (
+        f"203.0.113.9 - - [{ISO}] {TAIL}"
+    ),
+    r'LogFormat "%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-agent}i\" %D" timed': (
+        f"203.0.113.9 - - [{CLF}] {TAIL} 98"
+    ),
+    r"%{X-Forwarded-For}i %l %u %t %D \"%m %U%q %H\" %s %B": (
+        f'203.0.113.9, 10.0.0.1 - - [{CLF}] 98 "GET /jobs?id=7 HTTP/1.1" 200 512'
+    ),
+    "$msec|$remote_addr|$request_method|$request_uri|$status|$bytes_sent|$http_user_agent|": (
+        f"{EPOCH}.000|203.0.113.9|GET|/jobs?id=7|200|512|{CHROME}|"
+    ),
+    r"time:%{%d.%m.%Y %H:%M:%S %z}t\thost:%a\treq:%r\tstatus:%s\tsize:%b\tua:%{User-Agent}i": (
+        "time:31.01.2026 12:00:00 +0000\thost:203.0.113.9\treq:GET /jobs?id=7 HTTP/1.1\tstatus:200\tsize:512"
+        f"\tua:{CHROME}"
+    ),
     r"%{usec}t %a %r %s %b": f"{EPOCH}000000 203.0.113.9 GET /jobs HTTP/1.1 200 512",
-    "$upstream_response_time $remote_addr [$time_local] \"$request\" $status ${bytes_sent}": f'0.1, 0.2 203.0.113.9 [{CLF}] "GET /jobs HTTP/1.1" 200 512',
-    '{"t":"$time_iso8601","ip":"$remote_addr","r":"$request","s":$status,"n":$bytes_sent}': f'{{"t":"{ISO}","ip":"203.0.113.9","r":"GET /jobs HTTP/1.1","s":200,"n":512}}',
-}  # fmt: skip
+    '$upstream_response_time $remote_addr [$time_local] "$request" $status ${bytes_sent}': (
+        f'0.1, 0.2 203.0.113.9 [{CLF}] "GET /jobs HTTP/1.1" 200 512'
+    ),
+    '{"t":"$time_iso8601","ip":"$remote_addr","r":"$request","s":$status,"n":$bytes_sent}': (
+        f'{{"t":"{ISO}","ip":"203.0.113.9","r":"GET /jobs HTTP/1.1","s":200,"n":512}}'
+    ),
+}
 
 
 def check_the_view(views):
@@ -142,9 +163,13 @@ def test_a_format_string_says_where_things_stand(tmp_path, log_format, line):
         ("", f'10.0.0.1 - - [{CLF}] {TAIL} 0.1 "203.0.113.9, 10.0.0.2"'),
         ("", f'10.0.0.1 - - [{CLF}] {TAIL} "[203.0.113.9]:80"'),
         ("caddy", json.dumps({"ts": EPOCH, "request": request_of("10.0.0.1"), "size": 512, "status": 200})),
-        ("w3c", f"{W3C}date time c-ip x-forwarded-for cs-uri-stem cs(User-Agent)\n2026-01-31 12:00:00 10.0.0.1 203.0.113.9 /jobs {CHROME.replace(' ', '+')}"),
+        (
+            "w3c",
+            f"{W3C}date time c-ip x-forwarded-for cs-uri-stem cs(User-Agent)\n"
+            f"2026-01-31 12:00:00 10.0.0.1 203.0.113.9 /jobs {CHROME.replace(' ', '+')}",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_forwarded_address_is_the_client_where_the_card_says_so(tmp_path, log_format, line):
     forwarded = "198.51.100.4" if log_format == "caddy" else "203.0.113.9"
     line += "\n" + line.replace(f"{forwarded}, 10.0.0.2", "-") if log_format.startswith("$") else ""

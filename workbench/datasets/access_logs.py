@@ -36,7 +36,8 @@ from workbench.errors import WorkbenchError
 
 # Browsers say so of requests ahead of a click: Sec-Purpose (Fetch standard), before it Purpose, X-Purpose and X-Moz.
 AHEAD = r"(?i)^\s*(?:prefetch|prerender|preview)\s*(?:;.*)?$"
-AHEAD_QUOTED = r'(?i)(?:^| )(?:\w+=)?"(?:prefetch|prerender|preview)(?:;[^"]*)?"(?= |$)'  # where fields have no names
+NAMED_AHEAD = r"(?:(?:sec-|x-)?purpose=|x-moz=)?"
+AHEAD_QUOTED = rf'(?i)(?:^| ){NAMED_AHEAD}"(?:prefetch|prerender|preview)(?:;[^"]*)?"(?= |$)'  # fields without names
 FORWARDED_QUOTED = r'"((?:[0-9A-Fa-f.:\[\]]{3,}|unknown)(?:, *[0-9A-Fa-f.:\[\]]{3,})*)"'
 STATIC = re.compile(
     r"\.(?:css|js|mjs|map|json|xml|txt|ico|png|jpe?g|gif|webp|avif|svg|bmp|woff2?|ttf|otf|eot|mp4|webm|mp3|ogg|wav"

@@ -72,11 +72,9 @@ VARIABLES = {
 }
 DIRECTIVES = {"h": "address", "a": "address", "r": "request", "m": "method", "U": "target", "q": "query", "s": "status"}
 DIRECTIVES |= {"b": "size", "B": "size", "O": "size", "v": "host", "V": "host", "t": "time"}
-SHAPES = {
-    "status": r"\d{3}",
-    "size": r"\d+|-",
-    "time": rf"{CLF_TIME}|{ISO_TIME}|\d+(?:\.\d+)?",
-}
+SHAPES = {"status": r"\d{3}", "size": r"\d+|-", "time": rf"{CLF_TIME}|{ISO_TIME}|\d+(?:\.\d+)?"}
+SHAPES |= {"user": r"[^\n]{0,200}?", "address": r"\S*?", "host": r"\S*?"}  # names of users have spaces
+SHAPES_OF_WORDS = {"request": r"\S+ \S+ HTTP/[0-9.]+|-", "agent": r"[^\n]*"}
 NGINX = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 APACHE = re.compile(r"%[<>]?!?[\d,]*(?:\{([^}]*)\})?(\^?[A-Za-z]{1,2}|%)")
 
@@ -185,17 +183,11 @@ def _shape(field: str, form: str, before: str, after: str) -> str:
     """Expression of a field by what stands around it: none may match a line in more ways than its length allows."""
     if before == after == '"':
         return INSIDE
-    if field == "user" or form:
-        return r"[^\n]{0,200}?"  # names have spaces
-    if field in SHAPES:
-        return SHAPES[field]
-    if field == "agent" and not after:
-        return r"[^\n]*"
+    if form or field in SHAPES:
+        return SHAPES["user" if form else field]
     if after in ("", " "):
-        return r"\S+ \S+ HTTP/[0-9.]+|-" if field == "request" else r"(?>(?:[^\s,]+, )*)\S*"  # a list, or a word
-    if after in "$%":
-        return r"[^\s?]*"  # another field follows at once, such as the query
-    return r"\S*?" if field in ("address", "host") else rf"[^\n{re.escape(after)}]*"
+        return SHAPES_OF_WORDS.get(field, r"(?>(?:[^\s,]+, )*)\S*")  # a list, or a word
+    return r"[^\s?]*" if after in "$%" else rf"[^\n{re.escape(after)}]*"
 
 
 def _nginx_field(match: re.Match[str]) -> tuple[str, str]:

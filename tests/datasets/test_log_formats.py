@@ -40,6 +40,9 @@ DETECTED = {
     "two forwarded in front": (f"203.0.113.9, 10.0.0.1 - - [{CLF}] {TAIL}", None),
     "an unknown one in front": (f"unknown, 203.0.113.9,10.0.0.1 - - [{CLF}] {TAIL}", None),
     "none forwarded": (f"- 203.0.113.9 - - [{CLF}] {TAIL}", None),
+    "a container in front": (f"web-1  | 203.0.113.9 - - [{CLF}] {TAIL}", None),
+    "syslog in front": (f"Jan 31 12:00:00 web1 nginx: 203.0.113.9 - - [{CLF}] {TAIL}", None),
+    "a container's time in front": (f"2026-01-31T12:00:00.00Z stdout F 203.0.113.9 - - [{CLF}] {TAIL}", None),
     "site and port in front": (f"shop.example:443 203.0.113.9 - - [{CLF}] {TAIL}", "shop.example"),
     "site in front, then a list": (f"Shop.Example 203.0.113.9, 10.0.0.1 - - [{CLF}] {TAIL}", "shop.example"),
     "site for ident": (f"203.0.113.9 shop.example - [{CLF}] {TAIL}", "shop.example"),
@@ -222,6 +225,26 @@ def test_w3c_logs_may_change_their_fields_and_lose_a_line(tmp_path):
     assert views.attrs["broken_lines"] == ("0.0.0.0 0-0-0 /a",)
 
 
+def test_w3c_logs_go_on_in_the_next_block(tmp_path, monkeypatch):
+    text = W3C + "date time c-ip cs-uri-stem\n" + "2026-01-31 12:00:00 203.0.113.9 /jobs\n" * 99
+    monkeypatch.setattr("workbench.datasets.access_logs.BLOCK_BYTES", 1_000)
+    assert len(read(tmp_path, text)) == 99
+
+
+def test_a_log_that_changes_its_format_is_read_on(tmp_path):
+    names = ["combined", "ISO time", "site and port in front", "syslog in front"]
+    views = read(tmp_path, "\n".join(DETECTED[name][0] for name in names))
+    assert views["viewed_at"].tolist() == [MOMENT] * 4 and views["user_id"].nunique() == 1
+    assert not views.attrs["warnings"]
+
+
+def test_many_lines_of_another_format_are_warned_of(tmp_path):
+    line = DETECTED["combined"][0]
+    (said,) = read(tmp_path, "\n".join([line] * 8 + ["anna lind"])).attrs["warnings"]
+    assert "1 lines are not in common or combined log format" in said and "'a a'" in said and "format = " in said
+    assert not read(tmp_path, "\n".join([line] * 9 + ["anna lind"])).attrs["warnings"]
+
+
 def test_a_line_that_is_no_object_is_broken(tmp_path):
     line = DETECTED["nginx JSON"][0]
     views = read(tmp_path, "\n".join([line, line[:-9], "[1, 2]", line]))
@@ -257,6 +280,10 @@ def test_an_address_has_no_port(written, plain):
         ("www.shop.example pc7.example.net - -", "pc7.example.net", "www.shop.example"),
         ("2001:db8::7 - anna@shop.example", "2001:db8::7", None),
         ("default:80 2001:db8::7 - -", "2001:db8::7", "default:80"),
+        ("[2001:db8::7]:443 - -", "[2001:db8::7]:443", None),
+        ("2001:0db8:0:0:0:0:0:7 - -", "2001:0db8:0:0:0:0:0:7", None),
+        ("pc7 - -", "pc7", None),
+        ("Jan 31 12:00:00 web1 nginx:", None, None),  # rather broken than one person for all
         ("", None, None),
     ],
 )

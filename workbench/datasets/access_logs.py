@@ -48,7 +48,8 @@ RULES = ("broken", "not_get", "prefetch", "redirect", "error", "static")  # the 
 BLOCK_BYTES = 16_000_000
 BROKEN_SHOWN, BROKEN_LENGTH = 3, 80
 PROXIES, MANY_AGENTS = 3, 3  # addresses; agents at each of them
-PRIVATE = r"^(?:10\.|127\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|::1$|f[cd][0-9a-f]{2}:|-$)"
+MANY_BROKEN = 0.1  # of the lines
+PRIVATE = r"^(?:10\.|127\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|::1$|f[cd][0-9a-f]{2}:)"
 
 
 def read_access_log(path: Path, log_format: str = "", client: str = "", time_zone: str = "") -> pd.DataFrame:
@@ -82,6 +83,8 @@ def read_access_log(path: Path, log_format: str = "", client: str = "", time_zon
     frame = pd.concat(views, ignore_index=True)
     _check_read(path.name, form, len(frame), dropped, broken)
     warnings = [*_unknown_programs(unknown, dropped[UNKNOWN]), *_proxies(frame)]
+    if dropped["broken"] > MANY_BROKEN * (len(frame) + dropped.total()):
+        warnings.append(f"{dropped['broken']:,} lines are not in {form.name} log format. {_write_format(broken)}")
     frame = frame.drop(columns=["address", "private"]).dropna(axis="columns", how="all")
     frame.attrs.update(dropped=dict(dropped), broken_lines=tuple(broken))
     warn(frame, warnings)
@@ -176,6 +179,8 @@ def _moments(times: pd.Series, strftime: str, time_zone: str) -> pd.Series:
         read = local.dt.tz_localize(time_zone, ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
     else:
         read = pd.to_datetime(texts, format=form, utc=True, errors="coerce")
+        if not strftime and (left := read.isna()).any():  # a log that changed its format
+            read = read.where(~left, pd.to_datetime(texts.where(left), format="ISO8601", utc=True, errors="coerce"))
     return read.reindex([*range(len(distinct)), -1]).take(codes).set_axis(times.index)
 
 

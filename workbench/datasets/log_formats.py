@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -138,15 +138,13 @@ def find_format(text: str, first: str) -> LogFormat:
 
 def _by_expression(expression: str) -> Callable[[str], pd.DataFrame]:
     """A reader by a regular expression of one line; the text of lines that do not match stands in ``line``."""
-    pattern = re.compile(rf"{expression}|^(?P<line>[^\n]*\S[^\n]*)$", re.MULTILINE)
+    pattern = re.compile(rf"{expression}|^(?P<line>[^\n]*\S[^\n]*)()$", re.MULTILINE)  # of one group, no tuples come
     names = list(pattern.groupindex)
 
     def read(text: str) -> pd.DataFrame:
         found = pattern.findall(text)
         columns = zip(*found, strict=True) if found else [[] for _ in names]
-        return pd.DataFrame(
-            {name: pd.Series(list(cells), dtype=object) for name, cells in zip(names, columns, strict=True)}
-        )
+        return pd.DataFrame(dict(zip(names, map(list, columns), strict=False)), columns=names, dtype=object)
 
     return read
 
@@ -210,10 +208,13 @@ def _apache_field(match: re.Match[str]) -> tuple[str, str]:
 def _read_json(text: str) -> pd.DataFrame:
     """Fields of JSON lines, found by their usual names at any depth; a line that is no object stands in ``line``."""
     lines = [line for line in text.split("\n") if line.strip()]
-    objects = [_object(line) for line in lines]
-    found = _usual(_flat(pd.DataFrame([each or {} for each in objects], dtype=object)))
+    objects = [*map(_object, lines)]
+    source = _flat(pd.DataFrame([each or {} for each in objects], dtype=object))
+    fields = {field: source[name].map(str, na_action="ignore") for field, name in _usual(source.columns).items()}
+    if "agent" in fields:
+        fields["agent"] = fields["agent"].fillna("-")
     broken = [None if each is not None else line for line, each in zip(lines, objects, strict=True)]
-    return found.assign(line=pd.Series(broken, dtype=object))
+    return pd.DataFrame({**fields, "line": broken}, source.index, dtype=object)
 
 
 def _object(line: str) -> dict[str, Any] | None:
@@ -237,49 +238,41 @@ def _flat(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns, frame.index)
 
 
-def _usual(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns by their usual names, as fields; text, or None."""
-    plain = {re.sub(r"[^a-z0-9]", "", str(name).lower()): name for name in reversed(frame.columns)}
-    endings = {re.sub(r"[^a-z0-9]", "", str(name).lower().split(".")[-1]): name for name in reversed(frame.columns)}
-    known = endings | plain
-    fields = {}
-    for field, names in USUAL.items():
-        if chosen := next((known[name] for name in names.split() if name in known), None):
-            cells = frame[chosen]
-            fields[field] = cells.where(cells.isna() | cells.map(type).eq(str), cells.astype(str)).where(
-                cells.notna(), None
-            )
-    if "agent" in fields:
-        fields["agent"] = fields["agent"].fillna("-")
-    return pd.DataFrame(fields, frame.index, dtype=object)
+def _usual(names: Iterable[str]) -> dict[str, str]:
+    """Field to the name under which a log has it: of the whole name, or of what stands behind its last dot."""
+    ranked = [*names][::-1]
+    plain = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in ranked}
+    known = {re.sub(r"[^a-z0-9]", "", name.lower().split(".")[-1]): name for name in ranked} | plain
+    found = {field: [known[name] for name in usual.split() if name in known] for field, usual in USUAL.items()}
+    return {field: names[0] for field, names in found.items() if names}
 
 
 class _W3c:
     """Reader of the W3C extended format: ``#Fields:`` names the columns, separated by tabs or spaces."""
 
     def __init__(self) -> None:
-        self.names: list[str] = []
+        self.names = ""  # blocks after the first go on with these
 
     def __call__(self, text: str) -> pd.DataFrame:
-        lines = pd.Series([line.rstrip("\r") for line in text.split("\n") if line.strip()], dtype=object)
-        headers = lines.str.startswith("#Fields:")
-        parts = [self._rows(part, lines[headers].get(part.index[0])) for _, part in lines.groupby(headers.cumsum())]
+        first, *rest = re.split(r"(?m)^#Fields:(.*)$\n?", text)
+        parts = []
+        for names, rows in [(self.names, first), *zip(rest[::2], rest[1::2], strict=True)]:
+            self.names = names
+            if lines := re.sub(r"(?m)^#.*\n?", "", rows).strip("\n"):
+                parts.append(_read_w3c(names.split(), lines))
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
-    def _rows(self, lines: pd.Series, header: str | None) -> pd.DataFrame:
-        if header is not None:
-            self.names = header.removeprefix("#Fields:").split()
-        rows = lines[~lines.str.startswith("#")]
-        cells = [line.split("\t") if "\t" in line else line.split() for line in rows]
-        whole = [row if len(row) == len(self.names) else [None] * len(self.names) for row in cells]
-        broken = [line if row[:1] == [None] or not row else None for line, row in zip(rows, whole, strict=True)]
-        source = pd.DataFrame(whole, columns=self.names, dtype=object).replace("-", None)
-        fields = _usual(source.drop(columns=["date", "time"], errors="ignore"))
-        if {"date", "time"} <= {*source}:
-            fields["time"] = source["date"] + "T" + source["time"] + "Z"
-        if "agent" in fields:
-            fields["agent"] = by_distinct(fields["agent"], _spaced)
-        return fields.assign(line=pd.Series(broken, dtype=object))
+
+def _read_w3c(names: list[str], lines: str) -> pd.DataFrame:
+    mark = "\t" if "\t" in lines.partition("\n")[0] else " "
+    fields = {name: field for field, name in _usual(name for name in names if name not in ("date", "time")).items()}
+    fields |= {"date": "date", "time": "clock"}
+    cells = [f"(?P<{fields.pop(name)}>" if name in fields else "(?:" for name in names]
+    found = _by_expression(f"^{mark.join(f'{cell}[^{mark}\\r\\n]+)' for cell in cells)}\\r?$")(lines)
+    found = found.where(found.ne("-") & found.ne(""), None)
+    if "agent" in found:
+        found["agent"] = by_distinct(found["agent"].fillna("-"), _spaced)
+    return found.assign(time=found["date"] + "T" + found["clock"] + "Z") if {"date", "clock"} <= {*found} else found
 
 
 def _spaced(agent: str) -> str:
@@ -296,9 +289,9 @@ def by_distinct(cells: pd.Series, change: Callable[[str], Any]) -> pd.Series:
 
 # What stands before the time: an address or a list of them, perhaps after a virtual host, or before one (for identd).
 V4 = r"(?:::ffff:)?\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?"
-V6 = r"\[?[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?:%\w+)?\]?(?::\d{1,5})?"
+V6 = r"\[?(?=\S*::|(?:[^:]*:){7})[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?:%\w+)?\]?(?::\d{1,5})?"
 ADDRESSES = re.compile(rf"(?:(?:unknown|-),)*(?:{V4}|{V6})(?:,\S*)?$")
-SITE = re.compile(r"[^@]*[A-Za-z][^@]*\.[^@]*\w$")
+SITE = re.compile(r"[^@]*[A-Za-z][^@]*\.[^@]*\w$|localhost$")
 
 
 def read_clients(words: pd.Series) -> pd.DataFrame:
@@ -313,12 +306,16 @@ def read_clients(words: pd.Series) -> pd.DataFrame:
 
 
 def _client(words: str) -> tuple[str | None, str | None]:
-    tokens = [*re.sub(r", *", ",", words).split(), "-", "-"]
-    place = next((place for place in (0, 1) if ADDRESSES.match(tokens[place])), None)
-    if place is None:  # a name that the server looked up
-        place = int(len(tokens) > 5 and tokens[1] != "-" and tokens[2] == "-")
-    host = tokens[0] if place else tokens[1] if SITE.match(tokens[1]) else "-"
-    return (*(None if word == "-" else word for word in (tokens[place], host)),)  # type: ignore[return-value]
+    tokens = re.sub(r", *", ",", words).split()
+    place = next((place for place, token in enumerate(tokens) if ADDRESSES.match(token)), None)
+    if place is None and tokens:  # no address, but perhaps a name that the server looked up
+        place = int(len(tokens) > 3 and tokens[1] != "-" and tokens[2] == "-")
+        place = place if SITE.match(tokens[place]) or tokens[place + 1 : place + 2] == ["-"] else None
+    if place is None:
+        return None, None
+    ident = [token for token in tokens[place + 1 : place + 2] if SITE.match(token)]
+    host = tokens[0] if place == 1 and tokens[0] != "-" else ident[0] if ident and not place else None
+    return tokens[place], host
 
 
 def plain_addresses(addresses: pd.Series) -> pd.Series:

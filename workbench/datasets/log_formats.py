@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 from urllib.parse import unquote
 
@@ -209,12 +210,13 @@ def _read_json(text: str) -> pd.DataFrame:
     """Fields of JSON lines, found by their usual names at any depth; a line that is no object stands in ``line``."""
     lines = [line for line in text.split("\n") if line.strip()]
     objects = [*map(_object, lines)]
-    source = _flat(pd.DataFrame([each or {} for each in objects], dtype=object))
-    fields = {field: source[name].map(str, na_action="ignore") for field, name in _usual(source.columns).items()}
+    columns = _flat([each or {} for each in objects])
+    fields = {field: pd.Series(columns[name], dtype=object) for field, name in _usual(columns).items()}
+    fields = {field: cells.where(cells.isna(), cells.astype(str)) for field, cells in fields.items()}
     if "agent" in fields:
         fields["agent"] = fields["agent"].fillna("-")
     broken = [None if each is not None else line for line, each in zip(lines, objects, strict=True)]
-    return pd.DataFrame({**fields, "line": broken}, source.index, dtype=object)
+    return pd.DataFrame({**fields, "line": broken}, dtype=object)
 
 
 def _object(line: str) -> dict[str, Any] | None:
@@ -225,17 +227,20 @@ def _object(line: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _flat(frame: pd.DataFrame) -> pd.DataFrame:
-    """Objects within objects as columns of their own, named with a dot; of a list of one, what it holds."""
-    columns: dict[str, pd.Series] = {}
-    for name, source in frame.items():
-        cells = source.map(lambda cell: cell[0] if isinstance(cell, list) and len(cell) == 1 else cell)
-        if cells.map(type).eq(dict).any():
-            inner = pd.DataFrame([cell if isinstance(cell, dict) else {} for cell in cells], frame.index, dtype=object)
-            columns |= {f"{name}.{deep}": column for deep, column in _flat(inner).items()}
+def _flat(objects: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Values by name, one for each object; objects within put a dot into the name, a list of one is its value."""
+    columns: dict[str, list[Any]] = {}
+    for name in dict.fromkeys(chain.from_iterable(objects)):
+        cells = [each.get(name) for each in objects]
+        first = next((cell for cell in cells if cell is not None), None)
+        if isinstance(first, list):
+            cells = [cell[0] if isinstance(cell, list) and len(cell) == 1 else cell for cell in cells]
+        if isinstance(first, dict):
+            inner = _flat([cell if isinstance(cell, dict) else {} for cell in cells])
+            columns |= {f"{name}.{deep}": values for deep, values in inner.items()}
         else:
-            columns[str(name)] = cells
-    return pd.DataFrame(columns, frame.index)
+            columns[name] = cells
+    return columns
 
 
 def _usual(names: Iterable[str]) -> dict[str, str]:

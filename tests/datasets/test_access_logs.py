@@ -205,6 +205,7 @@ def agents_at(address: str, many: int, views: int = 1) -> list[str]:
         (agents_at("10.0.0.7", 1, views=9) + agents_at("198.51.100.2", 1), "90 % .* from 1 of 2 addresses"),
         (agents_at("198.51.100.1", 3, views=9) + agents_at("198.51.100.2", 3), ""),  # one household
         ([each for i in range(9) for each in agents_at(f"198.51.100.{i}", 9)], ""),
+        ([each for i in range(9) for each in agents_at(f"198.51.100.{i}", 11)], "100 % .* from 9 of 9 addresses"),
         (agents_at("198.51.100.1", 1), ""),
     ],
 )

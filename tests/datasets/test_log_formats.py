@@ -39,6 +39,11 @@ DETECTED = {
     "user in quotes": (f'203.0.113.9 - "" [{CLF}] {TAIL}', None),
     "two forwarded in front": (f"203.0.113.9, 10.0.0.1 - - [{CLF}] {TAIL}", None),
     "an unknown one in front": (f"unknown, 203.0.113.9,10.0.0.1 - - [{CLF}] {TAIL}", None),
+    "a list in quotes": (f'"203.0.113.9, 10.0.0.1" 10.0.0.1 - - [{CLF}] {TAIL}', None),
+    "S3's": (
+        f"0f3e bucket [{CLF}] 203.0.113.9 - 3E57 REST.GET.OBJECT jobs {TAIL.replace('512', '512 - 9 70 10')}",
+        None,
+    ),
     "none forwarded": (f"- 203.0.113.9 - - [{CLF}] {TAIL}", None),
     "a container in front": (f"web-1  | 203.0.113.9 - - [{CLF}] {TAIL}", None),
     "syslog in front": (f"Jan 31 12:00:00 web1 nginx: 203.0.113.9 - - [{CLF}] {TAIL}", None),

@@ -47,7 +47,7 @@ STATIC = re.compile(
 RULES = ("broken", "not_get", "prefetch", "redirect", "error", "static")  # the first that fits counts, then programs
 BLOCK_BYTES = 16_000_000
 BROKEN_SHOWN, BROKEN_LENGTH = 3, 80
-PROXIES, MANY_AGENTS = 3, 3  # addresses; agents at each of them
+HALF, FEW, SEVERAL, CROWD = 0.5, 3, 3, 10  # of the views; addresses; user agents at an address of a few, of any
 MANY_BROKEN = 0.1  # of the lines
 PRIVATE = r"^(?:10\.|127\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|::1$|f[cd][0-9a-f]{2}:)"
 
@@ -126,8 +126,10 @@ def _fields(form: LogFormat, text: str, client: str, time_zone: str) -> pd.DataF
     if "line" not in fields:
         return pd.DataFrame(columns=["address", "agent", "moment", "method", "target", "line"], dtype=object)
     if "before" in fields:  # any format of the common family
-        words = fields["before"].where(fields["before"].str.strip() != "", fields["between"])
-        fields = fields.join(read_clients(words))
+        clients = read_clients(fields["before"])
+        if (nobody := clients["address"].isna()).any():
+            clients = clients.where(~nobody, read_clients(fields["between"].where(nobody, "")))
+        fields = fields.join(clients)
         fields["forwarded"] = fields["address"].where(fields["address"].str.contains(",", na=False))
         if client:
             fields["forwarded"] = fields["more"].str.extract(FORWARDED_QUOTED, expand=False).fillna(fields["forwarded"])
@@ -270,16 +272,18 @@ def _unknown_programs(agents: Counter[str], count: int) -> list[str]:
 
 
 def _proxies(views: pd.DataFrame) -> list[str]:
-    """A warning if few addresses make most of the views, and have many user agents or lie within a network."""
+    """A warning if most views come from few addresses with many user agents or of a private network, or from crowds."""
+    agents = pd.Series(pd.factorize(views["user_id"])[0]).groupby(views["address"].to_numpy()).nunique()
     shares = views["address"].value_counts(normalize=True)
-    few = shares.index[: int((shares.head(PROXIES - 1).cumsum() <= 0.5).sum()) + 1]
+    few = shares.index[: int((shares.cumsum() <= HALF).sum()) + 1]
+    if len(few) > FEW:
+        few = agents.index[agents > CROWD]
     theirs = views[views["address"].isin(few)]
-    if len(theirs) <= 0.5 * len(views):
-        return []
-    if not theirs["private"].all() and theirs["user_id"].nunique() <= MANY_AGENTS * len(few):
+    many = len(theirs) > HALF * len(views) and agents[few].sum() > SEVERAL * len(few)
+    if not many and not (len(few) <= FEW and theirs["private"].all() and len(theirs) > HALF * len(views)):
         return []
     return [
-        f"{100 * len(theirs) / len(views):.0f} % of the page views come from {len(few)} of {len(shares):,} addresses "
+        f"{100 * len(theirs) / len(views):.0f} % of the page views come from {len(few):,} of {len(shares):,} addresses "
         "(a proxy?), so several people may count as one. If the log has the address that the proxy forwarded, write "
         'client = "forwarded" in the card; else let the server log X-Forwarded-For.'
     ]

@@ -36,7 +36,7 @@ STRFTIME = "%d/%b/%Y:%H:%M:%S %z"
 ANY = (
     rf"^(?P<before>[^\n]{{0,300}}?)\[?(?P<time>{CLF_TIME}|{ISO_TIME})\]?(?P<between>[^\"\n]{{0,300}}?)"
     rf'"(?P<request>{INSIDE})" (?:[^ "\n]+ )??(?P<status>\d{{3}}) (?P<size>\d+|-)'
-    rf'(?:(?: [^ "\n]+){{0,3}}? "{INSIDE}" (?P<agent>"{INSIDE}"))?(?P<more>(?: [^\n]*)?)\r?$'
+    rf'(?:(?: [^ "\n]+){{0,6}}? "{INSIDE}" (?P<agent>"{INSIDE}"))?(?P<more>(?: [^\n]*)?)\r?$'
 )
 NAMED = {
     "common": r"%h %l %u %t \"%r\" %>s %b",
@@ -311,7 +311,7 @@ def read_clients(words: pd.Series) -> pd.DataFrame:
 
 
 def _client(words: str) -> tuple[str | None, str | None]:
-    tokens = re.sub(r", *", ",", words).split()
+    tokens = re.sub(r", *", ",", words.replace('"', "")).split()
     place = next((place for place, token in enumerate(tokens) if ADDRESSES.match(token)), None)
     if place is None and tokens:  # no address, but perhaps a name that the server looked up
         place = int(len(tokens) > 3 and tokens[1] != "-" and tokens[2] == "-")

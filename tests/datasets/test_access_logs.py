@@ -2,6 +2,7 @@ import bz2
 import gzip
 import lzma
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,13 @@ def test_a_compressed_log_is_read_and_a_cut_one_refused(tmp_path, ending, monkey
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(WorkbenchError, match=rf"a\.log{ending} cannot be unpacked: "):
         read_access_log(path)
+
+
+def test_zst_without_its_package_says_what_to_install(tmp_path, monkeypatch):
+    for name in ("compression.zstd", "backports.zstd"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(WorkbenchError, match=r"\.zst needs Python 3\.14.*pip install backports\.zstd"):
+        read_access_log(log(tmp_path, line(), name="access.log.zst"))
 
 
 def test_loading_makes_sessions_of_visitors(tmp_path):

@@ -285,8 +285,9 @@ class Card(Entries):
       ``decimal``: the decimal mark, "." or ","; ``encoding``: of a text file, such as ``"latin-1"`` (empty: UTF-8, or
       UTF-16 with a mark in front); ``comment``: the character with which lines to leave out begin.
     - ``records``: where in a JSON file the list of rows is, as in ``"data.runs"``; empty: the file itself.
-    - ``format``: of an access log: a known name (``"combined"``), or nginx's ``log_format`` or Apache's ``LogFormat``
-      string; empty: told from the first lines. ``client``: ``"forwarded"`` takes the address that a proxy forwarded.
+    - ``format``: of an access log: ``"common"``, ``"combined"``, ``"vhost_combined"``, ``"alb"``, ``"w3c"``,
+      ``"caddy"``, ``"traefik"``, ``"nginx_json"``, or nginx's ``log_format`` or Apache's ``LogFormat`` string; empty:
+      told from the lines. ``client``: ``"forwarded"`` takes the first address that a proxy forwarded.
     - ``pages``: what a page is, where pages are addresses: ``keep_query``, ``fragments``, ``patterns``, ``ids``,
       ``static``.
     - ``columns``: source column to canonical column; ``constants``: canonical column to a value for every row.

@@ -176,7 +176,7 @@ def load(
         Canonical columns (``schema.COLUMNS`` or ``schema.NAVIGATION_COLUMNS``), one row per view; the card in
         ``attrs["card"]``, counts of dropped rows in ``attrs["dropped"]``. Measurements: lost probes, which stay, are
         counted in ``attrs["lost"]``. Navigations: links between pages, if the source has them, from
-        :func:`workbench.datasets.links_of`; the first broken lines of an access log in ``attrs["broken_lines"]``.
+        :func:`workbench.datasets.links_of`; the shape of broken lines of an access log in ``attrs["broken_lines"]``.
     """
     if rows is not None:
         check_whole("rows", rows, at_least=1)

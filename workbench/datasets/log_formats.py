@@ -222,12 +222,12 @@ def _read_json(text: str) -> pd.DataFrame:
 def _object(line: str) -> dict[str, Any] | None:
     try:
         value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
 
-def _flat(objects: list[dict[str, Any]]) -> dict[str, list[Any]]:
+def _flat(objects: list[dict[str, Any]], depth: int = 6) -> dict[str, list[Any]]:
     """Values by name, one for each object; objects within put a dot into the name, a list of one is its value."""
     columns: dict[str, list[Any]] = {}
     for name in dict.fromkeys(chain.from_iterable(objects)):
@@ -235,8 +235,8 @@ def _flat(objects: list[dict[str, Any]]) -> dict[str, list[Any]]:
         first = next((cell for cell in cells if cell is not None), None)
         if isinstance(first, list):
             cells = [cell[0] if isinstance(cell, list) and len(cell) == 1 else cell for cell in cells]
-        if isinstance(first, dict):
-            inner = _flat([cell if isinstance(cell, dict) else {} for cell in cells])
+        if isinstance(first, dict) and depth:
+            inner = _flat([cell if isinstance(cell, dict) else {} for cell in cells], depth - 1)
             columns |= {f"{name}.{deep}": values for deep, values in inner.items()}
         else:
             columns[name] = cells

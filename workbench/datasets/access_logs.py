@@ -77,7 +77,9 @@ def read_access_log(path: Path, log_format: str = "", client: str = "", time_zon
         agents = read_user_agents(fields["agent"])
         rule = _first_rule(fields, agents["program"])
         views.append(_kept_views(fields[rule == ""], agents))
-        broken += [_shape(line) for line in fields["line"][rule == "broken"].head(BROKEN_SHOWN - len(broken))]
+        if len(broken) < BROKEN_SHOWN:
+            shown = fields[rule == "broken"].head(BROKEN_SHOWN - len(broken))
+            broken += [_shape(line or at) for line, at in zip(shown["line"], shown["time"], strict=True)]
         dropped.update(rule[rule != ""].tolist())
         unknown.update(fields["agent"][rule == UNKNOWN])
     frame = pd.concat(views, ignore_index=True)
@@ -136,7 +138,7 @@ def _fields(form: LogFormat, text: str, client: str, time_zone: str) -> pd.DataF
         fields["agent"] = by_distinct(fields["agent"], lambda agent: agent[1:-1] or "-" if agent else None)
     elif "more" in fields and "agent" in fields:
         fields["agent"] = fields["agent"].replace("", "-")
-    for name in ("address", "forwarded", "host", "purpose", "agent", "target"):
+    for name in ("address", "forwarded", "host", "purpose", "agent", "target", "time"):
         if name not in fields:
             fields[name] = None
     forwarded = plain_addresses(fields["forwarded"])
@@ -155,7 +157,7 @@ def _fields(form: LogFormat, text: str, client: str, time_zone: str) -> pd.DataF
     parts = fields["target"].str.extract(r"(?s)^(?:https?://([^/?#]+))?(?=/|$)(.*)$")  # "http://host/page", of a proxy
     fields["host"] = fields["host"].where(fields["host"].notna(), parts[0])
     fields["target"] = parts[1].where(parts[0].isna() | parts[1].ne(""), "/")
-    fields["moment"] = _moments(fields["time"], form.strftime, time_zone) if "time" in fields else pd.NaT
+    fields["moment"] = _moments(fields["time"], form.strftime, time_zone)
     return fields
 
 

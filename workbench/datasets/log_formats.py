@@ -74,7 +74,7 @@ VARIABLES = {
 DIRECTIVES = {"h": "address", "a": "address", "r": "request", "m": "method", "U": "target", "q": "query", "s": "status"}
 DIRECTIVES |= {"b": "size", "B": "size", "O": "size", "v": "host", "V": "host", "t": "time"}
 SHAPES = {"status": r"\d{3}", "size": r"\d+|-", "time": rf"{CLF_TIME}|{ISO_TIME}|\d+(?:\.\d+)?"}
-SHAPES |= {"user": r"[^\n]{0,200}?", "address": r"\S*?", "host": r"\S*?"}  # names of users have spaces
+SHAPES |= {"user": r"[^\n]{0,200}?", "address": r"\S{0,255}?", "host": r"\S{0,255}?"}  # names of users have spaces
 SHAPES_OF_WORDS = {"request": r"\S+ \S+ HTTP/[0-9.]+|-", "agent": r"[^\n]*"}
 NGINX = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 APACHE = re.compile(r"%[<>]?!?[\d,]*(?:\{([^}]*)\})?(\^?[A-Za-z]{1,2}|%)")
@@ -207,7 +207,7 @@ def _apache_field(match: re.Match[str]) -> tuple[str, str]:
 
 
 def _read_json(text: str) -> pd.DataFrame:
-    """Fields of JSON lines, found by their usual names at any depth; a line that is no object stands in ``line``."""
+    """Fields of JSON lines, found by their usual names at any depth; a line without address or time stands in ``line``."""
     lines = [line for line in text.split("\n") if line.strip()]
     objects = [*map(_object, lines)]
     columns = _flat([each or {} for each in objects])
@@ -215,8 +215,9 @@ def _read_json(text: str) -> pd.DataFrame:
     fields = {field: cells.where(cells.isna(), cells.astype(str)) for field, cells in fields.items()}
     if "agent" in fields:
         fields["agent"] = fields["agent"].fillna("-")
-    broken = [None if each is not None else line for line, each in zip(lines, objects, strict=True)]
-    return pd.DataFrame({**fields, "line": broken}, dtype=object)
+    found = pd.DataFrame(fields, range(len(lines)), dtype=object)
+    known = found.reindex(columns=["address", "time"]).notna().all(axis=1)
+    return found.assign(line=pd.Series(lines, dtype=object).where(~known, None))
 
 
 def _object(line: str) -> dict[str, Any] | None:
@@ -296,7 +297,7 @@ def by_distinct(cells: pd.Series, change: Callable[[str], Any]) -> pd.Series:
 V4 = r"(?:::ffff:)?\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?"
 V6 = r"\[?(?=\S*::|(?:[^:]*:){7})[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?:%\w+)?\]?(?::\d{1,5})?"
 ADDRESSES = re.compile(rf"(?:(?:unknown|-),)*(?:{V4}|{V6})(?:,\S*)?$")
-SITE = re.compile(r"[^@]*[A-Za-z][^@]*\.[^@]*\w$|localhost$")
+SITE = re.compile(r"(?!\S*@)(?=\S*[A-Za-z])\S*\.\S*\w$|localhost$")
 
 
 def read_clients(words: pd.Series) -> pd.DataFrame:

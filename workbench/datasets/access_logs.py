@@ -1,119 +1,83 @@
-"""Access logs in the common and the combined format, and the programs that write in them."""
+"""Access logs: which lines are page views of people, and who the people are."""
 
 from __future__ import annotations
 
-import gzip
 import re
+from collections import Counter
 from collections.abc import Iterator
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from workbench.datasets.readers import NOT_WHOLE, in_one_line
+from workbench.datasets.account import REASONS, warn
+from workbench.datasets.log_formats import (
+    CLF_TIME,
+    EXAMPLE,
+    STRFTIME,
+    LogFormat,
+    by_distinct,
+    find_format,
+    plain_addresses,
+    read_clients,
+)
+from workbench.datasets.readers import opened
+from workbench.datasets.user_agents import UNKNOWN, name_programs, read_user_agents
 from workbench.errors import WorkbenchError
 
-LONGEST = 1_000  # characters; browsers send some 200
-# Programs that fetch without a reader; `ua-parser` knows many crawlers by name, these words catch the rest. CUBOT makes
-# telephones.
-BOTS = re.compile(
-    r"(?<!cu)bot\b|(?<!cu)bot[/;_+-]|crawl|spider|slurp|archiver|scrap|curl|wget|python|java/|go-http|httpclient|okhttp"
-    r"|libwww|perl|ruby|node-fetch|axios|headless|phantomjs|lighthouse|pagespeed|gtmetrix|pingdom|uptime|monitor"
-    r"|preview|feedfetcher|scanner|validator",
-    re.IGNORECASE,
-)
-SPIDER = "Spider"  # ua-parser's device family of crawlers
-DESKTOPS = {"Windows", "Mac OS X", "Linux", "Ubuntu", "Debian", "Fedora", "Chrome OS", "FreeBSD", "OpenBSD"}
-COLUMNS = ("bot", "device", "os_family", "browser")
-
-
-def read_user_agents(agents: pd.Series) -> pd.DataFrame:
-    """Columns ``COLUMNS`` for each user agent, same index; each distinct one is parsed once.
-
-    ``bot`` (bool) is also True where a user agent is empty or "-", which no browser sends; ``device`` is "phone",
-    "tablet", "desktop" or missing; ``os_family`` and ``browser`` are names of ua-parser, or missing.
-    """
-    codes, distinct = pd.factorize(agents, use_na_sentinel=False)
-    table = pd.DataFrame([_read(agent) for agent in distinct], columns=list(COLUMNS))
-    known = table.astype({"bot": bool, "device": "str", "os_family": "str", "browser": "str"})
-    return known.take(codes).set_axis(agents.index)
-
-
-def _read(agent: object) -> tuple[bool, str | None, str | None, str | None]:
-    if not isinstance(agent, str) or agent.strip() in ("", "-"):
-        return True, None, None, None
-    from ua_parser import parse
-
-    parsed = parse(agent[:LONGEST])
-    system = parsed.os.family if parsed.os else None
-    family = parsed.device.family if parsed.device else ""
-    bot = family == SPIDER or BOTS.search(agent[:LONGEST]) is not None
-    return bot, _device(agent, system, family), system, parsed.user_agent.family if parsed.user_agent else None
-
-
-def _device(agent: str, system: str | None, family: str) -> str | None:
-    """Kind of device. Android says "Mobile" on telephones only (Google, "Android browser user-agent", 2011)."""
-    if family == "iPad" or "Tablet" in agent or (system == "Android" and "Mobile" not in agent):
-        return "tablet"
-    if "Mobi" in agent or family in ("iPhone", "iPod"):
-        return "phone"
-    return "desktop" if system in DESKTOPS else None
-
-
-# Apache's "common" and "combined" formats (mod_log_config, Log Format); nginx's "combined" is the same. More fields may
-# follow, such as a request header: "%{Sec-Purpose}i".
-INSIDE = r'[^"\\]*(?:\\.[^"\\]*)*'  # of quotes; a backslash protects what follows
-LINE = (
-    r"^(?P<address>\S+) \S+ \S+ \[(?P<time>[^\]]{20,30})\] "
-    rf'"(?P<method>[^"\\\s]*) *(?P<target>{INSIDE})" (?P<status>\d{{3}}) (?P<size>\d+|-)'
-    rf'(?: "{INSIDE}" "(?P<agent>{INSIDE})"(?P<more>(?: (?:"{INSIDE}"|[^"\s]\S*))*))?\s*$'
-)
-TIME = "%d/%b/%Y:%H:%M:%S %z"
 # Browsers say so of requests ahead of a click: Sec-Purpose (Fetch standard), before it Purpose, X-Purpose and X-Moz.
-AHEAD = r"(?i)(?:^|[\s\"=:;,])(?:prefetch|prerender|preview)\b"
-STATIC = re.compile(
-    r"\.(?:css|js|mjs|map|json|xml|txt|ico|png|jpe?g|gif|webp|avif|svg|bmp|woff2?|ttf|otf|eot|mp4|webm|mp3|ogg|wav"
-    r"|pdf|zip|gz|wasm|webmanifest|rss|atom)$",
-    re.IGNORECASE,
-)
-RULES = ("broken", "not_get", "prefetch", "redirect", "error", "static", "bot")  # the first that fits counts
-BLOCK_BYTES = 32_000_000
+AHEAD = r"(?i)^\s*(?:prefetch|prerender|preview)\s*(?:;.*)?$"
+NAMED_AHEAD = r"(?:(?:sec-|x-)?purpose=|x-moz=)?"
+AHEAD_QUOTED = rf'(?i)(?:^| ){NAMED_AHEAD}"(?:prefetch|prerender|preview)(?:;[^"]*)?"(?= |$)'  # fields without names
+FORWARDED_QUOTED = r'"((?:[0-9A-Fa-f.:\[\]]{3,}|unknown)(?:, *[0-9A-Fa-f.:\[\]]{3,})*)"'
+RULES = ("broken", "not_get", "prefetch", "redirect", "error")  # the first that fits counts, then programs
+BLOCK_BYTES = 16_000_000
 BROKEN_SHOWN, BROKEN_LENGTH = 3, 80
-ADDRESSES = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:.]*")
+HALF, FEW, SEVERAL, CROWD = 0.5, 3, 3, 10  # of the views; addresses; user agents at an address of a few, of any
+MANY_BROKEN = 0.1  # of the lines
+PRIVATE = r"^(?:10\.|127\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|::1$|f[cd][0-9a-f]{2}:)"
 
 
-def read_access_log(path: Path) -> pd.DataFrame:
-    r"""Read an access log, gzipped or not, and keep the page views.
+def read_access_log(path: Path, log_format: str = "", client: str = "", time_zone: str = "") -> pd.DataFrame:
+    r"""Read an access log, compressed (.gz, .bz2, .xz, .zst) or not, and keep the page views of people.
 
-    Paths lose their query and fragment (they hold search words and tokens) and are not decoded; bytes that are not
-    UTF-8 stand as ``\xff``. ``user_id`` is a digest of address and user agent, which :func:`number_visitors` turns
-    into a number; ``viewed_at`` is UTC; ``page_bytes`` (sent) is missing for status 304; ``device``, ``os_family`` and
-    ``browser`` are there if the format has user agents. ``attrs["dropped"]`` counts lines by rule,
-    ``attrs["broken_lines"]`` shows the first broken ones, escaped, without addresses. Raises a WorkbenchError if the
-    file cannot be unpacked or no line is a page view.
+    ``log_format``, ``client`` and ``time_zone`` are a card's entries. ``page`` (str) is path and query, not decoded;
+    bytes that are not UTF-8 stand as ``\xff``. ``host`` (str, in small letters, without port) is there if the format
+    has it. ``user_id`` is a digest of address and user agent, which :func:`number_visitors` turns into a number;
+    ``viewed_at`` is UTC; ``page_bytes`` (sent) is missing for status 304; ``device``, ``os_family`` and ``browser`` are
+    there if the format has user agents.
+    How long the server took is not kept: it is neither a page's load time nor a network's.
+
+    ``attrs["dropped"]`` counts lines by rule and kind of program, ``attrs["broken_lines"]`` shows the shape of the
+    first broken ones, ``attrs["warnings"]`` names unknown programs, and says that a few addresses may be proxies.
+    Raises a WorkbenchError if the file cannot be unpacked, the format is none, or no line is a page view.
     """
-    views, broken, dropped, read = [], [], dict.fromkeys(RULES, 0), 0
-    for lines in _blocks(path):
-        fields = lines.str.extract(LINE).assign(page=_pages)
-        fields["moment"] = pd.to_datetime(fields["time"], format=TIME, utc=True, errors="coerce")
+    views: list[pd.DataFrame] = []
+    broken: list[str] = []
+    dropped, unknown = Counter(dict.fromkeys(RULES, 0)), Counter[str]()
+    blocks = _blocks(path)
+    first = next(blocks, "")
+    form = find_format(log_format, next((line for line in first.split("\n", 100) if line.strip()), "").lstrip())
+    for text in chain([first], blocks):
+        fields = _fields(form, text, client, time_zone)
         agents = read_user_agents(fields["agent"])
-        rule = _first_rule(fields, agents["bot"])
+        rule = _first_rule(fields, agents["program"])
         views.append(_kept_views(fields[rule == ""], agents))
-        broken += [_shown(line) for line in lines[rule == "broken"].head(BROKEN_SHOWN)]
-        dropped = {name: count + int((rule == name).sum()) for name, count in dropped.items()}
-        read += len(lines)
-    if not read:
-        raise WorkbenchError(f"{path.name}: expected an access log; it holds no line.")
-    if read == sum(dropped.values()):
-        counts = ", ".join(f"{count:,} {name}" for name, count in dropped.items() if count)
-        examples = f" First broken line: {broken[0]!r}." if broken else ""
-        raise WorkbenchError(
-            f"{path.name}: expected page views in common or combined log format; all {read:,} lines were left out: "
-            f"{counts}.{examples}"
-        )
-    frame = pd.concat(views, ignore_index=True).dropna(axis="columns", how="all")
-    frame.attrs.update(dropped=dropped, broken_lines=tuple(broken[:BROKEN_SHOWN]))
+        if len(broken) < BROKEN_SHOWN:
+            shown = fields[rule == "broken"].head(BROKEN_SHOWN - len(broken))
+            broken += [_shape(line or at) for line, at in zip(shown["line"], shown["time"], strict=True)]
+        dropped.update(rule[rule != ""].tolist())
+        unknown.update(fields["agent"][rule == UNKNOWN])
+    frame = pd.concat(views, ignore_index=True)
+    _check_read(path.name, form, len(frame), dropped, broken)
+    warnings = [*_unknown_programs(unknown, dropped[UNKNOWN]), *_proxies(frame)]
+    if dropped["broken"] > MANY_BROKEN * (len(frame) + dropped.total()):
+        warnings.append(f"{dropped['broken']:,} lines are not in {form.name} log format. {_write_format(broken)}")
+    frame = frame.drop(columns=["address", "private"]).dropna(axis="columns", how="all")
+    frame.attrs.update(dropped=dict(dropped), broken_lines=tuple(broken))
+    warn(frame, warnings)
     return frame
 
 
@@ -123,62 +87,171 @@ def number_visitors(digests: pd.Series) -> pd.Series:
     return "visitor " + pd.Series(codes + 1, digests.index).astype(str)
 
 
-def _blocks(path: Path) -> Iterator[pd.Series]:
-    """Lines that hold anything, as text (str), some hundred thousand at a time."""
-    try:
-        with (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rb") as file:
-            while block := file.readlines(BLOCK_BYTES):
-                text = b"".join(block).removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="backslashreplace")
-                lines = pd.Series(text.split("\n"), dtype="str").str.rstrip("\r")
-                yield lines[lines != ""]
-    except NOT_WHOLE as err:
-        raise WorkbenchError(f"{path.name} cannot be unpacked: {in_one_line(err)}.") from err
+def _blocks(path: Path) -> Iterator[str]:
+    """Whole lines as text, some ten thousand at a time."""
+    with opened(path) as file:
+        while block := file.readlines(BLOCK_BYTES):
+            yield b"".join(block).removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="backslashreplace")
 
 
-def _pages(fields: pd.DataFrame) -> pd.Series:
-    """Paths without protocol, scheme, host, query and fragment; what is no path is missing."""
-    path = fields["target"]
-    for left_out in (r" HTTP/[0-9.]+$", r"^https?://[^/?#]*", r"[?#].*$"):
-        path = path.str.replace(left_out, "", regex=True)
-    return path.where(path.str.startswith("/", na=False))
+def _fields(form: LogFormat, text: str, client: str, time_zone: str) -> pd.DataFrame:
+    """One row per line: the format's fields, and ``address, host, moment, method, target, agent`` made of them."""
+    fields = form.read(text)
+    if "line" not in fields:
+        return pd.DataFrame(columns=["address", "agent", "moment", "method", "target", "line"], dtype=object)
+    if "before" in fields:  # any format of the common family
+        clients = read_clients(fields["before"])
+        if (nobody := clients["address"].isna()).any():
+            clients = clients.where(~nobody, read_clients(fields["between"].where(nobody, "")))
+        fields = fields.join(clients)
+        fields["forwarded"] = fields["address"].where(fields["address"].str.contains(",", na=False))
+        if client:
+            fields["forwarded"] = fields["more"].str.extract(FORWARDED_QUOTED, expand=False).fillna(fields["forwarded"])
+        fields["agent"] = by_distinct(fields["agent"], lambda agent: agent[1:-1] or "-" if agent else None)
+    elif "more" in fields and "agent" in fields:
+        fields["agent"] = fields["agent"].replace("", "-")
+    for name in ("address", "forwarded", "host", "purpose", "agent", "target", "time"):
+        if name not in fields:
+            fields[name] = None
+    forwarded = plain_addresses(fields["forwarded"])
+    if client and len(fields) and forwarded.isna().all():
+        raise WorkbenchError(
+            f'client = "forwarded" expects an address that a proxy forwarded; {form.name} names none. Write the format '
+            "as a string with $http_x_forwarded_for or %{X-Forwarded-For}i in it, or leave client out."
+        )
+    own = plain_addresses(fields["address"])
+    fields["address"] = forwarded.fillna(own) if client or own.isna().all() else own
+    if "request" in fields:
+        fields = fields.drop(columns=["method", "target"], errors="ignore").join(_requests(fields["request"]))
+    if "query" in fields:
+        query = fields["query"].fillna("").str.removeprefix("?").replace("-", "")
+        fields["target"] = fields["target"] + ("?" + query).where(query != "", "")
+    parts = fields["target"].str.extract(r"(?s)^(?:https?://([^/?#]+))?(?=/|$)(.*)$")  # "http://host/page", of a proxy
+    fields["host"] = fields["host"].where(fields["host"].notna(), parts[0])
+    fields["target"] = parts[1].where(parts[0].isna() | parts[1].ne(""), "/")
+    fields["moment"] = _moments(fields["time"], form.strftime, time_zone)
+    return fields
 
 
-def _first_rule(fields: pd.DataFrame, bot: pd.Series) -> np.ndarray:
-    """Name of the first rule that fits each line (str, shape (rows,)); empty: none."""
-    unchanged = fields["status"].eq("304")
+def _requests(requests: pd.Series) -> pd.DataFrame:
+    """Method and target of request lines: ``GET /page HTTP/1.1``."""
+    codes, distinct = pd.factorize(requests)
+    parts = pd.Series(distinct, dtype="str").str.extract(r'^(?P<method>[^"\\\s]*) *(?P<target>.*?)(?: HTTP/[0-9.]+)?$')
+    return parts.astype(object).reindex([*range(len(distinct)), -1]).take(codes).set_axis(requests.index)
+
+
+def _moments(times: pd.Series, strftime: str, time_zone: str) -> pd.Series:
+    """Times in UTC (datetime64): in a form of their own, as servers write them, in ISO 8601, or numbers since 1970."""
+    codes, distinct = pd.factorize(times)
+    texts = pd.Series(distinct, dtype=object)
+    form = strftime or (STRFTIME if texts.head(1).str.fullmatch(CLF_TIME).any() else "ISO8601")
+    numbers = pd.to_numeric(texts.head(1), errors="coerce").notna().any()
+    if numbers and not strftime:
+        since = pd.to_numeric(texts, errors="coerce")
+        power = 3 * ((np.log10(since.abs().median()) - 8) // 3)  # seconds have 10 digits, milliseconds 13
+        read = pd.to_datetime(since / 10**power, unit="s", utc=True, errors="coerce")
+    elif time_zone and not texts.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", na=False).any():
+        local = pd.to_datetime(texts, format=form, errors="coerce")
+        read = local.dt.tz_localize(time_zone, ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
+    else:
+        read = pd.to_datetime(texts, format=form, utc=True, errors="coerce")
+        if not strftime and (left := read.isna()).any():  # a log that changed its format
+            read = read.where(~left, pd.to_datetime(texts.where(left), format="ISO8601", utc=True, errors="coerce"))
+    return read.reindex([*range(len(distinct)), -1]).take(codes).set_axis(times.index)
+
+
+def _first_rule(fields: pd.DataFrame, programs: pd.Series) -> pd.Series:
+    """Name of the first rule that fits each line, or the kind of its program (object); empty: a page view."""
+    status = fields["status"].fillna("200") if "status" in fields else pd.Series("200", fields.index)
+    unchanged = status.eq("304")
+    method = fields["method"] if "method" in fields else pd.Series("GET", fields.index)
+    ahead = _holds(fields["purpose"], AHEAD)
+    if "before" in fields:  # where fields have no names
+        ahead |= _holds(fields["more"], AHEAD_QUOTED)
     fits = {
-        "broken": fields["address"].isna() | fields["moment"].isna(),  # not the format, or no possible time
-        "not_get": fields["method"].ne("GET") | fields["page"].isna(),  # nothing that could be fetched ahead
-        "prefetch": fields["more"].str.contains(AHEAD, regex=True, na=False),  # a field at the line's end says so
-        "redirect": fields["status"].str.startswith("3", na=False) & ~unchanged,  # 304: unchanged, so it was viewed
-        "error": ~fields["status"].str.startswith("2", na=False) & ~unchanged,
-        "static": fields["page"].str.contains(STATIC, na=False),
-        "bot": bot & fields["agent"].notna(),
+        "broken": fields["line"].fillna("").ne("") | fields["address"].isna() | fields["moment"].isna(),
+        "not_get": method.fillna("GET").ne("GET") | ~fields["target"].str.startswith("/", na=False),  # never prefetched
+        "prefetch": ahead,
+        "redirect": status.str.startswith("3") & ~unchanged,  # 304: unchanged, so it was viewed
+        "error": ~status.str.startswith("2") & ~unchanged,
     }
-    return np.select([fits[name] for name in RULES], RULES, "")
+    named = programs.where(fields["agent"].notna(), "").to_numpy(object)
+    return pd.Series(np.select([fits[name] for name in RULES], RULES, named), fields.index, dtype=object)
+
+
+def _holds(cells: pd.Series, pattern: str) -> pd.Series:
+    """Whether each text holds the pattern (bool); each distinct one is searched once."""
+    return by_distinct(cells, lambda text: re.search(pattern, text) is not None).eq(True)
 
 
 def _kept_views(fields: pd.DataFrame, agents: pd.DataFrame) -> pd.DataFrame:
-    sent = fields["size"].where(fields["status"].ne("304"))
+    address, who = _digests(fields["address"]), fields["address"] + "\0" + fields["agent"].fillna("")
+    sent = fields["size"].where(fields["status"].ne("304")) if {"size", "status"} <= {*fields} else np.nan
     views = pd.DataFrame(
         {
-            "user_id": _digests(fields["address"], fields["agent"].fillna("")),
+            "user_id": _digests(who),
             "viewed_at": fields["moment"],
-            "page": fields["page"],
-            "page_bytes": pd.to_numeric(sent, errors="coerce").astype(float),
-        }
+            "page": fields["target"].astype("str"),
+            "host": by_distinct(fields["host"], lambda name: re.sub(r":\d+$", "", name).lower()).astype("str"),
+            "page_bytes": pd.to_numeric(sent, errors="coerce"),
+            "address": address,
+            "private": _holds(fields["address"], PRIVATE),
+        },
+        index=fields.index,
     )
-    return views.join(agents[["device", "os_family", "browser"]])
+    return views.astype({"page_bytes": float}).join(agents[["device", "os_family", "browser"]])
 
 
-def _digests(address: pd.Series, agent: pd.Series) -> pd.Series:
-    codes, distinct = pd.factorize(address + "\0" + agent)
-    digests = np.array([blake2b(who.encode(), digest_size=16).hexdigest() for who in distinct], dtype=object)
-    return pd.Series(digests[codes], address.index, dtype="str")
+def _digests(texts: pd.Series) -> pd.Series:
+    return by_distinct(texts, lambda text: blake2b(text.encode(), digest_size=16).hexdigest()).astype("str")
 
 
-def _shown(line: str) -> str:
-    """A broken line as it may be shown: its first word and all addresses hidden, escaped, cut."""
-    first, space, rest = line.partition(" ")
-    hidden = ADDRESSES.sub("(address)", f"(visitor) {rest}" if space else first)
-    return hidden.encode("unicode_escape").decode("ascii")[:BROKEN_LENGTH]
+def _shape(line: str) -> str:
+    """What a broken line looks like, without what it says: letters become a, digits 0."""
+    shape = re.sub(r"\d+", "0", re.sub(r"[^\W\d_]+", "a", line))
+    return re.sub(r"[^ -~]+", "?", re.sub(r"\s+", " ", shape))[:BROKEN_LENGTH]
+
+
+def _check_read(name: str, form: LogFormat, kept: int, dropped: Counter[str], broken: list[str]) -> None:
+    """Refuse a log without a page view."""
+    if kept:
+        return
+    if not dropped.total():
+        raise WorkbenchError(f"{name}: expected an access log; it holds no line.")
+    counts = ", ".join(f"{count:,} {REASONS.get(rule, rule)}" for rule, count in dropped.items() if count)
+    raise WorkbenchError(
+        f"{name}: expected page views in {form.name} log format; all {dropped.total():,} lines were left out: {counts}."
+        + (f" {_write_format(broken)}" if broken else "")
+    )
+
+
+def _write_format(broken: list[str]) -> str:
+    return f"A broken line has the shape {broken[0]!r}; write its format in the card, as in format = {EXAMPLE}."
+
+
+def _unknown_programs(agents: Counter[str], count: int) -> list[str]:
+    if not count:
+        return []
+    names = name_programs(agents)
+    return [
+        f"{count:,} requests of programs that are neither browsers nor known were left out"
+        + (f" (most of {', '.join(names)})." if names else ".")
+    ]
+
+
+def _proxies(views: pd.DataFrame) -> list[str]:
+    """A warning if most views come from few addresses with many user agents or of a private network, or from crowds."""
+    agents = pd.Series(pd.factorize(views["user_id"])[0]).groupby(views["address"].to_numpy()).nunique()
+    shares = views["address"].value_counts(normalize=True)
+    few = shares.index[: int((shares.cumsum() <= HALF).sum()) + 1]
+    if len(few) > FEW:
+        few = agents.index[agents > CROWD]
+    theirs = views[views["address"].isin(few)]
+    many = len(theirs) > HALF * len(views) and agents[few].sum() > SEVERAL * len(few)
+    if not many and not (len(few) <= FEW and theirs["private"].all() and len(theirs) > HALF * len(views)):
+        return []
+    return [
+        f"{100 * len(theirs) / len(views):.0f} % of the page views come from {len(few):,} of {len(shares):,} addresses "
+        "(a proxy?), so several people may count as one. If the log has the address that the proxy forwarded, write "
+        'client = "forwarded" in the card; else let the server log X-Forwarded-For.'
+    ]

@@ -26,6 +26,14 @@ REASONS = {
     "static": "static files",
     "feed": "web feeds",
     "no_user": "no user",
+    "bot_crawler": "crawlers",
+    "bot_ai": "AI crawlers and fetchers",
+    "bot_feed": "feed readers",
+    "bot_health": "health checks",
+    "bot_preview": "link previews",
+    "bot_library": "network libraries and scripts",
+    "bot_unknown": "unknown programs",
+    "no_agent": "no user agent",
 }
 # What to write where a reason left out many rows; other reasons leave out many rows of sound data too.
 WHAT_TO_WRITE = {
@@ -49,7 +57,7 @@ def left_out(dropped: Mapping[str, int], kept: int) -> str:
     """Which of the rows read were left out, the most frequent reason first; empty where none were.
 
     >>> left_out({"static": 25, "repeats": 0, "bot_crawler": 5}, kept=70)
-    'Of 100 rows read, 30 were left out: 25 static files (25 %), 5 bot crawler (5 %).'
+    'Of 100 rows read, 30 were left out: 25 static files (25 %), 5 crawlers (5 %).'
     """
     out = sum(dropped.values())
     if not out:

@@ -40,7 +40,7 @@ DTYPES = {"text": TEXT, "number": NUMBER, "flag": FLAG}
 TIME_UNITS = {"unix_s": "s", "unix_ms": "ms", "unix_us": "us"}
 LINK_COLUMNS = ("from_page", "to_page")
 CARD_NAME = re.compile(r"\w[\w.-]*")
-LOG_NAME = re.compile(r"\.log(\.\d+)?(\.gz)?$")  # access.log, and as logrotate names older ones
+LOG_NAME = re.compile(r"\.log(\.\d+)?(\.(gz|bz2|xz|zst))?$")  # access.log, and as logrotate names older ones
 CHECKOUT = Path(__file__).resolve().parents[2]
 # What was expected, by pydantic's kind of error, and by entry where a text has the wrong form.
 EXPECTED = {
@@ -315,10 +315,10 @@ class Card(Entries):
     records: str = ""
     """Where in a JSON file the list of rows is, as in ``"data.runs"``; empty: the file itself."""
     format: str = ""
-    """Of an access log: a known name (``"combined"``), or nginx's ``log_format`` or Apache's ``LogFormat`` string;
-    empty: told from the first lines."""
+    """Of an access log: ``common``, ``combined``, ``vhost_combined``, ``alb``, ``w3c``, ``caddy``, ``traefik``,
+    ``nginx_json``, or nginx's ``log_format`` or Apache's ``LogFormat`` string; empty: told from the lines."""
     client: Literal["", "forwarded"] = ""
-    """``"forwarded"`` takes the address that a proxy forwarded for the visitor's."""
+    """``"forwarded"`` takes the first address that a proxy forwarded for the visitor's."""
     pages: Pages = Pages()
     """What a page is, where pages are addresses; a table of its own, below."""
     generator: str = ""

@@ -12,6 +12,7 @@ import pandas as pd
 from workbench.datasets.cards import KINDS, LOG_NAME, Card, SourceFile
 from workbench.datasets.columns import LEVELS, column_names, iso_times
 from workbench.datasets.loading import read_source
+from workbench.datasets.log_formats import find_format
 from workbench.datasets.plausible import RANGES, likely_unit, median_of
 from workbench.datasets.readers import first_bytes
 from workbench.datasets.schema import MEASURED, label, unit
@@ -59,7 +60,7 @@ MISSING_WORDS = ("-", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", 
 # unknown connection (network_quality_estimator_params).
 ASSUMED = {"rtt_ms": (50, 115, 200), "downlink_mbps": (2, 10, 50)}
 TIME_FORMATS = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%y, %H:%M", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M")
-AHEAD = 2_000  # rows that are looked at
+AHEAD, START = 2_000, 100_000  # rows, and bytes, that are looked at
 
 
 def first_card(path: Path) -> str:
@@ -69,8 +70,8 @@ def first_card(path: Path) -> str:
     """
     if not path.is_file():
         raise WorkbenchError(f"no file at {path}: expected a table (CSV, JSON, Parquet) or an access log.")
-    if LOG_NAME.search(path.name):
-        return _card_of(path, "navigations", [], [])
+    if LOG_NAME.search(path.name) or _is_log(path):
+        return _card_of(path, "navigations", [] if LOG_NAME.search(path.name) else ['reader = "access_log"'], [])
     draft = _draft(path)
     source = read_source(path, draft)
     found = dict(_guess(source))
@@ -94,7 +95,7 @@ def _card_of(path: Path, kind: str, entries: list[str], columns: list[str]) -> s
         f"title = {_text(name)}",
         f'kind = "{kind}"',
         'licence = "your own"',
-        f'known_by = "{KINDS[kind].known_by}"  # when the context is known; or {", ".join(LEVELS[:-1])}',
+        f'known_by = "{KINDS[kind].known_by}"  # when the context is known: {", ".join(LEVELS[:-1])}',
         *entries,
         "",
         "[[files]]",
@@ -106,7 +107,7 @@ def _card_of(path: Path, kind: str, entries: list[str], columns: list[str]) -> s
 
 def _draft(path: Path) -> Card:
     """How the file is read: its separator and encoding, which only a CSV file has."""
-    start = first_bytes(path)
+    start = first_bytes(path, START)
     utf_16 = start[:2] in (b"\xff\xfe", b"\xfe\xff")
     encoding = "" if utf_16 or _is_utf8(start) else "latin-1"
     header = start.decode("utf-16" if utf_16 else encoding or "utf-8", "replace").partition("\n")[0]
@@ -122,6 +123,14 @@ def _is_utf8(start: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _is_log(path: Path) -> bool:
+    """Whether the first lines are those of an access log, with a status and a user agent."""
+    start = first_bytes(path, START).decode("utf-8", "replace")
+    lines = start[: start.rfind("\n") + 1]
+    fields = find_format("", lines.partition("\n")[0]).read(lines)
+    return {"status", "agent"} <= {*fields} and bool(fields["status"].astype("str").str.fullmatch(r"\d{3}").any())
 
 
 def _guess(source: pd.DataFrame) -> Iterator[tuple[str, str]]:

@@ -46,7 +46,7 @@ ENDINGS = {
     ".pq": "parquet",
 }
 NAMED: dict[str, Callable[[Path, Card], pd.DataFrame]] = {
-    "access_log": lambda path, card: read_access_log(path),
+    "access_log": lambda path, card: read_access_log(path, card.format, card.client, card.time_zone),
     "csv": readers.read_csv,
     "jsonl": readers.read_json,
     "msnbc": lambda path, card: published.read_msnbc(path),
@@ -89,6 +89,8 @@ class Written(TypedDict, total=False):
 
 
 def _reader_of(path: Path, card: Card) -> str:
+    if card.format and not card.reader:
+        return "access_log"
     endings = [ending.lower() for ending in path.suffixes]
     known = {**ENDINGS, ".log": "access_log"} if card.kind == "navigations" else ENDINGS
     return card.reader or next((known[ending] for ending in reversed(endings) if ending in known), "")
@@ -225,7 +227,7 @@ def load(
         Canonical columns (``schema.COLUMNS`` or ``schema.NAVIGATION_COLUMNS``), one row per view; the card in
         ``attrs["card"]``, counts of dropped rows in ``attrs["dropped"]``. Measurements: lost probes, which stay, are
         counted in ``attrs["lost"]``. Navigations: links between pages, if the source has them, from
-        :func:`workbench.datasets.links_of`; the first broken lines of an access log in ``attrs["broken_lines"]``.
+        :func:`workbench.datasets.links_of`; the shape of broken lines of an access log in ``attrs["broken_lines"]``.
     """
     if rows is not None:
         check_whole("rows", rows, at_least=1)
@@ -382,6 +384,7 @@ def _read_files(card: Card) -> tuple[pd.DataFrame, Counter[str]]:
         source = read_source(fetch_file(card, file), card)
         dropped.update(source.attrs.get("dropped", {}))
         shown += source.attrs.get("broken_lines", ())
+        said += source.attrs.get("warnings", ())
         if card.drop_duplicates:
             distinct = source.drop_duplicates()
             dropped["duplicates"] += len(source) - len(distinct)

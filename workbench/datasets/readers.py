@@ -10,11 +10,13 @@ import io
 import json
 import lzma
 import re
+import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import unquote
@@ -29,37 +31,47 @@ NOT_WHOLE = (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, lzma.LZ
 RESOURCE_FORKS = "__MACOSX/"  # what macOS adds to a zip file
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 UNPACK: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-PACKED = (".zst", ".tar", ".tgz", ".7z", ".rar")
+PACKED = (".tar", ".tgz", ".7z", ".rar")
 SEPARATORS = ";\t|"
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """The bytes of a file: of a compressed one unpacked (``.gz .bz2 .xz``), of a zip file those of its one member.
+    """The bytes of a file: of a compressed one unpacked (``.gz .bz2 .xz .zst``), of a zip file those of its one member.
 
     Raises a WorkbenchError if it cannot be unpacked, whether at once or while it is read.
     """
     if path.suffix.lower() in PACKED:
-        raise WorkbenchError(f"{path.name}: expected a file that is plain, or ends in .gz, .bz2, .xz, .zip. Unpack it.")
+        endings = ", ".join([*UNPACK, ".zst", ".zip"])
+        raise WorkbenchError(f"{path.name}: expected a file that is plain, or ends in {endings}. Unpack it.")
+    ending = path.suffix.lower()
+    zstd = _zstd() if ending == ".zst" else None
+    unpack = zstd.open if zstd else UNPACK.get(ending, open)
+    own = (zstd.ZstdError,) if zstd else (OSError,) if ending == ".bz2" else ()  # bz2 has no error of its own
     try:
-        if path.suffix.lower() == ".zip":
+        if ending == ".zip":
             with zip_member(path) as member:
                 yield member
         else:
-            with UNPACK.get(path.suffix.lower(), open)(path, "rb") as file:
+            with unpack(path, "rb") as file:
                 yield file
-    except NOT_WHOLE as err:
-        raise WorkbenchError(f"{path.name} cannot be unpacked: {in_one_line(err)}.") from err
-    except OSError as err:
-        if path.suffix.lower() != ".bz2":  # bz2 has no error of its own
-            raise
+    except (*NOT_WHOLE, *own) as err:
         raise WorkbenchError(f"{path.name} cannot be unpacked: {in_one_line(err)}.") from err
 
 
-def first_bytes(path: Path) -> bytes:
-    """The first bytes of a file that are not blank, at most 64, without a mark of UTF-8."""
+def _zstd() -> Any:
+    try:
+        return import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
+    except ImportError as err:
+        raise WorkbenchError(
+            "reading .zst needs Python 3.14, or the package backports.zstd: pip install backports.zstd."
+        ) from err
+
+
+def first_bytes(path: Path, most: int = 64) -> bytes:
+    """The first bytes of a file that are not blank, without a mark of UTF-8."""
     with opened(path) as file:
-        return file.read(64).removeprefix(codecs.BOM_UTF8).lstrip()
+        return file.read(most).removeprefix(codecs.BOM_UTF8).lstrip()
 
 
 @contextmanager

@@ -290,7 +290,7 @@ def test_a_card_names_pages_in_segments_and_in_the_explorer_alike(monkeypatch):
     monkeypatch.setattr("workbench.decisions.prefetch.explorer.BREAK_EVENS", (0.15,))
     views = wb.load("synthetic_navigations", rows=1500)
     raw = pd.DataFrame({name: views[name].to_numpy() for name in ("session_id", "user_id", "page", "viewed_at")})
-    named = wb.navigations(raw, labels={"page": "article", "position": "step"})
+    named = wb.navigations(raw, labels={"page": "article", "position": "step"}, pages={"static": True})
     explorer = wb.Explorer(wb.study(named))
     shown = {segment.split(":")[0] for segment in explorer.segments}
     assert {"article", "step"} <= shown and not {"page", "place in the session"} & shown

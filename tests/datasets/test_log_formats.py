@@ -1,0 +1,317 @@
+import json
+
+import pandas as pd
+import pytest
+
+from workbench.datasets.access_logs import read_access_log
+from workbench.datasets.log_formats import KNOWN, find_format, plain_addresses, read_clients
+from workbench.errors import WorkbenchError
+
+CHROME = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
+)
+MOMENT = pd.Timestamp("2026-01-31T12:00:00Z")
+CLF, ISO, EPOCH = "31/Jan/2026:14:30:00 +0230", "2026-01-31T13:00:00+01:00", 1769860800
+TAIL = f'"GET /jobs?id=7 HTTP/1.1" 200 512 "https://example.org/" "{CHROME}"'
+NGINX = (
+    '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
+)
+W3C = "#Version: 1.0\n#Fields: "
+
+
+def read(tmp_path, text, log_format="", client="", time_zone=""):
+    path = tmp_path / "access.log"
+    path.write_text(text + "\n")
+    return read_access_log(path, log_format, client, time_zone)
+
+
+def request_of(address):
+    """A request as Caddy writes it."""
+    headers = {"User-Agent": [CHROME], "X-Forwarded-For": ["198.51.100.4"]}
+    return {"remote_ip": address, "method": "GET", "host": "Shop.Example:443", "uri": "/jobs?id=7", "headers": headers}
+
+
+# Each is the same view: GET /jobs by 203.0.113.9 at noon UTC, 512 bytes; and the site, where the line has it.
+DETECTED = {
+    "combined": (f"203.0.113.9 - - [{CLF}] {TAIL}", None),
+    "port": (f"203.0.113.9:41000 - - [{CLF}] {TAIL}", None),
+    "user with spaces": (f"203.0.113.9 - anna von lind [{CLF}] {TAIL}", None),
+    "user in quotes": (f'203.0.113.9 - "" [{CLF}] {TAIL}', None),
+    "two forwarded in front": (f"203.0.113.9, 10.0.0.1 - - [{CLF}] {TAIL}", None),
+    "an unknown one in front": (f"unknown, 203.0.113.9,10.0.0.1 - - [{CLF}] {TAIL}", None),
+    "a list in quotes": (f'"203.0.113.9, 10.0.0.1" 10.0.0.1 - - [{CLF}] {TAIL}', None),
+    "S3's": (
+        f"0f3e bucket [{CLF}] 203.0.113.9 - 3E57 REST.GET.OBJECT jobs {TAIL.replace('512', '512 - 9 70 10')}",
+        None,
+    ),
+    "none forwarded": (f"- 203.0.113.9 - - [{CLF}] {TAIL}", None),
+    "a container in front": (f"web-1  | 203.0.113.9 - - [{CLF}] {TAIL}", None),
+    "syslog in front": (f"Jan 31 12:00:00 web1 nginx: 203.0.113.9 - - [{CLF}] {TAIL}", None),
+    "a container's time in front": (f"2026-01-31T12:00:00.00Z stdout F 203.0.113.9 - - [{CLF}] {TAIL}", None),
+    "site and port in front": (f"shop.example:443 203.0.113.9 - - [{CLF}] {TAIL}", "shop.example"),
+    "site in front, then a list": (f"Shop.Example 203.0.113.9, 10.0.0.1 - - [{CLF}] {TAIL}", "shop.example"),
+    "site for ident": (f"203.0.113.9 shop.example - [{CLF}] {TAIL}", "shop.example"),
+    "proxy": (f'203.0.113.9 - - [{CLF}] "GET http://shop.example:80/jobs HTTP/1.1" 200 512', "shop.example"),
+    "ISO time": (f"203.0.113.9 - - [{ISO}] {TAIL}", None),
+    "bare ISO time with fractions": (f"203.0.113.9 - - 2026-01-31T12:00:00.000Z {TAIL}", None),
+    "time first": (f"[{CLF}] 203.0.113.9 - - {TAIL}", None),
+    "fields between": (f"203.0.113.9 - - [{CLF}] [0.003] (a=b) {TAIL}", None),
+    "field before the status": (f"203.0.113.9 - - [{CLF}] {TAIL.replace(' 200 ', ' 0.113 200 ')}", None),
+    "field after the size": (f"203.0.113.9 - - [{CLF}] {TAIL.replace(' 512 ', ' 512 0.113 rt=0.2 ')}", None),
+    "fields behind": (f'203.0.113.9 - - [{CLF}] {TAIL} rt=0.113 uht="0.1, 0.2" "-" [upstream] a="b c"', None),
+    "Traefik's common": (f'203.0.113.9 - - [{CLF}] {TAIL} 5 "router@docker" "http://10.0.0.1:80" 12ms', None),
+    "ALB": (
+        f"https 2026-01-31T12:00:00.000000Z app/web/50 203.0.113.9:2817 10.0.0.1:80 0.1 0.2 0.0 200 200 34 512 "
+        f'"GET https://shop.example:443/jobs?id=7 HTTP/1.1" "{CHROME}" ECDHE TLSv1.2 arn:aws "Root=1" "shop.example"',
+        "shop.example",
+    ),
+    "Caddy": (
+        json.dumps({"ts": EPOCH + 0.0, "request": request_of("203.0.113.9"), "size": 512, "status": 200}),
+        "shop.example",
+    ),
+    "Traefik": (
+        json.dumps(
+            {"ClientHost": "203.0.113.9", "RequestMethod": "GET", "RequestPath": "/jobs?id=7", "DownstreamStatus": 200}
+            | {"DownstreamContentSize": 512, "StartUTC": "2026-01-31T12:00:00.000000000Z", "Duration": 12}
+            | {"RequestHost": "shop.example", "OriginStatus": 500, "request_User-Agent": CHROME}
+        ),
+        "shop.example",
+    ),
+    "nginx JSON": (
+        json.dumps(
+            {"time_local": CLF, "remote_addr": "203.0.113.9", "request": "GET /jobs?id=7 HTTP/2.0", "status": "200"}
+            | {"body_bytes_sent": "512", "http_user_agent": CHROME, "request_time": "0.113"}
+        ),
+        None,
+    ),
+    "Elastic's JSON": (
+        json.dumps(
+            {"@timestamp": ISO, "client": {"ip": "203.0.113.9"}, "user_agent": {"original": CHROME}}
+            | {"url": {"path": "/jobs", "query": "id=7"}, "http": {"request": {"method": "GET"}}}
+            | {"http.response": {"status_code": 200, "bytes": 512}}
+        ),
+        None,
+    ),
+    "CloudFront": (
+        W3C
+        + "date time sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(User-Agent) cs-uri-query "
+        + "x-host-header\n"
+        + "2026-01-31\t12:00:00\t512\t203.0.113.9\tGET\td1.cloudfront.example\t/jobs\t200\t"
+        + CHROME.replace(" ", "%20")
+        + "\tid=7\tshop.example",
+        "shop.example",
+    ),
+    "IIS": (
+        W3C
+        + "date time s-ip cs-method cs-uri-stem cs-uri-query c-ip cs(User-Agent) sc-status sc-bytes time-taken\n"
+        + "2026-01-31 12:00:00 10.0.0.1 GET /jobs - 203.0.113.9 "
+        + CHROME.replace(" ", "+")
+        + " 200 512 15\r",
+        None,
+    ),
+}
+BY_STRING = {
+    NGINX: f"203.0.113.9 - anna lind [{CLF}] {TAIL}",
+    f"log_format main '$remote_addr - $remote_user [$time_iso8601] '\n '{NGINX[41:]}';": (
+        f"203.0.113.9 - - [{ISO}] {TAIL}"
+    ),
+    r'LogFormat "%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-agent}i\" %D" timed': (
+        f"203.0.113.9 - - [{CLF}] {TAIL} 98"
+    ),
+    r"%{X-Forwarded-For}i %l %u %t %D \"%m %U%q %H\" %s %B": (
+        f'203.0.113.9, 10.0.0.1 - - [{CLF}] 98 "GET /jobs?id=7 HTTP/1.1" 200 512'
+    ),
+    "$msec|$remote_addr|$request_method|$request_uri|$status|$bytes_sent|$http_user_agent|": (
+        f"{EPOCH}.000|203.0.113.9|GET|/jobs?id=7|200|512|{CHROME}|"
+    ),
+    r"time:%{%d.%m.%Y %H:%M:%S %z}t\thost:%a\treq:%r\tstatus:%s\tsize:%b\tua:%{User-Agent}i": (
+        "time:31.01.2026 12:00:00 +0000\thost:203.0.113.9\treq:GET /jobs?id=7 HTTP/1.1\tstatus:200\tsize:512"
+        f"\tua:{CHROME}"
+    ),
+    r"%{usec}t %a %r %s %b": f"{EPOCH}000000 203.0.113.9 GET /jobs HTTP/1.1 200 512",
+    '$upstream_response_time $remote_addr [$time_local] "$request" $status ${bytes_sent}': (
+        f'0.1, 0.2 203.0.113.9 [{CLF}] "GET /jobs HTTP/1.1" 200 512'
+    ),
+    '{"t":"$time_iso8601","ip":"$remote_addr","r":"$request","s":$status,"n":$bytes_sent}': (
+        f'{{"t":"{ISO}","ip":"203.0.113.9","r":"GET /jobs HTTP/1.1","s":200,"n":512}}'
+    ),
+}
+
+
+def check_the_view(views):
+    assert len(views) == 1
+    view = views.iloc[0]
+    assert (view["viewed_at"], view["page"].partition("?")[0], view["page_bytes"]) == (MOMENT, "/jobs", 512)
+
+
+@pytest.mark.parametrize(("line", "site"), DETECTED.values(), ids=DETECTED.keys())
+def test_what_a_line_says_is_told_from_the_line(tmp_path, line, site):
+    views = read(tmp_path, line)
+    check_the_view(views)
+    assert ("host" in views) == (site is not None) and (not site or views["host"].tolist() == [site])
+    who = read(tmp_path, f"203.0.113.9 - - [{CLF}] {TAIL}")["user_id"] if "browser" in views else views["user_id"]
+    assert views["user_id"].tolist() == who.tolist()
+
+
+@pytest.mark.parametrize(("log_format", "line"), BY_STRING.items())
+def test_a_format_string_says_where_things_stand(tmp_path, log_format, line):
+    views = read(tmp_path, line, log_format)
+    check_the_view(views)
+    same = read(
+        tmp_path,
+        f'203.0.113.9 - - [{CLF}] "GET /jobs HTTP/1.1" 200 512' + (f' "-" "{CHROME}"' if CHROME in line else ""),
+    )
+    assert views["user_id"].tolist() == same["user_id"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("log_format", "line"),
+    [
+        (f'{NGINX} "$http_x_forwarded_for"', f'10.0.0.1 - - [{CLF}] {TAIL} "203.0.113.9, 10.0.0.2"'),
+        ("", f'10.0.0.1 - - [{CLF}] {TAIL} 0.1 "203.0.113.9, 10.0.0.2"'),
+        ("", f'10.0.0.1 - - [{CLF}] {TAIL} "[203.0.113.9]:80"'),
+        ("caddy", json.dumps({"ts": EPOCH, "request": request_of("10.0.0.1"), "size": 512, "status": 200})),
+        (
+            "w3c",
+            f"{W3C}date time c-ip x-forwarded-for cs-uri-stem cs(User-Agent)\n"
+            f"2026-01-31 12:00:00 10.0.0.1 203.0.113.9 /jobs {CHROME.replace(' ', '+')}",
+        ),
+    ],
+)
+def test_the_forwarded_address_is_the_client_where_the_card_says_so(tmp_path, log_format, line):
+    forwarded = "198.51.100.4" if log_format == "caddy" else "203.0.113.9"
+    line += "\n" + line.replace(f"{forwarded}, 10.0.0.2", "-") if log_format.startswith("$") else ""
+    views = read(tmp_path, line, log_format, "forwarded")
+    same = [read(tmp_path, f"{address} - - [{CLF}] {TAIL}")["user_id"][0] for address in (forwarded, "10.0.0.1")]
+    assert views["user_id"].tolist() == same[: len(views)]  # a direct request has no forwarded address
+    assert read(tmp_path, line, log_format)["user_id"].tolist() == [same[1]] * len(views)
+
+
+def test_a_forwarded_address_that_the_format_lacks_is_asked_for(tmp_path):
+    with pytest.raises(WorkbenchError, match=r"X-Forwarded-For.*leave client out"):
+        read(tmp_path, f"203.0.113.9 - - [{CLF}] {TAIL}", client="forwarded")
+
+
+@pytest.mark.parametrize(
+    ("log_format", "words"),
+    [
+        ("combyned", r"one of common, .*got 'combyned'.*Did you mean 'combined'"),
+        ("%h %u", r"the time .* and the request .*got '%h %u'"),
+        ("$status", r"the client's address .* and the time .* and the request"),
+    ],
+)
+def test_a_format_that_is_none_is_refused(log_format, words):
+    with pytest.raises(WorkbenchError, match=words):
+        find_format(log_format, "")
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_lines_of_another_format_show_their_shape_and_what_to_write(tmp_path, name):
+    with pytest.raises(WorkbenchError) as caught:
+        read(tmp_path, "03:04:05 Anna.Lind@shop.example token=s3cr3t", name)
+    text = str(caught.value)
+    assert "'0:0:0 a.a@a.a a=a0a0a'" in text and f"in {name} log format" in text and "format = " in text
+
+
+def test_local_times_are_of_the_time_zone(tmp_path):
+    line = '203.0.113.9 [2026-07-31 14:00:00] "GET /jobs HTTP/1.1" 200 512'
+    moments = [
+        read(tmp_path, line, r"%h [%{%Y-%m-%d %H:%M:%S}t] \"%r\" %s %b", time_zone=zone)["viewed_at"][0]
+        for zone in ("", "Europe/Berlin")
+    ]
+    assert moments == [pd.Timestamp("2026-07-31T14:00:00Z"), pd.Timestamp("2026-07-31T12:00:00Z")]
+
+
+def test_w3c_logs_may_change_their_fields_and_lose_a_line(tmp_path):
+    rows = ["2026-01-31 12:00:00 203.0.113.9 /jobs", "#Fields: c-ip date cs-uri-stem time"]
+    rows += ["203.0.113.8 2026-01-31 /mail 12:00:01", "203.0.113.8 2026-01-31 /cut"]
+    views = read(tmp_path, "\n".join(["#Software: a server", "#Fields: date time c-ip cs-uri-stem", *rows]))
+    assert views["page"].tolist() == ["/jobs", "/mail"] and views.attrs["dropped"]["broken"] == 1
+    assert views.attrs["broken_lines"] == ("0.0.0.0 0-0-0 /a",)
+
+
+def test_w3c_logs_go_on_in_the_next_block(tmp_path, monkeypatch):
+    text = W3C + "date time c-ip cs-uri-stem\n" + "2026-01-31 12:00:00 203.0.113.9 /jobs\n" * 99
+    monkeypatch.setattr("workbench.datasets.access_logs.BLOCK_BYTES", 1_000)
+    assert len(read(tmp_path, text)) == 99
+
+
+def test_a_log_that_changes_its_format_is_read_on(tmp_path):
+    names = ["combined", "ISO time", "site and port in front", "syslog in front"]
+    views = read(tmp_path, "\n".join(DETECTED[name][0] for name in names))
+    assert views["viewed_at"].tolist() == [MOMENT] * 4 and views["user_id"].nunique() == 1
+    assert not views.attrs["warnings"]
+
+
+def test_many_lines_of_another_format_are_warned_of(tmp_path):
+    line = DETECTED["combined"][0]
+    (said,) = read(tmp_path, "\n".join([line] * 8 + ["anna lind"])).attrs["warnings"]
+    assert "1 lines are not in common or combined log format" in said and "'a a'" in said and "format = " in said
+    assert not read(tmp_path, "\n".join([line] * 9 + ["anna lind"])).attrs["warnings"]
+
+
+def test_a_line_that_is_no_object_is_broken(tmp_path):
+    line = DETECTED["nginx JSON"][0]
+    views = read(tmp_path, "\n".join([line, line[:-9], "[1, 2]", line]))
+    assert len(views) == 2 and views.attrs["dropped"]["broken"] == 2
+
+
+@pytest.mark.parametrize(
+    ("written", "plain"),
+    [
+        ("198.51.100.7:41000", "198.51.100.7"),
+        ("[2001:db8::1]:443", "2001:db8::1"),
+        ("2001:DB8::1", "2001:db8::1"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("::ffff:198.51.100.7", "198.51.100.7"),
+        (' "198.51.100.7, 10.0.0.1"', "198.51.100.7"),
+        ("unknown, 10.0.0.1", "10.0.0.1"),
+        ("pc7.example.net", "pc7.example.net"),
+        ("-", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_an_address_has_no_port(written, plain):
+    read = plain_addresses(pd.Series([written, written], dtype=object))
+    assert read.where(read.notna(), None).tolist() == [plain, plain]
+
+
+@pytest.mark.parametrize(
+    ("words", "address", "host"),
+    [
+        ("pc7.example.net - -", "pc7.example.net", None),
+        ("pc7.example.net - anna lind", "pc7.example.net", None),
+        ("www.shop.example pc7.example.net - -", "pc7.example.net", "www.shop.example"),
+        ("2001:db8::7 - anna@shop.example", "2001:db8::7", None),
+        ("default:80 2001:db8::7 - -", "2001:db8::7", "default:80"),
+        ("[2001:db8::7]:443 - -", "[2001:db8::7]:443", None),
+        ("2001:0db8:0:0:0:0:0:7 - -", "2001:0db8:0:0:0:0:0:7", None),
+        ("pc7 - -", "pc7", None),
+        ("Jan 31 12:00:00 web1 nginx:", None, None),  # rather broken than one person for all
+        ("", None, None),
+    ],
+)
+def test_the_words_before_the_time_name_client_and_site(words, address, host):
+    read = read_clients(pd.Series([words], dtype=object)).iloc[0]
+    assert read.where(read.notna(), None).tolist() == [address, host]
+
+
+HOSTILE = [
+    "a " * 20_000,
+    "$ - " * 9_000,
+    '"' * 40_000,
+    "\\" * 40_000,
+    f"[{CLF}] " * 2_000,
+    "1.1.1.1, " * 5_000,
+    "{" * 40_000,
+    '{"a":' * 500 + "1" + "}" * 500,
+    '{"a":' * 50_000 + "1" + "}" * 50_000,
+]
+
+
+@pytest.mark.parametrize("log_format", ["", "combined", "vhost_combined", "alb", "w3c", "caddy", *list(BY_STRING)[:6]])
+@pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_line_made_to_take_long_is_broken(tmp_path, log_format, hostile):
+    with pytest.raises(WorkbenchError, match="all 1 lines were left out: 1 broken lines"):
+        read(tmp_path, hostile, log_format)

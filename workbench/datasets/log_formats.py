@@ -1,0 +1,345 @@
+r"""Formats of access logs: what stands where in a line.
+
+A format turns the text of whole lines into a frame of ``FIELDS``, a row per line. Lines of text are read by a regular
+expression, made of an nginx ``log_format`` or an Apache ``LogFormat`` string, or of ``ANY``, which takes what formats
+of the common family share. Sources: Apache, mod_log_config, "Custom Log Formats"; nginx, ngx_http_log_module and the
+list of variables; W3C, "Extended Log File Format"; Amazon, "Access log entries" of Application Load Balancers and
+"Standard log file fields" of CloudFront; Caddy, "log" directive; Traefik, "Access logs".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+from urllib.parse import unquote
+
+import pandas as pd
+
+from workbench.errors import WorkbenchError, did_you_mean
+
+# address: of the client; forwarded: by a proxy; before, between: words around the time; request: method, target and
+# protocol; purpose: a header with which a browser says that it fetches ahead; more: what follows.
+FIELDS = (
+    *("address", "forwarded", "host", "time", "request", "method", "target", "query", "status", "size", "agent"),
+    *("purpose", "before", "between", "more", "line"),
+)
+
+INSIDE = r'[^"\\\n]*(?:\\.[^"\\\n]*)*'  # of quotes; a backslash protects what follows
+CLF_TIME = r"\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}"
+ISO_TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?Z| ?[+-]\d\d:?\d\d)?"
+STRFTIME = "%d/%b/%Y:%H:%M:%S %z"
+# Any line of the common family: words, time, words, request, status, size, words, referrer, user agent, words.
+ANY = (
+    rf"^(?P<before>[^\n]{{0,300}}?)\[?(?P<time>{CLF_TIME}|{ISO_TIME})\]?(?P<between>[^\"\n]{{0,300}}?)"
+    rf'"(?P<request>{INSIDE})" (?:[^ "\n]+ )??(?P<status>\d{{3}}) (?P<size>\d+|-)'
+    rf'(?:(?: [^ "\n]+){{0,6}}? "{INSIDE}" (?P<agent>"{INSIDE}"))?(?P<more>(?: [^\n]*)?)\r?$'
+)
+NAMED = {
+    "common": r"%h %l %u %t \"%r\" %>s %b",
+    "combined": r"%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\"",
+    "vhost_combined": r"%v:%p %h %l %u %t \"%r\" %>s %O \"%{Referer}i\" \"%{User-Agent}i\"",
+    "alb": '$kind $time_iso8601 $elb $remote_addr $answered_by $a $b $c $status $d $e $bytes_sent "$request" '
+    '"$http_user_agent"',
+}
+JSON_NAMES = ("caddy", "traefik", "nginx_json")
+KNOWN = (*NAMED, "w3c", *JSON_NAMES)
+EXAMPLE = "'$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent'"
+
+# nginx's variables and Apache's directives, by field; headers are the same in both.
+HEADERS = {
+    "user-agent": "agent",
+    "host": "host",
+    **dict.fromkeys(
+        ("x-forwarded-for", "x-real-ip", "cf-connecting-ip", "true-client-ip", "forwarded-for"), "forwarded"
+    ),
+    **dict.fromkeys(("sec-purpose", "purpose", "x-purpose", "x-moz"), "purpose"),
+}
+VARIABLES = {
+    "remote_addr": "address",
+    "proxy_add_x_forwarded_for": "forwarded",
+    "request_method": "method",
+    "query_string": "query",
+    "args": "query",
+    "server_name": "host",
+    **{name: name for name in ("host", "request", "status")},
+    **dict.fromkeys(("time_local", "time_iso8601", "msec"), "time"),
+    **dict.fromkeys(("request_uri", "uri", "document_uri"), "target"),
+    **dict.fromkeys(("body_bytes_sent", "bytes_sent"), "size"),
+    **{f"http_{header.replace('-', '_')}": name for header, name in HEADERS.items()},
+}
+DIRECTIVES = {"h": "address", "a": "address", "r": "request", "m": "method", "U": "target", "q": "query", "s": "status"}
+DIRECTIVES |= {"b": "size", "B": "size", "O": "size", "v": "host", "V": "host", "t": "time"}
+SHAPES = {"status": r"\d{3}", "size": r"\d+|-", "time": rf"{CLF_TIME}|{ISO_TIME}|\d+(?:\.\d+)?"}
+SHAPES |= {"user": r"[^\n]{0,200}?", "address": r"\S{0,255}?", "host": r"\S{0,255}?"}  # names of users have spaces
+SHAPES_OF_WORDS = {"request": r"\S+ \S+ HTTP/[0-9.]+|-", "agent": r"[^\n]*"}
+NGINX = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+APACHE = re.compile(r"%[<>]?!?[\d,]*(?:\{([^}]*)\})?(\^?[A-Za-z]{1,2}|%)")
+
+# Names of fields in JSON and W3C logs, in small letters without marks; the first that a log has counts.
+USUAL = {
+    "address": "requestclientip requestremoteip clienthost remoteaddr clientip cip remoteip ip clientaddr client",
+    "forwarded": "httpxforwardedfor xforwardedfor requestxforwardedfor requestheadersxforwardedfor csxforwardedfor",
+    "host": "clientrequesthost requesthost xhostheader cshost httphost host vhost servername",
+    "time": "startutc edgestarttimestamp timeiso8601 timelocal timestamp time ts msec datetime date",
+    "request": "request requestline",
+    "method": "clientrequestmethod requestmethod csmethod method verb",
+    "target": "clientrequesturi requesturi requestpath csuristem requesturl uri url path reqpath original",
+    "query": "csuriquery querystring args query",
+    "status": "edgeresponsestatus downstreamstatus scstatus status statuscode responsestatus code",
+    "size": "edgeresponsebytes downstreamcontentsize bodybytessent bytessent scbytes size bytes",
+    "agent": "clientrequestuseragent httpuseragent requestheadersuseragent requestuseragent csuseragent useragent "
+    "useragentoriginal agent ua",
+    "purpose": "httpsecpurpose requestheaderssecpurpose requestsecpurpose cssecpurpose secpurpose httppurpose purpose",
+}
+
+
+@dataclass(frozen=True)
+class LogFormat:
+    """A format's name, and the function from the text of whole lines to a frame of ``FIELDS`` (object)."""
+
+    name: str
+    read: Callable[[str], pd.DataFrame]
+    strftime: str = ""  # of times that are neither Apache's usual ones nor ISO 8601 nor numbers
+
+
+def find_format(text: str, first: str) -> LogFormat:
+    """The format of a card's ``format``: a name of ``KNOWN``, a format string, or "": what the log's first line shows.
+
+    Raises a WorkbenchError if it is no name and no string, or a string without address, time or request.
+    """
+    if text in JSON_NAMES or (not text and first.startswith("{")):
+        return LogFormat(text or "JSON lines", _read_json)
+    if text == "w3c" or (not text and first.startswith("#")):
+        return LogFormat("w3c", _W3c())
+    if text in NAMED or (not text and re.match(rf"(?:https?|h2|wss?|grpcs?) {ISO_TIME}", first)):
+        return LogFormat(text or "alb", _by_expression(_compiled(NAMED[text or "alb"])[0]))
+    if not text:
+        return LogFormat("common or combined", _by_expression(ANY))
+    expression, strftime = _compiled(text)
+    fields = {*re.findall(r"\(\?P<(\w+)>", expression)}
+    if fields == {"more"}:
+        raise WorkbenchError(
+            f"format must be one of {', '.join(KNOWN)}, or an nginx log_format or Apache LogFormat string such as "
+            f"{EXAMPLE}; got {text!r}.{did_you_mean(text, KNOWN)}"
+        )
+    wanted = {
+        "the client's address ($remote_addr, %h)": {"address", "forwarded"},
+        "the time ($time_local, %t)": {"time"},
+        "the request ($request, %r)": {"request", "target"},
+    }
+    lacks = [words for words, names in wanted.items() if not names & fields]
+    if lacks:
+        raise WorkbenchError(f"format: expected a string that names {' and '.join(lacks)}; got {text!r}.")
+    return LogFormat("your format", _by_expression(expression), strftime)
+
+
+def _by_expression(expression: str) -> Callable[[str], pd.DataFrame]:
+    """A reader by a regular expression of one line; the text of lines that do not match stands in ``line``."""
+    pattern = re.compile(rf"{expression}|^(?P<line>[^\n]*\S[^\n]*)()$", re.MULTILINE)  # of one group, no tuples come
+    names = list(pattern.groupindex)
+
+    def read(text: str) -> pd.DataFrame:
+        found = pattern.findall(text)
+        columns = zip(*found, strict=True) if found else [[] for _ in names]
+        return pd.DataFrame(dict(zip(names, map(list, columns), strict=False)), columns=names, dtype=object)
+
+    return read
+
+
+def _compiled(text: str) -> tuple[str, str]:
+    """Regular expression of a format string, and the strftime form of its time, if it has its own."""
+    text = re.sub(r"^\s*(?:log_format|LogFormat)\s+", "", text.strip())
+    if re.match(r"(?:\w+\s+)?(?:escape=\w+\s+)?'", text):
+        text = "".join(re.findall(r"'([^']*)'", text))  # nginx: a name, then pieces in quotes
+    elif quoted := re.match(r'"((?:[^"\\]|\\.)*)"(?:\s+\w+)?$', text):
+        text = quoted[1]  # Apache: in quotes, then a name
+    text = text.replace('\\"', '"').replace("\\t", "\t")
+    variable, read = (NGINX, _nginx_field) if NGINX.search(text) else (APACHE, _apache_field)
+    expression, strftime, seen, position = "^", "", {""}, 0
+    for match in variable.finditer(text):
+        field, form = read(match)
+        strftime = strftime or form
+        expression += _literal(text[position : match.start()])
+        position = match.end()
+        shape = _shape(field, form, text[match.start() - 1 : match.start()], text[position : position + 1])
+        if match[0] == "%t":
+            shape, expression = CLF_TIME, expression + r"\["
+        expression += f"(?:{shape})" if field in seen or field not in FIELDS else f"(?P<{field}>{shape})"
+        expression += r"\]" if match[0] == "%t" else ""
+        seen.add(field)
+    return rf"{expression}{_literal(text[position:])}(?P<more>(?:[ \t][^\n]*)?)\r?$", strftime
+
+
+def _literal(text: str) -> str:
+    return re.sub(r"(?:\\ )+", " +", re.escape(text))
+
+
+def _shape(field: str, form: str, before: str, after: str) -> str:
+    """Expression of a field by what stands around it: none may match a line in more ways than its length allows."""
+    if before == after == '"':
+        return INSIDE
+    if form or field in SHAPES:
+        return SHAPES["user" if form else field]
+    if after in ("", " "):
+        return SHAPES_OF_WORDS.get(field, r"(?>(?:[^\s,]+, )*)\S*")  # a list, or a word
+    return r"[^\s?]*" if after in "$%" else rf"[^\n{re.escape(after)}]*"
+
+
+def _nginx_field(match: re.Match[str]) -> tuple[str, str]:
+    name = match[1] or match[2]
+    return ("user" if name == "remote_user" else VARIABLES.get(name, "")), ""
+
+
+def _apache_field(match: re.Match[str]) -> tuple[str, str]:
+    argument, letter = match[1] or "", match[2]
+    if letter == "i":
+        return HEADERS.get(argument.lower(), ""), ""
+    if letter == "t" and argument:
+        form = re.sub(r"^(?:begin|end):", "", argument)
+        return "time", "" if form in ("sec", "msec", "usec") else form
+    if letter == "a" and argument:
+        return "", ""  # {c}a: the connection's own, behind the client's
+    return ("user" if letter == "u" else DIRECTIVES.get(letter, "")), ""
+
+
+def _read_json(text: str) -> pd.DataFrame:
+    """Fields of JSON lines, by their usual names at any depth; a line without address or time stands in ``line``."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    objects = [*map(_object, lines)]
+    columns = _flat([each or {} for each in objects])
+    fields = {field: pd.Series(columns[name], dtype=object) for field, name in _usual(columns).items()}
+    fields = {field: cells.where(cells.isna(), cells.astype(str)) for field, cells in fields.items()}
+    if "agent" in fields:
+        fields["agent"] = fields["agent"].fillna("-")
+    found = pd.DataFrame(fields, range(len(lines)), dtype=object)
+    known = found.reindex(columns=["address", "time"]).notna().all(axis=1)
+    return found.assign(line=pd.Series(lines, dtype=object).where(~known, None))
+
+
+def _object(line: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _flat(objects: list[dict[str, Any]], depth: int = 6) -> dict[str, list[Any]]:
+    """Values by name, one for each object; objects within put a dot into the name, a list of one is its value."""
+    columns: dict[str, list[Any]] = {}
+    for name in dict.fromkeys(chain.from_iterable(objects)):
+        cells = [each.get(name) for each in objects]
+        first = next((cell for cell in cells if cell is not None), None)
+        if isinstance(first, list):
+            cells = [cell[0] if isinstance(cell, list) and len(cell) == 1 else cell for cell in cells]
+        if isinstance(first, dict) and depth:
+            inner = _flat([cell if isinstance(cell, dict) else {} for cell in cells], depth - 1)
+            columns |= {f"{name}.{deep}": values for deep, values in inner.items()}
+        else:
+            columns[name] = cells
+    return columns
+
+
+def _usual(names: Iterable[str]) -> dict[str, str]:
+    """Field to the name under which a log has it: of the whole name, or of what stands behind its last dot."""
+    ranked = [*names][::-1]
+    plain = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in ranked}
+    known = {re.sub(r"[^a-z0-9]", "", name.lower().split(".")[-1]): name for name in ranked} | plain
+    found = {field: [known[name] for name in usual.split() if name in known] for field, usual in USUAL.items()}
+    return {field: names[0] for field, names in found.items() if names}
+
+
+class _W3c:
+    """Reader of the W3C extended format: ``#Fields:`` names the columns, separated by tabs or spaces."""
+
+    def __init__(self) -> None:
+        self.names = ""  # blocks after the first go on with these
+
+    def __call__(self, text: str) -> pd.DataFrame:
+        first, *rest = re.split(r"(?m)^#Fields:(.*)$\n?", text)
+        parts = []
+        for names, rows in [(self.names, first), *zip(rest[::2], rest[1::2], strict=True)]:
+            self.names = names
+            if lines := re.sub(r"(?m)^#.*\n?", "", rows).strip("\n"):
+                parts.append(_read_w3c(names.split(), lines))
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _read_w3c(names: list[str], lines: str) -> pd.DataFrame:
+    mark = "\t" if "\t" in lines.partition("\n")[0] else " "
+    fields = {name: field for field, name in _usual(name for name in names if name not in ("date", "time")).items()}
+    fields |= {"date": "date", "time": "clock"}
+    cells = [f"(?P<{fields.pop(name)}>" if name in fields else "(?:" for name in names]
+    found = _by_expression(f"^{mark.join(f'{cell}[^{mark}\\r\\n]+)' for cell in cells)}\\r?$")(lines)
+    found = found.where(found.ne("-") & found.ne(""), None)
+    if "agent" in found:
+        found["agent"] = by_distinct(found["agent"].fillna("-"), _spaced)
+    return found.assign(time=found["date"] + "T" + found["clock"] + "Z") if {"date", "clock"} <= {*found} else found
+
+
+def _spaced(agent: str) -> str:
+    """CloudFront encodes the spaces of a user agent as %20, once or twice; IIS writes "+"."""
+    return unquote(unquote(agent)) if "%" in agent else agent if " " in agent else agent.replace("+", " ")
+
+
+def by_distinct(cells: pd.Series, change: Callable[[str], Any]) -> pd.Series:
+    """What becomes of each text (object, same index); each distinct one is changed once, missing stays missing."""
+    codes, distinct = pd.factorize(cells)
+    changed = pd.Series([*map(change, distinct), None], dtype=object)
+    return changed.take(codes).set_axis(cells.index)
+
+
+# What stands before the time: an address or a list of them, perhaps after a virtual host, or before one (for identd).
+V4 = r"(?:::ffff:)?\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?"
+V6 = r"\[?(?=\S*::|(?:[^:]*:){7})[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?:%\w+)?\]?(?::\d{1,5})?"
+ADDRESSES = re.compile(rf"(?:(?:unknown|-),)*(?:{V4}|{V6})(?:,\S*)?$")
+SITE = re.compile(r"(?!\S*@)(?=\S*[A-Za-z])\S*\.\S*\w$|localhost$")
+
+
+def read_clients(words: pd.Series) -> pd.DataFrame:
+    """``address`` (or a list of them) and ``host`` (object) from the words before the time; None where not there.
+
+    >>> read_clients(pd.Series(["shop.example:443 203.0.113.9 - -", "203.0.113.9, 10.0.0.1 - -"])).to_numpy().tolist()
+    [['203.0.113.9', 'shop.example:443'], ['203.0.113.9,10.0.0.1', None]]
+    """
+    codes, distinct = pd.factorize(words)
+    table = pd.DataFrame([*map(_client, distinct), (None, None)], columns=["address", "host"], dtype=object)
+    return table.take(codes).set_axis(words.index)
+
+
+def _client(words: str) -> tuple[str | None, str | None]:
+    tokens = re.sub(r", *", ",", words.replace('"', "")).split()
+    place = next((place for place, token in enumerate(tokens) if ADDRESSES.match(token)), None)
+    if place is None and tokens:  # no address, but perhaps a name that the server looked up
+        place = int(len(tokens) > 3 and tokens[1] != "-" and tokens[2] == "-")
+        place = place if SITE.match(tokens[place]) or tokens[place + 1 : place + 2] == ["-"] else None
+    if place is None:
+        return None, None
+    ident = [token for token in tokens[place + 1 : place + 2] if SITE.match(token)]
+    host = tokens[0] if place == 1 and tokens[0] != "-" else ident[0] if ident and not place else None
+    return tokens[place], host
+
+
+def plain_addresses(addresses: pd.Series) -> pd.Series:
+    """The first address of each list, without port, brackets and zone; IPv4 written as IPv6 is IPv4.
+
+    >>> plain_addresses(pd.Series(["198.51.100.7:41000", "[2001:db8::1]:443", "203.0.113.9, 10.0.0.1"])).tolist()
+    ['198.51.100.7', '2001:db8::1', '203.0.113.9']
+    """
+    return by_distinct(addresses, _plain)
+
+
+def _plain(listed: str) -> str | None:
+    for word in listed.strip(' "').split(","):
+        address = word.strip(' "')
+        if bracketed := re.match(r"\[([^\]]*)\]", address):
+            address = bracketed[1]
+        elif address.count(":") == 1:
+            address = address.partition(":")[0]
+        if address not in ("", "-", "unknown"):
+            return address.partition("%")[0].lower().removeprefix("::ffff:")
+    return None

@@ -154,9 +154,12 @@ def _fields(form: LogFormat, text: str, client: str, time_zone: str) -> pd.DataF
     if "query" in fields:
         query = fields["query"].fillna("").str.removeprefix("?").replace("-", "")
         fields["target"] = fields["target"] + ("?" + query).where(query != "", "")
-    parts = fields["target"].str.extract(r"(?s)^(?:https?://([^/?#]+))?(?=/|$)(.*)$")  # "http://host/page", of a proxy
-    fields["host"] = fields["host"].where(fields["host"].notna(), parts[0])
-    fields["target"] = parts[1].where(parts[0].isna() | parts[1].ne(""), "/")
+    if (absolute := _holds(fields["target"], r"^https?://[^/]")).any():  # "http://host/page", of a proxy
+        parts = fields["target"][absolute].str.extract(r"(?s)^https?://(?P<host>[^/?#]+)(?P<target>.*)$")
+        fields.loc[absolute, "host"] = fields["host"][absolute].where(fields["host"].notna(), parts["host"])
+        fields.loc[absolute, "target"] = parts["target"].where(
+            parts["target"].str.startswith("/"), "/" + parts["target"]
+        )
     fields["moment"] = _moments(fields["time"], form.strftime, time_zone)
     return fields
 
@@ -191,17 +194,17 @@ def _moments(times: pd.Series, strftime: str, time_zone: str) -> pd.Series:
 def _first_rule(fields: pd.DataFrame, programs: pd.Series) -> pd.Series:
     """Name of the first rule that fits each line, or the kind of its program (object); empty: a page view."""
     status = fields["status"].fillna("200") if "status" in fields else pd.Series("200", fields.index)
-    unchanged = status.eq("304")
+    status = by_distinct(status, lambda code: {"304": "2", "": "2"}.get(code, code[:1]))  # unchanged, so it was viewed
     method = fields["method"] if "method" in fields else pd.Series("GET", fields.index)
     ahead = _holds(fields["purpose"], AHEAD)
     if "before" in fields:  # where fields have no names
         ahead |= _holds(fields["more"], AHEAD_QUOTED)
     fits = {
         "broken": fields["line"].fillna("").ne("") | fields["address"].isna() | fields["moment"].isna(),
-        "not_get": method.fillna("GET").ne("GET") | ~fields["target"].str.startswith("/", na=False),  # never prefetched
+        "not_get": method.fillna("GET").ne("GET") | ~_holds(fields["target"], "^/"),  # never prefetched
         "prefetch": ahead,
-        "redirect": status.str.startswith("3") & ~unchanged,  # 304: unchanged, so it was viewed
-        "error": ~status.str.startswith("2") & ~unchanged,
+        "redirect": status.eq("3"),
+        "error": ~status.isin(["2", "3"]),
         "static": _holds(_pages(fields["target"]), STATIC),
     }
     named = programs.where(fields["agent"].notna(), "").to_numpy(object)

@@ -108,15 +108,15 @@ class LogFormat:
 
 
 def find_format(text: str, first: str) -> LogFormat:
-    """The format of a card's ``format``: a name of ``KNOWN``, a format string, or "": what the log's first line shows.
+    """The format of a card's ``format``: a name of ``KNOWN``, a format string, or "": what the log's first lines show.
 
     Raises a WorkbenchError if it is no name and no string, or a string without address, time or request.
     """
-    if text in JSON_NAMES or (not text and first.startswith("{")):
+    if text in JSON_NAMES or (not text and first.lstrip().startswith("{")):
         return LogFormat(text or "JSON lines", _read_json)
-    if text == "w3c" or (not text and first.startswith("#")):
+    if text == "w3c" or (not text and re.search("(?m)^#Fields:", first)):
         return LogFormat("w3c", _W3c())
-    if text in NAMED or (not text and re.match(rf"(?:https?|h2|wss?|grpcs?) {ISO_TIME}", first)):
+    if text in NAMED or (not text and re.match(rf"\s*(?:https?|h2|wss?|grpcs?) {ISO_TIME}", first)):
         return LogFormat(text or "alb", _by_expression(_compiled(NAMED[text or "alb"])[0]))
     if not text:
         return LogFormat("common or combined", _by_expression(ANY))

@@ -198,3 +198,10 @@ def test_check_tells_what_was_understood_and_shows_no_user(tmp_path):
     ):
         assert told in said
     assert "ann" not in said and "60.0" in said
+
+
+def test_card_writes_beside_the_file_and_never_over_another(tmp_path):
+    (tmp_path / "rum.csv").write_text("user,rtt\nann,40\nbob,50\n")
+    assert "workbench check" in run("card", tmp_path / "rum.csv").stdout
+    assert "2 rows, 2 users" in run("check", tmp_path / "rum.toml").stdout
+    assert "rum.toml is there already" in refusal("card", tmp_path / "rum.csv")

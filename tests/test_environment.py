@@ -18,6 +18,7 @@ BY_PIP = next(each["pip"] for each in ENVIRONMENT["dependencies"] if isinstance(
 
 # Where conda-forge calls a package by another name. `matplotlib-base` comes without Qt.
 CONDA_NAMES = {
+    "backports-zstd": "backports.zstd",
     "matplotlib": "matplotlib-base",
     "pandera": "pandera-pandas",
     "playwright": "playwright-python",

@@ -243,6 +243,17 @@ def test_a_log_that_changes_its_format_is_read_on(tmp_path):
     assert not views.attrs["warnings"]
 
 
+@pytest.mark.parametrize("name", ["combined", "Caddy", "ALB", "CloudFront"])
+def test_a_log_may_begin_with_empty_lines(tmp_path, name):
+    check_the_view(read(tmp_path, f"\n \n{DETECTED[name][0]}"))
+
+
+def test_a_comment_makes_no_w3c_log(tmp_path):
+    views = read(tmp_path, f"# rotated\n{DETECTED['combined'][0]}")
+    check_the_view(views)
+    assert views.attrs["dropped"]["broken"] == 1
+
+
 def test_many_lines_of_another_format_are_warned_of(tmp_path):
     line = DETECTED["combined"][0]
     (said,) = read(tmp_path, "\n".join([line] * 8 + ["anna lind"])).attrs["warnings"]

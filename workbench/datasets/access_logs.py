@@ -14,7 +14,6 @@ import pandas as pd
 
 from workbench.datasets.account import REASONS, warn
 from workbench.datasets.log_formats import (
-    CLF_TIME,
     EXAMPLE,
     STRFTIME,
     LogFormat,
@@ -33,7 +32,7 @@ NAMED_AHEAD = r"(?:(?:sec-|x-)?purpose=|x-moz=)?"
 AHEAD_QUOTED = rf'(?i)(?:^| ){NAMED_AHEAD}"(?:prefetch|prerender|preview)(?:;[^"]*)?"(?= |$)'  # fields without names
 FORWARDED_QUOTED = r'"((?:[0-9A-Fa-f.:\[\]]{3,}|unknown)(?:, *[0-9A-Fa-f.:\[\]]{3,})*)"'
 RULES = ("broken", "not_get", "prefetch", "redirect", "error")  # the first that fits counts, then programs
-BLOCK_BYTES = 16_000_000
+BLOCK_BYTES, FIRST = 16_000_000, 10_000  # bytes; characters that tell the format
 BROKEN_SHOWN, BROKEN_LENGTH = 3, 80
 HALF, FEW, SEVERAL, CROWD = 0.5, 3, 3, 10  # of the views; addresses; user agents at an address of a few, of any
 MANY_BROKEN = 0.1  # of the lines
@@ -59,7 +58,7 @@ def read_access_log(path: Path, log_format: str = "", client: str = "", time_zon
     dropped, unknown = Counter(dict.fromkeys(RULES, 0)), Counter[str]()
     blocks = _blocks(path)
     first = next(blocks, "")
-    form = find_format(log_format, next((line for line in first.split("\n", 100) if line.strip()), "").lstrip())
+    form = find_format(log_format, first[:FIRST])
     for text in chain([first], blocks):
         fields = _fields(form, text, client, time_zone)
         agents = read_user_agents(fields["agent"])
@@ -126,9 +125,12 @@ def _fields(form: LogFormat, text: str, client: str, time_zone: str) -> pd.DataF
     if "query" in fields:
         query = fields["query"].fillna("").str.removeprefix("?").replace("-", "")
         fields["target"] = fields["target"] + ("?" + query).where(query != "", "")
-    parts = fields["target"].str.extract(r"(?s)^(?:https?://([^/?#]+))?(?=/|$)(.*)$")  # "http://host/page", of a proxy
-    fields["host"] = fields["host"].where(fields["host"].notna(), parts[0])
-    fields["target"] = parts[1].where(parts[0].isna() | parts[1].ne(""), "/")
+    if (absolute := _holds(fields["target"], r"^https?://[^/]")).any():  # "http://host/page", of a proxy
+        parts = fields["target"][absolute].str.extract(r"(?s)^https?://(?P<host>[^/?#]+)(?P<target>.*)$")
+        fields.loc[absolute, "host"] = fields["host"][absolute].where(fields["host"].notna(), parts["host"])
+        fields.loc[absolute, "target"] = parts["target"].where(
+            parts["target"].str.startswith("/"), "/" + parts["target"]
+        )
     fields["moment"] = _moments(fields["time"], form.strftime, time_zone)
     return fields
 
@@ -142,38 +144,38 @@ def _requests(requests: pd.Series) -> pd.DataFrame:
 
 def _moments(times: pd.Series, strftime: str, time_zone: str) -> pd.Series:
     """Times in UTC (datetime64): in a form of their own, as servers write them, in ISO 8601, or numbers since 1970."""
-    codes, distinct = pd.factorize(times)
+    codes, distinct = pd.factorize(times.where(times.ne("")))
     texts = pd.Series(distinct, dtype=object)
-    form = strftime or (STRFTIME if texts.head(1).str.fullmatch(CLF_TIME).any() else "ISO8601")
-    numbers = pd.to_numeric(texts.head(1), errors="coerce").notna().any()
-    if numbers and not strftime:
+    read = pd.Series(pd.NaT, texts.index, dtype="datetime64[us, UTC]")
+    if not strftime and pd.to_numeric(texts.head(1), errors="coerce").notna().any():
         since = pd.to_numeric(texts, errors="coerce")
         power = 3 * ((np.log10(since.abs().median()) - 8) // 3)  # seconds have 10 digits, milliseconds 13
         read = pd.to_datetime(since / 10**power, unit="s", utc=True, errors="coerce")
     elif time_zone and not texts.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", na=False).any():
-        local = pd.to_datetime(texts, format=form, errors="coerce")
+        local = pd.to_datetime(texts, format=strftime or "ISO8601", errors="coerce")
         read = local.dt.tz_localize(time_zone, ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
     else:
-        read = pd.to_datetime(texts, format=form, utc=True, errors="coerce")
-        if not strftime and (left := read.isna()).any():  # a log that changed its format
-            read = read.where(~left, pd.to_datetime(texts.where(left), format="ISO8601", utc=True, errors="coerce"))
+        for form in [strftime] if strftime else [STRFTIME, "ISO8601"]:
+            if (left := read.isna()).any():
+                moments = pd.to_datetime(texts[left], format=form, utc=True, errors="coerce")
+                read[left] = moments.dt.as_unit("us")
     return read.reindex([*range(len(distinct)), -1]).take(codes).set_axis(times.index)
 
 
 def _first_rule(fields: pd.DataFrame, programs: pd.Series) -> pd.Series:
     """Name of the first rule that fits each line, or the kind of its program (object); empty: a page view."""
     status = fields["status"].fillna("200") if "status" in fields else pd.Series("200", fields.index)
-    unchanged = status.eq("304")
+    status = by_distinct(status, lambda code: {"304": "2", "": "2"}.get(code, code[:1]))  # unchanged, so it was viewed
     method = fields["method"] if "method" in fields else pd.Series("GET", fields.index)
     ahead = _holds(fields["purpose"], AHEAD)
     if "before" in fields:  # where fields have no names
         ahead |= _holds(fields["more"], AHEAD_QUOTED)
     fits = {
         "broken": fields["line"].fillna("").ne("") | fields["address"].isna() | fields["moment"].isna(),
-        "not_get": method.fillna("GET").ne("GET") | ~fields["target"].str.startswith("/", na=False),  # never prefetched
+        "not_get": method.fillna("GET").ne("GET") | ~_holds(fields["target"], "^/"),  # never prefetched
         "prefetch": ahead,
-        "redirect": status.str.startswith("3") & ~unchanged,  # 304: unchanged, so it was viewed
-        "error": ~status.str.startswith("2") & ~unchanged,
+        "redirect": status.eq("3"),
+        "error": ~status.isin(["2", "3"]),
     }
     named = programs.where(fields["agent"].notna(), "").to_numpy(object)
     return pd.Series(np.select([fits[name] for name in RULES], RULES, named), fields.index, dtype=object)

@@ -28,7 +28,7 @@ NAMES = {
     ),
     "time": (
         *("timestamp", "time", "at", "datetime", "eventtimestamp", "testtime", "viewedat", "measuredat", "createdat"),
-        *("date", "ts", "starttime"),
+        *("date", "ts", "starttime", "started", "startedat", "testdate", "day"),
     ),
     "rtt_ms": ("rttms", "rtt", "minrtt", "ping", "latency", "roundtriptime", "networkrtt"),
     "downlink_mbps": (

@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 from urllib.parse import unquote
@@ -34,7 +35,7 @@ ISO_TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?Z| ?[+-]\d\d:?\d\
 STRFTIME = "%d/%b/%Y:%H:%M:%S %z"
 # Any line of the common family: words, time, words, request, status, size, words, referrer, user agent, words.
 ANY = (
-    rf"^(?P<before>[^\n]{{0,300}}?)\[?(?P<time>{CLF_TIME}|{ISO_TIME})\]?(?P<between>[^\"\n]{{0,300}}?)"
+    rf"^(?P<before>[^\[\n]{{0,300}}(?=\[\d)|[^\n]{{0,300}}?)\[?(?P<time>{CLF_TIME}|{ISO_TIME})\]?(?P<between>[^\"\n]{{0,300}}?)"
     rf'"(?P<request>{INSIDE})" (?:[^ "\n]+ )??(?P<status>\d{{3}}) (?P<size>\d+|-)'
     rf'(?:(?: [^ "\n]+){{0,6}}? "{INSIDE}" (?P<agent>"{INSIDE}"))?(?P<more>(?: [^\n]*)?)\r?$'
 )
@@ -107,15 +108,15 @@ class LogFormat:
 
 
 def find_format(text: str, first: str) -> LogFormat:
-    """The format of a card's ``format``: a name of ``KNOWN``, a format string, or "": what the log's first line shows.
+    """The format of a card's ``format``: a name of ``KNOWN``, a format string, or "": what the log's first lines show.
 
     Raises a WorkbenchError if it is no name and no string, or a string without address, time or request.
     """
-    if text in JSON_NAMES or (not text and first.startswith("{")):
+    if text in JSON_NAMES or (not text and first.lstrip().startswith("{")):
         return LogFormat(text or "JSON lines", _read_json)
-    if text == "w3c" or (not text and first.startswith("#")):
+    if text == "w3c" or (not text and re.search("(?m)^#Fields:", first)):
         return LogFormat("w3c", _W3c())
-    if text in NAMED or (not text and re.match(rf"(?:https?|h2|wss?|grpcs?) {ISO_TIME}", first)):
+    if text in NAMED or (not text and re.match(rf"\s*(?:https?|h2|wss?|grpcs?) {ISO_TIME}", first)):
         return LogFormat(text or "alb", _by_expression(_compiled(NAMED[text or "alb"])[0]))
     if not text:
         return LogFormat("common or combined", _by_expression(ANY))
@@ -207,7 +208,7 @@ def _apache_field(match: re.Match[str]) -> tuple[str, str]:
 
 
 def _read_json(text: str) -> pd.DataFrame:
-    """Fields of JSON lines, by their usual names at any depth; a line without address or time stands in ``line``."""
+    """Fields of JSON lines, found by their usual names; a line without address or time stands in ``line``."""
     lines = [line for line in text.split("\n") if line.strip()]
     objects = [*map(_object, lines)]
     columns = _flat([each or {} for each in objects])
@@ -311,6 +312,7 @@ def read_clients(words: pd.Series) -> pd.DataFrame:
     return table.take(codes).set_axis(words.index)
 
 
+@lru_cache(maxsize=100_000)  # a log comes in blocks, with the same clients in each
 def _client(words: str) -> tuple[str | None, str | None]:
     tokens = re.sub(r", *", ",", words.replace('"', "")).split()
     place = next((place for place, token in enumerate(tokens) if ADDRESSES.match(token)), None)
@@ -333,6 +335,7 @@ def plain_addresses(addresses: pd.Series) -> pd.Series:
     return by_distinct(addresses, _plain)
 
 
+@lru_cache(maxsize=100_000)
 def _plain(listed: str) -> str | None:
     for word in listed.strip(' "').split(","):
         address = word.strip(' "')

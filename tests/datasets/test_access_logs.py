@@ -1,5 +1,6 @@
 import bz2
 import gzip
+import json
 import lzma
 import re
 import sys
@@ -292,3 +293,31 @@ def test_a_log_in_blocks_is_the_log_at_once(tmp_path, monkeypatch):
     assert len(whole) == 300
     monkeypatch.setattr("workbench.datasets.access_logs.BLOCK_BYTES", 5_000)
     pd.testing.assert_frame_equal(load(path, keep_repeats=True), whole)
+
+
+TAIL = '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"'
+ROW = {"ip": "192.0.2.7", "time": "2026-01-31T12:00:00Z", "path": "/", "status": 200, "ua": CHROME}
+FIELD_NAMES = "#Fields: date time c-ip cs-method cs-uri-stem sc-status cs(User-Agent) time-taken"
+IIS = f"{FIELD_NAMES}\n2026-01-31 12:00:00 192.0.2.7 GET / 200 {CHROME.replace(' ', '+')} "
+
+
+@pytest.mark.parametrize(
+    ("log_format", "text", "milliseconds"),
+    [
+        (f"{TAIL} %D", line(more=" 25000"), 25),
+        (f"{TAIL} %{{ms}}T", line(more=" 25"), 25),
+        (
+            '$remote_addr $time_iso8601 "$request" $request_time',
+            '192.0.2.7 2026-01-31T12:00:00Z "GET / HTTP/1.1" 0.025',
+            25,
+        ),
+        ("traefik", json.dumps(ROW | {"Duration": 25_000_000}), 25),
+        ("", json.dumps(ROW | {"duration": 0.025}), 25),
+        ("w3c", f"{IIS}25", 25),
+        ("w3c", f"{IIS}0.025", 25),
+        ("", line(more=" 25"), None),
+    ],
+)
+def test_how_long_the_server_took_is_kept_where_the_format_names_it(tmp_path, log_format, text, milliseconds):
+    views = read_access_log(log(tmp_path, text), log_format)
+    assert views.get("ttfb_ms", pd.Series([None])).tolist() == [milliseconds]

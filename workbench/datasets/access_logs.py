@@ -47,7 +47,7 @@ def read_access_log(path: Path, log_format: str = "", client: str = "", time_zon
     has it. ``user_id`` is a digest of address and user agent, which :func:`number_visitors` turns into a number;
     ``viewed_at`` is UTC; ``page_bytes`` (sent) is missing for status 304; ``device``, ``os_family`` and ``browser`` are
     there if the format has user agents.
-    How long the server took is not kept: it is neither a page's load time nor a network's.
+    ``ttfb_ms`` is how long the server took, where the format names it.
 
     ``attrs["dropped"]`` counts lines by rule and kind of program, ``attrs["broken_lines"]`` shows the shape of the
     first broken ones, ``attrs["warnings"]`` names unknown programs, and says that a few addresses may be proxies.
@@ -196,12 +196,22 @@ def _kept_views(fields: pd.DataFrame, agents: pd.DataFrame) -> pd.DataFrame:
             "page": fields["target"].astype("str"),
             "host": by_distinct(fields["host"], lambda name: re.sub(r":\d+$", "", name).lower()).astype("str"),
             "page_bytes": pd.to_numeric(sent, errors="coerce"),
+            "ttfb_ms": _took_ms(fields),
             "address": address,
             "private": _holds(fields["address"], PRIVATE),
         },
         index=fields.index,
     )
-    return views.astype({"page_bytes": float}).join(agents[["device", "os_family", "browser"]])
+    return views.astype({"page_bytes": float, "ttfb_ms": float}).join(agents[["device", "os_family", "browser"]])
+
+
+def _took_ms(fields: pd.DataFrame) -> pd.Series:
+    """How long the server took for each line (float, ms), missing where the format does not say."""
+    took = pd.Series(np.nan, fields.index)
+    for name, factor in {"took_s": 1e3, "took_ms": 1.0, "took_us": 1e-3, "took_ns": 1e-6}.items():
+        if name in fields:
+            took = took.fillna(factor * pd.to_numeric(fields[name], errors="coerce"))
+    return took
 
 
 def _digests(texts: pd.Series) -> pd.Series:

@@ -159,7 +159,7 @@ def understood(views: pd.DataFrame) -> str:
         )
     numbers = [
         name
-        for name in (*MEASURED, *SIGNALS, "page_bytes")
+        for name in (*MEASURED, *SIGNALS, "page_bytes", "ttfb_ms")
         if unit(name) and name in views and views[name].notna().any()
     ]
     medians = [f"{label(name, card)} {views[name].median():,.4g} {unit(name)}" for name in numbers]

@@ -23,10 +23,11 @@ import pandas as pd
 from workbench.errors import WorkbenchError, did_you_mean
 
 # address: of the client; forwarded: by a proxy; before, between: words around the time; request: method, target and
-# protocol; purpose: a header with which a browser says that it fetches ahead; more: what follows.
+# protocol; purpose: a header with which a browser says that it fetches ahead; took: how long the server took, by unit;
+# more: what follows.
 FIELDS = (
     *("address", "forwarded", "host", "time", "request", "method", "target", "query", "status", "size", "agent"),
-    *("purpose", "before", "between", "more", "line"),
+    *("purpose", "took_s", "took_ms", "took_us", "took_ns", "before", "between", "more", "line"),
 )
 
 INSIDE = r'[^"\\\n]*(?:\\.[^"\\\n]*)*'  # of quotes; a backslash protects what follows
@@ -68,12 +69,14 @@ VARIABLES = {
     "server_name": "host",
     **{name: name for name in ("host", "request", "status")},
     **dict.fromkeys(("time_local", "time_iso8601", "msec"), "time"),
+    **dict.fromkeys(("upstream_header_time", "request_time"), "took_s"),
     **dict.fromkeys(("request_uri", "uri", "document_uri"), "target"),
     **dict.fromkeys(("body_bytes_sent", "bytes_sent"), "size"),
     **{f"http_{header.replace('-', '_')}": name for header, name in HEADERS.items()},
 }
 DIRECTIVES = {"h": "address", "a": "address", "r": "request", "m": "method", "U": "target", "q": "query", "s": "status"}
 DIRECTIVES |= {"b": "size", "B": "size", "O": "size", "v": "host", "V": "host", "t": "time"}
+DIRECTIVES |= {"T": "took_s", "D": "took_us"}
 SHAPES = {"status": r"\d{3}", "size": r"\d+|-", "time": rf"{CLF_TIME}|{ISO_TIME}|\d+(?:\.\d+)?"}
 SHAPES |= {"user": r"[^\n]{0,200}?", "address": r"\S{0,255}?", "host": r"\S{0,255}?"}  # names of users have spaces
 SHAPES_OF_WORDS = {"request": r"\S+ \S+ HTTP/[0-9.]+|-", "agent": r"[^\n]*"}
@@ -94,6 +97,7 @@ USUAL = {
     "size": "edgeresponsebytes downstreamcontentsize bodybytessent bytessent scbytes size bytes",
     "agent": "clientrequestuseragent httpuseragent requestheadersuseragent requestuseragent csuseragent useragent "
     "useragentoriginal agent ua",
+    "took_s": "upstreamheadertime timetofirstbyte requesttime timetaken duration",
     "purpose": "httpsecpurpose requestheaderssecpurpose requestsecpurpose cssecpurpose secpurpose httppurpose purpose",
 }
 
@@ -202,6 +206,8 @@ def _apache_field(match: re.Match[str]) -> tuple[str, str]:
     if letter == "t" and argument:
         form = re.sub(r"^(?:begin|end):", "", argument)
         return "time", "" if form in ("sec", "msec", "usec") else form
+    if letter == "T" and argument:
+        return f"took_{argument}", ""
     if letter == "a" and argument:
         return "", ""  # {c}a: the connection's own, behind the client's
     return ("user" if letter == "u" else DIRECTIVES.get(letter, "")), ""
@@ -216,7 +222,7 @@ def _read_json(text: str) -> pd.DataFrame:
     fields = {field: cells.where(cells.isna(), cells.astype(str)) for field, cells in fields.items()}
     if "agent" in fields:
         fields["agent"] = fields["agent"].fillna("-")
-    found = pd.DataFrame(fields, range(len(lines)), dtype=object)
+    found = _whole_in(pd.DataFrame(fields, range(len(lines)), dtype=object), "took_ns")
     known = found.reindex(columns=["address", "time"]).notna().all(axis=1)
     return found.assign(line=pd.Series(lines, dtype=object).where(~known, None))
 
@@ -279,7 +285,15 @@ def _read_w3c(names: list[str], lines: str) -> pd.DataFrame:
     found = found.where(found.ne("-") & found.ne(""), None)
     if "agent" in found:
         found["agent"] = by_distinct(found["agent"].fillna("-"), _spaced)
+    found = _whole_in(found, "took_ms")
     return found.assign(time=found["date"] + "T" + found["clock"] + "Z") if {"date", "clock"} <= {*found} else found
+
+
+def _whole_in(fields: pd.DataFrame, unit: str) -> pd.DataFrame:
+    """Whole numbers are no seconds, which have decimals: IIS writes milliseconds, Traefik nanoseconds."""
+    if "took_s" in fields and not fields["took_s"].astype("str").str.contains(".", regex=False).any():
+        return fields.rename(columns={"took_s": unit})
+    return fields
 
 
 def _spaced(agent: str) -> str:

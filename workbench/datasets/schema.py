@@ -143,6 +143,7 @@ SOURCE_COLUMNS = (
     *CONTEXT,
     BY_NAME["utc_offset_h"],
     Column("page_bytes", NUMBER, None, "size of the page viewed", 0, label="page size", unit="bytes"),
+    Column("ttfb_ms", NUMBER, None, "of an access log, without the network", 0, label="time of the server", unit="ms"),
     BY_NAME["simulated"],
 )
 NAVIGATION_COLUMNS = (

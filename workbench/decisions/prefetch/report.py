@@ -190,6 +190,7 @@ def assumptions(result: Finding) -> list[str]:
     return [
         f"Net is hits minus {scenario.unused_price:.3f} for each unused prefetch, per view: {scenario.price_in_words} "
         f"(a break-even of {scenario.break_even:g}).",
+        *_page_sentences(result),
         *_cache_sentences(result),
         f"Up to {_pages(scenario.k)} {'is' if scenario.k == 1 else 'are'} fetched a view. No session is cut by the "
         "split.",
@@ -224,6 +225,18 @@ def _hover_sentences(result: Finding) -> list[str]:
         f"Fetching on hover ({where}): {pointer} have a pointer, {100 * hover.precision:g} % of links hovered over are "
         f"clicked, and {hover.lead_ms:g} ms are left to the click (published for instant.page, not measured here). A "
         "hit counts by the part of the page's load that is over at the click; every click is taken to follow a hover."
+    ]
+
+
+def _page_sentences(result: Finding) -> list[str]:
+    """What a page is, where pages are addresses."""
+    if not result.split.train["page"].cat.categories.str.contains("/").any():
+        return []
+    kept = result.split.card.pages.keep_query
+    return [
+        f"A page is its path with the query parameters {', '.join(kept)}; others were cut."
+        if kept
+        else "A page is its path; query parameters were cut."
     ]
 
 

@@ -205,3 +205,13 @@ def test_card_writes_beside_the_file_and_never_over_another(tmp_path):
     assert "workbench check" in run("card", tmp_path / "rum.csv").stdout
     assert "2 rows, 2 users" in run("check", tmp_path / "rum.toml").stdout
     assert "rum.toml is there already" in refusal("card", tmp_path / "rum.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "made"), [("my rum export.csv", "my_rum_export.toml"), ("2026 (1).csv", "2026_1.toml")]
+)
+def test_a_card_has_a_name_that_can_be_loaded(tmp_path, name, made):
+    (tmp_path / name).write_text("user,rtt\nann,40\nbob,50\n")
+    assert f"workbench card {tmp_path / name}" in refusal("check", tmp_path / name)
+    assert run("card", tmp_path / name).exit_code == 0
+    assert "2 rows" in run("check", tmp_path / made).stdout

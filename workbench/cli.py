@@ -93,9 +93,9 @@ def card(file: Path) -> None:
     FILE is a table (CSV, JSON, Parquet) or an access log. Columns, units and times are guessed from names and values;
     the card lands beside the file, under its name with the ending .toml.
     """
-    from workbench.datasets.first_card import first_card
+    from workbench.datasets.first_card import card_name, first_card
 
-    target = file.with_name(f"{file.name.partition('.')[0]}.toml")
+    target = file.with_name(f"{card_name(file)}.toml")
     if target.exists():
         raise WorkbenchError(f"{_short(target)} is there already; correct it, or give it another name first.")
     target.write_text(first_card(file), encoding="utf-8")

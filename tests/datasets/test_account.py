@@ -43,3 +43,14 @@ def test_a_report_tells_what_was_left_out_even_of_a_sample(kind, tmp_path):
         assert result.to_dict()["dropped"] == {"duplicates": 0, "unmeasured": 100}
     else:
         assert told in (to_text(result) if kind == "text" else result.heading("data"))
+
+
+def test_who_logs_in_during_a_session_is_known_in_all_of_it():
+    rows = pd.DataFrame({"session_id": [1, 1, 2, 3], "user_id": [None, "ann", None, "bob"], "page": list("abcd")})
+    views = wb.navigations(rows)
+    assert views["user_id"].tolist() == ["ann", "ann", "bob"] and views.attrs["dropped"]["no_user"] == 1
+
+
+def test_a_sample_is_judged_by_nothing_that_the_whole_does_not_have():
+    whole, sample = wb.load("eshop2008"), wb.load("eshop2008", rows=500)
+    assert sample.attrs["warnings"] == whole.attrs["warnings"] and repr(sample).startswith("Of 165,474 rows read")

@@ -178,7 +178,7 @@ def test_every_field_of_a_card_is_read(card_of):
         (CLICKS + '[[files]]\nname = "a"\nlinks = "b"', "file 'a': links must be a table; got 'b'"),
         (CLICKS + 'files = [{ name = "a", links = { b = "from_page" } }]', "file 'a': links must name the columns"),
         (MEASURED + '[[files]]\nname = "a"\nlinks = { b = "from_page", c = "to_page" }', "links of pages are for c"),
-        (CLICKS + "scale = { page = 2 }", "scaled column must be one of position, .*, page_bytes; got 'page'"),
+        (CLICKS + "scale = { page = 2 }", "scaled column must be one of position, .*, ttfb_ms; got 'page'"),
         ("labels = { rtt_ms = 5 }", "labels.rtt_ms must be text; got 5"),
     ],
 )

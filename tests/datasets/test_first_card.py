@@ -66,6 +66,7 @@ def test_a_log_is_known_by_its_name_or_by_its_lines(tmp_path, name, line):
     [
         ("a.csv", "x,y\n1,2\n", "none of its columns looks like a page or a measurement; got x, y"),
         ("a.csv", None, "no file at"),
+        ("a.json", '{"runs": {"1": {"rtt": 5}}}', "one object, with rows deeper inside .*records"),
     ],
 )
 def test_a_file_that_tells_nothing_is_refused(tmp_path, name, text, sentence):
@@ -73,3 +74,30 @@ def test_a_file_that_tells_nothing_is_refused(tmp_path, name, text, sentence):
         (tmp_path / name).write_text(text)
     with pytest.raises(WorkbenchError, match=sentence):
         first_card(tmp_path / name)
+
+
+def test_the_numbers_of_a_browser_are_no_measurements(tmp_path):
+    (tmp_path / "rum.csv").write_text("session,url,effectiveType,rtt,downlink\ns,/a,4g,50,10\ns,/b,4g,50,10\n")
+    card, views = card_of(tmp_path / "rum.csv")
+    assert card["kind"] == "navigations" and views["page"].tolist() == ["/a", "/b"]
+
+
+def test_an_empty_column_of_users_is_not_taken_for_the_users(tmp_path):
+    rows = [f"{'ann' if i < 2 else ''},p{i % 5},/{i % 3},2026-01-03T10:0{i % 9}:05Z" for i in range(20)]
+    (tmp_path / "ga.csv").write_text("\n".join(["user_id,user_pseudo_id,page_location,event_timestamp", *rows]))
+    assert "user_pseudo_id" in card_of(tmp_path / "ga.csv")[0]["columns"]
+
+
+@pytest.mark.parametrize(
+    ("names", "cells", "scale"),
+    [
+        ("rtt_us,download_kbps", "40000,25000", {"rtt_ms": 1e-3, "downlink_mbps": 1e-3}),
+        ("latency,download,download bytes", "40,3125000,9", {"downlink_mbps": 8e-6}),
+        ("ping_ms,bps", "40,25000000", {"downlink_mbps": 1e-6}),
+    ],
+)
+def test_units_are_read_from_names(tmp_path, names, cells, scale):
+    (tmp_path / "a.csv").write_text(f"{names}\n{cells}\n{cells}\n")
+    card, views = card_of(tmp_path / "a.csv")
+    assert card["scale"] == pytest.approx(scale) and "assume" not in card
+    assert views[["rtt_ms", "downlink_mbps"]].iloc[0].tolist() == pytest.approx([40, 25])

@@ -185,7 +185,7 @@ def test_with_repeats_kept_a_reload_is_a_view(views, monkeypatch, tmp_path):
     twice = views[["session_id", "user_id", "page"]].loc[views.index.repeat(1 + (views.index % 3 == 0))]
     twice.to_csv(tmp_path / "views.csv", index=False)
     card = tmp_path / "reloads.toml"
-    card.write_text('kind = "navigations"\norder = "file"\n[[files]]\nname = "views.csv"\n')
+    card.write_text('kind = "navigations"\norder = "file"\npages = { static = true }\n[[files]]\nname = "views.csv"\n')
     keep_only(monkeypatch, "prefetch", kept)
     result = wb.study(card, sensitivity=True)
     row = result.sensitivity.iloc[1]

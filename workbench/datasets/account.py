@@ -82,16 +82,24 @@ class Views(pd.DataFrame):
     def __repr__(self) -> str:
         return "\n".join([*sentences(self.attrs), super().__repr__()])
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> str | None:
         above = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences(self.attrs))
-        return f"{above}{super()._repr_html_()}"
+        table = super()._repr_html_()
+        return table and f"{above}{table}"
 
 
 def loaded(frame: pd.DataFrame) -> Views:
-    """The frame as :class:`Views`, with its ``attrs`` and how many rows were kept, before any sample is drawn."""
-    views = Views(frame)
-    views.attrs = {"kept": len(frame), **frame.attrs}
+    """The frame as :class:`Views`, with how many rows were kept and what looks wrong, before any sample is drawn."""
+    views = as_views(frame)
+    views.attrs = {"kept": len(frame), **views.attrs}
     warn(views, doubts(views))
+    return views
+
+
+def as_views(frame: pd.DataFrame) -> Views:
+    """The frame as :class:`Views`, with its ``attrs``."""
+    views = Views(frame)
+    views.attrs = dict(frame.attrs)
     return views
 
 
@@ -115,11 +123,11 @@ def _many_left_out(dropped: Mapping[str, int], kept: int) -> list[str]:
 def _busy_visitor(views: pd.DataFrame) -> list[str]:
     counts = views["user_id" if "user_id" in views else "session_id"].value_counts()
     most, total = int(counts.iloc[0]), len(views)
-    if most < BUSY_VIEWS or most <= max(BUSY, BUSY_TIMES / len(counts)) * total:
+    if most < BUSY_VIEWS or most <= min(max(BUSY, BUSY_TIMES / len(counts)), 0.5) * total:
         return []
     return [
         f"One visitor has {most:,} of the {total:,} views ({_share(most, total)}): a program, or an address that many "
-        "people share? Leave that visitor out (skip), or name a column that tells people apart."
+        "people share? Name a column that tells people apart, or leave the visitor's lines out of the file."
     ]
 
 
@@ -164,6 +172,11 @@ def understood(views: pd.DataFrame) -> str:
     ]
     medians = [f"{label(name, card)} {views[name].median():,.4g} {unit(name)}" for name in numbers]
     lines += [f"Medians: {', '.join(medians)}."] if medians else []
+    assumed = [
+        f"{label(name, card)} {base:g} {unit(name)} ({low:g} to {high:g})"
+        for name, (low, base, high) in card.assume.items()
+    ]
+    lines += [f"Assumed, not measured: {', '.join(assumed)}."] if assumed else []
     lines += sentences(views.attrs)
     hidden = [name for name in ("user_id",) if name in views]
     return "\n".join([*lines, views.head(3).drop(columns=hidden).T.to_string(header=False)])

@@ -40,7 +40,9 @@ DTYPES = {"text": TEXT, "number": NUMBER, "flag": FLAG}
 TIME_UNITS = {"unix_s": "s", "unix_ms": "ms", "unix_us": "us"}
 LINK_COLUMNS = ("from_page", "to_page")
 CARD_NAME = re.compile(r"\w[\w.-]*")
-LOG_NAME = re.compile(r"\.log(\.\d+)?(\.(gz|bz2|xz|zst))?$")  # access.log, and as logrotate names older ones
+LOG_NAME = re.compile(
+    r"(\.|\baccess_)log([.-]\d+)?(\.(gz|bz2|xz|zst))?$"
+)  # access.log, and as logrotate names older ones
 CHECKOUT = Path(__file__).resolve().parents[2]
 # What was expected, by pydantic's kind of error, and by entry where a text has the wrong form.
 EXPECTED = {
@@ -569,6 +571,8 @@ def find_card(name_or_path: str | os.PathLike[str]) -> Card:
             raise WorkbenchError(f"no card at {text}: expected a TOML file.")
         return read_card(path)
     names = [path.stem for path in sorted(card_folder().glob("*.toml"))]
+    if text not in names and Path(text).expanduser().is_file():
+        raise WorkbenchError(f"{text} is no card: write a first one, as in: workbench card {text}")
     if text not in names:
         raise WorkbenchError(
             f"unknown dataset {text!r}: expected one of {', '.join(names)}, or the path of a card ending in .toml."

@@ -33,7 +33,7 @@ NAMES = {
     "rtt_ms": ("rttms", "rtt", "minrtt", "ping", "latency", "roundtriptime", "networkrtt"),
     "downlink_mbps": (
         *("downlinkmbps", "mbps", "downloadmbps", "download", "meanthroughputmbps", "throughput", "bandwidth"),
-        *("bandwidthmbps", "downloadspeed", "kbps", "downlink"),
+        *("bandwidthmbps", "downloadspeed", "kbps", "bps", "downlink"),
     ),
     "page_load_ms": ("pageloadms", "pageload", "pageloadtime", "loadtime", "load", "plt", "onload", "loadms"),
     "page_bytes": ("pagebytes", "bytes", "transfersize", "bytesin"),
@@ -47,7 +47,7 @@ NAMES = {
     "city": ("city", "town"),
     "asn": ("asn", "asnumber"),
     "isp": ("isp", "provider", "operator", "carrier", "asname"),
-    "os_family": ("osfamily", "os", "platform", "operatingsystem"),
+    "os_family": ("osfamily", "os", "operatingsystem", "platform"),
     "os_major": ("osmajor", "osversion", "platver", "platformversion"),
     "browser": ("browser", "browsername", "uafamily"),
     "browser_major": ("browsermajor", "browserversion"),
@@ -55,11 +55,24 @@ NAMES = {
 }
 SEPARATORS = ",;\t|"
 KBIT, BIT = 1e-3, 1e-6  # in Mbit/s
+# Ends of names, the longer first: of which quantity, its unit, and the factor to the canonical one.
+UNITS = {
+    "kbps": ("downlink_mbps", "kbit/s", KBIT),
+    "mbps": ("downlink_mbps", "", 1.0),
+    "bps": ("downlink_mbps", "bit/s", BIT),
+    "us": ("rtt_ms", "microseconds", 1e-3),
+    "ms": ("rtt_ms", "", 1.0),
+}
+OOKLA = {"downloadbandwidth", "downloadbytes"}  # beside these, what is called download is in bytes a second
+BROWSERS = {"netinfo_rtt_ms": ("rtt",), "netinfo_downlink_mbps": ("downlink",)}
 MISSING_WORDS = ("-", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "(not set)", "undefined")
 # Where one of the two that image delivery is decided by was not measured; base of rtt_ms: Chromium's default for an
 # unknown connection (network_quality_estimator_params).
 ASSUMED = {"rtt_ms": (50, 115, 200), "downlink_mbps": (2, 10, 50)}
-TIME_FORMATS = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%y, %H:%M", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M")
+DAYS = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y")
+TIME_FORMATS = [
+    f"{day}{clock}" for day in DAYS for clock in (" %H:%M:%S", " %H:%M", ", %H:%M", " %I:%M:%S %p", " %I:%M %p")
+]
 AHEAD, START = 2_000, 100_000  # rows, and bytes, that are looked at
 
 
@@ -74,6 +87,12 @@ def first_card(path: Path) -> str:
         return _card_of(path, "navigations", [] if LOG_NAME.search(path.name) else ['reader = "access_log"'], [])
     draft = _draft(path)
     source = read_source(path, draft)
+    inner = [str(name) for name in source if re.search(r"\.\d+\.", str(name))]
+    if len(source) == 1 and inner:
+        raise WorkbenchError(
+            f"{path.name}: expected rows; got one object, with rows deeper inside ({inner[0]}). Write a card with "
+            "records, the place where they are, as in datasets/examples/webpagetest.toml."
+        )
     found = dict(_guess(source))
     kind = "navigations" if "page" in found.values() and not {*MEASURED} & {*found.values()} else "measurements"
     if kind == "measurements" and not {*MEASURED} & {*found.values()}:
@@ -88,10 +107,19 @@ def first_card(path: Path) -> str:
     return _card_of(path, kind, list(_entries(source, draft, columns)), list(_columns(source, columns)))
 
 
+def card_name(path: Path) -> str:
+    """Name of a file's card: its own up to the first dot, with letters, digits, "_" and "-" only.
+
+    >>> card_name(Path("my rum export.csv.gz"))
+    'my_rum_export'
+    """
+    return re.sub(r"^_+|[^\w-]+", "_", path.name.partition(".")[0]).strip("_") or "mine"
+
+
 def _card_of(path: Path, kind: str, entries: list[str], columns: list[str]) -> str:
-    name = path.name.partition(".")[0]
+    name = card_name(path)
     lines = [
-        f"# A first card, guessed from {path.name}. Correct it, then: workbench check {name}.toml",
+        f"# A first card, guessed from {_text(path.name)}. Correct it, then: workbench check {name}.toml",
         f"title = {_text(name)}",
         f'kind = "{kind}"',
         'licence = "your own"',
@@ -129,26 +157,37 @@ def _is_log(path: Path) -> bool:
     """Whether the first lines are those of an access log, with a status and a user agent."""
     start = first_bytes(path, START).decode("utf-8", "replace")
     lines = start[: start.rfind("\n") + 1]
-    fields = find_format("", lines.partition("\n")[0]).read(lines)
+    fields = find_format("", lines).read(lines)
     return {"status", "agent"} <= {*fields} and bool(fields["status"].astype("str").str.fullmatch(r"\d{3}").any())
 
 
 def _guess(source: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """Source column and canonical one, where the name is one that tools use; each of both once."""
-    called = {str(name): _plain_names(str(name)) for name in source}
+    """Source column and canonical one, where the name is one that tools use; each of both once.
+
+    Of columns that could be one, that with values in most rows is taken, then that with the more usual name. Beside a
+    class of the Network Information API, ``rtt`` and ``downlink`` are that API's, not measured.
+    """
+    called = {str(name): _plain_names(str(name)) for name in source if source[name].head(AHEAD).notna().any()}
+    plains = {plain for names in called.values() for plain in names}
+    of_browser = bool(plains & {*NAMES["effective_type"]}) and not plains & {*NAMES["netinfo_rtt_ms"]}
     used: set[str] = set()
-    for canonical, names in NAMES.items():
-        ranked = [(names.index(plain), name) for name, plains in called.items() for plain in plains if plain in names]
-        free = [name for _, name in sorted(ranked) if name not in used]
-        if free:
-            used.add(free[0])
-            yield free[0], canonical
+    for canonical, names in [*(BROWSERS.items() if of_browser else ()), *NAMES.items()]:
+        ranked = [
+            (-source[name].head(AHEAD).notna().mean().round(1), names.index(plain), name)
+            for name, own in called.items()
+            for plain in own
+            if plain in names and name not in used
+        ]
+        if ranked:
+            used.add(name := min(ranked)[-1])
+            yield name, canonical
 
 
 def _plain_names(name: str) -> list[str]:
-    """A name without marks, and its last parts: "device.web_info.browser" is also "browser"."""
+    """A name without marks, and its last parts: "device.web_info.browser" is also "browser"; then without a unit."""
     parts = [re.sub("[^a-z0-9]", "", part.lower()) for part in re.split(r"[.\[]", name)]
-    return ["".join(parts[begin:]) for begin in reversed(range(len(parts)))]
+    plain = ["".join(parts[begin:]) for begin in reversed(range(len(parts)))]
+    return [*plain, *(each.removesuffix(unit_of) for each in plain for unit_of in UNITS if each.endswith(unit_of))]
 
 
 def _entries(source: pd.DataFrame, draft: Card, columns: Mapping[str, str]) -> Iterator[str]:
@@ -164,7 +203,7 @@ def _entries(source: pd.DataFrame, draft: Card, columns: Mapping[str, str]) -> I
         yield f"missing = {_text(words)}"
     for name, canonical in columns.items():
         if canonical in ("viewed_at", "measured_at"):
-            yield from _time_entry(source[name].dropna().head(AHEAD))
+            yield from _time_entry(source[name].dropna().drop_duplicates())
     events = [
         name for name in source if _plain_names(str(name))[0] == "eventname" and source[name].eq("page_view").any()
     ]
@@ -188,9 +227,11 @@ def _time_entry(times: pd.Series) -> Iterator[str]:
         return
     if iso_times(times.astype("str")).notna().all():
         return
-    fits = [form for form in TIME_FORMATS if pd.to_datetime(times, format=form, errors="coerce").notna().all()]
-    yield f"time_format = {_text(fits[0])}  # day first?" if fits else '# time_format = "%d/%m/%Y %H:%M"'
-    yield '# time_zone = "Europe/Berlin"'
+    read = {form: pd.to_datetime(times, format=form, errors="coerce") for form in TIME_FORMATS}
+    fits = sorted((moments.max() - moments.min(), form) for form, moments in read.items() if moments.notna().all())
+    also = f"  # or {_text(fits[1][1])}, which makes the time longer" if len(fits) > 1 else ""
+    yield f"time_format = {_text(fits[0][1])}{also}" if fits else '# time_format = "%d/%m/%Y %H:%M"'
+    yield '# time_zone = "Europe/Berlin"  # of these times; without it they are taken for UTC'
 
 
 def _columns(source: pd.DataFrame, columns: Mapping[str, str]) -> Iterator[str]:
@@ -200,15 +241,13 @@ def _columns(source: pd.DataFrame, columns: Mapping[str, str]) -> Iterator[str]:
         of = f", in {unit(canonical)}" if unit(canonical) else ""
         yield f'{_text(name)} = "{canonical}"  # {label(canonical)}{of}'
     rest = [str(name) for name in source if name not in columns]
-    yield from (
-        (
-            "# What follows was not recognised: name what it is, or leave it out.",
-            *(f'# {_text(name)} = ""' for name in rest),
-        )
-        if rest
-        else ()
-    )
+    if rest:
+        yield "# What follows was not recognised: name what it is, or leave it out."
+    yield from (f'# {_text(name)} = ""' for name in rest)
+    in_bytes = bool(OOKLA & {plain for name in source for plain in _plain_names(str(name))})
     scales = {canonical: _scale(canonical, source[name]) for name, canonical in columns.items() if canonical in RANGES}
+    if in_bytes and "downlink_mbps" in scales:
+        scales["downlink_mbps"] = "bytes a second", 8 * BIT
     if any(said for said, _ in scales.values()):
         yield from ("", "[scale]")
     for canonical, (said, factor) in scales.items():
@@ -218,8 +257,10 @@ def _columns(source: pd.DataFrame, columns: Mapping[str, str]) -> Iterator[str]:
 
 def _scale(canonical: str, values: pd.Series) -> tuple[str, float]:
     """The unit that a column seems to have, with its factor; "" where it is the canonical one."""
-    if "kbps" in str(values.name).lower():
-        return "kbit/s", KBIT
+    plain = _plain_names(str(values.name))[0]
+    for unit_of, (of, said, factor) in UNITS.items():
+        if plain.endswith(unit_of) and of == canonical:
+            return said, factor
     median = median_of(pd.to_numeric(values.astype("str").str.replace(",", "."), errors="coerce"))
     low, high = RANGES[canonical].median
     return ("", 1.0) if not median or low <= median <= high else likely_unit(median, canonical)
@@ -227,4 +268,4 @@ def _scale(canonical: str, values: pd.Series) -> tuple[str, float]:
 
 def _text(value: str | list[str]) -> str:
     """A TOML string or list: JSON's escapes are TOML's too."""
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -13,7 +13,7 @@ import pandas as pd
 
 from workbench.datasets import published, readers
 from workbench.datasets.access_logs import number_visitors, read_access_log
-from workbench.datasets.account import loaded, warn
+from workbench.datasets.account import as_views, loaded, warn
 from workbench.datasets.canonical import add_local_hour, drop_unmeasured, to_canonical
 from workbench.datasets.cards import Card, Pages, SourceFile, find_card
 from workbench.datasets.columns import as_category, check_columns, showable
@@ -249,7 +249,7 @@ def load(
     if card.kind == "navigations":
         sessions = pd.factorize(drawn["session_id"])[0]
         drawn = drawn.assign(view_id=range(len(drawn)), session_id=sessions, page=as_category(drawn["page"]))
-    return loaded(drawn)
+    return as_views(drawn)
 
 
 def measurements(
@@ -424,6 +424,10 @@ def _of_known_users(frame: pd.DataFrame, card: Card) -> pd.DataFrame:
     """Rows with a user, where some have one: all others as one person, or each as one, would be wrong numbers."""
     if "user_id" not in frame or card.unknown_user == "separate":
         return frame
+    if "session_id" in frame:  # who logs in during a session is known from then on
+        of_session = frame.groupby("session_id", observed=True)["user_id"]
+        alone = frame["user_id"].isna() & of_session.transform("nunique").eq(1)
+        frame = frame.assign(user_id=frame["user_id"].where(~alone, of_session.transform("first")))
     known = frame["user_id"].notna()
     return frame[known] if known.any() else frame.drop(columns="user_id")
 

@@ -20,6 +20,7 @@ from workbench.datasets.cards import Card
 from workbench.datasets.history import Mask, has_past, has_time
 from workbench.datasets.schema import (
     LEVELS,
+    LOSABLE,
     SIGNALS,
     context_columns,
     has_signal,
@@ -418,16 +419,18 @@ def _answer(policy: Policy, context: pd.DataFrame, scenario: Any) -> np.ndarray:
 def measured_or_assumed(frame: pd.DataFrame, quantity: str, assume: Mapping[str, float]) -> np.ndarray:
     """A quantity of each view as it was measured, else the assumed value: float, shape (rows,).
 
-    A WorkbenchError where it is neither measured nor assumed, or missing in some rows.
+    Where the probe was lost nothing arrives, whatever the quantity: it is then the median. A WorkbenchError where it
+    is neither measured nor assumed, or missing in some other rows.
     """
     if quantity in frame and frame[quantity].notna().any():
-        missing = int(frame[quantity].isna().sum())
+        lost = np.isinf(frame[LOSABLE].to_numpy(float)) if LOSABLE in frame else np.zeros(len(frame), bool)
+        missing = int((frame[quantity].isna() & ~lost).sum())
         if missing:
             raise WorkbenchError(
-                f"{quantity} is missing in {missing:,} of {len(frame):,} views; a replay needs it in all of them. Drop "
-                "those rows, or leave the column out and assume a value."
+                f"{quantity} is missing in {missing:,} of {len(frame):,} views; a replay needs it in all of them. "
+                f'Leave those rows out, by require = ["{quantity}"] or leave the column out and assume a value.'
             )
-        return frame[quantity].to_numpy(float)
+        return frame[quantity].fillna(frame[quantity].median()).to_numpy(float)
     return np.full(len(frame), float(assumed(assume, quantity)))
 
 

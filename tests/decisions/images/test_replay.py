@@ -7,7 +7,9 @@ from workbench.decisions.chances import OneOption
 from workbench.decisions.images.decision import DECISION as IMAGES
 from workbench.decisions.images.replay import quality_at_wait, rendition_payoffs, summarise_images, typical_view
 from workbench.decisions.images.scenario import ImageScenario, Ladder
+from workbench.decisions.options import measured_or_assumed
 from workbench.decisions.policy import Situations
+from workbench.errors import WorkbenchError
 
 # One image a view of 10, 50 or 100 kB; quality 0, 50, 100; one round trip; 1 point a 4 ms.
 BY_HAND = ImageScenario(
@@ -84,3 +86,10 @@ def test_quality_at_wait_reads_between_points_and_not_beyond():
     frontier = pd.DataFrame({"added_wait_ms": [10.0, 20, 30], "quality": [40.0, 60, 70]})
     assert quality_at_wait(frontier, 15) == 50 and quality_at_wait(frontier, 5) is None
     assert quality_at_wait(frontier, 31) is None
+
+
+def test_a_lost_probe_needs_no_throughput_and_any_other_gap_is_refused_with_the_way_out():
+    frame = pd.DataFrame({"rtt_ms": [np.inf, 40.0, 50.0], "downlink_mbps": [np.nan, 8.0, 4.0]})
+    assert measured_or_assumed(frame, "downlink_mbps", {}).tolist() == [6.0, 8.0, 4.0]
+    with pytest.raises(WorkbenchError, match=r'missing in 1 of 3 views.*require = \["downlink_mbps"\]'):
+        measured_or_assumed(frame.assign(rtt_ms=40.0), "downlink_mbps", {})

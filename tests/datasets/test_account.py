@@ -51,6 +51,15 @@ def test_who_logs_in_during_a_session_is_known_in_all_of_it():
     assert views["user_id"].tolist() == ["ann", "ann", "bob"] and views.attrs["dropped"]["no_user"] == 1
 
 
-def test_a_sample_is_judged_by_nothing_that_the_whole_does_not_have():
-    whole, sample = wb.load("eshop2008"), wb.load("eshop2008", rows=500)
-    assert sample.attrs["warnings"] == whole.attrs["warnings"] and repr(sample).startswith("Of 165,474 rows read")
+def test_a_sample_is_judged_by_nothing_that_the_whole_does_not_have(tmp_path):
+    rows = pd.DataFrame({"user_id": np.arange(1000) // 2, "rtt_ms": np.where(np.arange(1000) % 11, 40.0, np.nan)})
+    rows.to_csv(tmp_path / "ours.csv", index=False)
+    (tmp_path / "ours.toml").write_text('files = [{ name = "ours.csv" }]')
+    whole, sample = wb.load(tmp_path / "ours.toml"), wb.load(tmp_path / "ours.toml", rows=200)
+    assert len(sample) < 300 and sentences(sample.attrs) == sentences(whole.attrs) and "(9 %)" in repr(sample)
+
+
+def test_a_frame_like_another_keeps_the_account_of_it():
+    views = wb.measurements(ROWS, columns=COLUMNS)
+    again = wb.measurements(views.assign(rtt_ms=1.5), like=views)
+    assert sentences(again.attrs) == sentences(views.attrs)

@@ -264,15 +264,18 @@ class Pages(Entries):
     the first that fits counts."""
     ids: Literal["", "auto"] = ""
     """``"auto"`` lets numbers, UUIDs and hashes in a path become ``<id>``."""
+    skip: tuple[str, ...] = ()
+    """Regular expressions of paths that are no pages, beyond files, feeds and the usual requests of scripts."""
     static: StrictBool = False
-    """Whether files that are no pages (pictures, fonts, archives, feeds) stay."""
+    """Whether files (pictures, fonts, archives), feeds and requests of scripts (``/api/``) stay."""
 
     def __post_init__(self) -> None:
-        for name, pattern in self.patterns.items():
+        for name, pattern in [*self.patterns.items(), *((place, each) for place, each in enumerate(self.skip))]:
             try:
                 re.compile(pattern)
             except re.error as err:
-                raise WorkbenchError(f"patterns.{name} must be a regular expression; got {pattern!r} ({err}).") from err
+                entry = f"patterns.{name}" if isinstance(name, str) else f"skip[{name}]"
+                raise WorkbenchError(f"{entry} must be a regular expression; got {pattern!r} ({err}).") from err
 
 
 @dataclass(frozen=True, config=CHECKED, repr=False)

@@ -161,9 +161,17 @@ def navigations(
     df = readers.as_pandas(df, card.name)
     if like is not None:
         source = _with_card(df, card)
-        return _finish_navigations(source, card, links_of(like) if links is None else links, True, dropped={})
+        links = links_of(like) if links is None else links
+        return _with_account_of(like, _finish_navigations(source, card, links, keep_repeats=True, dropped={}))
     source = _rows_left(to_canonical(df, card), card)
     return _name_pages(source, card, links, keep_repeats, source.attrs["dropped"])
+
+
+def _with_account_of(like: pd.DataFrame, views: pd.DataFrame) -> pd.DataFrame:
+    """Views with what loading left out of the frame that they are like, and its warnings beside their own."""
+    warn(views, like.attrs.get("warnings", ()))
+    views.attrs |= {name: like.attrs[name] for name in ("dropped", "kept") if name in like.attrs}
+    return views
 
 
 def _name_pages(
@@ -308,7 +316,7 @@ def measurements(
     card = _own_card("measurements", name, like, given, entries)
     df = readers.as_pandas(df, card.name)
     if like is not None:
-        return _finish(_with_card(df, card), {}, card)
+        return _with_account_of(like, _finish(_with_card(df, card), {}, card))
     source = _plausible(_rows_left(to_canonical(df, card), card), card)
     return _finish(source, source.attrs["dropped"], card)
 

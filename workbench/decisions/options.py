@@ -428,7 +428,7 @@ def measured_or_assumed(frame: pd.DataFrame, quantity: str, assume: Mapping[str,
         if missing:
             raise WorkbenchError(
                 f"{quantity} is missing in {missing:,} of {len(frame):,} views; a replay needs it in all of them. "
-                f'Leave those rows out, by require = ["{quantity}"] or leave the column out and assume a value.'
+                f'Leave those rows out, by require = ["{quantity}"], or leave the column out and assume a value.'
             )
         return frame[quantity].fillna(frame[quantity].median()).to_numpy(float)
     return np.full(len(frame), float(assumed(assume, quantity)))

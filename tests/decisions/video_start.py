@@ -44,6 +44,12 @@ class VideoScenario:
         distinct, which = ask_distinct(source, context)
         return Stalls(source.chance_worse(distinct, "downlink_mbps", np.array(self.bitrates_mbps))[which])
 
+    def shipped(self, quantities, assume) -> dict:
+        """The same as numbers, for a site."""
+        asked = {"downlink_mbps": np.array([self.bitrates_mbps])}
+        weights = np.ones(1)
+        return {"quality": self.quality, "price": self.stall_price, "weights": weights, "asked": asked, "abandons": False}
+
 
 @dataclass(frozen=True)
 class VideoFigures:

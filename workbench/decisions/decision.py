@@ -522,6 +522,22 @@ class Report(Protocol):
         """Further tables of a proposal, by name; cells are text."""
 
 
+@dataclass(frozen=True)
+class Shipped:
+    """A policy as a site runs it: ``content`` is plain (JSON), and ``policy`` the workbench's own that decides the same.
+
+    ``answers`` says what that one decides in each row of a context, in the words of a site: the same must come out there.
+    ``advice`` says in which views a site should call it. ``merged`` says what merging small groups changed: the views of
+    test, the share decided otherwise, and the mean net over that of the policy compared.
+    """
+
+    policy: Policy
+    content: Mapping[str, Any] = field(repr=False)
+    answers: Callable[[pd.DataFrame], list[dict[str, Any]]] = field(repr=False)
+    advice: str = ""
+    merged: tuple[int, float, float] = (0, 0.0, 0.0)
+
+
 class Decision(Protocol):
     """What a decision says for itself. ``situations`` hold views, ``answer`` is what a policy decided in them.
 
@@ -717,6 +733,13 @@ class Decision(Protocol):
     @abstractmethod
     def contrast(self, ours: Any, theirs: Any, rule: Policy, situations: Situations, scenario: Any) -> Contrast:
         """Two answers side by side, for a surrogate tree."""
+
+    def shipped(self, policy: Policy, split: Split, scenario: Any, known_by: str) -> Shipped:
+        """A policy as plain numbers for a site; a WorkbenchError where it is of a kind that a site cannot run."""
+        raise WorkbenchError(
+            f"{policy_name(policy)!r} cannot be exported yet: {self.name} decides in the workbench alone. Decisions that "
+            "pick one option a view, as image delivery does, can be exported."
+        )
 
     @abstractmethod
     def inspected(self, policies: Mapping[str, Policy], view: pd.DataFrame, card: Card, scenario: Any) -> Inspection:

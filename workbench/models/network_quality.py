@@ -18,12 +18,21 @@ from workbench.datasets.splits import Split, users_of
 from workbench.errors import WorkbenchError
 from workbench.features.encoding import FOLDS, Encoding, distinct_rows, fit_encoding
 from workbench.features.network import WORSE_IS_HIGH, came_back, worse_than, worst_fifth
-from workbench.models.boosting import SMALLEST_CHANCE, BoostedModel, check_without, fit_platt, rows_hash
+from workbench.models.boosting import (
+    LEAF,
+    SMALLEST_CHANCE,
+    BoostedModel,
+    check_without,
+    fit_platt,
+    flat_trees,
+    rows_hash,
+)
 
 REPEATS, REPEATED_ROWS = 4, 500_000  # every row meets 4 thresholds, up to half a million rows in all
 ROWS_A_BATCH = 400_000
 WORST_TENTH = 0.1
 FEWEST_USERS = 2 * FOLDS  # folds within folds, each with users of its own
+ASKED = -2  # in place of a feature: the node splits on the threshold asked about
 SCORED = slice(5, 100, 5)  # percentiles of the training values at which a model is scored
 
 
@@ -291,9 +300,34 @@ class Head:
         """Calibrated chances that encoded rows are worse than thresholds, shape (rows, thresholds)."""
         chance = np.full((len(matrix), len(thresholds)), 0.0 if WORSE_IS_HIGH[self.quantity] else 1.0)
         finite = np.isfinite(thresholds)
-        margin = self.margins(matrix, np.log(thresholds[finite]))
+        margin = self.margins(matrix, np.log(thresholds[finite])).astype(float)
         chance[:, finite] = 1 / (1 + np.exp(-(self.slope * margin + self.intercept)))
         return chance
+
+    def shipped(self, thresholds: np.ndarray) -> dict[str, Any]:
+        """The head as plain lists, for a site that asks it about these thresholds and no others.
+
+        ``thresholds`` rise and are finite: float, shape (asked,). ``features`` are the encoded columns that trees split
+        on; a node that splits on the threshold has the feature -2, and its value is how many thresholds go left.
+        """
+        trees = flat_trees(self.booster)
+        asked = np.log(thresholds).astype(np.float32)
+        about_threshold, columns = len(self.encoding.features), self.encoding.columns()
+        used = sorted({each for each in trees["feature"] if 0 <= each < about_threshold})
+        place = {LEAF: LEAF, about_threshold: ASKED} | {each: i for i, each in enumerate(used)}
+        value = [
+            int(np.searchsorted(asked, np.float32(number))) if feature == about_threshold else number
+            for feature, number in zip(trees["feature"], trees["value"], strict=True)
+        ]
+        return {
+            "features": [columns[each] for each in used],
+            "asked": len(asked),
+            **trees,
+            "feature": [place[each] for each in trees["feature"]],
+            "value": value,
+            "slope": self.slope,
+            "intercept": self.intercept,
+        }
 
 
 def fit_head(model: NetworkQuality, rows: pd.DataFrame, stop: pd.DataFrame | None, quantity: str) -> Head:

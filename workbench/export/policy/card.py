@@ -1,0 +1,178 @@
+"""The README of an exported policy: how a site calls it, where it gets each field, and what is known of the policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from workbench.datasets.columns import WHEN_KNOWN
+from workbench.datasets.schema import label
+from workbench.decisions.decision import Finding, Shipped
+from workbench.evidence.bootstrap import Interval
+from workbench.studies import report
+
+NOT_THERE = "-"
+FROM_EDGE = "from the edge server"
+OWN_STORAGE = "what this site kept in the browser's storage"
+# Where a browser, an edge server and an app get a field. NetInfo and user-agent hints: wicg.github.io/netinfo,
+# wicg.github.io/ua-client-hints; the edge: developers.cloudflare.com (request.cf) and the CloudFront-Viewer-* headers.
+SOURCES = {
+    "country": (FROM_EDGE, "`request.cf.country`, `CloudFront-Viewer-Country`", FROM_EDGE),
+    "asn": (FROM_EDGE, "`request.cf.asn`, `CloudFront-Viewer-ASN`", FROM_EDGE),
+    "isp": (FROM_EDGE, "`request.cf.asOrganization`, or the address", FROM_EDGE),
+    "region": (FROM_EDGE, "`request.cf.region`, `CloudFront-Viewer-Country-Region-Name`", FROM_EDGE),
+    "city": (FROM_EDGE, "`request.cf.city`, `CloudFront-Viewer-City`", FROM_EDGE),
+    "os_family": ("`navigator.userAgentData.platform`", "`Sec-CH-UA-Platform`, else `User-Agent`", "the system"),
+    "os_major": (
+        '`getHighEntropyValues(["platformVersion"])`',
+        "`Sec-CH-UA-Platform-Version`, else `User-Agent`",
+        "the system",
+    ),
+    "browser": ("`navigator.userAgentData.brands`", "`Sec-CH-UA`, else `User-Agent`", NOT_THERE),
+    "browser_major": ("`navigator.userAgentData.brands`", "`Sec-CH-UA`, else `User-Agent`", NOT_THERE),
+    "save_data": ("`navigator.connection.saveData`", "`Save-Data: on`", "the system's data saver"),
+    "local_hour": ("`new Date().getHours()`", "the time, and the offset of the place", "the clock"),
+    "last_rtt_ms": (OWN_STORAGE, "a cookie of this site", "the app's storage"),
+    "last_downlink_mbps": (OWN_STORAGE, "a cookie of this site", "the app's storage"),
+    "last_age_s": (OWN_STORAGE, "a cookie of this site", "the app's storage"),
+    "earlier_views": (OWN_STORAGE, "a cookie of this site", "the app's storage"),
+    "device": ('`getHighEntropyValues(["model"])`', "`Sec-CH-UA-Model`, after `Accept-CH`", "the model"),
+    "effective_type": ("`navigator.connection.effectiveType`", "`ECT`, after `Accept-CH`", NOT_THERE),
+    "netinfo_rtt_ms": ("`navigator.connection.rtt`", "`RTT`, after `Accept-CH`", NOT_THERE),
+    "netinfo_downlink_mbps": ("`navigator.connection.downlink`", "`Downlink`, after `Accept-CH`", NOT_THERE),
+    "connection_type": (
+        "`navigator.connection.type`",
+        NOT_THERE,
+        "`ConnectivityManager` (Android), `NWPathMonitor` (iOS)",
+    ),
+}
+TYPES = {"number": "number", "flag": "true or false", "text": "text"}
+NO_RULE = "Segments were compared for the model alone; the exported policy is a rule."
+
+
+def readme(result: Finding, shipped: Shipped, content: Mapping[str, Any], example: Mapping[str, Any]) -> str:
+    """The whole text, Markdown; ``example`` is a context and the answer to it."""
+    parts = [
+        f"# {content['name']}\n\n{_about(result, content)}",
+        f"## Call it\n\n{_usage(content, example)}",
+        f"## When to call it\n\n{shipped.advice}",
+        f"## Fields\n\n{_fields(result, content)}",
+        f"## What is known of it\n\n{_evidence(result, shipped)}",
+        f"## Where the model is not better\n\n{_segments(result, content)}",
+        f"## Limits\n\n{_list(report.assumptions(result))}",
+        f"## Privacy\n\n{_privacy(result, content)}",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _about(result: Finding, content: Mapping[str, Any]) -> str:
+    card = result.split.card
+    source = "SIMULATED data" if card.simulated else "data"
+    return (
+        f"Version {content['version']}. A policy of the decision `{content['decision']}`, fitted on {source} "
+        f"`{card.name}` ({card.title}; licence {card.licence or 'not stated'}). It picks one of "
+        f"{', '.join(f'`{option}`' for option in content['options'])}."
+    )
+
+
+def _usage(content: Mapping[str, Any], example: Mapping[str, Any]) -> str:
+    given, answer = (report_json(example[name]) for name in ("context", "decision"))
+    return f"""In a browser, in Node, or on an edge server:
+
+```js
+import {{ load }} from "./policy.js";
+const decide = load(await (await fetch("policy.json")).json());
+decide({given});
+// {answer}
+```
+
+In Python, without XGBoost:
+
+```python
+policy = wb.load_policy("policy/")
+policy.decide(context)  # a dict, or a frame with one row a view
+```
+
+`chances` are those that an option comes late. A field that is missing, or of another type, counts as missing; Save-Data
+always gets `{content["options"][0]}`. `vectors.json` holds contexts and the answers that must come out, and
+`manifest.json` the sha256 and the size of every file."""
+
+
+def report_json(value: Any) -> str:
+    """A value as one line of JSON; chances with three decimals."""
+    import json
+
+    if isinstance(value, dict) and value.get("chances"):
+        value = value | {"chances": {name: round(chance, 3) for name, chance in value["chances"].items()}}
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _fields(result: Finding, content: Mapping[str, Any]) -> str:
+    rows = {}
+    for name, field in content["fields"].items():
+        unit = f" ({field['unit']})" if field["unit"] else ""
+        browser, edge, app = SOURCES.get(name, (f"{field['meaning']} (a column of this data)",) * 3)
+        rows[f"`{name}`"] = {
+            "what": label(name, result.split.card),
+            "type": TYPES[field["type"]] + unit,
+            "known": WHEN_KNOWN[field["known"]],
+            "browser": browser,
+            "edge server": edge,
+            "app": app,
+        }
+    table = report.markdown_table(pd.DataFrame.from_dict(rows, orient="index").rename_axis("field"))
+    return (
+        f"{table}\n\nTexts are compared as they are: send the names that the data had (`policy.json` lists those it "
+        "knows), numbers of networks as digits."
+    )
+
+
+def _evidence(result: Finding, shipped: Shipped) -> str:
+    box = report.first_screen(result)
+    wanted = {name: text for name, text in box.items() if name not in ("title", "RESTS ON")}
+    lines = [f"{name.capitalize()}: {text}" for name, text in wanted.items()]
+    return f"{box['title']}.\n\n{_list(lines)}\n\n{report.markdown_table(report.key_table(result))}\n\n{merged(result, shipped)}"
+
+
+def merged(result: Finding, shipped: Shipped) -> str:
+    """What merging small groups changed, on the views of test."""
+    views, share, difference = shipped.merged
+    if not share:
+        return f"The exported policy decides as the compared one does in all {views:,} views of test."
+    return (
+        "Groups of fewer than 20 users are not exported: they are treated as the group above them. The exported policy "
+        f"therefore decides otherwise than the compared one in {100 * share:.2f} % of {views:,} views of test; its net is "
+        f"{result.unit.signed(difference)} {result.unit.per_view}."
+    )
+
+
+def _segments(result: Finding, content: Mapping[str, Any]) -> str:
+    if content["role"] != "model":
+        return NO_RULE
+    open_ = result.segments[result.segments["low"] <= 0].sort_values("views", ascending=False, kind="stable")
+    if open_.empty:
+        return "In every segment of at least 20 users the model gains over the best rule."
+    lines = []
+    for row in open_.itertuples():
+        gain = result.unit.span(Interval(row.difference, row.low, row.high, row.users))
+        lines.append(f"{row.dimension}, {report.short_name(str(row.level), 40)}: {gain}, {row.users:,} {result.people}")
+    return (
+        f"Model minus best rule, {result.unit.per_view}, with 95 % intervals; exploratory. Segments in which a gain is not "
+        f"shown:\n\n{_list(lines)}"
+    )
+
+
+def _privacy(result: Finding, content: Mapping[str, Any]) -> str:
+    names = ", ".join(f"`{name}`" for name in content["fields"])
+    return (
+        f"It reads {names}, to pick one of {len(content['options'])} options, and keeps nothing: the context need not be "
+        "stored, nor sent anywhere. These files hold no row of the data and no group of fewer than 20 users; the contexts in "
+        "`vectors.json` are drawn field by field. What is kept of earlier views (`last_...`, `earlier_views`) is the "
+        "site's own: keep the last measurement alone, and drop it when the visitor's consent ends."
+    )
+
+
+def _list(lines: list[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)

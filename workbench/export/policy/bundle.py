@@ -17,7 +17,7 @@ from workbench.decisions.decision import Finding, PolicyResult, Shipped
 from workbench.errors import WorkbenchError
 from workbench.evidence.verdict import SHIP_RULE, TEST_MODEL
 from workbench.export.policy.card import readme
-from workbench.export.policy.cases import as_canonical, draw_contexts
+from workbench.export.policy.cases import as_canonical, draw_contexts, usual_values
 from workbench.export.policy.loaded import FORMAT, MANIFEST, POLICY, LoadedPolicy, check_manifest, describe_file
 
 CASES = 200
@@ -60,9 +60,10 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
     picked = _pick(result, policy)
     shipped, content = _content(result, picked)
     files = {POLICY: _json(content), "policy.js": policy_script()}
-    vectors = _vectors(result, shipped, json.loads(files[POLICY]))
+    content = json.loads(files[POLICY])
+    vectors = _vectors(result, shipped, content)
     files["vectors.json"] = _json({"format": FORMAT, "version": content["version"], "cases": vectors})
-    files["README.md"] = readme(result, shipped, content, _example(vectors)).encode()
+    files["README.md"] = readme(result, shipped, content, _example(result, content)).encode()
     files[MANIFEST] = _json({"format": FORMAT, "files": {name: describe_file(text) for name, text in files.items()}})
     write_folder(folder, files)
     return folder
@@ -115,7 +116,8 @@ def _content(result: Finding, picked: PolicyResult) -> tuple[Shipped, dict[str, 
 def _vectors(result: Finding, shipped: Shipped, content: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Contexts and what the workbench decides in them; refused where the exported policy would decide otherwise."""
     contexts = draw_contexts(content, result.split.train, CASES, seed=result.split.seed)
-    answers = shipped.answers(as_canonical(contexts, content["fields"]))
+    with np.errstate(over="ignore"):  # huge numbers are infinite to the trees
+        answers = shipped.answers(as_canonical(contexts, content["fields"]))
     loaded = LoadedPolicy(dict(content))
     wrong = [i for i, context in enumerate(contexts) if not same_answer(loaded.decide(context), answers[i])]
     if wrong:
@@ -134,9 +136,11 @@ def same_answer(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return near and next(rest) == next(rest)
 
 
-def _example(vectors: list[dict[str, Any]]) -> dict[str, Any]:
-    """The case with most fields that are plain texts, numbers and flags."""
-    return max(vectors, key=lambda case: sum(isinstance(value, (str, float)) for value in case["context"].values()))
+def _example(result: Finding, content: Mapping[str, Any]) -> dict[str, Any]:
+    """A context of usual values, made up field by field, and the answer to it."""
+    usual = {name: usual_values(content, name, field, result.split.train) for name, field in content["fields"].items()}
+    context = {name: values[len(values) // 2] for name, values in usual.items() if values}
+    return {"context": context, "decision": LoadedPolicy(dict(content)).decide(context)}
 
 
 def _json(content: Any) -> bytes:

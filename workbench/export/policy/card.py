@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from typing import Any
-
-import pandas as pd
 
 from workbench.datasets.columns import WHEN_KNOWN
 from workbench.datasets.schema import label
@@ -55,11 +55,11 @@ NO_RULE = "Segments were compared for the model alone; the exported policy is a 
 def readme(result: Finding, shipped: Shipped, content: Mapping[str, Any], example: Mapping[str, Any]) -> str:
     """The whole text, Markdown; ``example`` is a context and the answer to it."""
     parts = [
-        f"# {content['name']}\n\n{_about(result, content)}",
+        f"# {as_text(content['name'])}\n\n{_about(result, shipped, content)}",
         f"## Call it\n\n{_usage(content, example)}",
         f"## When to call it\n\n{shipped.advice}",
         f"## Fields\n\n{_fields(result, content)}",
-        f"## What is known of it\n\n{_evidence(result, shipped)}",
+        f"## What is known of it\n\n{_evidence(result)}",
         f"## Where the model is not better\n\n{_segments(result, content)}",
         f"## Limits\n\n{_list(report.assumptions(result))}",
         f"## Privacy\n\n{_privacy(result, content)}",
@@ -67,18 +67,18 @@ def readme(result: Finding, shipped: Shipped, content: Mapping[str, Any], exampl
     return "\n\n".join(parts) + "\n"
 
 
-def _about(result: Finding, content: Mapping[str, Any]) -> str:
+def _about(result: Finding, shipped: Shipped, content: Mapping[str, Any]) -> str:
     card = result.split.card
     source = "SIMULATED data" if card.simulated else "data"
     return (
         f"Version {content['version']}. A policy of the decision `{content['decision']}`, fitted on {source} "
-        f"`{card.name}` ({card.title}; licence {card.licence or 'not stated'}). It picks one of "
-        f"{', '.join(f'`{option}`' for option in content['options'])}."
+        f"`{card.name}` ({as_text(card.title)}; licence {as_text(card.licence or 'not stated')}). It picks one of "
+        f"{', '.join(f'`{option}`' for option in content['options'])}.\n\n{merged(result, shipped)}"
     )
 
 
 def _usage(content: Mapping[str, Any], example: Mapping[str, Any]) -> str:
-    given, answer = (report_json(example[name]) for name in ("context", "decision"))
+    given, answer = (_as_json(example[name]) for name in ("context", "decision"))
     return f"""In a browser, in Node, or on an edge server:
 
 ```js
@@ -100,10 +100,13 @@ always gets `{content["options"][0]}`. `vectors.json` holds contexts and the ans
 `manifest.json` the sha256 and the size of every file."""
 
 
-def report_json(value: Any) -> str:
-    """A value as one line of JSON; chances with three decimals."""
-    import json
+def as_text(text: str) -> str:
+    """A text from data, whatever it holds, as plain text of Markdown."""
+    return re.sub(r"([\\`*_{}\[\]<>|#])", r"\\\1", " ".join(text.split()))
 
+
+def _as_json(value: Any) -> str:
+    """A value as one line of JSON; chances with three decimals."""
     if isinstance(value, dict) and value.get("chances"):
         value = value | {"chances": {name: round(chance, 3) for name, chance in value["chances"].items()}}
     return json.dumps(value, ensure_ascii=False)
@@ -113,38 +116,40 @@ def _fields(result: Finding, content: Mapping[str, Any]) -> str:
     rows = {}
     for name, field in content["fields"].items():
         unit = f" ({field['unit']})" if field["unit"] else ""
-        browser, edge, app = SOURCES.get(name, (f"{field['meaning']} (a column of this data)",) * 3)
+        browser, edge, app = SOURCES.get(name, (f"{as_text(field['meaning'])} (a column of this data)",) * 3)
         rows[f"`{name}`"] = {
-            "what": label(name, result.split.card),
+            "what": as_text(label(name, result.split.card)),
             "type": TYPES[field["type"]] + unit,
             "known": WHEN_KNOWN[field["known"]],
             "browser": browser,
             "edge server": edge,
             "app": app,
         }
-    table = report.markdown_table(pd.DataFrame.from_dict(rows, orient="index").rename_axis("field"))
+    heads = ["field", *next(iter(rows.values()))]
+    table = [heads, ["---"] * len(heads), *([name, *row.values()] for name, row in rows.items())]
+    lines = "\n".join(f"| {' | '.join(row)} |" for row in table)
     return (
-        f"{table}\n\nTexts are compared as they are: send the names that the data had (`policy.json` lists those it "
+        f"{lines}\n\nTexts are compared as they are: send the names that the data had (`policy.json` lists those it "
         "knows), numbers of networks as digits."
     )
 
 
-def _evidence(result: Finding, shipped: Shipped) -> str:
+def _evidence(result: Finding) -> str:
     box = report.first_screen(result)
     wanted = {name: text for name, text in box.items() if name not in ("title", "RESTS ON")}
     lines = [f"{name.capitalize()}: {text}" for name, text in wanted.items()]
-    return f"{box['title']}.\n\n{_list(lines)}\n\n{report.markdown_table(report.key_table(result))}\n\n{merged(result, shipped)}"
+    return f"{box['title']}.\n\n{_list(lines)}\n\n{report.markdown_table(report.key_table(result))}"
 
 
 def merged(result: Finding, shipped: Shipped) -> str:
     """What merging small groups changed, on the views of test."""
     views, share, difference = shipped.merged
     if not share:
-        return f"The exported policy decides as the compared one does in all {views:,} views of test."
+        return f"It decides as the compared policy does in all {views:,} views of test."
     return (
-        "Groups of fewer than 20 users are not exported: they are treated as the group above them. The exported policy "
-        f"therefore decides otherwise than the compared one in {100 * share:.2f} % of {views:,} views of test; its net is "
-        f"{result.unit.signed(difference)} {result.unit.per_view}."
+        "Groups of fewer than 20 users are not exported: it treats them as the group above them. It therefore decides "
+        f"otherwise than the compared policy in {100 * share:.2f} % of {views:,} views of test; net there: "
+        f"{result.unit.signed(difference)} {result.unit.per_view} against the figures below."
     )
 
 
@@ -157,7 +162,8 @@ def _segments(result: Finding, content: Mapping[str, Any]) -> str:
     lines = []
     for row in open_.itertuples():
         gain = result.unit.span(Interval(row.difference, row.low, row.high, row.users))
-        lines.append(f"{row.dimension}, {report.short_name(str(row.level), 40)}: {gain}, {row.users:,} {result.people}")
+        name = as_text(f"{row.dimension}, {report.short_name(str(row.level), report.LEVEL_WIDTH)}")
+        lines.append(f"{name}: {gain}, {row.users:,} {result.people}")
     return (
         f"Model minus best rule, {result.unit.per_view}, with 95 % intervals; exploratory. Segments in which a gain is not "
         f"shown:\n\n{_list(lines)}"

@@ -44,7 +44,7 @@ def draw_contexts(content: Mapping[str, Any], train: pd.DataFrame, rows: int, se
 def usual_values(content: Mapping[str, Any], name: str, field: Mapping[str, Any], train: pd.DataFrame) -> list[Any]:
     """What a policy tells apart in a field, and percentiles of its numbers in the data."""
     if field["type"] == "flag":
-        return [True, False]
+        return [True, False, False]
     if field["type"] == "text":
         return sorted({*_levels(content, name), *field.get("allowed", ())})
     known = train[name].dropna().to_numpy(float) if name in train else np.zeros(0)

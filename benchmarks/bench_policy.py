@@ -1,8 +1,8 @@
 """Does an exported policy decide as the workbench does, how fast, and how large is it?
 
-For each dataset and policy, 100,000 contexts (from data field by field, and strange ones) are asked of the workbench, of
-``wb.load_policy`` and of ``policy.js`` in Node: no decision may differ, and chances by at most one in a million. Then
-single decisions are timed, and the files weighed. ``--rows N`` takes N contexts.
+For each dataset and policy, 100,000 contexts (from data field by field, and strange ones) are asked of the workbench,
+of ``wb.load_policy`` and of ``policy.js`` in Node: no decision may differ, and chances by at most one in a million.
+Then single decisions are timed, and the files weighed. ``--rows N`` takes N contexts.
 """
 
 import argparse
@@ -42,7 +42,7 @@ fs.writeFileSync(process.argv[3], JSON.stringify({ answers, mean, p99: took[Math
 
 def compared(answers: list[dict], others: list[dict]) -> tuple[int, float]:
     """How many decisions differ, and the largest difference of chances."""
-    differ = sum(one != other for one, other in zip(map(without_chances, answers), map(without_chances, others)))
+    differ = sum(without_chances(one) != without_chances(other) for one, other in zip(answers, others, strict=True))
     chances = [np.array([list((each["chances"] or {}).values()) for each in side], float) for side in (answers, others)]
     return differ, float(np.abs(chances[0] - chances[1]).max(initial=0.0))
 
@@ -91,8 +91,8 @@ def measure(result, policy: str, folder: Path, rows: int) -> bool:
     batch_us = (time.perf_counter() - started) / rows * 1e6
     names, returns = loaded.options, loaded.content["returns"]
     found = python.filter(like="chance_").to_numpy()
-    chances = [None if np.isnan(row).any() else dict(zip(names, row)) for row in found]
-    python = [{returns: one, "chances": each} for one, each in zip(python[returns], chances)]
+    chances = [None if np.isnan(row).any() else dict(zip(names, row, strict=True)) for row in found]
+    python = [{returns: one, "chances": each} for one, each in zip(python[returns], chances, strict=True)]
     single = [loaded.decide(context) for context in contexts[:2000]]
     started = time.perf_counter()
     for context in contexts[:2000]:
@@ -105,8 +105,8 @@ def measure(result, policy: str, folder: Path, rows: int) -> bool:
     kept = sum(len(gzip.compress((folder / name).read_bytes())) for name in ("policy.json", "policy.js")) / 1000
     says = "; ".join(f"{name} {count} differ, chances by {most:.1e}" for name, (count, most) in differ.items())
     print(
-        f"{result.split.card.name}, {picked.name}: {rows:,} contexts: {says}; policy.js mean {node['mean']:.1f} us, p99 "
-        f"{node['p99']:.1f} us; load_policy one {one_us:.0f} us, in batches {batch_us:.0f} us; {kept:.1f} kB gzipped",
+        f"{result.split.card.name}, {picked.name}: {rows:,} contexts: {says}; policy.js mean {node['mean']:.1f} us, "
+        f"p99 {node['p99']:.1f} us; load_policy one {one_us:.0f} us, in batches {batch_us:.0f} us; {kept:.1f} kB gzip",
         flush=True,
     )
     return all(count == 0 and most <= bundle.NEAR for count, most in differ.values())

@@ -140,7 +140,7 @@ def compare(
 
 @main.command()
 @click.argument("dataset", metavar="DATASET")
-@click.option("--out", "folder", required=True, metavar="FOLDER", help="Folder to write; an earlier export is replaced.")
+@click.option("--out", "folder", required=True, metavar="FOLDER", help="Folder to write, new or an earlier export.")
 @click.option(
     "--policy",
     metavar="NAME",

@@ -47,8 +47,8 @@ class VideoScenario:
     def shipped(self, quantities, assume) -> dict:
         """The same as numbers, for a site."""
         asked = {"downlink_mbps": np.array([self.bitrates_mbps])}
-        weights = np.ones(1)
-        return {"quality": self.quality, "price": self.stall_price, "weights": weights, "asked": asked, "abandons": False}
+        worth = {"quality": self.quality, "price": self.stall_price, "weights": np.ones(1)}
+        return worth | {"asked": asked, "abandons": False}
 
 
 @dataclass(frozen=True)

@@ -524,11 +524,11 @@ class Report(Protocol):
 
 @dataclass(frozen=True)
 class Shipped:
-    """A policy as a site runs it: ``content`` is plain (JSON), and ``policy`` the workbench's own that decides the same.
+    """A policy as a site runs it: ``content`` is plain (JSON), ``policy`` the workbench's own that decides the same.
 
-    ``answers`` says what that one decides in each row of a context, in the words of a site: the same must come out there.
-    ``advice`` says in which views a site should call it. ``merged`` says what merging small groups changed: the views of
-    test, the share decided otherwise, and the mean net over that of the policy compared.
+    ``answers`` says what that one decides in each row of a context, in the words of a site. ``advice`` says in which
+    views a site should call it. ``merged`` says what merging small groups changed: the views of test, the share decided
+    otherwise, and the mean net over that of the policy compared.
     """
 
     policy: Policy
@@ -737,8 +737,8 @@ class Decision(Protocol):
     def shipped(self, policy: Policy, split: Split, scenario: Any, known_by: str) -> Shipped:
         """A policy as plain numbers for a site; a WorkbenchError where it is of a kind that a site cannot run."""
         raise WorkbenchError(
-            f"{policy_name(policy)!r} cannot be exported yet: {self.name} decides in the workbench alone. Decisions that "
-            "pick one option a view, as image delivery does, can be exported."
+            f"{policy_name(policy)!r} cannot be exported yet: {self.name} decides in the workbench alone. "
+            "Decisions that pick one option a view, as image delivery does, can be exported."
         )
 
     @abstractmethod

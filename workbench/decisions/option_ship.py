@@ -28,8 +28,9 @@ from workbench.models.network_quality import NetworkQuality
 Answers = Callable[[pd.DataFrame], list[dict[str, Any]]]
 SAVES_DATA, CONNECTION, SCRIPT = "save_data", "connection_type", LEVELS[2]
 ADVICE = (
-    "Only views without a network signal were compared: no NetInfo value, and no measurement of the same user younger than "
-    f"{SIGNAL_AGE_S:g} s. Call it in these. Where a signal is visible, nothing need be predicted: decide by the measurement."
+    "Only views without a network signal were compared: no NetInfo value, and no measurement of the same user younger "
+    f"than {SIGNAL_AGE_S:g} s. Call it in these. Where a signal is visible, nothing need be predicted: decide by the "
+    "measurement."
 )
 TYPES = {TEXT: "text", NUMBER: "number", FLAG: "flag"}
 
@@ -72,7 +73,7 @@ class Worth:
 
 
 def shipped(decision: Any, policy: Policy, split: Split, scenario: Any, known_by: str) -> Shipped:
-    """The policy as a site runs it; groups of fewer than 20 users of ``split.train`` are merged into what is above them.
+    """The policy as a site runs it; groups of fewer than 20 users of ``split.train`` are merged into what is above.
 
     A WorkbenchError where it is of a kind that a site cannot run yet.
     """
@@ -96,7 +97,9 @@ def shipped(decision: Any, policy: Policy, split: Split, scenario: Any, known_by
 def _answers(decision: Any, policy: Policy, card: Card, scenario: Any, known_by: str) -> Answers:
     def answers(context: pd.DataFrame) -> list[dict[str, Any]]:
         rows = len(context)
-        there = Situations(context, known_context(context, known_by, card.context), np.arange(rows), "views", card, known_by)
+        there = Situations(
+            context, known_context(context, known_by, card.context), np.arange(rows), "views", card, known_by
+        )
         picked = decision.ask(policy, there, scenario)
         expected = decision.weigh(policy, there, scenario)
         late = [None] * rows if expected is None else expected.late.tolist()

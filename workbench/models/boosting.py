@@ -111,7 +111,7 @@ def flat_trees(booster: Any) -> dict[str, Any]:
     flat: dict[str, list[Any]] = {name: [] for name in ("roots", "feature", "value", "right", "missing_left")}
     for tree in saved["gradient_booster"]["model"]["trees"]:
         flat["roots"].append(len(flat["feature"]))
-        waiting = [(0, None)]  # node, and the place of the parent whose right child it is
+        waiting: list[tuple[int, int | None]] = [(0, None)]  # node, and the place of the parent whose right child it is
         while waiting:
             node, parent = waiting.pop()
             place, left = len(flat["feature"]), tree["left_children"][node]
@@ -133,9 +133,9 @@ def _start(booster: Any, chance: float) -> float:
     """
     rows = np.random.default_rng(0).normal(0, 5, (256, booster.num_features())).astype(np.float32)
     first = booster[:1]
-    leaves = np.array(json.loads(bytes(first.save_raw("json")))["learner"]["gradient_booster"]["model"]["trees"][0][
-        "split_conditions"
-    ], np.float32)[first.predict(xgboost.DMatrix(rows), pred_leaf=True).astype(int).ravel()]
+    saved = json.loads(bytes(first.save_raw("json")))["learner"]["gradient_booster"]["model"]["trees"][0]
+    reached = first.predict(xgboost.DMatrix(rows), pred_leaf=True).astype(int).ravel()
+    leaves = np.array(saved["split_conditions"], np.float32)[reached]
     answered = first.inplace_predict(rows, predict_type="margin")
     near = np.float32(-np.log(np.float32(1) / np.float32(chance) - np.float32(1)))
     for steps in (0, 1, -1, 2, -2, 3, -3):

@@ -715,6 +715,7 @@ def _align(table: pd.DataFrame) -> list[str]:
 
 
 def markdown_table(table: pd.DataFrame) -> str:
+    """A table whose cells are text, in Markdown."""
     titles, *rows = _cells(table)
     rows = [titles, ["---", *["---:"] * len(table.columns)], *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from workbench.export.policy.loaded import FORMAT, MANIFEST, POLICY, LoadedPolic
 
 CASES = 200
 NEAR = 1e-6  # of chances
+COMMENT = re.compile(r"^ *(?:/\*\*.*\*/|//.*)\n", re.MULTILINE)  # a line of its own
 RECOMMENDED = "recommended"
 
 
@@ -70,9 +72,9 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
 
 
 def policy_script() -> bytes:
-    """The ES module that every exported policy has."""
+    """The ES module that every exported policy has: without its comments, but the first."""
     text = resources.files("workbench.export.policy").joinpath("policy.js").read_text(encoding="utf-8")
-    return text.replace("\r\n", "\n").encode()
+    return COMMENT.sub("", text.replace("\r\n", "\n")).encode()
 
 
 def _pick(result: Finding, policy: str) -> PolicyResult:
@@ -82,8 +84,8 @@ def _pick(result: Finding, policy: str) -> PolicyResult:
     picked = result.of(policy)
     if picked.policy is None or not picked.available:
         raise WorkbenchError(
-            f"{picked.name!r} cannot be exported: {picked.reason or 'it knows what came later'}. Take policy='model' or "
-            "'best_rule'."
+            f"{picked.name!r} cannot be exported: {picked.reason or 'it knows what came later'}. Take policy='model' "
+            "or 'best_rule'."
         )
     return picked
 
@@ -91,6 +93,7 @@ def _pick(result: Finding, policy: str) -> PolicyResult:
 def _content(result: Finding, picked: PolicyResult) -> tuple[Shipped, dict[str, Any]]:
     """The policy as a site runs it, and all that ``policy.json`` holds."""
     decision, split, scenario = result.decision, result.split, result.scenario
+    assert picked.policy is not None  # of an available one
     known_by = "native_app" if picked.reads_later else result.known_by
     shipped = decision.shipped(picked.policy, split, scenario, known_by)
     test = decision.situations(split.test, split.card, split.cluster, result.known_by, scenario)
@@ -122,8 +125,8 @@ def _vectors(result: Finding, shipped: Shipped, content: Mapping[str, Any]) -> l
     wrong = [i for i, context in enumerate(contexts) if not same_answer(loaded.decide(context), answers[i])]
     if wrong:
         raise WorkbenchError(
-            f"{content['name']!r} was not exported: in {len(wrong)} of {len(contexts)} contexts the exported policy decides "
-            "otherwise than the workbench. Please report this, with the versions of XGBoost and NumPy."
+            f"{content['name']!r} was not exported: in {len(wrong)} of {len(contexts)} contexts the exported policy "
+            "decides otherwise than the workbench. Please report this, with the versions of XGBoost and NumPy."
         )
     return [{"context": context, "decision": answer} for context, answer in zip(contexts, answers, strict=True)]
 
@@ -167,7 +170,9 @@ def refuse_other(folder: Path) -> None:
     try:
         known = {MANIFEST, *check_manifest(folder)}
     except WorkbenchError as err:
-        raise WorkbenchError(f"{folder} holds files that are no earlier export, or one that was changed. {advice}") from err
+        raise WorkbenchError(
+            f"{folder} holds files that are no earlier export, or one that was changed. {advice}"
+        ) from err
     if found - known:
         raise WorkbenchError(f"{folder} holds {min(found - known)}, which no export wrote. {advice}")
 

@@ -165,18 +165,18 @@ def _segments(result: Finding, content: Mapping[str, Any]) -> str:
         name = as_text(f"{row.dimension}, {report.short_name(str(row.level), report.LEVEL_WIDTH)}")
         lines.append(f"{name}: {gain}, {row.users:,} {result.people}")
     return (
-        f"Model minus best rule, {result.unit.per_view}, with 95 % intervals; exploratory. Segments in which a gain is not "
-        f"shown:\n\n{_list(lines)}"
+        f"Model minus best rule, {result.unit.per_view}, with 95 % intervals; exploratory. Segments in which a gain is "
+        f"not shown:\n\n{_list(lines)}"
     )
 
 
 def _privacy(result: Finding, content: Mapping[str, Any]) -> str:
     names = ", ".join(f"`{name}`" for name in content["fields"])
     return (
-        f"It reads {names}, to pick one of {len(content['options'])} options, and keeps nothing: the context need not be "
-        "stored, nor sent anywhere. These files hold no row of the data and no group of fewer than 20 users; the contexts in "
-        "`vectors.json` are drawn field by field. What is kept of earlier views (`last_...`, `earlier_views`) is the "
-        "site's own: keep the last measurement alone, and drop it when the visitor's consent ends."
+        f"It reads {names}, to pick one of {len(content['options'])} options, and keeps nothing: the context need not "
+        "be stored, nor sent anywhere. These files hold no row of the data and no group of fewer than 20 users; the "
+        "contexts in `vectors.json` are drawn field by field. What is kept of earlier views (`last_...`, "
+        "`earlier_views`) is the site's own: keep the last measurement alone, and drop it when consent ends."
     )
 
 

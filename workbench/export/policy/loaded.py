@@ -53,7 +53,7 @@ def check_manifest(folder: Path) -> dict[str, Any]:
     """The listed files of an export, by name; a WorkbenchError where one is missing, cut or changed."""
     if not (folder / MANIFEST).is_file():
         raise WorkbenchError(
-            f"{folder} holds no exported policy: expected {MANIFEST} there. wb.export_policy(result, folder) writes one."
+            f"{folder} holds no exported policy: expected {MANIFEST} there. wb.export_policy writes one."
         )
     files = _read_json(folder / MANIFEST).get("files")
     if not isinstance(files, dict) or POLICY not in files:
@@ -93,7 +93,8 @@ class LoadedPolicy:
     def __init__(self, content: dict[str, Any]) -> None:
         self.content = content
         self.options: list[str] = content["options"]
-        self._answer = {"trees": ByTrees, "table": ByTable}[content["kind"]](content)
+        by_trees = content["kind"] == "trees"
+        self._answer: ByTrees | ByTable = ByTrees(content) if by_trees else ByTable(content)
 
     def __repr__(self) -> str:
         return f"LoadedPolicy({self.content['name']!r}, version {self.content['version']})"
@@ -130,8 +131,8 @@ class LoadedPolicy:
             rows = len(context)
         else:
             raise WorkbenchError(
-                f"expected a dict of fields, such as {{{next(iter(self.fields))!r}: ...}}, or a frame with a column for "
-                f"each; got {type(context).__name__}."
+                f"expected a dict of fields, such as {{{next(iter(self.fields))!r}: ...}}, or a frame with a column "
+                f"for each; got {type(context).__name__}."
             )
         read = {name: read_field(columns.get(name), rows, field) for name, field in self.fields.items()}
         option, late = self._answer(read, rows)

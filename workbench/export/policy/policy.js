@@ -46,6 +46,7 @@ function chances(head, readers) {
   const value = Float32Array.from(head.value), missingLeft = Uint8Array.from(head.missing_left);
   const encoders = head.features.map((each) => encoder(each, readers));
   const row = new Float32Array(encoders.length), margin = new Float32Array(asked);
+  const chance = new Float64Array(asked);
 
   // A node on the threshold cuts the list of thresholds in two; a node on a feature sends all of them to one side.
   function walk(node, low, high) {
@@ -70,49 +71,56 @@ function chances(head, readers) {
     for (let i = 0; i < row.length; i++) row[i] = encoders[i](context);
     margin.fill(head.start);
     for (let i = 0; i < roots.length; i++) walk(roots[i], 0, asked);
-    return Float64Array.from(margin, (each) => 1 / (1 + Math.exp(-(slope * each + intercept))));
+    for (let i = 0; i < asked; i++) chance[i] = 1 / (1 + Math.exp(-(slope * margin[i] + intercept)));
+    return chance;
   };
 }
 
 /** Round-trip times at the middle of equal shares, from chances of exceeding a grid. */
 function quantiles(above, logs, count) {
-  let most = -Infinity;
-  const below = Float64Array.from(above, (each) => (most = Math.max(most, 1 - each)));
-  return Array.from({ length: count }, (_, i) => {
+  const found = new Float64Array(count), last = above.length - 1;
+  let right = 0, low = -Infinity, high = 1 - above[0];
+  for (let i = 0; i < count; i++) {
     const share = (i + 0.5) / count;
-    let right = below.findIndex((each) => each >= share);
-    right = Math.min(Math.max(right < 0 ? below.length : right, 1), below.length - 1);
-    const part = (share - below[right - 1]) / Math.max(below[right] - below[right - 1], 1e-12);
-    return Math.exp(logs[right - 1] + Math.min(Math.max(part, 0), 1) * (logs[right] - logs[right - 1]));
-  });
+    while (right < last && (right < 1 || high < share)) {
+      low = high;
+      high = Math.max(high, 1 - above[++right]);
+    }
+    const part = Math.min(Math.max((share - low) / Math.max(high - low, 1e-12), 0), 1);
+    found[i] = Math.exp(logs[right - 1] + part * (logs[right] - logs[right - 1]));
+  }
+  return found;
 }
 
-/** Chances that each option fails at each time, averaged over predicted round-trip times. */
+/** Chances that each option fails at each time (options of a time side by side), averaged over round-trip times. */
 function mixer({ grids, times, bits, round_trips, quantiles: count }) {
-  const logs = Float64Array.from(grids.rtt_ms, Math.log), grid = grids.downlink_mbps, last = grid.length - 1;
-  const step = Math.log(grid[1] / grid[0]);
+  const logs = grids.rtt_ms.map(Math.log), grid = grids.downlink_mbps, last = grid.length - 1;
+  const step = Math.log(grid[1] / grid[0]), sizes = bits.map((size) => Math.log(size / grid[0]));
+  const fails = new Float64Array(times.length * bits.length);
   return (found) => {
-    const rtts = quantiles(found.rtt_ms, logs, count), slower = found.downlink_mbps;
-    return times.map((time) => bits.map((size) => {
-      let sum = 0;
-      for (const rtt of rtts) {
-        const left = time - round_trips * rtt;
-        if (left > 0) {
-          const threshold = Math.min(size / (1000 * left), grid[last]);
-          const position = Math.min(Math.max(Math.log(threshold / grid[0]) / step, 0), last);
-          const at = Math.min(Math.trunc(position), last - 1);
-          sum += slower[at] + (position - at) * (slower[at + 1] - slower[at]);
-        } else sum += 1;
+    const slower = found.downlink_mbps;
+    fails.fill(0);
+    for (const rtt of quantiles(found.rtt_ms, logs, count)) {
+      for (let time = 0, place = 0; time < times.length; time++) {
+        const left = times[time] - round_trips * rtt, log = left > 0 ? Math.log(1000 * left) : -Infinity;
+        for (let option = 0; option < sizes.length; option++, place++) {
+          if (left > 0) {
+            const position = Math.min(Math.max((sizes[option] - log) / step, 0), last);
+            const at = Math.min(Math.trunc(position), last - 1);
+            fails[place] += slower[at] + (position - at) * (slower[at + 1] - slower[at]);
+          } else fails[place] += 1;
+        }
       }
-      return sum / count;
-    }));
+    }
+    for (let place = 0; place < fails.length; place++) fails[place] /= count;
+    return fails;
   };
 }
 
-/** Chances that each option fails at each time, where one quantity decides; place -1 is certain. */
+/** The same where one quantity decides; place -1 is certain. */
 function picker(places) {
-  const [[quantity, place]] = Object.entries(places);
-  return (found) => place.map((options) => options.map((at) => (at < 0 ? 1 : found[quantity][at])));
+  const [[quantity, place]] = Object.entries(places), flat = place.flat();
+  return (found) => Float64Array.from(flat, (at) => (at < 0 ? 1 : found[quantity][at]));
 }
 
 /** The option of the largest expected value, ties to the smaller, and the chance that each comes late. */
@@ -123,15 +131,15 @@ function byTrees(policy, readers) {
   return (context) => {
     const found = {};
     for (const [quantity, ask] of heads) found[quantity] = ask(context);
-    const fails = failing(found), abandoned = fails[fails.length - 1];
+    const fails = failing(found), count = quality.length, last = fails.length - count;
     let best = 0, most = -Infinity;
-    for (let option = 0; option < quality.length; option++) {
+    for (let option = 0; option < count; option++) {
       let wait = 0;
-      for (let time = 0; time < weights.length; time++) wait += weights[time] * fails[time][option];
-      const worth = quality[option] * (1 - (abandons ? abandoned[option] : 0)) - price * wait;
+      for (let time = 0; time < weights.length; time++) wait += weights[time] * fails[time * count + option];
+      const worth = quality[option] * (1 - (abandons ? fails[last + option] : 0)) - price * wait;
       if (worth > most) [best, most] = [option, worth];
     }
-    return [best, fails[0]];
+    return [best, Array.from(fails.subarray(0, count))];
   };
 }
 

@@ -29,7 +29,7 @@ class Trees:
         self.start = np.float32(head["start"])
 
     def margins(self, matrix: np.ndarray) -> np.ndarray:
-        """Log-odds of each row for each threshold: ``matrix`` and answer are float32, (rows, features) and (rows, asked)."""
+        """Log-odds of each row for each threshold: float32, (rows, asked); ``matrix`` is float32, (rows, features)."""
         batches = [matrix[at : at + ROWS_A_BATCH] for at in range(0, len(matrix), ROWS_A_BATCH)]
         return np.vstack([np.empty((0, self.asked), np.float32), *map(self._margins, batches)])
 
@@ -46,7 +46,10 @@ class Trees:
             part = np.repeat(np.arange(len(node)), 1 + both)
             second = np.append(False, part[1:] == part[:-1]) | (cut == low)[part]
             onward = np.where(second, self.right[node][part], node[part] + 1)
-            low, high = np.where(both[part] & second, cut[part], low[part]), np.where(both[part] & ~second, cut[part], high[part])
+            low, high = (
+                np.where(both[part] & second, cut[part], low[part]),
+                np.where(both[part] & ~second, cut[part], high[part]),
+            )
             node, row = np.where((feature == LEAF)[part], node[part], onward), row[part]
         leaves = np.repeat(self.value[node], high - low).reshape(rows, trees, self.asked)
         leaves[:, 0] += self.start

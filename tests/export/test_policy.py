@@ -1,0 +1,428 @@
+"""An exported policy: decides as the workbench does in Python, in Node and in Chromium, and is whole or refused."""
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xgboost
+from click.testing import CliRunner
+
+import workbench as wb
+from workbench.cli import main
+from workbench.datasets.splits import card_of
+from workbench.decisions import find_decision
+from workbench.decisions.images.rules import ConnectionClass, ConnectionDefaults, EffectiveType
+from workbench.export.policy import bundle
+from workbench.export.policy.cases import as_canonical, draw_contexts
+from workbench.export.policy.loaded import LoadedPolicy
+from workbench.export.policy.trees import Trees
+from workbench.models.boosting import flat_trees
+
+ASK = """
+import fs from "node:fs";
+import { load } from "./policy.js";
+const [policy, contexts] = JSON.parse(fs.readFileSync(0));
+const decide = load(policy);
+console.log(JSON.stringify(contexts.map((context) => decide(context))));
+"""
+FIELDS = {
+    "asn": {"type": "text"},
+    "effective_type": {"type": "text", "allowed": ["3g", "4g"]},
+    "last_rtt_ms": {"type": "number"},
+    "save_data": {"type": "flag"},
+}
+HAND_MADE = {
+    "format": 1,
+    "kind": "table",
+    "returns": "rendition",
+    "options": ["small", "large"],
+    "saves_data": "save_data",
+    "fields": FIELDS,
+    "keys": ["asn", "last_rtt_ms"],
+    "edges": {"last_rtt_ms": [100, 300]},
+    "answers": {
+        "": [0, 0.5, 0.75],
+        "\x1f64500": [1, 0.25, 0.5],
+        "\x1f64500\x1f2": [0, 0.0, 1.0],
+        "\x1f\x1f0": [1, 0.125, 0.25],
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory):
+    """``node(policy, contexts)``: the answers of policy.js."""
+    if not (program := shutil.which("node")):
+        pytest.skip("No Node: install Node.js 20 or newer.")
+    folder = tmp_path_factory.mktemp("node")
+    (folder / "policy.js").write_bytes(bundle.policy_script())
+    (folder / "package.json").write_text('{"type": "module"}')
+
+    def ask(policy, contexts, script=ASK):
+        (folder / "ask.mjs").write_text(script)
+        given = json.dumps([policy, contexts])
+        done = subprocess.run(
+            [program, "ask.mjs"], cwd=folder, input=given, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return ask
+
+
+@pytest.fixture(scope="module")
+def result(studied):
+    return studied("synthetic_measurements", rows=6000)
+
+
+@pytest.fixture(scope="module")
+def folder(result, tmp_path_factory):
+    """The model, exported."""
+    return wb.export_policy(result, tmp_path_factory.mktemp("site") / "policy", "model")
+
+
+def shipped_of(result, policy):
+    decision, split = result.decision, result.split
+    return decision.shipped(policy, split, result.scenario, result.known_by)
+
+
+def complete(content):
+    return json.loads(json.dumps({"format": 1, "name": "made", "version": "0", **content}))
+
+
+def assert_same(answers, others):
+    assert len(answers) == len(others)
+    assert [
+        i for i, (one, other) in enumerate(zip(answers, others, strict=True)) if not bundle.same_answer(one, other)
+    ] == []
+
+
+@pytest.fixture(params=["model", "lookup", "always medium"])
+def asked(request, result):
+    """A policy, contexts, and what the workbench itself decides in them."""
+    lookup = next(rule for rule in result.rules if rule.name.startswith("most fitting size per country and network"))
+    picked = lookup if request.param == "lookup" else result.of(request.param).policy
+    shipped = shipped_of(result, picked)
+    content = complete(shipped.content)
+    contexts = draw_contexts(content, result.split.train, 1500, seed=3)
+    with np.errstate(over="ignore"):
+        return content, contexts, shipped.answers(as_canonical(contexts, content["fields"]))
+
+
+def test_python_decides_as_the_workbench(asked):
+    content, contexts, answers = asked
+    policy = LoadedPolicy(content)
+    assert_same([policy.decide(context) for context in contexts[:300]], answers[:300])
+    frame = policy.decide(pd.DataFrame(contexts, dtype=object))  # strange values and all
+    assert frame["rendition"].tolist() == [answer["rendition"] for answer in answers]
+    if answers[0]["chances"]:
+        chances = [list(answer["chances"].values()) for answer in answers]
+        np.testing.assert_allclose(frame.filter(like="chance_"), chances, rtol=0, atol=1e-6)
+    assert len({answer["rendition"] for answer in answers}) > 1  # it does decide
+
+
+def test_node_decides_as_the_workbench(asked, node):
+    content, contexts, answers = asked
+    assert_same(node(content, contexts), answers)
+
+
+def test_chromium_decides_as_the_workbench(asked, browser):
+    content, contexts, answers = asked
+    page = browser.new_page()
+    page.add_script_tag(type="module", content=bundle.policy_script().decode() + "\nwindow.load = load;")
+    page.wait_for_function("() => typeof window.load === 'function'")
+    found = page.evaluate("([policy, contexts]) => contexts.map(load(policy))", [content, contexts])
+    page.close()
+    assert_same(found, answers)
+
+
+def test_one_measured_quantity_decides_alike_everywhere(node):
+    """Round-trip time alone: throughput is assumed, and some renditions are late for certain."""
+    views = wb.load("synthetic_measurements", rows=4000).drop(
+        columns=["downlink_mbps", "page_load_ms"], errors="ignore"
+    )
+    card = replace(card_of(views), assume={"downlink_mbps": (0.5, 1.0, 4.0)})
+    views.attrs["card"] = card
+    split = wb.split_by_user(views)
+    decision, scenario = find_decision(card=card), wb.ImageScenario()
+    policy = decision.model_policy(wb.train_network_quality(split), split.card)
+    shipped = decision.shipped(policy, split, scenario, split.card.known_by)
+    content = complete(shipped.content)
+    assert list(content["heads"]) == ["rtt_ms"]
+    contexts = draw_contexts(content, split.train, 500)
+    with np.errstate(over="ignore"):
+        answers = shipped.answers(as_canonical(contexts, content["fields"]))
+    assert_same(node(content, contexts), answers)
+    assert_same([LoadedPolicy(content).decide(context) for context in contexts], answers)
+
+
+@pytest.mark.parametrize(
+    ("context", "rendition", "chances"),
+    [
+        ({}, "small", (0.5, 0.75)),
+        ({"asn": "64500"}, "large", (0.25, 0.5)),
+        ({"asn": 64500}, "large", (0.25, 0.5)),
+        ({"asn": 64500, "last_rtt_ms": 299.9}, "large", (0.25, 0.5)),  # its bin has no answer of its own
+        ({"asn": 64500, "last_rtt_ms": 300}, "small", (0.0, 1.0)),
+        ({"asn": "64500", "last_rtt_ms": "300"}, "large", (0.25, 0.5)),  # a text is no number
+        ({"last_rtt_ms": 99}, "large", (0.125, 0.25)),
+        ({"asn": "", "last_rtt_ms": -1e300}, "large", (0.125, 0.25)),
+        ({"asn": "never seen", "last_rtt_ms": 99}, "small", (0.5, 0.75)),
+        ({"asn": "64500", "save_data": True}, "small", (0.25, 0.5)),
+        ({"asn": "64500", "save_data": "on"}, "large", (0.25, 0.5)),  # the flag is true or false
+        ({"asn": True, "last_rtt_ms": True}, "small", (0.5, 0.75)),
+    ],
+)
+def test_a_table_is_read_from_coarse_to_fine(context, rendition, chances, node):
+    expected = {"rendition": rendition, "chances": dict(zip(("small", "large"), chances, strict=True))}
+    assert LoadedPolicy(complete(HAND_MADE)).decide(context) == expected
+    assert node(HAND_MADE, [context]) == [expected]
+
+
+def test_javascript_s_own_values_count_as_missing(node):
+    script = ASK.replace(
+        "contexts.map((context) => decide(context))",
+        """[undefined, null, NaN, 10n ** 30n, () => 1,
+        new Date(0), new Map(), [64500]].map((asn) => decide({ asn, last_rtt_ms: asn })).concat(decide())""",
+    )
+    answers = node(HAND_MADE, [], script)
+    assert len(answers) == 9
+    assert all(answer["rendition"] in ("small", "large") for answer in answers)
+    assert answers[0] == answers[8] == LoadedPolicy(complete(HAND_MADE)).decide({})
+    assert all(answer == answers[0] for answer in answers)
+
+
+@pytest.mark.parametrize(
+    ("rule", "column", "values"),
+    [
+        (EffectiveType(), "effective_type", ["4g", "3g", "2g", "slow-2g", None]),
+        (EffectiveType(large_on=("3g", "4g"), otherwise="large"), "effective_type", ["4g", "3g", "2g", None]),
+        (ConnectionDefaults(), "connection_type", ["wifi", "2g", "3g", "4g", "5g", "cellular", "bluetooth", None]),
+        (ConnectionClass(), "last_downlink_mbps", [0.1, 0.55, 0.5499, 1.99, 2.0, 50.0, -1.0, None]),
+    ],
+)
+def test_a_rule_on_one_signal_is_a_table(rule, column, values, result):
+    scenario = wb.ImageScenario(budget_ms=2500)
+    content = result.decision.shipped(rule, result.split, scenario, "native_app").content
+    policy = LoadedPolicy(complete(content))
+    frame = pd.DataFrame({column: pd.Series(values, dtype="float64" if column.endswith("mbps") else "str")})
+    wanted = list(rule(frame, scenario))
+    assert policy.decide(frame)["rendition"].tolist() == wanted
+    assert len(set(wanted)) > 1
+    assert policy.decide({})["chances"] is None
+
+
+def test_margins_are_those_of_xgboost_bit_by_bit():
+    """Missing, infinite and boundary numbers; thresholds between, on and beyond those of the trees."""
+    rng = np.random.default_rng(1)
+    matrix = rng.normal(0, 2, (4000, 4)).astype(np.float32)
+    matrix[:, 0] = np.round(matrix[:, 0])
+    matrix[rng.random(matrix.shape) < 0.1] = np.nan
+    answer = (np.nan_to_num(matrix).sum(axis=1) + rng.normal(0, 1, 4000) > 1).astype(float)
+    booster = xgboost.train(
+        {"objective": "binary:logistic", "max_depth": 5, "seed": 0}, xgboost.DMatrix(matrix, answer), 60
+    )
+    flat = flat_trees(booster)
+    last = matrix.shape[1] - 1
+    splits = [value for feature, value in zip(flat["feature"], flat["value"], strict=True) if feature == last]
+    asked = np.unique(np.array([-9, *splits[:20], 0.1, 9], np.float32))
+    value = [
+        int(np.searchsorted(asked, np.float32(number))) if feature == last else number
+        for feature, number in zip(flat["feature"], flat["value"], strict=True)
+    ]
+    feature = [-2 if each == last else each for each in flat["feature"]]
+    trees = Trees(flat | {"asked": len(asked), "feature": feature, "value": value})
+    rows = matrix[:250].copy()
+    rows[0, :3], rows[1, :3], rows[2, :3] = np.inf, -np.inf, np.nan
+    rows[3, 1] = next(value for each, value in zip(flat["feature"], flat["value"], strict=True) if each == 1)
+    every = np.repeat(rows, len(asked), axis=0)
+    every[:, last] = np.tile(asked, len(rows))
+    wanted = booster.inplace_predict(every, predict_type="margin").reshape(len(rows), len(asked))
+    np.testing.assert_array_equal(trees.margins(rows), wanted)
+
+
+def views_of(users_by_asn: dict[str, int]) -> pd.DataFrame:
+    """A view a user; one network is ten times as slow."""
+    rows = [
+        (f"{asn}-{i}", asn, (40.0 if asn == "1" else 400.0) + i, 5.0 + i % 40)
+        for asn, users in users_by_asn.items()
+        for i in range(users)
+    ]
+    frame = pd.DataFrame(rows, columns=["user_id", "asn", "rtt_ms", "downlink_mbps"])
+    return wb.measurements(frame.assign(country="DE"))
+
+
+def test_groups_of_fewer_than_20_users_are_not_in_it():
+    views = views_of({"1": 400, "2": 400, "77": 19, "88": 20})
+    split = replace(wb.split_by_user(views), train=views)
+    decision, scenario = find_decision(card=split.card), wb.ImageScenario()
+    (table,) = [rule for rule in wb.rules(split) if rule.name == "most fitting size per country and network (ASN)"]
+    content = decision.shipped(table.fit(views), split, scenario, "first_request").content
+    assert set(content["answers"]) == {"", "\x1fDE", "\x1fDE\x1f1", "\x1fDE\x1f2", "\x1fDE\x1f88"}
+    policy = LoadedPolicy(complete(content))
+    few, parent = (policy.decide({"country": "DE", "asn": asn}) for asn in ("77", "never seen"))
+    assert few == parent
+    model = decision.model_policy(wb.NetworkQuality().fit(views), split.card)
+    text = json.dumps(decision.shipped(model, split, scenario, "first_request").content)
+    assert '"1"' in text
+    assert '"77"' not in text
+
+
+def test_the_folder_holds_what_the_manifest_says(folder, result):
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+    assert names == {"policy.json", "policy.js", "vectors.json", "README.md", "manifest.json"}
+    script = (folder / "policy.js").read_bytes()
+    assert len(script) < 8000
+    assert not any(word in script for word in (b"import ", b"require(", b"eval", b"Function(", b"http"))
+    vectors = json.loads((folder / "vectors.json").read_text())["cases"]
+    policy = wb.load_policy(folder)
+    assert_same([policy.decide(case["context"]) for case in vectors], [case["decision"] for case in vectors])
+    text = "".join(path.read_text() for path in folder.iterdir())
+    assert not [user for user in result.split.test["user_id"].unique() if user in text]
+
+
+def test_the_readme_says_where_fields_come_from_and_what_is_known(folder, result):
+    text = (folder / "README.md").read_text()
+    for term in (
+        "Sec-CH-UA-Platform",
+        "Save-Data",
+        "CloudFront-Viewer-ASN",
+        "SIMULATED",
+        "fewer than 20 users",
+        "600 s",
+    ):
+        assert term in text
+    assert result.unit.amount(result.of("model").figures.net) in text
+    assert wb.load_policy(folder).content["version"] in text
+
+
+def test_the_same_result_is_exported_to_the_same_bytes(folder, result, tmp_path):
+    again = wb.export_policy(result, tmp_path / "again", "model")
+    assert all((again / path.name).read_bytes() == path.read_bytes() for path in folder.iterdir())
+
+
+def change(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"small", b"large"))
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "file", "said"),
+    [
+        (change, "policy.json", "policy.json was changed"),
+        (cut, "policy.json", "policy.json was cut"),
+        (Path.unlink, "policy.js", "policy.js is missing"),
+        (Path.unlink, "manifest.json", "no exported policy"),
+        (cut, "manifest.json", "manifest.json"),
+        (lambda path: path.write_text("[]"), "manifest.json", "manifest.json"),
+    ],
+)
+def test_what_was_spoilt_is_refused_in_a_sentence(spoil, file, said, folder, tmp_path):
+    spoilt = Path(shutil.copytree(folder, tmp_path / "policy"))
+    spoil(spoilt / file)
+    with pytest.raises(wb.WorkbenchError, match=said):
+        wb.load_policy(spoilt)
+
+
+@pytest.mark.parametrize("context", [5, "DE", [1, 2], None])
+def test_what_is_no_context_is_refused(context, folder):
+    with pytest.raises(wb.WorkbenchError, match="expected a dict of fields"):
+        wb.load_policy(folder).decide(context)
+
+
+def test_an_earlier_export_is_replaced_and_all_else_refused(folder, result, tmp_path):
+    kept = Path(shutil.copytree(folder, tmp_path / "policy"))
+    wb.export_policy(result, kept, "always medium")
+    assert wb.load_policy(kept).decide({})["rendition"] == "medium"
+    (kept / "notes.txt").write_text("mine")
+    with pytest.raises(wb.WorkbenchError, match=r"notes\.txt, which no export wrote"):
+        wb.export_policy(result, kept, "always medium")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "mine.txt").write_text("mine")
+    with pytest.raises(wb.WorkbenchError, match="no earlier export"):
+        wb.export_policy(result, other, "always medium")
+    with pytest.raises(wb.WorkbenchError, match="not a folder"):
+        wb.export_policy(result, other / "mine.txt", "always medium")
+    assert [path.name for path in other.iterdir()] == ["mine.txt"]
+
+
+def test_it_appears_whole_or_not_at_all(folder, result, tmp_path, monkeypatch):
+    kept = Path(shutil.copytree(folder, tmp_path / "policy"))
+    before = {path.name: path.read_bytes() for path in kept.iterdir()}
+    write = Path.write_bytes
+
+    def full(path, content):
+        if path.name == "manifest.json":
+            raise OSError(28, "No space left on device")
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    for target in (kept, tmp_path / "new"):
+        with pytest.raises(OSError, match="No space"):
+            wb.export_policy(result, target, "always medium")
+    monkeypatch.undo()
+    assert [path.name for path in tmp_path.iterdir()] == ["policy"]
+    assert {path.name: path.read_bytes() for path in kept.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        ("no such policy", "no policy 'no such policy'"),
+        ("perfect knowledge", "cannot be exported"),
+        ("linear", "logistic regression"),
+        ("last measurement up to 24 h, else medium", "cannot be exported yet"),
+        ("Chromium's defaults by connection type", "cannot be exported"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused_in_a_sentence(policy, said, result, tmp_path):
+    with pytest.raises(wb.WorkbenchError, match=said):
+        wb.export_policy(result, tmp_path / "policy", policy)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_recommendation_says_what_is_exported(result, tmp_path):
+    content = wb.load_policy(wb.export_policy(result, tmp_path / "policy")).content
+    advice = result.recommendation
+    named = {"test_model": "model"}.get(advice.action, "best_rule" if advice.ship == "ship_rule" else "today")
+    assert content["name"] == result.of(named).name
+
+
+def test_it_decides_without_xgboost_and_pandas(folder):
+    code = (
+        "import sys; sys.modules['xgboost'] = sys.modules['pandas'] = None\n"
+        f"import workbench as wb; print(wb.load_policy({str(folder)!r}).decide({{'country': 'DE', 'save_data': True}}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "'rendition': 'small'" in done.stdout
+
+
+def test_a_third_decision_is_exported_too(video, node, tmp_path):
+    result = wb.study("synthetic_measurements", rows=2500, scenario=video.VideoScenario())
+    policy = wb.load_policy(wb.export_policy(result, tmp_path / "video", "model"))
+    contexts = draw_contexts(policy.content, result.split.train, 200)
+    answers = node(policy.content, contexts)
+    assert {answer["bitrate"] for answer in answers} <= {"low", "middle", "high"}
+    assert len({answer["bitrate"] for answer in answers}) > 1
+    assert_same([policy.decide(context) for context in contexts], answers)
+
+
+def test_the_command_writes_a_policy(tmp_path):
+    run = CliRunner().invoke(main, ["export", "synthetic_null", "--rows", "1500", "--out", str(tmp_path / "policy")])
+    assert run.exit_code == 0, run.output
+    assert wb.load_policy(tmp_path / "policy").content["data"] == "synthetic_null"
+    (tmp_path / "policy" / "mine.txt").write_text("mine")
+    run = CliRunner().invoke(main, ["export", "synthetic_null", "--out", str(tmp_path / "policy")])
+    assert run.exit_code == 2
+    assert "mine.txt" in run.output

@@ -74,14 +74,16 @@ def main() -> int:
         for policy in CASES[dataset]:
             with tempfile.TemporaryDirectory() as place:
                 failed += not measure(result, policy, Path(place, "policy"), asked.rows)
+                if policy == "model":
+                    failed += not measure(result, policy, Path(place, "all trees"), asked.rows, full=True)
     return 1 if failed else 0
 
 
-def measure(result, policy: str, folder: Path, rows: int) -> bool:
+def measure(result, policy: str, folder: Path, rows: int, *, full: bool = False) -> bool:
     """Ask all three, print what was found, and tell whether they agree."""
-    wb.export_policy(result, folder, policy)
+    wb.export_policy(result, folder, policy, full=full)
     loaded, picked = wb.load_policy(folder), result.of(policy)
-    shipped, _ = bundle._content(result, picked)
+    shipped, _ = bundle._content(result, picked, full)
     contexts = draw_contexts(loaded.content, result.split.train, rows, seed=1)
     frame = as_canonical(contexts, loaded.fields)
     with np.errstate(over="ignore"):
@@ -105,7 +107,7 @@ def measure(result, policy: str, folder: Path, rows: int) -> bool:
     kept = sum(len(gzip.compress((folder / name).read_bytes())) for name in ("policy.json", "policy.js")) / 1000
     says = "; ".join(f"{name} {count} differ, chances by {most:.1e}" for name, (count, most) in differ.items())
     print(
-        f"{result.split.card.name}, {picked.name}: {rows:,} contexts: {says}; policy.js mean {node['mean']:.1f} us, "
+        f"{result.split.card.name}, {picked.name}{', all trees' * full}: {rows:,} contexts: {says}; policy.js mean {node['mean']:.1f} us, "
         f"p99 {node['p99']:.1f} us; load_policy one {one_us:.0f} us, in batches {batch_us:.0f} us; {kept:.1f} kB gzip",
         flush=True,
     )

@@ -148,11 +148,19 @@ def compare(
     show_default=True,
     help="What to export: recommended, model, best_rule, today, or a name in the table of policies.",
 )
+@click.option("--full", is_flag=True, help="Keep all trees of a model, even where fewer do as well.")
 @click.option("--rows", type=int, help="About how many rows to take, whole users drawn by seed.  [default: all]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
 @click.option("-p", "pairs", nargs=2, multiple=True, metavar="KEY VALUE", help="Set an assumption of the scenario.")
 def export(
-    dataset: str, *, folder: str, policy: str, rows: int | None, seed: int, pairs: tuple[tuple[str, str], ...]
+    dataset: str,
+    *,
+    folder: str,
+    policy: str,
+    full: bool,
+    rows: int | None,
+    seed: int,
+    pairs: tuple[tuple[str, str], ...],
 ) -> None:
     """Compare, and write a policy as a folder that a site runs.
 
@@ -168,7 +176,7 @@ def export(
     scenario = _scenario(find_decision(card=find_card(dataset)).scenario_type, dict(pairs))
     with _progress() as say:
         result = study(dataset, rows=rows, seed=seed, scenario=scenario, progress=say)
-    click.echo(f"Exported: {export_policy(result, folder, policy)}")
+    click.echo(f"Exported: {export_policy(result, folder, policy, full=full)}")
 
 
 def _scenario(kind: type, given: dict[str, str]) -> Any:

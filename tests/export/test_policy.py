@@ -380,7 +380,7 @@ def test_it_appears_whole_or_not_at_all(folder, result, tmp_path, monkeypatch):
     [
         ("no such policy", "no policy 'no such policy'"),
         ("perfect knowledge", "cannot be exported"),
-        ("linear", "logistic regression"),
+        ("linear", "cannot be exported yet"),
         ("last measurement up to 24 h, else medium", "cannot be exported yet"),
         ("Chromium's defaults by connection type", "cannot be exported"),
     ],

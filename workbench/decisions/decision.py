@@ -734,8 +734,11 @@ class Decision(Protocol):
     def contrast(self, ours: Any, theirs: Any, rule: Policy, situations: Situations, scenario: Any) -> Contrast:
         """Two answers side by side, for a surrogate tree."""
 
-    def shipped(self, policy: Policy, split: Split, scenario: Any, known_by: str) -> Shipped:
-        """A policy as plain numbers for a site; a WorkbenchError where it is of a kind that a site cannot run."""
+    def shipped(self, policy: Policy, split: Split, scenario: Any, known_by: str, *, within: float = 0.0) -> Shipped:
+        """A policy as plain numbers for a site; a WorkbenchError where it is of a kind that a site cannot run.
+
+        What can be made smaller for less than ``within`` of net, on validation, is.
+        """
         raise WorkbenchError(
             f"{policy_name(policy)!r} cannot be exported yet: {self.name} decides in the workbench alone. "
             "Decisions that pick one option a view, as image delivery does, can be exported."

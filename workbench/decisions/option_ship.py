@@ -32,6 +32,7 @@ ADVICE = (
     f"than {SIGNAL_AGE_S:g} s. Call it in these. Where a signal is visible, nothing need be predicted: decide by the "
     "measurement."
 )
+SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # of the trees
 TYPES = {TEXT: "text", NUMBER: "number", FLAG: "flag"}
 
 
@@ -66,19 +67,24 @@ class Worth:
 
     quality: np.ndarray
     price: float
-    weights: np.ndarray
     asked: Mapping[str, np.ndarray]
-    abandons: bool
+    weights: np.ndarray = field(default_factory=lambda: np.ones(1))
+    abandons: bool = False
     mixed: Mapping[str, Any] = field(default_factory=dict)
 
 
-def shipped(decision: Any, policy: Policy, split: Split, scenario: Any, known_by: str) -> Shipped:
+def shipped(
+    decision: Any, policy: Policy, split: Split, scenario: Any, known_by: str, *, within: float = 0.0
+) -> Shipped:
     """The policy as a site runs it; groups of fewer than 20 users of ``split.train`` are merged into what is above.
 
+    A model has the fewest trees whose net on validation is less than ``within`` below that of all of them; 0 keeps all.
     A WorkbenchError where it is of a kind that a site cannot run yet.
     """
-    if isinstance(policy, ChancePolicy) and isinstance(policy.source, NetworkQuality):
-        merged: Any = replace(policy, source=_merged_model(policy.source, split.train))
+    if isinstance(policy, ChancePolicy) and isinstance(policy.source, NetworkQuality) and not policy.source.linear:
+        merged: Any = replace(policy, source=policy.source.merged(split.train))
+        if within and len(np.unique(users_of(split.calibration))) >= FEWEST_USERS:
+            merged = _fewest_trees(decision, merged, split, scenario, known_by, within=within)
         content = _trees(merged, scenario)
         names = {each["field"] for head in content["heads"].values() for each in head["features"]}
     elif isinstance(policy, Lookup):
@@ -120,7 +126,7 @@ def as_table(policy: Policy, scenario: Any) -> Table:
         return Table("", {}, policy.option, policy.option)
     raise WorkbenchError(
         f"{policy_name(policy)!r} cannot be exported yet: expected the model, a lookup table, one option for everybody "
-        "or a rule on NetInfo. Name another with policy=, such as 'best_rule' or 'model'."
+        "or a rule on one signal. Name another with policy=, such as 'best_rule' or 'model'."
     )
 
 
@@ -144,14 +150,21 @@ def _field(column: Column) -> dict[str, Any]:
     return found | ({"allowed": list(column.allowed)} if column.allowed else {})
 
 
-def _merged_model(model: NetworkQuality, train: pd.DataFrame) -> NetworkQuality:
-    context, users, merged = model.context(train), users_of(train), NetworkQuality(**model.get_params())
-    merged.heads_ = {
-        quantity: replace(head, encoding=head.encoding.merged(context, users))
-        for quantity, head in model.heads_.items()
-    }
-    merged.trained_on_, merged.train_seconds_ = model.trained_on_, model.train_seconds_
-    return merged
+def _fewest_trees(
+    decision: Any, policy: ChancePolicy[NetworkQuality], split: Split, scenario: Any, known_by: str, *, within: float
+) -> ChancePolicy[NetworkQuality]:
+    """The policy with the fewest trees, its limit tuned again, whose net on validation falls by ``within`` at most."""
+    there = decision.situations(split.validation, split.card, split.cluster, known_by, scenario)
+
+    def net(each: Any) -> float:
+        return float(decision.outcomes(decision.ask(each, there, scenario), there, scenario)["net"].mean())
+
+    enough = net(policy) - within
+    for share in SHARES:
+        fewer = decision.tune(replace(policy, source=policy.source.shortened(share, split)), there, scenario)
+        if net(fewer) >= enough:
+            return fewer
+    return policy
 
 
 def _trees(policy: ChancePolicy[NetworkQuality], scenario: Any) -> dict[str, Any]:

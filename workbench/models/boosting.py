@@ -103,10 +103,8 @@ def flat_trees(booster: Any) -> dict[str, Any]:
     ``roots`` are the places of the first nodes; of each node, ``feature`` is the column that it splits on (-1: a leaf),
     ``value`` the number below which a row goes left, or the leaf's, ``right`` the place of the right child, and
     ``missing_left`` whether a missing number goes left. ``start`` is the margin before the first tree. All numbers are
-    float32; margins are their float32 sum in the order of the trees. A WorkbenchError where there are no trees.
+    float32; margins are their float32 sum in the order of the trees.
     """
-    if isinstance(booster, Linear):
-        raise WorkbenchError("expected trees; a logistic regression is a reference, which is not exported.")
     saved = json.loads(bytes(booster.save_raw("json")))["learner"]
     flat: dict[str, list[Any]] = {name: [] for name in ("roots", "feature", "value", "right", "missing_left")}
     for tree in saved["gradient_booster"]["model"]["trees"]:

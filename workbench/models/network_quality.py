@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from sklearn.base import clone
 from sklearn.model_selection import GroupKFold
 
 from workbench.datasets.history import HISTORY
@@ -204,6 +205,33 @@ class NetworkQuality(BoostedModel):
             chance = self.chance_worse(rows, quantity, thresholds)
             scores.append(np.log(np.where(worse, chance, 1 - chance).clip(SMALLEST_CHANCE)).mean())
         return float(np.mean(scores))
+
+    def merged(self, train: pd.DataFrame) -> Self:
+        """The same trees, with levels that fewer than 20 users of ``train`` have treated like levels never seen."""
+        context, users = self.context(train), users_of(train)
+        return self._with_heads(lambda head: replace(head, encoding=head.encoding.merged(context, users)))
+
+    def shortened(self, share: float, split: Split) -> Self:
+        """The first trees alone, a share of them, calibrated again on ``split.calibration``."""
+
+        def first(head: Head) -> Head:
+            booster = head.booster[: max(1, round(share * head.booster.num_boosted_rounds()))]
+            rows = split.calibration[split.calibration[head.quantity].notna()]
+            matrix = head.encoding.transform(self.context(rows))
+            sample = came_back(split.train[head.quantity].dropna().to_numpy(float))
+            remembered = [i for i, source in enumerate(head.encoding.sources) if source in HISTORY]
+            measured = rows[head.quantity].to_numpy(float)
+            asked, answer = ask(matrix, measured, sample, head.quantity, self.seed + 1, remembered=remembered)
+            slope, intercept = fit_platt(booster.inplace_predict(asked, predict_type="margin"), answer)
+            return replace(head, booster=booster, slope=slope, intercept=intercept)
+
+        return self._with_heads(first)
+
+    def _with_heads(self, change: Callable[[Head], Head]) -> Self:
+        other = clone(self)
+        other.heads_ = {quantity: change(head) for quantity, head in self.heads_.items()}
+        other.trained_on_, other.train_seconds_ = self.trained_on_, self.train_seconds_
+        return other
 
     @property
     def fields(self) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ COMMENT = re.compile(r"^ *(?:/\*\*.*\*/|//.*)\n", re.MULTILINE)  # a line of its
 RECOMMENDED = "recommended"
 
 
-def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED) -> Path:
+def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED, *, full: bool = False) -> Path:
     """Write a policy of a comparison as a folder that a site runs.
 
     Parameters
@@ -39,6 +39,9 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
     policy : str
         ``"recommended"``: the model where it is to be tested, else the best rule where it is to be shipped, else
         today's; or ``"model"``, ``"best_rule"``, ``"today"``, or a policy's name in the table.
+
+    full : bool
+        All trees of a model. Without it, the fewest whose net on validation is within the smallest gain that matters.
 
     Returns
     -------
@@ -60,7 +63,7 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
     folder = Path(folder)
     refuse_other(folder)
     picked = _pick(result, policy)
-    shipped, content = _content(result, picked)
+    shipped, content = _content(result, picked, full)
     files = {POLICY: _json(content), "policy.js": policy_script()}
     content = json.loads(files[POLICY])
     vectors = _vectors(result, shipped, content)
@@ -90,12 +93,13 @@ def _pick(result: Finding, policy: str) -> PolicyResult:
     return picked
 
 
-def _content(result: Finding, picked: PolicyResult) -> tuple[Shipped, dict[str, Any]]:
+def _content(result: Finding, picked: PolicyResult, full: bool = False) -> tuple[Shipped, dict[str, Any]]:
     """The policy as a site runs it, and all that ``policy.json`` holds."""
     decision, split, scenario = result.decision, result.split, result.scenario
     assert picked.policy is not None  # of an available one
     known_by = "native_app" if picked.reads_later else result.known_by
-    shipped = decision.shipped(picked.policy, split, scenario, known_by)
+    within = 0.0 if full else result.margin
+    shipped = decision.shipped(picked.policy, split, scenario, known_by, within=within)
     test = decision.situations(split.test, split.card, split.cluster, result.known_by, scenario)
     test = decision.later_context(test) if picked.reads_later else test
     outcomes = decision.outcomes(decision.ask(shipped.policy, test, scenario), test, scenario)

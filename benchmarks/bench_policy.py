@@ -105,9 +105,10 @@ def measure(result, policy: str, folder: Path, rows: int, *, full: bool = False)
     differ = {name: compared(workbench, answers) for name, answers in sides.items()}
     differ["load_policy, one by one"] = compared(workbench[:2000], single)
     kept = sum(len(gzip.compress((folder / name).read_bytes())) for name in ("policy.json", "policy.js")) / 1000
+    name = f"{result.split.card.name}, {picked.name}{', all trees' * full}"
     says = "; ".join(f"{name} {count} differ, chances by {most:.1e}" for name, (count, most) in differ.items())
     print(
-        f"{result.split.card.name}, {picked.name}{', all trees' * full}: {rows:,} contexts: {says}; policy.js mean {node['mean']:.1f} us, "
+        f"{name}: {rows:,} contexts: {says}; policy.js mean {node['mean']:.1f} us, "
         f"p99 {node['p99']:.1f} us; load_policy one {one_us:.0f} us, in batches {batch_us:.0f} us; {kept:.1f} kB gzip",
         flush=True,
     )

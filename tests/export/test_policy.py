@@ -61,7 +61,8 @@ def node(tmp_path_factory):
     if not (program := shutil.which("node")):
         pytest.skip("No Node: install Node.js 20 or newer.")
     folder = tmp_path_factory.mktemp("node")
-    (folder / "policy.js").write_bytes(bundle.policy_script())
+    (folder / "policy.js").write_bytes(bundle.policy_script("trees"))
+    (folder / "pages.js").write_bytes(bundle.policy_script("pages"))
     (folder / "package.json").write_text('{"type": "module"}')
 
     def ask(policy, contexts, script=ASK):
@@ -135,7 +136,7 @@ def test_node_decides_as_the_workbench(asked, node):
 def test_chromium_decides_as_the_workbench(asked, browser):
     content, contexts, answers = asked
     page = browser.new_page()
-    page.add_script_tag(type="module", content=bundle.policy_script().decode() + "\nwindow.load = load;")
+    page.add_script_tag(type="module", content=bundle.policy_script(content["kind"]).decode() + "\nwindow.load = load;")
     page.wait_for_function("() => typeof window.load === 'function'")
     found = page.evaluate("([policy, contexts]) => contexts.map(load(policy))", [content, contexts])
     page.close()

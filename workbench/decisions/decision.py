@@ -526,14 +526,17 @@ class Report(Protocol):
 class Shipped:
     """A policy as a site runs it: ``content`` is plain (JSON), ``policy`` the workbench's own that decides the same.
 
-    ``answers`` says what that one decides in each row of a context, in the words of a site. ``advice`` says in which
-    views a site should call it. ``merged`` says what merging small groups changed: the views of test, the share decided
-    otherwise, and the mean net over that of the policy compared.
+    ``answers`` says what that one decides in each context of a frame, in the words of a site: a dict or a list each.
+    ``does`` and ``note`` are sentences about what comes out, ``advice`` about when a site should call it. ``merged``
+    says what leaving out small groups changed: the views of test, the share decided otherwise, and the mean net over
+    that of the policy compared.
     """
 
     policy: Policy
     content: Mapping[str, Any] = field(repr=False)
-    answers: Callable[[pd.DataFrame], list[dict[str, Any]]] = field(repr=False)
+    answers: Callable[[pd.DataFrame], list[Any]] = field(repr=False)
+    does: str = ""
+    note: str = ""
     advice: str = ""
     merged: tuple[int, float, float] = (0, 0.0, 0.0)
 
@@ -740,8 +743,8 @@ class Decision(Protocol):
         What can be made smaller for less than ``within`` of net, on validation, is.
         """
         raise WorkbenchError(
-            f"{policy_name(policy)!r} cannot be exported yet: {self.name} decides in the workbench alone. "
-            "Decisions that pick one option a view, as image delivery does, can be exported."
+            f"{policy_name(policy)!r} cannot be exported yet. Take a rule that can: --policy best_rule, or the name of "
+            "another in the table."
         )
 
     @abstractmethod

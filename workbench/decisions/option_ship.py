@@ -97,7 +97,9 @@ def shipped(
     known = ordered_fields({*names, SAVES_DATA}, split.card, known_by)
     options = {"returns": decision.option_column, "options": list(scenario.options), "saves_data": SAVES_DATA}
     answers = _answers(decision, merged, split.card, scenario, known_by)
-    return Shipped(merged, {**options, "fields": known, **content}, answers, ADVICE)
+    does = f"It picks one of {', '.join(f'`{option}`' for option in scenario.options)}."
+    note = f"`chances` are those that an option comes late. Save-Data always gets `{scenario.options[0]}`."
+    return Shipped(merged, {**options, "fields": known, **content}, answers, does, note, ADVICE)
 
 
 def _answers(decision: Any, policy: Policy, card: Card, scenario: Any, known_by: str) -> Answers:

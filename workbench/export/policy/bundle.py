@@ -64,7 +64,7 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
     refuse_other(folder)
     picked = _pick(result, policy)
     shipped, content = _content(result, picked, full)
-    files = {POLICY: _json(content), "policy.js": policy_script()}
+    files = {POLICY: _json(content), "policy.js": policy_script(shipped.content["kind"])}
     content = json.loads(files[POLICY])
     vectors = _vectors(result, shipped, content)
     files["vectors.json"] = _json({"format": FORMAT, "version": content["version"], "cases": vectors})
@@ -74,9 +74,10 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
     return folder
 
 
-def policy_script() -> bytes:
-    """The ES module that every exported policy has: without its comments, but the first."""
-    text = resources.files("workbench.export.policy").joinpath("policy.js").read_text(encoding="utf-8")
+def policy_script(kind: str) -> bytes:
+    """The ES module that decides for a kind of policy: without its comments, but the first."""
+    name = "pages.js" if kind == "pages" else "options.js"
+    text = resources.files("workbench.export.policy").joinpath(name).read_text(encoding="utf-8")
     return COMMENT.sub("", text.replace("\r\n", "\n")).encode()
 
 
@@ -103,7 +104,7 @@ def _content(result: Finding, picked: PolicyResult, full: bool = False) -> tuple
     test = decision.situations(split.test, split.card, split.cluster, result.known_by, scenario)
     test = decision.later_context(test) if picked.reads_later else test
     outcomes = decision.outcomes(decision.ask(shipped.policy, test, scenario), test, scenario)
-    other = (outcomes.to_numpy() != picked.outcomes.to_numpy()).any(axis=1)
+    other = (outcomes.ne(picked.outcomes) & ~(outcomes.isna() & picked.outcomes.isna())).any(axis=1)
     difference = float((outcomes["net"] - picked.outcomes["net"]).mean())
     content = {
         "format": FORMAT,
@@ -135,8 +136,11 @@ def _vectors(result: Finding, shipped: Shipped, content: Mapping[str, Any]) -> l
     return [{"context": context, "decision": answer} for context, answer in zip(contexts, answers, strict=True)]
 
 
-def same_answer(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def same_answer(one: Any, other: Any) -> bool:
     """Whether two answers pick the same, with chances within one in a million."""
+    if isinstance(one, list):
+        pages, theirs = ([each["page"] for each in answer] for answer in (one, other))
+        return pages == theirs and all(abs(a["chance"] - b["chance"]) <= NEAR for a, b in zip(one, other, strict=True))
     chances, others = one.get("chances") or {}, other.get("chances") or {}
     near = chances.keys() == others.keys() and all(abs(chances[name] - others[name]) <= NEAR for name in chances)
     rest = ({name: value for name, value in each.items() if name != "chances"} for each in (one, other))

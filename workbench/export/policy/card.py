@@ -48,7 +48,11 @@ SOURCES = {
         "`ConnectivityManager` (Android), `NWPathMonitor` (iOS)",
     ),
 }
-TYPES = {"number": "number", "flag": "true or false", "text": "text"}
+SESSION = ("`sessionStorage` of this site", "a cookie of the session", "the app's memory")
+SOURCES |= {"pages": SESSION} | dict.fromkeys(
+    ("last_next", "usual_next", "usual_share", "here_before"), SOURCES["last_age_s"]
+)
+TYPES = {"number": "number", "flag": "true or false", "text": "text", "page": "text", "pages": "list of texts"}
 NO_RULE = "Segments were compared for the model alone; the exported policy is a rule."
 
 
@@ -56,7 +60,7 @@ def readme(result: Finding, shipped: Shipped, content: Mapping[str, Any], exampl
     """The whole text, Markdown; ``example`` is a context and the answer to it."""
     parts = [
         f"# {as_text(content['name'])}\n\n{_about(result, shipped, content)}",
-        f"## Call it\n\n{_usage(content, example)}",
+        f"## Call it\n\n{_usage(shipped.note, example)}",
         f"## When to call it\n\n{shipped.advice}",
         f"## Fields\n\n{_fields(result, content)}",
         f"## What is known of it\n\n{_evidence(result)}",
@@ -72,13 +76,14 @@ def _about(result: Finding, shipped: Shipped, content: Mapping[str, Any]) -> str
     source = "SIMULATED data" if card.simulated else "data"
     return (
         f"Version {content['version']}. A policy of the decision `{content['decision']}`, fitted on {source} "
-        f"`{card.name}` ({as_text(card.title)}; licence {as_text(card.licence or 'not stated')}). It picks one of "
-        f"{', '.join(f'`{option}`' for option in content['options'])}.\n\n{merged(result, shipped)}"
+        f"`{card.name}` ({as_text(card.title)}; licence {as_text(card.licence or 'not stated')}). {shipped.does}\n\n"
+        f"{merged(result, shipped)}"
     )
 
 
-def _usage(content: Mapping[str, Any], example: Mapping[str, Any]) -> str:
+def _usage(note: str, example: Mapping[str, Any]) -> str:
     given, answer = (_as_json(example[name]) for name in ("context", "decision"))
+    many = "a dict" if isinstance(example["decision"], list) else "a dict, or a frame with one row a view"
     return f"""In a browser, in Node, or on an edge server:
 
 ```js
@@ -92,12 +97,11 @@ In Python, without XGBoost:
 
 ```python
 policy = wb.load_policy("policy/")
-policy.decide(context)  # a dict, or a frame with one row a view
+policy.decide(context)  # {many}
 ```
 
-`chances` are those that an option comes late. A field that is missing, or of another type, counts as missing; Save-Data
-always gets `{content["options"][0]}`. `vectors.json` holds contexts and the answers that must come out, and
-`manifest.json` the sha256 and the size of every file."""
+{note} A field that is missing, or of another type, counts as missing. `vectors.json` holds contexts and the answers
+that must come out, and `manifest.json` the sha256 and the size of every file."""
 
 
 def as_text(text: str) -> str:
@@ -109,6 +113,8 @@ def _as_json(value: Any) -> str:
     """A value as one line of JSON; chances with three decimals."""
     if isinstance(value, dict) and value.get("chances"):
         value = value | {"chances": {name: round(chance, 3) for name, chance in value["chances"].items()}}
+    if isinstance(value, list):
+        value = [each | {"chance": round(each["chance"], 3)} for each in value]
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -118,7 +124,7 @@ def _fields(result: Finding, content: Mapping[str, Any]) -> str:
         unit = f" ({field['unit']})" if field["unit"] else ""
         browser, edge, app = SOURCES.get(name, (f"{as_text(field['meaning'])} (a column of this data)",) * 3)
         rows[f"`{name}`"] = {
-            "what": as_text(label(name, result.split.card)),
+            "what": as_text(field["meaning"] if name == "pages" else label(name, result.split.card)),
             "type": TYPES[field["type"]] + unit,
             "known": WHEN_KNOWN[field["known"]],
             "browser": browser,
@@ -174,10 +180,10 @@ def _segments(result: Finding, content: Mapping[str, Any]) -> str:
 def _privacy(result: Finding, content: Mapping[str, Any]) -> str:
     names = ", ".join(f"`{name}`" for name in content["fields"])
     return (
-        f"It reads {names}, to pick one of {len(content['options'])} options, and keeps nothing: the context need not "
-        "be stored, nor sent anywhere. These files hold no row of the data and no group of fewer than 20 users; the "
-        "contexts in `vectors.json` are drawn field by field. What is kept of earlier views (`last_...`, "
-        "`earlier_views`) is the site's own: keep the last measurement alone, and drop it when consent ends."
+        f"It reads {names}, and keeps nothing: the context need not be stored, nor sent anywhere. These files hold no "
+        "row of the data and no group of fewer than 20 users; the contexts in `vectors.json` are made up field by "
+        "field. What a site keeps of earlier views is its own: keep no more than these fields need, and drop it when "
+        "consent ends."
     )
 
 

@@ -16,6 +16,7 @@ STRANGE: tuple[Any, ...] = (
     *(ABSENT, None, "", " ", "never seen", "(missing)", "nan", "__proto__", "constructor", "\u00e9\u4e2d\U0001f600"),
     *(0, -0.0, -1, 7, 15169, 3.5, -2.5, 1e9, -1e9, 1e300, -1e300, 5e-324, 2**53 + 2, 1e21, True, False, [], [1], {}),
 )
+NO_TEXT = "\x00"  # in place of a page that is no text: no page is called so
 DIGITS = 3  # of numbers from data: a middle of many, nobody's own
 PER_CENT = np.arange(0, 101, 5)
 DTYPES = {"number": "float64", "flag": "boolean", "text": "str"}
@@ -45,12 +46,31 @@ def usual_values(content: Mapping[str, Any], name: str, field: Mapping[str, Any]
     """What a policy tells apart in a field, and percentiles of its numbers in the data."""
     if field["type"] == "flag":
         return [True, False, False]
+    if field["type"] == "page":
+        return content["names"]
+    if field["type"] == "pages":
+        return _walks(content)
     if field["type"] == "text":
         return sorted({*_levels(content, name), *field.get("allowed", ())})
     known = train[name].dropna().to_numpy(float) if name in train else np.zeros(0)
     known = known[np.isfinite(known)]
     found = [float(f"{number:.{DIGITS}g}") for number in np.percentile(known, PER_CENT)] if len(known) else []
     return sorted({*found, *_thresholds(content, name)})
+
+
+def _walks(content: Mapping[str, Any], seed: int = 0) -> list[list[Any]]:
+    """Sessions of one to six pages, most steps among the likeliest that follow; now and then a page never seen."""
+    rng, names = np.random.default_rng(seed), content["names"]
+    followed = content["orders"][min(1, len(content["orders"]) - 1)]
+    walks: list[list[Any]] = []
+    for length in rng.integers(1, 7, 20 * len(STRANGE) + 2 * min(len(names), 500)):
+        at, walk = int(rng.integers(len(names))), list[Any]()
+        while len(walk) < length:
+            walk.append(names[at] if rng.random() < 0.95 else "/never seen")
+            likeliest = followed.get(str(at), [0])[1:7:2]
+            at = int(rng.choice(likeliest)) if likeliest and rng.random() < 0.8 else int(rng.integers(len(names)))
+        walks.append(walk)
+    return [*walks, [], [None], [5, names[0]], [names[0], True], [names[0], ""], ["__proto__", names[-1]]]
 
 
 def _levels(content: Mapping[str, Any], name: str) -> Iterable[str]:
@@ -77,6 +97,26 @@ def _thresholds(content: Mapping[str, Any], name: str) -> Iterable[float]:
 def as_canonical(contexts: Iterable[Mapping[str, Any]], fields: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     """The same contexts as the workbench knows them: a column for each field, missing where the type is another."""
     contexts = list(contexts)
+    if "pages" in fields:
+        return _as_sessions(contexts, fields)
+    return _columns(contexts, fields)
+
+
+def _as_sessions(contexts: list[Mapping[str, Any]], fields: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """A session for each context, whose last view knows the other fields."""
+    given = [context.get("pages") for context in contexts]
+    sessions = [pages if isinstance(pages, list) and pages else [None] for pages in given]
+    session = np.repeat(np.arange(len(sessions)), [len(pages) for pages in sessions])
+    pages = [page if isinstance(page, str) else NO_TEXT for session_pages in sessions for page in session_pages]
+    views = pd.DataFrame(
+        {"view_id": np.arange(len(pages)), "session_id": session, "page": pd.Series(pages, dtype="str")}
+    )
+    known = _columns(contexts, {name: field for name, field in fields.items() if name != "pages"})
+    known.index = pd.Index(np.flatnonzero(np.diff(session, append=-1)))
+    return views.join(known)
+
+
+def _columns(contexts: list[Mapping[str, Any]], fields: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     columns = {}
     for name, field in fields.items():
         given = [context.get(name) for context in contexts]
@@ -85,6 +125,8 @@ def as_canonical(contexts: Iterable[Mapping[str, Any]], fields: Mapping[str, Map
         elif field["type"] == "flag":
             flags = [None if as_flag(value) is None else bool(value) for value in given]
             columns[name] = pd.Series(flags, dtype="boolean")
+        elif field["type"] == "page":
+            columns[name] = pd.Series([value if isinstance(value, str) else None for value in given], dtype="str")
         else:
             columns[name] = pd.Series([as_text(value, field) for value in given], dtype="str")
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(contexts)))

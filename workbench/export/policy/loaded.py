@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from workbench.errors import WorkbenchError
+from workbench.export.policy.pages import ByPages
 from workbench.export.policy.trees import Trees
 
 FORMAT = 1
@@ -92,9 +93,8 @@ class LoadedPolicy:
 
     def __init__(self, content: dict[str, Any]) -> None:
         self.content = content
-        self.options: list[str] = content["options"]
-        by_trees = content["kind"] == "trees"
-        self._answer: ByTrees | ByTable = ByTrees(content) if by_trees else ByTable(content)
+        self.options: list[str] = content.get("options", [])
+        self._answer: Any = {"trees": ByTrees, "table": ByTable, "pages": ByPages}[content["kind"]](content)
 
     def __repr__(self) -> str:
         return f"LoadedPolicy({self.content['name']!r}, version {self.content['version']})"
@@ -117,12 +117,15 @@ class LoadedPolicy:
         dict, or DataFrame of shape (rows, 1 + options)
             The option picked, and the chance that each comes late: ``{"rendition": ..., "chances": {...}}``, or the
             columns ``rendition`` and ``chance_<option>``. A table without counts knows no chances: None, or missing.
+            Of pages, which are decided on one context at a time, a list: ``[{"page": ..., "chance": ...}]``.
 
         Raises
         ------
         WorkbenchError
             Where the context is neither.
         """
+        if not self.options:
+            return self._name_pages(context)
         if isinstance(context, Mapping):
             columns: Any = {name: [context.get(name)] for name in self.fields}
             rows = 1
@@ -141,6 +144,14 @@ class LoadedPolicy:
             chances = None if late is None else dict(zip(self.options, late[0].tolist(), strict=True))
             return {self.content["returns"]: self.options[option[0]], "chances": chances}
         return self._as_frame(context.index, option, late)
+
+    def _name_pages(self, context: Any) -> list[dict[str, Any]]:
+        if not isinstance(context, Mapping):
+            raise WorkbenchError(
+                "expected a dict of fields, such as {'pages': [...]}, the pages of one session; got "
+                f"{type(context).__name__}."
+            )
+        return self._answer.decide(context)
 
     def _as_frame(self, index: Any, option: np.ndarray, late: np.ndarray | None) -> Any:
         import pandas as pd

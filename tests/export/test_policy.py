@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import xgboost
 from click.testing import CliRunner
+from playwright.sync_api import Error
 
 import workbench as wb
 from workbench.cli import main
@@ -21,6 +22,7 @@ from workbench.decisions.images.rules import ConnectionClass, ConnectionDefaults
 from workbench.export.policy import bundle
 from workbench.export.policy.cases import as_canonical, draw_contexts
 from workbench.export.policy.loaded import LoadedPolicy
+from workbench.export.policy.pages import speculation_rules
 from workbench.export.policy.trees import Trees
 from workbench.models.boosting import flat_trees
 
@@ -427,3 +429,195 @@ def test_the_command_writes_a_policy(tmp_path):
     run = CliRunner().invoke(main, ["export", "synthetic_null", "--out", str(tmp_path / "policy")])
     assert run.exit_code == 2
     assert "mine.txt" in run.output
+
+
+ASK_PAGES = ASK.replace("policy.js", "pages.js")
+# From "a" to "b" and back; who came from "c" to "a" goes on to "d".
+FOLLOWED = {
+    "format": 1,
+    "kind": "pages",
+    "fields": {"pages": {"type": "pages"}},
+    "names": ["a", "b", "c", "d"],
+    "orders": [
+        {"": [100, 0, 40, 1, 30, 3, 20]},
+        {"0": [40, 1, 25, 3, 10], "1": [30, 0, 30]},
+        {"2,0": [20, 3, 20], "-1,0": [20, 1, 15]},
+    ],
+    "smoothing": [10.0, 10.0],
+    "limit": 0.3,
+    "most": 2,
+    "listed": 10,
+}
+FIRST_B = (25 + 10 * 0.3) / 50  # of "b" after "a": 28 of 50 with what everybody opens
+FIRST_D = (10 + 10 * 0.2) / 50
+
+
+@pytest.mark.parametrize(
+    ("pages", "expected"),
+    [
+        (["c", "a"], [("d", (20 + 10 * FIRST_D) / 30)]),  # "b" has 5.6 / 30, below the limit
+        (["a"], [("b", (15 + 10 * FIRST_B) / 30)]),
+        (["never seen", "a"], [("b", FIRST_B)]),  # nothing is known of the two
+        (["d", "a"], [("b", (10 * FIRST_B) / 10)]),
+        (["b"], [("a", (30 + 10 * 0.4) / 40)]),
+        (["never seen"], [("a", 0.4), ("b", 0.3)]),
+        ([], [("a", 0.4), ("b", 0.3)]),
+        ("a", [("a", 0.4), ("b", 0.3)]),
+        ([7, True, None], [("a", 0.4), ("b", 0.3)]),
+        (["a", "b", "c", "a"], [("d", (20 + 10 * FIRST_D) / 30)]),
+    ],
+)
+def test_pages_lean_on_shorter_sequences(pages, expected, node):
+    expected = [{"page": page, "chance": pytest.approx(chance)} for page, chance in expected]
+    assert LoadedPolicy(complete(FOLLOWED)).decide({"pages": pages}) == expected
+    assert node(FOLLOWED, [{"pages": pages}], ASK_PAGES) == [expected]
+
+
+@pytest.fixture(scope="module")
+def site(studied):
+    return studied("synthetic_navigations", rows=6000)
+
+
+@pytest.fixture(
+    params=["most popular page", "first-order Markov", "fourth-order Markov with back-off", "user history, else Markov"]
+)
+def fetched(request, site):
+    shipped = site.decision.shipped(site.of(request.param).policy, site.split, site.scenario, site.known_by)
+    content = complete(shipped.content)
+    contexts = draw_contexts(content, site.split.train, 1000, seed=1)
+    return content, contexts, shipped.answers(as_canonical(contexts, content["fields"]))
+
+
+def test_pages_are_those_of_the_workbench_everywhere(fetched, node, browser):
+    content, contexts, answers = fetched
+    assert sum(map(bool, answers)) > 200
+    assert_same([LoadedPolicy(content).decide(context) for context in contexts], answers)
+    assert_same(node(content, contexts, ASK_PAGES), answers)
+    page = browser.new_page()
+    page.add_script_tag(type="module", content=bundle.policy_script("pages").decode() + "\nwindow.load = load;")
+    page.wait_for_function("() => typeof window.load === 'function'")
+    assert_same(page.evaluate("([policy, contexts]) => contexts.map(load(policy))", [content, contexts]), answers)
+    page.close()
+
+
+def test_exported_pages_decide_in_the_test_part_as_they_were_compared(site, tmp_path):
+    """Where no group is small: every session of test, view by view."""
+    policy = wb.load_policy(wb.export_policy(site, tmp_path / "policy", "first-order Markov"))
+    assert len((tmp_path / "policy" / "policy.js").read_bytes()) < 8000
+    compared = site.of("first-order Markov").policy
+    test = site.split.test.head(400)
+    context = test[["view_id", "session_id", "page"]]
+    asked = site.decision.situations(test, site.split.card, "session_id", site.known_by, site.scenario)
+    wanted = site.decision.ask(compared, asked, site.scenario).groupby("view_id")["page"].agg(lambda x: [*map(str, x)])
+    seen = context.assign(page=context["page"].astype(str)).groupby("session_id")["page"]
+    same = 0
+    for view, session in zip(context["view_id"], seen.ngroup(), strict=True):
+        pages = context[(seen.ngroup() == session) & (context["view_id"] <= view)]["page"].astype(str).tolist()
+        same += [each["page"] for each in policy.decide({"pages": pages})] == wanted.get(view, [])
+    assert same / len(context) > 0.85  # others fall into groups of fewer than 20 users
+
+
+def test_pages_that_few_users_saw_are_not_in_it():
+    rows = [
+        (f"{page}{i}", f"{page}{i}", place, name)
+        for page, users in (("common", 60), ("rare", 19))
+        for i in range(users)
+        for place, name in enumerate(["/", f"/{page}", "/end"])
+    ]
+    frame = pd.DataFrame(rows, columns=["user_id", "session_id", "position", "page"])
+    views = wb.navigations(frame)
+    split = replace(wb.split_by_user(views), train=views)
+    decision = find_decision(card=split.card)
+    rule = next(rule for rule in wb.rules(split) if rule.name == "second-order Markov with back-off")
+    content = decision.shipped(rule, split, decision.scenario(split.card), "client_js").content
+    assert content["names"] == ["/", "/common", "/end"]
+    assert set(content["orders"][2]) == {"-1,0", "0,1", "1,2"}
+
+
+@pytest.mark.parametrize("policy", ["model", "never", "Guess.js", "similar sessions, else Markov"])
+def test_what_names_pages_otherwise_is_refused_in_a_sentence(policy, site, tmp_path):
+    with pytest.raises(wb.WorkbenchError, match=r"cannot be exported yet.*best_rule"):
+        wb.export_policy(site, tmp_path / "policy", policy)
+    with pytest.raises(wb.WorkbenchError, match="expected a dict"):
+        LoadedPolicy(complete(FOLLOWED)).decide(pd.DataFrame({"pages": [["a"]]}))
+
+
+PATHS = FOLLOWED | {
+    "version": "0123",
+    "names": ["/a b", "/caf\u00e9", "/logout", "/x"],
+    "limit": 0.3,
+    "orders": [{"": [100, 0, 40, 1, 30, 2, 15, 3, 10]}, {"0": [40, 1, 25, 2, 10, 3, 5]}],
+    "smoothing": [10.0],
+}
+
+
+def test_speculation_rules_name_safe_paths_only():
+    files = speculation_rules(PATHS)
+    assert set(files) == {f"speculation-rules/{name}.json" for name in ("%2Fa%20b", "%2Fcaf%C3%A9", "%2Fx")}
+    rules = files["speculation-rules/%2Fa%20b.json"]
+    assert rules["tag"] == "workbench-0123"
+    now, hover = rules["prefetch"]
+    assert (now["eagerness"], now["urls"]) == ("immediate", ["/caf%C3%A9"])  # (25 + 3) / 50
+    assert (hover["eagerness"], hover["urls"]) == ("moderate", ["/x"])  # (5 + 1) / 50; "/logout" is left out
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        *("/logout", "/user/sign-out", "/cart", "/shop/checkout/", "/api/x", "/a?b=1", "/a#b", "/product/<id>"),
+        *(
+            "//other.example/a",
+            "/\\other.example",
+            "https://other.example/",
+            "javascript:alert(1)",
+            "news",
+            "/a\nb",
+            "",
+        ),
+    ],
+)
+def test_no_rule_fetches_what_is_no_plain_page(page):
+    content = PATHS | {"names": ["/a b", page, "/c", "/d"]}
+    files = speculation_rules(content)
+    urls = [url for rules in files.values() for rule in rules["prefetch"] for url in rule["urls"]]
+    assert set(urls) == {"/a%20b", "/c", "/d"}
+    assert len(files) == 3
+
+
+@pytest.mark.parametrize("page", ["/cartoons", "/blog/accounting", "/payne", "/addresses", "/insignia"])
+def test_a_word_within_a_word_is_no_reason(page):
+    files = speculation_rules(PATHS | {"names": [page, "/b", "/c", "/d"]})
+    assert len(files) == 4
+
+
+def test_chromium_accepts_the_rules(browser):
+    page = browser.new_page()
+    said = []
+    page.on("console", lambda message: said.append(message.text))
+    page.route("**/*", lambda route: route.fulfill(content_type="text/html", body="<p>There</p>"))
+    page.goto("http://localhost/a")
+    for rules in speculation_rules(PATHS).values():
+        page.add_script_tag(type="speculationrules", content=json.dumps(rules))
+    page.wait_for_timeout(300)
+    assert page.evaluate("HTMLScriptElement.supports('speculationrules')")
+    assert said == []
+    with pytest.raises(Error, match="add_script_tag"):  # a broken one is refused
+        page.add_script_tag(type="speculationrules", content='{"prefetch": 5')
+    page.close()
+
+
+def test_rules_of_a_site_are_in_the_folder_and_the_manifest(tmp_path):
+    rows = [
+        (f"u{i}", f"s{i}", place, page) for i in range(200) for place, page in enumerate(("/", "/news", f"/end{i % 2}"))
+    ]
+    frame = pd.DataFrame(rows, columns=["user_id", "session_id", "position", "page"])
+    views = wb.navigations(frame)
+    split = wb.split_by_user(views)
+    result = wb.compare(split, wb.train_next_page(split), rules=wb.rules(split))
+    folder = wb.export_policy(result, tmp_path / "policy", "first-order Markov")
+    rules = json.loads((folder / "speculation-rules" / "%2F.json").read_text())
+    assert rules["prefetch"][0]["urls"] == ["/news"]
+    assert wb.load_policy(folder).content["version"] in rules["tag"]
+    (folder / "speculation-rules" / "%2F.json").unlink()
+    with pytest.raises(wb.WorkbenchError, match="is missing"):
+        wb.load_policy(folder)

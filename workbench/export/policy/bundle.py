@@ -20,6 +20,7 @@ from workbench.evidence.verdict import SHIP_RULE, TEST_MODEL
 from workbench.export.policy.card import readme
 from workbench.export.policy.cases import as_canonical, draw_contexts, usual_values
 from workbench.export.policy.loaded import FORMAT, MANIFEST, POLICY, LoadedPolicy, check_manifest, describe_file
+from workbench.export.policy.pages import speculation_rules
 
 CASES = 200
 NEAR = 1e-6  # of chances
@@ -46,7 +47,8 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
     Returns
     -------
     Path
-        The folder: ``policy.json``, ``policy.js``, ``vectors.json``, ``README.md`` and ``manifest.json``.
+        The folder: ``policy.json``, ``policy.js``, ``vectors.json``, ``README.md`` and ``manifest.json``; of pages
+        that are paths, ``speculation-rules/<page>.json`` too.
 
     Raises
     ------
@@ -66,6 +68,8 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
     shipped, content = _content(result, picked, full)
     files = {POLICY: _json(content), "policy.js": policy_script(shipped.content["kind"])}
     content = json.loads(files[POLICY])
+    if shipped.content["kind"] == "pages":
+        files |= {name: _json(rules) for name, rules in speculation_rules(content).items()}
     vectors = _vectors(result, shipped, content)
     files["vectors.json"] = _json({"format": FORMAT, "version": content["version"], "cases": vectors})
     files["README.md"] = readme(result, shipped, content, _example(result, content)).encode()

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 NONE, UNKNOWN = -1, -2  # no page: the session had not begun; a page that the policy does not know
 FOLLOWERS = 10
+FOLDER, LONGEST_NAME = "speculation-rules", 120
+LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+OTHER = re.compile(r"[?#<>]")  # a query, a fragment, or the name of many pages, such as /product/<id>
+NEVER = re.compile(
+    r"(?<![a-z])(?:(?:sign|log)[-_]?(?:out|off|in)|session|cart|basket|bag|checkout|order|pay(?:ment)?s?|account|profile"
+    r"|admin|api|delete|remove|add|unsubscribe|confirm|verify|reset|token|download|no-?store|private)(?![a-z])",
+    re.IGNORECASE,
+)
 
 Pair = tuple[int, float]
 
@@ -35,6 +46,12 @@ class ByPages:
         worth = [(page, chance) for page, chance in found[: self.most] if chance >= self.limit]
         return [{"page": self.names[page], "chance": chance} for page, chance in worth]
 
+    def after(self, page: str) -> list[dict[str, Any]]:
+        """The likeliest pages after one, whatever came before it: as many as were compared, whatever their chance."""
+        states = self._states([self._code(page, UNKNOWN)])[:2]
+        found = self._everybody(states, self._code(page, NONE), self.listed)
+        return [{"page": self.names[each], "chance": chance} for each, chance in found]
+
     def _code(self, page: Any, otherwise: int) -> int:
         return self.place.get(page, otherwise) if isinstance(page, str) else otherwise
 
@@ -54,7 +71,7 @@ class ByPages:
     def _chance(self, page: int, states: Sequence[tuple[int, dict[int, int]]]) -> float:
         (total, counts), *above = states
         chance = counts.get(page, 0) / max(total, 1)
-        for (total, counts), s in zip(above, self.smoothing, strict=True):
+        for (total, counts), s in zip(above, self.smoothing, strict=False):  # of as many orders as are asked
             chance = (counts.get(page, 0) + s * chance) / (total + s)
         return chance
 
@@ -78,6 +95,49 @@ class ByPages:
         kept = [(page, share + rest * self._chance(page, states)) for page, share in there]
         others = [pair for pair in self._everybody(states, current, self.listed + 2) if pair[0] not in pages]
         return likeliest([*kept, *((page, chance * rest) for page, chance in others)], self.listed)
+
+
+def speculation_rules(content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Speculation Rules of each page (wicg.github.io/nav-speculation/speculation-rules.html), by file name.
+
+    Pages above the limit are fetched at once, the next ones on hover. Only paths of the same origin are named, and none
+    that changes something or belongs to one visitor alone: without a query, and without a word of ``NEVER``. The tag
+    is the ruleset's: browsers that do not know it drop rules that carry it themselves.
+    """
+    policy, files = ByPages(content), dict[str, dict[str, Any]]()
+    for page in filter(_is_fetchable, content["names"]):
+        found = [each for each in policy.after(page) if _is_fetchable(each["page"])]
+        at_once = [each for each in found if each["chance"] >= content["limit"]][: content["most"]]
+        on_hover = [each for each in found if each not in at_once]
+        rules = [
+            {"source": "list", "urls": [as_url(each["page"]) for each in pages], "eagerness": eagerness}
+            for pages, eagerness in ((at_once, "immediate"), (on_hover, "moderate"))
+            if pages
+        ]
+        if rules:
+            files[_file_name(page, files)] = {"tag": f"workbench-{content['version']}", "prefetch": rules}
+    return files
+
+
+def as_url(page: str) -> str:
+    """A path as it is written in a URL; what is escaped already stays.
+
+    >>> as_url("/caf\u00e9/100%/a%20b")
+    '/caf%C3%A9/100%25/a%20b'
+    """
+    return quote(LONE_PERCENT.sub("%25", page), safe="/%:@!$&'()*+,;=~")
+
+
+def _is_fetchable(page: str) -> bool:
+    path = page.startswith("/") and not page.startswith(("//", "/\\")) and page.isprintable()
+    return path and not OTHER.search(page) and not NEVER.search(page)
+
+
+def _file_name(page: str, taken: Mapping[str, Any]) -> str:
+    name = quote(page, safe="")
+    if len(name) > LONGEST_NAME or f"{FOLDER}/{name}.json".lower() in {each.lower() for each in taken}:
+        name = f"{name[:LONGEST_NAME]}-{hashlib.sha256(page.encode()).hexdigest()[:8]}"
+    return f"{FOLDER}/{name}.json"
 
 
 def likeliest(pairs: Sequence[Pair], most: int) -> list[Pair]:

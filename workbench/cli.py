@@ -170,6 +170,7 @@ def export(
     from workbench.datasets import find_card
     from workbench.decisions import find_decision
     from workbench.export.policy.bundle import export_policy, refuse_other
+    from workbench.export.policy.loaded import load_policy
     from workbench.studies import study
 
     refuse_other(Path(folder))  # said before a study has run
@@ -177,6 +178,11 @@ def export(
     with _progress() as say:
         result = study(dataset, rows=rows, seed=seed, scenario=scenario, progress=say)
     click.echo(f"Exported: {export_policy(result, folder, policy, full=full)}")
+    changed = load_policy(folder).content["against_compared"]
+    if changed["decided_otherwise"]:
+        share = f"{100 * changed['decided_otherwise']:.1f} % of the views of test"
+        net = f"{result.unit.signed(changed['net'])} {result.unit.per_view}"
+        click.echo(f"It decides otherwise than the compared policy in {share}, net {net}: its README says why.")
 
 
 def _scenario(kind: type, given: dict[str, str]) -> Any:

@@ -114,8 +114,8 @@ ADVICE = (
     "Call it once a page is there, and fetch what it names at low priority; a page that the visitor has already, or "
     "that changes with each request, need not be fetched. Fetch nothing with Save-Data: the policy is not told of it. "
     "Where pages are paths, `speculation-rules/` holds the same for each page whatever came before it, without a "
-    "script: send the address of a page's file in its `Speculation-Rules` header. It never names paths with a query, nor "
-    "those of signing out, carts and the like; see that the list fits the site."
+    "script: send the address of a page's file in its `Speculation-Rules` header. It never names paths with a query, "
+    "nor those of signing out, carts and the like; see that the list fits the site."
 )
 NOTE = (
     "`chance` is that of the page being opened next; pages come with the likeliest first, none below the limit that "

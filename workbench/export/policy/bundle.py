@@ -121,6 +121,7 @@ def _content(result: Finding, picked: PolicyResult, full: bool = False) -> tuple
         "scenario": asdict(scenario),
         **shipped.content,
     }
+    content["against_compared"] = {"views": len(test), "decided_otherwise": float(other.mean()), "net": difference}
     content["version"] = describe_file(_json(content))["sha256"][:12]
     return replace(shipped, merged=(len(test), float(other.mean()), difference)), content
 
@@ -155,6 +156,8 @@ def _example(result: Finding, content: Mapping[str, Any]) -> dict[str, Any]:
     """A context of usual values, made up field by field, and the answer to it."""
     usual = {name: usual_values(content, name, field, result.split.train) for name, field in content["fields"].items()}
     context = {name: values[len(values) // 2] for name, values in usual.items() if values}
+    if "pages" in context:
+        context["pages"] = [content["names"][place] for place in content["orders"][0][""][1:4:2]]  # the most popular
     return {"context": context, "decision": LoadedPolicy(dict(content)).decide(context)}
 
 

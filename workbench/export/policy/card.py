@@ -77,7 +77,7 @@ def _about(result: Finding, shipped: Shipped, content: Mapping[str, Any]) -> str
     return (
         f"Version {content['version']}. A policy of the decision `{content['decision']}`, fitted on {source} "
         f"`{card.name}` ({as_text(card.title)}; licence {as_text(card.licence or 'not stated')}). {shipped.does}\n\n"
-        f"{merged(result, shipped)}"
+        f"{merged(result, shipped, content)}"
     )
 
 
@@ -147,16 +147,16 @@ def _evidence(result: Finding) -> str:
     return f"{box['title']}.\n\n{_list(lines)}\n\n{report.markdown_table(report.key_table(result))}"
 
 
-def merged(result: Finding, shipped: Shipped) -> str:
-    """What merging small groups changed, on the views of test."""
+def merged(result: Finding, shipped: Shipped, content: Mapping[str, Any]) -> str:
+    """What leaving out small groups changed, on the views of test."""
     views, share, difference = shipped.merged
     if not share:
         return f"It decides as the compared policy does in all {views:,} views of test."
+    fewer = " and it has the fewest trees that do nearly as well" if content["role"] == "model" else ""
     return (
-        "Groups of fewer than 20 users are not exported: it treats them as the group above them; and of a model's "
-        "trees it has the fewest that do nearly as well. It therefore decides otherwise than the compared policy in "
-        f"{100 * share:.2f} % of {views:,} views of test: {result.unit.signed(difference)} {result.unit.per_view} "
-        "against the figures below."
+        f"Groups of fewer than 20 users are not exported: the group above them answers{fewer}. It therefore decides "
+        f"otherwise than the compared policy in {100 * share:.2f} % of {views:,} views of test: "
+        f"{result.unit.signed(difference)} {result.unit.per_view} against the figures below."
     )
 
 

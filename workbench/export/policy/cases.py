@@ -18,7 +18,7 @@ STRANGE: tuple[Any, ...] = (
 )
 NO_TEXT = "\x00"  # in place of a page that is no text: no page is called so
 DIGITS = 3  # of numbers from data: a middle of many, nobody's own
-PER_CENT = np.arange(0, 101, 5)
+PER_CENT = np.arange(5, 100, 5)  # the smallest and the largest may be one person's
 DTYPES = {"number": "float64", "flag": "boolean", "text": "str"}
 
 

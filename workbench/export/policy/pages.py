@@ -115,7 +115,7 @@ def speculation_rules(content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             if pages
         ]
         if rules:
-            files[_file_name(page, files)] = {"tag": f"workbench-{content['version']}", "prefetch": rules}
+            files[_file_name(page, files)] = dict(tag=f"workbench-{content['version']}", prefetch=rules)
     return files
 
 

@@ -21,6 +21,7 @@ from workbench.export.policy import bundle
 from workbench.export.policy.cases import as_canonical, draw_contexts
 
 CASES = {"synthetic_measurements": ("model", "best_rule"), "mobile_bandwidth": ("model", "best_rule")}
+CASES |= {"eshop2008": ("fourth-order Markov with back-off",), "synthetic_navigations": ("user history, else Markov",)}
 CASES |= {"atlas_pings": ("model", "always medium"), "ofcom_panel": ("model", "best_rule")}
 NODE = """
 import fs from "node:fs";
@@ -40,15 +41,20 @@ fs.writeFileSync(process.argv[3], JSON.stringify({ answers, mean, p99: took[Math
 """
 
 
-def compared(answers: list[dict], others: list[dict]) -> tuple[int, float]:
+def compared(answers: list, others: list) -> tuple[int, float]:
     """How many decisions differ, and the largest difference of chances."""
-    differ = sum(without_chances(one) != without_chances(other) for one, other in zip(answers, others, strict=True))
-    chances = [np.array([list((each["chances"] or {}).values()) for each in side], float) for side in (answers, others)]
-    return differ, float(np.abs(chances[0] - chances[1]).max(initial=0.0))
+    differ, most = 0, 0.0
+    for one, other in zip(map(split_chances, answers), map(split_chances, others), strict=True):
+        differ += one[0] != other[0]
+        most = max([most, *(abs(a - b) for a, b in zip(one[1], other[1], strict=False))])
+    return differ, most
 
 
-def without_chances(answer: dict) -> dict:
-    return {name: value for name, value in answer.items() if name != "chances"}
+def split_chances(answer: dict | list) -> tuple[list, list[float]]:
+    """What was decided, and the chances behind it."""
+    if isinstance(answer, list):
+        return [each["page"] for each in answer], [each["chance"] for each in answer]
+    return [value for name, value in answer.items() if name != "chances"], list((answer["chances"] or {}).values())
 
 
 def in_node(folder: Path, contexts: list[dict]) -> dict:
@@ -79,6 +85,17 @@ def main() -> int:
     return 1 if failed else 0
 
 
+def in_python(loaded, contexts: list[dict], frame) -> list:
+    """What ``wb.load_policy`` decides: all at once, where it can."""
+    if not loaded.options:
+        return [loaded.decide(context) for context in contexts]
+    found = loaded.decide(frame)
+    late = found.filter(like="chance_").to_numpy()
+    chances = [None if np.isnan(row).any() else dict(zip(loaded.options, row, strict=True)) for row in late]
+    returns = loaded.content["returns"]
+    return [{returns: one, "chances": each} for one, each in zip(found[returns], chances, strict=True)]
+
+
 def measure(result, policy: str, folder: Path, rows: int, *, full: bool = False) -> bool:
     """Ask all three, print what was found, and tell whether they agree."""
     wb.export_policy(result, folder, policy, full=full)
@@ -89,12 +106,8 @@ def measure(result, policy: str, folder: Path, rows: int, *, full: bool = False)
     with np.errstate(over="ignore"):
         workbench = shipped.answers(frame)
     started = time.perf_counter()
-    python = loaded.decide(frame)
+    python = in_python(loaded, contexts, frame)
     batch_us = (time.perf_counter() - started) / rows * 1e6
-    names, returns = loaded.options, loaded.content["returns"]
-    found = python.filter(like="chance_").to_numpy()
-    chances = [None if np.isnan(row).any() else dict(zip(names, row, strict=True)) for row in found]
-    python = [{returns: one, "chances": each} for one, each in zip(python[returns], chances, strict=True)]
     single = [loaded.decide(context) for context in contexts[:2000]]
     started = time.perf_counter()
     for context in contexts[:2000]:

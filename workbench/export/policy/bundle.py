@@ -154,9 +154,10 @@ def same_answer(one: Any, other: Any) -> bool:
 
 def _example(result: Finding, content: Mapping[str, Any]) -> dict[str, Any]:
     """A context of usual values, made up field by field, and the answer to it."""
-    usual = {name: usual_values(content, name, field, result.split.train) for name, field in content["fields"].items()}
+    fields = {name: field for name, field in content["fields"].items() if name != "pages"}
+    usual = {name: usual_values(content, name, field, result.split.train) for name, field in fields.items()}
     context = {name: values[len(values) // 2] for name, values in usual.items() if values}
-    if "pages" in context:
+    if "pages" in content["fields"]:
         context["pages"] = [content["names"][place] for place in content["orders"][0][""][1:4:2]]  # the most popular
     return {"context": context, "decision": LoadedPolicy(dict(content)).decide(context)}
 

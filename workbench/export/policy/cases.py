@@ -31,7 +31,7 @@ def draw_contexts(content: Mapping[str, Any], train: pd.DataFrame, rows: int, se
     rng = np.random.default_rng(seed)
     columns = {}
     for name, field in content["fields"].items():
-        usual = usual_values(content, name, field, train)
+        usual = walks(content, rows, seed) if field["type"] == "pages" else usual_values(content, name, field, train)
         choices = [*usual, *STRANGE]
         strange = rng.integers(len(usual), len(choices), rows)
         picked = np.where(rng.random(rows) < 0.8, rng.integers(0, max(len(usual), 1), rows), strange)
@@ -48,8 +48,6 @@ def usual_values(content: Mapping[str, Any], name: str, field: Mapping[str, Any]
         return [True, False, False]
     if field["type"] == "page":
         return content["names"]
-    if field["type"] == "pages":
-        return _walks(content)
     if field["type"] == "text":
         return sorted({*_levels(content, name), *field.get("allowed", ())})
     known = train[name].dropna().to_numpy(float) if name in train else np.zeros(0)
@@ -58,19 +56,19 @@ def usual_values(content: Mapping[str, Any], name: str, field: Mapping[str, Any]
     return sorted({*found, *_thresholds(content, name)})
 
 
-def _walks(content: Mapping[str, Any], seed: int = 0) -> list[list[Any]]:
+def walks(content: Mapping[str, Any], rows: int, seed: int) -> list[list[Any]]:
     """Sessions of one to six pages, most steps among the likeliest that follow; now and then a page never seen."""
     rng, names = np.random.default_rng(seed), content["names"]
     followed = content["orders"][min(1, len(content["orders"]) - 1)]
-    walks: list[list[Any]] = []
-    for length in rng.integers(1, 7, 20 * len(STRANGE) + 2 * min(len(names), 500)):
+    found: list[list[Any]] = []
+    for length in rng.integers(1, 7, rows):
         at, walk = int(rng.integers(len(names))), list[Any]()
         while len(walk) < length:
             walk.append(names[at] if rng.random() < 0.95 else "/never seen")
             likeliest = followed.get(str(at), [0])[1:7:2]
             at = int(rng.choice(likeliest)) if likeliest and rng.random() < 0.8 else int(rng.integers(len(names)))
-        walks.append(walk)
-    return [*walks, [], [None], [5, names[0]], [names[0], True], [names[0], ""], ["__proto__", names[-1]]]
+        found.append(walk)
+    return [*found, [], [None], [5, names[0]], [names[0], True], [names[0], ""], ["__proto__", names[-1]]]
 
 
 def _levels(content: Mapping[str, Any], name: str) -> Iterable[str]:

@@ -141,7 +141,7 @@ def test_render_says_what_was_written_and_what_failed(monkeypatch, fails):
         return output / f"{path.stem} of {parameters.get('dataset')}.html"
 
     monkeypatch.setattr("workbench.cli.ProcessPoolExecutor", ThreadPoolExecutor)
-    monkeypatch.setattr("workbench.export.render_notebook", rendered)
+    monkeypatch.setattr("workbench.export.notebooks.render_notebook", rendered)
     done = run("render", "--all")
     assert done.stdout.count("Rendered: notebooks/rendered/") == len(list(Path("notebooks").glob("*.ipynb"))) - fails
     assert (done.exit_code, "Error: 02_prefetch failed" in done.stderr) == ((2, True) if fails else (0, False))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.export import declared_parameters, render_notebook
+from workbench.export.notebooks import declared_parameters, render_notebook
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

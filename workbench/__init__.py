@@ -24,6 +24,8 @@ _NAMES = {
     "explanation": ("shap_values", "importance", "disagreement", "dependence", "redundancy", "drift", "ablation"),
     "explanation.retraining": ("retraining",),
     "widgets": ("Explorer", "DecisionInspector"),
+    "export.policy.bundle": ("export_policy",),
+    "export.policy.loaded": ("load_policy",),
 }
 _HOME = {name: f"workbench.{module}" for module, names in _NAMES.items() for name in names}
 _AREAS = ("datasets", "plotting")

@@ -53,6 +53,7 @@ def main() -> None:
     workbench compare mobile_bandwidth                     the answer, as text: which images to send
     workbench compare eshop2008                            the same for fetching pages ahead of the click
     workbench render image_delivery                        the answer, as a proposal to share
+    workbench export mobile_bandwidth --out policy         the policy, as a folder that a site runs
     """  # noqa: D301 - \b is click's mark for lines to keep
 
 
@@ -155,6 +156,53 @@ def compare(
     click.echo(json.dumps(result.to_dict(), indent=1) if as_json else to_text(result, every_column=every_column))
 
 
+@main.command()
+@click.argument("dataset", metavar="DATASET")
+@click.option("--out", "folder", required=True, metavar="FOLDER", help="Folder to write, new or an earlier export.")
+@click.option(
+    "--policy",
+    metavar="NAME",
+    default="recommended",
+    show_default=True,
+    help="What to export: recommended, model, best_rule, today, or a name in the table of policies.",
+)
+@click.option("--full", is_flag=True, help="Keep all trees of a model, even where fewer do as well.")
+@click.option("--rows", type=int, help="About how many rows to take, whole users drawn by seed.  [default: all]")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
+@click.option("-p", "pairs", nargs=2, multiple=True, metavar="KEY VALUE", help="Set an assumption of the scenario.")
+def export(
+    dataset: str,
+    *,
+    folder: str,
+    policy: str,
+    full: bool,
+    rows: int | None,
+    seed: int,
+    pairs: tuple[tuple[str, str], ...],
+) -> None:
+    """Compare, and write a policy as a folder that a site runs.
+
+    DATASET is a dataset's name, or the path of a card. The folder holds policy.json, policy.js, vectors.json, README.md
+    and manifest.json; it appears whole or not at all.
+    """
+    from workbench.datasets import find_card
+    from workbench.decisions import find_decision
+    from workbench.export.policy.bundle import export_policy, refuse_other
+    from workbench.export.policy.loaded import load_policy
+    from workbench.studies import study
+
+    refuse_other(Path(folder))  # said before a study has run
+    scenario = _scenario(find_decision(card=find_card(dataset)).scenario_type, dict(pairs))
+    with _progress() as say:
+        result = study(dataset, rows=rows, seed=seed, scenario=scenario, progress=say)
+    click.echo(f"Exported: {export_policy(result, folder, policy, full=full)}")
+    changed = load_policy(folder).content["against_compared"]
+    if changed["decided_otherwise"]:
+        share = f"{100 * changed['decided_otherwise']:.1f} % of the views of test"
+        net = f"{result.unit.signed(changed['net'])} {result.unit.per_view}"
+        click.echo(f"It decides otherwise than the compared policy in {share}, net {net}: its README says why.")
+
+
 def _scenario(kind: type, given: dict[str, str]) -> Any:
     """The scenario with what was given as text; all else keeps its default."""
     hints = {name: get_args(hint) or (hint,) for name, hint in get_type_hints(kind).items()}
@@ -184,7 +232,7 @@ def render(notebook: str | None, everything: bool, dataset: str | None, pairs: t
     NOTEBOOK is a name, with or without its number; the file lands in notebooks/rendered/.
     """
     from workbench.datasets.cards import CHECKOUT, find_card
-    from workbench.export import declared_parameters, find_notebook, parse_parameters, render_notebook
+    from workbench.export.notebooks import declared_parameters, find_notebook, parse_parameters, render_notebook
     from workbench.studies.comparison import code_commit
 
     folder = CHECKOUT / "notebooks"

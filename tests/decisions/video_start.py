@@ -44,6 +44,10 @@ class VideoScenario:
         distinct, which = ask_distinct(source, context)
         return Stalls(source.chance_worse(distinct, "downlink_mbps", np.array(self.bitrates_mbps))[which])
 
+    def shipped(self, quantities, assume) -> dict:
+        asked = {"downlink_mbps": np.array([self.bitrates_mbps])}
+        return {"quality": self.quality, "price": self.stall_price, "asked": asked}
+
 
 @dataclass(frozen=True)
 class VideoFigures:
@@ -65,10 +69,8 @@ class VideoReport(Report):
         return f"one of {len(result.scenario.options)} bitrates to start with"
 
     def key_figures(self, figures: VideoFigures) -> dict[str, str]:
-        return {
-            "highest bitrate": f"{1000 * figures.high_share:,.0f}",
-            "stalled": f"{1000 * figures.stalled_share:,.0f}",
-        }
+        high, stalled = (f"{1000 * share:,.0f}" for share in (figures.high_share, figures.stalled_share))
+        return {"highest bitrate": high, "stalled": stalled}
 
     def policy_row(self, figures: VideoFigures, every_column: bool) -> dict[str, str]:
         row = {"high %": f"{100 * figures.high_share:.1f}"}
@@ -125,11 +127,9 @@ class VideoStart(OptionDecision):
         return (*(OneOption(name) for name in VideoScenario().options), *tables)
 
     def today(self, split):
-        """Everybody starts in the middle."""
         return OneOption("middle")
 
     def figures(self, outcomes, situations, scenario, expected=None) -> VideoFigures:
-        """Means over views."""
         mean, high = outcomes.mean(), (outcomes["bitrate"] == len(scenario.options) - 1).mean()
         return VideoFigures(mean["net"], mean["quality"], float(high), mean["late"], mean["added_wait_ms"])
 

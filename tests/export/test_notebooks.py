@@ -8,7 +8,7 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from workbench.errors import WorkbenchError
-from workbench.export import declared_parameters, find_notebook, parse_parameters, render_notebook
+from workbench.export.notebooks import declared_parameters, find_notebook, parse_parameters, render_notebook
 
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 PARAMETERS = 'dataset = "synthetic"\nbudget_ms = 1000'

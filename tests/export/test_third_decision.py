@@ -3,7 +3,7 @@ from pathlib import Path
 
 import nbformat
 
-from workbench.export import render_notebook
+from workbench.export.notebooks import render_notebook
 
 HOME = Path(__file__).parent.parent / "decisions"
 CELLS = (

@@ -7,7 +7,7 @@ Whatever answers with chances decides by expected value: the scenario says what 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
@@ -62,6 +62,9 @@ class OptionScenario(Protocol):
 
     def prospects(self, source: ChanceSource, context: pd.DataFrame, assume: Mapping[str, float]) -> Prospects:
         """What to expect of each option, by a source of chances."""
+
+    def shipped(self, quantities: Sequence[str], assume: Mapping[str, float]) -> dict[str, Any]:
+        """The same as numbers, for a site: the fields of :class:`workbench.decisions.option_ship.Worth`."""
 
 
 @runtime_checkable

@@ -522,6 +522,25 @@ class Report(Protocol):
         """Further tables of a proposal, by name; cells are text."""
 
 
+@dataclass(frozen=True)
+class Shipped:
+    """A policy as a site runs it: ``content`` is plain (JSON), ``policy`` the workbench's own that decides the same.
+
+    ``answers`` says what that one decides in each context of a frame, in the words of a site: a dict or a list each.
+    ``does`` and ``note`` are sentences about what comes out, ``advice`` about when a site should call it. ``merged``
+    says what leaving out small groups changed: the views of test, the share decided otherwise, and the mean net over
+    that of the policy compared.
+    """
+
+    policy: Policy
+    content: Mapping[str, Any] = field(repr=False)
+    answers: Callable[[pd.DataFrame], list[Any]] = field(repr=False)
+    does: str = ""
+    note: str = ""
+    advice: str = ""
+    merged: tuple[int, float, float] = (0, 0.0, 0.0)
+
+
 class Decision(Protocol):
     """What a decision says for itself. ``situations`` hold views, ``answer`` is what a policy decided in them.
 
@@ -717,6 +736,16 @@ class Decision(Protocol):
     @abstractmethod
     def contrast(self, ours: Any, theirs: Any, rule: Policy, situations: Situations, scenario: Any) -> Contrast:
         """Two answers side by side, for a surrogate tree."""
+
+    def shipped(self, policy: Policy, split: Split, scenario: Any, known_by: str, *, within: float = 0.0) -> Shipped:
+        """A policy as plain numbers for a site; a WorkbenchError where it is of a kind that a site cannot run.
+
+        What can be made smaller for less than ``within`` of net, on validation, is.
+        """
+        raise WorkbenchError(
+            f"{policy_name(policy)!r} cannot be exported yet. Take a rule that can: --policy best_rule, or the name of "
+            "another in the table."
+        )
 
     @abstractmethod
     def inspected(self, policies: Mapping[str, Policy], view: pd.DataFrame, card: Card, scenario: Any) -> Inspection:

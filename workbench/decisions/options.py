@@ -30,7 +30,7 @@ from workbench.datasets.schema import (
     saves_data,
 )
 from workbench.datasets.splits import Split, card_of, people_in, split_by_time, split_by_user, users_of
-from workbench.decisions import option_explain
+from workbench.decisions import option_explain, option_ship
 from workbench.decisions.chances import (
     ChancePolicy,
     Lookup,
@@ -375,6 +375,11 @@ class OptionDecision(option_explain.PicksOptions):
 
     explained, shuffled = option_explain.explained, option_explain.shuffled
     contrast, inspected = option_explain.contrast, option_explain.inspected
+    shipped = option_ship.shipped
+
+    def as_table(self, policy: Policy, scenario: Any) -> option_ship.Table:
+        """A rule as a table, for a site; a WorkbenchError where it is none."""
+        return option_ship.as_table(policy, scenario)
 
 
 def decide(policy: Policy, context: pd.DataFrame, scenario: Any) -> np.ndarray:

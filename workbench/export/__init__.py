@@ -1,6 +1,1 @@
-"""Turn a notebook into one HTML file that needs nothing else: the proposal."""
-
-from workbench.export.notebooks import declared_parameters, find_notebook, parse_parameters, render_notebook
-from workbench.export.page import check_page
-
-__all__ = ["check_page", "declared_parameters", "find_notebook", "parse_parameters", "render_notebook"]
+"""What leaves the workbench: a notebook as one HTML file, the proposal; a policy as a folder that a site runs."""

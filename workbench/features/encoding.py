@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,12 @@ from numpy.typing import DTypeLike
 from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import TargetEncoder
 
+from workbench.datasets.splits import FEWEST_USERS
+
 ONE_HOT_LEVELS = 20  # more levels than this are target-encoded
 FOLDS = 5
 MISSING = "(missing)"
+FEW = "(too few users)"  # in place of a level that is not to be shown
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,33 @@ class Encoding:
         """Context column behind each encoded column, in the order of ``features``."""
         one_hot = [name for name, levels in self.levels.items() for _ in levels]
         return [*self.numbers, *one_hot, *(key.rsplit("|", 1)[0] for key in self.means)]
+
+    def columns(self) -> list[dict[str, Any]]:
+        """The encoded columns in the order of ``features``, as a site works them out.
+
+        Each is of a ``field``: its number; 1 where it is ``level``, else 0; or what ``means`` says of its level, else
+        ``otherwise``. Numbers are float32, with the fewest digits.
+        """
+        found: list[dict[str, Any]] = [{"field": name} for name in self.numbers]
+        found += [{"field": name, "level": level} for name, levels in self.levels.items() for level in levels]
+        for key, means in self.means.items():
+            name, target = key.rsplit("|", 1)
+            numbers = {level: float(str(np.float32(mean))) for level, mean in means.items()}
+            found.append({"field": name, "means": numbers, "otherwise": float(str(np.float32(self.defaults[target])))})
+        return found
+
+    def merged(self, context: pd.DataFrame, users: np.ndarray) -> Encoding:
+        """The same, with levels that fewer than 20 users of a context have treated like levels never seen."""
+        names = {*self.levels, *(key.rsplit("|", 1)[0] for key in self.means)}
+        common = {name: {MISSING, *_common_levels(context, name, users)} for name in names}
+        levels = {
+            name: [level if level in common[name] else FEW for level in known] for name, known in self.levels.items()
+        }
+        means = {
+            key: {level: mean for level, mean in known.items() if level in common[key.rsplit("|", 1)[0]]}
+            for key, known in self.means.items()
+        }
+        return replace(self, levels=levels, means=means)
 
     def transform(self, context: pd.DataFrame) -> np.ndarray:
         """Encode a context: float32, shape (rows, len(features)). Columns it lacks are missing."""
@@ -146,6 +176,12 @@ def _target_means(
         for name, known, fitted in zip(coded, encoder.categories_, encoder.encodings_, strict=True):
             means[f"{name}|{target}"] = dict(zip(known, fitted.tolist(), strict=True))
     return means, np.hstack(crossed)
+
+
+def _common_levels(context: pd.DataFrame, name: str, users: np.ndarray) -> list[str]:
+    code, texts = _levels_of(context, name)
+    count = pd.Series(users).groupby(code).nunique()
+    return [texts[place] for place in count.index[count >= FEWEST_USERS] if place >= 0]
 
 
 def _levels_of(context: pd.DataFrame, name: str) -> tuple[np.ndarray, list[str]]:

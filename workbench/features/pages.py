@@ -120,6 +120,21 @@ class Transitions:
         spot = np.repeat(begin - (np.cumsum(size) - size), size) + np.arange(size.sum())
         return row, self.page[spot], self.count[spot]
 
+    def only(self, keep: np.ndarray, states: np.ndarray) -> Transitions:
+        """Some of the states (boolean, shape (states,)), under new numbers, which rise too."""
+        size = np.diff(self.start)
+        stay = np.repeat(keep, size)
+        start = np.concatenate([[0], np.cumsum(size[keep])])
+        return Transitions(states, start, self.page[stay], self.count[stay], self.total[keep], self.n_pages)
+
+    def to_lists(self, names: Sequence[str]) -> dict[str, list[int]]:
+        """Of each state, by its name: ``[total, page, count, page, count, ...]``, the most frequent page first."""
+        pairs = np.column_stack([self.page, self.count])
+        return {
+            name: [int(total), *pairs[begin:end].ravel().tolist()]
+            for name, total, begin, end in zip(names, self.total, self.start[:-1], self.start[1:], strict=True)
+        }
+
     @cached_property
     def _table(self) -> np.ndarray | sparse.csr_array:
         """Counts, states x pages, with an empty row and column at the end, which -1 finds; dense where it is small."""
@@ -190,6 +205,36 @@ class PageCounts:
             state = counts._state(frame, codes, order)
             counts = replace(counts, orders=(*counts.orders, count_transitions(state, nxt, len(pages))))
         return counts
+
+    def merged(self, frame: pd.DataFrame, users: np.ndarray, fewest: int) -> PageCounts:
+        """Counts of the same frame without pages that fewer users viewed, and without states that fewer were in."""
+        viewed = pd.Series(users).groupby(frame["page"].astype(str).to_numpy()).nunique()
+        pages = pd.Index([page for page in self.pages if viewed.get(page, 0) >= fewest], dtype="str")
+        counts = PageCounts.fit(frame, pages, len(self.orders) - 1)
+        orders, below = list(counts.orders[:1]), np.zeros(0, np.int64)  # new place of each state of the order below
+        for order, (found, state) in enumerate(zip(counts.orders[1:], counts.states(frame)[1:], strict=True), start=1):
+            place = found.find(state)
+            met = pd.Series(users)[place >= 0].groupby(place[place >= 0]).nunique()
+            keep, states = np.zeros(len(found.states), bool), found.states
+            keep[met.index[met >= fewest]] = True
+            if order > 2:
+                page, old = np.divmod(states, len(below))
+                states, keep = page * np.count_nonzero(below >= 0) + below[old], keep & (below[old] >= 0)
+            orders.append(found.only(keep, states[keep]))
+            below = np.where(keep, np.cumsum(keep) - 1, -1)
+        return PageCounts(pages, tuple(orders))
+
+    def to_keys(self) -> list[dict[str, list[int]]]:
+        """For each order, what followed which pages: ``[total, page, count, page, count, ...]`` by their codes.
+
+        A key is the codes of the last pages, joined by commas, the current one last; -1 before the session.
+        """
+        keys: list[list[str]] = [[""], [str(code) for code in self.orders[1].states]] if self.orders[1:] else [[""]]
+        for order in range(2, len(self.orders)):
+            below = keys[-1] if order > 2 else [str(code) for code in range(len(self.pages))]
+            pages, places = np.divmod(self.orders[order].states, max(len(below), 1))
+            keys.append([f"{page - 1},{below[place]}" for page, place in zip(pages, places, strict=True)])
+        return [counts.to_lists(names) for counts, names in zip(self.orders, keys, strict=True)]
 
     def states(self, frame: pd.DataFrame) -> tuple[np.ndarray, ...]:
         """State of each view in each order, -1 where it was never seen: int64, each of shape (rows,)."""

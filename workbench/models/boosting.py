@@ -24,6 +24,7 @@ from workbench.errors import WorkbenchError, check_whole, did_you_mean
 from workbench.models.linear import Linear
 
 FORMAT = 2  # 1 lost the order of quantities and columns
+LEAF = -1  # in place of a feature
 SMALLEST_CHANCE = 1e-6  # a smaller one counts as this much in a log-loss, as in that of the lookup tables
 
 
@@ -94,6 +95,59 @@ def used_sources(booster: xgboost.Booster, sources: Iterable[str]) -> set[str]:
     """Sources of the columns that at least one tree splits on."""
     scores = booster.get_score(importance_type="weight")
     return {source for i, source in enumerate(sources) if f"f{i}" in scores}
+
+
+def flat_trees(booster: Any) -> dict[str, Any]:
+    """Trees as lists: each node before its left, then its right branch, so that a left child follows its parent.
+
+    ``roots`` are the places of the first nodes; of each node, ``feature`` is the column that it splits on (-1: a leaf),
+    ``value`` the number below which a row goes left, or the leaf's, ``right`` the place of the right child, and
+    ``missing_left`` whether a missing number goes left. ``start`` is the margin before the first tree. All numbers are
+    float32; margins are their float32 sum in the order of the trees.
+    """
+    saved = json.loads(bytes(booster.save_raw("json")))["learner"]
+    flat: dict[str, list[Any]] = {name: [] for name in ("roots", "feature", "value", "right", "missing_left")}
+    for tree in saved["gradient_booster"]["model"]["trees"]:
+        flat["roots"].append(len(flat["feature"]))
+        waiting: list[tuple[int, int | None]] = [(0, None)]  # node, and the place of the parent whose right child it is
+        while waiting:
+            node, parent = waiting.pop()
+            place, left = len(flat["feature"]), tree["left_children"][node]
+            if parent is not None:
+                flat["right"][parent] = place
+            flat["feature"].append(LEAF if left < 0 else tree["split_indices"][node])
+            flat["value"].append(tree["split_conditions"][node])
+            flat["missing_left"].append(tree["default_left"][node])
+            flat["right"].append(place)
+            if left >= 0:
+                waiting += [(tree["right_children"][node], place), (left, None)]
+    return flat | {"start": _start(booster, float(json.loads(saved["learner_model_param"]["base_score"])[0]))}
+
+
+def _start(booster: Any, chance: float) -> float:
+    """The float32 log-odds that XGBoost starts from: those whose sum with the first tree's leaves is what it answers.
+
+    Its own logarithm may differ from NumPy's in the last place.
+    """
+    rows = np.random.default_rng(0).normal(0, 5, (256, booster.num_features())).astype(np.float32)
+    first = booster[:1]
+    saved = json.loads(bytes(first.save_raw("json")))["learner"]["gradient_booster"]["model"]["trees"][0]
+    reached = first.predict(xgboost.DMatrix(rows), pred_leaf=True).astype(int).ravel()
+    leaves = np.array(saved["split_conditions"], np.float32)[reached]
+    answered = first.inplace_predict(rows, predict_type="margin")
+    near = np.float32(-np.log(np.float32(1) / np.float32(chance) - np.float32(1)))
+    for steps in (0, 1, -1, 2, -2, 3, -3):
+        start = near
+        for _ in range(abs(steps)):
+            start = np.nextafter(start, np.float32(np.copysign(np.inf, steps)))
+        if (start + leaves == answered).all():
+            return shortest(start)
+    raise WorkbenchError("the trees do not add up as float32 sums do: this version of XGBoost cannot be exported.")
+
+
+def shortest(number: Any) -> float:
+    """The number with the fewest digits that is this float32."""
+    return float(str(np.float32(number)))
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

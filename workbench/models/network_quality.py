@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from sklearn.base import clone
 from sklearn.model_selection import GroupKFold
 
 from workbench.datasets.history import HISTORY
@@ -18,12 +19,21 @@ from workbench.datasets.splits import Split, users_of
 from workbench.errors import WorkbenchError
 from workbench.features.encoding import FOLDS, Encoding, distinct_rows, fit_encoding
 from workbench.features.network import WORSE_IS_HIGH, came_back, worse_than, worst_fifth
-from workbench.models.boosting import SMALLEST_CHANCE, BoostedModel, check_without, fit_platt, rows_hash
+from workbench.models.boosting import (
+    LEAF,
+    SMALLEST_CHANCE,
+    BoostedModel,
+    check_without,
+    fit_platt,
+    flat_trees,
+    rows_hash,
+)
 
 REPEATS, REPEATED_ROWS = 4, 500_000  # every row meets 4 thresholds, up to half a million rows in all
 ROWS_A_BATCH = 400_000
 WORST_TENTH = 0.1
 FEWEST_USERS = 2 * FOLDS  # folds within folds, each with users of its own
+ASKED = -2  # in place of a feature: the node splits on the threshold asked about
 SCORED = slice(5, 100, 5)  # percentiles of the training values at which a model is scored
 
 
@@ -196,6 +206,33 @@ class NetworkQuality(BoostedModel):
             scores.append(np.log(np.where(worse, chance, 1 - chance).clip(SMALLEST_CHANCE)).mean())
         return float(np.mean(scores))
 
+    def merged(self, train: pd.DataFrame) -> Self:
+        """The same trees, with levels that fewer than 20 users of ``train`` have treated like levels never seen."""
+        context, users = self.context(train), users_of(train)
+        return self._with_heads(lambda head: replace(head, encoding=head.encoding.merged(context, users)))
+
+    def shortened(self, share: float, split: Split) -> Self:
+        """The first trees alone, a share of them, calibrated again on ``split.calibration``."""
+
+        def first(head: Head) -> Head:
+            booster = head.booster[: max(1, round(share * head.booster.num_boosted_rounds()))]
+            rows = split.calibration[split.calibration[head.quantity].notna()]
+            matrix = head.encoding.transform(self.context(rows))
+            sample = came_back(split.train[head.quantity].dropna().to_numpy(float))
+            remembered = [i for i, source in enumerate(head.encoding.sources) if source in HISTORY]
+            measured = rows[head.quantity].to_numpy(float)
+            asked, answer = ask(matrix, measured, sample, head.quantity, self.seed + 1, remembered=remembered)
+            slope, intercept = fit_platt(booster.inplace_predict(asked, predict_type="margin"), answer)
+            return replace(head, booster=booster, slope=slope, intercept=intercept)
+
+        return self._with_heads(first)
+
+    def _with_heads(self, change: Callable[[Head], Head]) -> Self:
+        other = clone(self)
+        other.heads_ = {quantity: change(head) for quantity, head in self.heads_.items()}
+        other.trained_on_, other.train_seconds_ = self.trained_on_, self.train_seconds_
+        return other
+
     @property
     def fields(self) -> tuple[str, ...]:
         """Columns that the model reads, sorted."""
@@ -291,9 +328,34 @@ class Head:
         """Calibrated chances that encoded rows are worse than thresholds, shape (rows, thresholds)."""
         chance = np.full((len(matrix), len(thresholds)), 0.0 if WORSE_IS_HIGH[self.quantity] else 1.0)
         finite = np.isfinite(thresholds)
-        margin = self.margins(matrix, np.log(thresholds[finite]))
+        margin = self.margins(matrix, np.log(thresholds[finite])).astype(float)
         chance[:, finite] = 1 / (1 + np.exp(-(self.slope * margin + self.intercept)))
         return chance
+
+    def shipped(self, thresholds: np.ndarray) -> dict[str, Any]:
+        """The head as plain lists, for a site that asks it about these thresholds and no others.
+
+        ``thresholds`` rise and are finite: float, shape (asked,). ``features`` are the encoded columns that trees split
+        on; a node that splits on the threshold has the feature -2, and its value is how many thresholds go left.
+        """
+        trees = flat_trees(self.booster)
+        asked = np.log(thresholds).astype(np.float32)
+        about_threshold, columns = len(self.encoding.features), self.encoding.columns()
+        used = sorted({each for each in trees["feature"] if 0 <= each < about_threshold})
+        place = {LEAF: LEAF, about_threshold: ASKED} | {each: i for i, each in enumerate(used)}
+        value = [
+            int(np.searchsorted(asked, np.float32(number))) if feature == about_threshold else number
+            for feature, number in zip(trees["feature"], trees["value"], strict=True)
+        ]
+        return {
+            "features": [columns[each] for each in used],
+            "asked": len(asked),
+            **trees,
+            "feature": [place[each] for each in trees["feature"]],
+            "value": value,
+            "slope": self.slope,
+            "intercept": self.intercept,
+        }
 
 
 def fit_head(model: NetworkQuality, rows: pd.DataFrame, stop: pd.DataFrame | None, quantity: str) -> Head:

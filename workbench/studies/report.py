@@ -554,8 +554,8 @@ def to_markdown(result: Finding) -> str:
         [
             f"**{title}**",
             "\n".join(f"- **{about}** {text}" for about, text in screen.items()),
-            _markdown_table(key_table(result)),
-            _markdown_table(table_of(result)),
+            markdown_table(key_table(result)),
+            markdown_table(table_of(result)),
         ]
     )
 
@@ -714,7 +714,8 @@ def _align(table: pd.DataFrame) -> list[str]:
     ]
 
 
-def _markdown_table(table: pd.DataFrame) -> str:
+def markdown_table(table: pd.DataFrame) -> str:
+    """A table whose cells are text, in Markdown."""
     titles, *rows = _cells(table)
     rows = [titles, ["---", *["---:"] * len(table.columns)], *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)

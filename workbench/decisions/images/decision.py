@@ -16,9 +16,10 @@ from workbench.decisions.decision import Axis, Change, Plan, PolicyResult, Stage
 from workbench.decisions.images import explorer, report
 from workbench.decisions.images.replay import ImageFigures, quality_at_wait, rendition_payoffs, summarise_images
 from workbench.decisions.images.report import EVERYWHERE, HYBRID_MODEL, HYBRID_RULE
-from workbench.decisions.images.rules import EffectiveType, image_rules, measured_first
+from workbench.decisions.images.rules import EffectiveType, image_rules, measured_first, rule_table
 from workbench.decisions.images.scenario import ImageScenario
 from workbench.decisions.load_time import longest_rtt_ms, slowest_downlink_mbps
+from workbench.decisions.option_ship import Table
 from workbench.decisions.options import OptionDecision, Payoffs
 from workbench.decisions.policy import PERFECT_KNOWLEDGE, Policy, Situations
 from workbench.evidence.bootstrap import cluster_intervals
@@ -189,6 +190,10 @@ class Images(OptionDecision):
                 measured = measure_calibration(late[:, i], expected.late[:, i])
                 rows.append({"budget_ms": at.budget_ms, "rendition": rendition} | asdict(measured))
         return pd.DataFrame(rows)
+
+    def as_table(self, policy: Policy, scenario: ImageScenario) -> Table:
+        """Rules on one signal too."""
+        return rule_table(policy, scenario) or super().as_table(policy, scenario)
 
     grid = staticmethod(explorer.grid)
 

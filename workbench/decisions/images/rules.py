@@ -17,6 +17,7 @@ from workbench.datasets.splits import Split
 from workbench.decisions.chances import OneOption, base_assumptions, fit_tables
 from workbench.decisions.images.scenario import ImageScenario
 from workbench.decisions.load_time import load_ms
+from workbench.decisions.option_ship import Table
 from workbench.decisions.policy import Policy, call_policy, needs, policy_name, traits_of
 
 # ms, Mbit/s: net/nqe/network_quality_estimator_params.cc, "default" observations by connection type.
@@ -134,6 +135,22 @@ class LastMeasurement:
         young = context["last_age_s"].le(self.max_age_s) & last[0].notna() & last[1].notna()
         known = best_at(scenario, last[0].fillna(1).to_numpy(float), last[1].fillna(1).to_numpy(float))
         return np.where(young, known, _ask(self.otherwise, context, scenario))
+
+
+def rule_table(policy: Policy, scenario: ImageScenario) -> Table | None:
+    """A rule that reads one signal as a table of that signal, for a site; None where it is another."""
+    if isinstance(policy, EffectiveType) and isinstance(policy.otherwise, str):
+        of = dict.fromkeys(policy.medium_on, "medium") | dict.fromkeys(policy.large_on, "large")
+        return Table("effective_type", of, missing=policy.otherwise, otherwise="small")
+    if isinstance(policy, ConnectionDefaults):
+        link = pd.DataFrame({"connection_type": list(policy.defaults)})
+        of = dict(zip(link["connection_type"], policy(link, scenario), strict=True))
+        return Table("connection_type", of, missing=of["unknown"], otherwise=of["unknown"])
+    if isinstance(policy, ConnectionClass) and isinstance(policy.otherwise, str):
+        edges = (policy.medium_from_mbps, policy.large_from_mbps)
+        of = {"0": "small", "1": "medium", "2": "large"}
+        return Table("last_downlink_mbps", of, missing=policy.otherwise, otherwise="small", edges=edges)
+    return None
 
 
 def measured_first(otherwise: str | Policy, context: pd.DataFrame, assume: Mapping[str, float]) -> LastMeasurement:

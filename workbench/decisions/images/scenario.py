@@ -15,7 +15,7 @@ import pandas as pd
 from PIL import Image
 
 from workbench.decisions.chances import ChanceSource, ask_distinct, assumed
-from workbench.decisions.load_time import longest_rtt_ms, slowest_downlink_mbps
+from workbench.decisions.load_time import BITS_PER_BYTE, longest_rtt_ms, slowest_downlink_mbps
 from workbench.errors import WorkbenchError, check_above_0, check_one_of
 
 WIDTHS = {"small": 160, "medium": 320, "large": 640}
@@ -200,6 +200,18 @@ class ImageScenario:
         """What to expect of each rendition, by a source of chances."""
         return image_prospects(source, context, self, assume)
 
+    def shipped(self, quantities: Sequence[str], assume: Mapping[str, float]) -> dict[str, Any]:
+        """The same as numbers, for a site: :class:`workbench.decisions.option_ship.Worth` says what they mean."""
+        times = chance_times(self)
+        steps = np.diff(times)
+        worth = {"quality": self.quality, "price": self.wait_price, "abandons": True}
+        worth["weights"] = (np.append(steps, 0) + np.append(0, steps)) / 2  # of the trapezoidal rule
+        if {"rtt_ms", "downlink_mbps"} <= set(quantities):
+            grids = {"rtt_ms": RTT_GRID_MS, "downlink_mbps": downlink_grid(self, times)}
+            mixed = {"times": times, "bits": BITS_PER_BYTE * self.view_bytes, "round_trips": self.connection_rtts}
+            return worth | {"asked": grids, "mixed": mixed | {"quantiles": RTT_QUANTILES}}
+        return worth | {"asked": dict([_asked(quantities, self, assume, times)])}
+
     @property
     def wait_price(self) -> float:
         """Points of quality that one millisecond of excess wait costs."""
@@ -260,9 +272,39 @@ def image_prospects(
     in ``assume``; a WorkbenchError where it is not there.
     """
     distinct, which = ask_distinct(source, context)
-    times = np.geomspace(scenario.budget_ms, scenario.budget_ms + scenario.longest_wait_ms, TIMES)
+    times = chance_times(scenario)
     beyond = _chance_load_beyond(source, distinct, scenario, assume, times)[which]
     return Prospects(late=beyond[:, 0], abandoned=beyond[:, -1], excess_wait_ms=np.trapezoid(beyond, times, axis=1))
+
+
+def chance_times(scenario: Any) -> np.ndarray:
+    """The load times that chances are asked at, ms: from the budget to where a view is abandoned."""
+    return np.geomspace(scenario.budget_ms, scenario.budget_ms + scenario.longest_wait_ms, TIMES)
+
+
+def downlink_grid(scenario: Any, times: np.ndarray) -> np.ndarray:
+    """Throughputs, Mbit/s, that lie close enough to read chances between them, and reach as far as they may matter."""
+    lowest = slowest_downlink_mbps(scenario.view_bytes[0], 0, times[-1], 1)
+    return np.geomspace(lowest, slowest_downlink_mbps(scenario.view_bytes[-1], 0, 1, 1), GRID_POINTS)
+
+
+def _asked(
+    quantities: Sequence[str], scenario: Any, assume: Mapping[str, float], times: np.ndarray
+) -> tuple[str, np.ndarray]:
+    """The one quantity that is predicted, and where each rendition takes longer than each time, shape (times,
+    renditions); infinite where that is certain.
+    """
+    view_bytes, rtts = scenario.view_bytes, scenario.connection_rtts
+    known = {quantity: value for quantity, value in assume.items() if quantity not in quantities}
+    if "downlink_mbps" in quantities:
+        return "downlink_mbps", slowest_downlink_mbps(view_bytes, assumed(known, "rtt_ms"), times[:, None], rtts)
+    if "rtt_ms" in quantities:
+        longest = longest_rtt_ms(view_bytes, assumed(known, "downlink_mbps"), times[:, None], rtts)
+        return "rtt_ms", np.where(longest > 0, longest, np.inf)
+    raise WorkbenchError(
+        "image delivery is decided by rtt_ms or downlink_mbps; only "
+        f"{', '.join(quantities)} was measured here, so images cannot be decided on this data."
+    )
 
 
 def _chance_load_beyond(
@@ -274,30 +316,18 @@ def _chance_load_beyond(
 ) -> np.ndarray:
     """P(load > t), shape (rows, times, renditions)."""
     shape = (len(context), len(times), len(scenario.view_bytes))
-    known = {quantity: value for quantity, value in assume.items() if quantity not in source.quantities}
-    if "downlink_mbps" in source.quantities:
-        if "rtt_ms" in source.quantities:
-            return _averaged_over_rtt(source, context, scenario, times)
-        rtt_ms = assumed(known, "rtt_ms")
-        slowest = slowest_downlink_mbps(scenario.view_bytes, rtt_ms, times[:, None], scenario.connection_rtts)
-        return source.chance_worse(context, "downlink_mbps", slowest.ravel()).reshape(shape)
-    if "rtt_ms" in source.quantities:
-        downlink_mbps = assumed(known, "downlink_mbps")
-        longest = longest_rtt_ms(scenario.view_bytes, downlink_mbps, times[:, None], scenario.connection_rtts).ravel()
-        chance = np.ones((len(context), len(longest)))
-        chance[:, longest > 0] = source.chance_worse(context, "rtt_ms", longest[longest > 0])
-        return chance.reshape(shape)
-    raise WorkbenchError(
-        "image delivery is decided by rtt_ms or downlink_mbps; only "
-        f"{', '.join(source.quantities)} was measured here, so images cannot be decided on this data."
-    )
+    if {"rtt_ms", "downlink_mbps"} <= set(source.quantities):
+        return _averaged_over_rtt(source, context, scenario, times)
+    quantity, asked = _asked(source.quantities, scenario, assume, times)
+    certain = np.isinf(asked.ravel())
+    chance = np.ones((len(context), len(certain)))
+    chance[:, ~certain] = source.chance_worse(context, quantity, asked.ravel()[~certain])
+    return chance.reshape(shape)
 
 
 def _averaged_over_rtt(source: ChanceSource, context: pd.DataFrame, scenario: Any, times: np.ndarray) -> np.ndarray:
     rtt_ms = _quantiles(source.chance_worse(context, "rtt_ms", RTT_GRID_MS), RTT_GRID_MS)
-    lowest = slowest_downlink_mbps(scenario.view_bytes[0], 0, times[-1], 1)
-    highest = slowest_downlink_mbps(scenario.view_bytes[-1], 0, 1, 1)
-    grid = np.geomspace(lowest, highest, GRID_POINTS)
+    grid = downlink_grid(scenario, times)
     chance = source.chance_worse(context, "downlink_mbps", grid)
     batches = [np.empty((0, len(times), len(scenario.view_bytes)))]
     for start in range(0, len(context), ROWS_A_BATCH):

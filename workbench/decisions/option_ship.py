@@ -1,0 +1,248 @@
+"""A policy of a decision about one option a view as plain numbers, for a site that has no workbench.
+
+:class:`workbench.decisions.options.OptionDecision` hands its questions on to here. There are two kinds: a table, in
+which a view finds its answer by a few columns, and trees, whose chances are weighed in each view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workbench.datasets.cards import Card
+from workbench.datasets.columns import FLAG, NUMBER, TEXT, Column
+from workbench.datasets.schema import CELLULAR, COLUMNS, LEVELS, SIGNAL_AGE_S, known_context
+from workbench.datasets.splits import FEWEST_USERS, Split, users_of
+from workbench.decisions.chances import ChancePolicy, Lookup, OneOption
+from workbench.decisions.decision import Shipped
+from workbench.decisions.policy import Policy, Situations, policy_name
+from workbench.errors import WorkbenchError
+from workbench.features.network import SEPARATOR, ChanceTable, group_labels
+from workbench.models.boosting import shortest
+from workbench.models.network_quality import NetworkQuality
+
+Answers = Callable[[pd.DataFrame], list[dict[str, Any]]]
+SAVES_DATA, CONNECTION, SCRIPT = "save_data", "connection_type", LEVELS[2]
+ADVICE = (
+    "Only views without a network signal were compared: no NetInfo value, and no measurement of the same user younger "
+    f"than {SIGNAL_AGE_S:g} s. Call it in these. Where a signal is visible, nothing need be predicted: decide by the "
+    "measurement."
+)
+SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # of the trees
+TYPES = {TEXT: "text", NUMBER: "number", FLAG: "flag"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A policy that looks its answer up: the option of each value of one column.
+
+    ``of`` maps a value to an option, ``missing`` is the option where there is none, ``otherwise`` that of any other
+    value. With ``edges``, the column is a number, and values are the numbers of its bins, as text: how many edges are
+    not above it.
+    """
+
+    column: str
+    of: Mapping[str, str]
+    missing: str
+    otherwise: str
+    edges: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What an option is worth, from chances that a measured quantity is worse than thresholds.
+
+    ``quality * (1 - abandoned) - price * wait``, shape (options,). The chance that option ``o`` fails at time ``t`` is
+    that of threshold ``asked[quantity][t, o]``, 1 where that is infinite; ``wait`` is their sum by ``weights`` over
+    times, ``abandoned`` the chance at the last time, or 0 without ``abandons``; the chance at the first time is shown.
+
+    With ``mixed``, both quantities are asked on a rising grid, shape (points,), and the chance is the mean over as many
+    predicted ``quantiles`` of the round-trip time, each read from the grid of throughputs, linearly in its logarithm,
+    at ``bits / (1000 * (times - round_trips * rtt_ms))``.
+    """
+
+    quality: np.ndarray
+    price: float
+    asked: Mapping[str, np.ndarray]
+    weights: np.ndarray = field(default_factory=lambda: np.ones(1))
+    abandons: bool = False
+    mixed: Mapping[str, Any] = field(default_factory=dict)
+
+
+def shipped(
+    decision: Any, policy: Policy, split: Split, scenario: Any, known_by: str, *, within: float = 0.0
+) -> Shipped:
+    """The policy as a site runs it; groups of fewer than 20 users of ``split.train`` are merged into what is above.
+
+    A model has the fewest trees whose net on validation is less than ``within`` below that of all of them; 0 keeps all.
+    A WorkbenchError where it is of a kind that a site cannot run yet.
+    """
+    if isinstance(policy, ChancePolicy) and isinstance(policy.source, NetworkQuality) and not policy.source.linear:
+        merged: Any = replace(policy, source=policy.source.merged(split.train))
+        if within and len(np.unique(users_of(split.calibration))) >= FEWEST_USERS:
+            merged = _fewest_trees(decision, merged, split, scenario, known_by, within=within)
+        content = _trees(merged, scenario)
+        names = {each["field"] for head in content["heads"].values() for each in head["features"]}
+    elif isinstance(policy, Lookup):
+        merged = _merged_table(policy, split.train)
+        content, names = _lookup(decision, merged, scenario, split.card), set(policy.keys)
+    else:
+        merged = policy
+        content = _rule(decision.as_table(policy, scenario), policy, scenario)
+        names = set(content["keys"])
+    known = ordered_fields({*names, SAVES_DATA}, split.card, known_by)
+    options = {"returns": decision.option_column, "options": list(scenario.options), "saves_data": SAVES_DATA}
+    answers = _answers(decision, merged, split.card, scenario, known_by)
+    does = f"It picks one of {', '.join(f'`{option}`' for option in scenario.options)}."
+    note = f"`chances` are those that an option comes late. Save-Data always gets `{scenario.options[0]}`."
+    return Shipped(merged, {**options, "fields": known, **content}, answers, does, note, ADVICE)
+
+
+def _answers(decision: Any, policy: Policy, card: Card, scenario: Any, known_by: str) -> Answers:
+    def answers(context: pd.DataFrame) -> list[dict[str, Any]]:
+        rows = len(context)
+        there = Situations(
+            context, known_context(context, known_by, card.context), np.arange(rows), "views", card, known_by
+        )
+        picked = decision.ask(policy, there, scenario)
+        expected = decision.weigh(policy, there, scenario)
+        late = [None] * rows if expected is None else expected.late.tolist()
+        return [
+            {
+                decision.option_column: scenario.options[option],
+                "chances": chances and dict(zip(scenario.options, chances, strict=True)),
+            }
+            for option, chances in zip(picked, late, strict=True)
+        ]
+
+    return answers
+
+
+def as_table(policy: Policy, scenario: Any) -> Table:
+    """One option for everybody; all else is refused."""
+    if isinstance(policy, OneOption):
+        return Table("", {}, policy.option, policy.option)
+    raise WorkbenchError(
+        f"{policy_name(policy)!r} cannot be exported yet: expected the model, a lookup table, one option for everybody "
+        "or a rule on one signal. Name another with policy=, such as 'best_rule' or 'model'."
+    )
+
+
+def ordered_fields(names: Iterable[str], card: Card, known_by: str) -> dict[str, dict[str, Any]]:
+    """What a site must know of each column, in the order of the table."""
+    fields = {}
+    for column in (each for each in (*COLUMNS, *card.context) if each.name in names):
+        fields[column.name] = _field(column)
+        if column.name == CONNECTION and known_by == SCRIPT:
+            fields[column.name]["as"] = dict.fromkeys(CELLULAR, "cellular")
+    return fields
+
+
+def _field(column: Column) -> dict[str, Any]:
+    if column.dtype not in TYPES:
+        raise WorkbenchError(
+            f"{column.name} is neither text, number nor flag, so a site cannot be asked for it. Train without it: "
+            f"without=({column.name!r},)."
+        )
+    found = {"type": TYPES[column.dtype], "known": column.level, "meaning": column.meaning, "unit": column.unit}
+    return found | ({"allowed": list(column.allowed)} if column.allowed else {})
+
+
+def _fewest_trees(
+    decision: Any, policy: ChancePolicy[NetworkQuality], split: Split, scenario: Any, known_by: str, *, within: float
+) -> ChancePolicy[NetworkQuality]:
+    """The policy with the fewest trees, its limit tuned again, whose net on validation falls by ``within`` at most."""
+    there = decision.situations(split.validation, split.card, split.cluster, known_by, scenario)
+
+    def net(each: Any) -> float:
+        return float(decision.outcomes(decision.ask(each, there, scenario), there, scenario)["net"].mean())
+
+    enough = net(policy) - within
+    for share in SHARES:
+        fewer = decision.tune(replace(policy, source=policy.source.shortened(share, split)), there, scenario)
+        if net(fewer) >= enough:
+            return fewer
+    return policy
+
+
+def _trees(policy: ChancePolicy[NetworkQuality], scenario: Any) -> dict[str, Any]:
+    model = policy.source
+    worth = Worth(**scenario.shipped(model.quantities, policy.assume))
+    heads, place = {}, {}
+    for quantity, thresholds in worth.asked.items():
+        certain = np.isinf(thresholds)
+        # Thresholds that are one float32 to the trees are one: the larger of them is not asked about apart.
+        _, first, which = np.unique(
+            np.log(thresholds[~certain]).astype(np.float32), return_index=True, return_inverse=True
+        )
+        heads[quantity] = model.heads_[quantity].shipped(thresholds[~certain][first])
+        place[quantity] = np.full(thresholds.shape, -1)
+        place[quantity][~certain] = which
+    numbers = {
+        "quality": worth.quality.tolist(),
+        "price": policy.limit * worth.price,
+        "weights": worth.weights.tolist(),
+        "abandons": worth.abandons,
+    }
+    if worth.mixed:
+        mixed = {name: np.asarray(value).tolist() for name, value in worth.mixed.items()}
+        numbers["mixed"] = mixed | {"grids": {quantity: grid.tolist() for quantity, grid in worth.asked.items()}}
+    else:
+        numbers["place"] = {quantity: found.tolist() for quantity, found in place.items()}
+    return {"kind": "trees", "limit": policy.limit, "assume": dict(policy.assume), "heads": heads, "worth": numbers}
+
+
+def _merged_table(table: Lookup, train: pd.DataFrame) -> Lookup:
+    """The same counts without the groups that fewer than 20 users are in: these answer as the group above them does."""
+    users = pd.Series(users_of(train), train.index)
+    labels = group_labels(table.context(train), table.keys)
+    counts = [users.groupby(label).nunique() for label in labels]
+    kept = [{""}, *({*count.index[count >= FEWEST_USERS]} for count in counts[1:])]
+
+    def without_few(counted: ChanceTable) -> ChanceTable:
+        levels = [
+            {label: row for label, row in known.items() if label in keep}
+            for known, keep in zip(counted.groups, kept, strict=True)
+        ]
+        rows = [list(level.values()) for level in levels]
+        return replace(
+            counted,
+            groups=tuple({label: i for i, label in enumerate(level)} for level in levels),
+            counts=tuple(each[row] for each, row in zip(counted.counts, rows, strict=True)),
+            sizes=tuple(each[row] for each, row in zip(counted.sizes, rows, strict=True)),
+        )
+
+    return replace(table, tables={quantity: without_few(counted) for quantity, counted in table.tables.items()})
+
+
+def _lookup(decision: Any, table: Lookup, scenario: Any, card: Card) -> dict[str, Any]:
+    """Every group's answer, asked of the table itself; a group that stops early meets no finer one."""
+    labels = list(dict.fromkeys(label for each in table.tables.values() for level in each.groups for label in level))
+    parts = [label.split(SEPARATOR)[1:] for label in labels]
+    never = SEPARATOR  # no part of a label
+    rows = pd.DataFrame(
+        {key: [part[i] if i < len(part) else never for part in parts] for i, key in enumerate(table.keys)}, dtype=object
+    )
+    in_bins = replace(table, edges={})  # the rows hold bins already
+    expected = in_bins.prospects(rows, scenario)
+    picked = expected.best(scenario, table.limit)
+    found = {
+        label: [int(option), *map(shortest, late)]
+        for label, option, late in zip(labels, picked, expected.late, strict=True)
+    }
+    edges = {key: edges.tolist() for key, edges in table.edges.items()}
+    return {"kind": "table", "keys": list(table.keys), "edges": edges, "answers": found, "limit": table.limit}
+
+
+def _rule(table: Table, policy: Policy, scenario: Any) -> dict[str, Any]:
+    number = {option: [place] for place, option in enumerate(scenario.options)}
+    if not table.column:
+        return {"kind": "table", "keys": [], "edges": {}, "answers": {"": number[table.otherwise]}}
+    found = {"": number[table.otherwise], SEPARATOR: number[table.missing]}
+    found |= {SEPARATOR + value: number[option] for value, option in table.of.items()}
+    edges = {table.column: list(table.edges)} if table.edges else {}
+    return {"kind": "table", "keys": [table.column], "edges": edges, "answers": found}

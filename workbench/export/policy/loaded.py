@@ -1,0 +1,350 @@
+"""An exported policy decides in Python, with NumPy alone: no XGBoost, and pandas only where frames come in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workbench.errors import WorkbenchError
+from workbench.export.policy.pages import ByPages
+from workbench.export.policy.trees import Trees
+
+FORMAT = 1
+MANIFEST, POLICY = "manifest.json", "policy.json"
+SEPARATOR, MISSING = "\x1f", "(missing)"  # between the parts of a group's label; a level of its own
+LARGEST_WHOLE = 2**53 - 1  # of JavaScript, which reads the same contexts
+ROWS_A_BATCH = 2_000
+
+
+def load_policy(folder: str | Path) -> LoadedPolicy:
+    """Read a policy that :func:`export_policy` wrote; it decides as ``policy.js`` and the workbench do.
+
+    Parameters
+    ----------
+    folder : path
+        Every file that its ``manifest.json`` lists is checked, by size and sha256, before anything is read.
+
+    Returns
+    -------
+    LoadedPolicy
+
+    Raises
+    ------
+    WorkbenchError
+        Where the folder holds no export, a file is missing, cut or changed, or the format is another.
+    """
+    folder = Path(folder)
+    check_manifest(folder)
+    content = _read_json(folder / POLICY)
+    if content.get("format") != FORMAT:
+        raise WorkbenchError(
+            f"{folder}: expected policy format {FORMAT}; got {content.get('format')!r}. Export it again."
+        )
+    return LoadedPolicy(content)
+
+
+def check_manifest(folder: Path) -> dict[str, Any]:
+    """The listed files of an export, by name; a WorkbenchError where one is missing, cut or changed."""
+    if not (folder / MANIFEST).is_file():
+        raise WorkbenchError(
+            f"{folder} holds no exported policy: expected {MANIFEST} there. wb.export_policy writes one."
+        )
+    files = _read_json(folder / MANIFEST).get("files")
+    if not isinstance(files, dict) or POLICY not in files:
+        raise WorkbenchError(f"{folder / MANIFEST} lists no {POLICY}: it was changed. Export the policy again.")
+    for name, listed in files.items():
+        path = folder / name
+        if not path.is_file():
+            raise WorkbenchError(f"{folder}: {name} is missing. Copy the folder again, or export the policy again.")
+        found = describe_file(path.read_bytes())
+        if found != listed:
+            wrong = "was cut" if found["bytes"] < listed.get("bytes", 0) else "was changed"
+            raise WorkbenchError(
+                f"{folder}: {name} {wrong} since the export ({found['bytes']:,} bytes, {listed.get('bytes')} listed). "
+                "Copy the folder again, or export the policy again."
+            )
+    return files
+
+
+def describe_file(content: bytes) -> dict[str, Any]:
+    """What a manifest says of a file."""
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as err:
+        raise WorkbenchError(f"{path} is no JSON: it was changed. Export the policy again.") from err
+    if not isinstance(content, dict):
+        raise WorkbenchError(f"{path}: expected a JSON object. Export the policy again.")
+    return content
+
+
+class LoadedPolicy:
+    """A policy as it was exported; ``content`` is what ``policy.json`` holds."""
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        self.content = content
+        self.options: list[str] = content.get("options", [])
+        self._answer: Any = {"trees": ByTrees, "table": ByTable, "pages": ByPages}[content["kind"]](content)
+
+    def __repr__(self) -> str:
+        return f"LoadedPolicy({self.content['name']!r}, version {self.content['version']})"
+
+    @property
+    def fields(self) -> dict[str, dict[str, Any]]:
+        """What it reads: of each field, its type, its unit, and when it is known."""
+        return self.content["fields"]
+
+    def decide(self, context: Any) -> Any:
+        """Decide in one context, or in many.
+
+        Parameters
+        ----------
+        context : mapping, or DataFrame of shape (rows, fields)
+            Fields by name; what is missing, or of another type, counts as missing, and other names are not read.
+
+        Returns
+        -------
+        dict, or DataFrame of shape (rows, 1 + options)
+            The option picked, and the chance that each comes late: ``{"rendition": ..., "chances": {...}}``, or the
+            columns ``rendition`` and ``chance_<option>``. A table without counts knows no chances: None, or missing.
+            Of pages, which are decided on one context at a time, a list: ``[{"page": ..., "chance": ...}]``.
+
+        Raises
+        ------
+        WorkbenchError
+            Where the context is neither.
+        """
+        if not self.options:
+            return self._name_pages(context)
+        if isinstance(context, Mapping):
+            columns: Any = {name: [context.get(name)] for name in self.fields}
+            rows = 1
+        elif hasattr(context, "columns") and hasattr(context, "index"):
+            columns = {name: context[name] for name in self.fields if name in context}
+            rows = len(context)
+        else:
+            raise WorkbenchError(
+                f"expected a dict of fields, such as {{{next(iter(self.fields))!r}: ...}}, or a frame with a column "
+                f"for each; got {type(context).__name__}."
+            )
+        read = {name: read_field(columns.get(name), rows, field) for name, field in self.fields.items()}
+        option, late = self._answer(read, rows)
+        option = np.where(read[self.content["saves_data"]].is_text("True"), 0, option)
+        if isinstance(context, Mapping):
+            chances = None if late is None else dict(zip(self.options, late[0].tolist(), strict=True))
+            return {self.content["returns"]: self.options[option[0]], "chances": chances}
+        return self._as_frame(context.index, option, late)
+
+    def _name_pages(self, context: Any) -> list[dict[str, Any]]:
+        if not isinstance(context, Mapping):
+            raise WorkbenchError(
+                "expected a dict of fields, such as {'pages': [...]}, the pages of one session; got "
+                f"{type(context).__name__}."
+            )
+        return self._answer.decide(context)
+
+    def _as_frame(self, index: Any, option: np.ndarray, late: np.ndarray | None) -> Any:
+        import pandas as pd
+
+        late = np.full((len(option), len(self.options)), np.nan) if late is None else late
+        found = pd.DataFrame(late, index, [f"chance_{name}" for name in self.options])
+        found.insert(0, self.content["returns"], np.array(self.options, dtype=object)[option])
+        return found
+
+
+class Read:
+    """A field of many contexts: ``numbers`` (float64, NaN where missing), or texts, each once, and which each row has.
+
+    Of texts, ``texts`` holds the distinct ones, None where missing, and ``code`` is int, shape (rows,).
+    """
+
+    def __init__(
+        self, numbers: np.ndarray | None = None, code: np.ndarray | None = None, texts: Sequence[str | None] = ()
+    ) -> None:
+        self.numbers, self.texts = numbers, texts
+        self.code = np.zeros(0, int) if code is None else code
+
+    def by_text(self, value: Callable[[str | None], Any], dtype: Any) -> np.ndarray:
+        """What is said of each text, for every row."""
+        return np.array([value(text) for text in self.texts], dtype)[self.code]
+
+    def is_text(self, wanted: str) -> np.ndarray:
+        """Where it is this text: bool, shape (rows,)."""
+        return self.by_text(lambda text: text == wanted, bool)
+
+
+def read_field(values: Any, rows: int, field: Mapping[str, Any]) -> Read:
+    """Read one field of many contexts as its type; all missing where ``values`` is None."""
+    number = field["type"] == "number"
+    if values is None:
+        values = [None] * rows
+    kind = str(getattr(values, "dtype", "object"))
+    if number and kind.startswith(("float", "int", "Float", "Int", "uint", "UInt")):
+        numbers = values.to_numpy(float, na_value=np.nan) if hasattr(values, "to_numpy") else np.asarray(values, float)
+        return Read(numbers=numbers)
+    if number:
+        return Read(numbers=np.array([as_number(value) for value in values], float))
+    read = as_flag if field["type"] == "flag" else lambda value: as_text(value, field)
+    if hasattr(values, "dtype") and kind != "object":
+        import pandas as pd
+
+        code, found = pd.factorize(values)
+        return Read(code=np.where(code < 0, len(found), code), texts=[*map(read, found), None])
+    texts: dict[str | None, int] = {}
+    code = np.array([texts.setdefault(read(value), len(texts)) for value in values], int)
+    return Read(code=code, texts=list(texts))
+
+
+def as_number(value: Any) -> float:
+    """A number as it is, huge ones infinite; NaN for all else."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.copysign(math.inf, value)
+
+
+def as_text(value: Any, field: Mapping[str, Any]) -> str | None:
+    """A text, or a whole number as text, of those allowed; None for all else, an empty text too."""
+    number = as_number(value)
+    if number.is_integer() and abs(number) <= LARGEST_WHOLE:
+        value = str(int(number))
+    if not isinstance(value, str) or not value or ("allowed" in field and value not in field["allowed"]):
+        return None
+    return field.get("as", {}).get(value, value)
+
+
+def as_flag(value: Any) -> str | None:
+    """The level of true and false; None for all else."""
+    return str(bool(value)) if isinstance(value, (bool, np.bool_)) else None
+
+
+class ByTable:
+    """The answer of the finest group that the table knows."""
+
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        self.keys: list[str] = content["keys"]
+        self.edges = {key: np.asarray(edges, float) for key, edges in content["edges"].items()}
+        self.place = {label: i for i, label in enumerate(content["answers"])}
+        self.answers = np.array(list(content["answers"].values()), float)
+
+    def __call__(self, read: Mapping[str, Read], rows: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Option (int, shape (rows,)) and chances (float, shape (rows, options)), or None."""
+        answer, labels, group = np.full(rows, self.place[""]), [""], np.zeros(rows, int)
+        for key in self.keys:
+            code, parts = self._parts(key, read[key])
+            both, group = np.unique(group * len(parts) + code, return_inverse=True)
+            labels = [labels[each // len(parts)] + SEPARATOR + parts[each % len(parts)] for each in both.tolist()]
+            found = np.array([self.place.get(label, -1) for label in labels], int)[group]
+            answer = np.where(found >= 0, found, answer)
+        late = self.answers[answer, 1:] if self.answers.shape[1] > 1 else None
+        return self.answers[answer, 0].astype(int), late
+
+    def _parts(self, key: str, field: Read) -> tuple[np.ndarray, list[str]]:
+        if key not in self.edges:
+            return field.code, [text or "" for text in field.texts]
+        assert field.numbers is not None  # the table puts numbers in bins
+        edges, missing = self.edges[key], np.isnan(field.numbers)
+        bins = np.searchsorted(edges, field.numbers, side="right")
+        return np.where(missing, len(edges) + 1, bins), [*map(str, range(len(edges) + 1)), ""]
+
+
+class ByTrees:
+    """The option of the largest expected value, by the chances of boosted trees; ties to the smaller."""
+
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        worth = content["worth"]
+        self.heads = {name: (head, Trees(head)) for name, head in content["heads"].items()}
+        self.quality, self.weights = np.array(worth["quality"]), np.array(worth["weights"])
+        self.price, self.abandons = worth["price"], worth["abandons"]
+        self.failing = _mixed(worth["mixed"]) if "mixed" in worth else _picked(worth["place"])
+
+    def __call__(self, read: Mapping[str, Read], rows: int) -> tuple[np.ndarray, np.ndarray]:
+        """Option (int, shape (rows,)) and chances (float, shape (rows, options))."""
+        encoded = {
+            name: np.column_stack([*(encode(each, read[each["field"]]) for each in head["features"]), np.zeros(rows)])
+            for name, (head, _) in self.heads.items()
+        }
+        bytes_of = np.ascontiguousarray(np.hstack(list(encoded.values())).astype(np.float32))
+        _, first, which = np.unique(
+            bytes_of.view([("", f"V{bytes_of.shape[1] * 4}")]).ravel(), return_index=True, return_inverse=True
+        )
+        option, late = np.zeros(len(first), int), np.zeros((len(first), len(self.quality)))
+        for at in range(0, len(first), ROWS_A_BATCH):
+            part = slice(at, at + ROWS_A_BATCH)
+            option[part], late[part] = self._weigh({name: each[first[part]] for name, each in encoded.items()})
+        return option[which], late[which]
+
+    def _weigh(self, encoded: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        chances = {}
+        for name, (head, trees) in self.heads.items():
+            margin = trees.margins(encoded[name].astype(np.float32)).astype(float)
+            with np.errstate(over="ignore"):
+                chances[name] = 1 / (1 + np.exp(-(head["slope"] * margin + head["intercept"])))
+        fails = self.failing(chances)
+        abandoned = fails[:, -1] if self.abandons else 0
+        wait = sum(weight * fails[:, time] for time, weight in enumerate(self.weights))
+        return np.argmax(self.quality * (1 - abandoned) - self.price * wait, axis=1), fails[:, 0]
+
+
+def encode(feature: Mapping[str, Any], field: Read) -> np.ndarray:
+    """A feature of the trees: float32, shape (rows,)."""
+    if "means" in feature:
+        means = feature["means"]
+        return field.by_text(lambda text: means.get(text or MISSING, feature["otherwise"]), np.float32)
+    if "level" in feature:
+        return field.by_text(lambda text: (text or MISSING) == feature["level"], np.float32)
+    assert field.numbers is not None  # the schema of the workbench says so
+    with np.errstate(over="ignore"):
+        return field.numbers.astype(np.float32)
+
+
+Failing = Callable[[Mapping[str, np.ndarray]], np.ndarray]  # chances of heads to (rows, times, options)
+
+
+def _picked(places: Mapping[str, Any]) -> Failing:
+    ((quantity, place),) = ((name, np.asarray(each)) for name, each in places.items())
+    return lambda chances: np.where(place < 0, 1.0, chances[quantity][:, np.maximum(place, 0)])
+
+
+def _mixed(mixed: Mapping[str, Any]) -> Failing:
+    times, bits = np.array(mixed["times"]), np.array(mixed["bits"])
+    grid, logs = np.array(mixed["grids"]["downlink_mbps"]), np.log(np.array(mixed["grids"]["rtt_ms"]))
+    step, last, count = np.log(grid[1] / grid[0]), len(grid) - 1, mixed["quantiles"]
+
+    def failing(chances: Mapping[str, np.ndarray]) -> np.ndarray:
+        rtts, slower = quantiles(chances["rtt_ms"], logs, count), chances["downlink_mbps"]
+        row, total = np.arange(len(slower))[:, None, None], np.zeros((len(slower), len(times), len(bits)))
+        for rtt in rtts.T:
+            left = (times - mixed["round_trips"] * rtt[:, None])[:, :, None]
+            threshold = np.minimum(bits / (1000 * np.where(left > 0, left, 1.0)), grid[last])
+            position = np.clip(np.log(threshold / grid[0]) / step, 0, last)
+            at = np.minimum(position.astype(int), last - 1)
+            low, high = slower[row, at], slower[row, at + 1]
+            total += np.where(left > 0, low + (position - at) * (high - low), 1.0)
+        return total / count
+
+    return failing
+
+
+def quantiles(above: np.ndarray, logs: np.ndarray, count: int) -> np.ndarray:
+    """Values at the middle of equal shares, from chances (rows, points) of exceeding a grid: (rows, count)."""
+    below, row = np.maximum.accumulate(1 - above, axis=1), np.arange(len(above))
+    found = []
+    for share in (np.arange(count) + 0.5) / count:
+        right = np.clip((below < share).sum(axis=1), 1, len(logs) - 1)
+        low, high = below[row, right - 1], below[row, right]
+        part = np.clip((share - low) / np.maximum(high - low, 1e-12), 0, 1)
+        found.append(np.exp(logs[right - 1] + part * (logs[right] - logs[right - 1])))
+    return np.column_stack(found)

@@ -256,6 +256,12 @@ def test_parameters_that_may_have_named_pages_are_told_without_their_values():
     assert told(pages[:9] + ["/"] * 91) == ()
 
 
+@pytest.mark.parametrize("value", [["/a"], np.array(["/a"]), {"url": "/a"}], ids=["list", "array", "dict"])
+def test_pages_that_are_lists_are_refused_in_a_sentence(value):
+    with pytest.raises(WorkbenchError, match=r"page must be text; 2 values are lists"):
+        named(pd.Series(["/", value, value], dtype=object))
+
+
 def test_routes_that_were_cut_are_told():
     assert "fragments = true" in told(["/#/a", "/#/b", "/c"])[0] and told(["/#/a", "/#b", "/c"], fragments=True) == ()
 

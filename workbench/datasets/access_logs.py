@@ -65,8 +65,9 @@ def read_access_log(path: Path, log_format: str = "", client: str = "", time_zon
         rule = _first_rule(fields, agents["program"])
         views.append(_kept_views(fields[rule == ""], agents))
         if len(broken) < BROKEN_SHOWN:
-            shown = fields[rule == "broken"].head(BROKEN_SHOWN - len(broken))
-            broken += [_shape(line or at) for line, at in zip(shown["line"], shown["time"], strict=True)]
+            shown = fields[rule == "broken"]
+            shown = shown["line"].where(shown["line"].fillna("").ne(""), shown["time"]).dropna()
+            broken += map(_shape, shown.head(BROKEN_SHOWN - len(broken)))
         dropped.update(rule[rule != ""].tolist())
         unknown.update(fields["agent"][rule == UNKNOWN])
     frame = pd.concat(views, ignore_index=True)
@@ -96,8 +97,6 @@ def _blocks(path: Path) -> Iterator[str]:
 def _fields(form: LogFormat, text: str, client: str, time_zone: str) -> pd.DataFrame:
     """One row per line: the format's fields, and ``address, host, moment, method, target, agent`` made of them."""
     fields = form.read(text)
-    if "line" not in fields:
-        return pd.DataFrame(columns=["address", "agent", "moment", "method", "target", "line"], dtype=object)
     if "before" in fields:  # any format of the common family
         clients = read_clients(fields["before"])
         if (nobody := clients["address"].isna()).any():
@@ -238,7 +237,8 @@ def _check_read(name: str, form: LogFormat, kept: int, dropped: Counter[str], br
 
 
 def _write_format(broken: list[str]) -> str:
-    return f"A broken line has the shape {broken[0]!r}; write its format in the card, as in format = {EXAMPLE}."
+    shape = f"A broken line has the shape {broken[0]!r}; write" if broken else "Write"
+    return f"{shape} its format in the card, as in format = {EXAMPLE}."
 
 
 def _unknown_programs(agents: Counter[str], count: int) -> list[str]:

@@ -261,22 +261,24 @@ def _usual(names: Iterable[str]) -> dict[str, str]:
 
 
 class _W3c:
-    """Reader of the W3C extended format: ``#Fields:`` names the columns, separated by tabs or spaces."""
+    """Reader of the W3C extended format: ``#Fields:`` names the columns, separated by tabs or spaces. ``#Date:`` has the
+    day of lines without one.
+    """
 
     def __init__(self) -> None:
-        self.names = ""  # blocks after the first go on with these
+        self.says = {"Fields": "", "Date": ""}  # blocks after the first go on with these
 
     def __call__(self, text: str) -> pd.DataFrame:
-        first, *rest = re.split(r"(?m)^#Fields:(.*)$\n?", text)
+        first, *rest = re.split(r"(?m)^#(Fields|Date):[ \t]*(.*)$\n?", text)
         parts = []
-        for names, rows in [(self.names, first), *zip(rest[::2], rest[1::2], strict=True)]:
-            self.names = names
+        for name, value, rows in [("", "", first), *zip(rest[::3], rest[1::3], rest[2::3], strict=True)]:
+            self.says[name] = value
             if lines := re.sub(r"(?m)^#.*\n?", "", rows).strip("\n"):
-                parts.append(_read_w3c(names.split(), lines))
-        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+                parts.append(_read_w3c(self.says["Fields"].split(), lines, self.says["Date"][:10]))
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["line"], dtype=object)
 
 
-def _read_w3c(names: list[str], lines: str) -> pd.DataFrame:
+def _read_w3c(names: list[str], lines: str, day: str) -> pd.DataFrame:
     mark = "\t" if "\t" in lines.partition("\n")[0] else " "
     fields = {name: field for field, name in _usual(name for name in names if name not in ("date", "time")).items()}
     fields |= {"date": "date", "time": "clock"}
@@ -286,7 +288,16 @@ def _read_w3c(names: list[str], lines: str) -> pd.DataFrame:
     if "agent" in found:
         found["agent"] = by_distinct(found["agent"].fillna("-"), _spaced)
     found = _whole_in(found, "took_ms")
-    return found.assign(time=found["date"] + "T" + found["clock"] + "Z") if {"date", "clock"} <= {*found} else found
+    if "clock" not in found:
+        return found
+    if "date" not in found and "time" not in found:
+        if not day:
+            raise WorkbenchError(
+                "This W3C log names no day: expected a field date, or a line #Date: above; found the fields "
+                f"{', '.join(names)}. Let the server log the field date."
+            )
+        found["date"] = day
+    return found.assign(time=found["date"] + "T" + found["clock"] + "Z") if "date" in found else found
 
 
 def _whole_in(fields: pd.DataFrame, unit: str) -> pd.DataFrame:

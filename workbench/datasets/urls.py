@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -102,7 +102,14 @@ def normal_pages(
         return frame, links, Counter()
     sides = [] if links is None else [links[side] for side in LINK_COLUMNS]
     values = pd.concat([_with_host(frame), *sides], ignore_index=True).astype(object)
-    codes, found = pd.factorize(values)
+    try:
+        codes, found = pd.factorize(values)
+    except TypeError as err:
+        lists = int((~values.map(lambda value: isinstance(value, Hashable))).sum())
+        raise WorkbenchError(
+            f"{card.name}: page must be text; {lists:,} {'values are lists' if lists > 1 else 'value is a list'} or the "
+            "like. Turn them into text, or name another column as page."
+        ) from err
     known = pd.Series(found, dtype=object)
     texts = known[known.map(lambda value: isinstance(value, str)).astype(bool)].astype("str")
     addresses = texts[texts.str.match(ADDRESS)]

@@ -253,7 +253,7 @@ def test_a_w3c_log_without_dates_is_of_the_day_above(tmp_path, monkeypatch):
     days = [f"#Date: 2026-01-{day} 00:00:02\n{fields}\n{row}\n{row}\n{row}" for day in (30, 31)]
     views = read(tmp_path, "\n".join(["#Software: a server", *days]))
     assert views["viewed_at"].tolist() == [MOMENT - pd.Timedelta(1, "D")] * 3 + [MOMENT] * 3
-    with pytest.raises(WorkbenchError, match="names no day.*#Date"):
+    with pytest.raises(WorkbenchError, match=r"names no day.*#Date"):
         read(tmp_path, f"{fields}\n{row}")
 
 
@@ -298,6 +298,10 @@ def test_a_line_that_is_no_object_is_broken(tmp_path):
         ("::ffff:198.51.100.7", "198.51.100.7"),
         (' "198.51.100.7, 10.0.0.1"', "198.51.100.7"),
         ("unknown, 10.0.0.1", "10.0.0.1"),
+        ("10.0.0.1, 198.51.100.7, 198.51.100.8", "198.51.100.7"),
+        ("172.31.0.1, 100.64.0.1, fd00::1, fe80::1, 192.168.0.1, 127.0.0.1, 2001:db8::1", "2001:db8::1"),
+        ("172.32.0.1, 198.51.100.7", "172.32.0.1"),
+        ("10.0.0.1, 192.168.0.1", "10.0.0.1"),
         ("pc7.example.net", "pc7.example.net"),
         ("-", None),
         ("", None),
@@ -326,7 +330,7 @@ def test_an_address_has_no_port(written, plain):
 )
 def test_the_words_before_the_time_name_client_and_site(words, address, host):
     read = read_clients(pd.Series([words], dtype=object)).iloc[0]
-    assert read.where(read.notna(), None).tolist() == [address, host]
+    assert read.where(read.notna(), None).tolist() == [address, host, None]
 
 
 HOSTILE = [

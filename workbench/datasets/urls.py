@@ -107,8 +107,8 @@ def normal_pages(
     except TypeError as err:
         lists = int((~values.map(lambda value: isinstance(value, Hashable))).sum())
         raise WorkbenchError(
-            f"{card.name}: page must be text; {lists:,} {'values are lists' if lists > 1 else 'value is a list'} or the "
-            "like. Turn them into text, or name another column as page."
+            f"{card.name}: page must be text; {lists:,} {'values are lists' if lists > 1 else 'value is a list'} or "
+            "the like. Turn them into text, or name another column as page."
         ) from err
     known = pd.Series(found, dtype=object)
     texts = known[known.map(lambda value: isinstance(value, str)).astype(bool)].astype("str")

@@ -210,7 +210,8 @@ def agents_at(address: str, many: int, views: int = 1) -> list[str]:
         (agents_at("198.51.100.1", 9) + agents_at("198.51.100.2", 9), "100 % .* from 2 of 2 addresses"),
         (agents_at("198.51.100.1", 9) + agents_at("198.51.100.2", 3), "75 % .* from 1 of 2 addresses"),
         (agents_at("10.0.0.7", 1, views=9) + agents_at("198.51.100.2", 1), "90 % .* from 1 of 2 addresses"),
-        (agents_at("198.51.100.1", 3, views=9) + agents_at("198.51.100.2", 3), ""),  # one household
+        (agents_at("198.51.100.1", 3, views=9) + agents_at("198.51.100.2", 3), "90 % .* from 1 of 2 addresses"),
+        (agents_at("198.51.100.1", 3) + agents_at("198.51.100.2", 3), ""),  # households
         ([each for i in range(9) for each in agents_at(f"198.51.100.{i}", 9)], ""),
         ([each for i in range(9) for each in agents_at(f"198.51.100.{i}", 11)], "100 % .* from 9 of 9 addresses"),
         (agents_at("198.51.100.1", 1), ""),
@@ -219,6 +220,71 @@ def agents_at(address: str, many: int, views: int = 1) -> list[str]:
 def test_few_addresses_of_many_people_may_be_a_proxy(tmp_path, lines, words):
     said = " ".join(read_access_log(log(tmp_path, *lines)).attrs["warnings"])
     assert re.search(rf"{words}.*client = \"forwarded\"", said) if words else not said
+
+
+def test_lines_that_name_no_user_agent_are_warned_of(tmp_path):
+    said = " ".join(read_access_log(log(tmp_path, line(agent=None), line())).attrs["warnings"])
+    assert "1 of 2 page views name no user agent" in said and "programs" in said
+
+
+@pytest.mark.parametrize(
+    ("more", "rule"),
+    [
+        (f' "{CHROME}"', ""),
+        (f' "https://shop.example/?q="x"" "{CHROME}" "198.51.100.4"', ""),
+        (' "curl/8.0"', "bot_library"),
+        (' "https://shop.example/bot" "a "b" c" "curl/8.0"', "bot_library"),
+    ],
+)
+@pytest.mark.parametrize("log_format", ["", "common"])
+def test_the_last_quoted_field_is_the_agent_where_it_looks_like_one(tmp_path, more, rule, log_format):
+    views = read_access_log(log(tmp_path, line(), line("GET /x HTTP/1.1", agent=None, more=more)), log_format)
+    assert (views["user_id"].nunique(), len(views)) == (1, 1 if rule else 2) and not views.attrs["warnings"]
+    assert views.attrs["dropped"] == {**NOTHING, **({rule: 1} if rule else {})}
+
+
+@pytest.mark.parametrize("more", ['"https://news.example/feed/1"', '"fetch/me"', '"198.51.100.4"'])
+def test_a_quoted_field_that_is_no_agent_is_none(tmp_path, more):
+    views = read_access_log(log(tmp_path, line(agent=None, more=f" {more}")))
+    assert "browser" not in views and "no user agent" in views.attrs["warnings"][0]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "people"),
+    [
+        (["10.0.0.5"] * 3, ["192.0.2.1", "192.0.2.2", "192.0.2.1"], 2),
+        (["192.0.2.1", "192.0.2.2", "192.0.2.3"], ["10.0.0.5"] * 3, 3),
+        (["192.0.2.1", "192.0.2.2", "192.0.2.2"], ["192.0.2.7", "192.0.2.8", "192.0.2.9"], 2),
+    ],
+)
+def test_behind_the_one_address_of_the_server_stands_the_client(tmp_path, first, second, people):
+    views = read_access_log(
+        log(tmp_path, *(f"{a} {line(address=b)}".replace(" - frank", " -") for a, b in zip(first, second, strict=True)))
+    )
+    assert views["user_id"].nunique() == people
+    assert any("taken as the client" in said for said in views.attrs["warnings"]) == (len(set(first)) == 1)
+
+
+def test_a_forwarded_address_in_another_block_counts(tmp_path, monkeypatch):
+    monkeypatch.setattr("workbench.datasets.access_logs.BLOCK_BYTES", 100)
+    path = log(
+        tmp_path, line(), line(), line(more=' "10.1.2.3, 198.51.100.4, 192.0.2.1"'), line(address="198.51.100.4")
+    )
+    views = read_access_log(path, client="forwarded")
+    assert views["user_id"].nunique() == 2 and views["user_id"][2] == views["user_id"][3]
+
+
+def test_a_local_time_that_comes_twice_is_counted_as_a_clock_change(tmp_path):
+    lines = [line(clock=f"2026-10-25 0{hour}:30:00") for hour in (1, 2, 3)]  # 02:00 to 03:00 comes twice in Berlin
+    views = read_access_log(log(tmp_path, *lines, "x"), time_zone="Europe/Berlin")
+    assert views["viewed_at"].dt.strftime("%H:%M").tolist() == ["23:30", "02:30"]
+    assert views.attrs["dropped"] == {**NOTHING, "clock_change": 1, "broken": 1}
+
+
+def test_one_file_of_several_may_hold_no_view(tmp_path):
+    empty = read_access_log(log(tmp_path, line(status=404)), allow_empty=True)
+    assert len(empty) == 0 and empty.attrs["dropped"] == {**NOTHING, "error": 1} and "page" in empty
+    assert read_access_log(log(tmp_path), allow_empty=True).attrs["dropped"] == NOTHING
 
 
 def test_unknown_programs_are_counted_and_named(tmp_path):

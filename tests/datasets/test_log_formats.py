@@ -236,6 +236,27 @@ def test_w3c_logs_go_on_in_the_next_block(tmp_path, monkeypatch):
     assert len(read(tmp_path, text)) == 99
 
 
+def test_a_w3c_log_of_header_lines_holds_no_line(tmp_path):
+    with pytest.raises(WorkbenchError, match="it holds no line"):
+        read(tmp_path, f"{W3C}date time c-ip cs-uri-stem")
+
+
+@pytest.mark.parametrize("cells", ["2026-01-31 - 203.0.113.9 /x", "- 12:00:00 203.0.113.9 /x", "- - - -"])
+def test_a_w3c_line_without_its_time_is_broken(tmp_path, cells):
+    views = read(tmp_path, f"{W3C}date time c-ip cs-uri-stem\n{cells}\n2026-01-31 12:00:00 203.0.113.9 /jobs")
+    assert views["page"].tolist() == ["/jobs"] and views.attrs["dropped"]["broken"] == 1
+
+
+def test_a_w3c_log_without_dates_is_of_the_day_above(tmp_path, monkeypatch):
+    monkeypatch.setattr("workbench.datasets.access_logs.BLOCK_BYTES", 60)
+    fields, row = "#Fields: time c-ip cs-uri-stem", "12:00:00 203.0.113.9 /jobs"
+    days = [f"#Date: 2026-01-{day} 00:00:02\n{fields}\n{row}\n{row}\n{row}" for day in (30, 31)]
+    views = read(tmp_path, "\n".join(["#Software: a server", *days]))
+    assert views["viewed_at"].tolist() == [MOMENT - pd.Timedelta(1, "D")] * 3 + [MOMENT] * 3
+    with pytest.raises(WorkbenchError, match=r"names no day.*#Date"):
+        read(tmp_path, f"{fields}\n{row}")
+
+
 def test_a_log_that_changes_its_format_is_read_on(tmp_path):
     names = ["combined", "ISO time", "site and port in front", "syslog in front"]
     views = read(tmp_path, "\n".join(DETECTED[name][0] for name in names))
@@ -277,6 +298,10 @@ def test_a_line_that_is_no_object_is_broken(tmp_path):
         ("::ffff:198.51.100.7", "198.51.100.7"),
         (' "198.51.100.7, 10.0.0.1"', "198.51.100.7"),
         ("unknown, 10.0.0.1", "10.0.0.1"),
+        ("10.0.0.1, 198.51.100.7, 198.51.100.8", "198.51.100.7"),
+        ("172.31.0.1, 100.64.0.1, fd00::1, fe80::1, 192.168.0.1, 127.0.0.1, 2001:db8::1", "2001:db8::1"),
+        ("172.32.0.1, 198.51.100.7", "172.32.0.1"),
+        ("10.0.0.1, 192.168.0.1", "10.0.0.1"),
         ("pc7.example.net", "pc7.example.net"),
         ("-", None),
         ("", None),
@@ -305,7 +330,7 @@ def test_an_address_has_no_port(written, plain):
 )
 def test_the_words_before_the_time_name_client_and_site(words, address, host):
     read = read_clients(pd.Series([words], dtype=object)).iloc[0]
-    assert read.where(read.notna(), None).tolist() == [address, host]
+    assert read.where(read.notna(), None).tolist() == [address, host, None]
 
 
 HOSTILE = [

@@ -80,7 +80,7 @@ def test_repeats_of_the_current_page_are_collapsed_to_the_first():
 
 
 def test_dwell_is_the_time_until_the_next_view_of_the_session():
-    frame = order_views(frame_of(user_id=list("aaab"), viewed_at=[0, 0.5, 2, 1], page=list("xyzx")))
+    frame = order_views(frame_of(user_id=list("aaab"), viewed_at=[0.2, 0.7, 2.2, 1.2], page=list("xyzx")))
     np.testing.assert_array_equal(dwell_s(frame), [30, 90, np.nan, np.nan])
     assert has_dwell(frame) and ends_session(frame).tolist() == [False, False, True, True]
     assert sessions.share_of_session_ends(frame) == 0.5
@@ -114,9 +114,9 @@ def test_order_is_the_plain_loops_on_random_logs(seed):
 
 CLICKS = pd.DataFrame(
     {
-        "user_id": ["ann"] * 4 + ["bob"] * 2,
-        "viewed_at": pd.to_datetime([f"2026-01-01T10:0{m}Z" for m in (2, 1, 1, 0, 9, 8)]),
-        "page": ["pay", "basket", "product", "home", "away", "home"],
+        "user_id": ["bob"] * 2 + ["ann"] * 4,
+        "viewed_at": pd.to_datetime([f"2026-01-01T10:0{m}Z" for m in (9, 8, 2, 1, 1, 0)]),
+        "page": ["away", "home", "pay", "basket", "product", "home"],
     }
 )
 
@@ -129,6 +129,26 @@ def test_rows_newest_first_are_read_from_the_last_and_it_is_said():
     oldest = navigations(CLICKS[::-1])
     assert oldest["page"].tolist() == views["page"].tolist()
     assert not any("newest" in sentence for sentence in oldest.attrs["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("users", "minutes", "back"),
+    [
+        ("aaaa", [5, 5, 5, 4], False),  # one step back
+        ("aaaa", [5, 5, 4, 3], True),  # the table falls
+        ("aaabbb", [3, 2, 1, 9, 8, 7], True),  # the rows of each user fall
+        ("aaabbb", [3, 2, 2, 9, 8, 7], False),
+        ("aabbcc", [1, 2, 1, 2, 1, 2], False),
+        ("a", [1], False),
+    ],
+)
+def test_one_step_back_turns_no_table_round(users, minutes, back):
+    assert sessions.newest_first(frame_of(user_id=list(users), viewed_at=minutes, page=list(users))) == back
+
+
+@pytest.mark.parametrize(("minutes", "fine"), [([1, 2, 3.5], False), ([1, 2.5, 3.5], True), ([1, 2.5], False)])
+def test_most_rows_must_have_seconds(minutes, fine):
+    assert sessions.has_seconds(frame_of(viewed_at=minutes, page=["x"] * len(minutes))) == fine
 
 
 @pytest.mark.parametrize(("second", "known"), [(0, False), (7, True)])

@@ -256,6 +256,35 @@ def test_parameters_that_may_have_named_pages_are_told_without_their_values():
     assert told(pages[:9] + ["/"] * 91) == ()
 
 
+def test_the_parameters_kept_already_are_proposed_again():
+    pages = [f"/p?id={i % 7}&shop={i % 5}" for i in range(40)]
+    assert "keep_query = ['shop', 'id']" in told(pages, keep_query=["shop"])[0]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["token", "access_token", "sid", "user-sid", "session", "key", "api_key", "apikey", "auth", "authKey", "sig"],
+)
+def test_a_parameter_that_may_be_a_secret_is_not_proposed(name):
+    pages = [f"/p{i % 2}?{name}={i}" for i in range(40)]
+    assert told(pages) == ()
+    assert ": author, keyword." in told([f"{page}&author={i}&keyword={i}" for i, page in enumerate(pages)])[0]
+
+
+def test_addresses_without_a_scheme_are_addresses_where_most_are():
+    pages = ["Shop.example/p?utm_source=mail", "shop.example:80/p/?x=1", "Shop.example/"]
+    assert names([*pages, "cart", "Shop.example"]) == ["/p", "/p", "/", "cart", "/"]
+    mostly_names = [*pages, *["checkout.step"] * 3]
+    assert named(mostly_names)[0]["page"].tolist() == mostly_names
+    assert names(["shop.example/a?x=1", "mail.example/a"]) == ["shop.example/a", "mail.example/a"]
+
+
+@pytest.mark.parametrize("value", [["/a"], np.array(["/a"]), {"url": "/a"}], ids=["list", "array", "dict"])
+def test_pages_that_are_lists_are_refused_in_a_sentence(value):
+    with pytest.raises(WorkbenchError, match=r"page must be text; 2 values are lists"):
+        named(pd.Series(["/", value, value], dtype=object))
+
+
 def test_routes_that_were_cut_are_told():
     assert "fragments = true" in told(["/#/a", "/#/b", "/c"])[0] and told(["/#/a", "/#b", "/c"], fragments=True) == ()
 

@@ -15,6 +15,7 @@ import pandas as pd
 from workbench.datasets.account import REASONS, warn
 from workbench.datasets.log_formats import (
     EXAMPLE,
+    PRIVATE,
     STRFTIME,
     LogFormat,
     by_distinct,
@@ -23,7 +24,7 @@ from workbench.datasets.log_formats import (
     read_clients,
 )
 from workbench.datasets.readers import opened
-from workbench.datasets.user_agents import UNKNOWN, name_programs, read_user_agents
+from workbench.datasets.user_agents import UNKNOWN, last_agent, name_programs, read_user_agents
 from workbench.errors import WorkbenchError
 
 # Browsers say so of requests ahead of a click: Sec-Purpose (Fetch standard), before it Purpose, X-Purpose and X-Moz.
@@ -31,15 +32,28 @@ AHEAD = r"(?i)^\s*(?:prefetch|prerender|preview)\s*(?:;.*)?$"
 NAMED_AHEAD = r"(?:(?:sec-|x-)?purpose=|x-moz=)?"
 AHEAD_QUOTED = rf'(?i)(?:^| ){NAMED_AHEAD}"(?:prefetch|prerender|preview)(?:;[^"]*)?"(?= |$)'  # fields without names
 FORWARDED_QUOTED = r'"((?:[0-9A-Fa-f.:\[\]]{3,}|unknown)(?:, *[0-9A-Fa-f.:\[\]]{3,})*)"'
-RULES = ("broken", "not_get", "prefetch", "redirect", "error")  # the first that fits counts, then programs
+RULES = (
+    "clock_change",
+    "broken",
+    "not_get",
+    "prefetch",
+    "redirect",
+    "error",
+)  # the first that fits counts, then programs
 BLOCK_BYTES, FIRST = 16_000_000, 10_000  # bytes; characters that tell the format
 BROKEN_SHOWN, BROKEN_LENGTH = 3, 80
-HALF, FEW, SEVERAL, CROWD = 0.5, 3, 3, 10  # of the views; addresses; user agents at an address of a few, of any
+HALF, FEW, SEVERAL, CROWD = (
+    0.5,
+    3,
+    3,
+    10,
+)  # of the views; addresses; user agents at an address of a few, of any (or views)
 MANY_BROKEN = 0.1  # of the lines
-PRIVATE = r"^(?:10\.|127\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|::1$|f[cd][0-9a-f]{2}:)"
 
 
-def read_access_log(path: Path, log_format: str = "", client: str = "", time_zone: str = "") -> pd.DataFrame:
+def read_access_log(
+    path: Path, log_format: str = "", client: str = "", time_zone: str = "", *, allow_empty: bool = False
+) -> pd.DataFrame:
     r"""Read an access log, compressed (.gz, .bz2, .xz, .zst) or not, and keep the page views of people.
 
     ``log_format``, ``client`` and ``time_zone`` are a card's entries. ``page`` (str) is path and query, not decoded;
@@ -50,8 +64,10 @@ def read_access_log(path: Path, log_format: str = "", client: str = "", time_zon
     ``ttfb_ms`` is how long the server took, where the format names it.
 
     ``attrs["dropped"]`` counts lines by rule and kind of program, ``attrs["broken_lines"]`` shows the shape of the
-    first broken ones, ``attrs["warnings"]`` names unknown programs, and says that a few addresses may be proxies.
-    Raises a WorkbenchError if the file cannot be unpacked, the format is none, or no line is a page view.
+    first broken ones, ``attrs["warnings"]`` names unknown programs, and says that a few addresses may be proxies, that
+    the client stands behind the server's address, or that views name no user agent.
+    Raises a WorkbenchError if the file cannot be unpacked, the format is none, no line has the forwarded address that
+    the card asks for, or no line is a page view (unless ``allow_empty``: of one file of several).
     """
     views: list[pd.DataFrame] = []
     broken: list[str] = []
@@ -59,22 +75,41 @@ def read_access_log(path: Path, log_format: str = "", client: str = "", time_zon
     blocks = _blocks(path)
     first = next(blocks, "")
     form = find_format(log_format, first[:FIRST])
+    forwarded, behind = False, None  # whether a line has a forwarded address; the client behind the server's address
     for text in chain([first], blocks):
         fields = _fields(form, text, client, time_zone)
+        forwarded |= bool(fields["forwarded"].notna().any())
+        if behind is None and len(fields):
+            behind = not client and _server_first(fields)
+        if behind:
+            fields["address"] = fields["second"].fillna(fields["address"])
         agents = read_user_agents(fields["agent"])
         rule = _first_rule(fields, agents["program"])
         views.append(_kept_views(fields[rule == ""], agents))
         if len(broken) < BROKEN_SHOWN:
-            shown = fields[rule == "broken"].head(BROKEN_SHOWN - len(broken))
-            broken += [_shape(line or at) for line, at in zip(shown["line"], shown["time"], strict=True)]
+            shown = fields[rule == "broken"]
+            shown = shown["line"].where(shown["line"].fillna("").ne(""), shown["time"]).dropna()
+            broken += map(_shape, shown.head(BROKEN_SHOWN - len(broken)))
         dropped.update(rule[rule != ""].tolist())
         unknown.update(fields["agent"][rule == UNKNOWN])
     frame = pd.concat(views, ignore_index=True)
-    _check_read(path.name, form, len(frame), dropped, broken)
-    warnings = [*_unknown_programs(unknown, dropped[UNKNOWN]), *_proxies(frame)]
+    if client and not forwarded and (len(frame) or dropped.total()):
+        raise WorkbenchError(
+            f'client = "forwarded" expects an address that a proxy forwarded; {form.name} names none. Write the format '
+            "as a string with $http_x_forwarded_for or %{X-Forwarded-For}i in it, or leave client out."
+        )
+    if not allow_empty:
+        _check_read(path.name, form, len(frame), dropped, broken)
+    warnings = [*_unknown_programs(unknown, dropped[UNKNOWN]), *_nameless(frame), *_proxies(frame)]
+    if behind:
+        warnings.append(
+            "Each line begins with the same address, then another one, which was taken as the client's. If that is "
+            f"wrong, write the format in the card, as in format = {EXAMPLE}."
+        )
     if dropped["broken"] > MANY_BROKEN * (len(frame) + dropped.total()):
         warnings.append(f"{dropped['broken']:,} lines are not in {form.name} log format. {_write_format(broken)}")
-    frame = frame.drop(columns=["address", "private"]).dropna(axis="columns", how="all")
+    frame = frame.drop(columns=["address", "private", "nameless"])
+    frame = frame.loc[:, frame.notna().any() | frame.columns.isin(["user_id", "viewed_at", "page"])]
     frame.attrs.update(dropped=dict(dropped), broken_lines=tuple(broken))
     warn(frame, warnings)
     return frame
@@ -96,8 +131,6 @@ def _blocks(path: Path) -> Iterator[str]:
 def _fields(form: LogFormat, text: str, client: str, time_zone: str) -> pd.DataFrame:
     """One row per line: the format's fields, and ``address, host, moment, method, target, agent`` made of them."""
     fields = form.read(text)
-    if "line" not in fields:
-        return pd.DataFrame(columns=["address", "agent", "moment", "method", "target", "line"], dtype=object)
     if "before" in fields:  # any format of the common family
         clients = read_clients(fields["before"])
         if (nobody := clients["address"].isna()).any():
@@ -106,18 +139,16 @@ def _fields(form: LogFormat, text: str, client: str, time_zone: str) -> pd.DataF
         fields["forwarded"] = fields["address"].where(fields["address"].str.contains(",", na=False))
         if client:
             fields["forwarded"] = fields["more"].str.extract(FORWARDED_QUOTED, expand=False).fillna(fields["forwarded"])
+        fields["second"] = plain_addresses(fields["second"])
         fields["agent"] = by_distinct(fields["agent"], lambda agent: agent[1:-1] or "-" if agent else None)
     elif "more" in fields and "agent" in fields:
         fields["agent"] = fields["agent"].replace("", "-")
-    for name in ("address", "forwarded", "host", "purpose", "agent", "target", "time"):
+    for name in ("address", "forwarded", "second", "host", "purpose", "agent", "target", "time"):
         if name not in fields:
             fields[name] = None
-    forwarded = plain_addresses(fields["forwarded"])
-    if client and len(fields) and forwarded.isna().all():
-        raise WorkbenchError(
-            f'client = "forwarded" expects an address that a proxy forwarded; {form.name} names none. Write the format '
-            "as a string with $http_x_forwarded_for or %{X-Forwarded-For}i in it, or leave client out."
-        )
+    if "more" in fields and (nameless := fields["agent"].isna()).any():  # quotes within the referrer, or no referrer
+        fields.loc[nameless, "agent"] = by_distinct(fields["more"][nameless], last_agent)
+    fields["forwarded"] = forwarded = plain_addresses(fields["forwarded"])
     own = plain_addresses(fields["address"])
     fields["address"] = forwarded.fillna(own) if client or own.isna().all() else own
     if "request" in fields:
@@ -131,8 +162,14 @@ def _fields(form: LogFormat, text: str, client: str, time_zone: str) -> pd.DataF
         fields.loc[absolute, "target"] = parts["target"].where(
             parts["target"].str.startswith("/"), "/" + parts["target"]
         )
-    fields["moment"] = _moments(fields["time"], form.strftime, time_zone)
-    return fields
+    return fields.join(_moments(fields["time"], form.strftime, time_zone))
+
+
+def _server_first(fields: pd.DataFrame) -> bool:
+    """Whether most lines begin with one and the same address, and then have another one, which differs."""
+    both = fields[fields["second"].notna() & fields["address"].notna()]
+    same, others = both["address"].nunique(), both["second"].nunique()
+    return len(both) > HALF * fields["address"].notna().sum() and same == 1 < others
 
 
 def _requests(requests: pd.Series) -> pd.DataFrame:
@@ -142,11 +179,14 @@ def _requests(requests: pd.Series) -> pd.DataFrame:
     return parts.astype(object).reindex([*range(len(distinct)), -1]).take(codes).set_axis(requests.index)
 
 
-def _moments(times: pd.Series, strftime: str, time_zone: str) -> pd.Series:
-    """Times in UTC (datetime64): in a form of their own, as servers write them, in ISO 8601, or numbers since 1970."""
+def _moments(times: pd.Series, strftime: str, time_zone: str) -> pd.DataFrame:
+    """``moment`` in UTC (datetime64), of times in a form of their own, as servers write them, in ISO 8601, or numbers
+    since 1970; ``clock_change`` (bool): a local time that comes twice, or never.
+    """
     codes, distinct = pd.factorize(times.where(times.ne("")))
     texts = pd.Series(distinct, dtype=object)
     read = pd.Series(pd.NaT, texts.index, dtype="datetime64[us, UTC]")
+    unclear = pd.Series(False, texts.index)
     if not strftime and pd.to_numeric(texts.head(1), errors="coerce").notna().any():
         since = pd.to_numeric(texts, errors="coerce")
         power = 3 * ((np.log10(since.abs().median()) - 8) // 3)  # seconds have 10 digits, milliseconds 13
@@ -154,12 +194,17 @@ def _moments(times: pd.Series, strftime: str, time_zone: str) -> pd.Series:
     elif time_zone and not texts.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", na=False).any():
         local = pd.to_datetime(texts, format=strftime or "ISO8601", errors="coerce")
         read = local.dt.tz_localize(time_zone, ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
+        unclear = local.notna() & read.isna()
     else:
         for form in [strftime] if strftime else [STRFTIME, "ISO8601"]:
             if (left := read.isna()).any():
                 moments = pd.to_datetime(texts[left], format=form, utc=True, errors="coerce")
                 read[left] = moments.dt.as_unit("us")
-    return read.reindex([*range(len(distinct)), -1]).take(codes).set_axis(times.index)
+    moments = {
+        "moment": read.reindex([*texts.index, -1]),
+        "clock_change": unclear.reindex([*texts.index, -1], fill_value=False),
+    }
+    return pd.DataFrame(moments).take(codes).set_axis(times.index)
 
 
 def _first_rule(fields: pd.DataFrame, programs: pd.Series) -> pd.Series:
@@ -171,6 +216,7 @@ def _first_rule(fields: pd.DataFrame, programs: pd.Series) -> pd.Series:
     if "before" in fields:  # where fields have no names
         ahead |= _holds(fields["more"], AHEAD_QUOTED)
     fits = {
+        "clock_change": fields["clock_change"],
         "broken": fields["line"].fillna("").ne("") | fields["address"].isna() | fields["moment"].isna(),
         "not_get": method.fillna("GET").ne("GET") | ~_holds(fields["target"], "^/"),  # never prefetched
         "prefetch": ahead,
@@ -198,7 +244,8 @@ def _kept_views(fields: pd.DataFrame, agents: pd.DataFrame) -> pd.DataFrame:
             "page_bytes": pd.to_numeric(sent, errors="coerce"),
             "ttfb_ms": _took_ms(fields),
             "address": address,
-            "private": _holds(fields["address"], PRIVATE),
+            "private": by_distinct(fields["address"], lambda text: PRIVATE.match(text) is not None).eq(True),
+            "nameless": fields["agent"].isna(),
         },
         index=fields.index,
     )
@@ -238,7 +285,8 @@ def _check_read(name: str, form: LogFormat, kept: int, dropped: Counter[str], br
 
 
 def _write_format(broken: list[str]) -> str:
-    return f"A broken line has the shape {broken[0]!r}; write its format in the card, as in format = {EXAMPLE}."
+    shape = f"A broken line has the shape {broken[0]!r}; write" if broken else "Write"
+    return f"{shape} its format in the card, as in format = {EXAMPLE}."
 
 
 def _unknown_programs(agents: Counter[str], count: int) -> list[str]:
@@ -251,8 +299,21 @@ def _unknown_programs(agents: Counter[str], count: int) -> list[str]:
     ]
 
 
+def _nameless(views: pd.DataFrame) -> list[str]:
+    if not (count := int(views["nameless"].sum())):
+        return []
+    return [
+        f"{count:,} of {len(views):,} page views name no user agent, so programs among them count as people: let the "
+        "server log the user agent, or write the format in the card if it is there."
+    ]
+
+
 def _proxies(views: pd.DataFrame) -> list[str]:
-    """A warning if most views come from few addresses with many user agents or of a private network, or from crowds."""
+    """A warning if most views come from one address, from a few with many user agents or of a private network, or from
+    crowds.
+    """
+    if not len(views):
+        return []
     agents = pd.Series(pd.factorize(views["user_id"])[0]).groupby(views["address"].to_numpy()).nunique()
     shares = views["address"].value_counts(normalize=True)
     few = shares.index[: int((shares.cumsum() <= HALF).sum()) + 1]
@@ -260,6 +321,7 @@ def _proxies(views: pd.DataFrame) -> list[str]:
         few = agents.index[agents > CROWD]
     theirs = views[views["address"].isin(few)]
     many = len(theirs) > HALF * len(views) and agents[few].sum() > SEVERAL * len(few)
+    many |= len(few) == 1 and len(theirs) > HALF * len(views) >= HALF * CROWD
     if not many and not (len(few) <= FEW and theirs["private"].all() and len(theirs) > HALF * len(views)):
         return []
     return [

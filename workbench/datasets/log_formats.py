@@ -49,7 +49,10 @@ NAMED = {
 }
 JSON_NAMES = ("caddy", "traefik", "nginx_json")
 KNOWN = (*NAMED, "w3c", *JSON_NAMES)
-EXAMPLE = "'$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent'"
+EXAMPLE = (
+    '\'$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
+    '"$http_referer" "$http_user_agent"\''
+)
 
 # nginx's variables and Apache's directives, by field; headers are the same in both.
 HEADERS = {
@@ -261,22 +264,24 @@ def _usual(names: Iterable[str]) -> dict[str, str]:
 
 
 class _W3c:
-    """Reader of the W3C extended format: ``#Fields:`` names the columns, separated by tabs or spaces."""
+    """Reader of the W3C extended format: ``#Fields:`` names the columns, separated by tabs or spaces; ``#Date:`` is the
+    day of lines without one.
+    """
 
     def __init__(self) -> None:
-        self.names = ""  # blocks after the first go on with these
+        self.says = {"Fields": "", "Date": ""}  # blocks after the first go on with these
 
     def __call__(self, text: str) -> pd.DataFrame:
-        first, *rest = re.split(r"(?m)^#Fields:(.*)$\n?", text)
+        first, *rest = re.split(r"(?m)^#(Fields|Date):[ \t]*(.*)$\n?", text)
         parts = []
-        for names, rows in [(self.names, first), *zip(rest[::2], rest[1::2], strict=True)]:
-            self.names = names
+        for name, value, rows in [("", "", first), *zip(rest[::3], rest[1::3], rest[2::3], strict=True)]:
+            self.says[name] = value
             if lines := re.sub(r"(?m)^#.*\n?", "", rows).strip("\n"):
-                parts.append(_read_w3c(names.split(), lines))
-        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+                parts.append(_read_w3c(self.says["Fields"].split(), lines, self.says["Date"][:10]))
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["line"], dtype=object)
 
 
-def _read_w3c(names: list[str], lines: str) -> pd.DataFrame:
+def _read_w3c(names: list[str], lines: str, day: str) -> pd.DataFrame:
     mark = "\t" if "\t" in lines.partition("\n")[0] else " "
     fields = {name: field for field, name in _usual(name for name in names if name not in ("date", "time")).items()}
     fields |= {"date": "date", "time": "clock"}
@@ -286,7 +291,16 @@ def _read_w3c(names: list[str], lines: str) -> pd.DataFrame:
     if "agent" in found:
         found["agent"] = by_distinct(found["agent"].fillna("-"), _spaced)
     found = _whole_in(found, "took_ms")
-    return found.assign(time=found["date"] + "T" + found["clock"] + "Z") if {"date", "clock"} <= {*found} else found
+    if "clock" not in found:
+        return found
+    if "date" not in found and "time" not in found:
+        if not day:
+            raise WorkbenchError(
+                "This W3C log names no day: expected a field date, or a line #Date: above; found the fields "
+                f"{', '.join(names)}. Let the server log the field date."
+            )
+        found["date"] = day
+    return found.assign(time=found["date"] + "T" + found["clock"] + "Z") if "date" in found else found
 
 
 def _whole_in(fields: pd.DataFrame, unit: str) -> pd.DataFrame:
@@ -312,36 +326,43 @@ def by_distinct(cells: pd.Series, change: Callable[[str], Any]) -> pd.Series:
 V4 = r"(?:::ffff:)?\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?"
 V6 = r"\[?(?=\S*::|(?:[^:]*:){7})[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?:%\w+)?\]?(?::\d{1,5})?"
 ADDRESSES = re.compile(rf"(?:(?:unknown|-),)*(?:{V4}|{V6})(?:,\S*)?$")
+# RFC 1918, 4193, 4291 and 6598: nobody's address on the public network.
+PRIVATE = re.compile(
+    r"(?:10|127|192\.168|172\.(?:1[6-9]|2\d|3[01])|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\.|::1$|f[cd]..:|fe[89ab].:"
+)
 SITE = re.compile(r"(?!\S*@)(?=\S*[A-Za-z])\S*\.\S*\w$|localhost$")
 
 
 def read_clients(words: pd.Series) -> pd.DataFrame:
-    """``address`` (or a list of them) and ``host`` (object) from the words before the time; None where not there.
+    """``address`` (or a list of them), ``host`` and ``second``, an address right behind the first (object), from the
+    words before the time; None where not there.
 
-    >>> read_clients(pd.Series(["shop.example:443 203.0.113.9 - -", "203.0.113.9, 10.0.0.1 - -"])).to_numpy().tolist()
-    [['203.0.113.9', 'shop.example:443'], ['203.0.113.9,10.0.0.1', None]]
+    >>> read_clients(pd.Series(["shop.example:443 203.0.113.9 - -", "10.0.0.1 203.0.113.9 - -"])).to_numpy().tolist()
+    [['203.0.113.9', 'shop.example:443', None], ['10.0.0.1', None, '203.0.113.9']]
     """
     codes, distinct = pd.factorize(words)
-    table = pd.DataFrame([*map(_client, distinct), (None, None)], columns=["address", "host"], dtype=object)
+    table = pd.DataFrame([*map(_client, distinct), (None,) * 3], columns=["address", "host", "second"], dtype=object)
     return table.take(codes).set_axis(words.index)
 
 
 @lru_cache(maxsize=100_000)  # a log comes in blocks, with the same clients in each
-def _client(words: str) -> tuple[str | None, str | None]:
+def _client(words: str) -> tuple[str | None, str | None, str | None]:
     tokens = re.sub(r", *", ",", words.replace('"', "")).split()
     place = next((place for place, token in enumerate(tokens) if ADDRESSES.match(token)), None)
     if place is None and tokens:  # no address, but perhaps a name that the server looked up
         place = int(len(tokens) > 3 and tokens[1] != "-" and tokens[2] == "-")
         place = place if SITE.match(tokens[place]) or tokens[place + 1 : place + 2] == ["-"] else None
     if place is None:
-        return None, None
-    ident = [token for token in tokens[place + 1 : place + 2] if SITE.match(token)]
+        return None, None, None
+    behind = tokens[place + 1 : place + 2]
+    ident = [token for token in behind if SITE.match(token)]
     host = tokens[0] if place == 1 and tokens[0] != "-" else ident[0] if ident and not place else None
-    return tokens[place], host
+    return tokens[place], host, next((token for token in behind if ADDRESSES.match(token)), None)
 
 
 def plain_addresses(addresses: pd.Series) -> pd.Series:
-    """The first address of each list, without port, brackets and zone; IPv4 written as IPv6 is IPv4.
+    """The first public address of each list, else the first, without port, brackets and zone; IPv4 written as IPv6 is
+    IPv4.
 
     >>> plain_addresses(pd.Series(["198.51.100.7:41000", "[2001:db8::1]:443", "203.0.113.9, 10.0.0.1"])).tolist()
     ['198.51.100.7', '2001:db8::1', '203.0.113.9']
@@ -351,6 +372,7 @@ def plain_addresses(addresses: pd.Series) -> pd.Series:
 
 @lru_cache(maxsize=100_000)
 def _plain(listed: str) -> str | None:
+    found = []
     for word in listed.strip(' "').split(","):
         address = word.strip(' "')
         if bracketed := re.match(r"\[([^\]]*)\]", address):
@@ -358,5 +380,5 @@ def _plain(listed: str) -> str | None:
         elif address.count(":") == 1:
             address = address.partition(":")[0]
         if address not in ("", "-", "unknown"):
-            return address.partition("%")[0].lower().removeprefix("::ffff:")
-    return None
+            found.append(address.partition("%")[0].lower().removeprefix("::ffff:"))
+    return next((address for address in found if not PRIVATE.match(address)), found[0] if found else None)

@@ -12,7 +12,7 @@ from workbench.errors import WorkbenchError
 
 GAP_MIN = 30.0  # the customary silence that ends a session: Catledge & Pitkow 1995 (25.5 min), rounded up since
 MINUTE_US = 60_000_000
-NEWEST_FIRST = 0.9  # of the steps in time from one row of a user to the next lead back
+NEWEST_FIRST = 0.9  # of the steps in time from one row to the next lead back
 
 
 def order_views(frame: pd.DataFrame, *, by_time: bool = True, gap_min: float = GAP_MIN) -> pd.DataFrame:
@@ -43,24 +43,34 @@ def order_views(frame: pd.DataFrame, *, by_time: bool = True, gap_min: float = G
 
 
 def newest_first(frame: pd.DataFrame) -> bool:
-    """Whether the rows of users (without users, of sessions) go back in time, as exports of many tools do."""
-    steps = _steps(frame)
-    moves = steps[steps != 0]
-    return bool(len(moves) and (moves < 0).mean() >= NEWEST_FIRST)
+    """Whether rows go back in time, as exports of many tools do: those of the table, or those of each user (without
+    users, of each session), where a step that stays in one moment speaks against it.
+    """
+    return _go_back(frame, _steps(frame))
+
+
+def _go_back(frame: pd.DataFrame, steps: np.ndarray) -> bool:
+    """What :func:`newest_first` says, given the steps; one step back alone proves nothing."""
+    if not len(steps):
+        return False
+    of_table = np.diff(_microseconds(frame))
+    counted = (steps, of_table[of_table != 0])
+    return any((each < 0).sum() >= max(2, NEWEST_FIRST * len(each)) for each in counted)
 
 
 def about_times(frame: pd.DataFrame, *, by_time: bool = True) -> Iterator[str]:
     """Warnings about times: read backwards, too coarse, or the same for views that follow one another."""
     if "viewed_at" not in frame:
         return
-    if newest_first(frame):
+    steps = _steps(frame)
+    if _go_back(frame, steps):
         yield "The rows are newest first; they were read from the last to the first."
     if not has_seconds(frame):
         yield (
             "Times are of whole minutes or days: how long a page was looked at is unknown, and assumed (dwell_s). "
             "Export times with seconds if you can."
         )
-    if by_time and (same := int((_steps(frame) == 0).sum())):
+    if by_time and (same := int((steps == 0).sum())):
         yield f"{same:,} views have the time of their user's view before; these stay in the order of the rows."
 
 
@@ -150,8 +160,8 @@ def has_dwell(frame: pd.DataFrame) -> bool:
 
 
 def has_seconds(frame: pd.DataFrame) -> bool:
-    """Whether times are finer than a whole minute, in some row."""
-    return bool((_microseconds(frame) % MINUTE_US != 0).any())
+    """Whether times are finer than a whole minute, in more than half of the rows."""
+    return bool(2 * (_microseconds(frame) % MINUTE_US != 0).sum() > len(frame))
 
 
 def dwell_s(frame: pd.DataFrame) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -17,6 +17,8 @@ from workbench.datasets.cards import LINK_COLUMNS, Card, Pages
 from workbench.errors import WorkbenchError
 
 ADDRESS = r"(?i)/|https?://"
+# An address without its scheme, where most rows have one; a word with a dot may be a name.
+BARE = r"(?i)(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,9}[^\W\d_]{2,24}(?::\d{1,5})?[/?#]"
 # Scheme and host, path, query, fragment: RFC 3986, appendix B, for these addresses alone.
 PARTS = r"(?is)^(?:https?://(?P<host>[^/?#]*))?(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?:#(?P<fragment>.*))?$"
 HOST = r"(?![-_]$)[\w.-]+|[\da-f:.]+"  # a name, or an address; servers log "-" or "_" where there is none
@@ -43,6 +45,11 @@ TRACKING = re.compile(
 )
 # Of parameters: other names may be values.
 SHOWN_NAME = r"[A-Za-z_][A-Za-z_.\[\]-]{0,23}\d{0,2}"
+# Of parameters that may hold a secret: these are not proposed.
+SECRET = (
+    r"(?i).*(?:token|session|auth(?!or)|secret|passw|signature|jwt|credential).*|(?:.*[_-])?(?:s|sess?)id"
+    r"|(?:api|access|.*[_-])?key|(?:.*[_-])?(?:sig|sess|pwd|pass|otp|pin|nonce|hash)"
+)
 # Endings of files that nobody opens as a page of the site: what pages are made of, fonts, pictures, sound and film,
 # archives, installers, documents and signatures.
 ENDINGS = (
@@ -72,7 +79,8 @@ def normal_pages(
 ) -> tuple[pd.DataFrame, pd.DataFrame | None, Counter[str]]:
     """Give addresses in ``page`` the name of their page, and leave out rows that are no pages.
 
-    An address begins with "/" or with http:// or https://; other values of ``page`` stay as they are. One page has many
+    An address begins with "/" or with http:// or https://, or, in most rows, with a host and "/"; other values of
+    ``page`` stay as they are. One page has many
     addresses: parameters of query and path, fragment, ``index.html``, double and final slashes, scheme, "www.", user
     and default port are cut; percent-encoded text is decoded, unless that changes the meaning (``%2F``) or cannot be
     shown. The host stays, in small letters, where there are several. ``card.pages`` says which parameters stay (in
@@ -102,9 +110,17 @@ def normal_pages(
         return frame, links, Counter()
     sides = [] if links is None else [links[side] for side in LINK_COLUMNS]
     values = pd.concat([_with_host(frame), *sides], ignore_index=True).astype(object)
-    codes, found = pd.factorize(values)
+    try:
+        codes, found = pd.factorize(values)
+    except TypeError as err:
+        lists = int((~values.map(lambda value: isinstance(value, Hashable))).sum())
+        raise WorkbenchError(
+            f"{card.name}: page must be text; {lists:,} {'values are lists' if lists > 1 else 'value is a list'} or "
+            "the like. Turn them into text, or name another column as page."
+        ) from err
     known = pd.Series(found, dtype=object)
     texts = known[known.map(lambda value: isinstance(value, str)).astype(bool)].astype("str")
+    texts = _with_scheme(texts, np.bincount(codes[codes >= 0], minlength=len(known))[texts.index])
     addresses = texts[texts.str.match(ADDRESS)]
     if addresses.empty:
         if card.pages != Pages():
@@ -126,7 +142,7 @@ def normal_pages(
     dropped = Counter(left_out[left_out != ""].tolist())
     named["views"] = np.bincount(of_views[of_views >= 0], minlength=len(known))[addresses.index]
     viewed = named[named["no_page"].eq("") & named["views"].gt(0)]
-    merged = _merged(viewed, cut)
+    merged = _merged(viewed, cut, card.pages)
     if (merged or dropped) and kept["page"].nunique() < 2:
         files = f"{dropped.total():,} of files and feeds were left out; static = true under [pages] keeps them."
         raise WorkbenchError(
@@ -139,6 +155,15 @@ def normal_pages(
         both = pd.DataFrame(dict(zip(LINK_COLUMNS, page[ends], strict=True)))
         links = both[(no_page[ends] == "").all(axis=0)].drop_duplicates(ignore_index=True)
     return kept, links, dropped
+
+
+def _with_scheme(texts: pd.Series, rows: np.ndarray) -> pd.Series:
+    """Texts (str), each in so many rows; where most rows begin with a host and "/", those hosts get their scheme."""
+    bare = texts.str.match(BARE)
+    if 2 * rows[bare].sum() <= rows.sum():
+        return texts
+    host = texts.str.extract("^([^/?#]*)", expand=False)
+    return texts.mask(host.isin(host[bare]), "http://" + texts)
 
 
 def _with_host(frame: pd.DataFrame) -> pd.Series:
@@ -189,9 +214,10 @@ def _parameters(queries: pd.Series) -> pd.DataFrame:
     return table[table["name"].ne("") & ~tracking]
 
 
-def _merged(named: pd.DataFrame, cut: pd.DataFrame) -> list[str]:
+def _merged(named: pd.DataFrame, cut: pd.DataFrame, says: Pages) -> list[str]:
     """Sentences on what was cut and may have named pages: parameters with several values on one page, and routes."""
     cut = cut[cut["address"].isin(named.index) & cut["name"].str.fullmatch(SHOWN_NAME) & cut["part"].str.contains("=")]
+    cut = cut[~cut["name"].str.fullmatch(SECRET).astype(bool)]
     at = cut.assign(page=named["page"].reindex(cut["address"]).to_numpy())
     values = at.drop_duplicates(["page", "name", "part"]).groupby(["page", "name"]).size()
     several = at[(values.reindex(pd.MultiIndex.from_frame(at[["page", "name"]])) > 1).to_numpy()]
@@ -205,7 +231,8 @@ def _merged(named: pd.DataFrame, cut: pd.DataFrame) -> list[str]:
     if share >= MERGED and len(shown):
         sentences.append(
             f"{100 * share:.0f} % of the views had query parameters that were cut, with several values on one page: "
-            f"{', '.join(shown)}. If one names the page, keep it under [pages], as in keep_query = ['{shown[0]}']."
+            f"{', '.join(shown)}. If one names the page, keep it under [pages], as in "
+            f"keep_query = {[*says.keep_query, shown[0]]}."
         )
     if routed >= MERGED:
         sentences.append(

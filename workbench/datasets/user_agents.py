@@ -70,6 +70,22 @@ def name_programs(agents: Mapping[str, int], shown: int = 5) -> list[str]:
     return found["count"].groupby(names[names != "Mozilla"]).sum().sort_values(ascending=False).index[:shown].tolist()
 
 
+def last_agent(quoted: str) -> str | None:
+    """The last text in quotes that is built like a user agent: a browser's, or a known program's.
+
+    >>> last_agent(' "https://shop.example/?q="x"" "curl/8.0" "prefetch"')
+    'curl/8.0'
+    """
+    texts = re.findall(r'(?<= )"([^"\n]*)"(?= |$)', quoted)
+    return next((text for text in reversed(texts) if _is_agent(text)), None)
+
+
+def _is_agent(text: str) -> bool:
+    if text.startswith(("Mozilla/", "Opera/")):
+        return True
+    return re.match(PRODUCT, text) is not None and _read(text)[0] != UNKNOWN
+
+
 @cache
 def _listed() -> dict[str, re.Pattern[str]]:
     """Kind of program to the expression that finds those of the list."""

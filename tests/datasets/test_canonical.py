@@ -221,3 +221,34 @@ def test_what_may_be_a_persons_is_not_shown_in_an_error():
             with pytest.raises(WorkbenchError) as caught:
                 measurements(frame, columns={"at": "measured_at"} if "at" in frame else None)
             assert value not in str(caught.value)
+
+
+LONG_IDS = [10**18 + 3 * k for k in range(3)]
+
+
+def test_long_ids_stay_apart_beside_a_marker_of_no_value():
+    card = Card(name="ours", missing={"user_id": ["-1"]})
+    frame = to_canonical(pd.DataFrame({"user_id": [*LONG_IDS, -1], "rtt_ms": 40}), card)
+    assert [*frame["user_id"].dropna()] == LONG_IDS
+
+
+def test_ids_that_are_floats_too_long_to_tell_apart_are_refused():
+    with pytest.raises(WorkbenchError, match=r"'user_id' must be text or whole numbers"):
+        to_canonical(pd.DataFrame({"user_id": [float(LONG_IDS[0])], "rtt_ms": 40}), Card(name="ours"))
+
+
+@pytest.mark.parametrize(
+    ("cells", "marker", "left"),
+    [
+        ([True, False, None], "false", 2),
+        ([True, False], "False", 1),
+        ([True, False], "0", 1),
+        (["-1.0", "3", "x"], "-1", 2),
+        ([-1, 3, None], "-1", 2),
+        (["007", "7"], "7", 1),
+    ],
+)
+def test_a_marker_fits_truth_values_and_numbers_however_they_are_written(cells, marker, left):
+    source = pd.DataFrame({"ok": pd.Series(cells, dtype=object), "rtt_ms": 40})
+    assert len(to_canonical(source, Card(name="ours", skip={"ok": [marker]}))) == left
+    assert len(to_canonical(source.infer_objects(), Card(name="ours", skip={"ok": [marker]}))) == left

@@ -6,7 +6,8 @@ import pyarrow.parquet
 import pytest
 
 from workbench.datasets.cards import Card
-from workbench.datasets.readers import read_csv, read_json, read_parquet
+from workbench.datasets.columns import showable
+from workbench.datasets.readers import as_pandas, read_csv, read_json, read_parquet
 from workbench.errors import WorkbenchError
 
 OURS = Card(name="ours")
@@ -137,7 +138,7 @@ def test_a_list_of_keys_and_values_becomes_a_column_a_key(tmp_path):
         "p[session]": ["12"],
         "p[open]": ["true"],
         "p[plain]": ["3"],
-        "p[nothing]": ["{}"],
+        "p[nothing]": [None],
         "p[other]": ['{"x": "1"}'],
         "q.r[k]": ["4"],
     }
@@ -166,3 +167,20 @@ def test_inner_values_of_parquet_are_named_as_in_json(tmp_path):
         "p[page]": ["/a"],
         "n": [1],
     }
+
+
+def test_long_whole_numbers_beside_a_null_stay_as_they_are(tmp_path):
+    ids = [10**18, 10**18 + 3, None]
+    table = pyarrow.table({"id": ids, "rtt": [1, 2, None]})
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    for frame in (read_parquet(tmp_path / "a.parquet", OURS), as_pandas(table, "ours")):
+        assert frame["id"].tolist() == ids
+
+
+def test_an_archive_is_refused_however_it_is_packed(tmp_path):
+    with pytest.raises(WorkbenchError, match=r"Unpack it\."):
+        read_csv(tmp_path / "a.tar.gz", OURS)
+
+
+def test_a_long_value_is_not_shown_in_an_error():
+    assert showable("a" * 201) == "(hidden)" and showable("a" * 200) == "a" * 200

@@ -10,6 +10,7 @@ import pandas as pd
 
 from workbench.datasets.cards import TIME_UNITS, Bounds, Card
 from workbench.datasets.columns import (
+    FLAG_WORDS,
     KINDS,
     NUMBER,
     TEXT,
@@ -32,6 +33,8 @@ from workbench.errors import WorkbenchError
 FIRST_TIME, LAST_TIME = pd.Timestamp("1990-01-01", tz="UTC"), pd.Timestamp("2100-01-01", tz="UTC")
 OFFSET = r":\d\d(?:[.,]\d+)?\s*(?:Z|(?:Etc/)?UTC|GMT|[+-]\d\d(?::?\d\d)?)$"  # behind the time of day
 FEW = 100  # rows that show how times are written
+EXACT = 2**53  # from here on floats skip whole numbers
+PLAIN_NUMBER = r"-?(?:0|[1-9]\d*)(?:\.\d+)?"
 AS_NUMBER = r"^\s*AS\s*(\d+)(?:\s.*)?$"
 DATE = ("year", "month", "day")
 THOUSANDS = r"[.\s'](?=\d{3}(?:\D|$))"  # marks of thousands where the comma is the decimal mark
@@ -53,6 +56,7 @@ def to_canonical(source: pd.DataFrame, card: Card, constants: Mapping[str, objec
     kept = source[_to_keep(source, card)]
     frame, warnings = _named(kept, card, {**card.constants, **(constants or {})})
     refuse_repeated_columns(frame, card.name)
+    frame = _with_exact_ids(frame, card)
     if card.missing:
         everywhere = card.missing.get("*", ())
         markers = {name: (*everywhere, *card.missing.get(name, ())) for name in frame}
@@ -116,6 +120,18 @@ def _named(source: pd.DataFrame, card: Card, constants: Mapping[str, object]) ->
         "Columns used without being mapped": told,
     }
     return frame.copy(), [f"{what}: {', '.join(names)}." for what, names in said.items() if names]
+
+
+def _with_exact_ids(frame: pd.DataFrame, card: Card) -> pd.DataFrame:
+    """Ids that stay as they are where cells are blanked: whole numbers would become floats, and long ones equal."""
+    names = [name for name in ("user_id", "session_id") if name in frame]
+    for name in names:
+        if pd.api.types.is_float_dtype(frame[name]) and frame[name].abs().ge(EXACT).any():
+            raise WorkbenchError(
+                f"{card.name}: column {name!r} must be text or whole numbers; got floats from 2**53 on, which cannot "
+                "tell ids apart. Read or export the column as text."
+            )
+    return frame.astype(dict.fromkeys(names, object)) if card.missing else frame
 
 
 def _with_values(frame: pd.DataFrame, card: Card) -> pd.DataFrame:
@@ -258,11 +274,21 @@ def _is_marked(values: pd.Series, known: Sequence[str] | Bounds, card: Card) -> 
 
 
 def _is_one_of(values: pd.Series, markers: Sequence[str]) -> pd.Series:
-    """Whether a cell is one of some texts; numbers are compared as numbers, an empty text stands for no value."""
-    found = values.isna() if "" in markers else pd.Series(False, values.index)
-    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
-        return found | values.isin(pd.to_numeric(pd.Series(markers, dtype=TEXT), errors="coerce").dropna())
-    return found | values.isin(markers)
+    """Whether a cell is one of some texts; an empty text stands for no value.
+
+    Truth values are compared as such, numbers as numbers, in text too if it is plain ("-1.0" is -1, "007" is not 7).
+    """
+    codes, given = distinct(values)
+    texts, known = as_text(given), pd.Series([str(marker) for marker in markers], dtype=TEXT)
+    found = texts.isin(known)
+    if pd.api.types.is_bool_dtype(given) or given.map(lambda value: isinstance(value, bool)).any():
+        flags = {FLAG_WORDS.get(marker.strip().lower()) for marker in known} - {None}
+        found |= given.map(lambda value: isinstance(value, bool | np.bool_) and value in flags).astype(bool)
+    numbers = pd.to_numeric(known, errors="coerce").astype(float)
+    plain = pd.Series(True, given.index) if pd.api.types.is_numeric_dtype(given) else texts.str.fullmatch(PLAIN_NUMBER)
+    same = pd.to_numeric(texts, errors="coerce").astype(float).isin(numbers[numbers.abs() < EXACT])
+    found |= plain.astype(bool) & same
+    return pd.Series(np.append(found.to_numpy(bool), "" in set(known))[codes], values.index)
 
 
 def drop_unmeasured(frame: pd.DataFrame, require: Sequence[str] = ()) -> pd.DataFrame:

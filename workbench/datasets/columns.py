@@ -22,7 +22,7 @@ IN_WORDS = ("at the first request", "from the second request on", "once JavaScri
 WHEN_KNOWN = dict(zip(LEVELS, IN_WORDS, strict=True))  # behind the word "known"
 TEXT, NUMBER, FLAG, TIME, CATEGORY = "str", "float64", "boolean", "datetime64[us, UTC]", "category"
 ANYTHING = "any"  # names of any type, which are soon replaced by numbers
-BAD_ROWS_SHOWN, COLUMNS_SHOWN = 3, 12
+BAD_ROWS_SHOWN, COLUMNS_SHOWN, LONGEST_SHOWN = 3, 12, 200
 YES, NO = ("true", "1", "on", "yes", "?1"), ("false", "0", "off", "no", "?0")  # "on": Save-Data's own; "?1": RFC 8941
 FLAG_WORDS = {**dict.fromkeys(YES, True), **dict.fromkeys(NO, False)}
 # What errors do not show, since it may be a person's: mail and IP addresses, user agents, tokens, whole sentences.
@@ -103,7 +103,8 @@ def showable(value: Any) -> Any:
     >>> showable("fast"), showable("ann@example.org")
     ('fast', '(hidden)')
     """
-    return "(hidden)" if not isinstance(value, Number) and PRIVATE.search(str(value)) else value
+    text = "" if isinstance(value, Number) else str(value)
+    return "(hidden)" if len(text) > LONGEST_SHOWN or PRIVATE.search(text) else value
 
 
 def check_columns(frame: pd.DataFrame, purposes: Mapping[Any, str], name: str, place: str = "") -> None:

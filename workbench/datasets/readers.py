@@ -41,7 +41,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 
     Raises a WorkbenchError if it cannot be unpacked, whether at once or while it is read.
     """
-    if path.suffix.lower() in PACKED:
+    if any(ending.lower() in PACKED for ending in path.suffixes[-2:]):
         endings = ", ".join([*UNPACK, ".zst", ".zip"])
         raise WorkbenchError(f"{path.name}: expected a file that is plain, or ends in {endings}. Unpack it.")
     ending = path.suffix.lower()
@@ -254,8 +254,8 @@ TYPED = ("_value", "Value")  # string_value of Google Analytics, stringValue of 
 
 
 def _typed(value: Any) -> Any:
-    """A value as it is, or as an object holds it under the name of its type."""
-    if isinstance(value, dict) and value and all(name.endswith(TYPED) for name in value):
+    """A value as it is, or as an object holds it under the name of its type; an empty object holds none."""
+    if isinstance(value, dict) and all(name.endswith(TYPED) for name in value):
         value = next((each for each in value.values() if each is not None), None)
     return _cell(value)
 
@@ -290,7 +290,7 @@ def read_parquet(path: Path, card: Card) -> pd.DataFrame:
         raise WorkbenchError(f"{path.name} is not a Parquet file: {in_one_line(err)}.") from err
     if any(pyarrow.types.is_nested(kind) for kind in table.schema.types):
         return pd.DataFrame([_flat(row, path.name) for row in table.to_pylist()])
-    return table.to_pandas()
+    return table.to_pandas(integer_object_nulls=True)  # as floats, long ids would become one another
 
 
 def as_pandas(table: Any, name: str) -> pd.DataFrame:
@@ -301,7 +301,9 @@ def as_pandas(table: Any, name: str) -> pd.DataFrame:
     frame = table
     try:
         if hasattr(table, "__arrow_c_stream__") and not isinstance(table, pd.DataFrame):
-            frame = pd.DataFrame.from_arrow(table)
+            import pyarrow
+
+            frame = pyarrow.table(table).to_pandas(integer_object_nulls=True)
         elif hasattr(table, "to_pandas"):
             frame = table.to_pandas()
     except ImportError as err:
@@ -309,7 +311,7 @@ def as_pandas(table: Any, name: str) -> pd.DataFrame:
             f"{name}: a {type(table).__name__} needs pyarrow. Install the extra 'parquet', as in "
             "pip install 'performance-workbench[parquet]', or give a pandas DataFrame."
         ) from err
-    except ValueError:
+    except (ValueError, TypeError):
         frame = None  # one column, not a table
     if not isinstance(frame, pd.DataFrame):
         raise WorkbenchError(f"{name}: expected a DataFrame of pandas, polars or Arrow; got {type(table).__name__}.")

@@ -46,7 +46,9 @@ ENDINGS = {
     ".pq": "parquet",
 }
 NAMED: dict[str, Callable[[Path, Card], pd.DataFrame]] = {
-    "access_log": lambda path, card: read_access_log(path, card.format, card.client, card.time_zone),
+    "access_log": lambda path, card: read_access_log(
+        path, card.format, card.client, card.time_zone, allow_empty=len(card.files) > 1
+    ),
     "csv": readers.read_csv,
     "jsonl": readers.read_json,
     "msnbc": lambda path, card: published.read_msnbc(path),
@@ -397,11 +399,15 @@ def _read_files(card: Card) -> tuple[pd.DataFrame, Counter[str]]:
             distinct = source.drop_duplicates()
             dropped["duplicates"] += len(source) - len(distinct)
             source = distinct
+        if not len(source) and len(card.files) > 1 and _reader_of(Path(file.name), card) == "access_log":
+            continue
         if not len(source):
             raise WorkbenchError(f"{card.name}: expected at least one row in {file.name}; it holds none.")
         frames.append(to_canonical(source, card, file.constants))
         dropped.update(frames[-1].attrs["dropped"])
         said += frames[-1].attrs["warnings"]
+    if not frames and dropped.total():
+        raise WorkbenchError(f"{card.name}: expected page views; none of its files holds any.")
     if not frames:
         raise WorkbenchError(f"{card.name}: the card names no file and no generator; add a [[files]] entry.")
     rows = pd.concat(frames, ignore_index=True)

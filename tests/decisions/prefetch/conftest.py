@@ -22,7 +22,7 @@ def sessions():
             }
         )
         if seconds is not None:
-            at = pd.to_timedelta(np.concatenate(seconds), unit="s") + pd.Timestamp("2026-01-01", tz="UTC")
+            at = pd.to_timedelta(np.concatenate(seconds), unit="s") + pd.Timestamp("2026-01-01T00:00:07", tz="UTC")
             views["viewed_at"] = at.as_unit("us")
         return views.assign(view_id=np.arange(len(views)))
 

@@ -344,3 +344,24 @@ def test_pages_viewed_once_are_told_with_what_to_write():
     assert "60 of 61" in sentence and "ids = 'auto'" in sentence
     few = [f"/{i}" for i in range(9)] + ["/"] * 91  # 9 % of the views
     assert views_of(users, few).attrs["warnings"] == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        *(
+            (path, "script")
+            for path in ("/api/v1/stock/7", "/de/api/x", "/graphql", "/wp-json/a", "/wp-admin/admin-ajax.php")
+        ),
+        *((path, "script") for path in ("/ajax/cart", "/socket.io/?EIO=4", "/.env")),
+        *((path, "skipped") for path in ("/stock/7", "/stock")),
+        *((path, "") for path in ("/apis", "/shop/graphql-guide", "/api-docs", "/myajax", "/out-of-stock")),
+    ],
+)
+def test_what_scripts_ask_for_and_what_a_card_skips_is_no_page(path, reason):
+    rows = pd.DataFrame({"session_id": 1, "page": ["/", path, "/a"]})
+    views = wb.navigations(rows, pages={"skip": ["^/stock"]})
+    assert ({reason: 1}.items() if reason else set()) <= views.attrs["dropped"].items()
+    assert len(views) == 3 - bool(reason)
+    kept = wb.navigations(rows, pages={"static": True})
+    assert len(kept) == 3

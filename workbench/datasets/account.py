@@ -25,6 +25,7 @@ REASONS = {
     "error": "errors",
     "static": "static files",
     "feed": "web feeds",
+    "script": "requests of scripts",
     "no_user": "no user",
     "bot_crawler": "crawlers",
     "bot_ai": "AI crawlers and fetchers",
@@ -38,7 +39,7 @@ REASONS = {
 # What to write where a reason left out many rows; other reasons leave out many rows of sound data too.
 WHAT_TO_WRITE = {
     "broken": "if the log has another format, name it (format)",
-    "feed": "if these are pages, write static = true under [pages]",
+    **dict.fromkeys(("feed", "script"), "if these are pages, write static = true under [pages]"),
     "no_user": "unknown_user = 'separate' keeps them",
     "unmeasured": "check which columns are named as what, and require",
 }

@@ -69,6 +69,11 @@ FEED = r"(?i)/(?:feeds?|rss2?|atom|rdf)$|\.(?:rss|atom|rdf)$|/(?:feeds?|rss2?|at
 FEED_QUERY = (
     r"(?i)(?:^|[&;])(?:flav|flavou?r|feed|format|type|output|alt|mode|tempskin)=_?(?:rss|atom|rdf|feed)\d*(?:[&;]|$)"
 )
+# What the scripts of a page ask for, not a person; frameworks and programs have these paths by custom.
+SCRIPTED = (
+    r"(?i)^/(?:[^/]+/)?(?:api|graphql|ajax|wp-json|socket\.io|oauth2?|_next/data|actuator)(?:/|$)"
+    r"|/(?:admin-ajax|wp-cron|xmlrpc)\.php$|^/\.(?!well-known)"
+)
 # Our thresholds, as shares of the views: those whose page a parameter that was cut may have named; and those that hold
 # a parameter whose name may be shown.
 MERGED, COMMON, SHOWN = 0.1, 0.01, 5
@@ -199,10 +204,17 @@ def _named(addresses: pd.Series, says: Pages) -> tuple[pd.DataFrame, pd.DataFram
         exact, page = exact + route["exact"], page + route["page"]
         cut = pd.concat([cut, cut_there])
     feed = plain.str.contains(FEED) | parts["query"].str.contains(FEED_QUERY).fillna(False).astype(bool)
-    no_page = np.where(says.static, "", np.select([feed, plain.str.contains(STATIC)], ["feed", "static"], ""))
+    kinds = {"feed": feed, "static": plain.str.contains(STATIC), "script": plain.str.contains(SCRIPTED)}
+    kinds = {"skipped": _fits(plain, says.skip)} | ({} if says.static else kinds)
+    no_page = np.select([*kinds.values()], [*kinds], "")
     host = _each(parts["host"], _host)
     routed = pd.Series(not says.fragments, addresses.index) & addresses.index.isin(routes.index)
     return pd.DataFrame({"host": host, "page": page, "exact": exact, "no_page": no_page, "cut_route": routed}), cut
+
+
+def _fits(paths: pd.Series, patterns: tuple[str, ...]) -> pd.Series:
+    """Whether any of the patterns is found in each path (bool)."""
+    return _each(paths, lambda path: any(re.search(each, path) for each in patterns)).astype(bool)
 
 
 def _parameters(queries: pd.Series) -> pd.DataFrame:

@@ -321,7 +321,7 @@ class Card(Entries):
     """Where in a JSON file the list of rows is, as in ``"data.runs"``; empty: the file itself."""
     format: str = ""
     """Of an access log: ``common``, ``combined``, ``vhost_combined``, ``alb``, ``w3c``, ``caddy``, ``traefik``,
-    ``nginx_json``, or nginx's ``log_format`` or Apache's ``LogFormat`` string; empty: told from the lines."""
+    ``nginx_json``, or nginx's ``log_format`` or Apache's ``LogFormat`` string; empty: recognised from the lines."""
     client: Literal["", "forwarded"] = ""
     """``"forwarded"`` takes the first address that a proxy forwarded for the visitor's."""
     pages: Pages = Pages()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import html
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from workbench.datasets.schema import MEASURED, SIGNALS, label, unit
@@ -27,6 +29,8 @@ REASONS = {
     "feed": "web feeds",
     "script": "requests of scripts",
     "no_user": "no user",
+    "no_session": "no session",
+    "bad_time": "no time that can be read",
     "bot_crawler": "crawlers",
     "bot_ai": "AI crawlers and fetchers",
     "bot_feed": "feed readers",
@@ -41,6 +45,7 @@ WHAT_TO_WRITE = {
     "broken": "if the log has another format, name it (format)",
     **dict.fromkeys(("feed", "script"), "if these are pages, write static = true under [pages]"),
     "no_user": "unknown_user = 'separate' keeps them",
+    "no_session": "without a column of sessions, they are made of users and times",
     "unmeasured": "check which columns are named as what, and require",
 }
 # From here on a share is worth a warning. The thresholds are ours.
@@ -52,6 +57,17 @@ ONCE_PAGES, ONCE_VIEWS, ONCE = 0.5, 0.1, 10  # pages viewed once: share of the p
 def warn(frame: pd.DataFrame, sentences: Iterable[str]) -> None:
     """Add sentences to ``attrs["warnings"]``, each once; summary, command line and report show them."""
     frame.attrs["warnings"] = tuple(dict.fromkeys([*frame.attrs.get("warnings", ()), *sentences]))
+
+
+def count_out(frame: pd.DataFrame, out: np.ndarray | pd.Series, reason: str) -> pd.DataFrame:
+    """The rows that stay; ``attrs["dropped"]`` counts those that are ``out`` (boolean, shape (rows,))."""
+    left = np.asarray(out, bool)
+    kept = frame[~left]
+    if left.any():
+        dropped = Counter(frame.attrs.get("dropped", {}))
+        dropped[reason] += int(left.sum())
+        kept.attrs = {**frame.attrs, "dropped": dict(dropped)}
+    return kept
 
 
 def left_out(dropped: Mapping[str, int], kept: int) -> str:

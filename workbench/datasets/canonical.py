@@ -25,6 +25,7 @@ from workbench.datasets.columns import (
     showable,
 )
 from workbench.datasets.netinfo import read_hints
+from workbench.datasets.numerals import as_points
 from workbench.datasets.readers import decoded
 from workbench.datasets.schema import LOSABLE, MEASURED
 from workbench.errors import WorkbenchError
@@ -37,7 +38,7 @@ EXACT = 2**53  # from here on floats skip whole numbers
 PLAIN_NUMBER = r"-?(?:0|[1-9]\d*)(?:\.\d+)?"
 AS_NUMBER = r"^\s*AS\s*(\d+)(?:\s.*)?$"
 DATE = ("year", "month", "day")
-THOUSANDS = r"[.\s'](?=\d{3}(?:\D|$))"  # marks of thousands where the comma is the decimal mark
+VERSIONS = ("os_major", "browser_major")
 
 
 def to_canonical(source: pd.DataFrame, card: Card, constants: Mapping[str, object] | None = None) -> pd.DataFrame:
@@ -61,8 +62,7 @@ def to_canonical(source: pd.DataFrame, card: Card, constants: Mapping[str, objec
         everywhere = card.missing.get("*", ())
         markers = {name: (*everywhere, *card.missing.get(name, ())) for name in frame}
         frame = frame.mask(pd.DataFrame({name: _is_one_of(frame[name], known) for name, known in markers.items()}))
-    frame, odd = read_hints(_with_values(frame, card))
-    frame = _scaled(_with_points(frame, card), card)
+    frame = _scaled(_with_points(read_hints(_with_values(frame, card)), card), card)
     time = card.facts.time
     unclear = np.zeros(len(frame), bool)
     if card.date:
@@ -71,7 +71,7 @@ def to_canonical(source: pd.DataFrame, card: Card, constants: Mapping[str, objec
         frame[time], unclear = _times(frame[time], card)
     if card.percent_encoded and "page" in frame:
         frame["page"] = decoded(frame["page"])
-    for name in ("os_major", "browser_major"):
+    for name in VERSIONS:
         if name in frame and not pd.api.types.is_numeric_dtype(frame[name]):
             frame[name] = as_text(frame[name]).str.extract(r"^\s*\"?(\d+)", expand=False)
     if "asn" in frame:
@@ -82,7 +82,7 @@ def to_canonical(source: pd.DataFrame, card: Card, constants: Mapping[str, objec
     frame = frame.assign(**{**card.constants, **(constants or {})})
     counts = {"skipped": len(source) - len(kept), "clock_change": int(unclear.sum())}
     frame = frame[~unclear]
-    frame.attrs = {"dropped": {why: count for why, count in counts.items() if count}, "warnings": (*warnings, *odd)}
+    frame.attrs = {"dropped": {why: count for why, count in counts.items() if count}, "warnings": (*warnings,)}
     return frame
 
 
@@ -97,8 +97,8 @@ def _to_keep(source: pd.DataFrame, card: Card) -> np.ndarray:
     """Rows that no entry of ``skip`` fits, and every entry of ``keep`` (boolean, shape (rows,))."""
     keep = np.ones(len(source), bool)
     for name, known in card.keep.items():
-        keep &= _is_marked(source[name], known, card).to_numpy(bool)
-    return keep & ~_marked(source, card.skip, card) if card.skip else keep
+        keep &= _is_marked(source[name], known, card)
+    return keep & ~_marked(source, card.skip, card)
 
 
 def _named(source: pd.DataFrame, card: Card, constants: Mapping[str, object]) -> tuple[pd.DataFrame, list[str]]:
@@ -157,17 +157,13 @@ def _scaled(frame: pd.DataFrame, card: Card) -> pd.DataFrame:
 
 
 def _with_points(frame: pd.DataFrame, card: Card) -> pd.DataFrame:
-    """Numbers with a decimal point, where the card says that they have a comma."""
-    if card.decimal == ".":
-        return frame
+    """Numbers as ``pd.to_numeric`` reads them, whatever marks the source writes."""
     numbers = [column.name for column in (*card.facts.columns, *card.context) if column.dtype == NUMBER]
-    return frame.assign(**{name: _pointed(frame[name], card) for name in numbers if name in frame})
-
-
-def _pointed(values: pd.Series, card: Card) -> pd.Series:
-    if card.decimal == "." or pd.api.types.is_numeric_dtype(values):
-        return values
-    return as_text(values).str.replace(THOUSANDS, "", regex=True).str.replace(",", ".")
+    named = [name for name in numbers if name in frame and name not in VERSIONS]
+    try:
+        return frame.assign(**{name: as_points(frame[name], card.decimal) for name in named})
+    except WorkbenchError as err:
+        raise WorkbenchError(f"{card.name}: {err}") from err
 
 
 def _with_lost(frame: pd.DataFrame, lost: np.ndarray) -> pd.DataFrame:
@@ -219,7 +215,7 @@ def _by_form(given: pd.Series, card: Card) -> tuple[pd.Series, pd.Series]:
 
 
 def _since_1970(values: pd.Series, card: Card) -> pd.Series:
-    numbers = pd.to_numeric(_pointed(values, card), errors="coerce")
+    numbers = pd.to_numeric(as_points(values, card.decimal), errors="coerce")
     unit = TIME_UNITS[card.time_unit]
     bad = values[values.notna() & ~_fits(numbers, unit)]
     if len(bad):
@@ -263,14 +259,15 @@ def _days(source: pd.DataFrame, card: Card) -> pd.Series:
 
 def _marked(source: pd.DataFrame, markers: Mapping[str, Sequence[str] | Bounds], card: Card) -> np.ndarray:
     """Rows in which any of the columns holds one of its markers (boolean, shape (rows,))."""
-    return np.any([_is_marked(source[name], known, card) for name, known in markers.items()], axis=0)
+    marked = [_is_marked(source[name], known, card) for name, known in markers.items()]
+    return np.any([*marked, np.zeros(len(source), bool)], axis=0)
 
 
-def _is_marked(values: pd.Series, known: Sequence[str] | Bounds, card: Card) -> pd.Series:
+def _is_marked(values: pd.Series, known: Sequence[str] | Bounds, card: Card) -> np.ndarray:
     if not isinstance(known, Bounds):
-        return _is_one_of(values, known)
-    numbers = pd.to_numeric(_pointed(values, card), errors="coerce")
-    return numbers.gt(known.above) | numbers.lt(known.below)
+        return _is_one_of(values, known).to_numpy(bool)
+    numbers = pd.to_numeric(as_points(values, card.decimal), errors="coerce")
+    return (numbers.gt(known.above) | numbers.lt(known.below)).to_numpy(bool)
 
 
 def _is_one_of(values: pd.Series, markers: Sequence[str]) -> pd.Series:
@@ -284,7 +281,9 @@ def _is_one_of(values: pd.Series, markers: Sequence[str]) -> pd.Series:
     if pd.api.types.is_bool_dtype(given) or given.map(lambda value: isinstance(value, bool)).any():
         flags = {FLAG_WORDS.get(marker.strip().lower()) for marker in known} - {None}
         found |= given.map(lambda value: isinstance(value, bool | np.bool_) and value in flags).astype(bool)
-    numbers = pd.to_numeric(known, errors="coerce").astype(float)
+    numbers = pd.to_numeric(known, errors="coerce").dropna().astype(float)
+    if numbers.empty:
+        return pd.Series(np.append(found.to_numpy(bool), "" in set(known))[codes], values.index)
     plain = pd.Series(True, given.index) if pd.api.types.is_numeric_dtype(given) else texts.str.fullmatch(PLAIN_NUMBER)
     same = pd.to_numeric(texts, errors="coerce").astype(float).isin(numbers[numbers.abs() < EXACT])
     found |= plain.astype(bool) & same
@@ -292,10 +291,14 @@ def _is_one_of(values: pd.Series, markers: Sequence[str]) -> pd.Series:
 
 
 def drop_unmeasured(frame: pd.DataFrame, require: Sequence[str] = ()) -> pd.DataFrame:
-    """Keep the rows in which something was measured, and all that is required, with a fresh index from 0."""
+    """Keep the rows in which something was measured, and all that is required, with a fresh index from 0.
+
+    A lost probe stays: nothing else could be measured.
+    """
     measured = frame[[name for name in MEASURED if name in frame]].notna().any(axis=1)
     complete = frame.reindex(columns=list(require)).notna().all(axis=1)
-    return frame[measured & complete].reset_index(drop=True)
+    lost = np.isinf(frame.get(LOSABLE, pd.Series(0.0, frame.index)))
+    return frame[measured & (complete | lost)].reset_index(drop=True)
 
 
 def add_local_hour(frame: pd.DataFrame, time: str = "measured_at") -> pd.DataFrame:

@@ -152,7 +152,9 @@ def _cells(given: Any) -> tuple[str, ...] | Bounds:
 
 def _by_column(given: Any) -> Any:
     """Texts by column; a list is for any column."""
-    return {"*": given} if given and isinstance(given, Sequence) and not isinstance(given, str) else given or {}
+    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
+        return given or {}
+    return {"*": [*given]}
 
 
 Cells = Annotated[tuple[str, ...] | Bounds, PlainValidator(_cells)]

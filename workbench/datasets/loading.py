@@ -18,7 +18,8 @@ from workbench.datasets.canonical import add_local_hour, drop_unmeasured, to_can
 from workbench.datasets.cards import Card, Pages, SourceFile, find_card
 from workbench.datasets.columns import as_category, check_columns, showable
 from workbench.datasets.download import fetch_file
-from workbench.datasets.plausible import drop_implausible
+from workbench.datasets.people import of_known_users, of_sessions
+from workbench.datasets.plausible import blank_odd, drop_implausible
 from workbench.datasets.readers import PageLinks, links_of
 from workbench.datasets.schema import (
     LOSABLE,
@@ -35,6 +36,7 @@ from workbench.datasets.synthetic_site import make_navigations
 from workbench.datasets.urls import normal_pages
 from workbench.errors import WorkbenchError, check_one_of, check_whole
 
+ACCOUNT = ("dropped", "warnings", "broken_lines")  # in attrs
 YOURS = "your data"  # a frame without a name
 ENDINGS = {
     ".csv": "csv",
@@ -164,9 +166,8 @@ def navigations(
     if like is not None:
         source = _with_card(df, card)
         links = links_of(like) if links is None else links
-        return _with_account_of(like, _finish_navigations(source, card, links, keep_repeats=True, dropped={}))
-    source = _rows_left(to_canonical(df, card), card)
-    return _name_pages(source, card, links, keep_repeats, source.attrs["dropped"])
+        return _with_account_of(like, _finish_navigations(source, card, links, keep_repeats=True))
+    return _name_pages(_sound(to_canonical(df, card), card), card, links, keep_repeats)
 
 
 def _with_account_of(like: pd.DataFrame, views: pd.DataFrame) -> pd.DataFrame:
@@ -176,23 +177,23 @@ def _with_account_of(like: pd.DataFrame, views: pd.DataFrame) -> pd.DataFrame:
     return views
 
 
-def _name_pages(
-    source: pd.DataFrame, card: Card, links: pd.DataFrame | None, keep_repeats: bool, dropped: Mapping[str, int]
-) -> pd.DataFrame:
+def _name_pages(source: pd.DataFrame, card: Card, links: pd.DataFrame | None, keep_repeats: bool) -> pd.DataFrame:
     """Give addresses the names of their pages, then finish the table."""
     tidy = None if links is None else readers.tidy_links(links, card.name)
     named, tidy, no_pages = normal_pages(source, card, tidy)
-    counts = Counter(dropped)
-    counts.update(no_pages)
-    return _finish_navigations(named, card, tidy, keep_repeats, counts)
+    dropped = Counter(source.attrs.get("dropped", {}))
+    dropped.update(no_pages)
+    named.attrs["dropped"] = dict(dropped)
+    return _finish_navigations(named, card, tidy, keep_repeats)
 
 
 def _finish_navigations(
-    source: pd.DataFrame, card: Card, links: pd.DataFrame | None, keep_repeats: bool, dropped: Mapping[str, int]
+    source: pd.DataFrame, card: Card, links: pd.DataFrame | None, keep_repeats: bool
 ) -> pd.DataFrame:
     """Check page views, put them in order, number sessions and views; card and links are kept in ``attrs``."""
     checked = check_navigations(source, card.name, card.context)
-    known = _of_known_users(checked, card)
+    checked.attrs = {name: source.attrs[name] for name in ACCOUNT if name in source.attrs}
+    known = of_known_users(checked, card)
     oldest_first = known[::-1] if newest_first(known) else known
     try:
         ordered = order_views(oldest_first, by_time=card.order != "file", gap_min=card.session_gap_min)
@@ -204,9 +205,8 @@ def _finish_navigations(
     views = views[[name for name in names if name in views]]
     if "simulated" in views and views["simulated"].any():
         card = replace(card, simulated=True)
-    views.attrs = {name: source.attrs[name] for name in ("broken_lines", "warnings") if name in source.attrs}
-    counts = {**dropped, **_nameless(checked, known), "repeats": len(ordered) - len(kept)}
-    views.attrs.update(card=card, dropped=counts)
+    views.attrs = known.attrs | {"card": card}
+    views.attrs["dropped"] = {**known.attrs.get("dropped", {}), "repeats": len(ordered) - len(kept)}
     if links is not None:
         views.attrs["links"] = PageLinks(readers.tidy_links(links, card.name))
     warn(views, about_times(known, by_time=card.order != "file"))
@@ -250,9 +250,9 @@ def load(
     elif keep_repeats:
         raise WorkbenchError(f"{card.name}: keep_repeats is for navigations; these are {card.kind}. Leave it out.")
     elif card.generator:
-        views = _finish(make_measurements(**card.generate), {}, card)
+        views = _finish(make_measurements(**card.generate), card)
     else:
-        views = _finish(*_read_files(card), card)
+        views = _finish(_read_files(card), card)
     if rows is None or card.generator:
         return views
     drawn = sample_users(views, rows, seed).reset_index(drop=True)
@@ -318,9 +318,8 @@ def measurements(
     card = _own_card("measurements", name, like, given, entries)
     df = readers.as_pandas(df, card.name)
     if like is not None:
-        return _with_account_of(like, _finish(_with_card(df, card), {}, card))
-    source = _plausible(_rows_left(to_canonical(df, card), card), card)
-    return _finish(source, source.attrs["dropped"], card)
+        return _with_account_of(like, _finish(_with_card(df, card), card))
+    return _finish(_sound(to_canonical(df, card), card), card)
 
 
 def _with_card(df: pd.DataFrame, card: Card) -> pd.DataFrame:
@@ -335,23 +334,19 @@ def _with_card(df: pd.DataFrame, card: Card) -> pd.DataFrame:
     return source
 
 
-def _rows_left(source: pd.DataFrame, card: Card) -> pd.DataFrame:
-    """The frame itself; refused where skip and keep leave out every row."""
-    if len(source) or not source.attrs["dropped"]:
-        return source
-    named = ", ".join(map(repr, {**card.skip, **card.keep}))
-    raise WorkbenchError(
-        f"{card.name}: expected rows to keep; skip, keep or time_zone leave out all "
-        f"{sum(source.attrs['dropped'].values()):,}. See which values {named or 'the times'} have."
-    )
+def _sound(source: pd.DataFrame, card: Card) -> pd.DataFrame:
+    """The rows that are left, with ids of persons only, and values that columns of their kind have.
 
-
-def _plausible(source: pd.DataFrame, card: Card) -> pd.DataFrame:
-    """The rows whose measured values networks have; the others are counted in ``attrs["dropped"]``."""
-    rows, count = drop_implausible(source, card)
-    if count:
-        rows.attrs["dropped"] = {**source.attrs["dropped"], "implausible": count}
-    return rows
+    Raises a WorkbenchError where skip and keep leave out every row.
+    """
+    dropped = source.attrs.get("dropped", {})
+    if not len(source) and dropped:
+        named = ", ".join(map(repr, {**card.skip, **card.keep}))
+        raise WorkbenchError(
+            f"{card.name}: expected rows to keep; skip, keep or time_zone leave out all {sum(dropped.values()):,}. See "
+            f"which values {named or 'the times'} have."
+        )
+    return drop_implausible(blank_odd(of_sessions(source), card), card)
 
 
 def _own_card(
@@ -375,17 +370,17 @@ def _own_card(
 def _load_navigations(card: Card, keep_repeats: bool) -> pd.DataFrame:
     if card.generator:
         views = make_navigations(**card.generate)
-        return _finish_navigations(views, card, links_of(views), keep_repeats, dropped={})
-    source, dropped = _read_files(card)
+        return _finish_navigations(views, card, links_of(views), keep_repeats)
+    source = _read_files(card)
     if "user_id" in source and any(_reader_of(Path(file.name), card) == "access_log" for file in card.files):
         source["user_id"] = number_visitors(source["user_id"])
     links = [_read_links(fetch_file(card, file), card, file) for file in card.files if file.links]
     joined = pd.concat(links, ignore_index=True) if links else None
-    return _name_pages(source, card, joined, keep_repeats, dropped)
+    return _name_pages(source, card, joined, keep_repeats)
 
 
-def _read_files(card: Card) -> tuple[pd.DataFrame, Counter[str]]:
-    """Rows of all files in canonical names, and how many were dropped on the way, by reason."""
+def _read_files(card: Card) -> pd.DataFrame:
+    """Rows of all files in canonical names; ``attrs`` have the account of what was left out."""
     frames, dropped, said = [], Counter(duplicates=0), []
     shown: tuple[str, ...] = ()
     for file in card.files:
@@ -411,17 +406,16 @@ def _read_files(card: Card) -> tuple[pd.DataFrame, Counter[str]]:
     if not frames:
         raise WorkbenchError(f"{card.name}: the card names no file and no generator; add a [[files]] entry.")
     rows = pd.concat(frames, ignore_index=True)
-    rows.attrs = {"dropped": dict(dropped)}
-    rows = _plausible(_rows_left(rows, card), card)
-    if shown:
-        rows.attrs["broken_lines"] = shown
+    rows.attrs = {"dropped": dict(dropped)} | ({"broken_lines": shown} if shown else {})
     warn(rows, said)
-    return rows, Counter(rows.attrs["dropped"])
+    return _sound(rows, card)
 
 
-def _finish(source: pd.DataFrame, dropped: Mapping[str, int], card: Card) -> pd.DataFrame:
+def _finish(source: pd.DataFrame, card: Card) -> pd.DataFrame:
+    """Check measurements; card, account and the number of lost probes are kept in ``attrs``."""
     checked = check_measurements(source, card.name, card.context)
-    known = _of_known_users(checked, card)
+    checked.attrs = {name: source.attrs[name] for name in ACCOUNT if name in source.attrs}
+    known = of_known_users(checked, card)
     frame = add_local_hour(drop_unmeasured(known, card.require))
     if not len(frame):
         raise WorkbenchError(f"{card.name}: expected measured rows; every row lacks its measurement.")
@@ -429,23 +423,6 @@ def _finish(source: pd.DataFrame, dropped: Mapping[str, int], card: Card) -> pd.
         raise WorkbenchError(f"{card.name}: expected probes that came back; all {len(frame):,} were lost.")
     if "simulated" in frame and frame["simulated"].any():
         card = replace(card, simulated=True)
-    counts = {"duplicates": 0, **dropped, **_nameless(checked, known), "unmeasured": len(known) - len(frame)}
-    frame.attrs.update(card=card, dropped=counts, lost=count_lost(frame))
+    dropped = {"duplicates": 0, **known.attrs.get("dropped", {}), "unmeasured": len(known) - len(frame)}
+    frame.attrs = known.attrs | {"card": card, "dropped": dropped, "lost": count_lost(frame)}
     return loaded(frame)
-
-
-def _of_known_users(frame: pd.DataFrame, card: Card) -> pd.DataFrame:
-    """Rows with a user, where some have one: all others as one person, or each as one, would be wrong numbers."""
-    if "user_id" not in frame or card.unknown_user == "separate":
-        return frame
-    if "session_id" in frame:  # who logs in during a session is known from then on
-        of_session = frame.groupby("session_id", observed=True)["user_id"]
-        alone = frame["user_id"].isna() & of_session.transform("nunique").eq(1)
-        frame = frame.assign(user_id=frame["user_id"].where(~alone, of_session.transform("first")))
-    known = frame["user_id"].notna()
-    return frame[known] if known.any() else frame.drop(columns="user_id")
-
-
-def _nameless(checked: pd.DataFrame, known: pd.DataFrame) -> dict[str, int]:
-    out = len(checked) - len(known)
-    return {"no_user": out} if out else {}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
-from workbench.datasets.columns import FLAG, FLAG_WORDS, NUMBER, as_text, distinct, listed, showable
+from workbench.datasets.columns import FLAG, NUMBER, as_text, distinct
 from workbench.datasets.schema import BY_NAME
 
 UNKNOWN = ("", "undefined", "null", "nan")  # what scripts write where there is no value
@@ -18,45 +17,23 @@ CLASSES = dict.fromkeys(("slow_2g", "slow 2g", "slow2g"), "slow-2g")
 NAMES = ("os_family", "browser", "device")  # structured headers put names in quotes (RFC 8941)
 QUOTED = r'^\s*"([^"]*)"\s*$'
 WORDS = {"effective_type": CLASSES, "connection_type": VAGUE}
-ODD_SHARE = 0.01
 
 
-def read_hints(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """What browsers say in canonical words, and a sentence for each column with values that no browser sends.
+def read_hints(frame: pd.DataFrame) -> pd.DataFrame:
+    """What browsers say in canonical words.
 
     Of numbers and flags, "undefined", "null" and an empty text are missing; so are a NetInfo round-trip time or
     throughput that is not above 0 or not finite, and the class of a browser that is offline: it is no signal. Letter
-    case, "_" for "-", and quotes around names do not matter. An odd value in up to 1 % of the rows (at least one row)
-    becomes missing; more are left for the check of the table.
+    case, "_" for "-", and quotes around names do not matter. Other values stay.
     """
     known = [name for name in frame if name in BY_NAME]
     hints = [name for name in known if BY_NAME[name].dtype in (NUMBER, FLAG) or name in (*NAMES, *WORDS)]
-    read = {name: _spelled(frame[name], name) for name in hints if not _is_plain(frame[name], name)}
-    said = []
-    for name in (*WORDS, *NUMBERS, "save_data"):
-        odd = _odd(read[name]) if name in read else np.zeros(len(frame), bool)
-        if 0 < odd.sum() <= max(1, ODD_SHARE * len(frame)):
-            words = listed([str(showable(word)) for word in sorted(set(read[name][odd].astype(str)))[:3]])
-            said.append(f"No browser sends {words} as {name}: missing in {int(odd.sum()):,} of {len(frame):,} rows.")
-            read[name] = read[name].mask(odd)
-    return frame.assign(**read), said
+    return frame.assign(**{name: _spelled(frame[name], name) for name in hints if not _is_plain(frame[name], name)})
 
 
 def _is_plain(values: pd.Series, name: str) -> bool:
     """Whether values are numbers or truth values already; those of NetInfo need a look all the same."""
     return pd.api.types.is_numeric_dtype(values) and name not in NUMBERS
-
-
-def _odd(values: pd.Series) -> np.ndarray:
-    """Where a column holds a value that its table would refuse (boolean, shape (rows,))."""
-    name = str(values.name)
-    if name in NUMBERS:
-        fine = pd.to_numeric(values, errors="coerce").notna()
-    elif name in WORDS:
-        fine = values.isin(BY_NAME[name].allowed)
-    else:
-        fine = as_text(values).str.strip().str.lower().isin(FLAG_WORDS)
-    return (values.notna() & ~fine).to_numpy(bool)
 
 
 def _spelled(values: pd.Series, name: str) -> pd.Series:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from workbench.datasets.account import count_out, warn
 from workbench.datasets.cards import Card
-from workbench.datasets.columns import bad_values
-from workbench.datasets.schema import BY_NAME, LOSABLE, MEASURED
+from workbench.datasets.columns import FLAG, FLAG_WORDS, NUMBER, Column, as_text, bad_values, distinct, listed
+from workbench.datasets.schema import BY_NAME, LOSABLE, MEASURED, label
 from workbench.errors import WorkbenchError
 
 BAD_SHARE, FEW_ROWS = 0.01, 10  # one row may be bad from ten rows on, as the one failed test of a week
@@ -23,7 +24,7 @@ class Range:
     median: tuple[float, float]
     value: tuple[float, float]
     typical: tuple[float, float]
-    units: tuple[tuple[str, float], ...]  # other units, the likeliest first, with the factor that converts them
+    units: tuple[tuple[str, float], ...]  # other units, with the factor that converts them
 
 
 # Medians: from a data centre's own network to a satellite's with a queue; from a modem to a line of 2 Gbit/s.
@@ -37,7 +38,7 @@ RANGES = {
     "downlink_mbps": Range(
         median=(1e-3, 2_000),
         value=(1e-5, 400_000),  # to the fastest Ethernet of 2017 (IEEE 802.3bs)
-        typical=(0.5, 2_000),
+        typical=(0.5, 500),
         units=(("kbit/s", 1e-3), ("bit/s", 1e-6), ("bytes a second", 8e-6), ("Gbit/s", 1e3)),
     ),
     "page_load_ms": Range(
@@ -49,24 +50,71 @@ RANGES = {
 }
 
 
-def drop_implausible(frame: pd.DataFrame, card: Card) -> tuple[pd.DataFrame, int]:
-    """Rows whose measured values networks have, and how many were dropped: at most 1 %, or one of ten measured rows.
+def drop_implausible(frame: pd.DataFrame, card: Card) -> pd.DataFrame:
+    """Rows whose measured values networks have; those left out are counted: at most 1 %, or one of ten measured rows.
 
     ``frame`` has canonical columns, not yet checked; a card with ``plausible = false`` keeps all. Raises a
     WorkbenchError if a median is none that networks have, with the likely unit, or if more rows have a value that is
     no number, not above 0, or beyond any network.
     """
-    if not card.plausible:
-        return frame, 0
-    names = [name for name in MEASURED if name in frame]
+    names = [column.name for column in card.facts.columns if column.name in MEASURED and column.name in frame]
+    if not card.plausible or not names:
+        return frame
     numbers = {name: pd.to_numeric(frame[name], errors="coerce").astype(float) for name in names}
     _refuse_other_units(numbers, card)
     bad = {name: _beyond(frame[name], numbers[name]) for name in names}
-    rows = np.any([*bad.values(), np.zeros(len(frame), bool)], axis=0)
+    rows = np.any([*bad.values()], axis=0)
     count, measured = int(rows.sum()), int(frame[names].notna().any(axis=1).sum())
-    if count > BAD_SHARE * measured and not (count == 1 and measured >= FEW_ROWS):
+    if not is_few(count, measured):
         raise WorkbenchError(f"{card.name}: {_in_words(frame, bad, f'{count:,} of {measured:,}', card)}")
-    return frame[~rows], count
+    return count_out(frame, rows, "implausible")
+
+
+def is_few(count: int, of: int) -> bool:
+    """Whether so many values may be bad: up to 1 %, and one from ten on."""
+    return count <= BAD_SHARE * of or (count == 1 and of >= FEW_ROWS)
+
+
+def blank_odd(frame: pd.DataFrame, card: Card) -> pd.DataFrame:
+    """Values that a column of context cannot have become missing, up to 1 %, and a sentence says how many.
+
+    More stay, for the check of the table to refuse. ``frame`` has canonical columns, not yet checked.
+    """
+    said = []
+    for column in (*card.facts.columns, *card.context):
+        name = column.name
+        if name not in frame or name in MEASURED or column.complete:
+            continue
+        odd = _odd(frame[name], column)
+        if odd.any() and is_few(int(odd.sum()), int(frame[name].notna().sum())):
+            said.append(_missing_in_words(frame[name][odd].astype(str), label(name, card)))
+            frame = frame.assign(**{name: frame[name].mask(odd)})
+    warn(frame, said)
+    return frame
+
+
+def _odd(values: pd.Series, column: Column) -> np.ndarray:
+    """Where a column holds a value that its contract refuses (boolean, shape (rows,))."""
+    if column.dtype == NUMBER:
+        numbers = pd.to_numeric(values, errors="coerce").astype(float)
+        low, high = -np.inf if column.low is None else column.low, np.inf if column.high is None else column.high
+        fine = numbers.between(low, high) & np.isfinite(numbers)
+    elif column.allowed:
+        fine = values.isin(column.allowed)
+    elif column.dtype == FLAG and not pd.api.types.is_bool_dtype(values):
+        codes, given = distinct(values)
+        fine = pd.Series(np.append(as_text(given).str.strip().str.lower().isin(FLAG_WORDS), False)[codes], values.index)
+    else:
+        return np.zeros(len(values), bool)
+    return (values.notna() & ~fine).to_numpy(bool)
+
+
+def _missing_in_words(bad: pd.Series, what: str) -> str:
+    """A name of a person is words; numbers and short codes such as "5g" are not, and are shown."""
+    short = sorted({value for value in bad if re.fullmatch(r"(?=.*[\d?])\S{1,8}", value)})[:3]
+    count = f"{len(bad):,} values are none" if len(bad) > 1 else "1 value is none"
+    shown = f" (such as {listed(short)})" if short else ""
+    return f"Of {what}, {count} that it can have{shown}: missing."
 
 
 def _beyond(values: pd.Series, numbers: pd.Series) -> np.ndarray:
@@ -103,9 +151,18 @@ def median_of(values: pd.Series) -> float:
 
 
 def likely_unit(median: float, name: str) -> tuple[str, float]:
-    """The unit, with its factor, in which a median is a typical one; "" and 1 where none is known."""
+    """The unit, with its factor, in which a median comes nearest to the middle of typical ones; "" and 1: none known.
+
+    >>> likely_unit(1_562_500, "downlink_mbps"), likely_unit(0.04, "rtt_ms")
+    (('bytes a second', 8e-06), ('seconds', 1000.0))
+    """
     low, high = RANGES[name].typical
-    return next(((unit, factor) for unit, factor in RANGES[name].units if low <= factor * median <= high), ("", 1.0))
+    far = {
+        abs(np.log(factor * median / np.sqrt(low * high))): (unit, factor)
+        for unit, factor in RANGES[name].units
+        if low <= factor * median <= high
+    }
+    return far[min(far)] if far else ("", 1.0)
 
 
 def _in_words(frame: pd.DataFrame, bad: dict[str, np.ndarray], share: str, card: Card) -> str:

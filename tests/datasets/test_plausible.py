@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.datasets import measurements
+from workbench.datasets import measurements, navigations
 from workbench.errors import WorkbenchError
 
 
@@ -107,3 +107,25 @@ def test_several_quantities_in_one_column_are_refused_with_keep_which_mends_it()
         measurements(vitals, columns={"value": "page_load_ms"})
     kept = measurements(vitals, columns={"value": "page_load_ms"}, keep={"metric": ["LCP"]})
     assert kept["page_load_ms"].tolist() == [1300] * 4 and kept.attrs["dropped"]["skipped"] == 8
+
+
+def test_seconds_among_milliseconds_are_doubted():
+    mixed = measurements(pd.DataFrame({"rtt_ms": [40.0, 55.0, 0.04, 60.0, 0.05, 70.0]}))
+    assert any("33 % of rtt_ms are under 1 ms" in said for said in mixed.attrs["warnings"])
+    near = measurements(pd.DataFrame({"rtt_ms": [40.0, 55.0, 0.6, 60.0, 0.8, 70.0]}))  # of a server next door
+    assert not near.attrs.get("warnings")
+
+
+def test_one_odd_number_of_context_is_missing_and_more_are_refused():
+    views = pd.DataFrame({"session_id": range(6), "page": ["/", "/x"] * 3, "page_bytes": [100.0] * 5 + [-1.0]})
+    with pytest.raises(WorkbenchError, match="'page_bytes' must be 0 or above"):
+        navigations(views)
+    twice = pd.concat([views.assign(page_bytes=100.0), views], ignore_index=True)
+    loaded = navigations(twice, keep_repeats=True)
+    assert loaded["page_bytes"].isna().sum() == 1 and "page size, 1 value" in loaded.attrs["warnings"][0]
+
+
+def test_a_skip_that_fits_no_row_is_said():
+    own = pd.DataFrame({"rtt_ms": [40.0, 50.0, 60.0], "kind": ["a", "b", "a"]})
+    assert not measurements(own, skip={"kind": ["b"]}).attrs.get("warnings")
+    assert "skip on 'kind' fits no row." in measurements(own, skip={"kind": ["B"]}).attrs["warnings"]

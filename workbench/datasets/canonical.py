@@ -46,15 +46,18 @@ def to_canonical(source: pd.DataFrame, card: Card, constants: Mapping[str, objec
 
     ``constants`` are a file's own: canonical column to the value for these rows. Rows to skip are left out, and so are
     those whose local time a clock showed twice or never; ``attrs["dropped"]`` counts them, ``attrs["warnings"]`` says
-    what a reader should know. A lost probe becomes an infinite ``rtt_ms``. Raises a WorkbenchError if a column that the
-    card names is not in the source, two become one, or times have another unit or form.
+    what a reader should know, ``attrs["idle"]`` names the entries of ``skip`` that fit no row. A lost probe becomes an
+    infinite ``rtt_ms``. Raises a WorkbenchError if a column that the card names is not in the source, two become one,
+    or times have another unit or form.
     """
     named = {**dict.fromkeys(card.date, "date"), **card.columns}
     named |= {name: entry for entry in ("lost", "skip", "keep") for name in getattr(card, entry)}
     source = _despaced(source, named)
     check_columns(source, named, card.name)
     refuse_repeated_columns(source, card.name)
-    kept = source[_to_keep(source, card)]
+    skip = {name: _is_marked(source[name], known, card) for name, known in card.skip.items()}
+    keep = [_is_marked(source[name], known, card) for name, known in card.keep.items()]
+    kept = source[np.all([*keep, *(~marked for marked in skip.values()), np.ones(len(source), bool)], axis=0)]
     frame, warnings = _named(kept, card, {**card.constants, **(constants or {})})
     refuse_repeated_columns(frame, card.name)
     frame = _with_exact_ids(frame, card)
@@ -78,11 +81,13 @@ def to_canonical(source: pd.DataFrame, card: Card, constants: Mapping[str, objec
         frame["asn"] = as_text(frame["asn"]).str.replace(AS_NUMBER, r"\1", case=False, regex=True)
     if card.lost:
         check_columns(frame, {LOSABLE: "lost"}, card.name)
-        frame = _with_lost(frame, _marked(kept, card.lost, card))
+        lost = [_is_marked(kept[name], known, card) for name, known in card.lost.items()]
+        frame = _with_lost(frame, np.any(lost, axis=0))
     frame = frame.assign(**{**card.constants, **(constants or {})})
     counts = {"skipped": len(source) - len(kept), "clock_change": int(unclear.sum())}
     frame = frame[~unclear]
-    frame.attrs = {"dropped": {why: count for why, count in counts.items() if count}, "warnings": (*warnings,)}
+    frame.attrs = {"dropped": {why: count for why, count in counts.items() if count}, "warnings": tuple(warnings)}
+    frame.attrs["idle"] = {name for name, marked in skip.items() if not marked.any()}
     return frame
 
 
@@ -91,14 +96,6 @@ def _despaced(source: pd.DataFrame, names: Mapping[Any, str]) -> pd.DataFrame:
     bare = {str(name).strip(): name for name in source}
     found = {bare.get(str(name).strip()): name for name in names if name not in source}
     return source.rename(columns={old: new for old, new in found.items() if old is not None and old not in names})
-
-
-def _to_keep(source: pd.DataFrame, card: Card) -> np.ndarray:
-    """Rows that no entry of ``skip`` fits, and every entry of ``keep`` (boolean, shape (rows,))."""
-    keep = np.ones(len(source), bool)
-    for name, known in card.keep.items():
-        keep &= _is_marked(source[name], known, card)
-    return keep & ~_marked(source, card.skip, card)
 
 
 def _named(source: pd.DataFrame, card: Card, constants: Mapping[str, object]) -> tuple[pd.DataFrame, list[str]]:
@@ -255,12 +252,6 @@ def _days(source: pd.DataFrame, card: Card) -> pd.Series:
         bad = source.loc[days.isna(), list(card.date)].astype(str).agg("-".join, axis=1)
         raise WorkbenchError(f"{card.name}: {bad_values(card.facts.time, 'a year, month and day', bad)}")
     return days
-
-
-def _marked(source: pd.DataFrame, markers: Mapping[str, Sequence[str] | Bounds], card: Card) -> np.ndarray:
-    """Rows in which any of the columns holds one of its markers (boolean, shape (rows,))."""
-    marked = [_is_marked(source[name], known, card) for name, known in markers.items()]
-    return np.any([*marked, np.zeros(len(source), bool)], axis=0)
 
 
 def _is_marked(values: pd.Series, known: Sequence[str] | Bounds, card: Card) -> np.ndarray:

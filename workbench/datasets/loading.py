@@ -346,6 +346,7 @@ def _sound(source: pd.DataFrame, card: Card) -> pd.DataFrame:
             f"{card.name}: expected rows to keep; skip, keep or time_zone leave out all {sum(dropped.values()):,}. See "
             f"which values {named or 'the times'} have."
         )
+    warn(source, (f"skip on {showable(name)!r} fits no row." for name in sorted(source.attrs.pop("idle", ()))))
     return drop_implausible(blank_odd(of_sessions(source), card), card)
 
 
@@ -406,7 +407,8 @@ def _read_files(card: Card) -> pd.DataFrame:
     if not frames:
         raise WorkbenchError(f"{card.name}: the card names no file and no generator; add a [[files]] entry.")
     rows = pd.concat(frames, ignore_index=True)
-    rows.attrs = {"dropped": dict(dropped)} | ({"broken_lines": shown} if shown else {})
+    idle = set.intersection(*(frame.attrs["idle"] for frame in frames))
+    rows.attrs = {"dropped": dict(dropped), "idle": idle} | ({"broken_lines": shown} if shown else {})
     warn(rows, said)
     return _sound(rows, card)
 

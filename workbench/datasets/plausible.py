@@ -14,6 +14,7 @@ from workbench.datasets.columns import FLAG, FLAG_WORDS, NUMBER, Column, as_text
 from workbench.datasets.schema import BY_NAME, LOSABLE, MEASURED, label
 from workbench.errors import WorkbenchError
 
+SECONDS = (200, 5_000)  # how many times a millisecond's number is that of a second, in samples that differ somewhat
 BAD_SHARE, FEW_ROWS = 0.01, 10  # one row may be bad from ten rows on, as the one failed test of a week
 
 
@@ -62,6 +63,7 @@ def drop_implausible(frame: pd.DataFrame, card: Card) -> pd.DataFrame:
         return frame
     numbers = {name: pd.to_numeric(frame[name], errors="coerce").astype(float) for name in names}
     _refuse_other_units(numbers, card)
+    warn(frame, _two_units(numbers))
     bad = {name: _beyond(frame[name], numbers[name]) for name in names}
     rows = np.any([*bad.values()], axis=0)
     count, measured = int(rows.sum()), int(frame[names].notna().any(axis=1).sum())
@@ -143,6 +145,24 @@ def _refuse_other_units(numbers: dict[str, pd.Series], card: Card) -> None:
         raise WorkbenchError(
             f"{card.name}: {' and '.join(said)}, which no network has. Write {scale}plausible = false if it is right."
         )
+
+
+def _two_units(numbers: dict[str, pd.Series]) -> list[str]:
+    """Sentences on columns of milliseconds in which some values seem to be seconds: a thousandth of the others."""
+    said = []
+    for name in ("rtt_ms", "page_load_ms"):
+        values = numbers.get(name, pd.Series(dtype=float))
+        low = RANGES[name].median[0]
+        share, ratio = (
+            values.between(0, low, inclusive="neither").mean(),
+            median_of(values) / median_of(values[values < low]),
+        )
+        if share > BAD_SHARE and SECONDS[0] < ratio < SECONDS[1]:
+            said.append(
+                f"{100 * share:.0f} % of {name} are under {low:g} ms, about a thousandth of the others: are they "
+                "seconds? Bring them to one unit."
+            )
+    return said
 
 
 def median_of(values: pd.Series) -> float:

@@ -53,7 +53,7 @@ def compared(answers: list, others: list) -> tuple[int, float]:
 def split_chances(answer: dict | list) -> tuple[list, list[float]]:
     """What was decided, and the chances behind it."""
     if isinstance(answer, list):
-        return [each["page"] for each in answer], [each["chance"] for each in answer]
+        return [each["page"] for each in answer], [each["chance"] or 0.0 for each in answer]
     return [value for name, value in answer.items() if name != "chances"], list((answer["chances"] or {}).values())
 
 

@@ -83,9 +83,7 @@ def shipped(
     A WorkbenchError where it is of a kind that a site cannot run yet.
     """
     if isinstance(policy, ChancePolicy) and isinstance(policy.source, NetworkQuality) and not policy.source.linear:
-        merged: Any = policy
-        if within and len(np.unique(users_of(split.calibration))) >= FEWEST_USERS:
-            merged = _fewest_trees(decision, merged, split, scenario, known_by, within=within)
+        merged: Any = fewest_trees(decision, policy, split, scenario, known_by, within=within)
         content = _trees(merged, scenario)
         names = {each["field"] for head in content["heads"].values() for each in head["features"]}
     elif isinstance(policy, Lookup):
@@ -153,10 +151,14 @@ def _field(column: Column) -> dict[str, Any]:
     return found | ({"allowed": list(column.allowed)} if column.allowed else {})
 
 
-def _fewest_trees(
-    decision: Any, policy: ChancePolicy[NetworkQuality], split: Split, scenario: Any, known_by: str, *, within: float
-) -> ChancePolicy[NetworkQuality]:
-    """The policy with the fewest trees, its limit tuned again, whose net on validation falls by ``within`` at most."""
+def fewest_trees(decision: Any, policy: Any, split: Split, scenario: Any, known_by: str, *, within: float) -> Any:
+    """The policy with the fewest trees, its limit tuned again, whose net on validation falls by ``within`` at most.
+
+    All trees where ``within`` is 0, or fewer than 20 users are left to calibrate them.
+    """
+    cluster = split.cluster if split.cluster in split.calibration else "session_id"
+    if not within or len(np.unique(users_of(split.calibration, cluster))) < FEWEST_USERS:
+        return policy
     there = decision.situations(split.validation, split.card, split.cluster, known_by, scenario)
 
     def net(each: Any) -> float:

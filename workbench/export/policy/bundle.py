@@ -20,12 +20,13 @@ from workbench.evidence.verdict import SHIP_RULE, TEST_MODEL
 from workbench.export.policy.card import readme
 from workbench.export.policy.cases import as_canonical, draw_contexts, usual_values
 from workbench.export.policy.loaded import FORMAT, MANIFEST, POLICY, LoadedPolicy, check_manifest, describe_file
-from workbench.export.policy.pages import speculation_rules
+from workbench.export.policy.speculation import speculation_rules
 
 CASES = 200
 NEAR = 1e-6  # of chances
 COMMENT = re.compile(r"^ *(?:/\*\*.*\*/|//.*)\n", re.MULTILINE)  # a line of its own
 RECOMMENDED = "recommended"
+OF_PAGES = ("pages", "ranker")
 
 
 def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED, *, full: bool = False) -> Path:
@@ -68,7 +69,7 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
     shipped, content = _content(result, picked, full)
     files = {POLICY: _json(content), "policy.js": policy_script(shipped.content["kind"])}
     content = json.loads(files[POLICY])
-    if shipped.content["kind"] == "pages":
+    if shipped.content["kind"] in OF_PAGES:
         files |= {name: _json(rules) for name, rules in speculation_rules(content).items()}
     vectors = _vectors(result, shipped, content)
     files["vectors.json"] = _json({"format": FORMAT, "version": content["version"], "cases": vectors})
@@ -80,9 +81,10 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
 
 def policy_script(kind: str) -> bytes:
     """The ES module that decides for a kind of policy: without its comments, but the first."""
-    name = "pages.js" if kind == "pages" else "options.js"
-    text = resources.files("workbench.export.policy").joinpath(name).read_text(encoding="utf-8")
-    return COMMENT.sub("", text.replace("\r\n", "\n")).encode()
+    names = ("session", "fields", kind) if kind in OF_PAGES else ("options", "fields")
+    folder = resources.files("workbench.export.policy")
+    texts = [folder.joinpath(f"{name}.js").read_text(encoding="utf-8").replace("\r\n", "\n") for name in names]
+    return COMMENT.sub("", "\n".join(texts)).encode()
 
 
 def _pick(result: Finding, policy: str) -> PolicyResult:
@@ -145,7 +147,8 @@ def same_answer(one: Any, other: Any) -> bool:
     """Whether two answers pick the same, with chances within one in a million."""
     if isinstance(one, list):
         pages, theirs = ([each["page"] for each in answer] for answer in (one, other))
-        return pages == theirs and all(abs(a["chance"] - b["chance"]) <= NEAR for a, b in zip(one, other, strict=True))
+        pairs = zip(*([each["chance"] for each in answer] for answer in (one, other)), strict=False)
+        return pages == theirs and all(a is b if None in (a, b) else abs(a - b) <= NEAR for a, b in pairs)
     chances, others = one.get("chances") or {}, other.get("chances") or {}
     near = chances.keys() == others.keys() and all(abs(chances[name] - others[name]) <= NEAR for name in chances)
     rest = ({name: value for name, value in each.items() if name != "chances"} for each in (one, other))
@@ -158,7 +161,8 @@ def _example(result: Finding, content: Mapping[str, Any]) -> dict[str, Any]:
     usual = {name: usual_values(content, name, field, result.split.train) for name, field in fields.items()}
     context = {name: values[len(values) // 2] for name, values in usual.items() if values}
     if "pages" in content["fields"]:
-        context["pages"] = [content["names"][place] for place in content["orders"][0][""][1:4:2]]  # the most popular
+        popular: list[int] = next(iter(content["orders"][0].values()), [])[1:4:2]
+        context["pages"] = [content["names"][place] for place in popular] or content["names"][:2]
     return {"context": context, "decision": LoadedPolicy(dict(content)).decide(context)}
 
 

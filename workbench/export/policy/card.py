@@ -114,7 +114,7 @@ def _as_json(value: Any) -> str:
     if isinstance(value, dict) and value.get("chances"):
         value = value | {"chances": {name: round(chance, 3) for name, chance in value["chances"].items()}}
     if isinstance(value, list):
-        value = [each | {"chance": round(each["chance"], 3)} for each in value]
+        value = [each | {"chance": each["chance"] and round(each["chance"], 3)} for each in value]
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections.abc import Callable, Mapping, Sequence
-from numbers import Real
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from workbench.errors import WorkbenchError
+from workbench.export.policy.fields import Read, read_field
 from workbench.export.policy.pages import ByPages
+from workbench.export.policy.ranker import ByRanker
 from workbench.export.policy.trees import Trees
 
 FORMAT = 1
 MANIFEST, POLICY = "manifest.json", "policy.json"
 SEPARATOR, MISSING = "\x1f", "(missing)"  # between the parts of a group's label; a level of its own
-LARGEST_WHOLE = 2**53 - 1  # of JavaScript, which reads the same contexts
 ROWS_A_BATCH = 2_000
 
 
@@ -94,7 +93,9 @@ class LoadedPolicy:
     def __init__(self, content: dict[str, Any]) -> None:
         self.content = content
         self.options: list[str] = content.get("options", [])
-        self._answer: Any = {"trees": ByTrees, "table": ByTable, "pages": ByPages}[content["kind"]](content)
+        self._answer: Any = {"trees": ByTrees, "table": ByTable, "pages": ByPages, "ranker": ByRanker}[content["kind"]](
+            content
+        )
 
     def __repr__(self) -> str:
         return f"LoadedPolicy({self.content['name']!r}, version {self.content['version']})"
@@ -145,6 +146,10 @@ class LoadedPolicy:
             return {self.content["returns"]: self.options[option[0]], "chances": chances}
         return self._as_frame(context.index, option, late)
 
+    def after(self, page: str) -> list[dict[str, Any]]:
+        """The likeliest pages after one, whatever came before it, with their chances, whatever these are."""
+        return self._answer.after(page)
+
     def _name_pages(self, context: Any) -> list[dict[str, Any]]:
         if not isinstance(context, Mapping):
             raise WorkbenchError(
@@ -160,74 +165,6 @@ class LoadedPolicy:
         found = pd.DataFrame(late, index, [f"chance_{name}" for name in self.options])
         found.insert(0, self.content["returns"], np.array(self.options, dtype=object)[option])
         return found
-
-
-class Read:
-    """A field of many contexts: ``numbers`` (float64, NaN where missing), or texts, each once, and which each row has.
-
-    Of texts, ``texts`` holds the distinct ones, None where missing, and ``code`` is int, shape (rows,).
-    """
-
-    def __init__(
-        self, numbers: np.ndarray | None = None, code: np.ndarray | None = None, texts: Sequence[str | None] = ()
-    ) -> None:
-        self.numbers, self.texts = numbers, texts
-        self.code = np.zeros(0, int) if code is None else code
-
-    def by_text(self, value: Callable[[str | None], Any], dtype: Any) -> np.ndarray:
-        """What is said of each text, for every row."""
-        return np.array([value(text) for text in self.texts], dtype)[self.code]
-
-    def is_text(self, wanted: str) -> np.ndarray:
-        """Where it is this text: bool, shape (rows,)."""
-        return self.by_text(lambda text: text == wanted, bool)
-
-
-def read_field(values: Any, rows: int, field: Mapping[str, Any]) -> Read:
-    """Read one field of many contexts as its type; all missing where ``values`` is None."""
-    number = field["type"] == "number"
-    if values is None:
-        values = [None] * rows
-    kind = str(getattr(values, "dtype", "object"))
-    if number and kind.startswith(("float", "int", "Float", "Int", "uint", "UInt")):
-        numbers = values.to_numpy(float, na_value=np.nan) if hasattr(values, "to_numpy") else np.asarray(values, float)
-        return Read(numbers=numbers)
-    if number:
-        return Read(numbers=np.array([as_number(value) for value in values], float))
-    read = as_flag if field["type"] == "flag" else lambda value: as_text(value, field)
-    if hasattr(values, "dtype") and kind != "object":
-        import pandas as pd
-
-        code, found = pd.factorize(values)
-        return Read(code=np.where(code < 0, len(found), code), texts=[*map(read, found), None])
-    texts: dict[str | None, int] = {}
-    code = np.array([texts.setdefault(read(value), len(texts)) for value in values], int)
-    return Read(code=code, texts=list(texts))
-
-
-def as_number(value: Any) -> float:
-    """A number as it is, huge ones infinite; NaN for all else."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
-        return math.nan
-    try:
-        return float(value)
-    except OverflowError:
-        return math.copysign(math.inf, value)
-
-
-def as_text(value: Any, field: Mapping[str, Any]) -> str | None:
-    """A text, or a whole number as text, of those allowed; None for all else, an empty text too."""
-    number = as_number(value)
-    if number.is_integer() and abs(number) <= LARGEST_WHOLE:
-        value = str(int(number))
-    if not isinstance(value, str) or not value or ("allowed" in field and value not in field["allowed"]):
-        return None
-    return field.get("as", {}).get(value, value)
-
-
-def as_flag(value: Any) -> str | None:
-    """The level of true and false; None for all else."""
-    return str(bool(value)) if isinstance(value, (bool, np.bool_)) else None
 
 
 class ByTable:

@@ -5,29 +5,6 @@
 
 const LEAF = -1, ASKED = -2, SEPARATOR = "\x1f", MISSING = "(missing)";
 
-function readNumber(value) {
-  return typeof value === "number" ? value : NaN;
-}
-
-function readText(value, field) {
-  if (Number.isSafeInteger(value)) value = String(value);
-  if (typeof value !== "string" || value === "") return null;
-  if (field.allowed && !field.allowed.includes(value)) return null;
-  return (field.as && Object.hasOwn(field.as, value)) ? field.as[value] : value;
-}
-
-function readFlag(value) {
-  return typeof value === "boolean" ? (value ? "True" : "False") : null;
-}
-
-/** A reader of one field of a context: a number (NaN where missing), or a text (null where missing). */
-function reader(name, field) {
-  const own = (context) => (Object.hasOwn(context, name) ? context[name] : undefined);
-  if (field.type === "number") return (context) => readNumber(own(context));
-  if (field.type === "flag") return (context) => readFlag(own(context));
-  return (context) => readText(own(context), field);
-}
-
 /** How a feature of the trees is worked out. */
 function encoder(feature, readers) {
   const read = readers[feature.field];

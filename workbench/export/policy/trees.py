@@ -54,3 +54,34 @@ class Trees:
         leaves = np.repeat(self.value[node], high - low).reshape(rows, trees, self.asked)
         leaves[:, 0] += self.start
         return np.add.accumulate(leaves, axis=1)[:, -1]
+
+
+class PlainTrees:
+    """Trees that are asked about nothing but features, of many rows at once.
+
+    All rows take a step in all trees at a time: a leaf leads to itself, and a missing number is infinite, on the side
+    on which a node wants it.
+    """
+
+    def __init__(self, trees: Mapping[str, Any], features: int) -> None:
+        feature, place = np.asarray(trees["feature"]), np.arange(len(trees["feature"]))
+        leaf, missing_left = feature == LEAF, np.asarray(trees["missing_left"], bool)
+        self.value = np.asarray(trees["value"], float).astype(np.float32)
+        self.feature = np.where(leaf, 0, feature + np.where(missing_left, 0, features))
+        left, right = np.where(leaf, place, place + 1), np.where(leaf, place, np.asarray(trees["right"]))
+        self.child = np.column_stack([left, right]).ravel()
+        self.roots, self.leaf, self.start = np.asarray(trees["roots"]), leaf, np.float32(trees["start"])
+
+    def margins(self, matrix: np.ndarray) -> np.ndarray:
+        """Log-odds of each row: float32, (rows,); ``matrix`` is float32, (rows, features)."""
+        missing = np.isnan(matrix)
+        low, high = (np.where(missing, np.float32(end), matrix) for end in (-np.inf, np.inf))
+        numbers = np.hstack([low, high])
+        begin = np.repeat(np.arange(len(matrix)) * numbers.shape[1], len(self.roots))
+        numbers, node = numbers.ravel(), np.tile(self.roots, len(matrix))
+        while not self.leaf[node].all():
+            right = numbers[begin + self.feature[node]] >= self.value[node]
+            node = self.child[2 * node + right]
+        leaves = self.value[node].reshape(len(matrix), -1)
+        leaves[:, 0] += self.start
+        return np.add.accumulate(leaves, axis=1)[:, -1]

@@ -1,0 +1,29 @@
+function readNumber(value) {
+  return typeof value === "number" ? value : NaN;
+}
+
+function readText(value, field) {
+  if (Number.isSafeInteger(value)) value = String(value);
+  if (typeof value !== "string" || value === "") return null;
+  if (field.allowed && !field.allowed.includes(value)) return null;
+  return (field.as && Object.hasOwn(field.as, value)) ? field.as[value] : value;
+}
+
+function readFlag(value) {
+  return typeof value === "boolean" ? (value ? "True" : "False") : null;
+}
+
+/** A reader of one field of a context: a number (NaN where missing), or a text (null where missing). */
+function reader(name, field) {
+  const own = (context) => (Object.hasOwn(context, name) ? context[name] : undefined);
+  if (field.type === "number") {
+    const { low = -Infinity, high = Infinity } = field;
+    return (context) => {
+      const number = readNumber(own(context));
+      return number >= low && number <= high ? number : NaN;
+    };
+  }
+  if (field.type === "page") return (context) => (typeof own(context) === "string" ? own(context) : null);
+  if (field.type === "flag") return (context) => readFlag(own(context));
+  return (context) => readText(own(context), field);
+}

@@ -18,7 +18,9 @@ import workbench as wb
 from workbench.cli import main
 from workbench.datasets.splits import card_of
 from workbench.decisions import find_decision
-from workbench.decisions.images.rules import ConnectionClass, ConnectionDefaults, EffectiveType
+from workbench.decisions.images.rules import ConnectionClass, ConnectionDefaults, EffectiveType, LastMeasurement
+from workbench.decisions.option_explain import OptionTreeRule
+from workbench.explanation.surrogate_tree import Among, Between, Conditions
 from workbench.export.policy import bundle
 from workbench.export.policy.cases import as_canonical, draw_contexts
 from workbench.export.policy.loaded import LoadedPolicy
@@ -61,13 +63,11 @@ HAND_MADE = {
 def node(node_program, tmp_path_factory):
     """``node(policy, contexts)``: the answers of policy.js."""
     folder = tmp_path_factory.mktemp("node")
-    for kind in ("table", "pages", "ranker"):
-        (folder / f"{kind}.js").write_bytes(bundle.policy_script(kind))
     (folder / "package.json").write_text('{"type": "module"}')
 
     def ask(policy, contexts, script=ASK):
-        kind = policy["kind"] if policy["kind"] in bundle.OF_PAGES else "table"
-        (folder / "ask.mjs").write_text(script.replace("policy.js", f"{kind}.js"))
+        (folder / "policy.js").write_bytes(bundle.policy_script(policy))
+        (folder / "ask.mjs").write_text(script)
         given = json.dumps([policy, contexts])
         done = subprocess.run(
             [node_program, "ask.mjs"], cwd=folder, input=given, capture_output=True, text=True, check=False
@@ -105,15 +105,28 @@ def assert_same(answers, others):
     ] == []
 
 
-@pytest.fixture(params=["model", "lookup", "always medium"])
+def surrogate(base, result):
+    """A tree on every kind of condition, on top of another rule."""
+    branches = (
+        ((Among("country", ("DE", "unknown")), Between("local hour", up_to=12.0, unknown=True)), "small"),
+        ((Among("the rule sends", ("large",), inside=False), Among("Save-Data", ("on",), inside=False)), "large"),
+        ((Between("age of the last measurement", above=600.0, up_to=1e6),), "medium"),
+    )
+    branches = tuple((Conditions(parts), option) for parts, option in branches)
+    return OptionTreeRule(base, branches, result.split.card, result.known_by, result.decision)
+
+
+@pytest.fixture(params=["model", "lookup", "always medium", "last", "last, else lookup", "tree"])
 def asked(request, result):
     """A policy, contexts, and what the workbench itself decides in them."""
     lookup = next(rule for rule in result.rules if rule.name.startswith("most fitting size per country and network"))
-    picked = lookup if request.param == "lookup" else result.of(request.param).policy
+    rules = {"lookup": lookup, "last": LastMeasurement(), "last, else lookup": LastMeasurement(otherwise=lookup)}
+    rules["tree"] = surrogate(lookup, result)
+    picked = rules.get(request.param) or result.of(request.param).policy
     shipped = shipped_of(result, picked)
     content = complete(shipped.content)
     contexts = draw_contexts(content, result.split.train, 1500, seed=3)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", divide="ignore"):
         return content, contexts, shipped.answers(as_canonical(contexts, content["fields"]))
 
 
@@ -137,7 +150,7 @@ def test_node_decides_as_the_workbench(asked, node):
 def test_chromium_decides_as_the_workbench(asked, browser):
     content, contexts, answers = asked
     page = browser.new_page()
-    page.add_script_tag(type="module", content=bundle.policy_script(content["kind"]).decode() + "\nwindow.load = load;")
+    page.add_script_tag(type="module", content=bundle.policy_script(content).decode() + "\nwindow.load = load;")
     page.wait_for_function("() => typeof window.load === 'function'")
     found = page.evaluate("([policy, contexts]) => contexts.map(load(policy))", [content, contexts])
     page.close()
@@ -158,7 +171,7 @@ def test_one_measured_quantity_decides_alike_everywhere(node):
     content = complete(shipped.content)
     assert list(content["heads"]) == ["rtt_ms"]
     contexts = draw_contexts(content, split.train, 500)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", divide="ignore"):
         answers = shipped.answers(as_canonical(contexts, content["fields"]))
     assert_same(node(content, contexts), answers)
     assert_same([LoadedPolicy(content).decide(context) for context in contexts], answers)
@@ -382,8 +395,7 @@ def test_it_appears_whole_or_not_at_all(folder, result, tmp_path, monkeypatch):
     [
         ("no such policy", "no policy 'no such policy'"),
         ("perfect knowledge", "cannot be exported"),
-        ("linear", "cannot be exported yet"),
-        ("last measurement up to 24 h, else medium", "cannot be exported yet"),
+        ("linear", "a site can run the model"),
         ("Chromium's defaults by connection type", "cannot be exported"),
     ],
 )
@@ -486,7 +498,7 @@ def fetched(request, site):
     shipped = site.decision.shipped(site.of(request.param).policy, site.split, site.scenario, site.known_by)
     content = complete(shipped.content)
     contexts = draw_contexts(content, site.split.train, 1000, seed=1)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", divide="ignore"):
         return content, contexts, shipped.answers(as_canonical(contexts, content["fields"]))
 
 
@@ -496,7 +508,7 @@ def test_pages_are_those_of_the_workbench_everywhere(fetched, node, browser):
     assert_same([LoadedPolicy(content).decide(context) for context in contexts], answers)
     assert_same(node(content, contexts), answers)
     page = browser.new_page()
-    page.add_script_tag(type="module", content=bundle.policy_script(content["kind"]).decode() + "\nwindow.load = load;")
+    page.add_script_tag(type="module", content=bundle.policy_script(content).decode() + "\nwindow.load = load;")
     page.wait_for_function("() => typeof window.load === 'function'")
     assert_same(page.evaluate("([policy, contexts]) => contexts.map(load(policy))", [content, contexts]), answers)
     page.close()

@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from importlib import resources
 from pathlib import Path
@@ -67,7 +67,7 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
     refuse_other(folder)
     picked = _pick(result, policy)
     shipped, content = _content(result, picked, full)
-    files = {POLICY: _json(content), "policy.js": policy_script(shipped.content["kind"])}
+    files = {POLICY: _json(content), "policy.js": policy_script(shipped.content)}
     content = json.loads(files[POLICY])
     if shipped.content["kind"] in OF_PAGES:
         files |= {name: _json(rules) for name, rules in speculation_rules(content).items()}
@@ -79,12 +79,21 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
     return folder
 
 
-def policy_script(kind: str) -> bytes:
-    """The ES module that decides for a kind of policy: without its comments, but the first."""
-    names = ("session", "fields", kind) if kind in OF_PAGES else ("options", "fields")
+def policy_script(content: Mapping[str, Any]) -> bytes:
+    """The ES module that decides for the kinds of policy that one holds: without its comments, but the first."""
+    kind = content["kind"]
+    names = ["fields", "session", kind] if kind in OF_PAGES else ["fields", *dict.fromkeys(_kinds(content)), "options"]
     folder = resources.files("workbench.export.policy")
     texts = [folder.joinpath(f"{name}.js").read_text(encoding="utf-8").replace("\r\n", "\n") for name in names]
     return COMMENT.sub("", "\n".join(texts)).encode()
+
+
+def _kinds(content: Mapping[str, Any]) -> Iterator[str]:
+    """The kind of a policy, and of those that it leaves views to."""
+    yield content["kind"]
+    for name in ("otherwise", "base"):
+        if name in content:
+            yield from _kinds(content[name])
 
 
 def _pick(result: Finding, policy: str) -> PolicyResult:
@@ -131,7 +140,7 @@ def _content(result: Finding, picked: PolicyResult, full: bool = False) -> tuple
 def _vectors(result: Finding, shipped: Shipped, content: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Contexts and what the workbench decides in them; refused where the exported policy would decide otherwise."""
     contexts = draw_contexts(content, result.split.train, CASES, seed=result.split.seed)
-    with np.errstate(over="ignore"):  # huge numbers are infinite to the trees
+    with np.errstate(over="ignore", divide="ignore"):  # huge numbers are infinite to the trees
         answers = shipped.answers(as_canonical(contexts, content["fields"]))
     loaded = LoadedPolicy(dict(content))
     wrong = [i for i, context in enumerate(contexts) if not same_answer(loaded.decide(context), answers[i])]

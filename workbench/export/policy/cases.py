@@ -74,6 +74,10 @@ def walks(content: Mapping[str, Any], rows: int, seed: int) -> list[list[Any]]:
 
 
 def _levels(content: Mapping[str, Any], name: str) -> Iterable[str]:
+    for nested in (content[each] for each in ("otherwise", "base") if each in content):
+        yield from _levels(nested, name)
+    for part in (part for branch in content.get("branches", ()) for part in branch["when"]):
+        yield from part.get("levels", ()) if part["field"] == name else ()
     for head in content.get("heads", {}).values():
         for feature in head["features"]:
             if feature["field"] == name:
@@ -88,6 +92,11 @@ def _levels(content: Mapping[str, Any], name: str) -> Iterable[str]:
 
 
 def _thresholds(content: Mapping[str, Any], name: str) -> Iterable[float]:
+    for nested in (content[each] for each in ("otherwise", "base") if each in content):
+        yield from _thresholds(nested, name)
+    for part in (part for branch in content.get("branches", ()) for part in branch["when"] if part["field"] == name):
+        yield from (bound for bound in (part.get("above"), part.get("up_to")) if bound is not None)
+    yield from [content["max_age_s"]] if name == "last_age_s" and "max_age_s" in content else []
     yield from content.get("edges", {}).get(name, ())
     yield from content.get("dwell_edges", ()) if name == DWELL_FIELD else ()
     trees, column = content.get("trees", {}), "previous_dwell_s" if name == DWELL_FIELD else name

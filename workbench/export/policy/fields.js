@@ -1,3 +1,10 @@
+/* Decides as the workbench does, from policy.json: `const decide = load(policy)`, then `decide(context)`.
+
+   A context is an object of the fields that policy.json lists; what is missing or of another type counts as missing.
+   No dependency, no clock, no network, no state. */
+
+const kinds = {};
+
 function readNumber(value) {
   return typeof value === "number" ? value : NaN;
 }

@@ -93,9 +93,7 @@ class LoadedPolicy:
     def __init__(self, content: dict[str, Any]) -> None:
         self.content = content
         self.options: list[str] = content.get("options", [])
-        self._answer: Any = {"trees": ByTrees, "table": ByTable, "pages": ByPages, "ranker": ByRanker}[content["kind"]](
-            content
-        )
+        self._answer: Any = KINDS[content["kind"]](content)
 
     def __repr__(self) -> str:
         return f"LoadedPolicy({self.content['name']!r}, version {self.content['version']})"
@@ -197,6 +195,62 @@ class ByTable:
         return np.where(missing, len(edges) + 1, bins), [*map(str, range(len(edges) + 1)), ""]
 
 
+class ByLast:
+    """What the last measurement was best for, while it is young, else what another policy answers; no chances."""
+
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        self.content = content
+        self.otherwise: Any = KINDS[content["otherwise"]["kind"]](content["otherwise"])
+
+    def __call__(self, read: Mapping[str, Read], rows: int) -> tuple[np.ndarray, None]:
+        """Option, int, shape (rows,)."""
+        worth, assume = self.content["worth"], self.content["assume"]
+        trip, rate = (
+            np.where(np.isnan(numbers := _numbers(read, f"last_{name}")), assume.get(name, np.nan), numbers)[:, None]
+            for name in ("rtt_ms", "downlink_mbps")
+        )
+        young = (_numbers(read, "last_age_s") <= self.content["max_age_s"]) & ~np.isnan(trip + rate)[:, 0]
+        with np.errstate(all="ignore"):
+            load = worth["round_trips"] * trip + np.array(worth["bits"]) / (1000 * rate)
+            excess = np.clip(load - worth["budget"], 0, worth["longest"])
+            net = np.where(excess >= worth["longest"], 0, worth["quality"]) - worth["price"] * excess
+        return np.where(young, np.argmax(net, axis=1), self.otherwise(read, rows)[0]), None
+
+
+class ByBranches:
+    """What another policy answers, except where a branch holds, the last of them that does; no chances."""
+
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        self.content, self.options = content, content["options"]
+        self.base: Any = KINDS[content["base"]["kind"]](content["base"])
+
+    def __call__(self, read: Mapping[str, Read], rows: int) -> tuple[np.ndarray, None]:
+        """Option, int, shape (rows,)."""
+        base = np.where(read[self.content["saves_data"]].is_text("True"), 0, self.base(read, rows)[0])
+        option = base
+        for branch in self.content["branches"]:
+            there = [self._holds(part, read, base) for part in branch["when"]]
+            option = np.where(np.logical_and.reduce(there, axis=0), branch["option"], option)
+        return option, None
+
+    def _holds(self, part: Mapping[str, Any], read: Mapping[str, Read], base: np.ndarray) -> np.ndarray:
+        if "levels" not in part:
+            number = _numbers(read, part["field"])
+            above, most = (-np.inf if part["above"] is None else part["above"]), part["up_to"]
+            inside = (number > above) & (number <= (np.inf if most is None else most))
+            return np.where(np.isfinite(number), inside, part["unknown"])
+        levels, inside = part["levels"], part["inside"]
+        if not part["field"]:
+            return np.array([option in levels for option in self.options])[base] == inside
+        return read[part["field"]].by_text(lambda text: ((text or "unknown") in levels) == inside, bool)
+
+
+def _numbers(read: Mapping[str, Read], name: str) -> np.ndarray:
+    numbers = read[name].numbers
+    assert numbers is not None  # the schema of the workbench says so
+    return numbers
+
+
 class ByTrees:
     """The option of the largest expected value, by the chances of boosted trees; ties to the smaller."""
 
@@ -247,6 +301,8 @@ def encode(feature: Mapping[str, Any], field: Read) -> np.ndarray:
         return field.numbers.astype(np.float32)
 
 
+KINDS: dict[str, Any] = {"trees": ByTrees, "table": ByTable, "last": ByLast, "branches": ByBranches}
+KINDS |= {"pages": ByPages, "ranker": ByRanker}
 Failing = Callable[[Mapping[str, np.ndarray]], np.ndarray]  # chances of heads to (rows, times, options)
 
 

@@ -1,8 +1,3 @@
-/* Decides as the workbench does, from policy.json: `const decide = load(policy)`, then `decide({ pages })`.
-
-   `pages` are those of the session in their order, the current one last, without repeats in a row. The answer is a list
-   of { page, chance }, the likeliest first: what to fetch. No dependency, no clock, no network, no state. */
-
 const NONE = -1, UNKNOWN = -2, NEVER_SEEN = { total: 0, counts: new Map() };
 
 /** Whole numbers that fall as chances rise; chances that differ by less than a billionth are alike. */

@@ -66,7 +66,11 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
     folder = Path(folder)
     refuse_other(folder)
     picked = _pick(result, policy)
-    shipped, content = _content(result, picked, full)
+    try:
+        shipped, content = _content(result, picked, full)
+    except WorkbenchError as err:
+        other = _next_best(result) if policy == RECOMMENDED else ""
+        raise WorkbenchError(f"The recommendation is {err} Best of those: policy={other!r}." if other else err) from err
     files = {POLICY: _json(content), "policy.js": policy_script(shipped.content)}
     content = json.loads(files[POLICY])
     if shipped.content["kind"] in OF_PAGES:
@@ -107,6 +111,18 @@ def _pick(result: Finding, policy: str) -> PolicyResult:
             "or 'best_rule'."
         )
     return picked
+
+
+def _next_best(result: Finding) -> str:
+    """The policy of the largest net among those that a site can run; empty where there is none."""
+    there = [each for each in result.results if each.policy and each.available and each.kind != "reference"]
+    for each in sorted(there, key=lambda one: -one.figures.net):
+        try:
+            _content(result, each, full=True)
+        except WorkbenchError:
+            continue
+        return each.name
+    return ""
 
 
 def _content(result: Finding, picked: PolicyResult, full: bool = False) -> tuple[Shipped, dict[str, Any]]:

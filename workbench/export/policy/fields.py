@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+FIRST = np.zeros(1, int)
 LARGEST_WHOLE = 2**53 - 1  # of JavaScript, which reads the same contexts
 
 
@@ -53,6 +54,12 @@ def read_field(values: Any, rows: int, field: Mapping[str, Any]) -> Read:
     texts: dict[str | None, int] = {}
     code = np.array([texts.setdefault(read(value), len(texts)) for value in values], int)
     return Read(code=code, texts=list(texts))
+
+
+def read_one(value: Any, field: Mapping[str, Any]) -> Read:
+    """Read the field of one context."""
+    found = read_value(value, field)
+    return Read(numbers=np.array([found])) if field["type"] == "number" else Read(code=FIRST, texts=[found])
 
 
 def as_number(value: Any) -> float:

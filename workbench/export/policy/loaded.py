@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from workbench.errors import WorkbenchError
-from workbench.export.policy.fields import Read, read_field
+from workbench.export.policy.fields import Read, read_field, read_one
 from workbench.export.policy.pages import ByPages
-from workbench.export.policy.ranker import ByRanker
+from workbench.export.policy.ranker import DWELL_FIELD, ByRanker
 from workbench.export.policy.trees import Trees
 
 FORMAT = 1
 MANIFEST, POLICY = "manifest.json", "policy.json"
 SEPARATOR, MISSING = "\x1f", "(missing)"  # between the parts of a group's label; a level of its own
-ROWS_A_BATCH = 2_000
+ROWS_A_BATCH = 100
 
 
 def load_policy(folder: str | Path) -> LoadedPolicy:
@@ -116,7 +116,8 @@ class LoadedPolicy:
         dict, or DataFrame of shape (rows, 1 + options)
             The option picked, and the chance that each comes late: ``{"rendition": ..., "chances": {...}}``, or the
             columns ``rendition`` and ``chance_<option>``. A table without counts knows no chances: None, or missing.
-            Of pages, which are decided on one context at a time, a list: ``[{"page": ..., "chance": ...}]``.
+            Of pages, a list: ``[{"page": ..., "chance": ...}]``; or ``view_id, page, rank, chance``, of each view of a
+            frame with ``session_id`` and ``page``, in order, by the session up to it (``view_id``: the index without).
 
         Raises
         ------
@@ -126,17 +127,15 @@ class LoadedPolicy:
         if not self.options:
             return self._name_pages(context)
         if isinstance(context, Mapping):
-            columns: Any = {name: [context.get(name)] for name in self.fields}
-            rows = 1
+            rows, read = 1, {name: read_one(context.get(name), field) for name, field in self.fields.items()}
         elif hasattr(context, "columns") and hasattr(context, "index"):
-            columns = {name: context[name] for name in self.fields if name in context}
-            rows = len(context)
+            rows, columns = len(context), {name: context[name] for name in self.fields if name in context}
+            read = {name: read_field(columns.get(name), rows, field) for name, field in self.fields.items()}
         else:
             raise WorkbenchError(
                 f"expected a dict of fields, such as {{{next(iter(self.fields))!r}: ...}}, or a frame with a column "
                 f"for each; got {type(context).__name__}."
             )
-        read = {name: read_field(columns.get(name), rows, field) for name, field in self.fields.items()}
         option, late = self._answer(read, rows)
         option = np.where(read[self.content["saves_data"]].is_text("True"), 0, option)
         if isinstance(context, Mapping):
@@ -148,13 +147,30 @@ class LoadedPolicy:
         """The likeliest pages after one, whatever came before it, with their chances, whatever these are."""
         return self._answer.after(page)
 
-    def _name_pages(self, context: Any) -> list[dict[str, Any]]:
-        if not isinstance(context, Mapping):
+    def _name_pages(self, context: Any) -> Any:
+        """The pages worth fetching in one context; of a frame of page views, in each view, the session up to it."""
+        if isinstance(context, Mapping):
+            return self._answer.decide(context)
+        if not {"session_id", "page"} <= set(getattr(context, "columns", ())):
             raise WorkbenchError(
-                "expected a dict of fields, such as {'pages': [...]}, the pages of one session; got "
-                f"{type(context).__name__}."
+                "expected a dict of fields, such as {'pages': [...]}, the pages of one session, or a frame of page "
+                f"views with the columns session_id and page; got {type(context).__name__}."
             )
-        return self._answer.decide(context)
+        import pandas as pd
+
+        given = context[[name for name in self.fields if name in context and name != "pages"]]
+        if DWELL_FIELD in self.fields and "viewed_at" in context and DWELL_FIELD not in given:
+            moment = context["viewed_at"].dt.floor("s")
+            given = given.assign(**{DWELL_FIELD: moment.groupby(context["session_id"]).diff().dt.total_seconds()})
+        sessions: dict[Any, list[Any]] = {}
+        found, view_id = [], context.get("view_id", context.index)
+        views = zip(view_id, context["session_id"], context["page"], given.to_dict("records"), strict=True)
+        for view, session, page, known in views:
+            pages = sessions.setdefault(session, [])
+            pages.append(page)
+            answer = self._answer.decide({**known, "pages": pages})
+            found += [(view, each["page"], rank, each["chance"]) for rank, each in enumerate(answer, start=1)]
+        return pd.DataFrame(found, columns=["view_id", "page", "rank", "chance"])
 
     def _as_frame(self, index: Any, option: np.ndarray, late: np.ndarray | None) -> Any:
         import pandas as pd
@@ -263,6 +279,8 @@ class ByTrees:
 
     def __call__(self, read: Mapping[str, Read], rows: int) -> tuple[np.ndarray, np.ndarray]:
         """Option (int, shape (rows,)) and chances (float, shape (rows, options))."""
+        if rows == 1:
+            return self._weigh({name: _encode_one(head["features"], read) for name, (head, _) in self.heads.items()})
         encoded = {
             name: np.column_stack([*(encode(each, read[each["field"]]) for each in head["features"]), np.zeros(rows)])
             for name, (head, _) in self.heads.items()
@@ -285,8 +303,25 @@ class ByTrees:
                 chances[name] = 1 / (1 + np.exp(-(head["slope"] * margin + head["intercept"])))
         fails = self.failing(chances)
         abandoned = fails[:, -1] if self.abandons else 0
-        wait = sum(weight * fails[:, time] for time, weight in enumerate(self.weights))
+        wait = self.weights @ fails  # over times
         return np.argmax(self.quality * (1 - abandoned) - self.price * wait, axis=1), fails[:, 0]
+
+
+def _encode_one(features: Sequence[Mapping[str, Any]], read: Mapping[str, Read]) -> np.ndarray:
+    """As :func:`encode`, of one context: float32, shape (1, features)."""
+    found = []
+    for feature in features:
+        field = read[feature["field"]]
+        if field.numbers is not None:
+            found.append(float(field.numbers[0]))
+            continue
+        text = field.texts[0] or MISSING
+        if "means" in feature:
+            found.append(feature["means"].get(text, feature["otherwise"]))
+        else:
+            found.append(float(text == feature["level"]))
+    with np.errstate(over="ignore"):
+        return np.array([found]).astype(np.float32)
 
 
 def encode(feature: Mapping[str, Any], field: Read) -> np.ndarray:
@@ -312,32 +347,28 @@ def _picked(places: Mapping[str, Any]) -> Failing:
 
 
 def _mixed(mixed: Mapping[str, Any]) -> Failing:
-    times, bits = np.array(mixed["times"]), np.array(mixed["bits"])
+    times, bits = np.array(mixed["times"])[:, None], np.array(mixed["bits"])
     grid, logs = np.array(mixed["grids"]["downlink_mbps"]), np.log(np.array(mixed["grids"]["rtt_ms"]))
     step, last, count = np.log(grid[1] / grid[0]), len(grid) - 1, mixed["quantiles"]
 
     def failing(chances: Mapping[str, np.ndarray]) -> np.ndarray:
         rtts, slower = quantiles(chances["rtt_ms"], logs, count), chances["downlink_mbps"]
-        row, total = np.arange(len(slower))[:, None, None], np.zeros((len(slower), len(times), len(bits)))
-        for rtt in rtts.T:
-            left = (times - mixed["round_trips"] * rtt[:, None])[:, :, None]
-            threshold = np.minimum(bits / (1000 * np.where(left > 0, left, 1.0)), grid[last])
-            position = np.clip(np.log(threshold / grid[0]) / step, 0, last)
-            at = np.minimum(position.astype(int), last - 1)
-            low, high = slower[row, at], slower[row, at + 1]
-            total += np.where(left > 0, low + (position - at) * (high - low), 1.0)
-        return total / count
+        row = np.arange(len(slower))[:, None, None, None]
+        left = times - mixed["round_trips"] * rtts[:, :, None, None]  # (rows, quantiles, times, 1)
+        threshold = np.minimum(bits / (1000 * np.where(left > 0, left, 1.0)), grid[last])
+        position = np.clip(np.log(threshold / grid[0]) / step, 0, last)
+        at = np.minimum(position.astype(int), last - 1)
+        low, high = slower[row, at], slower[row, at + 1]
+        return np.where(left > 0, low + (position - at) * (high - low), 1.0).sum(axis=1) / count
 
     return failing
 
 
 def quantiles(above: np.ndarray, logs: np.ndarray, count: int) -> np.ndarray:
     """Values at the middle of equal shares, from chances (rows, points) of exceeding a grid: (rows, count)."""
-    below, row = np.maximum.accumulate(1 - above, axis=1), np.arange(len(above))
-    found = []
-    for share in (np.arange(count) + 0.5) / count:
-        right = np.clip((below < share).sum(axis=1), 1, len(logs) - 1)
-        low, high = below[row, right - 1], below[row, right]
-        part = np.clip((share - low) / np.maximum(high - low, 1e-12), 0, 1)
-        found.append(np.exp(logs[right - 1] + part * (logs[right] - logs[right - 1])))
-    return np.column_stack(found)
+    below, row = np.maximum.accumulate(1 - above, axis=1), np.arange(len(above))[:, None]
+    share = (np.arange(count) + 0.5) / count
+    right = np.clip((below[:, None, :] < share[:, None]).sum(axis=2), 1, len(logs) - 1)
+    low, high = below[row, right - 1], below[row, right]
+    part = np.clip((share - low) / np.maximum(high - low, 1e-12), 0, 1)
+    return np.exp(logs[right - 1] + part * (logs[right] - logs[right - 1]))

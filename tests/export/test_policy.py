@@ -16,6 +16,7 @@ from playwright.sync_api import Error
 
 import workbench as wb
 from workbench.cli import main
+from workbench.datasets.cards import Pages
 from workbench.datasets.splits import card_of
 from workbench.decisions import find_decision
 from workbench.decisions.images.rules import ConnectionClass, ConnectionDefaults, EffectiveType, LastMeasurement
@@ -24,7 +25,7 @@ from workbench.explanation.surrogate_tree import Among, Between, Conditions
 from workbench.export.policy import bundle
 from workbench.export.policy.cases import as_canonical, draw_contexts
 from workbench.export.policy.loaded import LoadedPolicy
-from workbench.export.policy.speculation import speculation_rules
+from workbench.export.policy.speculation import SiteRules
 from workbench.export.policy.trees import Trees
 from workbench.models.boosting import flat_trees
 
@@ -610,13 +611,52 @@ PATHS = FOLLOWED | {
 
 
 def test_speculation_rules_name_safe_paths_only():
-    files = speculation_rules(PATHS)
+    files = SiteRules(PATHS).files()
     assert set(files) == {f"speculation-rules/{name}.json" for name in ("%2Fa%20b", "%2Fcaf%C3%A9", "%2Fx")}
     rules = files["speculation-rules/%2Fa%20b.json"]
     assert rules["tag"] == "workbench-0123"
     now, hover = rules["prefetch"]
     assert (now["eagerness"], now["urls"]) == ("immediate", ["/caf%C3%A9"])  # (25 + 3) / 50
     assert (hover["eagerness"], hover["urls"]) == ("moderate", ["/x"])  # (5 + 1) / 50; "/logout" is left out
+
+
+def test_a_card_adds_pages_that_are_never_fetched_and_the_queries_that_do_not_matter():
+    site = {"never": ["^/x"], "no_vary_search": "params"}
+    files = SiteRules(PATHS | {"site": site}).files()
+    rules = files["speculation-rules/%2Fa%20b.json"]["prefetch"]
+    assert [rule["urls"] for rule in rules] == [["/caf%C3%A9"]]
+    assert rules[0]["expects_no_vary_search"] == "params"
+
+
+@pytest.mark.parametrize(
+    ("budget", "at_once"),
+    [(300, ["/c", "/b"]), (100, ["/c"]), (50, []), (1000, ["/c", "/b", "/d"])],  # chances of .3, .5 and .2
+)
+def test_the_largest_chance_a_byte_is_fetched_first_within_the_budget(budget, at_once):
+    content = PATHS | {"names": ["/", "/b", "/c", "/d"], "orders": [{"": [100, 1, 50, 2, 30, 3, 20]}], "most": 3}
+    content |= {"limit": 0.1, "smoothing": [], "site": {"bytes": [100, 200, 100, 600], "byte_budget": budget}}
+    assert [each["page"] for each in SiteRules(content).pages["/"][0]] == at_once
+
+
+def test_the_requests_of_the_rules_are_those_of_their_pages():
+    """On "/a b", "/caf\u00e9" is fetched at once (chance .56); on "/x" "/a b" (.4) and "/caf\u00e9" (.3)."""
+    requests = SiteRules(PATHS).requests({"/a b": 0.5, "/logout": 0.25, "/x": 0.25})
+    assert requests == {"fetched": pytest.approx(0.5 + 0.25 * 2), "opened": pytest.approx(0.5 * 0.56 + 0.25 * 0.7)}
+
+
+@pytest.mark.parametrize(
+    ("pages", "expected"),
+    [
+        (Pages(), None),
+        (Pages(ids="auto"), "params"),
+        (Pages(keep_query=("id", "a b")), 'key-order, params, except=("id" "a%20b")'),
+        (Pages(keep_query=("*",), ids="auto"), None),
+    ],
+)
+def test_queries_that_a_card_cuts_are_expected_not_to_vary(pages, expected, site):
+    split = replace(site.split, card=replace(site.split.card, pages=pages))
+    shipped = site.decision.shipped(site.of("never").policy, split, site.scenario, site.known_by)
+    assert shipped.content["site"].get("no_vary_search") == expected
 
 
 @pytest.mark.parametrize(
@@ -636,7 +676,7 @@ def test_speculation_rules_name_safe_paths_only():
 )
 def test_no_rule_fetches_what_is_no_plain_page(page):
     content = PATHS | {"names": ["/a b", page, "/c", "/d"]}
-    files = speculation_rules(content)
+    files = SiteRules(content).files()
     urls = [url for rules in files.values() for rule in rules["prefetch"] for url in rule["urls"]]
     assert set(urls) == {"/a%20b", "/c", "/d"}
     assert len(files) == 3
@@ -644,7 +684,7 @@ def test_no_rule_fetches_what_is_no_plain_page(page):
 
 @pytest.mark.parametrize("page", ["/cartoons", "/blog/accounting", "/payne", "/addresses", "/insignia"])
 def test_a_word_within_a_word_is_no_reason(page):
-    files = speculation_rules(PATHS | {"names": [page, "/b", "/c", "/d"]})
+    files = SiteRules(PATHS | {"names": [page, "/b", "/c", "/d"]}).files()
     assert len(files) == 4
 
 
@@ -654,7 +694,7 @@ def test_chromium_accepts_the_rules(browser):
     page.on("console", lambda message: said.append(message.text))
     page.route("**/*", lambda route: route.fulfill(content_type="text/html", body="<p>There</p>"))
     page.goto("http://localhost/a")
-    for rules in speculation_rules(PATHS).values():
+    for rules in SiteRules(PATHS).files().values():
         page.add_script_tag(type="speculationrules", content=json.dumps(rules))
     page.wait_for_timeout(300)
     assert page.evaluate("HTMLScriptElement.supports('speculationrules')")

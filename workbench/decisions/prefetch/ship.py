@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 
-from workbench.datasets.cards import Card
+from workbench.datasets.cards import Card, Pages
 from workbench.datasets.schema import NAVIGATION_HISTORY
 from workbench.datasets.splits import FEWEST_USERS, Split, users_of
 from workbench.decisions.decision import Decision, Shipped
@@ -62,7 +63,8 @@ ADVICE = (
     "that changes with each request, need not be fetched. Fetch nothing with Save-Data, whether the policy is told of "
     "it or not. Where pages are paths, `speculation-rules/` holds the same for each page whatever came before it, "
     "without a script: send the address of a page's file in its `Speculation-Rules` header. It never names paths with "
-    "a query, nor those of signing out, carts and the like; see that the list fits the site."
+    "a query, nor those of signing out, carts and the like; see that the list fits the site, and hold what `decide` "
+    "names against it too."
 )
 NOTE = (
     "`chance` is that of the page being opened next (null where the policy weighs none); pages come with the likeliest "
@@ -93,8 +95,31 @@ def shipped(
     fields |= {name: field for name, field in own.items() if name in names}
     does = f"It names up to {scenario.k} pages of {len(content['names']):,} that are worth fetching ahead of the click."
     answer = partial(site_answers, decision, merged, split.card, scenario)
-    common = {"most": scenario.k, "listed": max(answers.PAGES_ASKED, scenario.k)}
-    return Shipped(merged, {"fields": fields, **common, **content}, answer, does, NOTE, ADVICE)
+    common: dict[str, Any] = {"most": scenario.k, "listed": max(answers.PAGES_ASKED, scenario.k)}
+    common |= {"site": _site(split, scenario, content["names"])}
+    return Shipped(merged, {"fields": fields, **common, **content}, answer, does, NOTE, ADVICE, requests=_requests)
+
+
+def _requests(outcomes: pd.DataFrame) -> dict[str, float]:
+    hits, unused = (float(outcomes[name].mean()) for name in ("hits", "unused"))
+    return {"fetched": hits + unused, "opened": hits}
+
+
+def _site(split: Split, scenario: PrefetchScenario, names: list[str]) -> dict[str, Any]:
+    """What Speculation Rules need: sizes of pages and the budget of a view, bytes, where the data have sizes; pages
+    that are never named; and the value of ``No-Vary-Search``, where the card's pages cut queries.
+    """
+    says, site = split.card.pages, dict[str, Any]()
+    if says.never:
+        site["never"] = says.never
+    if says != Pages() and "*" not in says.keep_query:
+        kept = " ".join(f'"{quote(name)}"' for name in says.keep_query)
+        site["no_vary_search"] = f"key-order, params, except=({kept})" if kept else "params"
+    if "page_bytes" in split.train and scenario.page_bytes:
+        median = split.train["page_bytes"].groupby(split.train["page"].astype(str)).median().reindex(names)
+        site["bytes"] = median.fillna(scenario.page_bytes).round().astype(int).tolist()
+        site["byte_budget"] = round(scenario.k * scenario.page_bytes)
+    return site
 
 
 def site_answers(

@@ -20,7 +20,7 @@ from workbench.evidence.verdict import SHIP_RULE, TEST_MODEL
 from workbench.export.policy.card import readme
 from workbench.export.policy.cases import as_canonical, draw_contexts, usual_values
 from workbench.export.policy.loaded import FORMAT, MANIFEST, POLICY, LoadedPolicy, check_manifest, describe_file
-from workbench.export.policy.speculation import speculation_rules
+from workbench.export.policy.speculation import SiteRules
 
 CASES = 200
 NEAR = 1e-6  # of chances
@@ -74,7 +74,7 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
     files = {POLICY: _json(content), "policy.js": policy_script(shipped.content)}
     content = json.loads(files[POLICY])
     if shipped.content["kind"] in OF_PAGES:
-        files |= {name: _json(rules) for name, rules in speculation_rules(content).items()}
+        files |= {name: _json(rules) for name, rules in SiteRules(content).files().items()}
     vectors = _vectors(result, shipped, content)
     files["vectors.json"] = _json({"format": FORMAT, "version": content["version"], "cases": vectors})
     files["README.md"] = readme(result, shipped, content, _example(result, content)).encode()
@@ -149,6 +149,15 @@ def _content(result: Finding, picked: PolicyResult, full: bool = False) -> tuple
         **shipped.content,
     }
     content["against_compared"] = {"views": len(test), "decided_otherwise": float(other.mean()), "net": difference}
+    content = json.loads(_json(content))
+    load = {"policy": shipped.requests(outcomes)}
+    if content["kind"] in OF_PAGES:
+        shares = split.train["page"].astype(str).value_counts(normalize=True)
+        load |= {"speculation_rules": SiteRules(content).requests(shares)}
+    if load["policy"]:
+        content["per_1000_views"] = {
+            who: {name: round(1000 * number, 1) for name, number in each.items()} for who, each in load.items()
+        }
     content["version"] = describe_file(_json(content))["sha256"][:12]
     return replace(shipped, merged=(len(test), float(other.mean()), difference)), content
 

@@ -62,6 +62,7 @@ def readme(result: Finding, shipped: Shipped, content: Mapping[str, Any], exampl
         f"# {as_text(content['name'])}\n\n{_about(result, shipped, content)}",
         f"## Call it\n\n{_usage(shipped.note, example)}",
         f"## When to call it\n\n{shipped.advice}",
+        *([f"## Extra load\n\n{_load(content)}"] if "per_1000_views" in content else []),
         f"## Fields\n\n{_fields(result, content)}",
         f"## What is known of it\n\n{_evidence(result)}",
         f"## Where the model is not better\n\n{_segments(result, content)}",
@@ -102,6 +103,31 @@ policy.decide(context)  # {many}
 
 {note} A field that is missing, or of another type, counts as missing. `vectors.json` holds contexts and the answers
 that must come out, and `manifest.json` the sha256 and the size of every file."""
+
+
+def _load(content: Mapping[str, Any]) -> str:
+    """What the origin is asked for beyond the pages that are opened anyway."""
+    load = content["per_1000_views"]
+    fetched, opened = load["policy"]["fetched"], load["policy"]["opened"]
+    lines = [
+        f"`decide`: {fetched - opened:,.0f} more requests to the origin per 1,000 views of test ({fetched:,.0f} pages "
+        f"fetched ahead, {opened:,.0f} of them opened)."
+    ]
+    rules, budget = load.get("speculation_rules"), content["site"].get("byte_budget")
+    if rules and rules["fetched"]:
+        opened = f", of which {rules['opened']:,.0f} are opened by their chances" if "opened" in rules else ""
+        lines.append(
+            f"`speculation-rules/`: {rules['fetched']:,.0f} pages fetched at once per 1,000 views{opened}; a page that "
+            "is on hover is fetched where a pointer rests on its link."
+        )
+    if rules and budget:
+        lines.append(f"A page fetches {budget:,} bytes at once at most, the largest chance a byte first.")
+    if rules and (varies := content["site"].get("no_vary_search")):
+        lines.append(
+            f"The rules expect `No-Vary-Search: {varies}`: send this header with the pages, since their queries are "
+            "cut in the data. Without it, a prefetched page serves its own address alone."
+        )
+    return _list(lines)
 
 
 def as_text(text: str) -> str:

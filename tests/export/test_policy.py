@@ -201,6 +201,18 @@ def test_a_table_is_read_from_coarse_to_fine(context, rendition, chances, node):
     assert node(HAND_MADE, [context]) == [expected]
 
 
+def assert_explained_alike(content, contexts, node):
+    lines = [LoadedPolicy(content).explain(context) for context in contexts[:100]]
+    assert node(content, contexts[:100], ASK.replace("decide(context))", "decide.explain(context))")) == lines
+    assert all(line.startswith(f'policy;desc="{content["version"]} ') and line.count('"') == 2 for line in lines)
+
+
+def test_one_line_says_why(asked, node):
+    content, contexts, answers = asked
+    assert_explained_alike(content, contexts, node)
+    assert f'"0 {answers[0]["rendition"]}' in LoadedPolicy(content).explain(contexts[0])
+
+
 def test_javascript_s_own_values_count_as_missing(node):
     script = ASK.replace(
         "contexts.map((context) => decide(context))",
@@ -293,14 +305,26 @@ def test_groups_of_fewer_than_20_users_are_not_in_it():
 def test_the_folder_holds_what_the_manifest_says(folder, result):
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
     assert names == {"policy.json", "policy.js", "vectors.json", "README.md", "manifest.json"}
-    script = (folder / "policy.js").read_bytes()
-    assert len(script) < 8000
-    assert not any(word in script for word in (b"import ", b"require(", b"eval", b"Function(", b"http"))
     vectors = json.loads((folder / "vectors.json").read_text())["cases"]
     policy = wb.load_policy(folder)
     assert_same([policy.decide(case["context"]) for case in vectors], [case["decision"] for case in vectors])
     text = "".join(path.read_text() for path in folder.iterdir())
     assert not [user for user in result.split.test["user_id"].unique() if user in text]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"kind": "pages"},
+        {"kind": "ranker"},
+        {"kind": "branches", "base": {"kind": "last", "otherwise": {"kind": "trees"}}},
+        {"kind": "last", "otherwise": {"kind": "table"}},
+    ],
+)
+def test_a_script_is_small_and_asks_for_nothing(content):
+    script = bundle.policy_script(content)
+    assert len(script) < 8000
+    assert not any(word in script for word in (b"import ", b"require(", b"eval", b"Function(", b"http", b"//"))
 
 
 def test_the_readme_says_where_fields_come_from_and_what_is_known(folder, result):
@@ -511,6 +535,12 @@ def fetched(request, site):
     contexts = draw_contexts(content, site.split.train, 1000, seed=1)
     with np.errstate(over="ignore", divide="ignore"):
         return content, contexts, shipped.answers(as_canonical(contexts, content["fields"]))
+
+
+def test_one_line_says_why_pages_are_fetched(fetched, node):
+    assert_explained_alike(*fetched[:2], node)
+    line = LoadedPolicy(complete(FOLLOWED)).explain({"pages": ["a"]})
+    assert line == 'policy;desc="0 b 0.687 d 0.080 limit 0.300"'  # (15 + 10 * FIRST_B) / 30, 10 * FIRST_D / 30
 
 
 def test_pages_are_those_of_the_workbench_everywhere(fetched, node, browser):

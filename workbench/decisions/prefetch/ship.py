@@ -19,7 +19,7 @@ from workbench.datasets.schema import NAVIGATION_HISTORY
 from workbench.datasets.splits import FEWEST_USERS, Split, users_of
 from workbench.decisions.decision import Decision, Shipped
 from workbench.decisions.option_ship import fewest_trees, ordered_fields
-from workbench.decisions.policy import Policy, Situations, policy_name
+from workbench.decisions.policy import Policy, Situations, policy_name, traits_of
 from workbench.decisions.prefetch import answers
 from workbench.decisions.prefetch.markov import HERE_BEFORE, USUAL_SHARE, Markov, UserHistory
 from workbench.decisions.prefetch.neighbours import SimilarSessions
@@ -139,7 +139,7 @@ def _content(  # noqa: PLR0917 - the arguments of shipped
     decision: Decision, policy: Any, split: Split, scenario: PrefetchScenario, known_by: str, within: float
 ) -> tuple[Policy, dict[str, Any]]:
     """The policy without what few users met, and its numbers; ``reads`` are the names of its fields."""
-    limit = scenario.break_even if getattr(policy, "limit", None) is None else policy.limit
+    limit = scenario.break_even if traits_of(policy).limit is None else policy.limit
     if isinstance(policy, PrefetchPolicy) and isinstance(policy.source, NextPage) and not policy.source.linear:
         fewest = fewest_trees(decision, policy, split, scenario, known_by, within=within)
         limit = scenario.break_even if fewest.limit is None else fewest.limit

@@ -24,7 +24,8 @@ from workbench.export.policy.speculation import SiteRules
 
 CASES = 200
 NEAR = 1e-6  # of chances
-COMMENT = re.compile(r"^ *(?:/\*\*.*\*/|//.*)\n", re.MULTILINE)  # a line of its own
+COMMENT = re.compile(r"^ *(?:/\*\*(?:.|\n)*?\*/|//.*)\n", re.MULTILINE)  # on lines of its own
+TEXTS = re.compile(r"""(/\*(?:.|\n)*?\*/|"(?:[^"\\]|\\.)*"|`[^`]*`)""")  # the head comment, texts and templates
 RECOMMENDED = "recommended"
 OF_PAGES = ("pages", "ranker")
 
@@ -84,12 +85,26 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
 
 
 def policy_script(content: Mapping[str, Any]) -> bytes:
-    """The ES module that decides for the kinds of policy that one holds: without its comments, but the first."""
+    """The ES module that decides for the kinds of policy that one holds: without spaces, and comments but the first."""
     kind = content["kind"]
     names = ["fields", "session", kind] if kind in OF_PAGES else ["fields", *dict.fromkeys(_kinds(content)), "options"]
     folder = resources.files("workbench.export.policy")
     texts = [folder.joinpath(f"{name}.js").read_text(encoding="utf-8").replace("\r\n", "\n") for name in names]
-    return COMMENT.sub("", "\n".join(texts)).encode()
+    return tightened(COMMENT.sub("", "".join(texts))).encode()
+
+
+def tightened(script: str) -> str:
+    """A script without the space that only readers need, and without brackets around a single argument.
+
+    >>> tightened("const twice = (x) => { return 2 * x; };")
+    'const twice=x=>{return 2*x};'
+    """
+    parts = TEXTS.split(script)
+    for i in range(0, len(parts), 2):
+        code = re.sub(r"\((\w+)\) =>", r"\1 =>", re.sub(r"\n\s+", "\n", parts[i]))
+        code = re.sub(r" *([-=+*/<>?:,;{}()\[\]&|!%]+) *", r"\1", code)
+        parts[i] = re.sub(r"(?<=[;{,(\[])\n|[;\n]+(?=})", "", code)
+    return "".join(parts)
 
 
 def _kinds(content: Mapping[str, Any]) -> Iterator[str]:

@@ -5,10 +5,6 @@
 
 const kinds = {};
 
-function readNumber(value) {
-  return typeof value === "number" ? value : NaN;
-}
-
 function readText(value, field) {
   if (Number.isSafeInteger(value)) value = String(value);
   if (typeof value !== "string" || value === "") return null;
@@ -26,11 +22,11 @@ function reader(name, field) {
   if (field.type === "number") {
     const { low = -Infinity, high = Infinity } = field;
     return (context) => {
-      const number = readNumber(own(context));
-      return number >= low && number <= high ? number : NaN;
+      const value = own(context);
+      return typeof value === "number" && value >= low && value <= high ? value : NaN;
     };
   }
-  if (field.type === "page") return (context) => (typeof own(context) === "string" ? own(context) : null);
+  if (field.type === "page") return own;
   if (field.type === "flag") return (context) => readFlag(own(context));
   return (context) => readText(own(context), field);
 }

@@ -1,6 +1,7 @@
 /** What the last measurement was best for, while it is young, else what another policy answers; no chances. */
 kinds.last = ({ max_age_s: oldest, assume, worth, otherwise }, readers) => {
-  const rest = kinds[otherwise.kind](otherwise, readers), { bits, round_trips: trips, budget, longest, quality, price } = worth;
+  const rest = kinds[otherwise.kind](otherwise, readers);
+  const { bits, round_trips: trips, budget, longest, quality, price } = worth;
   const last = (name) => (context) => {
     const number = readers[`last_${name}`](context);
     return number !== number ? assume[name] ?? NaN : number;

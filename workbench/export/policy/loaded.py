@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from workbench.export.policy.ranker import DWELL_FIELD, ByRanker
 from workbench.export.policy.trees import Trees
 
 FORMAT = 1
+URI = ";,/?:@&=+$-_.!~*'()#"  # what JavaScript's encodeURI leaves
 MANIFEST, POLICY = "manifest.json", "policy.json"
 SEPARATOR, MISSING = "\x1f", "(missing)"  # between the parts of a group's label; a level of its own
 ROWS_A_BATCH = 100
@@ -143,14 +145,36 @@ class LoadedPolicy:
             return {self.content["returns"]: self.options[option[0]], "chances": chances}
         return self._as_frame(context.index, option, late)
 
+    def explain(self, context: Mapping[str, Any]) -> str:
+        """Why it decides so in one context, as a line for a ``Server-Timing`` header: chances, and the limit."""
+        if self.options:
+            answer = self.decide(context)
+            said = [answer[self.content["returns"]]]
+            chances = list((answer["chances"] or {}).items())
+        else:
+            found, limit = self._answer.weigh(context)
+            said = []
+            chances = [(self.content["names"][page], chance) for page, chance in found[: self.content["most"]]]
+            chances.append(("limit", limit))
+        words = [*said, *(f"{quote(name, safe=URI)} {chance:.3f}" for name, chance in chances)]
+        return f'policy;desc="{" ".join([self.content["version"], *words])}"'
+
     def after(self, page: str) -> list[dict[str, Any]]:
         """The likeliest pages after one, whatever came before it, with their chances, whatever these are."""
-        return self._answer.after(page)
+        return self._as_pages(self._answer.after(page))
+
+    def _as_pages(self, pairs: Any) -> list[dict[str, Any]]:
+        return [{"page": self.content["names"][page], "chance": chance} for page, chance in pairs]
+
+    def _worth(self, context: Mapping[str, Any]) -> list[dict[str, Any]]:
+        found, limit = self._answer.weigh(context)
+        worth = self._as_pages(pair for pair in found[: self.content["most"]] if pair[1] >= limit)
+        return worth if self.content.get("weighs", True) else [each | {"chance": None} for each in worth]
 
     def _name_pages(self, context: Any) -> Any:
         """The pages worth fetching in one context; of a frame of page views, in each view, the session up to it."""
         if isinstance(context, Mapping):
-            return self._answer.decide(context)
+            return self._worth(context)
         if not {"session_id", "page"} <= set(getattr(context, "columns", ())):
             raise WorkbenchError(
                 "expected a dict of fields, such as {'pages': [...]}, the pages of one session, or a frame of page "
@@ -168,7 +192,7 @@ class LoadedPolicy:
         for view, session, page, known in views:
             pages = sessions.setdefault(session, [])
             pages.append(page)
-            answer = self._answer.decide({**known, "pages": pages})
+            answer = self._worth({**known, "pages": pages})
             found += [(view, each["page"], rank, each["chance"]) for rank, each in enumerate(answer, start=1)]
         return pd.DataFrame(found, columns=["view_id", "page", "rank", "chance"])
 

@@ -6,12 +6,13 @@ function above(number, edges) {
 /** A function that decides: from a context to the pages worth fetching, and the chance of each. */
 export function load(policy) {
   if (policy.format !== 1) throw new Error(`expected policy format 1; got ${policy.format}`);
-  const { names, smoothing, limits, most, listed, habit, fields, weighs = true, saves_data: saves } = policy;
+  const { names, smoothing, limits, listed, habit, fields, saves_data: saves } = policy;
   const place = new Map(names.map((name, i) => [name, i]));
   const orders = policy.orders.map((order) => {
     return new Map(Object.entries(order).map(([key, state]) => [key, readState(state)]));
   });
-  const readClass = limits && reader(limits.field, fields[limits.field]), saving = saves && reader(saves, fields[saves]);
+  const readClass = limits && reader(limits.field, fields[limits.field]);
+  const saving = saves && reader(saves, fields[saves]);
   const ofClass = new Map(Object.entries(limits ? limits.of : {}));
 
   function statesOf(codes) {
@@ -56,18 +57,17 @@ export function load(policy) {
     const pages = [usual, alike ? NONE : last], none = usual < 0 || pages.includes(current);
     const own = pages.map((page, i) => [none ? NONE : page, none || page < 0 ? 0 : cell[i]]);
     const rest = 1 - (own[0][1] + own[1][1]);
-    const kept = own.filter(([page]) => page >= 0).map(([page, chance]) => [page, chance + rest * chanceOf(page, states)]);
+    const there = own.filter(([page]) => page >= 0);
+    const kept = there.map(([page, chance]) => [page, chance + rest * chanceOf(page, states)]);
     const others = everybody(states, current, listed + 2).filter(([page]) => kept.every((each) => each[0] !== page));
     return likeliest([...kept, ...others.map(([page, chance]) => [page, chance * rest])], listed);
   }
 
-  return (context = {}) => {
-    if (saving && saving(context) === "True") return [];
+  return answering(policy, (context) => {
     const limit = limits ? ofClass.get(readClass(context)) ?? limits.otherwise : policy.limit;
+    if (saving && saving(context) === "True") return [[], limit];
     const codes = readSession(context, place), current = Math.max(codes[codes.length - 1], NONE);
     const states = statesOf(codes);
-    const found = habit ? habits(context, states, current) : everybody(states, current, listed);
-    const worth = found.slice(0, most).filter((pair) => pair[1] >= limit);
-    return worth.map(([page, chance]) => ({ page: names[page], chance: weighs ? chance : null }));
-  };
+    return [habit ? habits(context, states, current) : everybody(states, current, listed), limit];
+  });
 }

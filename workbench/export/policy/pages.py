@@ -26,24 +26,21 @@ class ByPages:
         self.orders = [read_states(order) for order in content["orders"]]
         self.smoothing, self.limit = content["smoothing"], content["limit"]
         self.limits, self.saves_data = content.get("limits"), content.get("saves_data")
-        self.most, self.listed, self.habit = content["most"], content["listed"], content.get("habit")
-        self.weighs, self.fields = content.get("weighs", True), content["fields"]
+        self.listed, self.habit, self.fields = content["listed"], content.get("habit"), content["fields"]
 
-    def decide(self, context: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """The pages worth fetching, the likeliest first: ``[{"page": ..., "chance": ...}]``."""
-        if self.saves_data and as_flag(context.get(self.saves_data)) == "True":
-            return []
+    def weigh(self, context: Mapping[str, Any]) -> tuple[list[Pair], float]:
+        """The likeliest pages, by their codes, with their chances; and the chance from which a page is fetched."""
         limit, codes = self._limit(context), read_session(context, self.place)
+        if self.saves_data and as_flag(context.get(self.saves_data)) == "True":
+            return [], limit
         states, current = self._states(codes), max(codes[-1], NONE)
         found = self._habits(context, states, current) if self.habit else self._everybody(states, current, self.listed)
-        worth = [(page, chance) for page, chance in found[: self.most] if chance >= limit]
-        return [{"page": self.names[page], "chance": chance if self.weighs else None} for page, chance in worth]
+        return found, limit
 
-    def after(self, page: str) -> list[dict[str, Any]]:
+    def after(self, page: str) -> list[Pair]:
         """The likeliest pages after one, whatever came before it: as many as were compared, whatever their chance."""
         code = self.place.get(page, NONE)
-        found = self._everybody(self._states([code])[:2], code, self.listed)
-        return [{"page": self.names[each], "chance": chance} for each, chance in found]
+        return self._everybody(self._states([code])[:2], code, self.listed)
 
     def _limit(self, context: Mapping[str, Any]) -> float:
         if not self.limits:

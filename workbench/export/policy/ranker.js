@@ -1,11 +1,10 @@
-/** The margins of trees, of rows side by side. */
-function walker({ roots, feature: features, right: rights, value: values, missing_left: lefts, start }, width) {
-  const feature = Int32Array.from(features), right = Int32Array.from(rights);
-  const value = Float32Array.from(values), left = Uint8Array.from(lefts);
+/** The margin of a row of numbers, which begins at a place of a matrix. */
+function walker(trees) {
+  const feature = Int32Array.from(trees.feature), right = Int32Array.from(trees.right);
+  const value = Float32Array.from(trees.value), left = Uint8Array.from(trees.missing_left);
   return (matrix, begin) => {
-    let margin = Math.fround(start);
-    for (let tree = 0; tree < roots.length; tree++) {
-      let node = roots[tree];
+    let margin = Math.fround(trees.start);
+    for (let node of trees.roots) {
       for (let on = feature[node]; on >= 0; on = feature[node]) {
         const number = matrix[begin + on];
         node = (number !== number ? left[node] : number < value[node]) ? node + 1 : right[node];
@@ -19,77 +18,77 @@ function walker({ roots, feature: features, right: rights, value: values, missin
 /** A function that decides: from a context to the pages worth fetching, and the chance of each. */
 export function load(policy) {
   if (policy.format !== 1) throw new Error(`expected policy format 1; got ${policy.format}`);
-  const { names, features, candidates, bands, levels, smoothing, slope, intercept, limit, most, listed } = policy;
+  const { names, features, fields, bands, levels, slope, intercept, limit, listed } = policy;
+  const [one, two, three] = policy.smoothing;
+  const { all_up_to: few, followers, popular: top, recent, linked: through } = policy.candidates;
   const place = new Map(names.map((name, i) => [name, i])), n = names.length, width = features.length;
-  const table = (order) => new Map(Object.entries(order).map(([key, state]) => [Number(key), readState(state)]));
+  const asMap = (object, value) => new Map(Object.entries(object).map(([key, each]) => [key, value(each, key)]));
+  const table = (order) => {
+    const states = asMap(order, readState);
+    return (key) => states.get(String(key)) ?? NEVER_SEEN;
+  };
   const [zeroth, firsts, seconds] = policy.orders.map(table), skipping = table(policy.skipping);
-  const everybody = zeroth.get(0) ?? NEVER_SEEN, latest = readState(policy.latest), links = policy.links ?? {};
-  const share = ({ total, counts }, page) => (counts.get(page) ?? 0) / Math.max(total, 1);
-  const popularity = names.map((_, page) => share(everybody, page)), now = names.map((_, page) => share(latest, page));
-  const rank = [], margin = walker(policy.trees, width), readers = {};
-  popularity.map((_, page) => page).sort((a, b) => popularity[b] - popularity[a]).forEach((page, i) => (rank[page] = i));
-  for (const [name, field] of Object.entries(policy.fields)) if (name !== "pages") readers[name] = reader(name, field);
-  const places = new Map(Object.entries(levels).map(([name, all]) => [name, new Map(all.map((level, i) => [level, i]))]));
+  const everybody = zeroth(0), latest = readState(policy.latest), links = policy.links ?? {}, rank = [];
+  const count = (state, page) => state.counts.get(page) ?? 0;
+  const share = (state, page) => count(state, page) / Math.max(state.total, 1);
+  const shares = names.map((_, page) => share(everybody, page)), margin = walker(policy.trees);
+  [...names.keys()].sort((a, b) => shares[b] - shares[a]).forEach((page, i) => (rank[page] = i));
+  const readers = [...asMap(fields, (field, name) => reader(name, field))].filter(([name]) => name !== "pages");
+  const places = asMap(levels, (all) => new Map(all.map((level, i) => [level, i])));
   const known = (code) => (code >= 0 ? code : NaN), linked = (from, to) => Number((links[from] ?? []).includes(to));
-  const columns = features.map(column);
-
-  function lean({ total, counts }, pages, priors, s) {
-    return pages.map((page, i) => ((counts.get(page) ?? 0) + s * priors[i]) / (total + s));
-  }
+  const lean = (state, pages, priors, s) =>
+    pages.map((page, i) => (count(state, page) + s * priors[i]) / (state.total + s));
 
   function ranks(chances) {
     const found = [];
-    chances.map((chance, i) => [i, chance]).sort((a, b) => fallen(a) - fallen(b)).forEach(([i], at) => (found[i] = at + 1));
+    const pairs = chances.map((chance, i) => [i, chance]);
+    pairs.sort((a, b) => fallen(a) - fallen(b)).forEach(([i], at) => (found[i] = at + 1));
     return found;
   }
 
-  function grouped(name) {
-    const { of, counts } = policy.groups[name], states = table(counts);
-    return (q) => {
-      let code = q.bands[of[0]];
-      for (const each of of.slice(1)) code = code >= 0 && q.bands[each] >= 0 ? code * bands[each] + q.bands[each] : NONE;
-      const key = code >= 0 && q.current >= 0 ? code * n + q.current : NONE;
-      return lean(states.get(key) ?? NEVER_SEEN, q.pages, q.first, smoothing[2]);
+  /** How features are worked out: one number, or one for each candidate. */
+  const each = (value) => (q) => q.pages.map((page) => value(page, q));
+  const of = {
+    page: (q) => q.pages,
+    current_page: (q) => known(q.current),
+    previous_page: (q) => known(q.before),
+    popularity: (q) => q.popular,
+    popularity_rank: each((page) => rank[page]),
+    current_popularity_rank: (q) => rank[q.current] ?? NaN,
+    popularity_now: each((page) => share(latest, page)),
+    skipping_chance: (q) => lean(skipping(q.before), q.pages, q.popular, one),
+    position: (q) => q.codes.length - 1,
+    times_seen: each((page, q) => q.codes.filter((code) => code === page).length),
+    views_ago: each((page, { codes }) => (codes.includes(page) ? codes.length - 1 - codes.lastIndexOf(page) : NaN)),
+    previous_dwell_s: (q) => q.given.dwell_before_s,
+    linked: each((page, q) => linked(q.current, page)),
+    links_back: each((page, q) => linked(page, q.current)),
+  };
+  for (const name of ["last_next", "usual_next"]) {
+    of[`is_${name}`] = each((page, q) => Number(page === codeOf(q.given[name], place, NONE)));
+  }
+  ["first", "second"].forEach((order, i) => {
+    of[`${order}_views`] = (q) => q.states[i].total;
+    of[`${order}_count`] = each((page, q) => count(q.states[i], page));
+    of[`${order}_share`] = each((page, q) => share(q.states[i], page));
+    of[`${order}_chance`] = (q) => q.chances[i];
+    of[`${order}_rank`] = (q) => ranks(q.chances[i]);
+  });
+  for (const [name, group] of Object.entries(policy.groups)) {
+    const states = table(group.counts);
+    of[`first_chance by ${name}`] = (q) => {
+      const code = group.of.reduce((sum, by) => (sum < 0 || q.bands[by] < 0 ? NONE : sum * bands[by] + q.bands[by]), 0);
+      return lean(states(code < 0 || q.current < 0 ? NONE : code * n + q.current), q.pages, q.chances[0], three);
     };
   }
-
-  /** How a feature is worked out: one number, or one for each candidate. */
-  function column(name) {
-    const of = {
-      page: (q) => q.pages,
-      current_page: (q) => known(q.current),
-      previous_page: (q) => known(q.before),
-      popularity: (q) => q.pages.map((page) => popularity[page]),
-      popularity_rank: (q) => q.pages.map((page) => rank[page]),
-      current_popularity_rank: (q) => rank[q.current] ?? NaN,
-      popularity_now: (q) => q.pages.map((page) => now[page]),
-      skipping_chance: (q) =>
-        lean(skipping.get(q.before) ?? NEVER_SEEN, q.pages, q.pages.map((page) => popularity[page]), smoothing[0]),
-      position: (q) => q.codes.length - 1,
-      times_seen: (q) => q.pages.map((page) => q.codes.reduce((sum, code) => sum + (code === page), 0)),
-      views_ago: (q) => q.pages.map((page) => (q.codes.includes(page) ? q.codes.length - 1 - q.codes.lastIndexOf(page) : NaN)),
-      previous_dwell_s: (q) => q.given.dwell_before_s,
-      linked: (q) => q.pages.map((page) => linked(q.current, page)),
-      links_back: (q) => q.pages.map((page) => linked(page, q.current)),
-    };
-    for (const each of ["last_next", "usual_next"]) {
-      of[`is_${each}`] = (q) => q.pages.map((page) => Number(page === codeOf(q.given[each], place, NONE)));
-    }
-    ["first", "second"].forEach((order, i) => {
-      of[`${order}_views`] = (q) => q.states[i].total;
-      of[`${order}_count`] = (q) => q.pages.map((page) => q.states[i].counts.get(page) ?? 0);
-      of[`${order}_share`] = (q) => q.pages.map((page) => share(q.states[i], page));
-      of[`${order}_chance`] = (q) => q[order];
-      of[`${order}_rank`] = (q) => ranks(q[order]);
-    });
+  const columns = features.map((name) => {
     if (Object.hasOwn(of, name)) return of[name];
-    if (name.startsWith("first_chance by ")) return grouped(name.slice(16));
     return places.has(name) ? (q) => known(q.bands[name]) : (q) => q.given[name];
-  }
+  });
 
   function bandOf(name, given) {
-    const number = given[name === "dwell" ? "dwell_before_s" : name];
-    if (places.has(name)) return number === null ? NONE : places.get(name).get(number) ?? places.get(name).size;
+    const number = given[name === "dwell" ? "dwell_before_s" : name], all = places.get(name);
+    if (all) return number === null ? NONE : all.get(number) ?? all.size;
     if (number !== number) return NONE;
     if (name !== "dwell") return Math.floor(number / policy.hours_a_band);
     return policy.dwell_edges.filter((edge) => edge <= number).length;
@@ -97,40 +96,36 @@ export function load(policy) {
 
   function candidatesOf(codes, states, given) {
     const current = codes[codes.length - 1];
-    if (n <= candidates.all_up_to) return [...names.keys()].filter((page) => page !== current);
-    const found = new Set(codes.slice(-1 - candidates.recent, -1));
-    const add = ({ counts }, most) => {
-      for (const page of counts.keys()) if (most-- > 0) found.add(page); else break;
+    if (n <= few) return [...names.keys()].filter((page) => page !== current);
+    const found = new Set(codes.slice(-1 - recent, -1));
+    const add = (pages, most) => {
+      for (const page of pages) if (most-- > 0) found.add(page); else break;
     };
-    states.forEach((state) => add(state, candidates.followers));
-    add(everybody, candidates.popular);
-    for (const each of ["last_next", "usual_next"]) found.add(codeOf(given[each], place, NONE));
-    for (const page of (links[current] ?? []).slice(0, candidates.linked)) found.add(page);
-    found.delete(current);
-    return [...found].filter((page) => page >= 0).sort((a, b) => a - b);
+    for (const { counts } of states) add(counts.keys(), followers);
+    add(everybody.counts.keys(), top);
+    add(links[current] ?? [], through);
+    for (const name of ["last_next", "usual_next"]) found.add(codeOf(given[name], place, NONE));
+    return [...found].filter((page) => page >= 0 && page !== current).sort((a, b) => a - b);
   }
 
-  return (context = {}) => {
-    const codes = readSession(context, place), last = codes.length - 1, current = codes[last], given = {}, q = {};
-    for (const name in readers) given[name] = readers[name](context);
-    if ("dwell_before_s" in given) given.dwell_before_s = last > 0 ? Math.floor(given.dwell_before_s) : NaN;
+  return answering(policy, (context) => {
+    const codes = readSession(context, place), last = codes.length - 1, current = codes[last], given = {};
+    const q = { bands: {} };
+    for (const [name, read] of readers) given[name] = read(context);
+    given.dwell_before_s = last > 0 ? Math.floor(given.dwell_before_s) : NaN;
     const before = last > 0 ? codes[last - 1] : NONE;
-    const pair = current >= 0 && before >= NONE ? (before + 1) * n + current : NONE;
-    const states = [firsts.get(current) ?? NEVER_SEEN, seconds.get(pair) ?? NEVER_SEEN];
-    const pages = candidatesOf(codes, states, given);
-    const first = lean(states[0], pages, pages.map((page) => popularity[page]), smoothing[0]);
-    Object.assign(q, { codes, current, before, given, pages, states, first, second: lean(states[1], pages, first, smoothing[1]) });
-    q.bands = {};
+    const states = [firsts(current), seconds(current >= 0 && before >= NONE ? (before + 1) * n + current : NONE)];
+    const pages = candidatesOf(codes, states, given), popular = pages.map((page) => shares[page]);
+    const first = lean(states[0], pages, popular, one), chances = [first, lean(states[1], pages, first, two)];
+    Object.assign(q, { codes, current, before, given, pages, states, popular, chances });
     for (const name of [...Object.keys(bands), ...places.keys()]) q.bands[name] = bandOf(name, given);
     const matrix = new Float32Array(pages.length * width);
     columns.forEach((work, on) => {
-      const values = work(q);
-      for (let i = 0; i < pages.length; i++) matrix[i * width + on] = Array.isArray(values) ? values[i] : values;
+      const values = work(q), single = !Array.isArray(values);
+      for (let i = 0; i < pages.length; i++) matrix[i * width + on] = single ? values : values[i];
     });
-    const chances = pages.map((_, i) => 1 / (1 + Math.exp(-(slope * margin(matrix, i * width) + intercept))));
-    const scale = Math.max(chances.reduce((sum, chance) => sum + chance, 0), 1);
-    const found = likeliest(pages.map((page, i) => [page, chances[i] / scale]), listed);
-    const worth = found.slice(0, most).filter((pair) => pair[1] >= limit);
-    return worth.map(([page, chance]) => ({ page: names[page], chance }));
-  };
+    const found = pages.map((page, i) => [page, 1 / (1 + Math.exp(-(slope * margin(matrix, i * width) + intercept)))]);
+    const scale = Math.max(found.reduce((sum, pair) => sum + pair[1], 0), 1);
+    return [likeliest(found.map(([page, chance]) => [page, chance / scale]), listed), limit];
+  });
 }

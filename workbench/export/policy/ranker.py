@@ -73,15 +73,13 @@ class ByRanker:
         self.trees = PlainTrees(content["trees"], len(content["features"]))
         self.columns = [self._column(name) for name in content["features"]]
 
-    def decide(self, context: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """The pages worth fetching, the likeliest first: ``[{"page": ..., "chance": ...}]``."""
-        content, found = self.content, self._found(context)
-        worth = [(page, chance) for page, chance in found[: content["most"]] if chance >= content["limit"]]
-        return [{"page": self.names[page], "chance": chance} for page, chance in worth]
+    def weigh(self, context: Mapping[str, Any]) -> tuple[list[Pair], float]:
+        """The likeliest pages, by their codes, with their chances; and the chance from which a page is fetched."""
+        return self._found(context), self.content["limit"]
 
-    def after(self, page: str) -> list[dict[str, Any]]:
+    def after(self, page: str) -> list[Pair]:
         """The likeliest pages after one, an unknown page before it: as many as were compared, whatever their chance."""
-        return [{"page": self.names[each], "chance": chance} for each, chance in self._found({"pages": [None, page]})]
+        return self._found({"pages": [None, page]})
 
     def _found(self, context: Mapping[str, Any]) -> list[Pair]:
         asked = self._ask(context)

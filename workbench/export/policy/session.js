@@ -15,6 +15,21 @@ function likeliest(pairs, most) {
   return pairs.filter((pair) => pair[1] > 0).sort((a, b) => fallen(a) - fallen(b)).slice(0, most);
 }
 
+/** `decide`, from what weighs pages and says the limit; and `decide.explain`, one line for a Server-Timing header. */
+function answering({ names, most, version, weighs = true }, weigh) {
+  const decide = (context = {}) => {
+    const [found, limit] = weigh(context);
+    const worth = found.slice(0, most).filter((pair) => pair[1] >= limit);
+    return worth.map(([page, chance]) => ({ page: names[page], chance: weighs ? chance : null }));
+  };
+  decide.explain = (context = {}) => {
+    const [found, limit] = weigh(context);
+    const weighed = found.slice(0, most).map(([page, chance]) => `${encodeURI(names[page])} ${chance.toFixed(3)}`);
+    return `policy;desc="${[version, ...weighed, "limit", limit.toFixed(3)].join(" ")}"`;
+  };
+  return decide;
+}
+
 /** Codes of a session's pages, the current one last; an unknown page where the context names none. */
 function readSession(context, place) {
   const pages = Array.isArray(context.pages) ? context.pages : [];

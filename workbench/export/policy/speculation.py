@@ -44,7 +44,7 @@ class SiteRules:
             if "no_vary_search" in self.site:
                 rules = [rule | {"expects_no_vary_search": self.site["no_vary_search"]} for rule in rules]
             if rules:
-                files[_file_name(page, files)] = {"tag": f"workbench-{self.content['version']}", "prefetch": rules}
+                files[_file_name(page, files)] = dict(tag=f"workbench-{self.content['version']}", prefetch=rules)
         return files
 
     def requests(self, views: Mapping[str, float]) -> dict[str, float]:

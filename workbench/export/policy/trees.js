@@ -36,7 +36,8 @@ function chances(head, readers) {
       }
     }
     const leaf = value[node];
-    for (let at = low; at < high; at++) margin[at] += leaf; // a Float32Array rounds each sum
+    // A Float32Array rounds each sum.
+    for (let at = low; at < high; at++) margin[at] += leaf;
   }
 
   return (context) => {

@@ -437,6 +437,19 @@ def test_the_recommendation_says_what_is_exported(result, tmp_path):
     assert content["name"] == result.of(named).name
 
 
+def test_every_rule_of_a_comparison_is_exported_or_refused_for_its_reason(result, site):
+    refused = {}
+    for study in (result, site):
+        assert len(study.rules) > 8
+        for rule in study.rules:
+            try:
+                LoadedPolicy(complete(shipped_of(study, rule).content))
+            except wb.WorkbenchError as err:
+                refused[rule.name] = str(err)
+    assert list(refused) == ["similar sessions, else Markov"]
+    assert "sessions of single users" in refused["similar sessions, else Markov"]
+
+
 def test_a_recommendation_that_no_site_can_run_names_the_next_best(site, tmp_path):
     similar = site.of("similar sessions, else Markov").policy
     ships = replace(site.recommendation, action="stop", ship="ship_rule")

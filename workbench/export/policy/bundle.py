@@ -55,23 +55,28 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
     Raises
     ------
     WorkbenchError
-        Where the folder holds anything else, the policy is unknown or not available, or a site cannot run its kind.
+        Where the folder holds anything else, the policy is unknown or not available, or a site cannot run its kind;
+        where that is the recommended one, the error names the best of those that it can.
 
     Notes
     -----
-    Groups that fewer than 20 users of the training part are in are not exported: the group above them answers. The
-    README says in which share of test views that changes the decision.
+    Groups, levels, pages and sequences of pages that fewer than 20 users of the training part are in are not exported:
+    what is above them answers. The README says in which share of test views that changes the decision.
 
     >>> wb.export_policy(result, "policy/")  # doctest: +SKIP
     """
     folder = Path(folder)
     refuse_other(folder)
-    picked = _pick(result, policy)
     try:
-        shipped, content = _content(result, picked, full)
+        shipped, content = _content(result, _pick(result, policy), full)
     except WorkbenchError as err:
         other = _next_best(result) if policy == RECOMMENDED else ""
-        raise WorkbenchError(f"The recommendation is {err} Best of those: policy={other!r}." if other else err) from err
+        if not other:
+            raise
+        raise WorkbenchError(
+            f"The recommendation cannot be exported. {err} Of those that a site can run, policy={other!r} has the "
+            "largest net."
+        ) from err
     files = {POLICY: _json(content), "policy.js": policy_script(shipped.content)}
     content = json.loads(files[POLICY])
     if shipped.content["kind"] in OF_PAGES:

@@ -106,6 +106,15 @@ def assert_same(answers, others):
     ] == []
 
 
+def in_chromium(browser, content, contexts):
+    page = browser.new_page()
+    page.add_script_tag(type="module", content=bundle.policy_script(content).decode() + "\nwindow.load = load;")
+    page.wait_for_function("() => typeof window.load === 'function'")
+    found = page.evaluate("([policy, contexts]) => contexts.map(load(policy))", [content, contexts])
+    page.close()
+    return found
+
+
 def surrogate(base, result):
     """A tree on every kind of condition, on top of another rule."""
     branches = (
@@ -150,12 +159,7 @@ def test_node_decides_as_the_workbench(asked, node):
 
 def test_chromium_decides_as_the_workbench(asked, browser):
     content, contexts, answers = asked
-    page = browser.new_page()
-    page.add_script_tag(type="module", content=bundle.policy_script(content).decode() + "\nwindow.load = load;")
-    page.wait_for_function("() => typeof window.load === 'function'")
-    found = page.evaluate("([policy, contexts]) => contexts.map(load(policy))", [content, contexts])
-    page.close()
-    assert_same(found, answers)
+    assert_same(in_chromium(browser, content, contexts), answers)
 
 
 def test_one_measured_quantity_decides_alike_everywhere(node):
@@ -550,6 +554,52 @@ def fetched(request, site):
         return content, contexts, shipped.answers(as_canonical(contexts, content["fields"]))
 
 
+@pytest.fixture(scope="module")
+def large_site():
+    """Of 40 pages, with times, devices, hours and links: candidates are few of them; every kind of feature is read."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for session in range(900):
+        at, moment = int(rng.integers(40)), pd.Timestamp("2026-01-05", tz="UTC") + pd.Timedelta(hours=session)
+        device = str(rng.choice(["desktop", "phone", "tablet"]))
+        for _ in range(int(rng.integers(2, 8))):
+            rows.append((f"u{session % 300}", f"s{session}", moment, f"/{at}", device, moment.hour))
+            dwell = int(rng.integers(1, 120))
+            step = {"desktop": 1, "phone": 2, "tablet": 3}[device] + (7 if dwell > 60 else 0)
+            at = (at + step) % 40 if rng.random() < 0.8 else int(rng.integers(40))
+            moment += pd.Timedelta(seconds=dwell)
+    names = ["user_id", "session_id", "viewed_at", "page", "device", "local_hour"]
+    views = wb.navigations(pd.DataFrame(rows, columns=names))
+    split = wb.split_by_time(views)
+    links = pd.DataFrame([(f"/{i}", f"/{(i + step) % 40}") for i in range(40) for step in (1, 2, 9)])
+    return replace(split, links=links.set_axis(["from_page", "to_page"], axis=1))
+
+
+def test_a_model_of_many_pages_decides_alike_everywhere(large_site, node, browser):
+    split = large_site
+    decision, scenario = find_decision(card=split.card), find_decision(card=split.card).scenario(split.card)
+    model = wb.NextPage(known_by=split.card.known_by, max_trees=60).fit_split(split)
+    shipped = decision.shipped(decision.model_policy(model, split.card), split, scenario, split.card.known_by)
+    content = complete(shipped.content)
+    assert len(content["names"]) == 40 > content["candidates"]["all_up_to"]
+    assert {"device", "dwell_before_s", "usual_next"} <= set(content["fields"])
+    contexts = draw_contexts(content, split.train, 1000)
+    with np.errstate(over="ignore"):
+        answers = shipped.answers(as_canonical(contexts, content["fields"]))
+    assert sum(map(bool, answers)) > 200
+    assert_same([LoadedPolicy(content).decide(context) for context in contexts], answers)
+    assert_same(node(content, contexts), answers)
+    assert_same(in_chromium(browser, content, contexts), answers)
+    test = split.test.head(500)
+    there = decision.situations(test, split.card, "session_id", split.card.known_by, scenario)
+    wanted = decision.ask(shipped.policy, there, scenario).astype({"page": "str"})
+    found = LoadedPolicy(content).decide(there.context)  # the time on the page before comes from viewed_at
+    assert (
+        found[["view_id", "page", "rank"]].to_numpy().tolist()
+        == wanted[["view_id", "page", "rank"]].to_numpy().tolist()
+    )
+
+
 def test_one_line_says_why_pages_are_fetched(fetched, node):
     assert_explained_alike(*fetched[:2], node)
     line = LoadedPolicy(complete(FOLLOWED)).explain({"pages": ["a"]})
@@ -561,11 +611,7 @@ def test_pages_are_those_of_the_workbench_everywhere(fetched, node, browser):
     assert sum(map(bool, answers)) > 200 or content["names"] == []
     assert_same([LoadedPolicy(content).decide(context) for context in contexts], answers)
     assert_same(node(content, contexts), answers)
-    page = browser.new_page()
-    page.add_script_tag(type="module", content=bundle.policy_script(content).decode() + "\nwindow.load = load;")
-    page.wait_for_function("() => typeof window.load === 'function'")
-    assert_same(page.evaluate("([policy, contexts]) => contexts.map(load(policy))", [content, contexts]), answers)
-    page.close()
+    assert_same(in_chromium(browser, content, contexts), answers)
 
 
 @pytest.mark.parametrize("name", ["model", "first-order Markov", "user history, else Markov", "quicklink"])

@@ -657,6 +657,16 @@ def test_pages_that_few_users_saw_are_not_in_it():
         assert "/rare" not in text
 
 
+def test_a_site_of_which_no_page_may_be_named_is_refused_in_a_sentence():
+    rows = [(f"u{i}", f"s{i}", place, page) for i in range(19) for place, page in enumerate(("/", "/a", "/b"))]
+    views = wb.navigations(pd.DataFrame(rows, columns=["user_id", "session_id", "position", "page"]))
+    split = replace(wb.split_by_user(views), train=views)
+    decision = find_decision(card=split.card)
+    (rule,) = [rule for rule in wb.rules(split) if rule.name == "first-order Markov"]
+    with pytest.raises(wb.WorkbenchError, match="no page was viewed by 20 users"):
+        decision.shipped(rule, split, decision.scenario(split.card), "client_js")
+
+
 def test_a_ranker_without_rare_levels_still_says_the_same_of_all_others(site):
     """Splits on codes move with the codes: where nobody is rare, nothing changes but the numbers of the pages."""
     model = site.model

@@ -87,6 +87,11 @@ def shipped(
     A WorkbenchError where it is of a kind that a site cannot run.
     """
     merged, content = _content(decision, policy, split, scenario, known_by, within)
+    if not content["names"] and not isinstance(policy, Never):
+        raise WorkbenchError(
+            f"{policy_name(policy)!r} cannot be exported: no page was viewed by {FEWEST_USERS} users of the training "
+            "part, and pages that fewer viewed stay out. Take data of more users, or policy='never'."
+        )
     names = content.pop("reads")
     own = {"pages": PAGES_FIELD, "dwell_before_s": DWELL_FIELD, **HISTORY_FIELDS}
     fields = {"pages": PAGES_FIELD, **ordered_fields(names - own.keys(), split.card, known_by)}

@@ -84,7 +84,8 @@ def _about(result: Finding, shipped: Shipped, content: Mapping[str, Any]) -> str
 
 def _usage(note: str, example: Mapping[str, Any]) -> str:
     given, answer = (_as_json(example[name]) for name in ("context", "decision"))
-    many = "a dict" if isinstance(example["decision"], list) else "a dict, or a frame with one row a view"
+    of_pages = isinstance(example["decision"], list)
+    many = f"a dict, or a frame with one row a view{', and its session_id' * of_pages}"
     return f"""In a browser, in Node, or on an edge server:
 
 ```js
@@ -101,7 +102,8 @@ policy = wb.load_policy("policy/")
 policy.decide(context)  # {many}
 ```
 
-{note} A field that is missing, or of another type, counts as missing. `vectors.json` holds contexts and the answers
+{note} `explain(context)` (in JavaScript `decide.explain`) says why in one line, for a `Server-Timing` header. A field
+that is missing, or of another type, counts as missing. `vectors.json` holds contexts and the answers
 that must come out, and `manifest.json` the sha256 and the size of every file."""
 
 
@@ -115,10 +117,11 @@ def _load(content: Mapping[str, Any]) -> str:
     ]
     rules, budget = load.get("speculation_rules"), content["site"].get("byte_budget")
     if rules and rules["fetched"]:
-        opened = f", of which {rules['opened']:,.0f} are opened by their chances" if "opened" in rules else ""
+        opened = f" ({rules['opened']:,.0f} are opened by their chances)" if "opened" in rules else ""
         lines.append(
-            f"`speculation-rules/`: {rules['fetched']:,.0f} pages fetched at once per 1,000 views{opened}; a page that "
-            "is on hover is fetched where a pointer rests on its link."
+            f"`speculation-rules/`: {rules['fetched']:,.0f} pages fetched at once per 1,000 views at most, "
+            f"since a browser has some of them{opened}; a page that is on hover is fetched where a pointer rests on its "
+            "link."
         )
     if rules and budget:
         lines.append(f"A page fetches {budget:,} bytes at once at most, the largest chance a byte first.")

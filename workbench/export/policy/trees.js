@@ -13,12 +13,16 @@ function encoder(feature, readers) {
 
 /** Chances that a quantity is worse than each of the thresholds that one head was exported for. */
 function chances(head, readers) {
-  const { asked, roots, slope, intercept } = head;
-  const feature = Int32Array.from(head.feature), right = Int32Array.from(head.right);
-  const value = Float32Array.from(head.value), missingLeft = Uint8Array.from(head.missing_left);
+  const { roots, slope, intercept } = head, feature = Int32Array.from(head.feature), right = Int32Array.from(head.right);
+  // Thresholds that no tree tells apart are asked about at once.
+  const cuts = [...new Set(head.value.filter((_, node) => feature[node] === ASKED))].sort((a, b) => a - b);
+  const part = Uint16Array.from({ length: head.asked }, (_, at) => cuts.filter((cut) => cut <= at).length);
+  const place = new Map(cuts.map((cut, i) => [cut, i + 1])), asked = cuts.length + 1;
+  const value = Float32Array.from(head.value, (each, node) => (feature[node] === ASKED ? place.get(each) : each));
+  const missingLeft = Uint8Array.from(head.missing_left);
   const encoders = head.features.map((each) => encoder(each, readers));
   const row = new Float32Array(encoders.length), margin = new Float32Array(asked);
-  const chance = new Float64Array(asked);
+  const chance = new Float64Array(asked), found = new Float64Array(part.length);
 
   // A node on the threshold cuts the list of thresholds in two; a node on a feature sends all of them to one side.
   function walk(node, low, high) {
@@ -45,7 +49,8 @@ function chances(head, readers) {
     margin.fill(head.start);
     for (let i = 0; i < roots.length; i++) walk(roots[i], 0, asked);
     for (let i = 0; i < asked; i++) chance[i] = 1 / (1 + Math.exp(-(slope * margin[i] + intercept)));
-    return chance;
+    for (let at = 0; at < part.length; at++) found[at] = chance[part[at]];
+    return found;
   };
 }
 
@@ -78,8 +83,9 @@ function mixer({ grids, times, bits, round_trips, quantiles: count }) {
         const left = times[time] - round_trips * rtt, log = left > 0 ? Math.log(1000 * left) : -Infinity;
         for (let option = 0; option < sizes.length; option++, place++) {
           if (left > 0) {
-            const position = Math.min(Math.max((sizes[option] - log) / step, 0), last);
-            const at = Math.min(Math.trunc(position), last - 1);
+            let position = (sizes[option] - log) / step;
+            position = position < 0 ? 0 : position > last ? last : position;
+            const at = position < last ? position | 0 : last - 1;
             fails[place] += slower[at] + (position - at) * (slower[at + 1] - slower[at]);
           } else fails[place] += 1;
         }

@@ -20,7 +20,11 @@ class Trees:
     """
 
     def __init__(self, head: Mapping[str, Any]) -> None:
-        self.asked, self.trees, self.start = int(head["asked"]), len(head["roots"]), np.float32(head["start"])
+        self.trees, self.start = len(head["roots"]), np.float32(head["start"])
+        # Thresholds that no tree tells apart are asked about at once.
+        cuts = sorted({cut for feature, cut in zip(head["feature"], head["value"], strict=True) if feature == ASKED})
+        self.part, self.asked = np.searchsorted(cuts, np.arange(int(head["asked"])), side="right"), len(cuts) + 1
+        place = {cut: i + 1 for i, cut in enumerate(cuts)}
         value = np.asarray(head["value"], float).astype(np.float32)
         questions: dict[tuple[int, float, int], int] = {}
         leaves: list[tuple[int, int, int, list[int]]] = []
@@ -32,7 +36,7 @@ class Trees:
                 if feature == LEAF:
                     leaves.append((node, low, high, above))
                 elif feature == ASKED:
-                    cut = min(max(int(head["value"][node]), low), high)
+                    cut = min(max(place[head["value"][node]], low), high)
                     parts = [(right, cut, high, above), (node + 1, low, cut, above)]
                     waiting += [part for part in parts if part[1] < part[2]]
                 else:
@@ -50,7 +54,7 @@ class Trees:
     def margins(self, matrix: np.ndarray) -> np.ndarray:
         """Log-odds of each row for each threshold: float32, (rows, asked); ``matrix`` is float32, (rows, features)."""
         batches = [matrix[at : at + ROWS_A_BATCH] for at in range(0, len(matrix), ROWS_A_BATCH)]
-        return np.vstack([np.empty((0, self.asked), np.float32), *map(self._margins, batches)])
+        return np.vstack([np.empty((0, self.asked), np.float32), *map(self._margins, batches)])[:, self.part]
 
     def _margins(self, matrix: np.ndarray) -> np.ndarray:
         number = matrix[:, self.feature]

@@ -658,7 +658,7 @@ def test_pages_that_few_users_saw_are_not_in_it():
 
 
 def test_a_site_of_which_no_page_may_be_named_is_refused_in_a_sentence():
-    rows = [(f"u{i}", f"s{i}", place, page) for i in range(19) for place, page in enumerate(("/", "/a", "/b"))]
+    rows = [(f"u{i}", f"s{i}", place, f"/{i % 6}/{place}") for i in range(60) for place in range(3)]  # ten users a page
     views = wb.navigations(pd.DataFrame(rows, columns=["user_id", "session_id", "position", "page"]))
     split = replace(wb.split_by_user(views), train=views)
     decision = find_decision(card=split.card)

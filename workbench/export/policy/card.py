@@ -120,8 +120,7 @@ def _load(content: Mapping[str, Any]) -> str:
         opened = f" ({rules['opened']:,.0f} are opened by their chances)" if "opened" in rules else ""
         lines.append(
             f"`speculation-rules/`: {rules['fetched']:,.0f} pages fetched at once per 1,000 views at most, "
-            f"since a browser has some of them{opened}; a page that is on hover is fetched where a pointer rests on its "
-            "link."
+            f"since a browser has some of them{opened}; those on hover are fetched where a pointer rests on their link."
         )
     if rules and budget:
         lines.append(f"A page fetches {budget:,} bytes at once at most, the largest chance a byte first.")

@@ -49,7 +49,7 @@ SOURCES = {
     ),
 }
 SESSION = ("`sessionStorage` of this site", "a cookie of the session", "the app's memory")
-SOURCES |= {"pages": SESSION} | dict.fromkeys(
+SOURCES |= {"pages": SESSION, "dwell_before_s": SESSION} | dict.fromkeys(
     ("last_next", "usual_next", "usual_share", "here_before"), SOURCES["last_age_s"]
 )
 TYPES = {"number": "number", "flag": "true or false", "text": "text", "page": "text", "pages": "list of texts"}

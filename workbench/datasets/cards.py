@@ -320,7 +320,9 @@ class Card(Entries):
     comment: Annotated[str, Field(max_length=1)] = ""
     """The character with which lines of a CSV file begin that are left out."""
     records: str = ""
-    """Where in a JSON file the list of rows is, as in ``"data.runs"``; empty: the file itself."""
+    """Where in a JSON file the list of rows is, as in ``"data.runs"``; empty: the file itself. A step into a list is a
+    step into each of its rows. What stands around a row is its columns too, as ``outer.<name>`` where rows have the
+    name."""
     format: str = ""
     """Of an access log: ``common``, ``combined``, ``vhost_combined``, ``alb``, ``w3c``, ``caddy``, ``traefik``,
     ``nginx_json``, or nginx's ``log_format`` or Apache's ``LogFormat`` string; empty: recognised from the lines."""

@@ -86,7 +86,8 @@ UNITS = {
     "ms": ("rtt_ms", "", 1.0),
 }
 OOKLA = {"downloadbandwidth", "downloadbytes"}  # beside these, what is called download is in bytes a second
-MISSING_WORDS = ("-", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "(not set)", "undefined")
+MISSING_WORDS = ["-", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "(not set)", "undefined"]
+MISSING_WORDS += ["0000-00-00", "0000-00-00 00:00:00"]  # of MySQL
 # Where one of the two that image delivery is decided by was not measured; base of rtt_ms: Chromium's default for an
 # unknown connection (network_quality_estimator_params).
 ASSUMED = {"rtt_ms": (50, 115, 200), "downlink_mbps": (2, 10, 50)}

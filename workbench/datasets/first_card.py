@@ -18,7 +18,7 @@ from workbench.datasets.log_formats import USUAL, find_format
 from workbench.datasets.plausible import RANGES, likely_unit, median_of
 from workbench.datasets.readers import first_bytes
 from workbench.datasets.schema import MEASURED, label, unit
-from workbench.datasets.times import CLOCK, OFFSET, fitting_formats, fitting_unit
+from workbench.datasets.times import CLOCK, OFFSET, fitting_formats, fitting_unit, spread
 from workbench.errors import WorkbenchError
 
 # What tools and teams call a column, in small letters and digits only, here also in German, French and Spanish; of two
@@ -319,9 +319,8 @@ def _entries(source: pd.DataFrame, draft: Card, columns: Mapping[str, str], date
     if date:
         yield f"date = {_text(date)}"
         if len(date) == 2:
-            yield from _time_entry(
-                source[date].dropna().apply(as_text).agg(" ".join, axis=1).drop_duplicates(), decimal
-            )
+            day, clock = (as_text(source[name]) for name in date)
+            yield from _time_entry((day + " " + clock).dropna().drop_duplicates(), decimal)
     for name, canonical in columns.items():
         if canonical in ("viewed_at", "measured_at"):
             yield from _time_entry(source[name][~as_text(source[name]).isin(words)].dropna().drop_duplicates(), decimal)
@@ -366,7 +365,7 @@ def _time_entry(times: pd.Series, decimal: str) -> Iterator[str]:
         if time_unit == "excel_days":
             yield ZONE
         return
-    texts = as_text(times)
+    texts = as_text(spread(times))
     if iso_times(texts).isna().any():
         forms = fitting_formats(texts)
         also = f"  # or {_text(forms[1])}, if that is the order" if len(forms) > 1 else ""

@@ -19,7 +19,7 @@ FIRST_TIME, LAST_TIME = pd.Timestamp("1990-01-01", tz="UTC"), pd.Timestamp("2100
 UNIX, EXCEL = pd.Timestamp("1970-01-01"), pd.Timestamp("1899-12-30")  # Excel's 1900 date system
 OFFSET = r":\d\d(?:[.,]\d+)?\s*(?:Z|(?:Etc/)?UTC|GMT|[+-]\d\d(?::?\d\d)?)$"  # behind the time of day
 CLOCK = r"\d:\d\d|T\d\d"  # a time of day
-FEW, MANY = 50, 100  # values that show how times are written
+FEW, MANY, SOME = 50, 100, 10_000  # values that show how times are written
 DAYS = ["%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y"]
 DAYS += ["%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d-%b-%Y", "%Y/%m/%d", "%Y-%m-%d"]
 HOURS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M:%S %p", "%I:%M %p")
@@ -145,6 +145,11 @@ def _write_unit(unit: str) -> str:
     return f' Write time_unit = "{unit}".' if unit else ""
 
 
+def spread(values: pd.Series) -> pd.Series:
+    """At most ``SOME`` of the values, from all over the column, so that the days of a whole month are among them."""
+    return values.iloc[:: -(-len(values) // SOME) or 1]
+
+
 def fitting_unit(numbers: pd.Series) -> str:
     """The ``time_unit`` that numbers fit, of which there is one only; "" where they are no times.
 
@@ -161,7 +166,7 @@ def fitting_formats(times: pd.Series) -> list[str]:
     >>> fitting_formats(pd.Series(["01/31/2026 6:05 PM", "02/01/2026 7:15 PM"]))
     ['%m/%d/%Y %I:%M %p']
     """
-    texts = times.dropna().astype(str).str.strip().drop_duplicates()
+    texts = spread(times.dropna().drop_duplicates()).astype(str).str.strip()
     spans = {}
     for form in FORMATS if len(texts) else ():
         if pd.to_datetime(texts.head(FEW), format=form, errors="coerce").notna().all():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -14,6 +14,7 @@ from yarl import URL
 
 from workbench.datasets.account import warn
 from workbench.datasets.cards import LINK_COLUMNS, Card, Pages
+from workbench.datasets.log_formats import by_distinct
 from workbench.errors import WorkbenchError
 
 ADDRESS = r"(?i)/|https?://"
@@ -187,13 +188,14 @@ def _named(addresses: pd.Series, says: Pages) -> tuple[pd.DataFrame, pd.DataFram
     ``no_page`` ("static", "feed" or empty). ``cut_route`` (bool): whether it lost a route.
     """
     parts = addresses.str.extract(PARTS)
-    plain = _each(parts["path"], _path)
-    exact = _each(plain, lambda path: next((name for name, at in says.patterns.items() if re.search(at, path)), path))
-    page = _each(exact, lambda path: IDS.sub("<id>", path)).where(exact.eq(plain), exact) if says.ids else exact
+    plain = by_distinct(parts["path"].fillna(""), _path)
+    named = says.patterns.items()
+    exact = by_distinct(plain, lambda path: next((name for name, pattern in named if re.search(pattern, path)), path))
+    page = by_distinct(exact, lambda path: IDS.sub("<id>", path)).where(exact.eq(plain), exact) if says.ids else exact
     parameters = _parameters(parts["query"])
     stays = parameters["name"].isin(says.keep_query) | ("*" in says.keep_query)
     kept, cut = parameters[stays].sort_values("name", kind="stable"), parameters[~stays]
-    query = ("?" + _each(kept["part"], _query_part).groupby(kept["address"]).agg("&".join)).reindex(
+    query = ("?" + by_distinct(kept["part"], _query_part).groupby(kept["address"]).agg("&".join)).reindex(
         addresses.index, fill_value=""
     )
     exact, page = exact + query, page + query
@@ -207,22 +209,22 @@ def _named(addresses: pd.Series, says: Pages) -> tuple[pd.DataFrame, pd.DataFram
     kinds = {"feed": feed, "static": plain.str.contains(STATIC), "script": plain.str.contains(SCRIPTED)}
     kinds = {"skipped": _fits(plain, says.skip)} | ({} if says.static else kinds)
     no_page = np.select([*kinds.values()], [*kinds], "")
-    host = _each(parts["host"], _host)
+    host = by_distinct(parts["host"].fillna(""), _host)
     routed = pd.Series(not says.fragments, addresses.index) & addresses.index.isin(routes.index)
     return pd.DataFrame({"host": host, "page": page, "exact": exact, "no_page": no_page, "cut_route": routed}), cut
 
 
 def _fits(paths: pd.Series, patterns: tuple[str, ...]) -> pd.Series:
     """Whether any of the patterns is found in each path (bool)."""
-    return _each(paths, lambda path: any(re.search(each, path) for each in patterns)).astype(bool)
+    return by_distinct(paths, lambda path: any(re.search(each, path) for each in patterns)).astype(bool)
 
 
 def _parameters(queries: pd.Series) -> pd.DataFrame:
     """Parameters of queries, without those of tracking: ``address`` (label), ``name`` (decoded) and ``part`` (str)."""
     parts = queries.dropna().str.split("[&;]", regex=True).explode().astype("str")
-    names = _each(parts.str.replace("=.*", "", regex=True), _query_part)
+    names = by_distinct(parts.str.replace("=.*", "", regex=True), _query_part)
     table = pd.DataFrame({"address": parts.index, "name": names.to_numpy(), "part": parts.to_numpy()})
-    tracking = _each(names, lambda name: TRACKING.fullmatch(name) is not None).to_numpy(bool)
+    tracking = by_distinct(names, lambda name: TRACKING.fullmatch(name) is not None).to_numpy(bool)
     return table[table["name"].ne("") & ~tracking]
 
 
@@ -265,13 +267,6 @@ def _guessed(named: pd.DataFrame, says: Pages) -> list[str]:
     if pages < exact:
         sentences.append(f"ids made {pages:,} pages out of {exact:,} by a guess; where it is wrong, write patterns.")
     return sentences
-
-
-def _each(values: pd.Series, read: Callable[[str], object]) -> pd.Series:
-    """A function of texts, once for each distinct one; a missing text is an empty one."""
-    codes, distinct = pd.factorize(values.fillna(""))
-    read_once = pd.Series([read(value) for value in distinct], dtype=object)
-    return pd.Series(read_once.to_numpy()[codes], values.index, dtype=object)
 
 
 def _path(path: str) -> str:

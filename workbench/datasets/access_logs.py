@@ -1,4 +1,4 @@
-"""Access logs: which lines are page views of people, and who the people are."""
+"""Access logs: from the lines of a file to page views, with what tells people apart."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ import pandas as pd
 from workbench.datasets.account import REASONS, warn
 from workbench.datasets.log_formats import (
     EXAMPLE,
+    JSON_COLUMNS,
+    JSON_FORMATS,
     STRFTIME,
     LogFormat,
     by_distinct,
@@ -34,7 +36,8 @@ FORWARDED_QUOTED = r'"((?:[0-9A-Fa-f.:\[\]]{3,}|unknown)(?:, *[0-9A-Fa-f.:\[\]]{
 BLOCK_BYTES, FIRST = 16_000_000, 10_000  # bytes; characters that tell the format
 BROKEN_SHOWN, BROKEN_LENGTH = 3, 80
 HALF = 0.5  # of the lines
-MANY_BROKEN = 0.1  # of the lines
+# Lines that another format may have: a share of them, from several on; of few lines, a tenth.
+MANY_BROKEN, SEVERAL_BROKEN, TENTH = 0.01, 10, 0.1
 
 
 def read_access_log(
@@ -91,8 +94,12 @@ def read_access_log(
             "Each line begins with the same address, then another one, which was taken as the client's. If that is "
             f"wrong, write the format in the card, as in format = {EXAMPLE}."
         )
-    if dropped["broken"] > MANY_BROKEN * (len(frame) + dropped.total()):
-        warnings.append(f"{dropped['broken']:,} lines are not in {form.name} log format. {_write_format(broken)}")
+    lines = len(frame) + dropped.total()
+    if dropped["broken"] > max(MANY_BROKEN * lines, min(SEVERAL_BROKEN, TENTH * lines)):
+        warnings.append(
+            f"{dropped['broken']:,} lines are not in {form.name} log format. If the file has two formats, make two "
+            f"files of it. {_write_format(form, broken)}"
+        )
     frame = frame.loc[:, frame.notna().any() | frame.columns.isin(["address", "viewed_at", "page"])]
     frame.attrs.update(dropped=dict(dropped), broken_lines=tuple(broken))
     warn(frame, warnings)
@@ -132,7 +139,7 @@ def _fields(form: LogFormat, text: str, client: str, time_zone: str) -> pd.DataF
     if "request" in fields:
         fields = fields.drop(columns=["method", "target"], errors="ignore").join(split_requests(fields["request"]))
     if "query" in fields:
-        query = fields["query"].fillna("").str.removeprefix("?").replace("-", "")
+        query = fields["query"].fillna("").replace("-", "").str.removeprefix("?")
         fields["target"] = fields["target"] + ("?" + query).where(query != "", "")
     if (absolute := _holds(fields["target"], r"^https?://[^/]")).any():  # "http://host/page", of a proxy
         parts = fields["target"][absolute].str.extract(r"(?s)^https?://(?P<host>[^/?#]+)(?P<target>.*)$")
@@ -193,19 +200,19 @@ def _known(fields: pd.DataFrame) -> dict[str, pd.Series]:
 
 def _holds(cells: pd.Series, pattern: str) -> pd.Series:
     """Whether each text holds the pattern (bool); each distinct one is searched once."""
-    return by_distinct(cells, lambda text: re.search(pattern, text) is not None).eq(True)
+    search = re.compile(pattern).search
+    return by_distinct(cells, lambda text: search(text) is not None).eq(True)
 
 
 def _views(fields: pd.DataFrame) -> pd.DataFrame:
     """The columns of a source, of lines that are page views."""
-    sent = fields["size"].where(fields["status"].ne("304")) if {"size", "status"} <= {*fields} else np.nan
-    named = fields.reindex(columns=["address", "agent", "status", "method", "host"])
-    host = by_distinct(named.pop("host"), lambda name: re.sub(r":\d+$", "", name).lower()).astype("str")
-    return named.rename(columns={"agent": "user_agent"}).assign(
+    views = fields.reindex(columns=["address", "agent", "status", "method", "host", "size"])
+    sent, host = views.pop("size"), views.pop("host")
+    return views.rename(columns={"agent": "user_agent"}).assign(
         viewed_at=fields["moment"],
         page=fields["target"].astype("str"),
-        host=host,
-        page_bytes=pd.to_numeric(sent, errors="coerce").astype(float),
+        host=by_distinct(host, lambda name: re.sub(r":\d+$", "", name).lower()).astype("str"),
+        page_bytes=pd.to_numeric(sent.mask(views["status"].eq("304")), errors="coerce").astype(float),
         ttfb_ms=_took_ms(fields),
     )
 
@@ -234,10 +241,16 @@ def _check_read(name: str, form: LogFormat, kept: int, dropped: Counter[str], br
     counts = ", ".join(f"{count:,} {REASONS.get(rule, rule)}" for rule, count in dropped.items() if count)
     raise WorkbenchError(
         f"{name}: expected page views in {form.name} log format; all {dropped.total():,} lines were left out: {counts}."
-        + (f" {_write_format(broken)}" if broken else "")
+        + (f" {_write_format(form, broken)}" if broken else "")
     )
 
 
-def _write_format(broken: list[str]) -> str:
+def _write_format(form: LogFormat, broken: list[str]) -> str:
+    """What to write in the card where lines have another format."""
     shape = f"A broken line has the shape {broken[0]!r}; write" if broken else "Write"
-    return f"{shape} its format in the card, as in format = {EXAMPLE}."
+    if form.name not in JSON_FORMATS or not broken or not broken[0].startswith("{"):
+        return f"{shape} its format in the card, as in format = {EXAMPLE}."
+    return (
+        f"{shape} which fields of the JSON lines hold address and time, and read them as a table, as in reader = "
+        f'"jsonl", columns = {JSON_COLUMNS}.'
+    )

@@ -34,7 +34,7 @@ FIELDS = (
 INSIDE = r'[^"\\\n]*(?:\\.[^"\\\n]*)*'  # of quotes; a backslash protects what follows
 CLF_TIME = r"\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}"
 ISO_TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?Z| ?[+-]\d\d:?\d\d)?"
-CHUNK = 1_000  # lines of JSON that are read at once; where one is broken, each is read alone
+CHUNK = 2_000  # lines of JSON that are read at once; where one is broken, each is read alone
 HALF_A_DAY = pd.Timedelta(12, "h")
 STRFTIME = "%d/%b/%Y:%H:%M:%S %z"
 # Any line of the common family: words, time, words, request, status, size, words, referrer, user agent, words.
@@ -49,6 +49,8 @@ ALB = (
     '"$http_user_agent"'
 )
 JSON_NAMES = ("caddy", "traefik", "nginx_json")
+JSON_FORMATS = (*JSON_NAMES, "JSON lines")
+JSON_COLUMNS = '{ at = "viewed_at", ip = "address", ua = "user_agent", req = "page", code = "status" }'
 KNOWN = (*FAMILY, "alb", "w3c", *JSON_NAMES)
 EXAMPLE = (
     '\'$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
@@ -121,7 +123,7 @@ def find_format(text: str, first: str) -> LogFormat:
     Raises a WorkbenchError if it is no name and no string, or a string without address, time or request.
     """
     if text in JSON_NAMES or (not text and first.lstrip().startswith("{")):
-        return LogFormat(text or "JSON lines", _read_json)
+        return LogFormat(text or JSON_FORMATS[-1], _read_json)
     if text == "w3c" or (not text and re.search("(?m)^#Fields:", first)):
         return LogFormat("w3c", _W3c())
     if text == "alb" or (not text and re.match(rf"\s*(?:https?|h2|wss?|grpcs?) {ISO_TIME}", first)):
@@ -220,25 +222,25 @@ def _apache_field(match: re.Match[str]) -> tuple[str, str]:
 def _read_json(text: str) -> pd.DataFrame:
     """Fields of JSON lines, found by their usual names; a line without address or time stands in ``line``."""
     lines = [line for line in text.split("\n") if line.strip()]
-    objects = [*chain.from_iterable(_objects(lines[at : at + CHUNK]) for at in range(0, len(lines), CHUNK))]
-    places = _places(objects)
-    fields = {field: _texts(*places[name]) for field, name in _usual(places).items()}
-    if "agent" in fields:
-        fields["agent"] = fields["agent"].fillna("-")
-    found = _whole_in(pd.DataFrame(fields, range(len(lines)), dtype=object), "took_ns")
+    parts = [_read_objects(lines[at : at + CHUNK]) for at in range(0, len(lines), CHUNK)]
+    found = _whole_in(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(), "took_ns")
+    if "agent" in found:
+        found["agent"] = found["agent"].fillna("-")
     known = found.reindex(columns=["address", "time"]).notna().all(axis=1)
     return found.assign(line=pd.Series(lines, dtype=object).where(~known, None))
 
 
-def _objects(lines: list[str]) -> list[dict[str, Any]]:
-    """The object of each line, read all at once; empty where a line holds none."""
+def _read_objects(lines: list[str]) -> pd.DataFrame:
+    """Fields (object) of a few JSON lines, which are read all at once; empty where a line holds no object."""
     try:
         values = from_json(f"[{','.join(lines)}]", cache_strings="keys")
     except ValueError:
         values = []
     if len(values) != len(lines):
         values = [*map(_value, lines)]
-    return [value if isinstance(value, dict) else {} for value in values]
+    places = _places([value if isinstance(value, dict) else {} for value in values])
+    fields = {field: _texts(*places[name]) for field, name in _usual(places).items()}
+    return pd.DataFrame(fields, range(len(lines)), dtype=object)
 
 
 def _value(line: str) -> Any:
@@ -261,10 +263,10 @@ def _places(objects: list[dict[str, Any]], depth: int = 6) -> dict[str, tuple[li
     return places
 
 
-def _texts(objects: list[dict[str, Any]], name: str) -> pd.Series:
-    """The values of a name (object): texts as they are, lists with commas, missing None."""
-    cells = (each.get(name) for each in objects)
-    return pd.Series([cell if isinstance(cell, str) else _text(cell) for cell in cells], dtype=object)
+def _texts(objects: list[dict[str, Any]], name: str) -> list[str | None]:
+    """The values of a name: texts as they are, lists with commas, missing None."""
+    cells = [each.get(name) for each in objects]
+    return [cell if isinstance(cell, str) else _text(cell) for cell in cells]
 
 
 def _text(cell: Any) -> str | None:
@@ -323,7 +325,8 @@ class _W3c:
                 "This W3C log names no day: expected a field date, or a line #Date: above; found the fields "
                 f"{', '.join(self.names)}. Let the server log the field date."
             )
-        times = pd.to_timedelta(pd.concat([pd.Series([self.clock], dtype=object), clocks]), errors="coerce").ffill()
+        told = pd.concat([pd.Series([self.clock], dtype=object), clocks])
+        times = pd.to_timedelta(told.replace("", None), errors="coerce").ffill()
         passed = times.diff().lt(-HALF_A_DAY).cumsum()
         days = by_distinct(passed, lambda nights: str((pd.Timestamp(self.day) + pd.Timedelta(nights, "D")).date()))
         self.day, self.clock = days.iloc[-1], str(clocks.dropna().iloc[-1]) if clocks.notna().any() else self.clock

@@ -38,7 +38,7 @@ def first_rule(requests: pd.DataFrame, known: Mapping[str, pd.Series] | None = N
     ``requests`` may have ``status``, ``method`` and ``agent`` (object; missing: the source does not say). ``known``
     holds what else is known, as boolean Series by rule. Returns objects with the index of ``requests``.
     """
-    names = requests.reindex(columns=["status", "method", "agent"])
+    names = requests.reindex(columns=["status", "method", "agent"]).astype(object)
     # What is unchanged (304) was viewed.
     status = by_distinct(names["status"].fillna("200"), lambda code: "2" if code in ("304", "") else code[:1])
     fits = {

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from workbench.datasets.access_logs import read_access_log
+from workbench.datasets.cards import Card
 from workbench.datasets.loading import load
 from workbench.datasets.page_views import RULES, name_people
 from workbench.datasets.schema import known_context
@@ -50,7 +51,7 @@ def log(tmp_path: Path, *lines: str | bytes, name: str = "access.log") -> Path:
 
 
 def read(path: Path, *args: str, **more: str | bool) -> pd.DataFrame:
-    return name_people(read_access_log(path, *args, **more))
+    return name_people(read_access_log(path, *args, **more), Card(name="log", kind="navigations"))
 
 
 def test_a_combined_line_becomes_a_view(tmp_path):
@@ -392,3 +393,38 @@ IIS = f"{FIELD_NAMES}\n2026-01-31 12:00:00 192.0.2.7 GET / 200 {CHROME.replace('
 def test_how_long_the_server_took_is_kept_where_the_format_names_it(tmp_path, log_format, text, milliseconds):
     views = read(log(tmp_path, text), log_format)
     assert views.get("ttfb_ms", pd.Series([None])).tolist() == [milliseconds]
+
+
+@pytest.mark.parametrize(
+    ("entry", "pages", "said"),
+    [
+        ('skip = { address = ["192.0.2.1"] }', ["/", "/jobs", "/mail"], ""),
+        (f'skip = {{ user_agent = ["{IPHONE}"] }}', ["/", "/jobs", "/jobs", "/mail"], ""),
+        ('keep = { status = ["304"] }', ["/jobs", "/mail"], ""),
+        ('skip = { address = ["192.0.2.1"], user_agent = ["x"] }', ["/", "/jobs", "/mail"], "'user_agent' fits no row"),
+    ],
+)
+def test_a_card_leaves_out_visitors_by_address_agent_and_status(tmp_path, entry, pages, said):
+    lines = [
+        line(address="192.0.2.1:41000"),
+        line("GET /jobs HTTP/1.1", address="192.0.2.1:41001", status=304),
+        line(address="192.0.2.2", agent=IPHONE),
+        line("GET /jobs HTTP/1.1", address="192.0.2.3"),
+        line("GET /mail HTTP/1.1", address="192.0.2.3", status=304),
+    ]
+    log(tmp_path, *lines)
+    card = tmp_path / "ours.toml"
+    card.write_text(f'kind = "navigations"\n{entry}\n[[files]]\nname = "access.log"\n')
+    views = load(card)
+    assert sorted(views["page"]) == pages and views.attrs["dropped"]["skipped"] == 5 - len(pages)
+    assert said in " ".join(views.attrs["warnings"]) and "192.0" not in repr(views.attrs["warnings"])
+
+
+def test_an_address_left_out_by_the_card_is_no_proxy(tmp_path):
+    lines = [line(f"GET /p{i} HTTP/1.1", address="10.0.0.7") for i in range(30)]
+    log(tmp_path, *lines, *[line(f"GET /p{i} HTTP/1.1", address=f"192.0.2.{i}") for i in range(9)])
+    card, text = tmp_path / "ours.toml", 'kind = "navigations"\n[[files]]\nname = "access.log"\n'
+    card.write_text(text)
+    assert any("a proxy" in said for said in load(card).attrs["warnings"])
+    card.write_text(f'skip = {{ address = ["10.0.0.7"] }}\n{text}')
+    assert not any("a proxy" in said for said in load(card).attrs["warnings"])

@@ -351,7 +351,7 @@ def _sound(source: pd.DataFrame, card: Card, of_log: bool = False) -> pd.DataFra
         )
     warn(source, (f"skip on {showable(name)!r} fits no row." for name in sorted(source.attrs.pop("idle", ()))))
     views = of_sessions(source)
-    views = name_people(views if of_log else of_people(views, card))
+    views = name_people(views if of_log else of_people(views, card), card)
     return drop_implausible(blank_odd(views, card), card)
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from workbench.datasets.account import REASONS, warn
 from workbench.datasets.cards import Card
-from workbench.datasets.columns import as_text, bad_values
+from workbench.datasets.columns import as_text
 from workbench.datasets.log_formats import ADDRESSES, PRIVATE, by_distinct, plain_addresses, spaced
 from workbench.datasets.schema import REQUEST_COLUMNS
 from workbench.datasets.user_agents import UNKNOWN, name_programs, read_user_agents
@@ -27,7 +27,7 @@ FORMS = {
     "method": ("HTTP methods, such as GET", r"(?i)get|head|post|put|delete|options|patch|connect|trace|propfind|-|"),
     "address": ("IP addresses", r"(?:[^\s,]+(?:,\s*|$))*"),
 }
-REQUEST_LINE = re.compile(r"[A-Z]+ \S.* HTTP/[0-9.]+$")
+REQUEST_LINE = r"[A-Z]+ \S.* HTTP/[0-9.]+"
 HALF, FEW, SEVERAL, CROWD = 0.5, 3, 3, 10  # of views; addresses; user agents at an address of a few, of any (or views)
 SAMPLE = 1_000  # values that show what a column holds
 
@@ -79,16 +79,15 @@ def of_people(table: pd.DataFrame, card: Card) -> pd.DataFrame:
     said = []
     for name, values in [*given.items()]:
         words, form = FORMS[name]
-        bad = values.dropna().head(SAMPLE).map(lambda text, form=form: not re.fullmatch(form, text.strip()))
-        if bad.mean() <= HALF:
+        if _share(values, form) > HALF:
             continue
-        if name in card.columns.values():
-            raise WorkbenchError(f"{card.name}: {bad_values(name, words, values[bad.index[bad]])} Name another column.")
+        if name in card.columns.values():  # the values are not shown: they may be a person's
+            raise WorkbenchError(f"{card.name}: column {name!r} must hold {words}; most values do not. Name another.")
         said.append(f"Column {name} holds no {words}, so it is not used.")
         del given[name]
     frame = table.drop(columns=[name for name in FORMS if name in table and name not in {*given, *declared}])
     texts = as_text(frame["page"]).astype(object) if "page" in frame else pd.Series(dtype=object)
-    if texts.dropna().head(SAMPLE).map(lambda text: REQUEST_LINE.match(text) is not None).mean() > HALF:
+    if _share(texts, REQUEST_LINE) > HALF:
         parts = split_requests(texts)
         given.setdefault("method", parts["method"])
         frame = frame.assign(page=parts["target"])
@@ -123,18 +122,18 @@ def of_people(table: pd.DataFrame, card: Card) -> pd.DataFrame:
     return left
 
 
-def name_people(views: pd.DataFrame) -> pd.DataFrame:
+def name_people(views: pd.DataFrame, card: Card) -> pd.DataFrame:
     """Page views of people with what their ``address`` and ``user_agent`` say; the columns of requests go.
 
     Adds ``user_id`` (str, "visitor 1", in order of appearance: one for each address and user agent) where no row has
     a user or session, and ``device``, ``os_family``, ``browser`` (str) as far as the source has none. Warns of views
     without a user agent, and of addresses that may be those of proxies.
     """
-    columns = [column.name for column in REQUEST_COLUMNS if column.name in views]
+    columns = {*(column.name for column in REQUEST_COLUMNS)} & {*views} - {*(column.name for column in card.context)}
     if not columns:
         return views
     made, said = {}, []
-    agents = views.get("user_agent", pd.Series(None, views.index, dtype=object))
+    agents = views["user_agent"] if "user_agent" in columns else pd.Series(None, views.index, dtype=object)
     read = read_user_agents(agents)
     for name in FROM_AGENT:
         if read[name].notna().any() and not (name in views and views[name].notna().any()):
@@ -146,7 +145,7 @@ def name_people(views: pd.DataFrame) -> pd.DataFrame:
             "in the card."
         )
     known = any(name in views and views[name].notna().any() for name in ("user_id", "session_id"))
-    if "address" in views and not known:
+    if "address" in columns and not known:
         address = pd.factorize(views["address"])[0]
         agent, kinds = pd.factorize(agents)
         people = pd.Series(np.where(address < 0, -1, address * (len(kinds) + 1) + agent + 1), views.index)
@@ -154,7 +153,7 @@ def name_people(views: pd.DataFrame) -> pd.DataFrame:
         names = pd.Series([*(f"visitor {number + 1}" for number in range(len(found))), None], dtype="str")
         made["user_id"] = names.take(codes).set_axis(views.index)
         said += _proxies(views["address"], codes)
-    named = views.drop(columns=columns).assign(**made)
+    named = views.drop(columns=[*columns]).assign(**made)
     named.attrs = dict(views.attrs)
     warn(named, said)
     return named
@@ -171,12 +170,18 @@ def unknown_programs(agents: Mapping[str, int]) -> list[str]:
     ]
 
 
+def _share(texts: pd.Series, form: str) -> float:
+    """Share of the first texts that have a form; 0 without texts."""
+    first = texts.dropna().head(SAMPLE)
+    return sum(re.fullmatch(form, text.strip()) is not None for text in first) / max(len(first), 1)
+
+
 def _without_ports(table: pd.DataFrame) -> pd.DataFrame:
     """The table with addresses as ids of users in one form: a port differs from connection to connection."""
     if "user_id" not in table or pd.api.types.is_numeric_dtype(table["user_id"]):
         return table
     users = as_text(table["user_id"]).astype(object)
-    if users.dropna().head(SAMPLE).map(lambda user: ADDRESSES.match(user) is not None).mean() > HALF:
+    if _share(users, ADDRESSES.pattern) > HALF:
         return table.assign(user_id=plain_addresses(users))
     return table
 

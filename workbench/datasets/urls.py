@@ -70,6 +70,8 @@ FEED = r"(?i)/(?:feeds?|rss2?|atom|rdf)$|\.(?:rss|atom|rdf)$|/(?:feeds?|rss2?|at
 FEED_QUERY = (
     r"(?i)(?:^|[&;])(?:flav|flavou?r|feed|format|type|output|alt|mode|tempskin)=_?(?:rss|atom|rdf|feed)\d*(?:[&;]|$)"
 )
+# A path that may be a page of a network of people as well; the parts before it are shown, so they must be plain words.
+FEED_OR_PAGE = r"(?i)((?:/[a-z-]{1,24})?/feeds?)$"
 # What the scripts of a page ask for, not a person; frameworks and programs have these paths by custom.
 SCRIPTED = (
     r"(?i)^/(?:[^/]+/)?(?:api|graphql|ajax|wp-json|socket\.io|oauth2?|_next/data|actuator)(?:/|$)"
@@ -78,6 +80,7 @@ SCRIPTED = (
 # Our thresholds, as shares of the views: those whose page a parameter that was cut may have named; and those that hold
 # a parameter whose name may be shown.
 MERGED, COMMON, SHOWN = 0.1, 0.01, 5
+FEED_SHARE = 0.05  # of the rows, for one path
 
 
 def normal_pages(
@@ -155,7 +158,7 @@ def normal_pages(
             f"{card.name}: expected views of at least two pages, or there is nothing to predict; {len(kept):,} of "
             f"{len(frame):,} rows are of one page. {' '.join([files] * bool(dropped) + merged)}"
         )
-    warn(kept, merged + _guessed(viewed, card.pages))
+    warn(kept, merged + _guessed(viewed, card.pages) + _feed_or_page(named))
     if links is not None:
         ends = np.arange(len(frame), len(codes)).reshape(len(LINK_COLUMNS), -1)
         both = pd.DataFrame(dict(zip(LINK_COLUMNS, page[ends], strict=True)))
@@ -254,6 +257,19 @@ def _merged(named: pd.DataFrame, cut: pd.DataFrame, says: Pages) -> list[str]:
             "write fragments = true under [pages]."
         )
     return sentences
+
+
+def _feed_or_page(named: pd.DataFrame) -> list[str]:
+    """A sentence on the path that was left out as a web feed, if many views are of it."""
+    feeds = named[named["no_page"].eq("feed")]
+    views = feeds["views"].groupby(feeds["exact"].str.extract(FEED_OR_PAGE, expand=False)).sum()
+    share = views.max() / max(named["views"].sum(), 1) if len(views) else 0
+    if share <= FEED_SHARE:
+        return []
+    return [
+        f"{100 * share:.0f} % of the views are of {views.idxmax()}, which was left out as a web feed. If it is a page, "
+        "write static = true under [pages]."
+    ]
 
 
 def _guessed(named: pd.DataFrame, says: Pages) -> list[str]:

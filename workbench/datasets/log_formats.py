@@ -347,9 +347,14 @@ def spaced(agent: str) -> str:
 
 def by_distinct(cells: pd.Series, change: Callable[[str], Any]) -> pd.Series:
     """What becomes of each text (object, same index); each distinct one is changed once, missing stays missing."""
+    return columns_by_distinct(cells, lambda text: (change(text),), ["changed"])["changed"]
+
+
+def columns_by_distinct(cells: pd.Series, read: Callable[[str], tuple[Any, ...]], columns: list[str]) -> pd.DataFrame:
+    """Columns read from each text, as :func:`by_distinct`."""
     codes, distinct = pd.factorize(cells)
-    changed = pd.Series([*map(change, distinct), None], dtype=object)
-    return changed.take(codes).set_axis(cells.index)
+    table = pd.DataFrame([*map(read, distinct), (None,) * len(columns)], columns=columns, dtype=object)
+    return table.take(codes).set_axis(cells.index)
 
 
 # What stands before the time: an address or a list of them, perhaps after a virtual host, or before one (for identd).
@@ -370,9 +375,7 @@ def read_clients(words: pd.Series) -> pd.DataFrame:
     >>> read_clients(pd.Series(["shop.example:443 203.0.113.9 - -", "10.0.0.1 203.0.113.9 - -"])).to_numpy().tolist()
     [['203.0.113.9', 'shop.example:443', None], ['10.0.0.1', None, '203.0.113.9']]
     """
-    codes, distinct = pd.factorize(words)
-    table = pd.DataFrame([*map(_client, distinct), (None,) * 3], columns=["address", "host", "second"], dtype=object)
-    return table.take(codes).set_axis(words.index)
+    return columns_by_distinct(words, _client, ["address", "host", "second"])
 
 
 @lru_cache(maxsize=100_000)  # a log comes in blocks, with the same clients in each

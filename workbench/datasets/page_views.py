@@ -12,7 +12,7 @@ import pandas as pd
 from workbench.datasets.account import REASONS, warn
 from workbench.datasets.cards import Card
 from workbench.datasets.columns import as_text
-from workbench.datasets.log_formats import ADDRESSES, PRIVATE, by_distinct, plain_addresses, spaced
+from workbench.datasets.log_formats import ADDRESSES, PRIVATE, by_distinct, columns_by_distinct, plain_addresses, spaced
 from workbench.datasets.schema import REQUEST_COLUMNS
 from workbench.datasets.user_agents import UNKNOWN, name_programs, read_user_agents
 from workbench.errors import WorkbenchError
@@ -27,6 +27,7 @@ FORMS = {
     "method": ("HTTP methods, such as GET", r"(?i)get|head|post|put|delete|options|patch|connect|trace|propfind|-|"),
     "address": ("IP addresses", r"(?:[^\s,]+(?:,\s*|$))*"),
 }
+REQUEST = re.compile(r'^([^"\\\s]*) *(.*?)(?: HTTP/[0-9.]+)?\Z', re.DOTALL)  # it fits any text
 REQUEST_LINE = r"[A-Z]+ \S.* HTTP/[0-9.]+"
 HALF, FEW, SEVERAL, CROWD = 0.5, 3, 3, 10  # of views; addresses; user agents at an address of a few, of any (or views)
 SAMPLE = 1_000  # values that show what a column holds
@@ -56,11 +57,7 @@ def first_rule(requests: pd.DataFrame, known: Mapping[str, pd.Series] | None = N
 
 def split_requests(lines: pd.Series) -> pd.DataFrame:
     """``method`` and ``target`` (object) of request lines: ``GET /page HTTP/1.1``; missing where a line is."""
-    codes, distinct = pd.factorize(lines)
-    split = re.compile(r'([^"\\\s]*) *(.*?)(?: HTTP/[0-9.]+)?', re.DOTALL).fullmatch
-    parts = [found.groups() if (found := split(line)) else (None, None) for line in distinct]
-    table = pd.DataFrame([*parts, (None, None)], columns=["method", "target"], dtype=object)
-    return table.take(codes).set_axis(lines.index)
+    return columns_by_distinct(lines, lambda line: REQUEST.findall(line)[0], ["method", "target"])
 
 
 def of_people(table: pd.DataFrame, card: Card) -> pd.DataFrame:

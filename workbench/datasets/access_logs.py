@@ -14,8 +14,7 @@ import pandas as pd
 from workbench.datasets.account import REASONS, warn
 from workbench.datasets.log_formats import (
     EXAMPLE,
-    JSON_COLUMNS,
-    JSON_FORMATS,
+    JSON_CARD,
     STRFTIME,
     LogFormat,
     by_distinct,
@@ -98,7 +97,7 @@ def read_access_log(
     if dropped["broken"] > max(MANY_BROKEN * lines, min(SEVERAL_BROKEN, TENTH * lines)):
         warnings.append(
             f"{dropped['broken']:,} lines are not in {form.name} log format. If the file has two formats, make two "
-            f"files of it. {_write_format(form, broken)}"
+            f"files of it. {_write_format(broken)}"
         )
     frame = frame.loc[:, frame.notna().any() | frame.columns.isin(["address", "viewed_at", "page"])]
     frame.attrs.update(dropped=dict(dropped), broken_lines=tuple(broken))
@@ -241,16 +240,13 @@ def _check_read(name: str, form: LogFormat, kept: int, dropped: Counter[str], br
     counts = ", ".join(f"{count:,} {REASONS.get(rule, rule)}" for rule, count in dropped.items() if count)
     raise WorkbenchError(
         f"{name}: expected page views in {form.name} log format; all {dropped.total():,} lines were left out: {counts}."
-        + (f" {_write_format(form, broken)}" if broken else "")
+        + (f" {_write_format(broken)}" if broken else "")
     )
 
 
-def _write_format(form: LogFormat, broken: list[str]) -> str:
+def _write_format(broken: list[str]) -> str:
     """What to write in the card where lines have another format."""
     shape = f"A broken line has the shape {broken[0]!r}; write" if broken else "Write"
-    if form.name not in JSON_FORMATS or not broken or not broken[0].startswith("{"):
+    if not broken or not broken[0].startswith("{"):
         return f"{shape} its format in the card, as in format = {EXAMPLE}."
-    return (
-        f"{shape} which fields of the JSON lines hold address and time, and read them as a table, as in reader = "
-        f'"jsonl", columns = {JSON_COLUMNS}.'
-    )
+    return f"{shape} which of its fields hold address and time, as in {JSON_CARD}."

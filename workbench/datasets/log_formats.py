@@ -49,12 +49,13 @@ ALB = (
     '"$http_user_agent"'
 )
 JSON_NAMES = ("caddy", "traefik", "nginx_json")
-JSON_FORMATS = (*JSON_NAMES, "JSON lines")
-JSON_COLUMNS = '{ at = "viewed_at", ip = "address", ua = "user_agent", req = "page", code = "status" }'
 KNOWN = (*FAMILY, "alb", "w3c", *JSON_NAMES)
 EXAMPLE = (
     '\'$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
     '"$http_referer" "$http_user_agent"\''
+)
+JSON_CARD = (
+    'reader = "jsonl", columns = { at = "viewed_at", ip = "address", ua = "user_agent", req = "page", code = "status" }'
 )
 
 # nginx's variables and Apache's directives, by field; headers are the same in both.
@@ -123,7 +124,7 @@ def find_format(text: str, first: str) -> LogFormat:
     Raises a WorkbenchError if it is no name and no string, or a string without address, time or request.
     """
     if text in JSON_NAMES or (not text and first.lstrip().startswith("{")):
-        return LogFormat(text or JSON_FORMATS[-1], _read_json)
+        return LogFormat(text or "JSON lines", _read_json)
     if text == "w3c" or (not text and re.search("(?m)^#Fields:", first)):
         return LogFormat("w3c", _W3c())
     if text == "alb" or (not text and re.match(rf"\s*(?:https?|h2|wss?|grpcs?) {ISO_TIME}", first)):
@@ -400,11 +401,12 @@ def plain_addresses(addresses: pd.Series) -> pd.Series:
     >>> plain_addresses(pd.Series(["198.51.100.7:41000", "[2001:db8::1]:443", "203.0.113.9, 10.0.0.1"])).tolist()
     ['198.51.100.7', '2001:db8::1', '203.0.113.9']
     """
-    return by_distinct(addresses, _plain)
+    return by_distinct(addresses, plain_address)
 
 
 @lru_cache(maxsize=100_000)
-def _plain(listed: str) -> str | None:
+def plain_address(listed: str) -> str | None:
+    """One list, as :func:`plain_addresses`."""
     found = []
     for word in listed.strip(' "').removeprefix('["').removesuffix('"]').split(","):
         address = word.strip(' "')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,15 @@ import pandas as pd
 from workbench.datasets.account import REASONS, warn
 from workbench.datasets.cards import Card
 from workbench.datasets.columns import as_text
-from workbench.datasets.log_formats import ADDRESSES, PRIVATE, by_distinct, columns_by_distinct, plain_addresses, spaced
+from workbench.datasets.log_formats import (
+    ADDRESSES,
+    PRIVATE,
+    by_distinct,
+    columns_by_distinct,
+    plain_address,
+    plain_addresses,
+    spaced,
+)
 from workbench.datasets.schema import REQUEST_COLUMNS
 from workbench.datasets.user_agents import UNKNOWN, name_programs, read_user_agents
 from workbench.errors import WorkbenchError
@@ -20,12 +28,20 @@ from workbench.errors import WorkbenchError
 # The first that fits counts, then programs.
 RULES = ("clock_change", "broken", "not_get", "prefetch", "redirect", "error")
 FROM_AGENT = ("device", "os_family", "browser")
-# What most values of a column must look like, in words and as an expression.
-FORMS = {
-    "user_agent": ("user agents", r"(?s).*"),
-    "status": ("HTTP status codes, such as 200", r"[1-5]\d\d(?:\.0)?(?: .*)?|0(?:\.0)?|000|-|"),
-    "method": ("HTTP methods, such as GET", r"(?i)get|head|post|put|delete|options|patch|connect|trace|propfind|-|"),
-    "address": ("IP addresses", r"(?:[^\s,]+(?:,\s*|$))*"),
+# What most values of a column must look like, in words and as an expression, and how each is read.
+FORMS: dict[str, tuple[str, str, Callable[[str], str | None]]] = {
+    "user_agent": ("user agents", r"(?s).*", lambda agent: spaced(agent.strip()) if "%20" in agent else agent),
+    "status": (
+        "HTTP status codes, such as 200",
+        r"[1-5]\d\d(?:\.0)?(?: .*)?|0(?:\.0)?|000|-|",
+        lambda code: re.sub(r"^-$|\.0$| .*", "", code.strip()),
+    ),
+    "method": (
+        "HTTP methods, such as GET",
+        r"(?i)get|head|post|put|delete|options|patch|connect|trace|propfind|-|",
+        lambda method: method.strip().upper(),
+    ),
+    "address": ("IP addresses", r"(?:[^\s,]+(?:,\s*|$))*", plain_address),
 }
 REQUEST = re.compile(r'^([^"\\\s]*) *(.*?)(?: HTTP/[0-9.]+)?\Z', re.DOTALL)  # it fits any text
 REQUEST_LINE = r"[A-Z]+ \S.* HTTP/[0-9.]+"
@@ -70,19 +86,18 @@ def of_people(table: pd.DataFrame, card: Card) -> pd.DataFrame:
     table = _without_ports(table)
     if card.kind != "navigations":
         return table
-    declared = {column.name for column in card.context}
-    given = {name: as_text(table[name]).astype(object) for name in FORMS if name in table and name not in declared}
-    given = {name: values.where(values.notna(), None) for name, values in given.items() if values.notna().any()}
+    names = [name for name in FORMS if name in table and name not in {column.name for column in card.context}]
+    given = {name: as_text(table[name]).astype(object) for name in names if table[name].notna().any()}
     said = []
     for name, values in [*given.items()]:
-        words, form = FORMS[name]
+        words, form, _ = FORMS[name]
         if _share(values, form) > HALF:
             continue
         if name in card.columns.values():  # the values are not shown: they may be a person's
             raise WorkbenchError(f"{card.name}: column {name!r} must hold {words}; most values do not. Name another.")
         said.append(f"Column {name} holds no {words}, so it is not used.")
         del given[name]
-    frame = table.drop(columns=[name for name in FORMS if name in table and name not in {*given, *declared}])
+    frame = table.drop(columns=[name for name in names if name not in given])
     texts = as_text(frame["page"]).astype(object) if "page" in frame else pd.Series(dtype=object)
     if _share(texts, REQUEST_LINE) > HALF:
         parts = split_requests(texts)
@@ -91,19 +106,13 @@ def of_people(table: pd.DataFrame, card: Card) -> pd.DataFrame:
     if not given:
         warn(frame, said)
         return frame
-    if "user_agent" in given:  # a row without one is of a program that sends none
-        agents = by_distinct(given["user_agent"], lambda agent: spaced(agent.strip()) if "%20" in agent else agent)
-        frame = frame.assign(user_agent=agents.fillna("-"))
-    if "address" in given:
-        frame = frame.assign(address=plain_addresses(given["address"]))
-    requests = {"agent": frame["user_agent"]} if "user_agent" in given else {}
-    if "status" in given:
-        requests["status"] = by_distinct(given["status"], lambda code: re.sub(r"^-$|\.0$| .*", "", code.strip()))
-        if "page_bytes" in frame:  # of what was unchanged, nothing was sent
-            frame = frame.assign(page_bytes=frame["page_bytes"].mask(requests["status"].eq("304")))
-    if "method" in given:
-        requests["method"] = by_distinct(given["method"], lambda method: method.strip().upper())
-    rule = first_rule(pd.DataFrame(requests, frame.index))
+    read = {name: by_distinct(values, FORMS[name][2]) for name, values in given.items()}
+    if "user_agent" in read:  # a row without one is of a program that sends none
+        read["user_agent"] = read["user_agent"].fillna("-")
+    if "status" in read and "page_bytes" in frame:  # of what was unchanged, nothing was sent
+        read["page_bytes"] = frame["page_bytes"].mask(read["status"].eq("304"))
+    frame = frame.assign(**read)
+    rule = first_rule(pd.DataFrame(read, frame.index).rename(columns={"user_agent": "agent"}))
     counts = rule[rule != ""].value_counts()
     left = frame[(rule == "").to_numpy()]
     if not len(left):
@@ -114,8 +123,7 @@ def of_people(table: pd.DataFrame, card: Card) -> pd.DataFrame:
     dropped = Counter(frame.attrs.get("dropped", {}))
     dropped.update(counts.to_dict())
     left.attrs = {**frame.attrs, "dropped": dict(dropped)}
-    unknown = Counter(requests["agent"][rule == UNKNOWN]) if "agent" in requests else Counter()
-    warn(left, [*said, *unknown_programs(unknown)])
+    warn(left, [*said, *unknown_programs(Counter(read["user_agent"][rule == UNKNOWN] if "user_agent" in read else ()))])
     return left
 
 

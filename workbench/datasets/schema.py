@@ -184,7 +184,7 @@ def check_navigations(frame: pd.DataFrame, name: str, extra: Sequence[Column] = 
     if "session_id" not in frame and not {"user_id", "viewed_at"} <= set(frame.columns):
         raise WorkbenchError(
             f"{name}: expected a column session_id, or user_id and viewed_at, from which sessions are made; {given}. "
-            "Name yours with columns={'<yours>': 'session_id'}."
+            "Name yours with columns={'<yours>': 'session_id'}; a log's address makes a user_id."
         )
     checked = check_table(frame, name, columns)
     pages = checked["page"].cat.categories

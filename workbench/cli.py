@@ -92,7 +92,7 @@ def card(file: Path) -> None:
     """Write a first card for a file, to be corrected.
 
     FILE is a table (CSV, JSON, Parquet) or an access log. Columns, units and times are guessed from names and values;
-    the card lands beside the file, under its name with the ending .toml.
+    the card lands beside the file, under its name with the ending .toml, and says what is left to fill in.
     """
     from workbench.datasets.first_card import FILL_IN, card_name, first_card
 
@@ -111,8 +111,9 @@ def card(file: Path) -> None:
 def check(card: str) -> None:
     """Load a dataset and print what was understood.
 
-    CARD is the path of a card or access log, or a dataset's name. Printed are rows, users, sessions, times, medians,
-    what was left out and why, warnings with what to write, and the first three rows.
+    CARD is the path of a card or access log, or a dataset's name. Printed are rows, users, sessions, columns with their
+    units, times, medians, lost and missing values, what was assumed, what was left out and why, warnings with what to
+    write, and the first three rows.
     """
     from workbench.datasets import load
     from workbench.datasets.account import understood

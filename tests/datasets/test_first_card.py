@@ -175,6 +175,13 @@ def test_columns_are_known_by_the_names_of_tools_and_of_other_languages(tmp_path
     assert [given[name] for name in head.split(";") if name in given] == columns
 
 
+def test_of_web_vitals_the_largest_contentful_paint_is_the_load(tmp_path):
+    rows = "u1,/a,LCP,1300\nu1,/a,CLS,0.01\nu2,/a,LCP,1500\n"
+    card = guessed(tmp_path, f"user,url,name,value\n{rows}")
+    assert card["kind"] == "measurements" and card["keep"] == {"name": ["LCP"]}
+    assert wb.load(write_card(tmp_path))["page_load_ms"].tolist() == [1300, 1500]
+
+
 @pytest.mark.parametrize(
     ("content", "records", "columns"),
     [

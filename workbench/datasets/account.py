@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from workbench.datasets.cards import Card
+from workbench.datasets.columns import showable
 from workbench.datasets.schema import MEASURED, SIGNALS, label, unit
 
 # Why rows are left out, as people read it; reasons of ``attrs["dropped"]`` that do not stand here are read as they are.
@@ -166,14 +168,17 @@ def _share(count: int, total: int) -> str:
 
 
 def understood(views: pd.DataFrame) -> str:
-    """What loading made of a source, for the person who wrote its card: size, time, medians, warnings, first rows.
+    """What loading made of a source, for the person who wrote its card: size, columns with their units, times, medians,
+    lost and missing values, what is assumed, warnings, first rows.
 
     ``views`` comes from :func:`workbench.datasets.load`. Users are counted, not shown.
     """
     card = views.attrs["card"]
-    counts = {name: views[f"{name}_id"].nunique() for name in ("user", "session") if f"{name}_id" in views}
-    size = [f"{len(views):,} rows", *(f"{count:,} {name}s" for name, count in counts.items())]
+    counts = {"row": len(views)}
+    counts |= {name: views[f"{name}_id"].nunique() for name in ("user", "session") if f"{name}_id" in views}
+    size = [f"{count:,} {name}{'s' * (count != 1)}" for name, count in counts.items()]
     lines = [f"{card.name}: {card.facts.rows}{', SIMULATED' if card.simulated else ''}.", f"{', '.join(size)}."]
+    lines += [f"Columns: {'; '.join(_readings(card))}."] if card.columns or card.date else []
     time = card.facts.time
     if time in views and views[time].notna().any():
         first, last = (views[time].agg(end).strftime("%Y-%m-%d %H:%M:%S") for end in ("min", "max"))
@@ -189,6 +194,11 @@ def understood(views: pd.DataFrame) -> str:
     ]
     medians = [f"{label(name, card)} {views[name].median():,.4g} {unit(name)}" for name in numbers]
     lines += [f"Medians: {', '.join(medians)}."] if medians else []
+    if lost := views.attrs.get("lost", 0):
+        lines.append(f"Lost probes, which count as slower than any other: {lost:,} ({_share(lost, len(views))}).")
+    missing = views.isna().sum()
+    gaps = [f"{label(name, card)} {count:,} ({_share(count, len(views))})" for name, count in missing.items() if count]
+    lines += [f"Missing values: {', '.join(gaps)}."] if gaps else []
     assumed = [
         f"{label(name, card)} {base:g} {unit(name)} ({low:g} to {high:g})"
         for name, (low, base, high) in card.assume.items()
@@ -197,3 +207,16 @@ def understood(views: pd.DataFrame) -> str:
     lines += sentences(views.attrs)
     hidden = [name for name in ("user_id",) if name in views]
     return "\n".join([*lines, views.head(3).drop(columns=hidden).T.to_string(header=False)])
+
+
+def _readings(card: Card) -> Iterator[str]:
+    """Each column of a source: what it is, in which unit, and how it is converted."""
+    mapped = {**({" and ".join(card.date): card.facts.time} if card.date else {}), **card.columns}
+    for source, name in mapped.items():
+        said = [label(name, card)]
+        if name == card.facts.time:
+            form = card.time_unit or (f"written as {card.time_format}" if card.time_format else "ISO 8601")
+            said.append(f"{form}{f', of {card.time_zone}' if card.time_zone else ''}")
+        elif unit(name):
+            said.append(f"in {unit(name)}{f' once multiplied by {card.scale[name]:g}' if name in card.scale else ''}")
+        yield f"{showable(source)} is {', '.join(said)}"

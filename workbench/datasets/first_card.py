@@ -32,9 +32,9 @@ NAMES = {
     "benutzerid besucher besucherid kunde utilisateur visiteur usuario visitante cliente cip clientip ipaddress ip "
     "remoteaddr",
     "time": "timestamp time at datetime eventtimestamp testtime viewedat measuredat createdat date ts starttime "
-    f"started startedat testdate day {USUAL['time']} zeit zeitpunkt zeitstempel datum datumuhrzeit uhrzeit horodatage "
-    "heure fechahora fecha hora",
-    "rtt_ms": "rttms rtt minrtt ping latency roundtriptime networkrtt latenz latence latencia umlaufzeit",
+    f"started startedat fetchtime testdate day {USUAL['time']} zeit zeitpunkt zeitstempel datum datumuhrzeit uhrzeit "
+    "horodatage heure fechahora fecha hora",
+    "rtt_ms": "rttms rtt minrtt ping latency roundtriptime networkrtt networkrttnumericvalue latenz latence latencia",
     "downlink_mbps": "downlinkmbps mbps downloadmbps download meanthroughputmbps throughput bandwidth bandwidthmbps "
     "downloadspeed kbps bps downlink downloadrate durchsatz bandbreite debit debitdescendant descarga velocidad",
     "page_load_ms": "pageloadms pageload pageloadtime loadtime load plt onload loadms ladezeit tempsdechargement "
@@ -70,6 +70,7 @@ NUMBERED = r"^(.+?)\.\d+\."  # of objects in an object, which stand for rows
 A_VALUE = re.compile(
     r"[+-]?\d[\d.,:TZ /+-]*|\S+@\S+\.\S+|(?:[\da-fA-F]*:){2,}[\da-fA-F:]*|[\da-fA-F]{8}-[\da-fA-F]{4}-\S*|https?://\S*|/\S*"
 )
+VALUES = "metricvalue value valuems wert"
 YEARS = ("year month day", "jahr monat tag", "annee mois jour", "ano mes dia")
 CLOCK_ALONE = r"\s*\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?[AaPp]\.?[Mm]\.?)?\s*"
 SEPARATORS = ",;\t|"
@@ -85,7 +86,8 @@ UNITS = {
     "ms": ("rtt_ms", "", 1.0),
 }
 OOKLA = {"downloadbandwidth", "downloadbytes"}  # beside these, what is called download is in bytes a second
-MISSING_WORDS = ("-", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "(not set)", "undefined")
+MISSING_WORDS = ["-", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "(not set)", "undefined"]
+MISSING_WORDS += ["0000-00-00", "0000-00-00 00:00:00"]  # of MySQL
 # Where one of the two that image delivery is decided by was not measured; base of rtt_ms: Chromium's default for an
 # unknown connection (network_quality_estimator_params).
 ASSUMED = {"rtt_ms": (50, 115, 200), "downlink_mbps": (2, 10, 50)}
@@ -109,6 +111,10 @@ def first_card(path: Path) -> str:
         return _card_of(path, "navigations", [] if LOG_NAME.search(path.name) else ['reader = "access_log"'], [])
     source, draft = _read(path)
     columns = dict(_guess(source))
+    vitals = _vitals(source)
+    if vitals and not _is_known(columns, MEASURED):
+        columns = {name: canonical for name, canonical in columns.items() if name not in vitals}
+        columns[vitals[1]] = "page_load_ms"
     kind = "navigations" if "page" in columns.values() and not _is_known(columns, MEASURED) else "measurements"
     if kind == "navigations":
         requests = dict(_requests(source))
@@ -264,6 +270,14 @@ def _called(source: pd.DataFrame) -> dict[str, list[str]]:
     return {str(name): _plain_names(str(name)) for name in source if source[name].head(AHEAD).notna().any()}
 
 
+def _vitals(source: pd.DataFrame) -> list[str]:
+    """The columns of names and values of a long table of Web Vitals; empty where it is none."""
+    called = _called(source)
+    named = [name for name in called if source[name].head(AHEAD).eq("LCP").any()]
+    values = [name for name, own in called.items() if {*VALUES.split()} & {*own}]
+    return [named[0], values[0]] if named and values else []
+
+
 def _date(source: pd.DataFrame) -> list[str]:
     """The columns of a day and of a time of day, or of year, month and day; empty where one column has the time."""
     called = _called(source)
@@ -319,6 +333,8 @@ def _entries(source: pd.DataFrame, draft: Card, columns: Mapping[str, str], date
         if _plain_names(str(name))[0] == plain and source[name].eq(event).any()
     ]
     yield from (f'keep = {{ {_text(name)} = ["{event}"] }}' for name, event in events[:1])
+    if (vitals := _vitals(source)) and columns.get(vitals[1]) == "page_load_ms":
+        yield f'keep = {{ {_text(vitals[0])} = ["LCP"] }}  # the largest contentful paint is taken for the load'
     for quantity, values in ASSUMED.items():
         if quantity not in columns.values() and {*ASSUMED} & {*columns.values()}:
             yield f"assume = {{ {quantity} = {list(values)} }}  # not measured here; low, base, high: what have yours?"

@@ -64,7 +64,8 @@ def _joined(parts: pd.DataFrame, card: Card) -> pd.Series:
         digits = [pd.to_numeric(given[name], errors="coerce").fillna(0).astype(int).astype(str) for name in given]
         joined = digits[0].str.zfill(4) + "-" + digits[1].str.zfill(2) + "-" + digits[2].str.zfill(2)
     else:
-        joined = given.apply(lambda part: as_text(part).str.strip().str.removesuffix(" 00:00:00")).agg(" ".join, axis=1)
+        first, *rest = (as_text(given[name]).str.strip().str.removesuffix(" 00:00:00") for name in given)
+        joined = first.str.cat(rest, sep=" ") if rest else first
     return joined.reindex(parts.index).rename(card.facts.time)
 
 

@@ -237,5 +237,14 @@ def test_an_archive_is_refused_however_it_is_packed(tmp_path):
         read_csv(tmp_path / "a.tar.gz", OURS)
 
 
-def test_a_long_value_is_not_shown_in_an_error():
-    assert showable("a" * 201) == "(hidden)" and showable("a" * 200) == "a" * 200
+@pytest.mark.parametrize(
+    "value",
+    ["a" * 201, "ann@example.org", "203.0.113.7", "2001:db8:0:1::7", "Ann Miller", "Müller, Anna", "+49 170 1234567"],
+)
+def test_what_may_be_a_persons_is_not_shown_in_an_error(value):
+    assert showable(value) == "(hidden)"
+
+
+@pytest.mark.parametrize("value", ["a" * 200, "Mon Jan 5 2026", "31.12.2026 10:00", "-3,5", "n/a", "Slow 2G", 203.0113])
+def test_what_helps_to_mend_a_value_is_shown(value):
+    assert showable(value) == value

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from workbench.datasets import measurements
+from workbench.datasets import measurements, navigations
 from workbench.datasets.times import fitting_formats
 from workbench.errors import WorkbenchError
 
@@ -110,3 +110,12 @@ def test_other_times_are_refused_with_what_to_write(values, entries, sentence):
 )
 def test_day_and_month_are_told_apart_by_the_values(texts, forms):
     assert fitting_formats(pd.Series(texts))[: len(forms) or None] == forms
+
+
+def test_one_value_in_a_hundred_may_be_no_time_and_is_counted():
+    times = [f"2026-01-05T10:00:{i:02}Z" for i in range(11)]
+    views = pd.DataFrame({"session_id": 1, "page": [f"/{i}" for i in range(12)], "viewed_at": [*times, "soon"]})
+    loaded = navigations(views)
+    assert len(loaded) == 11 and loaded.attrs["dropped"]["bad_time"] == 1
+    with pytest.raises(WorkbenchError, match="2 values differ, first row 10: 'soon'"):
+        navigations(views.assign(viewed_at=[*times[:10], "soon", "later"]))

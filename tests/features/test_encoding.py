@@ -14,7 +14,7 @@ TINY = Encoding(
 )
 
 
-def some_context(rows: int = 400, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+def some_context(rows: int = 4000, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     """Context with numbers, few and many levels, holes; a target; users with several rows."""
     rng = np.random.default_rng(seed)
     context = pd.DataFrame(
@@ -72,14 +72,35 @@ def test_columns_without_variation_are_left_out():
             "save_data": pd.array([None] * 5 + [True], "boolean"),
         }
     )
-    encoding, _ = fit_encoding(context, {"log": np.arange(6.0)}, np.arange(6))
+    context = pd.concat([context] * 20, ignore_index=True)
+    encoding, _ = fit_encoding(context, {"log": np.arange(120.0)}, np.arange(120))
     assert encoding.features == ["isp=(missing)", "isp=a", "save_data=(missing)", "save_data=True"]
+
+
+def test_levels_of_fewer_than_20_users_are_one_and_so_are_those_never_seen():
+    """Of 30 cities with 20 users each, five more with 10 users each count as one, whose mean answers for them."""
+    city = np.repeat([f"c{i:02}" for i in range(30)] + [f"few{i}" for i in range(5)], [40] * 30 + [40] * 5)
+    users = np.concatenate([np.repeat(np.arange(600), 2), 1_000 + np.arange(200) // 4])
+    rng = np.random.default_rng(0)
+    values = np.where(pd.Series(city).str.startswith("few"), 5.0, 0.0) + rng.normal(size=len(city))
+    small = np.where(np.arange(len(city)) < 60, "rare", "common")
+    context = pd.DataFrame({"city": city, "isp": small})
+    encoding, _ = fit_encoding(context, {"log": values}, users)
+    assert set(encoding.means["city|log"]) == {*(f"c{i:02}" for i in range(30)), "(too few users)"}
+    asked = pd.DataFrame({"city": ["few0", "few4", "never seen", "c00"], "isp": "common"})
+    told = encoding.transform(asked)[:, encoding.features.index("city|log")]
+    assert told[0] == told[1] == told[2] == pytest.approx(values[1_200:].mean(), rel=0.05) and abs(told[3]) < 1
+    assert encoding.levels["isp"] == ["common", "rare"]
+    context["isp"] = np.where(np.arange(len(city)) < 38, "rare", "common")
+    assert fit_encoding(context, {"log": values}, users)[0].levels["isp"] == ["common"]
+    (column,) = [each for each in encoding.columns() if "means" in each]
+    assert column["otherwise"] == pytest.approx(told[0]) and not any("few" in level for level in column["means"])
 
 
 @pytest.mark.parametrize(("levels", "features"), [(20, 20), (21, 2)])
 def test_more_than_20_levels_are_target_encoded(levels, features):
     rng = np.random.default_rng(0)
-    context = pd.DataFrame({"city": [f"c{i:02}" for i in range(levels)] * 10})
+    context = pd.DataFrame({"city": [f"c{i:02}" for i in range(levels)] * 20})
     targets = {"log": rng.normal(size=len(context)), "tail": rng.random(len(context))}
     encoding, matrix = fit_encoding(context, targets, np.arange(len(context)))
     assert len(encoding.features) == matrix.shape[1] == features
@@ -149,4 +170,4 @@ def test_a_column_may_have_a_bar_in_its_name():
     context, values, users = some_context()
     context = context[["city"]].rename(columns={"city": "home|city"})
     encoding, matrix = fit_encoding(context, {"log": values}, users)
-    assert encoding.sources == ["home|city"] and encoding.transform(context).shape == matrix.shape == (400, 1)
+    assert encoding.sources == ["home|city"] and encoding.transform(context).shape == matrix.shape == (4000, 1)

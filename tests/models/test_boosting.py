@@ -25,9 +25,9 @@ CASES = {
     "network quality": {
         "kind": wb.NetworkQuality,
         "train": wb.train_network_quality,
-        "load": lambda: wb.measurements(wb.make_measurements(rows=800)[FEW], known_by="after_accept_ch"),
+        "load": lambda: wb.measurements(wb.make_measurements(rows=2_000)[FEW], known_by="after_accept_ch"),
         "group": "user_id",
-        "leave": ("isp", "city"),
+        "leave": ("isp", "os_family"),
         "files": {"model.json", "rtt_ms.ubj", "downlink_mbps.ubj"},
         "described": {"heads"},
         "without": "context columns, such as .*; got 'ips'. Did you mean",

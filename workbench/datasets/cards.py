@@ -335,7 +335,8 @@ class Card(Entries):
     generate: Generate = field(default_factory=Generate)
     """Arguments of the generator: ``rows``, ``seed``, ``planted``."""
     columns: dict[Any, Any] = field(default_factory=dict)
-    """Source column to canonical column."""
+    """Source column to canonical column. In an export of an access log, ``user_agent``, ``status``, ``method`` and
+    ``address`` tell page views of people from other requests."""
     constants: dict[str, str | bool | int | float] = field(default_factory=dict)
     """Canonical column to a value for every row."""
     values: dict[str, dict[Any, Any]] = field(default_factory=dict)
@@ -358,7 +359,8 @@ class Card(Entries):
     """Source column to the values that mark a lost probe (``rtt_ms`` becomes infinite): a list of texts, or bounds as
     in ``{ above = 60000 }`` and ``{ below = 1 }``."""
     skip: dict[str, Cells] = field(default_factory=dict)
-    """Source column to the values of rows to leave out, as for ``lost``."""
+    """Source column to the values of rows to leave out, as for ``lost``. Access logs have ``address``, ``user_agent``,
+    ``status``, ``method`` and ``page``."""
     keep: dict[str, Cells] = field(default_factory=dict)
     """Source column to the values of the only rows to keep, as for ``lost``."""
     plausible: StrictBool = True

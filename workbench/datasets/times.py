@@ -37,21 +37,21 @@ def read_times(
 
     ``values`` is the column of times, or the columns of the card's ``date``; each distinct value is read once. Times
     are ``datetime64[us, UTC]``, NaT where missing. ``clock_change`` are local times that clocks showed twice or never;
-    ``implausible`` are times outside 1990 to 2100, up to 1 % (one, from ten rows on), as of an unset clock. Raises a
-    WorkbenchError if more are, or a value is no such time, with what to write.
+    ``implausible`` are times outside 1990 to 2100, up to 1 % (one, from ten rows on), as of an unset clock;
+    ``bad_time`` are as many values that are no such times. Raises a WorkbenchError if more are, with what to write.
     """
     if isinstance(values, pd.DataFrame):
         values = _joined(values, card)
     codes, given = distinct(values)
     read, clear, local = _numbers(given, card) if card.time_unit else _texts(given, card)
     rows = {"clock_change": np.isin(codes, np.flatnonzero(~clear))}
-    unread = read.isna() & clear
-    if unread.any():
-        raise WorkbenchError(f"{card.name}: {_refusal(values[np.isin(codes, np.flatnonzero(unread))], card)}")
+    rows["bad_time"] = np.isin(codes, np.flatnonzero(read.isna() & clear))
+    there = int((codes >= 0).sum())
+    if not is_few(int(rows["bad_time"].sum()), there):
+        raise WorkbenchError(f"{card.name}: {_refusal(values[rows['bad_time']], card)}")
     odd = read.notna() & ~read.between(FIRST_TIME, LAST_TIME)
     rows["implausible"] = np.isin(codes, np.flatnonzero(odd))
-    count = int(rows["implausible"].sum())
-    if not is_few(count, int((codes >= 0).sum())):
+    if not is_few(int(rows["implausible"].sum()), there):
         raise WorkbenchError(f"{card.name}: {_out_of_range(values, rows['implausible'], card)}")
     times = pd.Series(read.astype(TIME).reindex(codes).array, values.index, name=values.name)
     return times, rows, (LOCAL,) if local and not card.time_zone else ()

@@ -76,13 +76,14 @@ class Worth:
 def shipped(
     decision: Any, policy: Policy, split: Split, scenario: Any, known_by: str, *, within: float = 0.0
 ) -> Shipped:
-    """The policy as a site runs it; groups of fewer than 20 users of ``split.train`` are merged into what is above.
+    """The policy as a site runs it; of a table, groups of fewer than 20 users of ``split.train`` are merged into those
+    above, as a model's are in training.
 
     A model has the fewest trees whose net on validation is less than ``within`` below that of all of them; 0 keeps all.
     A WorkbenchError where it is of a kind that a site cannot run yet.
     """
     if isinstance(policy, ChancePolicy) and isinstance(policy.source, NetworkQuality) and not policy.source.linear:
-        merged: Any = replace(policy, source=policy.source.merged(split.train))
+        merged: Any = policy
         if within and len(np.unique(users_of(split.calibration))) >= FEWEST_USERS:
             merged = _fewest_trees(decision, merged, split, scenario, known_by, within=within)
         content = _trees(merged, scenario)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from workbench.datasets.splits import FEWEST_USERS
 ONE_HOT_LEVELS = 20  # more levels than this are target-encoded
 FOLDS = 5
 MISSING = "(missing)"
-FEW = "(too few users)"  # in place of a level that is not to be shown
+FEW = "(too few users)"  # the level of all values that fewer than 20 users share, and of values never seen
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,9 @@ class Encoding:
     """How each context column becomes numbers.
 
     ``numbers`` are columns taken as they are (XGBoost learns a direction for missing ones); ``levels``: column to the
-    levels with a one-hot column of their own, where an unseen level is all zeros; ``means``: ``"column|target"`` to the
-    shrunken mean of the target for each level; ``defaults``: target to its overall mean, for unseen levels.
+    levels with a one-hot column of their own, where any other level is all zeros; ``means``: ``"column|target"`` to the
+    shrunken mean of the target for each level; ``defaults``: target to its overall mean. A level of fewer than 20 users
+    is none: it is ``FEW``, as is a level never seen.
     """
 
     numbers: tuple[str, ...]
@@ -57,21 +58,9 @@ class Encoding:
         for key, means in self.means.items():
             name, target = key.rsplit("|", 1)
             numbers = {level: float(str(np.float32(mean))) for level, mean in means.items()}
-            found.append({"field": name, "means": numbers, "otherwise": float(str(np.float32(self.defaults[target])))})
+            otherwise = numbers.pop(FEW, float(str(np.float32(self.defaults[target]))))
+            found.append({"field": name, "means": numbers, "otherwise": otherwise})
         return found
-
-    def merged(self, context: pd.DataFrame, users: np.ndarray) -> Encoding:
-        """The same, with levels that fewer than 20 users of a context have treated like levels never seen."""
-        names = {*self.levels, *(key.rsplit("|", 1)[0] for key in self.means)}
-        common = {name: {MISSING, *_common_levels(context, name, users)} for name in names}
-        levels = {
-            name: [level if level in common[name] else FEW for level in known] for name, known in self.levels.items()
-        }
-        means = {
-            key: {level: mean for level, mean in known.items() if level in common[key.rsplit("|", 1)[0]]}
-            for key, known in self.means.items()
-        }
-        return replace(self, levels=levels, means=means)
 
     def transform(self, context: pd.DataFrame) -> np.ndarray:
         """Encode a context: float32, shape (rows, len(features)). Columns it lacks are missing."""
@@ -83,7 +72,8 @@ class Encoding:
         for key, means in self.means.items():
             name, target = key.rsplit("|", 1)
             code, texts = coded[name]
-            columns.append(np.array([means.get(text, self.defaults[target]) for text in texts], np.float32)[code])
+            few = means.get(FEW, self.defaults[target])
+            columns.append(np.array([means.get(text, few) for text in texts], np.float32)[code])
         return np.column_stack(columns).astype(np.float32) if columns else np.empty((len(context), 0), np.float32)
 
     def to_dict(self) -> dict[str, Any]:
@@ -122,11 +112,14 @@ def fit_encoding(
 ) -> tuple[Encoding, np.ndarray]:
     """Fit an encoding on all rows, and cross-fit these rows themselves: float32 (rows, features).
 
-    Columns with more than 20 levels are target-encoded (scikit-learn's empirical-Bayes ``TargetEncoder``) in folds
-    grouped by user: with ungrouped folds a user's other rows would reveal the answer. Constant and all-missing columns
-    are left out. ``targets`` maps names to numbers (rows,); ``seed`` draws the folds.
+    Levels of fewer than 20 users are one, so that a saved model tells nothing of a few people, and what is compared is
+    what ships. Columns with more than 20 levels are target-encoded (scikit-learn's empirical-Bayes ``TargetEncoder``)
+    in folds grouped by user: with ungrouped folds a user's other rows would reveal the answer. Constant and all-missing
+    columns are left out. ``targets`` maps names to numbers (rows,); ``seed`` draws the folds.
     """
     numbers, levels, coded = [], {}, []
+    texts = [name for name in context if not is_numeric(context[name])]
+    context = context.assign(**{name: _common(context[name], users) for name in texts})
     for name in context:
         known = context[name].dropna()
         if known.nunique() + (len(known) < len(context)) < 2:
@@ -136,8 +129,7 @@ def fit_encoding(
         elif known.nunique() > ONE_HOT_LEVELS:
             coded.append(name)
         else:
-            code, texts = _levels_of(context, name)
-            levels[name] = sorted({texts[each] for each in np.unique(code)})
+            levels[name] = sorted({*context[name].fillna(MISSING)} - {FEW})
     means, crossed = _target_means(context, coded, targets, users, seed)
     defaults = {target: float(np.mean(values)) for target, values in targets.items()}
     encoding = Encoding(tuple(numbers), levels, means, defaults)
@@ -154,7 +146,8 @@ def as_shown(values: pd.Series, encoding: Encoding | None = None) -> pd.Series:
     known = encoding.means.get(f"{values.name}|log") if encoding else None
     if encoding is None or known is None:
         return values.astype(object)
-    levels = sorted(values.dropna().unique(), key=lambda level: known.get(str(level), encoding.defaults["log"]))
+    few = known.get(FEW, encoding.defaults["log"])
+    levels = sorted(values.dropna().unique(), key=lambda level: known.get(str(level), few))
     return values.astype(object).astype(pd.CategoricalDtype(levels, ordered=True))
 
 
@@ -178,10 +171,13 @@ def _target_means(
     return means, np.hstack(crossed)
 
 
-def _common_levels(context: pd.DataFrame, name: str, users: np.ndarray) -> list[str]:
-    code, texts = _levels_of(context, name)
-    count = pd.Series(users).groupby(code).nunique()
-    return [texts[place] for place in count.index[count >= FEWEST_USERS] if place >= 0]
+def _common(values: pd.Series, users: np.ndarray) -> pd.Series:
+    """Levels as text; those of fewer than 20 users are ``FEW``."""
+    code, found = pd.factorize(values)
+    count = pd.Series(users).groupby(code).nunique().reindex(range(len(found)), fill_value=0)
+    texts = np.array([*map(str, found), None], dtype=object)
+    texts[:-1][count.to_numpy() < FEWEST_USERS] = FEW
+    return pd.Series(texts[code], values.index)
 
 
 def _levels_of(context: pd.DataFrame, name: str) -> tuple[np.ndarray, list[str]]:

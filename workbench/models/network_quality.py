@@ -206,11 +206,6 @@ class NetworkQuality(BoostedModel):
             scores.append(np.log(np.where(worse, chance, 1 - chance).clip(SMALLEST_CHANCE)).mean())
         return float(np.mean(scores))
 
-    def merged(self, train: pd.DataFrame) -> Self:
-        """The same trees, with levels that fewer than 20 users of ``train`` have treated like levels never seen."""
-        context, users = self.context(train), users_of(train)
-        return self._with_heads(lambda head: replace(head, encoding=head.encoding.merged(context, users)))
-
     def shortened(self, share: float, split: Split) -> Self:
         """The first trees alone, a share of them, calibrated again on ``split.calibration``."""
 

@@ -175,6 +175,20 @@ def test_columns_are_known_by_the_names_of_tools_and_of_other_languages(tmp_path
     assert [given[name] for name in head.split(";") if name in given] == columns
 
 
+def test_an_export_of_requests_is_loaded_as_the_page_views_of_people(tmp_path):
+    head = "EdgeStartTimestamp;ClientIP;ClientRequestURI;ClientRequestMethod;EdgeResponseStatus;ClientRequestUserAgent"
+    rows = [
+        f"{1769882405000000000 + i};192.0.2.{i % 3};/p{i // 3};{'POST' if i == 4 else 'GET'};{404 if i == 5 else 200};"
+        + ("Googlebot/2.1 (+http://www.google.com/bot.html)" if i == 7 else AGENT)
+        for i in range(12)
+    ]
+    assert guessed(tmp_path, "\n".join([head, *rows]))["time_unit"] == "unix_ns"
+    views = wb.load(write_card(tmp_path))
+    dropped = views.attrs["dropped"]
+    assert len(views) == 9 and views["user_id"].nunique() == 3
+    assert (dropped["not_get"], dropped["error"], dropped["bot_crawler"]) == (1, 1, 1)
+
+
 def test_of_web_vitals_the_largest_contentful_paint_is_the_load(tmp_path):
     rows = "u1,/a,LCP,1300\nu1,/a,CLS,0.01\nu2,/a,LCP,1500\n"
     card = guessed(tmp_path, f"user,url,name,value\n{rows}")

@@ -219,4 +219,4 @@ def _readings(card: Card) -> Iterator[str]:
             said.append(f"{form}{f', of {card.time_zone}' if card.time_zone else ''}")
         elif unit(name):
             said.append(f"in {unit(name)}{f' once multiplied by {card.scale[name]:g}' if name in card.scale else ''}")
-        yield f"{showable(source)} is {', '.join(said)}"
+        yield f"{showable(str(source).removeprefix('@'))} is {', '.join(said)}"

@@ -2,12 +2,13 @@ import bz2
 import json
 import lzma
 
+import pandas as pd
 import pyarrow
 import pyarrow.parquet
 import pytest
 
 from workbench.datasets.cards import Card
-from workbench.datasets.columns import showable
+from workbench.datasets.columns import bad_values, check_columns
 from workbench.datasets.readers import as_pandas, read_csv, read_json, read_parquet
 from workbench.errors import WorkbenchError
 
@@ -242,9 +243,15 @@ def test_an_archive_is_refused_however_it_is_packed(tmp_path):
     ["a" * 201, "ann@example.org", "203.0.113.7", "2001:db8:0:1::7", "Ann Miller", "Müller, Anna", "+49 170 1234567"],
 )
 def test_what_may_be_a_persons_is_not_shown_in_an_error(value):
-    assert showable(value) == "(hidden)"
+    assert bad_values("rtt_ms", "numbers", pd.Series([value])).endswith("first row 0: '(hidden)'.")
 
 
 @pytest.mark.parametrize("value", ["a" * 200, "Mon Jan 5 2026", "31.12.2026 10:00", "-3,5", "n/a", "Slow 2G", 203.0113])
 def test_what_helps_to_mend_a_value_is_shown(value):
-    assert showable(value) == value
+    assert repr(value) in bad_values("rtt_ms", "numbers", pd.Series([value], dtype=object))
+
+
+def test_names_of_columns_are_shown():
+    names = pd.DataFrame(columns=["Client Address", "@timestamp", "Page Title"])
+    with pytest.raises(WorkbenchError, match="got Client Address, @timestamp, Page Title"):
+        check_columns(names, {"page": "page"}, "ours")

@@ -45,7 +45,7 @@ REASONS = {
 # What to write where a reason left out many rows; other reasons leave out many rows of sound data too.
 WHAT_TO_WRITE = {
     "broken": "if the log has another format, name it (format)",
-    **dict.fromkeys(("feed", "script"), "if these are pages, write static = true under [pages]"),
+    "script": "if these are pages, write static = true under [pages]",
     "no_user": "unknown_user = 'separate' keeps them",
     "no_session": "without a column of sessions, they are made of users and times",
     "unmeasured": "check which columns are named as what, and require",
@@ -146,7 +146,8 @@ def _busy_visitor(views: pd.DataFrame) -> list[str]:
         return []
     return [
         f"One visitor has {most:,} of the {total:,} views ({_share(most, total)}): a program, or an address that many "
-        "people share? Name a column that tells people apart, or leave the visitor's lines out of the file."
+        "people share? Name a column that tells people apart, or leave the visitor out, as in skip = { address = "
+        '["..."] } for a log.'
     ]
 
 

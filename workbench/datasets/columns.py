@@ -28,11 +28,11 @@ FLAG_WORDS = {**dict.fromkeys(YES, True), **dict.fromkeys(NO, False)}
 # What errors do not show, since it may be a person's: mail and IP addresses, telephone numbers, names, user agents,
 # tokens, whole sentences.
 PRIVATE = re.compile(
-    r"@|\d+\.\d+\.\d+\.\d+|::|(?:[0-9a-fA-F]*:){3}|/\d.*\(|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-"
-    r"|(?=[A-Za-z]*\d)[0-9A-Za-z]{20}|(?=.* )(?=.*[A-Za-z]).{33}|\+\d[\d ()/.-]{7}"
-    r"|(?!Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b[^\W\d_a-z]\w+,? [^\W\d_a-z]\w",
+    r"[^\s(]@|\d+\.\d+\.\d+\.\d+|::|(?:[0-9a-fA-F]*:){3}|/\d.*\(|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-"
+    r"|(?=[A-Za-z]*\d)[0-9A-Za-z]{20}|(?=.* )(?=.*[A-Za-z]).{33}|\+\d[\d ()/.-]{7}",
     re.DOTALL,
 )
+NAME = re.compile(r"\b(?!Mon|Tue|Wed|Thu|Fri|Sat|Sun)[^\W\d_a-z]\w+,? [^\W\d_a-z]\w")  # of a person, in a cell
 VALUE = re.compile(r"[+-]?\d[\d.,:TZ /+-]*|\(hidden\)")  # a number or time, which no column is called
 ZONE = r"\s*(?:Etc/)?(?:UTC|GMT)$"  # BigQuery and PostgreSQL write it out
 KINDS = {
@@ -107,6 +107,11 @@ def showable(value: Any) -> Any:
     """
     text = "" if isinstance(value, Number) else str(value)
     return "(hidden)" if len(text) > LONGEST_SHOWN or PRIVATE.search(text) else value
+
+
+def _cell(value: Any) -> Any:
+    """A cell as an error may show it: two capitalised words may be a person's name, which they are not in a header."""
+    return "(hidden)" if isinstance(value, str) and NAME.search(value) else showable(value)
 
 
 def check_columns(frame: pd.DataFrame, purposes: Mapping[Any, str], name: str, place: str = "") -> None:
@@ -238,7 +243,7 @@ def _first_failure(cases: pd.DataFrame, index: pd.Index, kinds: Mapping[str, str
 
 def bad_values(column: str, expected: str, bad: pd.Series) -> str:
     """Say what a column must be, how many values differ, and the first of them with their row labels."""
-    shown = "; ".join(f"row {label}: {showable(value)!r}" for label, value in bad.head(BAD_ROWS_SHOWN).items())
+    shown = "; ".join(f"row {label}: {_cell(value)!r}" for label, value in bad.head(BAD_ROWS_SHOWN).items())
     count = f"{len(bad):,} values differ" if len(bad) > 1 else "1 value differs"
     return f"column {column!r} must be {expected}; {count}, first {shown}."
 

@@ -9,7 +9,6 @@ list of variables; W3C, "Extended Log File Format"; Amazon, "Access log entries"
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -232,23 +231,22 @@ def _read_json(text: str) -> pd.DataFrame:
 
 
 def _read_objects(lines: list[str]) -> pd.DataFrame:
-    """Fields (object) of a few JSON lines, which are read all at once; empty where a line holds no object."""
-    try:
-        values = from_json(f"[{','.join(lines)}]", cache_strings="keys")
-    except ValueError:
-        values = []
-    if len(values) != len(lines):
-        values = [*map(_value, lines)]
-    places = _places([value if isinstance(value, dict) else {} for value in values])
+    """Fields (object) of a few JSON lines; empty where a line holds no object."""
+    places = _places([value if isinstance(value, dict) else {} for value in _values(lines)])
     fields = {field: _texts(*places[name]) for field, name in _usual(places).items()}
     return pd.DataFrame(fields, range(len(lines)), dtype=object)
 
 
-def _value(line: str) -> Any:
+def _values(lines: list[str]) -> list[Any]:
+    """The value of each line, read all at once; where some line holds none, by halves, and None for that line."""
     try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return None
+        values = from_json(f"[{','.join(lines)}]", cache_strings="keys")
+    except ValueError:
+        values = []
+    if len(values) == len(lines):
+        return values
+    half = len(lines) // 2
+    return [*_values(lines[:half]), *_values(lines[half:])] if half else [None]
 
 
 def _places(objects: list[dict[str, Any]], depth: int = 6) -> dict[str, tuple[list[dict[str, Any]], str]]:

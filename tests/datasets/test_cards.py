@@ -72,6 +72,7 @@ skip = {{ sent = ["0"] }}
 keep = {{ load = {{ below = 60000 }} }}
 header = false
 decimal = ","
+thousands = "."
 encoding = "latin-1"
 comment = "#"
 records = "data.runs"

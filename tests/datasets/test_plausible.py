@@ -112,6 +112,9 @@ def test_several_quantities_in_one_column_are_refused_with_keep_which_mends_it()
 def test_seconds_among_milliseconds_are_doubted():
     mixed = measurements(pd.DataFrame({"rtt_ms": [40.0, 55.0, 0.04, 60.0, 0.05, 70.0]}))
     assert any("33 % of rtt_ms are under 1 ms" in said for said in mixed.attrs["warnings"])
+    half = measurements(pd.DataFrame({"rtt_ms": [40.0, 0.055, 20.0, 0.04], "downlink_mbps": [9.0, 11.0, 12_000, 10.0]}))
+    assert "50 % of rtt_ms are under 1 ms" in half.attrs["warnings"][0]
+    assert "25 % of downlink_mbps are over 2,000 Mbit/s" in half.attrs["warnings"][1]
     near = measurements(pd.DataFrame({"rtt_ms": [40.0, 55.0, 0.6, 60.0, 0.8, 70.0]}))  # of a server next door
     assert not near.attrs.get("warnings")
 

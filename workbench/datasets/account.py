@@ -32,7 +32,8 @@ REASONS = {
     "script": "requests of scripts",
     "no_user": "no user",
     "no_session": "no session",
-    "bad_time": "no time that can be read",
+    "bad_time": "no time, or none that can be read",
+    "no_page": "no page",
     "bot_crawler": "crawlers",
     "bot_ai": "AI crawlers and fetchers",
     "bot_feed": "feed readers",
@@ -47,6 +48,7 @@ WHAT_TO_WRITE = {
     "broken": "if the log has another format, name it (format)",
     "script": "if these are pages, write static = true under [pages]",
     "no_user": "unknown_user = 'separate' keeps them",
+    **dict.fromkeys(("no_page", "bad_time"), "check the column"),
     "no_session": "without a column of sessions, they are made of users and times",
     "unmeasured": "check which columns are named as what, and require",
 }

@@ -17,6 +17,7 @@ from workbench.datasets.columns import (
     check_columns,
     column_names,
     distinct,
+    plain_values,
     refuse_repeated_columns,
 )
 from workbench.datasets.netinfo import read_hints
@@ -46,6 +47,7 @@ def to_canonical(source: pd.DataFrame, card: Card, constants: Mapping[str, objec
     source = _despaced(source, named)
     check_columns(source, named, card.name)
     refuse_repeated_columns(source, card.name)
+    source = source.assign(**{name: plain_values(source[name]) for name in source if isinstance(name, str)})
     skip = {name: _is_marked(source[name], known, card) for name, known in card.skip.items()}
     keep = [_is_marked(source[name], known, card) for name, known in card.keep.items()]
     kept = source[np.all([*keep, *(~marked for marked in skip.values()), np.ones(len(source), bool)], axis=0)]
@@ -128,9 +130,11 @@ def _with_values(frame: pd.DataFrame, card: Card) -> pd.DataFrame:
                 f"{card.name}: values are mapped for {name!r}, which no column gives; got {column_names(frame)}. Name "
                 "its source under columns."
             )
-        # A card's keys are text, whatever type the source has.
-        given = frame[name] if card.folder is None else as_text(frame[name])
-        frame[name] = given.replace({old: None if new == "" else new for old, new in values.items()})
+        codes, given = distinct(frame[name])
+        read = np.append(given.to_numpy(object), np.array([None]))
+        for old, new in values.items():
+            read[:-1][_is_one_of(given, [old]).to_numpy(bool)] = None if new == "" else new
+        frame[name] = pd.Series(read[codes], frame.index)
     return frame
 
 
@@ -148,7 +152,7 @@ def _with_points(frame: pd.DataFrame, card: Card) -> pd.DataFrame:
     numbers = [column.name for column in (*card.facts.columns, *card.context) if column.dtype == NUMBER]
     named = [name for name in numbers if name in frame and name not in VERSIONS]
     try:
-        return frame.assign(**{name: as_points(frame[name], card.decimal) for name in named})
+        return frame.assign(**{name: as_points(frame[name], card.decimal, card.thousands) for name in named})
     except WorkbenchError as err:
         raise WorkbenchError(f"{card.name}: {err}") from err
 
@@ -165,7 +169,7 @@ def _with_lost(frame: pd.DataFrame, lost: np.ndarray) -> pd.DataFrame:
 def _is_marked(values: pd.Series, known: Sequence[str] | Bounds, card: Card) -> np.ndarray:
     if not isinstance(known, Bounds):
         return _is_one_of(values, known).to_numpy(bool)
-    numbers = pd.to_numeric(as_points(values, card.decimal), errors="coerce")
+    numbers = pd.to_numeric(as_points(values, card.decimal, card.thousands), errors="coerce")
     return (numbers.gt(known.above) | numbers.lt(known.below)).to_numpy(bool)
 
 

@@ -315,6 +315,8 @@ class Card(Entries):
     """Whether the first line of a CSV file names the columns; without it they are called 1, 2, 3."""
     decimal: Literal[".", ","] = "."
     """The decimal mark."""
+    thousands: Literal["", ",", "."] = ""
+    """The mark between thousands, where numbers such as ``1,100`` leave it open; it is not the decimal mark."""
     encoding: str = ""
     """Of a text file, such as ``"latin-1"``; empty: UTF-8, or UTF-16 with a mark in front."""
     comment: Annotated[str, Field(max_length=1)] = ""
@@ -478,6 +480,8 @@ class Card(Entries):
 
     def _check_reading(self) -> None:
         """Refuse an encoding, a time zone and a form of times that nobody knows."""
+        if self.thousands == self.decimal:
+            raise WorkbenchError(f"thousands and decimal must be two marks; got {self.decimal!r} for both.")
         if self.separator in ("\n", "\r", '"'):
             raise WorkbenchError(f"separator must be one character between cells, such as ';'; got {self.separator!r}.")
         try:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from workbench.datasets import published, readers
 from workbench.datasets.access_logs import read_access_log
-from workbench.datasets.account import as_views, loaded, warn
+from workbench.datasets.account import as_views, count_out, loaded, warn
 from workbench.datasets.canonical import add_local_hour, drop_unmeasured, to_canonical
 from workbench.datasets.cards import Card, Pages, SourceFile, find_card
 from workbench.datasets.columns import as_category, check_columns, showable
@@ -81,6 +81,7 @@ class Written(TypedDict, total=False):
     skip: Mapping[str, Any]
     keep: Mapping[str, Any]
     decimal: str
+    thousands: str
     time_unit: str
     time_format: str
     time_zone: str
@@ -304,8 +305,8 @@ def measurements(
         ``attrs["warnings"]``.
     **entries
         Further entries of a card, as :class:`Card` describes them: ``scale``, ``missing``, ``lost``, ``skip``,
-        ``keep``, ``decimal``, ``time_unit``, ``time_format``, ``time_zone``, ``date``, ``constants``, ``context``,
-        ``require``, ``plausible``, ``unknown_user``, ``percent_encoded``.
+        ``keep``, ``decimal``, ``thousands``, ``time_unit``, ``time_format``, ``time_zone``, ``date``, ``constants``,
+        ``context``, ``require``, ``plausible``, ``unknown_user``, ``percent_encoded``.
 
     Examples
     --------
@@ -350,9 +351,17 @@ def _sound(source: pd.DataFrame, card: Card, of_log: bool = False) -> pd.DataFra
             f"which values {named or 'the times'} have."
         )
     warn(source, (f"skip on {showable(name)!r} fits no row." for name in sorted(source.attrs.pop("idle", ()))))
-    views = of_sessions(source)
+    views = of_sessions(_whole(source) if card.kind == "navigations" else source)
     views = name_people(views if of_log else of_people(views, card), card)
     return drop_implausible(blank_odd(views, card), card)
+
+
+def _whole(views: pd.DataFrame) -> pd.DataFrame:
+    """The views with a page, and with a time where others have one; the others are counted."""
+    for name, why in (("page", "no_page"), ("viewed_at", "bad_time")):
+        if name in views and views[name].notna().any():
+            views = count_out(views, views[name].isna(), why)
+    return views
 
 
 def _own_card(

@@ -116,7 +116,7 @@ def check_measurements(frame: pd.DataFrame, name: str, extra: Sequence[Column] =
     if not any(column.name in MEASURED for column in columns):
         raise WorkbenchError(
             f"{name}: expected at least one measured column of {', '.join(MEASURED)}; got {column_names(frame)}. Name "
-            "yours with columns={'<yours>': 'rtt_ms'}."
+            'yours under columns: "<yours>" = "rtt_ms".'
         )
     return check_table(frame, name, columns)
 
@@ -180,11 +180,11 @@ def check_navigations(frame: pd.DataFrame, name: str, extra: Sequence[Column] = 
     columns = [column for column in (*VIEW_COLUMNS, *extra) if column.name in frame]
     given = f"got {column_names(frame)}"
     if "page" not in frame:
-        raise WorkbenchError(f"{name}: expected a column page; {given}. Name yours with columns={{'<yours>': 'page'}}.")
+        raise WorkbenchError(f'{name}: expected a column page; {given}. Name yours under columns: "<yours>" = "page".')
     if "session_id" not in frame and not {"user_id", "viewed_at"} <= set(frame.columns):
         raise WorkbenchError(
             f"{name}: expected a column session_id, or user_id and viewed_at, from which sessions are made; {given}. "
-            "Name yours with columns={'<yours>': 'session_id'}; a log's address makes a user_id."
+            'Name yours under columns: "<yours>" = "session_id"; a log\'s address makes a user_id.'
         )
     checked = check_table(frame, name, columns)
     pages = checked["page"].cat.categories

@@ -205,10 +205,10 @@ def _range_check(column: Column) -> pa.Check:
     low, high = -np.inf if column.low is None else column.low, np.inf if column.high is None else column.high
     if column.infinite:
         words = f"above {low:g}, or infinite {column.infinite}"
+    elif column.high is not None:
+        words = f"{'above' if column.above else 'from'} {low:g} to {high:g}"
     elif column.above:
         words = f"above {low:g} and finite"
-    elif column.high is not None:
-        words = f"from {low:g} to {high:g}"
     else:
         words = "finite" if column.low is None else f"{low:g} or above, and finite"
     return pa.Check.in_range(

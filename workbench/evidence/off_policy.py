@@ -184,4 +184,5 @@ def _feature(values: pd.Series) -> pd.Series:
         numbers = values.astype(float)
         return numbers.where(np.isfinite(numbers))
     texts = values.astype(object).map(str, na_action="ignore")
-    return texts.astype(pd.CategoricalDtype(texts.value_counts().index[:MOST_LEVELS]))
+    common = texts.value_counts().index[:MOST_LEVELS]
+    return texts.where(texts.isin(common)).astype(pd.CategoricalDtype(common))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -152,6 +153,8 @@ def as_category(values: pd.Series) -> pd.Series:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, list):
+        return json.dumps(value)
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 

@@ -40,6 +40,7 @@ type Log = str | os.PathLike[str] | pd.DataFrame
 NET, USER, PROPENSITY = "net", "user_id", "propensity"
 MOST_ARMS = 20
 NO_VERDICT = "no verdict"
+ONE_LOOK = "Intervals hold for one look, at the end that was planned."
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ class Experiment:
             "PROPOSED": " ".join(self._advice(arm) for arm in self.arms) or self._mismatch(),
             **({"GAIN": " ".join(map(self._gain, self.arms)), "OFFLINE": self._offline()} if self.arms else {}),
             "USERS": self._ratio(),
-            "RESTS ON": " ".join([self._history(), self.basis, *self.left_out]).strip(),
+            "RESTS ON": " ".join([self._history(), self.basis, ONE_LOOK, *self.left_out]).strip(),
         }
 
     def _advice(self, arm: Arm) -> str:
@@ -265,6 +266,7 @@ def experiment(
     card = card_of(views)
     decision = find_decision(scenario, card)
     scenario, margin = decision.scenario(card, scenario), decision.smallest_gain(card, margin)
+    control = str(control)
     _check_columns(views, card, {by: "the arm", USER: "who was drawn", decision.served: "what was sent"})
     past: list[pd.DataFrame] = [] if before is None else [_loaded(before)]
     if start is not None:
@@ -295,7 +297,7 @@ def experiment(
         _check_before(by_user, history, columns, name, control)
         effects = {each: _effect(by_user, each, name, control, history, errors) for each in columns}
         net = effects[NET].difference
-        if not net.half_width:
+        if not net.half_width and not net.estimate:
             raise WorkbenchError(f"net is the same in every view of {name!r} and {control!r}: nothing can be told.")
         differing = Differing(net.clusters, net.clusters, decision.largest_difference(scenario))
         about: dict[str, Any] = {}
@@ -357,7 +359,7 @@ def _replayed(result: Finding, treated: str, control: str) -> Interval:
 
 def _loaded(log: Log) -> pd.DataFrame:
     if isinstance(log, pd.DataFrame):
-        return log
+        return log.reset_index(drop=True)
     if not isinstance(log, (str, os.PathLike)):
         raise WorkbenchError(f"expected a log: a card, a path or a DataFrame; got {type(log).__name__}.")
     return load(log)

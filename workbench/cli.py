@@ -226,9 +226,10 @@ def experiment(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Read an A/B test back: was it drawn as planned, what did each arm change, did the estimate hold?
+    """Read the log of an A/B test back.
 
-    CARD is the path of a card of the log: one row a view, with user_id, arm, and rendition_served or prefetched.
+    Was it drawn as planned, what did each arm change, did the offline estimate hold? CARD is the path of a card of the
+    log: one row a view, with user_id, arm, and rendition_served or prefetched.
     """
     from workbench.datasets import find_card
     from workbench.decisions import find_decision

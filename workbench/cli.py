@@ -95,12 +95,15 @@ def card(file: Path) -> None:
     FILE is a table (CSV, JSON, Parquet) or an access log. Columns, units and times are guessed from names and values;
     the card lands beside the file, under its name with the ending .toml.
     """
-    from workbench.datasets.first_card import card_name, first_card
+    from workbench.datasets.first_card import FILL_IN, card_name, first_card
 
     target = file.with_name(f"{card_name(file)}.toml")
     if target.exists():
         raise WorkbenchError(f"{_short(target)} is there already; correct it, or give it another name first.")
-    target.write_text(first_card(file), encoding="utf-8")
+    text = first_card(file)
+    target.write_text(text, encoding="utf-8")
+    if FILL_IN in text:
+        click.echo(f"{FILL_IN}.")
     click.echo(f"{_short(target)}: correct it, then run: workbench check {_short(target)}")
 
 

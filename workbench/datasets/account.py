@@ -17,7 +17,7 @@ REASONS = {
     "duplicates": "copies of another row",
     "unmeasured": "nothing measured",
     "skipped": "left out by skip or keep",
-    "implausible": "with a value that no network has",
+    "implausible": "with a value or time that cannot be",
     "clock_change": "at a local time that comes twice or never",
     "repeats": "repeats of the current page, since a reload is no navigation",
     "broken": "broken lines",

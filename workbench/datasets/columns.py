@@ -26,10 +26,12 @@ ANYTHING = "any"  # names of any type, which are soon replaced by numbers
 BAD_ROWS_SHOWN, COLUMNS_SHOWN, LONGEST_SHOWN = 3, 12, 200
 YES, NO = ("true", "1", "on", "yes", "?1"), ("false", "0", "off", "no", "?0")  # "on": Save-Data's own; "?1": RFC 8941
 FLAG_WORDS = {**dict.fromkeys(YES, True), **dict.fromkeys(NO, False)}
-# What errors do not show, since it may be a person's: mail and IP addresses, user agents, tokens, whole sentences.
+# What errors do not show, since it may be a person's: mail and IP addresses, telephone numbers, names, user agents,
+# tokens, whole sentences.
 PRIVATE = re.compile(
     r"@|\d+\.\d+\.\d+\.\d+|::|(?:[0-9a-fA-F]*:){3}|/\d.*\(|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-"
-    r"|(?=[A-Za-z]*\d)[0-9A-Za-z]{20}|(?=.* )(?=.*[A-Za-z]).{33}",
+    r"|(?=[A-Za-z]*\d)[0-9A-Za-z]{20}|(?=.* )(?=.*[A-Za-z]).{33}|\+\d[\d ()/.-]{7}"
+    r"|(?!Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b[^\W\d_a-z]\w+,? [^\W\d_a-z]\w",
     re.DOTALL,
 )
 VALUE = re.compile(r"[+-]?\d[\d.,:TZ /+-]*|\(hidden\)")  # a number or time, which no column is called

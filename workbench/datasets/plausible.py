@@ -78,7 +78,7 @@ def is_few(count: int, of: int) -> bool:
 
 
 def blank_odd(frame: pd.DataFrame, card: Card) -> pd.DataFrame:
-    """Values that a column of context cannot have become missing, up to 1 %, and a sentence says how many.
+    """Values that a column of context cannot have become missing, one or up to 1 %, and a sentence says how many.
 
     More stay, for the check of the table to refuse. ``frame`` has canonical columns, not yet checked.
     """
@@ -88,7 +88,7 @@ def blank_odd(frame: pd.DataFrame, card: Card) -> pd.DataFrame:
         if name not in frame or name in MEASURED or column.complete:
             continue
         odd = _odd(frame[name], column)
-        if odd.any() and is_few(int(odd.sum()), int(frame[name].notna().sum())):
+        if 0 < odd.sum() <= max(1, BAD_SHARE * frame[name].notna().sum()):
             said.append(_missing_in_words(frame[name][odd].astype(str), label(name, card)))
             frame = frame.assign(**{name: frame[name].mask(odd)})
     warn(frame, said)

@@ -139,7 +139,15 @@ NAVIGATION_HISTORY = (
     Column("usual_share", NUMBER, FIRST, "history: of the views here", 0, 1, label="share of the usual next page"),
 )
 OF_THE_SESSION = ("view_id", "session_id", "position", "page", "viewed_at")
-SOURCE_COLUMNS = (
+# What a source may say of each request, as access logs do: who is a person, and which requests are page views, is told
+# from these (module page_views). A loaded table has none of them.
+REQUEST_COLUMNS = (
+    Column("user_agent", TEXT, None, "programs are left out; device, os_family and browser are read from it"),
+    Column("status", TEXT, None, "of the answer, such as 200; redirects and errors are left out"),
+    Column("method", TEXT, None, "of the request; all but GET are left out"),
+    Column("address", TEXT, None, "of the client, or a forwarded list; with user_agent a user_id, where there is none"),
+)
+VIEW_COLUMNS = (
     Column("user_id", TEXT, None, "to split, to resample and for history; never shown", label="user"),
     Column("session_id", ANYTHING, None, "a number from 0, in order of their starts", complete=True, label="session"),
     Column("viewed_at", TIME, None, "UTC", complete=True, label="time of the view"),
@@ -153,9 +161,10 @@ SOURCE_COLUMNS = (
     Column("ttfb_ms", NUMBER, None, "of an access log, without the network", 0, label="time of the server", unit="ms"),
     BY_NAME["simulated"],
 )
+SOURCE_COLUMNS = (*VIEW_COLUMNS, *REQUEST_COLUMNS)
 NAVIGATION_COLUMNS = (
     Column("view_id", "int64", None, "number of the view, from 0", label="view"),
-    *SOURCE_COLUMNS,
+    *VIEW_COLUMNS,
     *NAVIGATION_HISTORY,
 )
 ASSUMABLE = ("page_bytes", "page_load_ms", "dwell_s")
@@ -175,7 +184,7 @@ def check_navigations(frame: pd.DataFrame, name: str, extra: Sequence[Column] = 
     """
     if not len(frame):
         raise WorkbenchError(f"{name}: expected at least one page view; got an empty table.")
-    columns = [column for column in (*SOURCE_COLUMNS, *extra) if column.name in frame]
+    columns = [column for column in (*VIEW_COLUMNS, *extra) if column.name in frame]
     given = f"got {column_names(frame)}"
     if "page" not in frame:
         raise WorkbenchError(f"{name}: expected a column page; {given}. Name yours with columns={{'<yours>': 'page'}}.")

@@ -283,3 +283,40 @@ def test_another_policy_on_a_log_of_drawn_sizes(served):
 def test_many_pages_in_one_view_are_no_matter_of_weights():
     with pytest.raises(WorkbenchError, match="A/B test"):
         wb.off_policy(wb.navigations(pages(["[]"] * 4)).assign(propensity=1.0), lambda context: None)
+
+
+@pytest.mark.parametrize("arms", [("today", "model"), ("best_rule", "always small")])
+def test_a_rehearsal_reads_back_what_was_replayed(little_images, arms):
+    """Each view gets what its arm's policy got it in the comparison, and earlier views what control's decides."""
+    log = wb.rehearse(little_images, arms, seed=3)
+    test = log[log["arm"].notna()].reset_index(drop=True)
+    replayed = {name: little_images.of(name).outcomes["net"].to_numpy() for name in arms}
+    found = wb.experiment(log, little_images, control=arms[0], start=test["measured_at"].min())
+    means = [replayed[name][test["arm"] == name].mean() for name in arms]
+    assert found.card.simulated and found.arms[0].effects["net"].control == pytest.approx(means[0])
+    plain = wb.experiment(log, control=arms[0]).arms[0].effects["net"].difference
+    assert plain.estimate == pytest.approx(means[1] - means[0]) and found.arms[0].held != "did not hold"
+    assert found.arms[0].effects["net"].variance_saved > 0
+    again = wb.rehearse(little_images, arms, seed=4)
+    assert test.groupby("user_id")["arm"].nunique().max() == 1 and not again["arm"].equals(log["arm"])
+
+
+def test_a_rehearsal_of_pages_has_the_hits_of_the_replay(little_pages):
+    log = wb.rehearse(little_pages, ["today", "model"])
+    test = log[log["arm"].notna()]
+    hits = little_pages.of("model").outcomes["hits"].to_numpy()[(test["arm"] == "model").to_numpy()]
+    decision = little_pages.decision
+    there = decision.every_view(
+        test[test["arm"] == "model"], log.attrs["card"], "user_id", "first_request", little_pages.scenario
+    )
+    assert decision.measured(there, little_pages.scenario)["hits"].to_numpy() == pytest.approx(hits)
+
+
+def test_arms_are_drawn_with_their_estimates(little_images):
+    log = wb.rehearse(little_images)
+    ax = wb.plotting.arms(wb.experiment(log, little_images, control="today"))
+    rows = [label.get_text() for label in ax.get_yticklabels()]
+    assert [each.strip() for each in rows] == ["model", "estimated offline", "measured minus estimated"]
+    blocked = wb.experiment(log, control="today", planned={"today": 1, "model": 3})
+    with pytest.raises(WorkbenchError, match="planned shares"):
+        wb.plotting.arms(blocked)

@@ -610,6 +610,10 @@ class Decision(Protocol):
         return "Waiting is worked out from the network that each view measured, and from what was sent."
 
     @abstractmethod
+    def as_sent(self, answer: Any, situations: Situations, scenario: Any) -> Any:
+        """What a policy decided, as a log says it in ``served``: one value a view."""
+
+    @abstractmethod
     def measured(self, situations: Situations, scenario: Any) -> pd.DataFrame:
         """What came of what was sent, by an experiment's log: as :meth:`outcomes`; a log's own measures go first."""
 

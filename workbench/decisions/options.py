@@ -293,6 +293,10 @@ class OptionDecision(option_explain.PicksOptions):
         sent = self.options_sent(situations.frame, scenario)
         return self.outcomes(sent, self.as_logged(situations, scenario), scenario)
 
+    def as_sent(self, answer: np.ndarray, situations: Situations, scenario: Any) -> np.ndarray:
+        """Names of the options."""
+        return np.array(scenario.options, dtype=object)[answer]
+
     def options_sent(self, log: pd.DataFrame, scenario: Any) -> np.ndarray:
         """Number of the option that was sent in each view: int, shape (rows,)."""
         sent = pd.Index(scenario.options).get_indexer(pd.Index(log[self.served]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -194,18 +194,15 @@ class Experiment:
             every = [(arm.effects[column], factor, digits) for column, _, factor, digits in shown]
             table[control] = [f"{factor * each.control:,.{digits}f}" for each, factor, digits in every]
             table[f"{name} minus {control}"] = [
-                "{:+,.{d}f} ({:+,.{d}f} to {:+,.{d}f})".format(*_scaled(each.difference, factor), d=digits)
+                "{:+,.{d}f} ({:+,.{d}f} to {:+,.{d}f})".format(*(factor * bound for bound in bounds), d=digits)
                 for each, factor, digits in every
+                for *bounds, _ in [astuple(each.difference)]
             ]
         return table
 
 
 def _short(name: str) -> str:
     return report.short_name(name, report.LEVEL_WIDTH)
-
-
-def _scaled(interval: Interval, factor: float) -> tuple[float, float, float]:
-    return factor * interval.estimate, factor * interval.low, factor * interval.high
 
 
 def experiment(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
 from functools import partial
@@ -271,6 +272,12 @@ class Prefetch(Decision):
     def basis(self, log: pd.DataFrame) -> str:
         """Counts are measured, times are not."""
         return "Hits and unused pages are counted from what was fetched and opened; times and sizes are worked out."
+
+    def as_sent(self, answer: pd.DataFrame, situations: Situations, scenario: PrefetchScenario) -> list[str]:
+        """Lists of the pages, by rank."""
+        ranked = answer.sort_values(["view_id", "rank"])
+        lists = ranked["page"].astype(str).groupby(ranked["view_id"]).agg(lambda pages: json.dumps(pages.tolist()))
+        return situations.frame["view_id"].map(lists).astype(object).fillna("[]").tolist()
 
     def measured(self, situations: Situations, scenario: PrefetchScenario) -> pd.DataFrame:
         """The pages that a log says were fetched, replayed over the sessions that it saw."""

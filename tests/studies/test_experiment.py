@@ -176,9 +176,11 @@ def test_a_saved_estimate_is_the_same(served, tmp_path):
     result, log = served
     best = result.of("best_rule").name
     options = {"control": "always medium", "ran": {"always medium": "best_rule"}}
-    (tmp_path / "policy.json").write_text(json.dumps(result.to_dict()))
+    estimates = result.to_dict()
+    (tmp_path / "compared.json").write_text(json.dumps(estimates))
+    (tmp_path / "policy.json").write_text(json.dumps({"known_by": result.known_by, "estimates": estimates}))
     passed = wb.experiment(log("model"), result, **options).arms[0]
-    for place in (tmp_path, tmp_path / "policy.json"):
+    for place in (tmp_path, tmp_path / "compared.json"):
         saved = wb.experiment(log("model"), place, **options).arms[0]
         assert saved.estimate.estimate == pytest.approx(passed.estimate.estimate)
         assert saved.gap.low == pytest.approx(passed.gap.low) and saved.held == passed.held
@@ -320,3 +322,15 @@ def test_arms_are_drawn_with_their_estimates(little_images):
     blocked = wb.experiment(log, control="today", planned={"today": 1, "model": 3})
     with pytest.raises(WorkbenchError, match="planned shares"):
         wb.plotting.arms(blocked)
+
+
+def test_a_third_decision_reads_its_test_back(video):
+    """What it sent is declared by the card, known to no policy; Mbit/s decide which bitrate stalls."""
+    own = {"option_served": {"type": "text", "level": "never", "meaning": "bitrate sent"}}
+    log = rows().dropna(subset="arm").drop(columns="rendition_served")
+    log["option_served"] = np.where(log["arm"] == "treatment", "high", "low")
+    scenario = video.VideoScenario()
+    found = wb.experiment(wb.measurements(log, context=own), scenario=scenario).to_frame()
+    stalls = log["downlink_mbps"][log["arm"] == "treatment"].lt(scenario.bitrates_mbps[2]).mean()
+    lowest = log["downlink_mbps"][log["arm"] == "control"].lt(scenario.bitrates_mbps[0]).mean()
+    assert found.loc[("treatment", "late"), "estimate"] == pytest.approx(stalls - lowest)

@@ -110,8 +110,9 @@ def holds(tests: pd.DataFrame) -> float:
 
 
 def near(share: float, low: float, high: float, draws: int) -> bool:
-    """Whether a share lies between bounds, but for two standard errors of its own."""
-    noise = 2 * np.sqrt(share * (1 - share) / draws)
+    """Whether a share lies between bounds, but for two standard errors: its own, or those of the bound."""
+    bound = np.clip(share, low, high)
+    noise = 2 * np.sqrt(max(share * (1 - share), bound * (1 - bound)) / draws)
     return low - noise <= share <= high + noise
 
 

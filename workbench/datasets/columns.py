@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -208,6 +209,8 @@ def as_category(values: pd.Series) -> pd.Series:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, list):
+        return json.dumps(value)
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
@@ -261,10 +264,10 @@ def _range_check(column: Column) -> pa.Check:
     low, high = -np.inf if column.low is None else column.low, np.inf if column.high is None else column.high
     if column.infinite:
         words = f"above {low:g}, or infinite {column.infinite}"
+    elif column.high is not None:
+        words = f"{'above' if column.above else 'from'} {low:g} to {high:g}"
     elif column.above:
         words = f"above {low:g} and finite"
-    elif column.high is not None:
-        words = f"from {low:g} to {high:g}"
     else:
         words = "finite" if column.low is None else f"{low:g} or above, and finite"
     return pa.Check.in_range(

@@ -64,6 +64,11 @@ COLUMNS = (
     Column("rtt_ms", NUMBER, None, "measured", 0, above=True, infinite=LOST, label="round-trip time", unit="ms"),
     Column("downlink_mbps", NUMBER, None, "measured", 0, above=True, label="throughput", unit="Mbit/s"),
     Column("page_load_ms", NUMBER, None, "measured", 0, above=True, label="page load time", unit="ms"),
+    Column("arm", TEXT, None, "of an experiment: drawn once for each user"),
+    Column("rendition_served", TEXT, None, "of an experiment: the size of the images that was sent", label="size sent"),
+    Column("propensity", NUMBER, None, "chance with which what was sent was drawn", 0, 1, above=True),
+    Column("lcp_ms", NUMBER, None, "measured", 0, above=True, label="largest contentful paint", unit="ms"),
+    Column("page_bytes", NUMBER, None, "of what was viewed", 0, label="page size", unit="bytes"),
 )
 BY_NAME = {column.name: column for column in COLUMNS}
 
@@ -150,7 +155,9 @@ VIEW_COLUMNS = (
     Column("page", CATEGORY, None, "what is viewed", complete=True),
     *CONTEXT,
     BY_NAME["utc_offset_h"],
-    Column("page_bytes", NUMBER, None, "size of the page viewed", 0, label="page size", unit="bytes"),
+    BY_NAME["page_bytes"],
+    BY_NAME["arm"],
+    Column("prefetched", TEXT, None, "of an experiment: pages fetched ahead in this view, a JSON list"),
     Column("ttfb_ms", NUMBER, None, "of an access log, without the network", 0, label="time of the server", unit="ms"),
     BY_NAME["simulated"],
 )

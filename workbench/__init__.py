@@ -21,6 +21,8 @@ _NAMES = {
     "decisions.policy": ("needs",),
     "evidence.sample_size": ("sample_size",),
     "studies": ("compare", "rules", "study"),
+    "studies.experiment": ("experiment", "off_policy"),
+    "studies.rehearsal": ("rehearse",),
     "explanation": ("shap_values", "importance", "disagreement", "dependence", "redundancy", "drift", "ablation"),
     "explanation.retraining": ("retraining",),
     "widgets": ("Explorer", "DecisionInspector"),

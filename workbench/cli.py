@@ -54,6 +54,7 @@ def main() -> None:
     workbench compare eshop2008                            the same for fetching pages ahead of the click
     workbench render image_delivery                        the answer, as a proposal to share
     workbench export mobile_bandwidth --out policy         the policy, as a folder that a site runs
+    workbench experiment test.toml                         the A/B test of it, read back
     """  # noqa: D301 - \b is click's mark for lines to keep
 
 
@@ -92,14 +93,17 @@ def card(file: Path) -> None:
     """Write a first card for a file, to be corrected.
 
     FILE is a table (CSV, JSON, Parquet) or an access log. Columns, units and times are guessed from names and values;
-    the card lands beside the file, under its name with the ending .toml.
+    the card lands beside the file, under its name with the ending .toml, and says what is left to fill in.
     """
-    from workbench.datasets.first_card import card_name, first_card
+    from workbench.datasets.first_card import FILL_IN, card_name, first_card
 
     target = file.with_name(f"{card_name(file)}.toml")
     if target.exists():
         raise WorkbenchError(f"{_short(target)} is there already; correct it, or give it another name first.")
-    target.write_text(first_card(file), encoding="utf-8")
+    text = first_card(file)
+    target.write_text(text, encoding="utf-8")
+    if FILL_IN in text:
+        click.echo(f"{FILL_IN}.")
     click.echo(f"{_short(target)}: correct it, then run: workbench check {_short(target)}")
 
 
@@ -108,8 +112,9 @@ def card(file: Path) -> None:
 def check(card: str) -> None:
     """Load a dataset and print what was understood.
 
-    CARD is the path of a card or access log, or a dataset's name. Printed are rows, users, sessions, times, medians,
-    what was left out and why, warnings with what to write, and the first three rows.
+    CARD is the path of a card or access log, or a dataset's name. Printed are rows, users, sessions, columns with their
+    units, times, medians, lost and missing values, what was assumed, what was left out and why, warnings with what to
+    write, and the first three rows.
     """
     from workbench.datasets import load
     from workbench.datasets.account import understood
@@ -201,6 +206,43 @@ def export(
         share = f"{100 * changed['decided_otherwise']:.1f} % of the views of test"
         net = f"{result.unit.signed(changed['net'])} {result.unit.per_view}"
         click.echo(f"It decides otherwise than the compared policy in {share}, net {net}: its README says why.")
+
+
+@main.command()
+@click.argument("log", metavar="CARD")
+@click.option("--policy", metavar="FILE", help="What had been estimated: a file of compare --json, or an export.")
+@click.option("--ran", nargs=2, multiple=True, metavar="ARM POLICY", help="Name in it of the policy that an arm ran.")
+@click.option("--by", default="arm", show_default=True, metavar="COLUMN", help="Column of arms.")
+@click.option("--control", default="control", show_default=True, metavar="ARM", help="Arm to compare with.")
+@click.option(
+    "--planned", nargs=2, multiple=True, metavar="ARM SHARE", help="Planned share of users.  [default: equal]"
+)
+@click.option("--start", metavar="TIME", help="Views before it are history, which sharpens the intervals.")
+@click.option("--before", metavar="CARD", help="Further views from before the test.")
+@click.option("-p", "pairs", nargs=2, multiple=True, metavar="KEY VALUE", help="Set an assumption of the scenario.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def experiment(
+    log: str,
+    *,
+    ran: tuple[tuple[str, str], ...],
+    planned: tuple[tuple[str, str], ...],
+    pairs: tuple[tuple[str, str], ...],
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Read the log of an A/B test back.
+
+    Was it drawn as planned, what did each arm change, did the offline estimate hold? CARD is the path of a card of the
+    log: one row a view, with user_id, arm, and rendition_served or prefetched.
+    """
+    from workbench.datasets import find_card
+    from workbench.decisions import find_decision
+    from workbench.studies.experiment import experiment as read_back
+
+    scenario = _scenario(find_decision(card=find_card(log)).scenario_type, dict(pairs))
+    shares = {arm: _as_number(f"planned {arm}", share, float) for arm, share in planned} or None
+    result = read_back(log, ran=dict(ran), planned=shares, scenario=scenario, **options)
+    click.echo(json.dumps(result.to_dict(), indent=1) if as_json else str(result))
 
 
 def _scenario(kind: type, given: dict[str, str]) -> Any:

@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.datasets.access_logs import RULES, read_access_log
+from workbench.datasets.access_logs import read_access_log
+from workbench.datasets.cards import Card
 from workbench.datasets.loading import load
+from workbench.datasets.page_views import RULES, name_people
 from workbench.datasets.schema import known_context
 from workbench.datasets.sessions import dwell_s
 from workbench.errors import WorkbenchError
@@ -48,8 +50,12 @@ def log(tmp_path: Path, *lines: str | bytes, name: str = "access.log") -> Path:
     return path
 
 
+def read(path: Path, *args: str, **more: str | bool) -> pd.DataFrame:
+    return name_people(read_access_log(path, *args, **more), Card(name="log", kind="navigations"))
+
+
 def test_a_combined_line_becomes_a_view(tmp_path):
-    views = read_access_log(log(tmp_path, line("GET /jobs?q=secret#x HTTP/1.1", clock="31/Jan/2026:14:30:00 +0230")))
+    views = read(log(tmp_path, line("GET /jobs?q=secret#x HTTP/1.1", clock="31/Jan/2026:14:30:00 +0230")))
     assert views.drop(columns="user_id").iloc[0].to_dict() == {
         "viewed_at": pd.Timestamp("2026-01-31T12:00:00Z"),
         "page": "/jobs?q=secret#x",
@@ -63,8 +69,8 @@ def test_a_combined_line_becomes_a_view(tmp_path):
 
 def test_a_common_line_tells_no_device(tmp_path):
     lines = line(agent=None), line(agent=None, address="2001:db8::1", size="-")
-    views = read_access_log(log(tmp_path, *lines))
-    assert list(views) == ["user_id", "viewed_at", "page", "page_bytes"]
+    views = read(log(tmp_path, *lines))
+    assert list(views) == ["viewed_at", "page", "page_bytes", "user_id"]
     assert views["user_id"].nunique() == 2 and np.isnan(views["page_bytes"][1])
 
 
@@ -90,7 +96,7 @@ def test_a_common_line_tells_no_device(tmp_path):
     ],
 )
 def test_each_rule_leaves_out_its_lines_and_counts_them(tmp_path, rule, left_out):
-    views = read_access_log(log(tmp_path, line(), left_out, line("GET /jobs HTTP/2.0")))
+    views = read(log(tmp_path, line(), left_out, line("GET /jobs HTTP/2.0")))
     assert views["page"].tolist() == ["/", "/jobs"] and views.attrs["dropped"] == {**NOTHING, rule: 1}
 
 
@@ -109,19 +115,19 @@ def test_each_rule_leaves_out_its_lines_and_counts_them(tmp_path, rule, left_out
     ],
 )
 def test_what_is_a_page_view_stays(tmp_path, kept, page):
-    views = read_access_log(log(tmp_path, kept))
+    views = read(log(tmp_path, kept))
     assert views["page"].tolist() == [page]
     assert ("page_bytes" in views) == (" 304 " not in kept)  # what was unchanged has no size
 
 
 def test_a_log_without_a_page_view_says_what_became_of_its_lines(tmp_path):
     with pytest.raises(WorkbenchError) as caught:
-        read_access_log(log(tmp_path, line(status=404), "10.0.0.1 hello", line(agent=GOOGLEBOT)))
+        read(log(tmp_path, line(status=404), "10.0.0.1 hello", line(agent=GOOGLEBOT)))
     text = str(caught.value)
     assert "common or combined log format; all 3 lines were left out: 1 broken lines, 1 errors, 1 crawlers." in text
     assert "shape '0.0.0.0 a'" in text and "format = " in text
     with pytest.raises(WorkbenchError, match=r"access\.log: expected an access log; it holds no line"):
-        read_access_log(log(tmp_path, "", ""))
+        read(log(tmp_path, "", ""))
 
 
 @pytest.mark.parametrize("ending", [".gz", ".bz2", ".xz", ".zst"])
@@ -134,14 +140,14 @@ def test_a_compressed_log_is_read_and_a_cut_one_refused(tmp_path, ending, monkey
     assert load(path)["page"].nunique() == 99
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(WorkbenchError, match=rf"a\.log{ending} cannot be unpacked: "):
-        read_access_log(path)
+        read(path)
 
 
 def test_zst_without_its_package_says_what_to_install(tmp_path, monkeypatch):
     for name in ("compression.zstd", "backports.zstd"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(WorkbenchError, match=r"\.zst needs Python 3\.14.*pip install backports\.zstd"):
-        read_access_log(log(tmp_path, line(), name="access.log.zst"))
+        read(log(tmp_path, line(), name="access.log.zst"))
 
 
 def test_loading_makes_sessions_of_visitors(tmp_path):
@@ -197,7 +203,7 @@ def test_no_address_and_no_name_is_in_the_frame_or_beside_it(tmp_path):
 
 def test_several_sites_are_told_apart(tmp_path):
     lines = [f"{host}:443 {line(address='192.0.2.1')}" for host in ("a.example", "B.example")]
-    assert read_access_log(log(tmp_path, *lines))["host"].tolist() == ["a.example", "b.example"]
+    assert read(log(tmp_path, *lines))["host"].tolist() == ["a.example", "b.example"]
 
 
 def agents_at(address: str, many: int, views: int = 1) -> list[str]:
@@ -218,12 +224,12 @@ def agents_at(address: str, many: int, views: int = 1) -> list[str]:
     ],
 )
 def test_few_addresses_of_many_people_may_be_a_proxy(tmp_path, lines, words):
-    said = " ".join(read_access_log(log(tmp_path, *lines)).attrs["warnings"])
+    said = " ".join(read(log(tmp_path, *lines)).attrs["warnings"])
     assert re.search(rf"{words}.*client = \"forwarded\"", said) if words else not said
 
 
 def test_lines_that_name_no_user_agent_are_warned_of(tmp_path):
-    said = " ".join(read_access_log(log(tmp_path, line(agent=None), line())).attrs["warnings"])
+    said = " ".join(read(log(tmp_path, line(agent=None), line())).attrs["warnings"])
     assert "1 of 2 page views name no user agent" in said and "programs" in said
 
 
@@ -238,14 +244,14 @@ def test_lines_that_name_no_user_agent_are_warned_of(tmp_path):
 )
 @pytest.mark.parametrize("log_format", ["", "common"])
 def test_the_last_quoted_field_is_the_agent_where_it_looks_like_one(tmp_path, more, rule, log_format):
-    views = read_access_log(log(tmp_path, line(), line("GET /x HTTP/1.1", agent=None, more=more)), log_format)
+    views = read(log(tmp_path, line(), line("GET /x HTTP/1.1", agent=None, more=more)), log_format)
     assert (views["user_id"].nunique(), len(views)) == (1, 1 if rule else 2) and not views.attrs["warnings"]
     assert views.attrs["dropped"] == {**NOTHING, **({rule: 1} if rule else {})}
 
 
 @pytest.mark.parametrize("more", ['"https://news.example/feed/1"', '"fetch/me"', '"198.51.100.4"'])
 def test_a_quoted_field_that_is_no_agent_is_none(tmp_path, more):
-    views = read_access_log(log(tmp_path, line(agent=None, more=f" {more}")))
+    views = read(log(tmp_path, line(agent=None, more=f" {more}")))
     assert "browser" not in views and "no user agent" in views.attrs["warnings"][0]
 
 
@@ -258,7 +264,7 @@ def test_a_quoted_field_that_is_no_agent_is_none(tmp_path, more):
     ],
 )
 def test_behind_the_one_address_of_the_server_stands_the_client(tmp_path, first, second, people):
-    views = read_access_log(
+    views = read(
         log(tmp_path, *(f"{a} {line(address=b)}".replace(" - frank", " -") for a, b in zip(first, second, strict=True)))
     )
     assert views["user_id"].nunique() == people
@@ -270,27 +276,27 @@ def test_a_forwarded_address_in_another_block_counts(tmp_path, monkeypatch):
     path = log(
         tmp_path, line(), line(), line(more=' "10.1.2.3, 198.51.100.4, 192.0.2.1"'), line(address="198.51.100.4")
     )
-    views = read_access_log(path, client="forwarded")
+    views = read(path, client="forwarded")
     assert views["user_id"].nunique() == 2 and views["user_id"][2] == views["user_id"][3]
 
 
 def test_a_local_time_that_comes_twice_is_counted_as_a_clock_change(tmp_path):
     lines = [line(clock=f"2026-10-25 0{hour}:30:00") for hour in (1, 2, 3)]  # 02:00 to 03:00 comes twice in Berlin
-    views = read_access_log(log(tmp_path, *lines, "x"), time_zone="Europe/Berlin")
+    views = read(log(tmp_path, *lines, "x"), time_zone="Europe/Berlin")
     assert views["viewed_at"].dt.strftime("%H:%M").tolist() == ["23:30", "02:30"]
     assert views.attrs["dropped"] == {**NOTHING, "clock_change": 1, "broken": 1}
 
 
 def test_one_file_of_several_may_hold_no_view(tmp_path):
-    empty = read_access_log(log(tmp_path, line(status=404)), allow_empty=True)
+    empty = read(log(tmp_path, line(status=404)), allow_empty=True)
     assert len(empty) == 0 and empty.attrs["dropped"] == {**NOTHING, "error": 1} and "page" in empty
-    assert read_access_log(log(tmp_path), allow_empty=True).attrs["dropped"] == NOTHING
+    assert read(log(tmp_path), allow_empty=True).attrs["dropped"] == NOTHING
 
 
 def test_unknown_programs_are_counted_and_named(tmp_path):
     lines = [line(), *[line(agent="Foo/1.2")] * 3, line(agent="Anna Lind")]
     path = log(tmp_path, *lines, line("GET /jobs HTTP/1.1"))
-    assert {*read_access_log(path).attrs["warnings"]} <= {*load(path).attrs["warnings"]}
+    assert {*read(path).attrs["warnings"]} <= {*load(path).attrs["warnings"]}
     said = load(path).attrs["warnings"][0]
     assert "4 requests" in said and "Foo" in said and "Anna" not in said
 
@@ -330,7 +336,7 @@ def test_hostile_paths_survive_as_text(tmp_path):
 
 def test_broken_lines_are_shown_by_their_shape_and_cut(tmp_path):
     broken = [b"\xff<b>\t\x1b[31m" + b"x-" * 500, b"\x00", "日本 </script>".encode(), b"fourth"]
-    views = read_access_log(log(tmp_path, line(), *broken))
+    views = read(log(tmp_path, line(), *broken))
     assert views.attrs["dropped"]["broken"] == 4
     shown = views.attrs["broken_lines"]
     assert len(shown) == 3 and all(each.isascii() and each.isprintable() and len(each) <= 80 for each in shown)
@@ -348,7 +354,7 @@ def test_broken_lines_are_shown_by_their_shape_and_cut(tmp_path):
     ],
 )
 def test_a_line_made_to_take_long_is_read(tmp_path, hostile):
-    assert len(read_access_log(log(tmp_path, line(), *[hostile] * 50))) >= 1
+    assert len(read(log(tmp_path, line(), *[hostile] * 50))) >= 1
 
 
 def test_a_log_in_blocks_is_the_log_at_once(tmp_path, monkeypatch):
@@ -385,5 +391,40 @@ IIS = f"{FIELD_NAMES}\n2026-01-31 12:00:00 192.0.2.7 GET / 200 {CHROME.replace('
     ],
 )
 def test_how_long_the_server_took_is_kept_where_the_format_names_it(tmp_path, log_format, text, milliseconds):
-    views = read_access_log(log(tmp_path, text), log_format)
+    views = read(log(tmp_path, text), log_format)
     assert views.get("ttfb_ms", pd.Series([None])).tolist() == [milliseconds]
+
+
+@pytest.mark.parametrize(
+    ("entry", "pages", "said"),
+    [
+        ('skip = { address = ["192.0.2.1"] }', ["/", "/jobs", "/mail"], ""),
+        (f'skip = {{ user_agent = ["{IPHONE}"] }}', ["/", "/jobs", "/jobs", "/mail"], ""),
+        ('keep = { status = ["304"] }', ["/jobs", "/mail"], ""),
+        ('skip = { address = ["192.0.2.1"], user_agent = ["x"] }', ["/", "/jobs", "/mail"], "'user_agent' fits no row"),
+    ],
+)
+def test_a_card_leaves_out_visitors_by_address_agent_and_status(tmp_path, entry, pages, said):
+    lines = [
+        line(address="192.0.2.1:41000"),
+        line("GET /jobs HTTP/1.1", address="192.0.2.1:41001", status=304),
+        line(address="192.0.2.2", agent=IPHONE),
+        line("GET /jobs HTTP/1.1", address="192.0.2.3"),
+        line("GET /mail HTTP/1.1", address="192.0.2.3", status=304),
+    ]
+    log(tmp_path, *lines)
+    card = tmp_path / "ours.toml"
+    card.write_text(f'kind = "navigations"\n{entry}\n[[files]]\nname = "access.log"\n')
+    views = load(card)
+    assert sorted(views["page"]) == pages and views.attrs["dropped"]["skipped"] == 5 - len(pages)
+    assert said in " ".join(views.attrs["warnings"]) and "192.0" not in repr(views.attrs["warnings"])
+
+
+def test_an_address_left_out_by_the_card_is_no_proxy(tmp_path):
+    lines = [line(f"GET /p{i} HTTP/1.1", address="10.0.0.7") for i in range(30)]
+    log(tmp_path, *lines, *[line(f"GET /p{i} HTTP/1.1", address=f"192.0.2.{i}") for i in range(9)])
+    card, text = tmp_path / "ours.toml", 'kind = "navigations"\n[[files]]\nname = "access.log"\n'
+    card.write_text(text)
+    assert any("a proxy" in said for said in load(card).attrs["warnings"])
+    card.write_text(f'skip = {{ address = ["10.0.0.7"] }}\n{text}')
+    assert not any("a proxy" in said for said in load(card).attrs["warnings"])

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 import workbench as wb
-from workbench.datasets.account import left_out, sentences
+from workbench.datasets.account import left_out, sentences, understood
 from workbench.studies.report import to_text
 
 ROWS = pd.DataFrame({"who": ["ann", "ann", None, "bob", None], "rtt": [10.0, 20.0, 30.0, np.nan, 50.0]})
@@ -63,3 +63,24 @@ def test_a_frame_like_another_keeps_the_account_of_it():
     views = wb.measurements(ROWS, columns=COLUMNS)
     again = wb.measurements(views.assign(rtt_ms=1.5), like=views)
     assert sentences(again.attrs) == sentences(views.attrs)
+
+
+def test_check_says_how_columns_are_read_what_is_lost_and_what_is_missing(tmp_path):
+    rows = "at;ping;land\n01/02/2026 10:00;0,04;DE\n01/02/2026 11:00;-1;\n01/03/2026 12:00;0,06;FR\n;0,05;FR\n"
+    (tmp_path / "ours.csv").write_text(rows)
+    entries = 'separator = ";"\ndecimal = ","\ntime_format = "%m/%d/%Y %H:%M"\ntime_zone = "Europe/Berlin"\n'
+    entries += 'lost = { ping = ["-1"] }\nscale = { rtt_ms = 1000 }\nassume = { downlink_mbps = [2, 10, 50] }\n'
+    columns = 'columns = { at = "measured_at", ping = "rtt_ms", land = "country" }\nfiles = [{ name = "ours.csv" }]'
+    (tmp_path / "ours.toml").write_text(entries + columns)
+    said = understood(wb.load(tmp_path / "ours.toml"))
+    for told in (
+        "4 rows.",
+        "at is time of the measurement, written as %m/%d/%Y %H:%M, of Europe/Berlin",
+        "ping is round-trip time, in ms once multiplied by 1000; land is country.",
+        "From 2026-01-02 09:00:00 to 2026-01-03 11:00:00 (UTC).",
+        "round-trip time 55 ms",
+        "slower than any other: 1 (25 %)",
+        "Missing values: country 1 (25 %), time of the measurement 1 (25 %).",
+        "throughput 10 Mbit/s (2 to 50)",
+    ):
+        assert told in said

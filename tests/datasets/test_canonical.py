@@ -7,7 +7,7 @@ import pytest
 
 from workbench.datasets.canonical import add_local_hour, to_canonical
 from workbench.datasets.cards import Card
-from workbench.datasets.loading import measurements
+from workbench.datasets.loading import measurements, navigations
 from workbench.errors import WorkbenchError
 
 
@@ -252,3 +252,42 @@ def test_a_marker_fits_truth_values_and_numbers_however_they_are_written(cells, 
     source = pd.DataFrame({"ok": pd.Series(cells, dtype=object), "rtt_ms": 40})
     assert len(to_canonical(source, Card(name="ours", skip={"ok": [marker]}))) == left
     assert len(to_canonical(source.infer_objects(), Card(name="ours", skip={"ok": [marker]}))) == left
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.array([40, 99_999, None], dtype="Int64"),
+        pd.array([40, 99_999, None], dtype="Float64"),
+        pd.array([40, 99_999, None], dtype="int64[pyarrow]"),
+        pd.Categorical([40, 99_999, None]),
+        pd.arrays.SparseArray([40.0, 99_999.0, np.nan]),
+        [40, 99_999, ""],
+        [" 40", "99999 ", "\u00a0"],
+    ],
+)
+def test_bounds_and_values_see_numbers_in_any_column(values):
+    own = pd.DataFrame({"rtt_ms": values, "isp": ["a", " b", "c\u00a0"]})
+    for bounds in ({"above": 60_000}, ["99999"]):
+        lost = measurements(own, lost={"rtt_ms": bounds})
+        assert lost["rtt_ms"].tolist() == [40, np.inf] and lost["isp"].tolist() == ["a", "b"]
+    assert measurements(own, skip={"rtt_ms": {"above": 60_000}})["rtt_ms"].tolist() == [40]
+
+
+@pytest.mark.parametrize("given", [[1, 2, 1], [1.0, 2.0, 1.0], ["1", "2", "1.0"], pd.Categorical([1, 2, 1])])
+def test_values_are_mapped_whatever_type_a_column_has(given):
+    own = pd.DataFrame({"rtt_ms": [40.0, 41.0, 42.0], "isp": given})
+    assert measurements(own, values={"isp": {"1": "One", "2": ""}})["isp"].fillna("-").tolist() == ["One", "-", "One"]
+
+
+def test_blanks_around_pages_and_users_make_no_others_and_rows_without_a_page_are_counted():
+    pages, users = [" /a", "/a ", "/b", "", None, "/a"], ["u", "u ", "\u00a0u", "u", "u", "v"]
+    at = pd.date_range("2026-01-31 18:00:05", periods=6, freq="20s", tz="UTC")
+    views = navigations(pd.DataFrame({"page": pages, "user_id": users, "viewed_at": at}))
+    assert views["page"].tolist() == ["/a", "/b", "/a"] and views["user_id"].tolist() == ["u", "u", "v"]
+    assert (views.attrs["dropped"]["no_page"], views.attrs["dropped"]["repeats"]) == (2, 1)
+
+
+def test_a_number_beyond_any_float_is_one_bad_row():
+    own = pd.DataFrame({"rtt_ms": [10**400, *[40] * 11]}, dtype=object)
+    assert measurements(own).attrs["dropped"]["implausible"] == 1

@@ -72,6 +72,7 @@ skip = {{ sent = ["0"] }}
 keep = {{ load = {{ below = 60000 }} }}
 header = false
 decimal = ","
+thousands = "."
 encoding = "latin-1"
 comment = "#"
 records = "data.runs"
@@ -173,7 +174,10 @@ def test_every_field_of_a_card_is_read(card_of):
         (CLICKS + 'columns = { rtt = "rtt_ms" }', "canonical column must be one of user_id, .*; got 'rtt_ms'"),
         (CLICKS + 'constants = { page = "/" }', "page differs from row to row; name its column under columns"),
         (CLICKS + 'order = "time"', "order must be one of file; got 'time'"),
-        (CLICKS + 'date = ["y", "m"]', r"date must be three columns \(year, month, day\); got \['y', 'm'\]"),
+        (
+            CLICKS + 'date = ["y", "m", "d", "h"]',
+            r"date must be two columns .* three .*; got \['y', 'm', 'd', 'h'\]",
+        ),
         (CLICKS + 'date = ["y", "m", "d"]\ncolumns = { at = "viewed_at" }', "date and a column of viewed_at both give"),
         (CLICKS + '[[files]]\nname = "a"\nlinks = "b"', "file 'a': links must be a table; got 'b'"),
         (CLICKS + 'files = [{ name = "a", links = { b = "from_page" } }]', "file 'a': links must name the columns"),

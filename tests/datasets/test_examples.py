@@ -54,6 +54,33 @@ LIGHTHOUSE = {
 }
 
 
+def visit(number: int, visitor: str, actions: list[tuple[str, int, str]]) -> dict:
+    """A visit in a reply of Matomo's Live.getLastVisitsDetails, with (type, second, address) of its actions."""
+    return {
+        "idVisit": number,
+        "visitorId": visitor,
+        "visitIp": "192.0.2.0",
+        "serverTimestamp": 1_767_434_400,
+        "type": "new",
+        "countryCode": "de",
+        "city": None,
+        "deviceType": "Desktop",
+        "operatingSystemName": "Windows",
+        "browserName": "Firefox",
+        "actionDetails": [
+            {"type": kind, "url": f"https://shop.example{page}", "timestamp": 1_767_434_400 + second, "pageId": second}
+            for kind, second, page in actions
+        ],
+        "dimensions": [],
+    }
+
+
+MATOMO = [
+    visit(2, "b", [("action", 90, "/a")]),
+    visit(1, "a", [("action", 0, "/a"), ("download", 5, "/a.pdf"), ("action", 40, "/b?pk_campaign=x")]),
+]
+
+
 def event(name: str, user: str, seconds: int, page: str) -> dict:
     """A row of an export of Google Analytics 4, as BigQuery writes it in JSON: whole numbers are texts."""
     return {
@@ -132,6 +159,20 @@ def loaded(name: str, file: str, content: object, folder: Path) -> pd.DataFrame:
             {"measured_at": [pd.Timestamp("2026-01-03T10:00:00.123Z")], "rtt_ms": [40.1]},
         ),
         (
+            "matomo",
+            "visits.json",
+            MATOMO,
+            {
+                "user_id": ["a", "a", "b"],
+                "session_id": [0, 0, 1],
+                "viewed_at": [pd.Timestamp(f"2026-01-03T10:0{clock}Z") for clock in ("0:00", "0:40", "1:30")],
+                "page": ["/a", "/b", "/a"],
+                "country": ["de"] * 3,
+                "device": ["Desktop"] * 3,
+                "browser": ["Firefox"] * 3,
+            },
+        ),
+        (
             "ga4",
             "events.jsonl",
             "\n".join(map(json.dumps, GA4)),
@@ -153,11 +194,10 @@ def test_an_export_is_read_by_its_example_card(name, file, content, expected, tm
     for column, values in expected.items():
         got = views[column].astype(object)
         assert got.where(got.notna(), None).tolist() == values, column
-    assert views.attrs["dropped"].get("skipped", 0) == {"ga4": 1, "ookla_json": 1}.get(name, 0)
+    assert views.attrs["dropped"].get("skipped", 0) == {"ga4": 1, "ookla_json": 1, "matomo": 1}.get(name, 0)
 
 
 def test_every_example_card_is_tried_here():
-    tried = {
-        mark.args[1][place][0] for mark in test_an_export_is_read_by_its_example_card.pytestmark for place in range(6)
-    }
+    marks = test_an_export_is_read_by_its_example_card.pytestmark
+    tried = {case[0] for mark in marks for case in mark.args[1]}
     assert tried == {path.stem for path in EXAMPLES.glob("*.toml")}

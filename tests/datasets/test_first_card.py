@@ -1,9 +1,10 @@
+import json
 import tomllib
 
 import pytest
 
 import workbench as wb
-from workbench.datasets.first_card import first_card
+from workbench.datasets.first_card import FILL_IN, first_card
 from workbench.errors import WorkbenchError
 
 RUM = """\
@@ -61,19 +62,155 @@ def test_a_log_is_known_by_its_name_or_by_its_lines(tmp_path, name, line):
     assert card["kind"] == "navigations" and sorted(views["page"]) == ["/p/0", "/p/1", "/p/2"]
 
 
+def guessed(tmp_path, content, name="a.csv"):
+    (tmp_path / name).write_text(content if isinstance(content, str) else json.dumps(content))
+    return tomllib.loads(first_card(tmp_path / name))
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(WorkbenchError, match="no file at"):
+        first_card(tmp_path / "a.csv")
+
+
 @pytest.mark.parametrize(
-    ("name", "text", "sentence"),
+    ("content", "names"),
     [
-        ("a.csv", "x,y\n1,2\n", "none of its columns looks like a page or a measurement; got x, y"),
-        ("a.csv", None, "no file at"),
-        ("a.json", '{"runs": {"1": {"rtt": 5}}}', "one object, with rows deeper inside .*records"),
+        ("x,y\n1,2\n", ["x", "y"]),
+        ("ann@example.org,192.0.2.7,40\nbob@example.org,192.0.2.8,50\n", ["1", "2", "3"]),
     ],
 )
-def test_a_file_that_tells_nothing_is_refused(tmp_path, name, text, sentence):
-    if text is not None:
-        (tmp_path / name).write_text(text)
-    with pytest.raises(WorkbenchError, match=sentence):
-        first_card(tmp_path / name)
+def test_where_nothing_is_recognised_all_columns_are_left_to_fill_in(tmp_path, content, names):
+    card = guessed(tmp_path, content)
+    text = first_card(tmp_path / "a.csv")
+    assert card["columns"] == {} and FILL_IN in text and all(f'# "{name}" = ""' in text for name in names)
+    assert card.get("header", True) == (names[0] == "x") and "example.org" not in text
+
+
+@pytest.mark.parametrize(
+    ("cells", "decimal"),
+    [
+        (["1,100", "2,350"], None),
+        (["1,100", "2,35"], ","),
+        (["1,100", "950"], None),
+        (["0,040", "0,050"], ","),
+        (["1.234,5", "40,2"], ","),
+        (["1,234.5", "40.2"], None),
+        (["40.5", "41"], None),
+    ],
+)
+def test_a_comma_between_thousands_is_no_decimal_comma(tmp_path, cells, decimal):
+    card = guessed(tmp_path, "\n".join(["who;ping", *(f"u{i};{cell}" for i, cell in enumerate(cells))]))
+    assert card.get("decimal") == decimal
+    if cells[0] == "1,100" and not decimal:
+        assert "scale" not in card
+
+
+@pytest.mark.parametrize(
+    ("head", "rows", "entries"),
+    [
+        ("when,rtt", ["2026-01-31 18:00:05,40"], {"time_format": None, "time_unit": None}),
+        ("time,rtt", ["1769882405000000000,40"], {"time_unit": "unix_ns"}),
+        ("time,rtt", ["46053.75,40", "46054.5,41"], {"time_unit": "excel_days"}),
+        ("time;rtt", ["46053,75;40", "46054,5;41"], {"time_unit": "excel_days", "decimal": ","}),
+        ("time,rtt", ["02/28/2026 10:00,40", "03/01/2026 10:00,40"], {"time_format": "%m/%d/%Y %H:%M"}),
+        ("time,rtt", ["28/02/2026 10:00,40", "01/03/2026 10:00,40"], {"time_format": "%d/%m/%Y %H:%M"}),
+        ("date,time,rtt", ["2026-01-31,18:00:05,40"], {"date": ["date", "time"], "time_format": None}),
+        (
+            "Datum;Uhrzeit;Latenz (ms)",
+            ["31.01.2026;18:00:05;40"],
+            {"date": ["Datum", "Uhrzeit"], "time_format": "%d.%m.%Y %H:%M:%S"},
+        ),
+        ("year,month,day,rtt", ["2026,1,31,40"], {"date": ["year", "month", "day"], "time_format": None}),
+    ],
+)
+def test_times_are_guessed_however_they_are_written(tmp_path, head, rows, entries):
+    card = guessed(tmp_path, "\n".join([head, *rows]))
+    assert {name: card.get(name) for name in entries} == entries
+    assert "rtt_ms" in card["columns"].values()
+    if "time" in head or "date" in entries:
+        assert wb.load(write_card(tmp_path))["measured_at"].dt.year.eq(2026).all()
+
+
+def write_card(tmp_path):
+    (tmp_path / "first.toml").write_text(first_card(tmp_path / "a.csv"), encoding="utf-8")
+    return tmp_path / "first.toml"
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "columns"),
+    [
+        (
+            "Nutzer;Sitzung;Seite;Zeit;Land;Stadt;Gerät",
+            "ann;s1;/a;2026-01-31T18:00:05Z;DE;Ulm;mobil",
+            ["user_id", "session_id", "page", "viewed_at", "country", "city", "device"],
+        ),
+        ("Latenz;Download_Mbit/s;Netz", "40;25;Alpha", ["rtt_ms", "downlink_mbps", "isp"]),
+        (
+            "utilisateur;latence;débit;pays;ville",
+            "a;40;25;FR;Lyon",
+            ["user_id", "rtt_ms", "downlink_mbps", "country", "city"],
+        ),
+        ("usuario;latencia;país;fecha", "a;40;ES;2026-01-31", ["user_id", "rtt_ms", "country", "measured_at"]),
+        (
+            "EdgeStartTimestamp;ClientIP;ClientRequestURI;ClientRequestMethod;EdgeResponseStatus;ClientRequestUserAgent",
+            f"2026-01-31T18:00:05Z;192.0.2.7;/a;GET;200;{AGENT.replace(';', '')}",
+            ["viewed_at", "address", "page", "method", "status", "user_agent"],
+        ),
+        (
+            "@timestamp;source.ip;url.original;http.request.method;http.response.status_code;user_agent.original",
+            f"2026-01-31T18:00:05Z;2001:db8::7;/a;GET;200;{AGENT}",
+            ["viewed_at", "address", "page", "method", "status", "user_agent"],
+        ),
+        (
+            "date;time;c-ip;cs-method;cs-uri-stem;sc-status",
+            "2026-01-31;18:00:05;192.0.2.7;GET;/a;200",
+            ["address", "method", "page", "status"],
+        ),
+        # An address alone tells people apart as well as it can; a status of words is none.
+        ("time;ip;url;status", "2026-01-31T18:00:05Z;192.0.2.7;/a;ok", ["viewed_at", "user_id", "page"]),
+    ],
+)
+def test_columns_are_known_by_the_names_of_tools_and_of_other_languages(tmp_path, head, row, columns):
+    given = guessed(tmp_path, f"{head}\n{row}\n")["columns"]
+    assert [given[name] for name in head.split(";") if name in given] == columns
+
+
+def test_an_export_of_requests_is_loaded_as_the_page_views_of_people(tmp_path):
+    head = "EdgeStartTimestamp;ClientIP;ClientRequestURI;ClientRequestMethod;EdgeResponseStatus;ClientRequestUserAgent"
+    rows = [
+        f"{1769882405000000000 + i};192.0.2.{i % 3};/p{i // 3};{'POST' if i == 4 else 'GET'};{404 if i == 5 else 200};"
+        + ("Googlebot/2.1 (+http://www.google.com/bot.html)" if i == 7 else AGENT)
+        for i in range(12)
+    ]
+    assert guessed(tmp_path, "\n".join([head, *rows]))["time_unit"] == "unix_ns"
+    views = wb.load(write_card(tmp_path))
+    dropped = views.attrs["dropped"]
+    assert len(views) == 9 and views["user_id"].nunique() == 3
+    assert (dropped["not_get"], dropped["error"], dropped["bot_crawler"]) == (1, 1, 1)
+
+
+def test_of_web_vitals_the_largest_contentful_paint_is_the_load(tmp_path):
+    rows = "u1,/a,LCP,1300\nu1,/a,CLS,0.01\nu2,/a,LCP,1500\n"
+    card = guessed(tmp_path, f"user,url,name,value\n{rows}")
+    assert card["kind"] == "measurements" and card["keep"] == {"name": ["LCP"]}
+    assert wb.load(write_card(tmp_path))["page_load_ms"].tolist() == [1300, 1500]
+
+
+@pytest.mark.parametrize(
+    ("content", "records", "columns"),
+    [
+        ({"runs": {"1": {"rtt": 5}}}, "runs", {"rtt": "rtt_ms"}),
+        ({"data": {"rows": [{"rtt": 5}]}}, "data.rows", {"rtt": "rtt_ms"}),
+        (
+            [{"visitorId": "v", "actionDetails": [{"type": "action", "url": "/a", "timestamp": 1769882405}]}],
+            "actionDetails",
+            {"visitorId": "user_id", "url": "page", "timestamp": "viewed_at"},
+        ),
+    ],
+)
+def test_rows_deeper_inside_are_found(tmp_path, content, records, columns):
+    card = guessed(tmp_path, content, "a.json")
+    assert card["records"] == records and card["columns"] == columns
 
 
 def test_the_numbers_of_a_browser_are_no_measurements(tmp_path):

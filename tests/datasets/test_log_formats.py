@@ -149,19 +149,14 @@ def test_what_a_line_says_is_told_from_the_line(tmp_path, line, site):
     views = read(tmp_path, line)
     check_the_view(views)
     assert ("host" in views) == (site is not None) and (not site or views["host"].tolist() == [site])
-    who = read(tmp_path, f"203.0.113.9 - - [{CLF}] {TAIL}")["user_id"] if "browser" in views else views["user_id"]
-    assert views["user_id"].tolist() == who.tolist()
+    assert views["address"].tolist() == ["203.0.113.9"] and views.get("user_agent", [CHROME])[0] == CHROME
 
 
 @pytest.mark.parametrize(("log_format", "line"), BY_STRING.items())
 def test_a_format_string_says_where_things_stand(tmp_path, log_format, line):
     views = read(tmp_path, line, log_format)
     check_the_view(views)
-    same = read(
-        tmp_path,
-        f'203.0.113.9 - - [{CLF}] "GET /jobs HTTP/1.1" 200 512' + (f' "-" "{CHROME}"' if CHROME in line else ""),
-    )
-    assert views["user_id"].tolist() == same["user_id"].tolist()
+    assert views["address"].tolist() == ["203.0.113.9"] and ("user_agent" in views) == (CHROME in line)
 
 
 @pytest.mark.parametrize(
@@ -182,9 +177,8 @@ def test_the_forwarded_address_is_the_client_where_the_card_says_so(tmp_path, lo
     forwarded = "198.51.100.4" if log_format == "caddy" else "203.0.113.9"
     line += "\n" + line.replace(f"{forwarded}, 10.0.0.2", "-") if log_format.startswith("$") else ""
     views = read(tmp_path, line, log_format, "forwarded")
-    same = [read(tmp_path, f"{address} - - [{CLF}] {TAIL}")["user_id"][0] for address in (forwarded, "10.0.0.1")]
-    assert views["user_id"].tolist() == same[: len(views)]  # a direct request has no forwarded address
-    assert read(tmp_path, line, log_format)["user_id"].tolist() == [same[1]] * len(views)
+    assert views["address"].tolist() == [forwarded, "10.0.0.1"][: len(views)]  # a direct request has none forwarded
+    assert read(tmp_path, line, log_format)["address"].tolist() == ["10.0.0.1"] * len(views)
 
 
 def test_a_forwarded_address_that_the_format_lacks_is_asked_for(tmp_path):
@@ -257,10 +251,27 @@ def test_a_w3c_log_without_dates_is_of_the_day_above(tmp_path, monkeypatch):
         read(tmp_path, f"{fields}\n{row}")
 
 
+@pytest.mark.parametrize(
+    ("header", "clocks", "days"),
+    [
+        ("2026-01-30 22:00:00", ["22:00:01", "23:59:59", "00:00:01", "13:00:00", "00:30:00"], [30, 30, 31, 31, 32]),
+        ("2026-01-30 23:59:59", ["00:00:01", "00:00:00"], [31, 31]),  # a line may come a second late
+        ("2026-01-30", ["12:00:00", "-", "11:00:00"], [30, 30]),
+    ],
+)
+def test_past_midnight_a_w3c_log_without_dates_is_of_the_next_day(tmp_path, monkeypatch, header, clocks, days):
+    rows = [f"{clock} 203.0.113.9 /jobs" for clock in clocks]
+    for block in (60, 10_000):
+        monkeypatch.setattr("workbench.datasets.access_logs.BLOCK_BYTES", block)
+        views = read(tmp_path, "\n".join([f"#Date: {header}", "#Fields: time c-ip cs-uri-stem", *rows]))
+        first = pd.Timestamp("2026-01-01T00:00Z")
+        assert ((views["viewed_at"].dt.normalize() - first).dt.days + 1).tolist() == days
+
+
 def test_a_log_that_changes_its_format_is_read_on(tmp_path):
     names = ["combined", "ISO time", "site and port in front", "syslog in front"]
     views = read(tmp_path, "\n".join(DETECTED[name][0] for name in names))
-    assert views["viewed_at"].tolist() == [MOMENT] * 4 and views["user_id"].nunique() == 1
+    assert views["viewed_at"].tolist() == [MOMENT] * 4 and views["address"].nunique() == 1
     assert not views.attrs["warnings"]
 
 
@@ -280,6 +291,39 @@ def test_many_lines_of_another_format_are_warned_of(tmp_path):
     (said,) = read(tmp_path, "\n".join([line] * 8 + ["anna lind"])).attrs["warnings"]
     assert "1 lines are not in common or combined log format" in said and "'a a'" in said and "format = " in said
     assert not read(tmp_path, "\n".join([line] * 9 + ["anna lind"])).attrs["warnings"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "log_format"),
+    [
+        ("combined", "Caddy", ""),
+        ("Caddy", "combined", ""),
+        ("combined", "Caddy", "combined"),
+        ("ALB", "combined", "alb"),
+    ],
+)
+def test_lines_of_a_second_format_are_not_lost_without_a_word(tmp_path, first, second, log_format):
+    lines = [DETECTED[first][0]] * 500 + [DETECTED[second][0]] * 11
+    views = read(tmp_path, "\n".join(lines), log_format)
+    assert len(views) == 500 and views.attrs["dropped"]["broken"] == 11
+    (said,) = views.attrs["warnings"]
+    assert "11 lines are not in" in said and "make two files" in said
+
+
+def test_a_named_format_of_the_common_family_reads_the_site_in_front(tmp_path):
+    lines = [DETECTED[name][0] for name in ("combined", "site and port in front")]
+    assert read(tmp_path, "\n".join(lines), "combined")["address"].tolist() == ["203.0.113.9"] * 2
+
+
+def test_a_json_log_with_names_of_its_own_says_the_way_out(tmp_path):
+    with pytest.raises(WorkbenchError, match=r'reader = "jsonl", columns = \{.*= "viewed_at".*= "address"'):
+        read(tmp_path, json.dumps({"peer": "203.0.113.9", "when": CLF, "line": "GET / HTTP/1.1"}))
+
+
+def test_a_value_with_hyphens_stays_in_the_query(tmp_path):
+    row = {"ip": "203.0.113.9", "time": CLF, "path": "/jobs"}
+    lines = [json.dumps(row | {"query": query}) for query in ("id=a-b", "-", "?id=7", None)]
+    assert read(tmp_path, "\n".join(lines))["page"].tolist() == ["/jobs?id=a-b", "/jobs", "/jobs?id=7", "/jobs"]
 
 
 def test_a_line_that_is_no_object_is_broken(tmp_path):

@@ -37,4 +37,7 @@ def test_both_marks_as_decimal_marks_are_refused():
         measurements(own, decimal=",")
     with pytest.raises(WorkbenchError, match=r"1,100.*decimal = \",\""):
         measurements(pd.DataFrame({"rtt_ms": ["1,100", "1,250"]}))
+    assert measurements(pd.DataFrame({"rtt_ms": ["1,100", "1,250"]}), thousands=",")["rtt_ms"].tolist() == [1100, 1250]
+    with pytest.raises(WorkbenchError, match="thousands and decimal must be two marks"):
+        measurements(pd.DataFrame({"rtt_ms": ["1,100"]}), thousands=".")
     assert measurements(pd.DataFrame({"rtt_ms": ["1,100", "250"]}))["rtt_ms"].tolist() == [1100, 250]

@@ -1,12 +1,14 @@
 import bz2
+import json
 import lzma
 
+import pandas as pd
 import pyarrow
 import pyarrow.parquet
 import pytest
 
 from workbench.datasets.cards import Card
-from workbench.datasets.columns import showable
+from workbench.datasets.columns import bad_values, check_columns
 from workbench.datasets.readers import as_pandas, read_csv, read_json, read_parquet
 from workbench.errors import WorkbenchError
 
@@ -57,7 +59,8 @@ def table(tmp_path, content: str | bytes, name: str = "a.csv", **entries) -> dic
         ('{"user": "ä",\n "rtt": 40}\n', "a.json", {}),
         ('{"user": "ä", "rtt": 40}'.encode("utf-16"), "a.json", {}),
         ('{"user": "ä", "rtt": 40}'.encode("latin-1"), "a.json", {"encoding": "latin-1"}),
-        ('{"status": 200, "data": {"runs": [{"user": "ä", "rtt": 40}]}}', "a.json", {"records": "data.runs"}),
+        ('{"status": [200], "data": {"runs": [{"user": "ä", "rtt": 40}]}}', "a.json", {"records": "data.runs"}),
+        ("sep=;\n# by us\nuser;rtt\n# x\nä;40\n", "a.csv", {"comment": "#"}),
         ('{"data": {"runs": {"1": {"user": "ä", "rtt": 40}}}}', "a.json", {"records": "data.runs"}),
     ],
 )
@@ -67,6 +70,56 @@ def test_one_table_in_many_forms(tmp_path, content, name, entries):
 
 def test_a_comment_is_a_line_that_begins_so_not_what_follows_the_character(tmp_path):
     assert table(tmp_path, "page\n#x\n/a#top\n", comment="#") == {"page": ["/a#top"]}
+
+
+@pytest.mark.parametrize(
+    ("content", "pages"),
+    [
+        ('page,n\n"/a\n#b",1\n#gone,2\n/c,3\n', ["/a\n#b", "/c"]),
+        ('page,n\n"/a ""x"",\n#b",1\n#gone ",2\n/c,3\n', ['/a "x",\n#b', "/c"]),
+        ('page,n\n/5",1\n#gone,2\n/c,"3,"\n#gone\n', ['/5"', "/c"]),
+    ],
+)
+def test_a_comment_does_not_begin_within_a_cell_of_several_lines(tmp_path, content, pages):
+    assert table(tmp_path, content, comment="#")["page"] == pages
+
+
+def test_the_header_behind_comments_is_checked_for_columns_that_come_twice(tmp_path):
+    content = "# rtt,rtt\nrtt,user\n40,u0\n"
+    assert table(tmp_path, content, comment="#", columns={"rtt": "rtt_ms"})["rtt"] == ["40"]
+    with pytest.raises(WorkbenchError, match="'rtt' came more often"):
+        table(tmp_path, content.replace("user", "rtt"), comment="#", columns={"rtt": "rtt_ms"})
+
+
+def test_rows_in_lists_of_rows_keep_what_stands_around_them(tmp_path):
+    visits = [
+        {
+            "id": "v1",
+            "user": {"land": "DE"},
+            "at": "1",
+            "tags": [1],
+            "steps": [{"url": "/a", "at": "2"}, {"url": "/b"}],
+        },
+        {"id": "v2", "user": {"land": "FR"}, "at": "3", "steps": [{"url": "/c", "at": "4"}]},
+        {"id": "v3", "steps": []},
+        {"id": "v4"},
+    ]
+    expected = {
+        "id": ["v1", "v1", "v2"],
+        "user.land": ["DE", "DE", "FR"],
+        "outer.at": ["1", "1", "3"],  # also of the row whose own is missing
+        "url": ["/a", "/b", "/c"],
+        "at": ["2", None, "4"],
+    }
+    assert table(tmp_path, json.dumps(visits), "a.json", records="steps") == expected
+    lines = "\n".join(map(json.dumps, visits[:3]))
+    assert table(tmp_path, lines, "a.jsonl", records="steps") == expected
+    days = json.dumps({"days": [{"day": 1, "at": 9, "visits": visits}]})
+    assert table(tmp_path, days, "a.json", records="days.visits.steps") == {
+        "day": ["1"] * 3,
+        "outer.outer.at": ["9"] * 3,
+        **expected,
+    }
 
 
 def test_columns_without_a_header_are_numbered_from_one(tmp_path):
@@ -149,7 +202,10 @@ def test_a_list_of_keys_and_values_becomes_a_column_a_key(tmp_path):
     [
         ('{"data": {"rows": [], "meta": 1}}', "data.runs", "expected 'runs' on the way to records .*; got rows, meta"),
         ('{"ann@example.org": {}}', "data", r"expected 'data' .*; got \(hidden\)\."),
-        ('[{"a": 1}]', "data", "expected 'data' on the way to records = 'data'; got a list"),
+        ('[{"a": 1}]', "data", "expected 'data' on the way to records = 'data'; got a"),
+        ("[1]", "data", "expected 'data' on the way to records = 'data'; got a text or number"),
+        ('{"a.b": 1, "a": {"b": 2}}', "", r"'a\.b' comes twice in a row"),
+        ('{"a": {"b": 2}, "a.b": 1}', "", r"'a\.b' comes twice in a row"),
         ('{"data": {"runs": [1, 2]}}', "data.runs", "expected an object a row, .*; got a text or number"),
         ('{"a": 1}\n\n{"a": }\n', "", "line 3, where a value begins: Expecting value"),
     ],
@@ -182,5 +238,22 @@ def test_an_archive_is_refused_however_it_is_packed(tmp_path):
         read_csv(tmp_path / "a.tar.gz", OURS)
 
 
-def test_a_long_value_is_not_shown_in_an_error():
-    assert showable("a" * 201) == "(hidden)" and showable("a" * 200) == "a" * 200
+@pytest.mark.parametrize(
+    "value",
+    ["a" * 201, "ann@example.org", "203.0.113.7", "2001:db8:0:1::7", "Ann Miller", "Müller, Anna", "+49 170 1234567"],
+)
+def test_what_may_be_a_persons_is_not_shown_in_an_error(value):
+    assert bad_values("rtt_ms", "numbers", pd.Series([value])).endswith("first row 0: '(hidden)'.")
+
+
+@pytest.mark.parametrize(
+    "value", ["a" * 200, "Mon Jan 5 2026", "31.12.2026 10:00", "-3,5", "n/a", "No Answer Yet", 203.0113]
+)
+def test_what_helps_to_mend_a_value_is_shown(value):
+    assert repr(value) in bad_values("rtt_ms", "numbers", pd.Series([value], dtype=object))
+
+
+def test_names_of_columns_are_shown():
+    names = pd.DataFrame(columns=["Client Address", "@timestamp", "Average round-trip time to server (ms)"])
+    with pytest.raises(WorkbenchError, match="got Client Address, @timestamp, Average"):
+        check_columns(names, {"page": "page"}, "ours")

@@ -165,11 +165,14 @@ def test_any_netinfo_value_that_is_visible_is_a_signal():
     ("frame", "sentence"),
     [
         ({"rtt_ms": []}, "mine: expected at least one row; got an empty table"),
-        ({"RTT": [1]}, "measured column of rtt_ms, downlink_mbps, page_load_ms; got RTT. Name yours with columns={'"),
+        ({"RTT": [1]}, 'measured column of rtt_ms, downlink_mbps, page_load_ms; got RTT. Name yours under columns: "'),
         ({"page": []}, "mine: expected at least one page view; got an empty table."),
-        ({"url": ["a"]}, "mine: expected a column page; got url. Name yours with columns={'<yours>': 'page'}."),
+        ({"url": ["a"]}, 'mine: expected a column page; got url. Name yours under columns: "<yours>" = "page".'),
         ({"page": ["a", "b"]}, "mine: expected a column session_id, or user_id and viewed_at, from which sessions are"),
-        ({"page": ["a", "b"], "user_id": ["u", "u"]}, "made; got page, user_id. Name yours with columns={'<yours>': "),
+        (
+            {"page": ["a", "b"], "user_id": ["u", "u"]},
+            'made; got page, user_id. Name yours under columns: "<yours>" = ',
+        ),
         ({"page": ["a", "a"], "session_id": [1, 2]}, "views of at least two pages, or there is nothing to predict"),
     ],
 )

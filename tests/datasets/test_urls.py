@@ -1,4 +1,5 @@
 import itertools
+import re
 import time
 from urllib.parse import quote, unquote
 
@@ -365,3 +366,20 @@ def test_what_scripts_ask_for_and_what_a_card_skips_is_no_page(path, reason):
     assert len(views) == 3 - bool(reason)
     kept = wb.navigations(rows, pages={"static": True})
     assert len(kept) == 3
+
+
+@pytest.mark.parametrize(
+    ("feed", "others", "words"),
+    [
+        (["/feed"] * 6, 94, "6 % of the views are of /feed.*static = true"),
+        (["/de/feed/"] * 3 + ["/de/feed"] * 3, 94, "6 % of the views are of /de/feed,"),
+        (["/feed"] * 5, 95, ""),
+        (["/feed.xml"] * 50, 50, ""),
+        (["/?feed=rss"] * 50, 50, ""),
+        (["/of/anna7/feed"] * 50, 50, "of /feed,"),  # what may be a person's name is not shown
+    ],
+)
+def test_a_feed_that_may_be_a_page_is_told(feed, others, words):
+    said = " ".join(told(feed + [f"/p{i % 7}" for i in range(others)]))
+    assert re.search(words, said) if words else not said
+    assert "anna" not in said

@@ -198,7 +198,7 @@ def test_a_third_decision_is_changed_one_assumption_at_a_time(video, video_study
 def test_a_third_decision_is_explained_drawn_and_explored(video_study):
     policy, scenario, validation = video_study.of("model").policy, video_study.scenario, video_study.split.validation
     ranked = wb.importance(policy, validation, scenario=scenario)
-    assert "network" in repr(ranked)
+    assert "region" in repr(ranked)
     parted = wb.disagreement(policy, video_study.best_rule, validation, scenario=scenario)
     assert 0 < parted.share.estimate < 0.5
     axes = wb.plotting.frontier(video_study)

@@ -1,11 +1,10 @@
-"""Access logs: which lines are page views of people, and who the people are."""
+"""Access logs: from the lines of a file to page views, with what tells people apart."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Iterator
-from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pandas as pd
 from workbench.datasets.account import REASONS, warn
 from workbench.datasets.log_formats import (
     EXAMPLE,
-    PRIVATE,
+    JSON_CARD,
     STRFTIME,
     LogFormat,
     by_distinct,
@@ -23,8 +22,9 @@ from workbench.datasets.log_formats import (
     plain_addresses,
     read_clients,
 )
+from workbench.datasets.page_views import RULES, first_rule, split_requests, unknown_programs
 from workbench.datasets.readers import opened
-from workbench.datasets.user_agents import UNKNOWN, last_agent, name_programs, read_user_agents
+from workbench.datasets.user_agents import UNKNOWN, last_agent
 from workbench.errors import WorkbenchError
 
 # Browsers say so of requests ahead of a click: Sec-Purpose (Fetch standard), before it Purpose, X-Purpose and X-Moz.
@@ -32,23 +32,11 @@ AHEAD = r"(?i)^\s*(?:prefetch|prerender|preview)\s*(?:;.*)?$"
 NAMED_AHEAD = r"(?:(?:sec-|x-)?purpose=|x-moz=)?"
 AHEAD_QUOTED = rf'(?i)(?:^| ){NAMED_AHEAD}"(?:prefetch|prerender|preview)(?:;[^"]*)?"(?= |$)'  # fields without names
 FORWARDED_QUOTED = r'"((?:[0-9A-Fa-f.:\[\]]{3,}|unknown)(?:, *[0-9A-Fa-f.:\[\]]{3,})*)"'
-RULES = (
-    "clock_change",
-    "broken",
-    "not_get",
-    "prefetch",
-    "redirect",
-    "error",
-)  # the first that fits counts, then programs
 BLOCK_BYTES, FIRST = 16_000_000, 10_000  # bytes; characters that tell the format
 BROKEN_SHOWN, BROKEN_LENGTH = 3, 80
-HALF, FEW, SEVERAL, CROWD = (
-    0.5,
-    3,
-    3,
-    10,
-)  # of the views; addresses; user agents at an address of a few, of any (or views)
-MANY_BROKEN = 0.1  # of the lines
+HALF = 0.5  # of the lines
+# Lines that another format may have: a share of them, from several on; of few lines, a tenth.
+MANY_BROKEN, SEVERAL_BROKEN, TENTH = 0.01, 10, 0.1
 
 
 def read_access_log(
@@ -58,14 +46,14 @@ def read_access_log(
 
     ``log_format``, ``client`` and ``time_zone`` are a card's entries. ``page`` (str) is path and query, not decoded;
     bytes that are not UTF-8 stand as ``\xff``. ``host`` (str, in small letters, without port) is there if the format
-    has it. ``user_id`` is a digest of address and user agent, which :func:`number_visitors` turns into a number;
-    ``viewed_at`` is UTC; ``page_bytes`` (sent) is missing for status 304; ``device``, ``os_family`` and ``browser`` are
-    there if the format has user agents.
-    ``ttfb_ms`` is how long the server took, where the format names it.
+    has it. ``address`` and, as far as the format has them, ``user_agent``, ``status`` and ``method`` (object) are for
+    ``skip`` and for :func:`workbench.datasets.page_views.name_people`, which turns them into people. ``viewed_at`` is
+    UTC; ``page_bytes`` (sent) is missing for status 304; ``ttfb_ms`` is how long the server took, where the format
+    names it.
 
     ``attrs["dropped"]`` counts lines by rule and kind of program, ``attrs["broken_lines"]`` shows the shape of the
-    first broken ones, ``attrs["warnings"]`` names unknown programs, and says that a few addresses may be proxies, that
-    the client stands behind the server's address, or that views name no user agent.
+    first broken ones, ``attrs["warnings"]`` names unknown programs, and says that many lines are broken, or that the
+    client stands behind the server's address.
     Raises a WorkbenchError if the file cannot be unpacked, the format is none, no line has the forwarded address that
     the card asks for, or no line is a page view (unless ``allow_empty``: of one file of several).
     """
@@ -83,9 +71,8 @@ def read_access_log(
             behind = not client and _server_first(fields)
         if behind:
             fields["address"] = fields["second"].fillna(fields["address"])
-        agents = read_user_agents(fields["agent"])
-        rule = _first_rule(fields, agents["program"])
-        views.append(_kept_views(fields[rule == ""], agents))
+        rule = first_rule(fields, _known(fields))
+        views.append(_views(fields[rule == ""]))
         if len(broken) < BROKEN_SHOWN:
             shown = fields[rule == "broken"]
             shown = shown["line"].where(shown["line"].fillna("").ne(""), shown["time"]).dropna()
@@ -100,25 +87,22 @@ def read_access_log(
         )
     if not allow_empty:
         _check_read(path.name, form, len(frame), dropped, broken)
-    warnings = [*_unknown_programs(unknown, dropped[UNKNOWN]), *_nameless(frame), *_proxies(frame)]
+    warnings = unknown_programs(unknown)
     if behind:
         warnings.append(
             "Each line begins with the same address, then another one, which was taken as the client's. If that is "
             f"wrong, write the format in the card, as in format = {EXAMPLE}."
         )
-    if dropped["broken"] > MANY_BROKEN * (len(frame) + dropped.total()):
-        warnings.append(f"{dropped['broken']:,} lines are not in {form.name} log format. {_write_format(broken)}")
-    frame = frame.drop(columns=["address", "private", "nameless"])
-    frame = frame.loc[:, frame.notna().any() | frame.columns.isin(["user_id", "viewed_at", "page"])]
+    lines = len(frame) + dropped.total()
+    if dropped["broken"] > max(MANY_BROKEN * lines, min(SEVERAL_BROKEN, TENTH * lines)):
+        warnings.append(
+            f"{dropped['broken']:,} lines are not in {form.name} log format. If the file has two formats, make two "
+            f"files of it. {_write_format(broken)}"
+        )
+    frame = frame.loc[:, frame.notna().any() | frame.columns.isin(["address", "viewed_at", "page"])]
     frame.attrs.update(dropped=dict(dropped), broken_lines=tuple(broken))
     warn(frame, warnings)
     return frame
-
-
-def number_visitors(digests: pd.Series) -> pd.Series:
-    """Visitors by number, in order of appearance: a digest of an address can be undone by trying every address."""
-    codes = pd.factorize(digests)[0]
-    return "visitor " + pd.Series(codes + 1, digests.index).astype(str)
 
 
 def _blocks(path: Path) -> Iterator[str]:
@@ -152,9 +136,9 @@ def _fields(form: LogFormat, text: str, client: str, time_zone: str) -> pd.DataF
     own = plain_addresses(fields["address"])
     fields["address"] = forwarded.fillna(own) if client or own.isna().all() else own
     if "request" in fields:
-        fields = fields.drop(columns=["method", "target"], errors="ignore").join(_requests(fields["request"]))
+        fields = fields.drop(columns=["method", "target"], errors="ignore").join(split_requests(fields["request"]))
     if "query" in fields:
-        query = fields["query"].fillna("").str.removeprefix("?").replace("-", "")
+        query = fields["query"].fillna("").replace("-", "").str.removeprefix("?")
         fields["target"] = fields["target"] + ("?" + query).where(query != "", "")
     if (absolute := _holds(fields["target"], r"^https?://[^/]")).any():  # "http://host/page", of a proxy
         parts = fields["target"][absolute].str.extract(r"(?s)^https?://(?P<host>[^/?#]+)(?P<target>.*)$")
@@ -170,13 +154,6 @@ def _server_first(fields: pd.DataFrame) -> bool:
     both = fields[fields["second"].notna() & fields["address"].notna()]
     same, others = both["address"].nunique(), both["second"].nunique()
     return len(both) > HALF * fields["address"].notna().sum() and same == 1 < others
-
-
-def _requests(requests: pd.Series) -> pd.DataFrame:
-    """Method and target of request lines: ``GET /page HTTP/1.1``."""
-    codes, distinct = pd.factorize(requests)
-    parts = pd.Series(distinct, dtype="str").str.extract(r'^(?P<method>[^"\\\s]*) *(?P<target>.*?)(?: HTTP/[0-9.]+)?$')
-    return parts.astype(object).reindex([*range(len(distinct)), -1]).take(codes).set_axis(requests.index)
 
 
 def _moments(times: pd.Series, strftime: str, time_zone: str) -> pd.DataFrame:
@@ -207,49 +184,36 @@ def _moments(times: pd.Series, strftime: str, time_zone: str) -> pd.DataFrame:
     return pd.DataFrame(moments).take(codes).set_axis(times.index)
 
 
-def _first_rule(fields: pd.DataFrame, programs: pd.Series) -> pd.Series:
-    """Name of the first rule that fits each line, or the kind of its program (object); empty: a page view."""
-    status = fields["status"].fillna("200") if "status" in fields else pd.Series("200", fields.index)
-    status = by_distinct(status, lambda code: {"304": "2", "": "2"}.get(code, code[:1]))  # unchanged, so it was viewed
-    method = fields["method"] if "method" in fields else pd.Series("GET", fields.index)
+def _known(fields: pd.DataFrame) -> dict[str, pd.Series]:
+    """What the line itself says, as boolean Series by rule."""
     ahead = _holds(fields["purpose"], AHEAD)
     if "before" in fields:  # where fields have no names
         ahead |= _holds(fields["more"], AHEAD_QUOTED)
-    fits = {
+    return {
         "clock_change": fields["clock_change"],
         "broken": fields["line"].fillna("").ne("") | fields["address"].isna() | fields["moment"].isna(),
-        "not_get": method.fillna("GET").ne("GET") | ~_holds(fields["target"], "^/"),  # never prefetched
+        "not_get": ~_holds(fields["target"], "^/"),
         "prefetch": ahead,
-        "redirect": status.eq("3"),
-        "error": ~status.isin(["2", "3"]),
     }
-    named = programs.where(fields["agent"].notna(), "").to_numpy(object)
-    return pd.Series(np.select([fits[name] for name in RULES], RULES, named), fields.index, dtype=object)
 
 
 def _holds(cells: pd.Series, pattern: str) -> pd.Series:
     """Whether each text holds the pattern (bool); each distinct one is searched once."""
-    return by_distinct(cells, lambda text: re.search(pattern, text) is not None).eq(True)
+    search = re.compile(pattern).search
+    return by_distinct(cells, lambda text: search(text) is not None).eq(True)
 
 
-def _kept_views(fields: pd.DataFrame, agents: pd.DataFrame) -> pd.DataFrame:
-    address, who = _digests(fields["address"]), fields["address"] + "\0" + fields["agent"].fillna("")
-    sent = fields["size"].where(fields["status"].ne("304")) if {"size", "status"} <= {*fields} else np.nan
-    views = pd.DataFrame(
-        {
-            "user_id": _digests(who),
-            "viewed_at": fields["moment"],
-            "page": fields["target"].astype("str"),
-            "host": by_distinct(fields["host"], lambda name: re.sub(r":\d+$", "", name).lower()).astype("str"),
-            "page_bytes": pd.to_numeric(sent, errors="coerce"),
-            "ttfb_ms": _took_ms(fields),
-            "address": address,
-            "private": by_distinct(fields["address"], lambda text: PRIVATE.match(text) is not None).eq(True),
-            "nameless": fields["agent"].isna(),
-        },
-        index=fields.index,
+def _views(fields: pd.DataFrame) -> pd.DataFrame:
+    """The columns of a source, of lines that are page views."""
+    views = fields.reindex(columns=["address", "agent", "status", "method", "host", "size"])
+    sent, host = views.pop("size"), views.pop("host")
+    return views.rename(columns={"agent": "user_agent"}).assign(
+        viewed_at=fields["moment"],
+        page=fields["target"].astype("str"),
+        host=by_distinct(host, lambda name: re.sub(r":\d+$", "", name).lower()).astype("str"),
+        page_bytes=pd.to_numeric(sent.mask(views["status"].eq("304")), errors="coerce").astype(float),
+        ttfb_ms=_took_ms(fields),
     )
-    return views.astype({"page_bytes": float, "ttfb_ms": float}).join(agents[["device", "os_family", "browser"]])
 
 
 def _took_ms(fields: pd.DataFrame) -> pd.Series:
@@ -259,10 +223,6 @@ def _took_ms(fields: pd.DataFrame) -> pd.Series:
         if name in fields:
             took = took.fillna(factor * pd.to_numeric(fields[name], errors="coerce"))
     return took
-
-
-def _digests(texts: pd.Series) -> pd.Series:
-    return by_distinct(texts, lambda text: blake2b(text.encode(), digest_size=16).hexdigest()).astype("str")
 
 
 def _shape(line: str) -> str:
@@ -285,47 +245,8 @@ def _check_read(name: str, form: LogFormat, kept: int, dropped: Counter[str], br
 
 
 def _write_format(broken: list[str]) -> str:
+    """What to write in the card where lines have another format."""
     shape = f"A broken line has the shape {broken[0]!r}; write" if broken else "Write"
-    return f"{shape} its format in the card, as in format = {EXAMPLE}."
-
-
-def _unknown_programs(agents: Counter[str], count: int) -> list[str]:
-    if not count:
-        return []
-    names = name_programs(agents)
-    return [
-        f"{count:,} requests of programs that are neither browsers nor known were left out"
-        + (f" (most of {', '.join(names)})." if names else ".")
-    ]
-
-
-def _nameless(views: pd.DataFrame) -> list[str]:
-    if not (count := int(views["nameless"].sum())):
-        return []
-    return [
-        f"{count:,} of {len(views):,} page views name no user agent, so programs among them count as people: let the "
-        "server log the user agent, or write the format in the card if it is there."
-    ]
-
-
-def _proxies(views: pd.DataFrame) -> list[str]:
-    """A warning if most views come from one address, from a few with many user agents or of a private network, or from
-    crowds.
-    """
-    if not len(views):
-        return []
-    agents = pd.Series(pd.factorize(views["user_id"])[0]).groupby(views["address"].to_numpy()).nunique()
-    shares = views["address"].value_counts(normalize=True)
-    few = shares.index[: int((shares.cumsum() <= HALF).sum()) + 1]
-    if len(few) > FEW:
-        few = agents.index[agents > CROWD]
-    theirs = views[views["address"].isin(few)]
-    many = len(theirs) > HALF * len(views) and agents[few].sum() > SEVERAL * len(few)
-    many |= len(few) == 1 and len(theirs) > HALF * len(views) >= HALF * CROWD
-    if not many and not (len(few) <= FEW and theirs["private"].all() and len(theirs) > HALF * len(views)):
-        return []
-    return [
-        f"{100 * len(theirs) / len(views):.0f} % of the page views come from {len(few):,} of {len(shares):,} addresses "
-        "(a proxy?), so several people may count as one. If the log has the address that the proxy forwarded, write "
-        'client = "forwarded" in the card; else let the server log X-Forwarded-For.'
-    ]
+    if not broken or not broken[0].startswith("{"):
+        return f"{shape} its format in the card, as in format = {EXAMPLE}."
+    return f"{shape} which of its fields hold address and time, as in {JSON_CARD}."

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from workbench.datasets.cards import Card
+from workbench.datasets.columns import showable
 from workbench.datasets.schema import MEASURED, SIGNALS, label, unit
 
 # Why rows are left out, as people read it; reasons of ``attrs["dropped"]`` that do not stand here are read as they are.
@@ -17,7 +19,7 @@ REASONS = {
     "duplicates": "copies of another row",
     "unmeasured": "nothing measured",
     "skipped": "left out by skip or keep",
-    "implausible": "with a value that no network has",
+    "implausible": "with a value or time that cannot be",
     "clock_change": "at a local time that comes twice or never",
     "repeats": "repeats of the current page, since a reload is no navigation",
     "broken": "broken lines",
@@ -30,7 +32,8 @@ REASONS = {
     "script": "requests of scripts",
     "no_user": "no user",
     "no_session": "no session",
-    "bad_time": "no time that can be read",
+    "bad_time": "no time, or none that can be read",
+    "no_page": "no page",
     "bot_crawler": "crawlers",
     "bot_ai": "AI crawlers and fetchers",
     "bot_feed": "feed readers",
@@ -43,8 +46,9 @@ REASONS = {
 # What to write where a reason left out many rows; other reasons leave out many rows of sound data too.
 WHAT_TO_WRITE = {
     "broken": "if the log has another format, name it (format)",
-    **dict.fromkeys(("feed", "script"), "if these are pages, write static = true under [pages]"),
+    "script": "if these are pages, write static = true under [pages]",
     "no_user": "unknown_user = 'separate' keeps them",
+    **dict.fromkeys(("no_page", "bad_time"), "check the column"),
     "no_session": "without a column of sessions, they are made of users and times",
     "unmeasured": "check which columns are named as what, and require",
 }
@@ -144,7 +148,8 @@ def _busy_visitor(views: pd.DataFrame) -> list[str]:
         return []
     return [
         f"One visitor has {most:,} of the {total:,} views ({_share(most, total)}): a program, or an address that many "
-        "people share? Name a column that tells people apart, or leave the visitor's lines out of the file."
+        "people share? Name a column that tells people apart, or leave the visitor out, as in skip = { address = "
+        '["..."] } for a log.'
     ]
 
 
@@ -166,14 +171,17 @@ def _share(count: int, total: int) -> str:
 
 
 def understood(views: pd.DataFrame) -> str:
-    """What loading made of a source, for the person who wrote its card: size, time, medians, warnings, first rows.
+    """What loading made of a source, for the person who wrote its card: size, columns with their units, times, medians,
+    lost and missing values, what is assumed, warnings, first rows.
 
     ``views`` comes from :func:`workbench.datasets.load`. Users are counted, not shown.
     """
     card = views.attrs["card"]
-    counts = {name: views[f"{name}_id"].nunique() for name in ("user", "session") if f"{name}_id" in views}
-    size = [f"{len(views):,} rows", *(f"{count:,} {name}s" for name, count in counts.items())]
+    counts = {"row": len(views)}
+    counts |= {name: views[f"{name}_id"].nunique() for name in ("user", "session") if f"{name}_id" in views}
+    size = [f"{count:,} {name}{'s' * (count != 1)}" for name, count in counts.items()]
     lines = [f"{card.name}: {card.facts.rows}{', SIMULATED' if card.simulated else ''}.", f"{', '.join(size)}."]
+    lines += [f"Columns: {'; '.join(_readings(card))}."] if card.columns or card.date else []
     time = card.facts.time
     if time in views and views[time].notna().any():
         first, last = (views[time].agg(end).strftime("%Y-%m-%d %H:%M:%S") for end in ("min", "max"))
@@ -189,6 +197,11 @@ def understood(views: pd.DataFrame) -> str:
     ]
     medians = [f"{label(name, card)} {views[name].median():,.4g} {unit(name)}" for name in numbers]
     lines += [f"Medians: {', '.join(medians)}."] if medians else []
+    if lost := views.attrs.get("lost", 0):
+        lines.append(f"Lost probes, which count as slower than any other: {lost:,} ({_share(lost, len(views))}).")
+    missing = views.isna().sum()
+    gaps = [f"{label(name, card)} {count:,} ({_share(count, len(views))})" for name, count in missing.items() if count]
+    lines += [f"Missing values: {', '.join(gaps)}."] if gaps else []
     assumed = [
         f"{label(name, card)} {base:g} {unit(name)} ({low:g} to {high:g})"
         for name, (low, base, high) in card.assume.items()
@@ -197,3 +210,16 @@ def understood(views: pd.DataFrame) -> str:
     lines += sentences(views.attrs)
     hidden = [name for name in ("user_id",) if name in views]
     return "\n".join([*lines, views.head(3).drop(columns=hidden).T.to_string(header=False)])
+
+
+def _readings(card: Card) -> Iterator[str]:
+    """Each column of a source: what it is, in which unit, and how it is converted."""
+    mapped = {**({" and ".join(card.date): card.facts.time} if card.date else {}), **card.columns}
+    for source, name in mapped.items():
+        said = [label(name, card)]
+        if name == card.facts.time:
+            form = card.time_unit or (f"written as {card.time_format}" if card.time_format else "ISO 8601")
+            said.append(f"{form}{f', of {card.time_zone}' if card.time_zone else ''}")
+        elif unit(name):
+            said.append(f"in {unit(name)}{f' once multiplied by {card.scale[name]:g}' if name in card.scale else ''}")
+        yield f"{showable(str(source).removeprefix('@'))} is {', '.join(said)}"

@@ -8,36 +8,28 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workbench.datasets.cards import TIME_UNITS, Bounds, Card
+from workbench.datasets.cards import Bounds, Card
 from workbench.datasets.columns import (
     FLAG_WORDS,
-    KINDS,
     NUMBER,
     TEXT,
-    TIME,
     as_text,
-    bad_values,
     check_columns,
     column_names,
     distinct,
-    iso_times,
+    plain_values,
     refuse_repeated_columns,
-    showable,
 )
 from workbench.datasets.netinfo import read_hints
 from workbench.datasets.numerals import as_points
 from workbench.datasets.readers import decoded
 from workbench.datasets.schema import LOSABLE, MEASURED
+from workbench.datasets.times import read_times
 from workbench.errors import WorkbenchError
 
-# A time in another unit than the card says is decades or millennia off.
-FIRST_TIME, LAST_TIME = pd.Timestamp("1990-01-01", tz="UTC"), pd.Timestamp("2100-01-01", tz="UTC")
-OFFSET = r":\d\d(?:[.,]\d+)?\s*(?:Z|(?:Etc/)?UTC|GMT|[+-]\d\d(?::?\d\d)?)$"  # behind the time of day
-FEW = 100  # rows that show how times are written
 EXACT = 2**53  # from here on floats skip whole numbers
 PLAIN_NUMBER = r"-?(?:0|[1-9]\d*)(?:\.\d+)?"
 AS_NUMBER = r"^\s*AS\s*(\d+)(?:\s.*)?$"
-DATE = ("year", "month", "day")
 VERSIONS = ("os_major", "browser_major")
 
 
@@ -45,16 +37,17 @@ def to_canonical(source: pd.DataFrame, card: Card, constants: Mapping[str, objec
     """Leave out rows, rename, map values, convert units, blank missing markers, add constants; not yet checked.
 
     ``constants`` are a file's own: canonical column to the value for these rows. Rows to skip are left out, and so are
-    those whose local time a clock showed twice or never; ``attrs["dropped"]`` counts them, ``attrs["warnings"]`` says
-    what a reader should know, ``attrs["idle"]`` names the entries of ``skip`` that fit no row. A lost probe becomes an
-    infinite ``rtt_ms``. Raises a WorkbenchError if a column that the card names is not in the source, two become one,
-    or times have another unit or form.
+    those whose local time a clock showed twice or never, or whose time is that of an unset clock; ``attrs["dropped"]``
+    counts them, ``attrs["warnings"]`` says what a reader should know, ``attrs["idle"]`` names the entries of ``skip``
+    that fit no row. A lost probe becomes an infinite ``rtt_ms``. Raises a WorkbenchError if a column that the card
+    names is not in the source, two become one, or times have another unit or form.
     """
     named = {**dict.fromkeys(card.date, "date"), **card.columns}
     named |= {name: entry for entry in ("lost", "skip", "keep") for name in getattr(card, entry)}
     source = _despaced(source, named)
     check_columns(source, named, card.name)
     refuse_repeated_columns(source, card.name)
+    source = source.assign(**{name: plain_values(source[name]) for name in source if isinstance(name, str)})
     skip = {name: _is_marked(source[name], known, card) for name, known in card.skip.items()}
     keep = [_is_marked(source[name], known, card) for name, known in card.keep.items()]
     kept = source[np.all([*keep, *(~marked for marked in skip.values()), np.ones(len(source), bool)], axis=0)]
@@ -67,11 +60,10 @@ def to_canonical(source: pd.DataFrame, card: Card, constants: Mapping[str, objec
         frame = frame.mask(pd.DataFrame({name: _is_one_of(frame[name], known) for name, known in markers.items()}))
     frame = _scaled(_with_points(read_hints(_with_values(frame, card)), card), card)
     time = card.facts.time
-    unclear = np.zeros(len(frame), bool)
-    if card.date:
-        frame[time] = _days(kept, card)
-    elif time in frame:
-        frame[time], unclear = _times(frame[time], card)
+    out: dict[str, np.ndarray] = {}
+    if card.date or time in frame:
+        frame[time], out, said = read_times(kept[list(card.date)] if card.date else frame[time], card)
+        warnings += said
     if card.percent_encoded and "page" in frame:
         frame["page"] = decoded(frame["page"])
     for name in VERSIONS:
@@ -84,8 +76,8 @@ def to_canonical(source: pd.DataFrame, card: Card, constants: Mapping[str, objec
         lost = [_is_marked(kept[name], known, card) for name, known in card.lost.items()]
         frame = _with_lost(frame, np.any(lost, axis=0))
     frame = frame.assign(**{**card.constants, **(constants or {})})
-    counts = {"skipped": len(source) - len(kept), "clock_change": int(unclear.sum())}
-    frame = frame[~unclear]
+    counts = {"skipped": len(source) - len(kept), **{why: int(rows.sum()) for why, rows in out.items()}}
+    frame = frame[~np.any([*out.values(), np.zeros(len(frame), bool)], axis=0)]
     frame.attrs = {"dropped": {why: count for why, count in counts.items() if count}, "warnings": tuple(warnings)}
     frame.attrs["idle"] = {name for name, marked in skip.items() if not marked.any()}
     return frame
@@ -138,9 +130,11 @@ def _with_values(frame: pd.DataFrame, card: Card) -> pd.DataFrame:
                 f"{card.name}: values are mapped for {name!r}, which no column gives; got {column_names(frame)}. Name "
                 "its source under columns."
             )
-        # A card's keys are text, whatever type the source has.
-        given = frame[name] if card.folder is None else as_text(frame[name])
-        frame[name] = given.replace({old: None if new == "" else new for old, new in values.items()})
+        codes, given = distinct(frame[name])
+        read = np.append(given.to_numpy(object), np.array([None]))
+        for old, new in values.items():
+            read[:-1][_is_one_of(given, [old]).to_numpy(bool)] = None if new == "" else new
+        frame[name] = pd.Series(read[codes], frame.index)
     return frame
 
 
@@ -158,7 +152,7 @@ def _with_points(frame: pd.DataFrame, card: Card) -> pd.DataFrame:
     numbers = [column.name for column in (*card.facts.columns, *card.context) if column.dtype == NUMBER]
     named = [name for name in numbers if name in frame and name not in VERSIONS]
     try:
-        return frame.assign(**{name: as_points(frame[name], card.decimal) for name in named})
+        return frame.assign(**{name: as_points(frame[name], card.decimal, card.thousands) for name in named})
     except WorkbenchError as err:
         raise WorkbenchError(f"{card.name}: {err}") from err
 
@@ -172,92 +166,10 @@ def _with_lost(frame: pd.DataFrame, lost: np.ndarray) -> pd.DataFrame:
     return frame
 
 
-def _times(values: pd.Series, card: Card) -> tuple[pd.Series, np.ndarray]:
-    """Times in UTC as far as they can be read, and where a local time is one that the clocks showed twice or never."""
-    never = np.zeros(len(values), bool)
-    if card.time_unit:
-        return _since_1970(values, card), never
-    if not card.time_format and not card.time_zone:
-        _refuse_numbers(values, card)
-        return values, never
-    codes, given = distinct(values)
-    times, clear = _by_form(given, card)
-    if times[clear].isna().any():
-        bad = values[np.isin(codes, np.flatnonzero(times.isna() & clear))]
-        form = f"times as time_format = {card.time_format!r} says" if card.time_format else KINDS[TIME]
-        raise WorkbenchError(f"{card.name}: {bad_values(card.facts.time, form, bad)}")
-    unclear = np.isin(codes, np.flatnonzero(~clear))
-    return pd.Series(times.reindex(codes).array, values.index, name=values.name), unclear
-
-
-def _by_form(given: pd.Series, card: Card) -> tuple[pd.Series, pd.Series]:
-    """Distinct times in UTC, and whether each is clear: of a clock that is put back, an hour comes twice."""
-    local = given
-    if not pd.api.types.is_datetime64_any_dtype(given):
-        zoned = given.astype(str).str.contains(OFFSET, regex=True)
-        form = card.time_format or "ISO8601"
-        if "%z" in form.lower() or (not card.time_format and zoned.all()):
-            times = (
-                pd.to_datetime(given, utc=True, format=form, errors="coerce") if card.time_format else iso_times(given)
-            )
-            return times.astype(TIME), pd.Series(True, given.index)
-        local = pd.to_datetime(given.mask(zoned), format=form, errors="coerce")
-    if local.dt.tz is not None:
-        return local.dt.tz_convert("UTC").astype(TIME), pd.Series(True, given.index)
-    moments = local.dt.tz_localize(card.time_zone or "UTC", ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
-    clear = local.isna() | moments.notna()
-    if local is given or card.time_format:
-        return moments.astype(TIME), clear
-    return moments.astype(TIME).fillna(iso_times(given.where(zoned))), clear
-
-
-def _since_1970(values: pd.Series, card: Card) -> pd.Series:
-    numbers = pd.to_numeric(as_points(values, card.decimal), errors="coerce")
-    unit = TIME_UNITS[card.time_unit]
-    bad = values[values.notna() & ~_fits(numbers, unit)]
-    if len(bad):
-        raise WorkbenchError(
-            f"{card.name}: column {card.facts.time!r} must be {card.time_unit}, a number of {unit} since 1970, between "
-            f"{FIRST_TIME.year} and {LAST_TIME.year}; {len(bad):,} differ, first row {bad.index[0]}: "
-            f"{showable(bad.iloc[0])!r}.{_fitting_unit(numbers)}"
-        )
-    return pd.to_datetime(numbers, unit=unit, utc=True)
-
-
-def _fits(numbers: pd.Series, unit: str) -> pd.Series:
-    low, high = ((at - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(1, unit) for at in (FIRST_TIME, LAST_TIME))
-    return numbers.between(low, high)
-
-
-def _fitting_unit(numbers: pd.Series) -> str:
-    """What to write for numbers since 1970, which fit one unit only; nothing where they are none."""
-    fit = [name for name, unit in TIME_UNITS.items() if len(numbers) and _fits(numbers, unit).mean() > 0.5]
-    return f' Write time_unit = "{fit[0]}".' if fit else ""
-
-
-def _refuse_numbers(values: pd.Series, card: Card) -> None:
-    """Refuse numbers since 1970 where the card names no unit, and say which."""
-    given = values.dropna()
-    if pd.api.types.is_datetime64_any_dtype(given):
-        return
-    if unit := _fitting_unit(pd.to_numeric(given.head(FEW), errors="coerce")):
-        raise WorkbenchError(f"{card.name}: {bad_values(card.facts.time, KINDS[TIME], given)}{unit}")
-
-
-def _days(source: pd.DataFrame, card: Card) -> pd.Series:
-    """Year, month and day from three columns, as the day's first moment in UTC."""
-    parts = {part: pd.to_numeric(source[name], errors="coerce") for part, name in zip(DATE, card.date, strict=True)}
-    days = pd.to_datetime(pd.DataFrame(parts), utc=True, errors="coerce")
-    if days.isna().any():
-        bad = source.loc[days.isna(), list(card.date)].astype(str).agg("-".join, axis=1)
-        raise WorkbenchError(f"{card.name}: {bad_values(card.facts.time, 'a year, month and day', bad)}")
-    return days
-
-
 def _is_marked(values: pd.Series, known: Sequence[str] | Bounds, card: Card) -> np.ndarray:
     if not isinstance(known, Bounds):
         return _is_one_of(values, known).to_numpy(bool)
-    numbers = pd.to_numeric(as_points(values, card.decimal), errors="coerce")
+    numbers = pd.to_numeric(as_points(values, card.decimal, card.thousands), errors="coerce")
     return (numbers.gt(known.above) | numbers.lt(known.below)).to_numpy(bool)
 
 

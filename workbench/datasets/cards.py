@@ -37,7 +37,7 @@ from workbench.errors import WorkbenchError, check_one_of, did_you_mean, not_one
 
 READERS = ("csv", "jsonl", "parquet")
 DTYPES = {"text": TEXT, "number": NUMBER, "flag": FLAG}
-TIME_UNITS = {"unix_s": "s", "unix_ms": "ms", "unix_us": "us"}
+TIME_UNITS = {"unix_s": "s", "unix_ms": "ms", "unix_us": "us", "unix_ns": "ns", "excel_days": "D"}
 LINK_COLUMNS = ("from_page", "to_page")
 CARD_NAME = re.compile(r"\w[\w.-]*")
 LOG_NAME = re.compile(
@@ -319,12 +319,16 @@ class Card(Entries):
     """Whether the first line of a CSV file names the columns; without it they are called 1, 2, 3."""
     decimal: Literal[".", ","] = "."
     """The decimal mark."""
+    thousands: Literal["", ",", "."] = ""
+    """The mark between thousands, where numbers such as ``1,100`` leave it open; it is not the decimal mark."""
     encoding: str = ""
     """Of a text file, such as ``"latin-1"``; empty: UTF-8, or UTF-16 with a mark in front."""
     comment: Annotated[str, Field(max_length=1)] = ""
     """The character with which lines of a CSV file begin that are left out."""
     records: str = ""
-    """Where in a JSON file the list of rows is, as in ``"data.runs"``; empty: the file itself."""
+    """Where in a JSON file the list of rows is, as in ``"data.runs"``; empty: the file itself. A step into a list is a
+    step into each of its rows. What stands around a row is its columns too, as ``outer.<name>`` where rows have the
+    name."""
     format: str = ""
     """Of an access log: ``common``, ``combined``, ``vhost_combined``, ``alb``, ``w3c``, ``caddy``, ``traefik``,
     ``nginx_json``, or nginx's ``log_format`` or Apache's ``LogFormat`` string; empty: recognised from the lines."""
@@ -337,28 +341,32 @@ class Card(Entries):
     generate: Generate = field(default_factory=Generate)
     """Arguments of the generator: ``rows``, ``seed``, ``planted``."""
     columns: dict[Any, Any] = field(default_factory=dict)
-    """Source column to canonical column."""
+    """Source column to canonical column. In an export of an access log, ``user_agent``, ``status``, ``method`` and
+    ``address`` tell page views of people from other requests."""
     constants: dict[str, str | bool | int | float] = field(default_factory=dict)
     """Canonical column to a value for every row."""
     values: dict[str, dict[Any, Any]] = field(default_factory=dict)
     """Canonical column to a mapping of source values to canonical ones; an empty text means missing."""
     scale: dict[str, Positive] = field(default_factory=dict)
     """Canonical column to a factor that converts to its unit (``rtt_ms = 1000`` for seconds)."""
-    time_unit: Literal["", "unix_s", "unix_ms", "unix_us"] = ""
-    """Of times given as numbers since 1970; empty: times are ISO 8601, or as ``time_format`` says."""
+    time_unit: Literal["", "unix_s", "unix_ms", "unix_us", "unix_ns", "excel_days"] = ""
+    """Of times given as numbers since 1970, or as Excel counts days; empty: they are ISO 8601, or as ``time_format``
+    says."""
     time_format: str = ""
     """How times are written, as in ``"%d/%m/%y, %H:%M"`` (Python's ``strptime``)."""
     time_zone: str = ""
-    """Of times without an offset, such as ``"Europe/Berlin"``; empty: UTC."""
+    """Of times without an offset, such as ``"Europe/Berlin"``; empty: UTC, with a warning."""
     date: tuple[str, ...] = ()
-    """Source columns of year, month and day, where times are no finer than a day."""
+    """Source columns of the time where it stands in several: of the day and the time of day, which are read as one text
+    with a space between; or of year, month and day."""
     missing: Annotated[dict[str, tuple[Marker, ...]], BeforeValidator(_by_column)] = field(default_factory=dict)
     """Values that mean "missing": a list for any column, or a table of lists by canonical column (``"*"``: any)."""
     lost: dict[str, Cells] = field(default_factory=dict)
     """Source column to the values that mark a lost probe (``rtt_ms`` becomes infinite): a list of texts, or bounds as
     in ``{ above = 60000 }`` and ``{ below = 1 }``."""
     skip: dict[str, Cells] = field(default_factory=dict)
-    """Source column to the values of rows to leave out, as for ``lost``."""
+    """Source column to the values of rows to leave out, as for ``lost``. Access logs have ``address``, ``user_agent``,
+    ``status``, ``method`` and ``page``."""
     keep: dict[str, Cells] = field(default_factory=dict)
     """Source column to the values of the only rows to keep, as for ``lost``."""
     plausible: StrictBool = True
@@ -428,8 +436,10 @@ class Card(Entries):
             check_one_of("reader", self.reader, (*READERS, *self.facts.readers))
         if self.generator:
             check_one_of("generator", self.generator, self.facts.generators)
-        if self.date and len(self.date) != 3:
-            raise WorkbenchError(f"date must be three columns (year, month, day); got {list(self.date)!r}.")
+        if len(self.date) > 3:
+            raise WorkbenchError(
+                f"date must be two columns (day, time of day) or three (year, month, day); got {list(self.date)!r}."
+            )
         if self.date and self.facts.time in self.columns.values():
             raise WorkbenchError(f"date and a column of {self.facts.time} both give the time; name one.")
 
@@ -474,6 +484,8 @@ class Card(Entries):
 
     def _check_reading(self) -> None:
         """Refuse an encoding, a time zone and a form of times that nobody knows."""
+        if self.thousands == self.decimal:
+            raise WorkbenchError(f"thousands and decimal must be two marks; got {self.decimal!r} for both.")
         if self.separator in ("\n", "\r", '"'):
             raise WorkbenchError(f"separator must be one character between cells, such as ';'; got {self.separator!r}.")
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,13 +26,25 @@ ANYTHING = "any"  # names of any type, which are soon replaced by numbers
 BAD_ROWS_SHOWN, COLUMNS_SHOWN, LONGEST_SHOWN = 3, 12, 200
 YES, NO = ("true", "1", "on", "yes", "?1"), ("false", "0", "off", "no", "?0")  # "on": Save-Data's own; "?1": RFC 8941
 FLAG_WORDS = {**dict.fromkeys(YES, True), **dict.fromkeys(NO, False)}
-# What errors do not show, since it may be a person's: mail and IP addresses, user agents, tokens, whole sentences.
+# What errors do not show, since it may be a person's: mail and IP addresses, telephone numbers, user agents, tokens,
+# whole sentences. Names of columns are sentences too, so less of them is hidden.
+PERSONAL = (
+    r"[^\s(]@[^\s@]|\b[0-9a-fA-F]{1,4}::[0-9a-fA-F]|(?:[0-9a-fA-F]{1,4}:){3}|\d+\.\d+\.\d+\.\d+|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-"
+    r"|(?=(?:[A-Za-z]*\d){4})[0-9A-Za-z]{20}|/\d.*\("
+)
+HEADER = re.compile(PERSONAL)
 PRIVATE = re.compile(
-    r"@|\d+\.\d+\.\d+\.\d+|::|(?:[0-9a-fA-F]*:){3}|/\d.*\(|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-"
-    r"|(?=[A-Za-z]*\d)[0-9A-Za-z]{20}|(?=.* )(?=.*[A-Za-z]).{33}",
+    rf"{PERSONAL}|::|(?:[0-9a-fA-F]*:){{3}}|(?=[A-Za-z]*\d)[0-9A-Za-z]{{20}}"
+    r"|(?=.* )(?=.*[A-Za-z]).{33}|\+\d[\d ()/.-]{7}",
     re.DOTALL,
 )
-VALUE = re.compile(r"[+-]?\d[\d.,:TZ /+-]*|\(hidden\)")  # a number or time, which no column is called
+# Two capitalised words may be a person's name, where they are not what programs say of a failure.
+NAME = re.compile(
+    r"^(?!(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|No|Not|Un\w+|Service|Timed?|Request|Connection|Host|Network|Error|Failed)\b)"
+    r".{0,40}?\b[^\W\d_a-z]\w+,? [^\W\d_a-z]\w"
+)
+BLANKS = " \t\r\n\u00a0\ufeff"
+VALUE = re.compile(r"[+-]?\d[\d.,:TZ /+-]*")  # a number or time, which no column is called
 ZONE = r"\s*(?:Etc/)?(?:UTC|GMT)$"  # BigQuery and PostgreSQL write it out
 KINDS = {
     TEXT: "text",
@@ -94,7 +107,13 @@ def refuse_repeated_columns(frame: pd.DataFrame, name: str) -> None:
 
 def column_names(frame: pd.DataFrame) -> str:
     """The first of a frame's column names, for an error."""
-    return ", ".join(str(showable(name)) for name in list(frame.columns)[:COLUMNS_SHOWN])
+    return ", ".join(map(header, list(frame.columns)[:COLUMNS_SHOWN]))
+
+
+def header(name: Any) -> str:
+    """The name of a column as an error may show it: where a table has no names, the first row may be a person's."""
+    text = str(name)
+    return "(hidden)" if len(text) > LONGEST_SHOWN or HEADER.search(text) else text
 
 
 def showable(value: Any) -> Any:
@@ -107,13 +126,19 @@ def showable(value: Any) -> Any:
     return "(hidden)" if len(text) > LONGEST_SHOWN or PRIVATE.search(text) else value
 
 
+def _cell(value: Any) -> Any:
+    """A cell as an error may show it."""
+    return "(hidden)" if isinstance(value, str) and NAME.search(value) else showable(value)
+
+
 def check_columns(frame: pd.DataFrame, purposes: Mapping[Any, str], name: str, place: str = "") -> None:
     """Raise a WorkbenchError where a column is missing that is needed for a purpose."""
     for column, purpose in purposes.items():
         if column not in frame:
-            names = [str(showable(name)) for name in frame]
-            got = f"got {column_names(frame)}.{did_you_mean(str(column), names)}"
-            if list(frame) != list(map(str, range(1, len(names) + 1))) and any(map(VALUE.fullmatch, names)):
+            names = [*map(str, frame)]
+            got = f"got {column_names(frame)}.{did_you_mean(str(column), [*map(header, names)])}"
+            values = [name for name in names if VALUE.fullmatch(name) or HEADER.search(name)]
+            if list(frame) != list(map(str, range(1, len(names) + 1))) and values:
                 got = "its first row holds values. If it has no names, write header = false and name columns 1, 2, 3."
             raise WorkbenchError(f"{name}: expected a column {column!r} (for {purpose}){place}; {got}")
 
@@ -138,6 +163,38 @@ def distinct(values: pd.Series) -> tuple[np.ndarray, pd.Series]:
     return codes, pd.Series(found, name=values.name)
 
 
+def plain_values(values: pd.Series) -> pd.Series:
+    """Values of one column as numpy or Python holds them, texts without blanks at their ends, empty ones missing.
+
+    >>> (
+    ...     plain_values(pd.Series([" /a", "/a\u00a0", " "])).tolist(),
+    ...     plain_values(pd.Series([1, None], dtype="Int64")).tolist(),
+    ... )
+    (['/a', '/a', nan], [1, nan])
+    """
+    dtype = values.dtype
+    if isinstance(dtype, pd.SparseDtype):
+        values = values.sparse.to_dense()
+    elif isinstance(dtype, pd.CategoricalDtype) or (
+        pd.api.types.is_extension_array_dtype(dtype) and pd.api.types.is_numeric_dtype(dtype) and values.hasnans
+    ):
+        values = values.astype(object).where(values.notna(), np.nan)
+    if not (pd.api.types.is_object_dtype(values) or pd.api.types.is_string_dtype(values)):
+        return values
+    codes, given = distinct(values)
+    bare = given.astype(object).map(_plain)
+    same = bare.isna().to_numpy() | (bare.to_numpy(object) != given.to_numpy(object))
+    if not np.any(same):
+        return values
+    return pd.Series(np.append(bare.to_numpy(object), np.nan)[codes], values.index, name=values.name)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.strip(BLANKS) or np.nan
+    return "1e999" if isinstance(value, int) and abs(value) >= 10**300 else value  # beyond any float
+
+
 def as_category(values: pd.Series) -> pd.Series:
     """Few texts in many rows: categories are texts, sorted, and each occurs.
 
@@ -152,6 +209,8 @@ def as_category(values: pd.Series) -> pd.Series:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, list):
+        return json.dumps(value)
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
@@ -205,10 +264,10 @@ def _range_check(column: Column) -> pa.Check:
     low, high = -np.inf if column.low is None else column.low, np.inf if column.high is None else column.high
     if column.infinite:
         words = f"above {low:g}, or infinite {column.infinite}"
+    elif column.high is not None:
+        words = f"{'above' if column.above else 'from'} {low:g} to {high:g}"
     elif column.above:
         words = f"above {low:g} and finite"
-    elif column.high is not None:
-        words = f"from {low:g} to {high:g}"
     else:
         words = "finite" if column.low is None else f"{low:g} or above, and finite"
     return pa.Check.in_range(
@@ -236,7 +295,7 @@ def _first_failure(cases: pd.DataFrame, index: pd.Index, kinds: Mapping[str, str
 
 def bad_values(column: str, expected: str, bad: pd.Series) -> str:
     """Say what a column must be, how many values differ, and the first of them with their row labels."""
-    shown = "; ".join(f"row {label}: {showable(value)!r}" for label, value in bad.head(BAD_ROWS_SHOWN).items())
+    shown = "; ".join(f"row {label}: {_cell(value)!r}" for label, value in bad.head(BAD_ROWS_SHOWN).items())
     count = f"{len(bad):,} values differ" if len(bad) > 1 else "1 value differs"
     return f"column {column!r} must be {expected}; {count}, first {shown}."
 

@@ -4,59 +4,81 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from workbench.datasets.cards import KINDS, LOG_NAME, Card, SourceFile
-from workbench.datasets.columns import LEVELS, column_names, iso_times
+from workbench.datasets.columns import LEVELS, as_text, iso_times
 from workbench.datasets.loading import read_source
-from workbench.datasets.log_formats import find_format
+from workbench.datasets.log_formats import USUAL, find_format
 from workbench.datasets.plausible import RANGES, likely_unit, median_of
 from workbench.datasets.readers import first_bytes
 from workbench.datasets.schema import MEASURED, label, unit
+from workbench.datasets.times import CLOCK, OFFSET, fitting_formats, fitting_unit, spread
 from workbench.errors import WorkbenchError
 
-# What tools and teams call a column, in small letters and digits only; of two source columns the earlier name wins.
+# What tools and teams call a column, in small letters and digits only, here also in German, French and Spanish; of two
+# source columns the earlier name wins.
 NAMES = {
-    "page": ("page", "url", "pagelocation", "pageurl", "documentlocation", "pagepath", "path", "uri", "csuristem"),
-    "session_id": ("sessionid", "session", "gasessionid", "visitid", "sid"),
-    "user_id": (
-        *("userid", "user", "userpseudoid", "visitorid", "visitor", "clientid", "uid", "fullvisitorid", "who", "cip"),
-        *("clientip", "ipaddress", "ip", "remoteaddr"),
-    ),
-    "time": (
-        *("timestamp", "time", "at", "datetime", "eventtimestamp", "testtime", "viewedat", "measuredat", "createdat"),
-        *("date", "ts", "starttime", "started", "startedat", "testdate", "day"),
-    ),
-    "rtt_ms": ("rttms", "rtt", "minrtt", "ping", "latency", "roundtriptime", "networkrtt"),
-    "downlink_mbps": (
-        *("downlinkmbps", "mbps", "downloadmbps", "download", "meanthroughputmbps", "throughput", "bandwidth"),
-        *("bandwidthmbps", "downloadspeed", "kbps", "bps", "downlink"),
-    ),
-    "page_load_ms": ("pageloadms", "pageload", "pageloadtime", "loadtime", "load", "plt", "onload", "loadms"),
-    "page_bytes": ("pagebytes", "bytes", "transfersize", "bytesin"),
-    "effective_type": ("effectivetype", "ect", "effectiveconnectiontype"),
-    "netinfo_rtt_ms": ("netinfortt", "nrtt", "connectionrtt"),
-    "netinfo_downlink_mbps": ("netinfodownlink", "ndl", "connectiondownlink"),
-    "connection_type": ("connectiontype", "connection", "networktype", "ctype"),
-    "save_data": ("savedata", "save"),
-    "country": ("country", "countrycode", "geocountry"),
-    "region": ("region", "state", "province"),
-    "city": ("city", "town"),
-    "asn": ("asn", "asnumber"),
-    "isp": ("isp", "provider", "operator", "carrier", "asname"),
-    "os_family": ("osfamily", "os", "operatingsystem", "platform"),
-    "os_major": ("osmajor", "osversion", "platver", "platformversion"),
-    "browser": ("browser", "browsername", "uafamily"),
-    "browser_major": ("browsermajor", "browserversion"),
-    "device": ("device", "devicecategory", "devicetype", "model"),
+    "page": f"page url pagelocation pageurl documentlocation pagepath path uri {USUAL['target']} {USUAL['request']} "
+    "seite seitenurl pagina ruta chemin",
+    "session_id": "sessionid session gasessionid visitid idvisit sid sitzung sitzungsid sitzungid besuch visite "
+    "idsession sesion idsesion",
+    "user_id": "userid user userpseudoid visitorid visitor clientid uid fullvisitorid who nutzer nutzerid benutzer "
+    "benutzerid besucher besucherid kunde utilisateur visiteur usuario visitante cliente cip clientip ipaddress ip "
+    "remoteaddr",
+    "time": "timestamp time at datetime eventtimestamp testtime viewedat measuredat createdat date ts starttime "
+    f"started startedat fetchtime testdate day {USUAL['time']} zeit zeitpunkt zeitstempel datum datumuhrzeit uhrzeit "
+    "horodatage heure fechahora fecha hora",
+    "rtt_ms": "rttms rtt minrtt ping latency roundtriptime networkrtt networkrttnumericvalue latenz latence latencia",
+    "downlink_mbps": "downlinkmbps mbps downloadmbps download meanthroughputmbps throughput bandwidth bandwidthmbps "
+    "downloadspeed kbps bps downlink downloadrate durchsatz bandbreite debit debitdescendant descarga velocidad",
+    "page_load_ms": "pageloadms pageload pageloadtime loadtime load plt onload loadms ladezeit tempsdechargement "
+    "tiempodecarga",
+    "page_bytes": "pagebytes bytes transfersize bytesin",
+    "effective_type": "effectivetype ect effectiveconnectiontype",
+    "netinfo_rtt_ms": "netinfortt nrtt connectionrtt",
+    "netinfo_downlink_mbps": "netinfodownlink ndl connectiondownlink",
+    "connection_type": "connectiontype connection networktype ctype verbindung verbindungsart netztyp",
+    "save_data": "savedata save",
+    "country": "country countrycode geocountry land pays pais",
+    "region": "region state province bundesland",
+    "city": "city town stadt ort ville ciudad",
+    "asn": "asn asnumber",
+    "isp": "isp provider operator carrier asname anbieter netzbetreiber netz operateur fournisseur operador proveedor",
+    "os_family": "osfamily os operatingsystem operatingsystemname platform betriebssystem systemedexploitation "
+    "sistemaoperativo",
+    "os_major": "osmajor osversion platver platformversion",
+    "browser": "browser browsername uafamily navigateur navegador",
+    "browser_major": "browsermajor browserversion",
+    "device": "device devicecategory devicetype model gerat geraet geratetyp appareil dispositivo",
 }
+BROWSERS = {"netinfo_rtt_ms": "rtt", "netinfo_downlink_mbps": "downlink"}
+# What a table of requests has beside its pages: the names of access logs, and what most values look like.
+REQUESTS = {
+    "user_agent": (USUAL["agent"], r".*[A-Za-z].*/.*"),
+    "status": (USUAL["status"], r"[1-5]\d\d(?:\.0)?"),
+    "method": (USUAL["method"], r"(?i:get|head|post|put|delete|options|patch)"),
+    "address": (USUAL["address"], r"(?:\d+\.){3}\d+.*|\[?[\da-fA-F]*:[\da-fA-F]*:.*"),
+}
+NUMBERED = r"^(.+?)\.\d+\."  # of objects in an object, which stand for rows
+# What no column is called: numbers and times, mail and IP addresses, UUIDs, pages.
+A_VALUE = re.compile(
+    r"[+-]?\d[\d.,:TZ /+-]*|\S+@\S+\.\S+|(?:[\da-fA-F]*:){2,}[\da-fA-F:]*|[\da-fA-F]{8}-[\da-fA-F]{4}-\S*|https?://\S*|/\S*"
+)
+VALUES = "metricvalue value valuems wert"
+YEARS = ("year month day", "jahr monat tag", "annee mois jour", "ano mes dia")
+CLOCK_ALONE = r"\s*\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?[AaPp]\.?[Mm]\.?)?\s*"
 SEPARATORS = ",;\t|"
 KBIT, BIT = 1e-3, 1e-6  # in Mbit/s
 # Ends of names, the longer first: of which quantity, its unit, and the factor to the canonical one.
 UNITS = {
+    "mbits": ("downlink_mbps", "", 1.0),
+    "kbits": ("downlink_mbps", "kbit/s", KBIT),
     "kbps": ("downlink_mbps", "kbit/s", KBIT),
     "mbps": ("downlink_mbps", "", 1.0),
     "bps": ("downlink_mbps", "bit/s", BIT),
@@ -64,47 +86,54 @@ UNITS = {
     "ms": ("rtt_ms", "", 1.0),
 }
 OOKLA = {"downloadbandwidth", "downloadbytes"}  # beside these, what is called download is in bytes a second
-BROWSERS = {"netinfo_rtt_ms": ("rtt",), "netinfo_downlink_mbps": ("downlink",)}
-MISSING_WORDS = ("-", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "(not set)", "undefined")
+MISSING_WORDS = ["-", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "(not set)", "undefined"]
+MISSING_WORDS += ["0000-00-00", "0000-00-00 00:00:00"]  # of MySQL
 # Where one of the two that image delivery is decided by was not measured; base of rtt_ms: Chromium's default for an
 # unknown connection (network_quality_estimator_params).
 ASSUMED = {"rtt_ms": (50, 115, 200), "downlink_mbps": (2, 10, 50)}
-DAYS = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y")
-TIME_FORMATS = [
-    f"{day}{clock}" for day in DAYS for clock in (" %H:%M:%S", " %H:%M", ", %H:%M", " %I:%M:%S %p", " %I:%M %p")
-]
 AHEAD, START = 2_000, 100_000  # rows, and bytes, that are looked at
+ZONE = '# time_zone = "Europe/Berlin"  # of times that name none; without it they are taken for UTC'
+FILL_IN = (
+    "No column looks like a page or a measurement: under columns, name the one that holds the page, or any of "
+    f"{', '.join(MEASURED)}"
+)
 
 
 def first_card(path: Path) -> str:
     """The text of a card for a file: its columns, units and times as guessed, with what to check as comments.
 
-    Raises a WorkbenchError where the file cannot be read, or none of its columns looks like a page or a measurement.
+    Where no column looks like a page or a measurement, all are comments, under ``FILL_IN``. Raises a WorkbenchError
+    where the file cannot be read.
     """
     if not path.is_file():
         raise WorkbenchError(f"no file at {path}: expected a table (CSV, JSON, Parquet) or an access log.")
     if LOG_NAME.search(path.name) or _is_log(path):
         return _card_of(path, "navigations", [] if LOG_NAME.search(path.name) else ['reader = "access_log"'], [])
-    draft = _draft(path)
-    source = read_source(path, draft)
-    inner = [str(name) for name in source if re.search(r"\.\d+\.", str(name))]
-    if len(source) == 1 and inner:
-        raise WorkbenchError(
-            f"{path.name}: expected rows; got one object, with rows deeper inside ({inner[0]}). Write a card with "
-            "records, the place where they are, as in datasets/examples/webpagetest.toml."
-        )
-    found = dict(_guess(source))
-    kind = "navigations" if "page" in found.values() and not {*MEASURED} & {*found.values()} else "measurements"
-    if kind == "measurements" and not {*MEASURED} & {*found.values()}:
-        raise WorkbenchError(
-            f"{path.name}: none of its columns looks like a page or a measurement; got {column_names(source)}. Write "
-            "the card by hand, and name them under columns."
-        )
-    facts = KINDS[kind]
-    known = {column.name for column in facts.columns}
-    columns = {name: facts.time if canonical == "time" else canonical for name, canonical in found.items()}
+    source, draft = _read(path)
+    columns = dict(_guess(source))
+    vitals = _vitals(source)
+    if vitals and not _is_known(columns, MEASURED):
+        columns = {name: canonical for name, canonical in columns.items() if name not in vitals}
+        columns[vitals[1]] = "page_load_ms"
+    kind = "navigations" if "page" in columns.values() and not _is_known(columns, MEASURED) else "measurements"
+    if kind == "navigations":
+        requests = dict(_requests(source))
+        rest = dict(_guess(source.drop(columns=[*requests])))
+        columns = {**requests, **rest} if "page" in rest.values() else columns
+    facts, date = KINDS[kind], _date(source)
+    known = {*(column.name for column in facts.columns), *REQUESTS}
+    columns = {name: facts.time if canonical == "time" else canonical for name, canonical in columns.items()}
     columns = {name: canonical for name, canonical in columns.items() if canonical in known}
-    return _card_of(path, kind, list(_entries(source, draft, columns)), list(_columns(source, columns)))
+    if date:
+        columns = {name: held for name, held in columns.items() if held != facts.time and name not in date}
+    entries = list(_entries(source, draft, columns, date))
+    if not _is_known(columns, ("page", *MEASURED)):
+        entries = [f"# {FILL_IN}.", '# kind = "navigations" if a row is the view of a page.', *entries]
+    return _card_of(path, kind, entries, list(_columns(source, columns, date, _decimal(_commas(source, columns)))))
+
+
+def _is_known(columns: Mapping[str, str], any_of: tuple[str, ...]) -> bool:
+    return bool({*any_of} & {*columns.values()})
 
 
 def card_name(path: Path) -> str:
@@ -133,16 +162,54 @@ def _card_of(path: Path, kind: str, entries: list[str], columns: list[str]) -> s
     return "\n".join(lines) + "\n"
 
 
+def _read(path: Path) -> tuple[pd.DataFrame, Card]:
+    """The table of a file, and how it is read: without a header where the first row holds values, and further inside
+    where rows are there, and columns that are recognised.
+    """
+    draft = _draft(path)
+    source = read_source(path, draft)
+    if any(A_VALUE.fullmatch(str(name)) for name in source):
+        draft = replace(draft, header=False)
+        return read_source(path, draft), draft
+    if _tells(source):
+        return source, draft
+    for records in _inner_rows(source):
+        inner = replace(draft, records=records)
+        try:
+            rows = read_source(path, inner)
+        except WorkbenchError:
+            continue  # a list of something else
+        if _tells(rows):
+            return rows, inner
+    return source, draft
+
+
+def _tells(source: pd.DataFrame) -> bool:
+    """Whether a column looks like a page or a measurement, and is of a row, not of one of several inside it."""
+    found = {name: canonical for name, canonical in _guess(source) if not re.search(NUMBERED, name)}
+    return _is_known(found, ("page", *MEASURED))
+
+
+def _inner_rows(source: pd.DataFrame) -> list[str]:
+    """Where rows may be: objects that are numbered, and lists of objects."""
+    numbered = [found[1] for name in source if (found := re.search(NUMBERED, str(name)))]
+    lists = [str(name) for name in source if source[name].head(AHEAD).astype("str").str.startswith("[{").any()]
+    return list(dict.fromkeys([*numbered, *lists]))
+
+
 def _draft(path: Path) -> Card:
-    """How the file is read: its separator and encoding, which only a CSV file has."""
+    """How the file is read: its separator, encoding and comments, which only a CSV file has."""
     start = first_bytes(path, START)
     utf_16 = start[:2] in (b"\xff\xfe", b"\xfe\xff")
     encoding = "" if utf_16 or _is_utf8(start) else "latin-1"
-    header = start.decode("utf-16" if utf_16 else encoding or "utf-8", "replace").partition("\n")[0]
+    text = start.decode("utf-16" if utf_16 else encoding or "utf-8", "replace")
+    comment = "#" if text.startswith("#") else ""
+    header = next((line for line in text.splitlines() if not comment or not line.startswith(comment)), "")
     usual = "\t" if ".tsv" in path.suffixes else ","
     best = max(SEPARATORS, key=header.count)
     separator = best if header[:1] not in ("{", "[") and header.count(best) and best != usual else ""
-    return Card(name=path.stem, files=(SourceFile(path.name),), separator=separator, encoding=encoding)
+    files = (SourceFile(path.name),)
+    return Card(name=path.stem, files=files, separator=separator, encoding=encoding, comment=comment)
 
 
 def _is_utf8(start: bytes) -> bool:
@@ -167,11 +234,12 @@ def _guess(source: pd.DataFrame) -> Iterator[tuple[str, str]]:
     Of columns that could be one, that with values in most rows is taken, then that with the more usual name. Beside a
     class of the Network Information API, ``rtt`` and ``downlink`` are that API's, not measured.
     """
-    called = {str(name): _plain_names(str(name)) for name in source if source[name].head(AHEAD).notna().any()}
+    called = _called(source)
     plains = {plain for names in called.values() for plain in names}
-    of_browser = bool(plains & {*NAMES["effective_type"]}) and not plains & {*NAMES["netinfo_rtt_ms"]}
+    classes, signals = ({*NAMES[name].split()} for name in ("effective_type", "netinfo_rtt_ms"))
     used: set[str] = set()
-    for canonical, names in [*(BROWSERS.items() if of_browser else ()), *NAMES.items()]:
+    for canonical, usual in [*(BROWSERS.items() if plains & classes and not plains & signals else ()), *NAMES.items()]:
+        names = usual.split()
         ranked = [
             (-source[name].head(AHEAD).notna().mean().round(1), names.index(plain), name)
             for name, own in called.items()
@@ -183,69 +251,145 @@ def _guess(source: pd.DataFrame) -> Iterator[tuple[str, str]]:
             yield name, canonical
 
 
+def _requests(source: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Columns that say what a request was and whose, by name and values; an address alone may be anything."""
+    called = _called(source)
+    found: dict[str, str] = {}
+    for canonical, (usual, form) in REQUESTS.items():
+        for name, own in called.items():
+            cells = as_text(source[name].head(AHEAD).dropna())
+            if {*usual.split()} & {*own} and name not in found and cells.str.fullmatch(form).mean() > 0.5:
+                found[name] = canonical
+                break
+    if {"user_agent", "status"} & {*found.values()}:
+        yield from found.items()
+
+
+def _called(source: pd.DataFrame) -> dict[str, list[str]]:
+    """Columns that hold anything, by what they are called in plain letters."""
+    return {str(name): _plain_names(str(name)) for name in source if source[name].head(AHEAD).notna().any()}
+
+
+def _vitals(source: pd.DataFrame) -> list[str]:
+    """The columns of names and values of a long table of Web Vitals; empty where it is none."""
+    called = _called(source)
+    named = [name for name in called if source[name].head(AHEAD).eq("LCP").any()]
+    values = [name for name, own in called.items() if {*VALUES.split()} & {*own}]
+    return [named[0], values[0]] if named and values else []
+
+
+def _date(source: pd.DataFrame) -> list[str]:
+    """The columns of a day and of a time of day, or of year, month and day; empty where one column has the time."""
+    called = _called(source)
+    for names in YEARS:
+        found = [next((name for name, own in called.items() if part in own), "") for part in names.split()]
+        if all(found):
+            return found
+    cells = {name: as_text(source[name].head(AHEAD).dropna()) for name in called}
+    times = [name for name, own in called.items() if {*NAMES["time"].split()} & {*own}]
+    clocks = [name for name in times if cells[name].str.fullmatch(CLOCK_ALONE).all()]
+    days = [name for name in times if name not in clocks and cells[name].str.contains(r"\d\D+\w+\D+\d").all()]
+    days = [name for name in days if not cells[name].str.replace(" 00:00:00", "").str.contains(CLOCK).any()]
+    return [days[0], clocks[0]] if days and clocks else []
+
+
 def _plain_names(name: str) -> list[str]:
     """A name without marks, and its last parts: "device.web_info.browser" is also "browser"; then without a unit."""
-    parts = [re.sub("[^a-z0-9]", "", part.lower()) for part in re.split(r"[.\[]", name)]
+    letters = unicodedata.normalize("NFKD", name.lower().replace("ß", "ss"))
+    parts = [re.sub("[^a-z0-9]", "", part) for part in re.split(r"[.\[]", letters)]
     plain = ["".join(parts[begin:]) for begin in reversed(range(len(parts)))]
     return [*plain, *(each.removesuffix(unit_of) for each in plain for unit_of in UNITS if each.endswith(unit_of))]
 
 
-def _entries(source: pd.DataFrame, draft: Card, columns: Mapping[str, str]) -> Iterator[str]:
-    """Separator, encoding, decimal mark, missing values and times, events that count, and what is assumed."""
-    for entry in ("separator", "encoding"):
+def _entries(source: pd.DataFrame, draft: Card, columns: Mapping[str, str], date: list[str]) -> Iterator[str]:
+    """How the file is read, missing values and times, events that count, and what is assumed."""
+    for entry in ("separator", "encoding", "comment", "records"):
         if value := getattr(draft, entry):
             yield f"{entry} = {_text(value)}"
+    if not draft.header:
+        yield "header = false  # the columns are called 1, 2, 3"
     texts = source[list(columns)].head(AHEAD).astype("str")
-    if _has_decimal_comma(texts, columns):
-        yield 'decimal = ","'
+    commas = _commas(source, columns)
+    decimal = _decimal(commas)
+    if len(commas):
+        yield 'decimal = ","' if decimal == "," else '# decimal = ","  # if 1,100 is not eleven hundred here'
     words = [word for word in MISSING_WORDS if texts.eq(word).any(axis=None)]
     if words:
         yield f"missing = {_text(words)}"
+    if date:
+        yield f"date = {_text(date)}"
+        if len(date) == 2:
+            day, clock = (as_text(source[name]) for name in date)
+            yield from _time_entry((day + " " + clock).dropna().drop_duplicates(), decimal)
     for name, canonical in columns.items():
         if canonical in ("viewed_at", "measured_at"):
-            yield from _time_entry(source[name].dropna().drop_duplicates())
+            yield from _time_entry(source[name][~as_text(source[name]).isin(words)].dropna().drop_duplicates(), decimal)
+    kinds = {"eventname": "page_view"} | ({"type": "action"} if draft.records else {})  # of Google and Matomo
     events = [
-        name for name in source if _plain_names(str(name))[0] == "eventname" and source[name].eq("page_view").any()
+        (str(name), event)
+        for name in source
+        for plain, event in kinds.items()
+        if _plain_names(str(name))[0] == plain and source[name].eq(event).any()
     ]
-    yield from (f'keep = {{ {_text(str(name))} = ["page_view"] }}' for name in events[:1])
+    yield from (f'keep = {{ {_text(name)} = ["{event}"] }}' for name, event in events[:1])
+    if (vitals := _vitals(source)) and columns.get(vitals[1]) == "page_load_ms":
+        yield f'keep = {{ {_text(vitals[0])} = ["LCP"] }}  # the largest contentful paint is taken for the load'
     for quantity, values in ASSUMED.items():
         if quantity not in columns.values() and {*ASSUMED} & {*columns.values()}:
             yield f"assume = {{ {quantity} = {list(values)} }}  # not measured here; low, base, high: what have yours?"
 
 
-def _has_decimal_comma(texts: pd.DataFrame, columns: Mapping[str, str]) -> bool:
-    numbers = [name for name, canonical in columns.items() if canonical in RANGES]
-    return bool(numbers) and bool(texts[numbers].stack().str.fullmatch(r"\d+,\d+").any())
+def _commas(source: pd.DataFrame, columns: Mapping[str, str]) -> pd.Series:
+    """Numbers with one comma, of quantities and times (str)."""
+    names = [name for name, canonical in columns.items() if canonical in RANGES or canonical.endswith("_at")]
+    cells = pd.concat([pd.Series(dtype="str"), *(as_text(source[name].head(AHEAD)).dropna() for name in names)])
+    return cells[cells.str.fullmatch(r"[+-]?[\d.]*\d,\d+").astype(bool)]
 
 
-def _time_entry(times: pd.Series) -> Iterator[str]:
-    numbers = pd.to_numeric(times, errors="coerce")
+def _decimal(commas: pd.Series) -> str:
+    """The decimal mark: a comma, unless three digits stand behind each, as in 1,100, and none begins with a zero."""
+    return "." if commas.str.fullmatch(r"[+-]?[1-9]\d{0,2},\d{3}").all() else ","
+
+
+def _as_numbers(values: pd.Series, decimal: str) -> pd.Series:
+    cells = as_text(values).str.replace("." if decimal == "," else ",", "", regex=False)
+    return pd.to_numeric(cells.str.replace(",", "."), errors="coerce")
+
+
+def _time_entry(times: pd.Series, decimal: str) -> Iterator[str]:
+    """How distinct times are written, and the time zone to fill in where they name none."""
+    numbers = times if pd.api.types.is_numeric_dtype(times) else _as_numbers(times, decimal)
     if len(times) and numbers.notna().all():
-        digits = len(str(int(numbers.median())))
-        units = {10: "unix_s", 13: "unix_ms", 16: "unix_us"}
-        yield f'time_unit = "{units[digits]}"' if digits in units else "# time_unit: the times are numbers; of what?"
+        time_unit = fitting_unit(numbers)
+        yield f'time_unit = "{time_unit}"' if time_unit else "# time_unit: the times are numbers; of what?"
+        if time_unit == "excel_days":
+            yield ZONE
         return
-    if iso_times(times.astype("str")).notna().all():
-        return
-    read = {form: pd.to_datetime(times, format=form, errors="coerce") for form in TIME_FORMATS}
-    fits = sorted((moments.max() - moments.min(), form) for form, moments in read.items() if moments.notna().all())
-    also = f"  # or {_text(fits[1][1])}, which makes the time longer" if len(fits) > 1 else ""
-    yield f"time_format = {_text(fits[0][1])}{also}" if fits else '# time_format = "%d/%m/%Y %H:%M"'
-    yield '# time_zone = "Europe/Berlin"  # of these times; without it they are taken for UTC'
+    texts = as_text(spread(times))
+    if iso_times(texts).isna().any():
+        forms = fitting_formats(texts)
+        also = f"  # or {_text(forms[1])}, if that is the order" if len(forms) > 1 else ""
+        yield f"time_format = {_text(forms[0])}{also}" if forms else '# time_format = "%d/%m/%Y %H:%M"'
+    if texts[~texts.str.contains(OFFSET)].str.contains(CLOCK).any():
+        yield ZONE
 
 
-def _columns(source: pd.DataFrame, columns: Mapping[str, str]) -> Iterator[str]:
+def _columns(source: pd.DataFrame, columns: Mapping[str, str], date: list[str], decimal: str) -> Iterator[str]:
     """The table of columns, what was left over, and scales that medians suggest."""
     yield from ("", "[columns]")
     for name, canonical in columns.items():
         of = f", in {unit(canonical)}" if unit(canonical) else ""
         yield f'{_text(name)} = "{canonical}"  # {label(canonical)}{of}'
-    rest = [str(name) for name in source if name not in columns]
+    rest = [str(name) for name in source if name not in columns and name not in date]
     if rest:
         yield "# What follows was not recognised: name what it is, or leave it out."
     yield from (f'# {_text(name)} = ""' for name in rest)
     in_bytes = bool(OOKLA & {plain for name in source for plain in _plain_names(str(name))})
-    scales = {canonical: _scale(canonical, source[name]) for name, canonical in columns.items() if canonical in RANGES}
+    scales = {
+        canonical: _scale(canonical, source[name], decimal)
+        for name, canonical in columns.items()
+        if canonical in RANGES
+    }
     if in_bytes and "downlink_mbps" in scales:
         scales["downlink_mbps"] = "bytes a second", 8 * BIT
     if any(said for said, _ in scales.values()):
@@ -255,13 +399,13 @@ def _columns(source: pd.DataFrame, columns: Mapping[str, str]) -> Iterator[str]:
             yield f"{canonical} = {factor:g}  # {said} in the file{', or bytes a second: 8e-06' * (factor == BIT)}?"
 
 
-def _scale(canonical: str, values: pd.Series) -> tuple[str, float]:
+def _scale(canonical: str, values: pd.Series, decimal: str) -> tuple[str, float]:
     """The unit that a column seems to have, with its factor; "" where it is the canonical one."""
     plain = _plain_names(str(values.name))[0]
     for unit_of, (of, said, factor) in UNITS.items():
         if plain.endswith(unit_of) and of == canonical:
             return said, factor
-    median = median_of(pd.to_numeric(values.astype("str").str.replace(",", "."), errors="coerce"))
+    median = median_of(_as_numbers(values, decimal))
     low, high = RANGES[canonical].median
     return ("", 1.0) if not median or low <= median <= high else likely_unit(median, canonical)
 

@@ -12,12 +12,13 @@ from typing import Any, TypedDict, Unpack
 import pandas as pd
 
 from workbench.datasets import published, readers
-from workbench.datasets.access_logs import number_visitors, read_access_log
-from workbench.datasets.account import as_views, loaded, warn
+from workbench.datasets.access_logs import read_access_log
+from workbench.datasets.account import as_views, count_out, loaded, warn
 from workbench.datasets.canonical import add_local_hour, drop_unmeasured, to_canonical
 from workbench.datasets.cards import Card, Pages, SourceFile, find_card
 from workbench.datasets.columns import as_category, check_columns, showable
 from workbench.datasets.download import fetch_file
+from workbench.datasets.page_views import name_people, of_people
 from workbench.datasets.people import of_known_users, of_sessions
 from workbench.datasets.plausible import blank_odd, drop_implausible
 from workbench.datasets.readers import PageLinks, links_of
@@ -80,6 +81,7 @@ class Written(TypedDict, total=False):
     skip: Mapping[str, Any]
     keep: Mapping[str, Any]
     decimal: str
+    thousands: str
     time_unit: str
     time_format: str
     time_zone: str
@@ -303,8 +305,8 @@ def measurements(
         ``attrs["warnings"]``.
     **entries
         Further entries of a card, as :class:`Card` describes them: ``scale``, ``missing``, ``lost``, ``skip``,
-        ``keep``, ``decimal``, ``time_unit``, ``time_format``, ``time_zone``, ``date``, ``constants``, ``context``,
-        ``require``, ``plausible``, ``unknown_user``, ``percent_encoded``.
+        ``keep``, ``decimal``, ``thousands``, ``time_unit``, ``time_format``, ``time_zone``, ``date``, ``constants``,
+        ``context``, ``require``, ``plausible``, ``unknown_user``, ``percent_encoded``.
 
     Examples
     --------
@@ -334,8 +336,10 @@ def _with_card(df: pd.DataFrame, card: Card) -> pd.DataFrame:
     return source
 
 
-def _sound(source: pd.DataFrame, card: Card) -> pd.DataFrame:
+def _sound(source: pd.DataFrame, card: Card, of_log: bool = False) -> pd.DataFrame:
     """The rows that are left, with ids of persons only, and values that columns of their kind have.
+
+    ``of_log``: of requests, only page views of people are left already.
 
     Raises a WorkbenchError where skip and keep leave out every row.
     """
@@ -347,7 +351,17 @@ def _sound(source: pd.DataFrame, card: Card) -> pd.DataFrame:
             f"which values {named or 'the times'} have."
         )
     warn(source, (f"skip on {showable(name)!r} fits no row." for name in sorted(source.attrs.pop("idle", ()))))
-    return drop_implausible(blank_odd(of_sessions(source), card), card)
+    views = of_sessions(_whole(source) if card.kind == "navigations" else source)
+    views = name_people(views if of_log else of_people(views, card), card)
+    return drop_implausible(blank_odd(views, card), card)
+
+
+def _whole(views: pd.DataFrame) -> pd.DataFrame:
+    """The views with a page, and with a time where others have one; the others are counted."""
+    for name, why in (("page", "no_page"), ("viewed_at", "bad_time")):
+        if name in views and views[name].notna().any():
+            views = count_out(views, views[name].isna(), why)
+    return views
 
 
 def _own_card(
@@ -373,8 +387,6 @@ def _load_navigations(card: Card, keep_repeats: bool) -> pd.DataFrame:
         views = make_navigations(**card.generate)
         return _finish_navigations(views, card, links_of(views), keep_repeats)
     source = _read_files(card)
-    if "user_id" in source and any(_reader_of(Path(file.name), card) == "access_log" for file in card.files):
-        source["user_id"] = number_visitors(source["user_id"])
     links = [_read_links(fetch_file(card, file), card, file) for file in card.files if file.links]
     joined = pd.concat(links, ignore_index=True) if links else None
     return _name_pages(source, card, joined, keep_repeats)
@@ -410,7 +422,7 @@ def _read_files(card: Card) -> pd.DataFrame:
     idle = set.intersection(*(frame.attrs["idle"] for frame in frames))
     rows.attrs = {"dropped": dict(dropped), "idle": idle} | ({"broken_lines": shown} if shown else {})
     warn(rows, said)
-    return _sound(rows, card)
+    return _sound(rows, card, of_log=any(_reader_of(Path(file.name), card) == "access_log" for file in card.files))
 
 
 def _finish(source: pd.DataFrame, card: Card) -> pd.DataFrame:

@@ -9,7 +9,6 @@ list of variables; W3C, "Extended Log File Format"; Amazon, "Access log entries"
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pandas as pd
+from pydantic_core import from_json
 
 from workbench.errors import WorkbenchError, did_you_mean
 
@@ -33,6 +33,8 @@ FIELDS = (
 INSIDE = r'[^"\\\n]*(?:\\.[^"\\\n]*)*'  # of quotes; a backslash protects what follows
 CLF_TIME = r"\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}"
 ISO_TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?Z| ?[+-]\d\d:?\d\d)?"
+CHUNK = 2_000  # lines of JSON that are read at once; where one is broken, each is read alone
+HALF_A_DAY = pd.Timedelta(12, "h")
 STRFTIME = "%d/%b/%Y:%H:%M:%S %z"
 # Any line of the common family: words, time, words, request, status, size, words, referrer, user agent, words.
 ANY = (
@@ -40,18 +42,19 @@ ANY = (
     rf'"(?P<request>{INSIDE})" (?:[^ "\n]+ )??(?P<status>\d{{3}}) (?P<size>\d+|-)'
     rf'(?:(?: [^ "\n]+){{0,6}}? "{INSIDE}" (?P<agent>"{INSIDE}"))?(?P<more>(?: [^\n]*)?)\r?$'
 )
-NAMED = {
-    "common": r"%h %l %u %t \"%r\" %>s %b",
-    "combined": r"%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\"",
-    "vhost_combined": r"%v:%p %h %l %u %t \"%r\" %>s %O \"%{Referer}i\" \"%{User-Agent}i\"",
-    "alb": '$kind $time_iso8601 $elb $remote_addr $answered_by $a $b $c $status $d $e $bytes_sent "$request" '
-    '"$http_user_agent"',
-}
+FAMILY = ("common", "combined", "vhost_combined")
+ALB = (
+    '$kind $time_iso8601 $elb $remote_addr $answered_by $a $b $c $status $d $e $bytes_sent "$request" '
+    '"$http_user_agent"'
+)
 JSON_NAMES = ("caddy", "traefik", "nginx_json")
-KNOWN = (*NAMED, "w3c", *JSON_NAMES)
+KNOWN = (*FAMILY, "alb", "w3c", *JSON_NAMES)
 EXAMPLE = (
     '\'$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
     '"$http_referer" "$http_user_agent"\''
+)
+JSON_CARD = (
+    'reader = "jsonl", columns = { at = "viewed_at", ip = "address", ua = "user_agent", req = "page", code = "status" }'
 )
 
 # nginx's variables and Apache's directives, by field; headers are the same in both.
@@ -123,10 +126,10 @@ def find_format(text: str, first: str) -> LogFormat:
         return LogFormat(text or "JSON lines", _read_json)
     if text == "w3c" or (not text and re.search("(?m)^#Fields:", first)):
         return LogFormat("w3c", _W3c())
-    if text in NAMED or (not text and re.match(rf"\s*(?:https?|h2|wss?|grpcs?) {ISO_TIME}", first)):
-        return LogFormat(text or "alb", _by_expression(_compiled(NAMED[text or "alb"])[0]))
-    if not text:
-        return LogFormat("common or combined", _by_expression(ANY))
+    if text == "alb" or (not text and re.match(rf"\s*(?:https?|h2|wss?|grpcs?) {ISO_TIME}", first)):
+        return LogFormat("alb", _by_expression(_compiled(ALB)[0]))
+    if not text or text in FAMILY:
+        return LogFormat(text or "common or combined", _by_expression(ANY))
     expression, strftime = _compiled(text)
     fields = {*re.findall(r"\(\?P<(\w+)>", expression)}
     if fields == {"more"}:
@@ -219,39 +222,54 @@ def _apache_field(match: re.Match[str]) -> tuple[str, str]:
 def _read_json(text: str) -> pd.DataFrame:
     """Fields of JSON lines, found by their usual names; a line without address or time stands in ``line``."""
     lines = [line for line in text.split("\n") if line.strip()]
-    objects = [*map(_object, lines)]
-    columns = _flat([each or {} for each in objects])
-    fields = {field: pd.Series(columns[name], dtype=object) for field, name in _usual(columns).items()}
-    fields = {field: cells.where(cells.isna(), cells.astype(str)) for field, cells in fields.items()}
-    if "agent" in fields:
-        fields["agent"] = fields["agent"].fillna("-")
-    found = _whole_in(pd.DataFrame(fields, range(len(lines)), dtype=object), "took_ns")
+    parts = [_read_objects(lines[at : at + CHUNK]) for at in range(0, len(lines), CHUNK)]
+    found = _whole_in(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(), "took_ns")
+    if "agent" in found:
+        found["agent"] = found["agent"].fillna("-")
     known = found.reindex(columns=["address", "time"]).notna().all(axis=1)
     return found.assign(line=pd.Series(lines, dtype=object).where(~known, None))
 
 
-def _object(line: str) -> dict[str, Any] | None:
+def _read_objects(lines: list[str]) -> pd.DataFrame:
+    """Fields (object) of a few JSON lines; empty where a line holds no object."""
+    places = _places([value if isinstance(value, dict) else {} for value in _values(lines)])
+    fields = {field: _texts(*places[name]) for field, name in _usual(places).items()}
+    return pd.DataFrame(fields, range(len(lines)), dtype=object)
+
+
+def _values(lines: list[str]) -> list[Any]:
+    """The value of each line, read all at once; where some line holds none, by halves, and None for that line."""
     try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
+        values = from_json(f"[{','.join(lines)}]", cache_strings="keys")
+    except ValueError:
+        values = []
+    if len(values) == len(lines):
+        return values
+    half = len(lines) // 2
+    return [*_values(lines[:half]), *_values(lines[half:])] if half else [None]
 
 
-def _flat(objects: list[dict[str, Any]], depth: int = 6) -> dict[str, list[Any]]:
-    """Values by name, one for each object; objects within put a dot into the name, a list of one is its value."""
-    columns: dict[str, list[Any]] = {}
-    for name in dict.fromkeys(chain.from_iterable(objects)):
-        cells = [each.get(name) for each in objects]
-        first = next((cell for cell in cells if cell is not None), None)
-        if isinstance(first, list):
-            cells = [cell[0] if isinstance(cell, list) and len(cell) == 1 else cell for cell in cells]
+def _places(objects: list[dict[str, Any]], depth: int = 6) -> dict[str, tuple[list[dict[str, Any]], str]]:
+    """Where each value stands: objects, one a line, and its name there. Objects within put a dot into the name."""
+    places: dict[str, tuple[list[dict[str, Any]], str]] = {}
+    for name in dict.fromkeys(chain.from_iterable(dict.fromkeys(map(tuple, objects)))):
+        first = next((cell for each in objects if (cell := each.get(name)) is not None), None)
         if isinstance(first, dict) and depth:
-            inner = _flat([cell if isinstance(cell, dict) else {} for cell in cells], depth - 1)
-            columns |= {f"{name}.{deep}": values for deep, values in inner.items()}
+            inner = [cell if isinstance(cell := each.get(name), dict) else {} for each in objects]
+            places |= {f"{name}.{deep}": place for deep, place in _places(inner, depth - 1).items()}
         else:
-            columns[name] = cells
-    return columns
+            places[name] = objects, name
+    return places
+
+
+def _texts(objects: list[dict[str, Any]], name: str) -> list[str | None]:
+    """The values of a name: texts as they are, lists with commas, missing None."""
+    cells = [each.get(name) for each in objects]
+    return [cell if isinstance(cell, str) else _text(cell) for cell in cells]
+
+
+def _text(cell: Any) -> str | None:
+    return None if cell is None else ", ".join(map(str, cell)) if isinstance(cell, list) else str(cell)
 
 
 def _usual(names: Iterable[str]) -> dict[str, str]:
@@ -265,42 +283,53 @@ def _usual(names: Iterable[str]) -> dict[str, str]:
 
 class _W3c:
     """Reader of the W3C extended format: ``#Fields:`` names the columns, separated by tabs or spaces; ``#Date:`` is the
-    day of lines without one.
+    day of lines without one, until their clock goes back past midnight. Blocks after the first go on with these.
     """
 
     def __init__(self) -> None:
-        self.says = {"Fields": "", "Date": ""}  # blocks after the first go on with these
+        self.names: list[str] = []
+        self.day, self.clock = "", ""  # of the last line
 
     def __call__(self, text: str) -> pd.DataFrame:
         first, *rest = re.split(r"(?m)^#(Fields|Date):[ \t]*(.*)$\n?", text)
         parts = []
         for name, value, rows in [("", "", first), *zip(rest[::3], rest[1::3], rest[2::3], strict=True)]:
-            self.says[name] = value
+            if name == "Fields":
+                self.names = value.split()
+            elif name == "Date":
+                self.day, self.clock = value[:10], value[11:19]
             if lines := re.sub(r"(?m)^#.*\n?", "", rows).strip("\n"):
-                parts.append(_read_w3c(self.says["Fields"].split(), lines, self.says["Date"][:10]))
+                parts.append(self._read(lines))
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["line"], dtype=object)
 
+    def _read(self, lines: str) -> pd.DataFrame:
+        mark = "\t" if "\t" in lines.partition("\n")[0] else " "
+        usual = _usual(name for name in self.names if name not in ("date", "time"))
+        fields = {name: field for field, name in usual.items()} | {"date": "date", "time": "clock"}
+        cells = [f"(?P<{fields.pop(name)}>" if name in fields else "(?:" for name in self.names]
+        found = _by_expression(f"^{mark.join(f'{cell}[^{mark}\\r\\n]+)' for cell in cells)}\\r?$")(lines)
+        found = found.where(found.ne("-") & found.ne(""), None)
+        if "agent" in found:
+            found["agent"] = by_distinct(found["agent"].fillna("-"), spaced)
+        found = _whole_in(found, "took_ms")
+        if "clock" not in found or ("date" not in found and "time" in found):
+            return found
+        days = found["date"] if "date" in found else self._days(found["clock"])
+        return found.assign(time=days + "T" + found["clock"] + "Z")
 
-def _read_w3c(names: list[str], lines: str, day: str) -> pd.DataFrame:
-    mark = "\t" if "\t" in lines.partition("\n")[0] else " "
-    fields = {name: field for field, name in _usual(name for name in names if name not in ("date", "time")).items()}
-    fields |= {"date": "date", "time": "clock"}
-    cells = [f"(?P<{fields.pop(name)}>" if name in fields else "(?:" for name in names]
-    found = _by_expression(f"^{mark.join(f'{cell}[^{mark}\\r\\n]+)' for cell in cells)}\\r?$")(lines)
-    found = found.where(found.ne("-") & found.ne(""), None)
-    if "agent" in found:
-        found["agent"] = by_distinct(found["agent"].fillna("-"), _spaced)
-    found = _whole_in(found, "took_ms")
-    if "clock" not in found:
-        return found
-    if "date" not in found and "time" not in found:
-        if not day:
+    def _days(self, clocks: pd.Series) -> pd.Series:
+        """The day of each line (object): that of ``#Date:``, or a later one where the clock went back by half a day."""
+        if not self.day:
             raise WorkbenchError(
                 "This W3C log names no day: expected a field date, or a line #Date: above; found the fields "
-                f"{', '.join(names)}. Let the server log the field date."
+                f"{', '.join(self.names)}. Let the server log the field date."
             )
-        found["date"] = day
-    return found.assign(time=found["date"] + "T" + found["clock"] + "Z") if "date" in found else found
+        told = pd.concat([pd.Series([self.clock], dtype=object), clocks])
+        times = pd.to_timedelta(told.replace("", None), errors="coerce").ffill()
+        passed = times.diff().lt(-HALF_A_DAY).cumsum()
+        days = by_distinct(passed, lambda nights: str((pd.Timestamp(self.day) + pd.Timedelta(nights, "D")).date()))
+        self.day, self.clock = days.iloc[-1], str(clocks.dropna().iloc[-1]) if clocks.notna().any() else self.clock
+        return days.iloc[1:]
 
 
 def _whole_in(fields: pd.DataFrame, unit: str) -> pd.DataFrame:
@@ -310,16 +339,21 @@ def _whole_in(fields: pd.DataFrame, unit: str) -> pd.DataFrame:
     return fields
 
 
-def _spaced(agent: str) -> str:
+def spaced(agent: str) -> str:
     """CloudFront encodes the spaces of a user agent as %20, once or twice; IIS writes "+"."""
     return unquote(unquote(agent)) if "%" in agent else agent if " " in agent else agent.replace("+", " ")
 
 
 def by_distinct(cells: pd.Series, change: Callable[[str], Any]) -> pd.Series:
     """What becomes of each text (object, same index); each distinct one is changed once, missing stays missing."""
+    return columns_by_distinct(cells, lambda text: (change(text),), ["changed"])["changed"]
+
+
+def columns_by_distinct(cells: pd.Series, read: Callable[[str], tuple[Any, ...]], columns: list[str]) -> pd.DataFrame:
+    """Columns read from each text, as :func:`by_distinct`."""
     codes, distinct = pd.factorize(cells)
-    changed = pd.Series([*map(change, distinct), None], dtype=object)
-    return changed.take(codes).set_axis(cells.index)
+    table = pd.DataFrame([*map(read, distinct), (None,) * len(columns)], columns=columns, dtype=object)
+    return table.take(codes).set_axis(cells.index)
 
 
 # What stands before the time: an address or a list of them, perhaps after a virtual host, or before one (for identd).
@@ -340,9 +374,7 @@ def read_clients(words: pd.Series) -> pd.DataFrame:
     >>> read_clients(pd.Series(["shop.example:443 203.0.113.9 - -", "10.0.0.1 203.0.113.9 - -"])).to_numpy().tolist()
     [['203.0.113.9', 'shop.example:443', None], ['10.0.0.1', None, '203.0.113.9']]
     """
-    codes, distinct = pd.factorize(words)
-    table = pd.DataFrame([*map(_client, distinct), (None,) * 3], columns=["address", "host", "second"], dtype=object)
-    return table.take(codes).set_axis(words.index)
+    return columns_by_distinct(words, _client, ["address", "host", "second"])
 
 
 @lru_cache(maxsize=100_000)  # a log comes in blocks, with the same clients in each
@@ -367,13 +399,14 @@ def plain_addresses(addresses: pd.Series) -> pd.Series:
     >>> plain_addresses(pd.Series(["198.51.100.7:41000", "[2001:db8::1]:443", "203.0.113.9, 10.0.0.1"])).tolist()
     ['198.51.100.7', '2001:db8::1', '203.0.113.9']
     """
-    return by_distinct(addresses, _plain)
+    return by_distinct(addresses, plain_address)
 
 
 @lru_cache(maxsize=100_000)
-def _plain(listed: str) -> str | None:
+def plain_address(listed: str) -> str | None:
+    """One list, as :func:`plain_addresses`."""
     found = []
-    for word in listed.strip(' "').split(","):
+    for word in listed.strip(' "').removeprefix('["').removesuffix('"]').split(","):
         address = word.strip(' "')
         if bracketed := re.match(r"\[([^\]]*)\]", address):
             address = bracketed[1]

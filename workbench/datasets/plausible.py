@@ -15,6 +15,7 @@ from workbench.datasets.schema import BY_NAME, LOSABLE, MEASURED, label
 from workbench.errors import WorkbenchError
 
 SECONDS = (200, 5_000)  # how many times a millisecond's number is that of a second, in samples that differ somewhat
+GROUPED = r"[1-9]\d{0,2}(?:,\d{3})+"
 BAD_SHARE, FEW_ROWS = 0.01, 10  # one row may be bad from ten rows on, as the one failed test of a week
 
 
@@ -78,7 +79,7 @@ def is_few(count: int, of: int) -> bool:
 
 
 def blank_odd(frame: pd.DataFrame, card: Card) -> pd.DataFrame:
-    """Values that a column of context cannot have become missing, up to 1 %, and a sentence says how many.
+    """Values that a column of context cannot have become missing, one or up to 1 %, and a sentence says how many.
 
     More stay, for the check of the table to refuse. ``frame`` has canonical columns, not yet checked.
     """
@@ -88,7 +89,7 @@ def blank_odd(frame: pd.DataFrame, card: Card) -> pd.DataFrame:
         if name not in frame or name in MEASURED or column.complete:
             continue
         odd = _odd(frame[name], column)
-        if odd.any() and is_few(int(odd.sum()), int(frame[name].notna().sum())):
+        if 0 < odd.sum() <= max(1, BAD_SHARE * frame[name].notna().sum()):
             said.append(_missing_in_words(frame[name][odd].astype(str), label(name, card)))
             frame = frame.assign(**{name: frame[name].mask(odd)})
     warn(frame, said)
@@ -148,20 +149,20 @@ def _refuse_other_units(numbers: dict[str, pd.Series], card: Card) -> None:
 
 
 def _two_units(numbers: dict[str, pd.Series]) -> list[str]:
-    """Sentences on columns of milliseconds in which some values seem to be seconds: a thousandth of the others."""
+    """A sentence for each column in which some values seem to be in another unit: a thousandth of the others, and under
+    what medians are, or a thousand times the others, and above it.
+    """
     said = []
-    for name in ("rtt_ms", "page_load_ms"):
-        values = numbers.get(name, pd.Series(dtype=float))
-        low = RANGES[name].median[0]
-        share, ratio = (
-            values.between(0, low, inclusive="neither").mean(),
-            median_of(values) / median_of(values[values < low]),
-        )
-        if share > BAD_SHARE and SECONDS[0] < ratio < SECONDS[1]:
-            said.append(
-                f"{100 * share:.0f} % of {name} are under {low:g} ms, about a thousandth of the others: are they "
-                "seconds? Bring them to one unit."
-            )
+    for name, values in numbers.items():
+        known = values[values.gt(0) & np.isfinite(values)]
+        low, high = RANGES[name].median
+        for apart, how in ((known < low, f"under {low:g}"), (known > high, f"over {high:,g}")):
+            ratio = median_of(known[~apart]) / median_of(known[apart])
+            if apart.mean() > BAD_SHARE and SECONDS[0] < max(ratio, 1 / ratio) < SECONDS[1]:
+                said.append(
+                    f"{100 * apart.mean():.0f} % of {name} are {how} {BY_NAME[name].unit}, some thousand times less or "
+                    "more than the others: are they in another unit? Bring them to one."
+                )
     return said
 
 
@@ -191,8 +192,10 @@ def _in_words(frame: pd.DataFrame, bad: dict[str, np.ndarray], share: str, card:
     numbers = pd.to_numeric(values, errors="coerce")
     limit = f"above 0, or infinite {column.infinite}" if column.infinite else "above 0 and finite"
     said = bad_values(name, f"{limit}, from {least:g} to {most:,} {column.unit}", values)
-    if values.astype(str).str.fullmatch(r"[\d.]+,\d+").any():
-        return f'{said} Write decimal = "," if the comma is the decimal mark.'
+    texts = values.astype(str)
+    if texts.str.fullmatch(r"[\d.]+,\d+").any():
+        between = ', or thousands = "," if it stands between thousands' * int(texts.str.fullmatch(GROUPED).all())
+        return f'{said} Write decimal = "," if the comma is the decimal mark{between}.'
     if numbers.isna().any():
         return f'{said} Write missing = ["..."] for what stands for no value, or lost for what stands for no answer.'
     above = bool((numbers > most).any())

@@ -13,7 +13,7 @@ import re
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -99,13 +99,12 @@ def read_csv(path: Path, card: Card) -> pd.DataFrame:
     separator = card.separator or ("\t" if ".tsv" in [ending.lower() for ending in path.suffixes] else ",")
     header = 0 if card.header else None
     with _text_of(path, card.encoding, "a CSV file") as text:
-        if (first := text.readline()).startswith("sep="):  # Excel's own first line
+        lines = io.StringIO("".join(_uncommented(text, separator, card.comment))) if card.comment else text
+        begins, first = 0, lines.readline()
+        if first.startswith("sep="):  # Excel's own first line
             separator = first[4:].rstrip() or "\t"
-        else:
-            text.seek(0)
-        lines: IO[str] = text
-        if card.comment:
-            lines = io.StringIO("".join(line for line in text if not line.startswith(card.comment)))
+            begins, first = lines.tell(), lines.readline()
+        lines.seek(begins)
         try:
             table = pd.read_csv(
                 lines,
@@ -138,6 +137,17 @@ def read_csv(path: Path, card: Card) -> pd.DataFrame:
     return table if card.header else table.set_axis([str(number + 1) for number in table], axis="columns")
 
 
+def _uncommented(lines: Iterable[str], separator: str, comment: str) -> Iterator[str]:
+    """Lines that do not begin with a comment's character, and those that go on with a quoted cell."""
+    quoted, mark, within = r'"(?:[^"]|"")*+', re.escape(separator), False
+    cell = rf'(?:{quoted}"[^{mark}]*+|[^"{mark}][^{mark}]*+)?+{mark}'
+    opens = re.compile(rf"(?:{cell})*+ *{quoted}\Z")
+    for line in lines:
+        if within or not line.startswith(comment):
+            within = bool(opens.match(f'"{line}' if within else line))
+            yield line
+
+
 def _about_comments(path: Path) -> str:
     head = first_bytes(path)
     if head.startswith((b"#Version", b"#Fields")):
@@ -167,12 +177,14 @@ def read_json(path: Path, card: Card) -> pd.DataFrame:
     objects become columns named with dots: ``{"net": {"rtt": 40}}`` is ``net.rtt``, at any depth. A list of keys and
     values, as in exports of Google Analytics, becomes a column per key: ``event_params[page_location]``. Other lists
     stay JSON. The card's ``records`` says where the rows are, as in ``"data.runs"``; there, an object of objects is
-    rows too. Raises a WorkbenchError if the file is no JSON, or has no rows there.
+    rows too. The fields of the objects around a row are its columns too (lists are not); one that rows have themselves
+    is named ``outer.<name>``. Raises a WorkbenchError if the file is no JSON, or has no rows there.
     """
     with _text_of(path, card.encoding, "JSON") as file:
         text = file.read()
     values = _json_values(text, path.name)
-    rows = [_flat(row, path.name) for value in values for row in _rows_of(value, card.records, path.name)]
+    steps = card.records.split(".") if card.records else []
+    rows = _as_one([row for value in values for row in _rows_of(value, steps, card.records, path.name)])
     try:
         return pd.DataFrame(rows)
     except UnicodeEncodeError as err:
@@ -204,20 +216,46 @@ def _next(text: str, place: int) -> int:
     return BLANK.match(text, place).end()  # type: ignore[union-attr]  # it fits an empty text too
 
 
-def _rows_of(value: Any, records: str, name: str) -> list[Any]:
-    """The rows of one JSON value: itself, or what stands where the card says."""
-    for step in records.split(".") if records else ():
-        if not isinstance(value, dict) or step not in value:
-            got = (
-                ", ".join(str(showable(key)) for key in [*value][:COLUMNS_SHOWN])
-                if isinstance(value, dict)
-                else f"a {_kind(value)}"
-            )
-            raise WorkbenchError(f"{name}: expected {step!r} on the way to records = {records!r}; got {got}.")
-        value = value[step]
-    if records and isinstance(value, dict) and all(isinstance(row, dict) for row in value.values()):
-        return list(value.values())
-    return value if isinstance(value, list) else [value]
+def _rows_of(value: Any, steps: list[str], records: str, name: str) -> Iterator[list[dict[str, Any]]]:
+    """The rows of one JSON value where the card says that they are, each behind the objects that it lies within."""
+    if isinstance(value, list):
+        rows = [row for row in value if isinstance(row, dict) and steps[0] in row] if steps else value
+        for row in rows or value[:1]:
+            yield from _rows_of(row, steps, records, name) if steps else ([_flat(row, name)],)
+    elif not steps:
+        apart = records and isinstance(value, dict) and all(isinstance(row, dict) for row in value.values())
+        yield from ([_flat(row, name)] for row in (value.values() if apart else [value]))
+    elif not isinstance(value, dict) or steps[0] not in value:
+        keys = ", ".join(str(showable(key)) for key in [*value][:COLUMNS_SHOWN]) if isinstance(value, dict) else ""
+        got = keys or f"a {_kind(value)}"
+        raise WorkbenchError(f"{name}: expected {steps[0]!r} on the way to records = {records!r}; got {got}.")
+    elif value[steps[0]] is not None:
+        around = {key: held for key, held in value.items() if key != steps[0] and not _is_list(held)}
+        outer = _flat(around, name)
+        yield from ([outer, *rows] for rows in _rows_of(value[steps[0]], steps[1:], records, name))
+
+
+def _is_list(value: Any) -> bool:
+    """Whether a value is a list of anything but keys with values."""
+    return isinstance(value, list) and not all(map(_is_pair, value))
+
+
+def _as_one(rows: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Rows with the fields of the objects around them; a name that rows within have too gets ``outer.`` in front."""
+    joined = [row[-1] for row in rows]
+    for level in range(2, max(map(len, rows), default=0) + 1):
+        taken = {name for row in joined for name in row}
+        around = [row[-level] if level <= len(row) else {} for row in rows]
+        names = {name: _untaken(name, taken) for outer in around for name in outer}
+        joined = [
+            {**{names[name]: held for name, held in outer.items()}, **row}
+            for outer, row in zip(around, joined, strict=True)
+        ]
+    return joined
+
+
+def _untaken(name: str, taken: set[str]) -> str:
+    return _untaken(f"outer.{name}", taken) if name in taken else name
 
 
 def _flat(record: Any, name: str) -> dict[str, Any]:
@@ -228,22 +266,25 @@ def _flat(record: Any, name: str) -> dict[str, Any]:
             "the rows are further inside."
         )
     flat: dict[str, Any] = {}
-    _flatten(record, "", flat)
+    _flatten(record, "", flat, name)
     return flat
 
 
-def _flatten(record: Mapping[str, Any], before: str, flat: dict[str, Any]) -> None:
+def _flatten(record: Mapping[str, Any], before: str, flat: dict[str, Any], name: str) -> None:
     for key, value in record.items():
         path = before + key
-        if value is None or isinstance(value, str):
-            flat[path] = value or None
-        elif isinstance(value, dict):
-            _flatten(value, path + ".", flat)
+        if isinstance(value, dict):
+            _flatten(value, path + ".", flat, name)
         elif isinstance(value, list) and value and all(map(_is_pair, value)):
             for pair in value:
                 flat[f"{path}[{pair['key']}]"] = _typed(pair["value"])
-        else:
-            flat[path] = _cell(value)
+        elif flat.get(path) is None:
+            flat[path] = value or None if isinstance(value, str) else _cell(value)
+        elif value is not None:
+            raise WorkbenchError(
+                f"{name}: expected one value a name; {showable(path)!r} comes twice in a row, once with the dot in its "
+                "name and once as an object within another. Rename one."
+            )
 
 
 def _is_pair(value: Any) -> bool:

@@ -64,6 +64,11 @@ COLUMNS = (
     Column("rtt_ms", NUMBER, None, "measured", 0, above=True, infinite=LOST, label="round-trip time", unit="ms"),
     Column("downlink_mbps", NUMBER, None, "measured", 0, above=True, label="throughput", unit="Mbit/s"),
     Column("page_load_ms", NUMBER, None, "measured", 0, above=True, label="page load time", unit="ms"),
+    Column("arm", TEXT, None, "of an experiment: drawn once for each user"),
+    Column("rendition_served", TEXT, None, "of an experiment: the size of the images that was sent", label="size sent"),
+    Column("propensity", NUMBER, None, "chance with which what was sent was drawn", 0, 1, above=True),
+    Column("lcp_ms", NUMBER, None, "measured", 0, above=True, label="largest contentful paint", unit="ms"),
+    Column("page_bytes", NUMBER, None, "of what was viewed", 0, label="page size", unit="bytes"),
 )
 BY_NAME = {column.name: column for column in COLUMNS}
 
@@ -116,7 +121,7 @@ def check_measurements(frame: pd.DataFrame, name: str, extra: Sequence[Column] =
     if not any(column.name in MEASURED for column in columns):
         raise WorkbenchError(
             f"{name}: expected at least one measured column of {', '.join(MEASURED)}; got {column_names(frame)}. Name "
-            "yours with columns={'<yours>': 'rtt_ms'}."
+            'yours under columns: "<yours>" = "rtt_ms".'
         )
     return check_table(frame, name, columns)
 
@@ -134,7 +139,15 @@ NAVIGATION_HISTORY = (
     Column("usual_share", NUMBER, FIRST, "history: of the views here", 0, 1, label="share of the usual next page"),
 )
 OF_THE_SESSION = ("view_id", "session_id", "position", "page", "viewed_at")
-SOURCE_COLUMNS = (
+# What a source may say of each request, as access logs do: who is a person, and which requests are page views, is told
+# from these (module page_views). A loaded table has none of them.
+REQUEST_COLUMNS = (
+    Column("user_agent", TEXT, None, "programs are left out; device, os_family and browser are read from it"),
+    Column("status", TEXT, None, "of the answer, such as 200; redirects and errors are left out"),
+    Column("method", TEXT, None, "of the request; all but GET are left out"),
+    Column("address", TEXT, None, "of the client, or a forwarded list; with user_agent a user_id, where there is none"),
+)
+VIEW_COLUMNS = (
     Column("user_id", TEXT, None, "to split, to resample and for history; never shown", label="user"),
     Column("session_id", ANYTHING, None, "a number from 0, in order of their starts", complete=True, label="session"),
     Column("viewed_at", TIME, None, "UTC", complete=True, label="time of the view"),
@@ -142,13 +155,16 @@ SOURCE_COLUMNS = (
     Column("page", CATEGORY, None, "what is viewed", complete=True),
     *CONTEXT,
     BY_NAME["utc_offset_h"],
-    Column("page_bytes", NUMBER, None, "size of the page viewed", 0, label="page size", unit="bytes"),
+    BY_NAME["page_bytes"],
+    BY_NAME["arm"],
+    Column("prefetched", TEXT, None, "of an experiment: pages fetched ahead in this view, a JSON list"),
     Column("ttfb_ms", NUMBER, None, "of an access log, without the network", 0, label="time of the server", unit="ms"),
     BY_NAME["simulated"],
 )
+SOURCE_COLUMNS = (*VIEW_COLUMNS, *REQUEST_COLUMNS)
 NAVIGATION_COLUMNS = (
     Column("view_id", "int64", None, "number of the view, from 0", label="view"),
-    *SOURCE_COLUMNS,
+    *VIEW_COLUMNS,
     *NAVIGATION_HISTORY,
 )
 ASSUMABLE = ("page_bytes", "page_load_ms", "dwell_s")
@@ -168,14 +184,14 @@ def check_navigations(frame: pd.DataFrame, name: str, extra: Sequence[Column] = 
     """
     if not len(frame):
         raise WorkbenchError(f"{name}: expected at least one page view; got an empty table.")
-    columns = [column for column in (*SOURCE_COLUMNS, *extra) if column.name in frame]
+    columns = [column for column in (*VIEW_COLUMNS, *extra) if column.name in frame]
     given = f"got {column_names(frame)}"
     if "page" not in frame:
-        raise WorkbenchError(f"{name}: expected a column page; {given}. Name yours with columns={{'<yours>': 'page'}}.")
+        raise WorkbenchError(f'{name}: expected a column page; {given}. Name yours under columns: "<yours>" = "page".')
     if "session_id" not in frame and not {"user_id", "viewed_at"} <= set(frame.columns):
         raise WorkbenchError(
             f"{name}: expected a column session_id, or user_id and viewed_at, from which sessions are made; {given}. "
-            "Name yours with columns={'<yours>': 'session_id'}."
+            'Name yours under columns: "<yours>" = "session_id"; a log\'s address makes a user_id.'
         )
     checked = check_table(frame, name, columns)
     pages = checked["page"].cat.categories

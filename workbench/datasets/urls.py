@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -14,6 +14,7 @@ from yarl import URL
 
 from workbench.datasets.account import warn
 from workbench.datasets.cards import LINK_COLUMNS, Card, Pages
+from workbench.datasets.log_formats import by_distinct
 from workbench.errors import WorkbenchError
 
 ADDRESS = r"(?i)/|https?://"
@@ -69,6 +70,8 @@ FEED = r"(?i)/(?:feeds?|rss2?|atom|rdf)$|\.(?:rss|atom|rdf)$|/(?:feeds?|rss2?|at
 FEED_QUERY = (
     r"(?i)(?:^|[&;])(?:flav|flavou?r|feed|format|type|output|alt|mode|tempskin)=_?(?:rss|atom|rdf|feed)\d*(?:[&;]|$)"
 )
+# A path that may be a page of a network of people as well; the parts before it are shown, so they must be plain words.
+FEED_OR_PAGE = r"(?i)((?:/[a-z-]{1,24})?/feeds?)$"
 # What the scripts of a page ask for, not a person; frameworks and programs have these paths by custom.
 SCRIPTED = (
     r"(?i)^/(?:[^/]+/)?(?:api|graphql|ajax|wp-json|socket\.io|oauth2?|_next/data|actuator)(?:/|$)"
@@ -77,6 +80,7 @@ SCRIPTED = (
 # Our thresholds, as shares of the views: those whose page a parameter that was cut may have named; and those that hold
 # a parameter whose name may be shown.
 MERGED, COMMON, SHOWN = 0.1, 0.01, 5
+FEED_SHARE = 0.05  # of the rows, for one path
 
 
 def normal_pages(
@@ -154,7 +158,7 @@ def normal_pages(
             f"{card.name}: expected views of at least two pages, or there is nothing to predict; {len(kept):,} of "
             f"{len(frame):,} rows are of one page. {' '.join([files] * bool(dropped) + merged)}"
         )
-    warn(kept, merged + _guessed(viewed, card.pages))
+    warn(kept, merged + _guessed(viewed, card.pages) + _feed_or_page(named))
     if links is not None:
         ends = np.arange(len(frame), len(codes)).reshape(len(LINK_COLUMNS), -1)
         both = pd.DataFrame(dict(zip(LINK_COLUMNS, page[ends], strict=True)))
@@ -187,13 +191,14 @@ def _named(addresses: pd.Series, says: Pages) -> tuple[pd.DataFrame, pd.DataFram
     ``no_page`` ("static", "feed" or empty). ``cut_route`` (bool): whether it lost a route.
     """
     parts = addresses.str.extract(PARTS)
-    plain = _each(parts["path"], _path)
-    exact = _each(plain, lambda path: next((name for name, at in says.patterns.items() if re.search(at, path)), path))
-    page = _each(exact, lambda path: IDS.sub("<id>", path)).where(exact.eq(plain), exact) if says.ids else exact
+    plain = by_distinct(parts["path"].fillna(""), _path)
+    named = says.patterns.items()
+    exact = by_distinct(plain, lambda path: next((name for name, pattern in named if re.search(pattern, path)), path))
+    page = by_distinct(exact, lambda path: IDS.sub("<id>", path)).where(exact.eq(plain), exact) if says.ids else exact
     parameters = _parameters(parts["query"])
     stays = parameters["name"].isin(says.keep_query) | ("*" in says.keep_query)
     kept, cut = parameters[stays].sort_values("name", kind="stable"), parameters[~stays]
-    query = ("?" + _each(kept["part"], _query_part).groupby(kept["address"]).agg("&".join)).reindex(
+    query = ("?" + by_distinct(kept["part"], _query_part).groupby(kept["address"]).agg("&".join)).reindex(
         addresses.index, fill_value=""
     )
     exact, page = exact + query, page + query
@@ -207,22 +212,22 @@ def _named(addresses: pd.Series, says: Pages) -> tuple[pd.DataFrame, pd.DataFram
     kinds = {"feed": feed, "static": plain.str.contains(STATIC), "script": plain.str.contains(SCRIPTED)}
     kinds = {"skipped": _fits(plain, says.skip)} | ({} if says.static else kinds)
     no_page = np.select([*kinds.values()], [*kinds], "")
-    host = _each(parts["host"], _host)
+    host = by_distinct(parts["host"].fillna(""), _host)
     routed = pd.Series(not says.fragments, addresses.index) & addresses.index.isin(routes.index)
     return pd.DataFrame({"host": host, "page": page, "exact": exact, "no_page": no_page, "cut_route": routed}), cut
 
 
 def _fits(paths: pd.Series, patterns: tuple[str, ...]) -> pd.Series:
     """Whether any of the patterns is found in each path (bool)."""
-    return _each(paths, lambda path: any(re.search(each, path) for each in patterns)).astype(bool)
+    return by_distinct(paths, lambda path: any(re.search(each, path) for each in patterns)).astype(bool)
 
 
 def _parameters(queries: pd.Series) -> pd.DataFrame:
     """Parameters of queries, without those of tracking: ``address`` (label), ``name`` (decoded) and ``part`` (str)."""
     parts = queries.dropna().str.split("[&;]", regex=True).explode().astype("str")
-    names = _each(parts.str.replace("=.*", "", regex=True), _query_part)
+    names = by_distinct(parts.str.replace("=.*", "", regex=True), _query_part)
     table = pd.DataFrame({"address": parts.index, "name": names.to_numpy(), "part": parts.to_numpy()})
-    tracking = _each(names, lambda name: TRACKING.fullmatch(name) is not None).to_numpy(bool)
+    tracking = by_distinct(names, lambda name: TRACKING.fullmatch(name) is not None).to_numpy(bool)
     return table[table["name"].ne("") & ~tracking]
 
 
@@ -254,6 +259,19 @@ def _merged(named: pd.DataFrame, cut: pd.DataFrame, says: Pages) -> list[str]:
     return sentences
 
 
+def _feed_or_page(named: pd.DataFrame) -> list[str]:
+    """A sentence on the path that was left out as a web feed, if many views are of it."""
+    feeds = named[named["no_page"].eq("feed")]
+    views = feeds["views"].groupby(feeds["exact"].str.extract(FEED_OR_PAGE, expand=False)).sum()
+    share = views.max() / max(named["views"].sum(), 1) if len(views) else 0
+    if share <= FEED_SHARE:
+        return []
+    return [
+        f"{100 * share:.0f} % of the views are of {views.idxmax()}, which was left out as a web feed. If it is a page, "
+        "write static = true under [pages]."
+    ]
+
+
 def _guessed(named: pd.DataFrame, says: Pages) -> list[str]:
     """Sentences on what ``ids`` guessed, and on patterns that fit no path."""
     sentences = [
@@ -265,13 +283,6 @@ def _guessed(named: pd.DataFrame, says: Pages) -> list[str]:
     if pages < exact:
         sentences.append(f"ids made {pages:,} pages out of {exact:,} by a guess; where it is wrong, write patterns.")
     return sentences
-
-
-def _each(values: pd.Series, read: Callable[[str], object]) -> pd.Series:
-    """A function of texts, once for each distinct one; a missing text is an empty one."""
-    codes, distinct = pd.factorize(values.fillna(""))
-    read_once = pd.Series([read(value) for value in distinct], dtype=object)
-    return pd.Series(read_once.to_numpy()[codes], values.index, dtype=object)
 
 
 def _path(path: str) -> str:

@@ -550,7 +550,8 @@ class Decision(Protocol):
     ``navigations``; ``margin`` is the smallest difference in net that matters where neither card nor call says another;
     the decision is found by ``scenario_type``; ``train_call`` is how a person trains its model, for errors; ``axes`` of
     the frontier are cost along x, gain along y; ``operating_point`` is what tells a policy that does much from one that
-    does little, in a few words; ``stop`` is what would end an A/B test.
+    does little, in a few words; ``stop`` is what would end an A/B test. ``served`` is the column of an experiment's log
+    that says what was sent, ``effects`` are outcomes that an experiment shows besides net.
     """
 
     name: str
@@ -563,6 +564,8 @@ class Decision(Protocol):
     axes: tuple[Axis, Axis]
     operating_point: str
     stop: str
+    served: str
+    effects: tuple[Axis, ...]
     report: Report
 
     @abstractmethod
@@ -588,6 +591,33 @@ class Decision(Protocol):
     @abstractmethod
     def situations(self, part: pd.DataFrame, card: Card, cluster: str, known_by: str, scenario: Any) -> Situations:
         """The views of a part to decide in."""
+
+    def every_view(self, part: pd.DataFrame, card: Card, cluster: str, known_by: str, scenario: Any) -> Situations:
+        """All views of a part, those that are left out of a comparison too."""
+        return self.situations(part, card, cluster, known_by, scenario)
+
+    def logged(self, log: pd.DataFrame) -> np.ndarray:
+        """Views of an experiment's log that say what was sent: bool, shape (rows,)."""
+        return log[self.served].notna().to_numpy()
+
+    def options_sent(self, log: pd.DataFrame, scenario: Any) -> np.ndarray:
+        """Number of the one option that was sent in each view; a WorkbenchError where a view has no such option."""
+        raise WorkbenchError(
+            f"{self.name}: several things are sent in one view, which weights cannot tell apart. Run an A/B test, "
+            "and read it with wb.experiment."
+        )
+
+    def basis(self, log: pd.DataFrame) -> str:
+        """What the measures of an experiment's log rest on, a sentence."""
+        return "Waiting is worked out from the network that each view measured, and from what was sent."
+
+    @abstractmethod
+    def as_sent(self, answer: Any, situations: Situations, scenario: Any) -> Any:
+        """What a policy decided, as a log says it in ``served``: one value a view."""
+
+    @abstractmethod
+    def measured(self, situations: Situations, scenario: Any) -> pd.DataFrame:
+        """What came of what was sent, by an experiment's log: as :meth:`outcomes`; a log's own measures go first."""
 
     def smallest_gain(self, card: Card, margin: float | None = None) -> float:
         """The smallest difference in net that matters: as given, else the card's, else the decision's own."""

@@ -42,7 +42,15 @@ from workbench.decisions.chances import (
     true_chance,
     try_tables,
 )
-from workbench.decisions.decision import Change, Plan, group_changes, information_changes, other_split, seed_changes
+from workbench.decisions.decision import (
+    Axis,
+    Change,
+    Plan,
+    group_changes,
+    information_changes,
+    other_split,
+    seed_changes,
+)
 from workbench.decisions.policy import (
     Policy,
     Situations,
@@ -77,6 +85,11 @@ class OptionDecision(option_explain.PicksOptions):
     operating_point = "share of the most demanding option"
     train_call = "wb.train_network_quality(split)"
     option_column: str
+    served = "option_served"  # its card declares it under [context], known never
+    effects: tuple[Axis, ...] = (
+        Axis("late", "Late, of 100 views", 100.0),
+        Axis("added_wait_ms", "Waiting beyond the budget (ms a view)"),
+    )
     chooses = "option"  # what rules call one of them
 
     @abstractmethod
@@ -274,6 +287,29 @@ class OptionDecision(option_explain.PicksOptions):
         row = np.arange(len(answer))
         columns = {name: values[row, answer] for name, values in situations.given.items()}
         return pd.DataFrame({self.option_column: answer, **columns}, index=situations.frame.index)
+
+    def measured(self, situations: Situations, scenario: Any) -> pd.DataFrame:
+        """What the option that was sent brought about; a WorkbenchError where a log names another."""
+        sent = self.options_sent(situations.frame, scenario)
+        return self.outcomes(sent, self.as_logged(situations, scenario), scenario)
+
+    def as_sent(self, answer: np.ndarray, situations: Situations, scenario: Any) -> np.ndarray:
+        """Names of the options."""
+        return np.array(scenario.options, dtype=object)[answer]
+
+    def options_sent(self, log: pd.DataFrame, scenario: Any) -> np.ndarray:
+        """Number of the option that was sent in each view: int, shape (rows,)."""
+        sent = pd.Index(scenario.options).get_indexer(pd.Index(log[self.served]))
+        if (sent < 0).any():
+            raise WorkbenchError(
+                f"{self.served} must be one of {', '.join(scenario.options)}; {(sent < 0).sum():,} of {len(sent):,} "
+                f"views differ. Rename them under [values.{self.served}], or pass the scenario that was in force."
+            )
+        return sent
+
+    def as_logged(self, situations: Situations, scenario: Any) -> Situations:
+        """The same views with what their log measured in place of what a replay works out."""
+        return situations
 
     def hindsight(self, situations: Situations, scenario: Any) -> np.ndarray:
         """The best option at each view's measured values, ties to the smaller; Save-Data gets the smallest."""

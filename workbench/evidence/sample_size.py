@@ -120,8 +120,12 @@ def sample_size(
 def _by_user(values: np.ndarray, who: np.ndarray, counted: np.ndarray) -> np.ndarray:
     """What each user adds to the mean over the counted views; 0 for users without one."""
     views = np.bincount(who[counted], minlength=who.max() + 1)
-    sums = np.bincount(who[counted], values[counted], minlength=len(views))
-    return (sums - values[counted].mean() * views) / views[views > 0].mean()
+    return linearised(np.bincount(who[counted], values[counted], minlength=len(views)), views)
+
+
+def linearised(totals: np.ndarray, views: np.ndarray) -> np.ndarray:
+    """What each user adds to the mean a view, from sums by user: shape (users,); 0 for users without views."""
+    return (totals - totals.sum() / views.sum() * views) / views[views > 0].mean()
 
 
 def _variance_saved(metric: np.ndarray, history: np.ndarray) -> float | None:

@@ -4,7 +4,7 @@ Nothing is set globally: the house style holds while a picture is drawn. Every p
 SIMULATED where it is, and carries an alternative text (``alt_text``) that notebooks and files take along.
 """
 
-from workbench.plotting.comparison import differences, headroom, reliability, sensitivity, who_gains
+from workbench.plotting.comparison import arms, differences, headroom, reliability, sensitivity, who_gains
 from workbench.plotting.data import known_context_shares, measured, netinfo_bluntness
 from workbench.plotting.explanation import bar, beeswarm, dependence, importance, waterfall
 from workbench.plotting.frontier import frontier
@@ -18,6 +18,7 @@ __all__ = [
     "ablation",
     "aging",
     "alt_text",
+    "arms",
     "bar",
     "beeswarm",
     "dependence",

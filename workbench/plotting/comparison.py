@@ -15,6 +15,7 @@ from workbench.features.levels import OTHER
 from workbench.plotting.labels import PARTS, Row, clear_rows, draw_rows, edge_of, minus, name_of, part_of, write_right
 from workbench.plotting.style import BLUE, MUTED, VERMILLION, WORDS, axes_or_new, finish, percent, style_context
 from workbench.studies.comparison import Comparison
+from workbench.studies.experiment import Experiment
 from workbench.studies.report import difference_sentence, findings, robustness, short_name, trainings
 
 FEWEST_MARGINS = 3.0  # that an axis of differences shows on each side
@@ -67,8 +68,33 @@ def _least_edge(result: Comparison) -> float:
     return result.unit.factor * max(abs(model.low), abs(model.high), FEWEST_MARGINS * result.margin)
 
 
-def _shaded(result: Comparison) -> str:
-    return f"shaded: too small to matter (under {result.unit.factor * result.margin:g})"
+def _shaded(result: Comparison | Experiment) -> str:
+    return f"shaded: too small to matter (under {result.decision.unit.factor * result.margin:g})"
+
+
+@style_context()
+def arms(result: Experiment, *, ax: Axes | None = None) -> Axes:
+    """Net of each arm minus control, as measured and as it had been estimated, with their intervals.
+
+    Returns
+    -------
+    Axes
+        x: difference in net; a row an arm, and one below it for its estimate and for the gap between both.
+    """
+    rows, unit = [], result.decision.unit
+    for arm in result.arms:
+        rows.append(Row(arm.name, arm.effects["net"].difference, BLUE, strong=True, after=f"  {arm.word}"))
+        if arm.estimate and arm.gap:
+            rows += [Row("  estimated offline", arm.estimate), Row("  measured minus estimated", arm.gap)]
+    if not rows:
+        raise WorkbenchError("a test whose users do not fit the planned shares has no differences to draw.")
+    spans = [row.interval for row in rows if row.interval is not None]
+    farthest = max(max(abs(each.low), abs(each.high)) for each in spans)
+    ax = axes_or_new(ax, 2.1 + 0.42 * len(rows))
+    draw_rows(ax, rows, unit, 1.25 * unit.factor * max(farthest, FEWEST_MARGINS * result.margin), result.margin)
+    ax.set_xlabel(f"Net minus that of {result.control}, {unit.per_view}")
+    words = "; ".join(f"{arm.name}: {unit.span(arm.effects['net'].difference)}, {arm.word}" for arm in result.arms)
+    return finish(ax, result.card, f"Net minus that of {result.control}. {words}.", note=_shaded(result))
 
 
 @style_context()

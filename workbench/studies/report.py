@@ -398,8 +398,8 @@ def to_dict(result: Finding) -> dict[str, Any]:
         "answers": asdict(result.recommendation),
         "decision_box": first_screen(result) | {"badge": verdict_word(result)},
         "ab_test": asdict(result.ab_test),
-        "model_vs_linear": _interval_dict(result.trees_gain),
-        "policies_vs_best_rule": {name: _interval_dict(other) for name, other in result.against_best_rule.items()},
+        "model_vs_linear": interval_dict(result.trees_gain),
+        "policies_vs_best_rule": {name: interval_dict(other) for name, other in result.against_best_rule.items()},
         "headroom": result.headroom,
         "headroom_over_best_rule": result.headroom_over_rule,
         **own["frontier"],
@@ -426,7 +426,7 @@ def _evidence_dict(result: Finding) -> dict[str, Any]:
         "differing": {"users": result.differing.users, "of": result.differing.of, "bound": result.differing.bound},
         **_safety_dict(result.safety),
         "at_rules_operating_point": {"what": result.decision.operating_point, **_safety_dict(at_rule)},
-        "net_of_the_slowest": _interval_dict(result.slowest.gain),
+        "net_of_the_slowest": interval_dict(result.slowest.gain),
         "users_to_settle": result.users_to_settle,
     }
 
@@ -447,7 +447,7 @@ def _rule_dict(result: Finding) -> dict[str, Any]:
     return {
         **_judgement_dict(result.rule_over_today),
         "wait_slowest_fifth_ms": {"today": slowest.today_ms, "best_rule": slowest.rule_ms, "model": slowest.model_ms},
-        "added_wait_slowest_fifth_ms": _interval_dict(slowest.rule_added_wait),
+        "added_wait_slowest_fifth_ms": interval_dict(slowest.rule_added_wait),
     }
 
 
@@ -455,10 +455,11 @@ def _judgement_dict(judged: Judgement) -> dict[str, Any]:
     users = {"users": judged.differing.users, "of": judged.differing.of}
     trusted = judged.differing.users >= FEWEST_DIFFERING
     about = {"verdict": judged.word, "differing": users, "interval_trusted": trusted}
-    return _interval_dict(judged.difference) | about
+    return interval_dict(judged.difference) | about
 
 
-def _interval_dict(interval: Interval) -> dict[str, Any]:
+def interval_dict(interval: Interval) -> dict[str, Any]:
+    """A difference and its interval, as ``--json`` prints them."""
     return {"difference": interval.estimate, "interval": [interval.low, interval.high]}
 
 
@@ -518,10 +519,10 @@ def to_text(result: Finding, *, every_column: bool = False) -> str:
     """The decision box, for the person who decides, and the table of policies below it."""
     return "\n".join(
         [
-            *_text_box(result),
-            *_align(key_table(result)),
+            *text_box(first_screen(result), verdict_word(result)),
+            *align(key_table(result)),
             "",
-            *_align(table_of(result, every_column=every_column)),
+            *align(table_of(result, every_column=every_column)),
             f"{features_or_trees(result)}.",
             *(f"not available: {policy.name}: {policy.reason}" for policy in result.results if policy.reason),
             "",
@@ -531,16 +532,15 @@ def to_text(result: Finding, *, every_column: bool = False) -> str:
     )
 
 
-def _text_box(result: Finding) -> list[str]:
-    """The lines of the decision box: what each is about in capital letters, then the sentences."""
-    screen = first_screen(result)
-    title = screen.pop("title")
-    screen["PROPOSED"] += f" [{verdict_word(result).replace(' ', UNBROKEN)}]"
+def text_box(screen: dict[str, str], word: str) -> list[str]:
+    """The lines of a decision box: the title, then what each is about in capital letters, and the sentences."""
+    (_, title), (first, said), *rest = screen.items()
+    badged = {first: f"{said} [{word.upper().replace(' ', UNBROKEN)}]"} | dict(rest)
     wrapped = [
         textwrap.wrap(
             f"{about:{ABOUT_WIDTH}}{text}", TEXT_WIDTH, subsequent_indent=" " * ABOUT_WIDTH, break_on_hyphens=False
         )
-        for about, text in screen.items()
+        for about, text in badged.items()
     ]
     return [title, *(line.replace(UNBROKEN, " ") for lines in wrapped for line in lines)]
 
@@ -603,25 +603,31 @@ def _mark(result: Finding, policy: PolicyResult) -> str:
 
 def to_html(result: Finding) -> str:
     """The first screen as HTML; names from data are escaped."""
-    screen, tone = {key: html.escape(text) for key, text in first_screen(result).items()}, verdict_tone(result)
+    word, tone = verdict_word(result), verdict_tone(result)
+    return html_box(first_screen(result), word, tone, key_table(result), simulated=result.split.card.simulated)
+
+
+def html_box(screen: dict[str, str], word: str, tone: str, table: pd.DataFrame, *, simulated: bool) -> str:
+    """A decision box as HTML, with a table below it: ``title``, then what comes first with a badge, then the rest."""
+    escaped = {key: html.escape(text) for key, text in screen.items()}
     badge = (
         f'<span class="badge" style="background:{COLOURS[tone]};color:#fff;padding:.1em .6em;border-radius:.3em;'
-        f'font-weight:600">{verdict_word(result).upper()}</span>'
+        f'font-weight:600">{word.upper()}</span>'
     )
-    simulated = '<strong class="simulated">SIMULATED</strong> ' if result.split.card.simulated else ""
-    title, proposed = screen.pop("title"), screen.pop("PROPOSED")
+    mark = '<strong class="simulated">SIMULATED</strong> ' if simulated else ""
+    (_, title), (about_first, first), *rest = escaped.items()
     rows = "".join(
         '<div style="display:flex;flex-wrap:wrap;gap:0 1em;margin:.5em 0">'
         f'<dt style="flex:0 0 5.5em;font-weight:600;white-space:nowrap">{about}</dt>'
         f'<dd style="flex:1 1 18em;margin:0">{text}</dd></div>'
-        for about, text in screen.items()
+        for about, text in rest
     )
     return (
         f'<section class="verdict {tone}">'
-        f"<p>{simulated}{title}</p>"
-        f'<p style="font-size:1.25em">PROPOSED: <strong>{proposed}</strong> {badge}</p>'
+        f"<p>{mark}{title}</p>"
+        f'<p style="font-size:1.25em">{about_first}: <strong>{first}</strong> {badge}</p>'
         f"<dl>{rows}</dl>"
-        f"{_html_table(key_table(result))}"
+        f"{html_table(table)}"
         "</section>"
     )
 
@@ -639,7 +645,7 @@ def table_html(result: Finding, name: str, **options: Any) -> str:
     every = {"policies": policies_html, "segments": segments_html, "assumptions": assumptions_html}
     own = {} if name in every else result.decision.report.tables(result)
     shown = (every | own)[check_one_of("table", name, every | own)]
-    return _html_table(shown) if name in own else shown(result, **options)
+    return html_table(shown) if name in own else shown(result, **options)
 
 
 def segments_html(result: Finding, most: int = 4) -> str:
@@ -653,7 +659,7 @@ def segments_html(result: Finding, most: int = 4) -> str:
         | {title: [unit.signed(net) for net in rows[column]] for title, column in titles.items()},
         index=pd.Index(names, name="segment"),
     )
-    return _html_table(table)
+    return html_table(table)
 
 
 def policies_html(result: Finding, *, every_column: bool = False) -> str:
@@ -663,7 +669,7 @@ def policies_html(result: Finding, *, every_column: bool = False) -> str:
         for policy in result.results
         if policy.reason
     )
-    return _html_table(table_of(result, every_column=every_column)) + missing
+    return html_table(table_of(result, every_column=every_column)) + missing
 
 
 def assumptions_html(result: Finding) -> str:
@@ -686,7 +692,8 @@ def _cells(table: pd.DataFrame) -> list[list[str]]:
     return [titles, *(list(map(str, row)) for row in table.itertuples())]
 
 
-def _html_table(table: pd.DataFrame) -> str:
+def html_table(table: pd.DataFrame) -> str:
+    """A table whose cells are text, as HTML; names from data are escaped."""
     titles, *rows = _cells(table)
     head = "".join(f'<th scope="col">{html.escape(title)}</th>' for title in titles)
     body = "".join(
@@ -702,7 +709,7 @@ def _html_list(sentences: Sequence[str]) -> str:
     return "<ul>" + "".join(f"<li>{html.escape(sentence)}</li>" for sentence in sentences) + "</ul>"
 
 
-def _align(table: pd.DataFrame) -> list[str]:
+def align(table: pd.DataFrame) -> list[str]:
     """Text columns: names to the left, numbers to the right."""
     cells = _cells(table)
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]

@@ -65,13 +65,34 @@ class Images(OptionDecision):
     )
     operating_point = "share of large images"
     stop = "late images rise"
-    option_column, chooses = "rendition", "size"
+    option_column, chooses, served = "rendition", "size", "rendition_served"
+    effects = (*OptionDecision.effects, Axis("bytes", "Data sent (kB a view)", 1e-3))
     more, less, does = "the model sends larger images", "the model sends smaller images", "sends"
     report = report
 
     def payoffs(self, frame: pd.DataFrame, scenario: ImageScenario, assume: Mapping[str, float]) -> Payoffs:
         """Load time, wait, quality and net of every rendition."""
         return rendition_payoffs(frame, scenario, assume)
+
+    def as_logged(self, situations: Situations, scenario: ImageScenario) -> Situations:
+        """The images are there at the largest contentful paint, and weigh the page's bytes, where a log has these."""
+        frame, given = situations.frame, situations.given
+        measured = {
+            name: np.where(frame[logged].notna(), frame[logged], given[name].T).T if logged in frame else given[name]
+            for name, logged in (("load_ms", "lcp_ms"), ("bytes", "page_bytes"))
+        }
+        excess, quality, net = scenario.judge(measured["load_ms"])
+        late = measured["load_ms"] > scenario.budget_ms
+        measured |= {"added_wait_ms": excess, "quality": quality, "net": net, "late": late}
+        return replace(situations, given=measured)
+
+    def basis(self, log: pd.DataFrame) -> str:
+        """How many views measured their waiting."""
+        share = log["lcp_ms"].notna().mean() if "lcp_ms" in log else 0.0
+        worked_out = super().basis(log)
+        if not share:
+            return worked_out
+        return f"The largest contentful paint ends the wait in {100 * share:.0f} % of the views; else: {worked_out}"
 
     def edges(self, quantity: str, usual: Mapping[str, float], scenario: ImageScenario) -> np.ndarray:
         """Value of a quantity at which each rendition is just in time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -72,6 +73,31 @@ def ask_chances(source: Any, context: pd.DataFrame, k: int, *, seed: int = 0) ->
             f"{chance.min():g}, sums up to {sums.max():g}, and {rises.sum():,} that rise."
         )
     return top
+
+
+def read_logged(prefetched: pd.Series, view_id: pd.Series) -> pd.DataFrame:
+    """The pages that a log says were fetched in each view, as an answer: ``view_id, page, rank``.
+
+    ``prefetched`` (str) holds JSON lists, missing or empty where nothing was fetched; a WorkbenchError for all else. A
+    page that comes twice in a list counts once.
+    """
+    codes, texts = pd.factorize(prefetched)
+    lists = pd.Series([*map(_listed, texts), []], dtype=object)
+    if lists.isna().any():
+        bad = int(np.isin(codes, np.flatnonzero(lists.isna())).sum())
+        raise WorkbenchError(
+            f'prefetched must be a JSON list of pages, such as ["/a", "/b"]; {bad:,} of {len(codes):,} views differ.'
+        )
+    found = pd.DataFrame({"view_id": view_id.to_numpy(), "page": lists.to_numpy()[codes]}).explode("page").dropna()
+    return found.assign(rank=found.groupby("view_id").cumcount() + 1).astype({"page": str})
+
+
+def _listed(text: str) -> list[str] | None:
+    try:
+        pages = json.loads(text or "[]")
+    except ValueError:
+        return None
+    return list(dict.fromkeys(map(str, pages))) if isinstance(pages, list) else None
 
 
 def cut_sessions(context: pd.DataFrame, seed: int, most: int | None = None) -> np.ndarray:

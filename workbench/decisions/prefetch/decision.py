@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
 from typing import Any
@@ -121,6 +122,13 @@ class Prefetch(Decision):
     )
     operating_point = "number of unused prefetches"
     stop = "pages load more slowly"
+    served = "prefetched"
+    effects = (
+        Axis("hits", "Hits per 100 views", 100.0),
+        Axis("unused", "Unused prefetches a view", digits=2),
+        Axis("saved_ms", "Time saved (ms a view)"),
+        Axis("fetched_bytes", "Fetched ahead (kB a view)", 1e-3),
+    )
     report = report
 
     def scenario(self, card: Card, scenario: PrefetchScenario | None = None) -> PrefetchScenario:
@@ -218,6 +226,26 @@ class Prefetch(Decision):
     def outcomes(self, answer: pd.DataFrame, situations: Situations, scenario: PrefetchScenario) -> pd.DataFrame:
         """Hits, unused prefetches, time and bytes, one row a view."""
         return replay.replay_prefetch(answer, situations.frame, scenario)
+
+    def logged(self, log: pd.DataFrame) -> np.ndarray:
+        """Every view: where no page is named, none was fetched."""
+        return np.ones(len(log), bool)
+
+    def basis(self, log: pd.DataFrame) -> str:
+        """Counts are measured, times are not."""
+        return "Hits and unused pages are counted from what was fetched and opened; times and sizes are worked out."
+
+    def as_sent(self, answer: pd.DataFrame, situations: Situations, scenario: PrefetchScenario) -> list[str]:
+        """Lists of the pages, by rank."""
+        ranked = answer.sort_values(["view_id", "rank"])
+        lists = ranked["page"].astype(str).groupby(ranked["view_id"]).agg(lambda pages: json.dumps(pages.tolist()))
+        return situations.frame["view_id"].map(lists).astype(object).fillna("[]").tolist()
+
+    def measured(self, situations: Situations, scenario: PrefetchScenario) -> pd.DataFrame:
+        """The pages that a log says were fetched, replayed over the sessions that it saw."""
+        answer = answers.read_logged(situations.frame[self.served], situations.frame["view_id"])
+        k = max(scenario.k, int(answer["rank"].max()) if len(answer) else 0)
+        return self.outcomes(answer, situations, replace(scenario, k=k))
 
     def hindsight(self, situations: Situations, scenario: PrefetchScenario) -> pd.DataFrame:
         """Exactly the pages that will be hits."""

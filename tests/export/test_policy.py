@@ -727,6 +727,15 @@ def test_a_card_adds_pages_that_are_never_fetched_and_the_queries_that_do_not_ma
     assert rules[0]["expects_no_vary_search"] == "params"
 
 
+def test_the_budget_is_that_of_as_many_usual_pages_as_a_view_may_fetch(site):
+    content = shipped_of(site, site.of("first-order Markov").policy).content
+    sizes = site.split.train["page_bytes"]
+    assert content["site"]["byte_budget"] == round(3 * sizes.sum() / sizes.count())
+    assert min(sizes) <= min(content["site"]["bytes"]) <= max(content["site"]["bytes"]) <= max(sizes)
+    requests = SiteRules(complete(content)).requests(site.split.train["page"].astype(str).value_counts(normalize=True))
+    assert 0 < requests["opened"] < requests["fetched"] <= 3
+
+
 @pytest.mark.parametrize(
     ("budget", "at_once"),
     [(300, ["/c", "/b"]), (100, ["/c"]), (50, []), (1000, ["/c", "/b", "/d"])],  # chances of .3, .5 and .2

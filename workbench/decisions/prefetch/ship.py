@@ -111,8 +111,9 @@ def _requests(outcomes: pd.DataFrame) -> dict[str, float]:
 
 
 def _site(split: Split, scenario: PrefetchScenario, names: list[str]) -> dict[str, Any]:
-    """What Speculation Rules need: sizes of pages and the budget of a view, bytes, where the data have sizes; pages
-    that are never named; and the value of ``No-Vary-Search``, where the card's pages cut queries.
+    """What Speculation Rules need: sizes of pages, and the budget of a view (as many mean views as it may fetch pages),
+    bytes, where the data have sizes; pages that are never named; the value of ``No-Vary-Search``, where a card's pages
+    cut queries.
     """
     says, site = split.card.pages, dict[str, Any]()
     if says.never:
@@ -120,10 +121,10 @@ def _site(split: Split, scenario: PrefetchScenario, names: list[str]) -> dict[st
     if says != Pages() and "*" not in says.keep_query:
         kept = " ".join(f'"{quote(name)}"' for name in says.keep_query)
         site["no_vary_search"] = f"key-order, params, except=({kept})" if kept else "params"
-    if "page_bytes" in split.train and scenario.page_bytes:
-        median = split.train["page_bytes"].groupby(split.train["page"].astype(str)).median().reindex(names)
-        site["bytes"] = median.fillna(scenario.page_bytes).round().astype(int).tolist()
-        site["byte_budget"] = round(scenario.k * scenario.page_bytes)
+    if "page_bytes" in split.train and split.train["page_bytes"].notna().any():
+        size, page = split.train["page_bytes"], split.train["page"].astype(str)
+        site["bytes"] = size.groupby(page).median().reindex(names).fillna(size.median()).round().astype(int).tolist()
+        site["byte_budget"] = round(scenario.k * size.mean())
     return site
 
 

@@ -287,6 +287,17 @@ def test_a_local_time_that_comes_twice_is_counted_as_a_clock_change(tmp_path):
     assert views.attrs["dropped"] == {**NOTHING, "clock_change": 1, "broken": 1}
 
 
+def test_one_line_with_a_zone_moves_no_other_and_local_times_are_told(tmp_path):
+    lines = [
+        f'{{"ip": "192.0.2.7", "url": "/{at[-1]}", "time": "{at}"}}'
+        for at in ("-", "2026-01-31 12:00:00", "2026-01-31 12:00:00Z", "1769860800")
+    ]
+    views = read(log(tmp_path, *lines), time_zone="Europe/Berlin")
+    assert views["viewed_at"].dt.hour.tolist() == [11, 12, 12] and views.attrs["dropped"]["broken"] == 1
+    assert not any("time_zone" in each for each in views.attrs["warnings"])
+    assert any("time_zone" in each for each in read(log(tmp_path, *lines)).attrs["warnings"])
+
+
 def test_one_file_of_several_may_hold_no_view(tmp_path):
     empty = read(log(tmp_path, line(status=404)), allow_empty=True)
     assert len(empty) == 0 and empty.attrs["dropped"] == {**NOTHING, "error": 1} and "page" in empty

@@ -34,7 +34,7 @@ PRIVATE = re.compile(
 )
 NAME = re.compile(r"\b(?!Mon|Tue|Wed|Thu|Fri|Sat|Sun)[^\W\d_a-z]\w+,? [^\W\d_a-z]\w")  # of a person, in a cell
 VALUE = re.compile(r"[+-]?\d[\d.,:TZ /+-]*|\(hidden\)")  # a number or time, which no column is called
-ZONE = r"\s*(?:Etc/)?(?:UTC|GMT)$"  # BigQuery and PostgreSQL write it out
+ZONE = r"\s{0,3}(?:Etc/)?(?:UTC|GMT)$"  # BigQuery and PostgreSQL write it out
 KINDS = {
     TEXT: "text",
     NUMBER: "numbers",

@@ -35,7 +35,6 @@ CLF_TIME = r"\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}"
 ISO_TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?Z| ?[+-]\d\d:?\d\d)?"
 CHUNK = 2_000  # lines of JSON that are read at once; where one is broken, each is read alone
 HALF_A_DAY = pd.Timedelta(12, "h")
-STRFTIME = "%d/%b/%Y:%H:%M:%S %z"
 # Any line of the common family: words, time, words, request, status, size, words, referrer, user agent, words.
 ANY = (
     rf"^(?P<before>[^\[\n]{{0,300}}(?=\[\d)|[^\n]{{0,300}}?)\[?(?P<time>{CLF_TIME}|{ISO_TIME})\]?(?P<between>[^\"\n]{{0,300}}?)"

@@ -4,6 +4,7 @@ import json
 import lzma
 import re
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,8 @@ def test_a_common_line_tells_no_device(tmp_path):
         ("broken", line(size="big")),
         ("not_get", line("POST /login HTTP/1.1")),
         ("not_get", line("-", status=408)),
+        ("not_get", line("GET jobs HTTP/1.1")),
+        ("no_content", line(status=204)),
         ("not_get", line(r"\x16\x03\x01\x02", status=400)),
         ("prefetch", line(more=' "prefetch"')),
         ("prefetch", line(more=' 0.012 Purpose="prefetch"')),
@@ -365,7 +368,9 @@ def test_broken_lines_are_shown_by_their_shape_and_cut(tmp_path):
     ],
 )
 def test_a_line_made_to_take_long_is_read(tmp_path, hostile):
+    began = time.perf_counter()
     assert len(read(log(tmp_path, line(), *[hostile] * 50))) >= 1
+    assert time.perf_counter() - began < 2  # what is quadratic takes some ten times as long
 
 
 def test_a_log_in_blocks_is_the_log_at_once(tmp_path, monkeypatch):

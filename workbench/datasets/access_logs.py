@@ -76,9 +76,10 @@ def read_access_log(
         rule = first_rule(fields, _known(fields))
         views.append(_views(fields[rule == ""]))
         if len(broken) < BROKEN_SHOWN:
-            shown = fields[rule == "broken"]
-            shown = shown["line"].where(shown["line"].fillna("").ne(""), shown["time"]).dropna()
-            broken += map(_shape, shown.head(BROKEN_SHOWN - len(broken)))
+            parts = ["before"] if "before" in fields else ["address"]
+            shown = fields[rule == "broken"].reindex(columns=["line", *parts, "time", "between", "method", "target"])
+            shown = shown.head(BROKEN_SHOWN - len(broken)).astype(object).fillna("")
+            broken += [_shape(line or " ".join(filter(None, words))) for line, *words in shown.to_numpy()]
         dropped.update(rule[rule != ""].tolist())
         unknown.update(fields["agent"][rule == UNKNOWN])
     frame = pd.concat(views, ignore_index=True)

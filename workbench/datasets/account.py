@@ -26,6 +26,7 @@ REASONS = {
     "not_get": "no GET",
     "prefetch": "fetched ahead of a click",
     "redirect": "redirects",
+    "no_content": "answers without content",
     "error": "errors",
     "static": "static files",
     "feed": "web feeds",

@@ -31,7 +31,7 @@ def test_views_without_a_session_are_left_out_where_others_have_one(word):
 def test_without_users_and_sessions_the_way_out_is_said(word):
     views = pd.DataFrame({"user_id": [word] * 3, "page": ["/", "/x", "/"]})
     views["viewed_at"] = AT + pd.to_timedelta(range(3), unit="min")
-    with pytest.raises(WorkbenchError, match='column of sessions or.*unknown_user = "separate"'):
+    with pytest.raises(WorkbenchError, match=r'column of sessions or.*unknown_user = "separate"'):
         navigations(views)
     assert navigations(views, unknown_user="separate")["user_id"].nunique() == 3
 

@@ -26,8 +26,8 @@ def order_views(frame: pd.DataFrame, *, by_time: bool = True, gap_min: float = G
     """
     if "session_id" not in frame and "user_id" not in frame:
         raise WorkbenchError(
-            "expected page views with a person or a session; no row names any. Name a column of sessions or, where each "
-            'row is a person of its own, write unknown_user = "separate".'
+            "expected page views with a person or a session; no row names any. Name a column of sessions or, where "
+            'each row is a person of its own, write unknown_user = "separate".'
         )
     sessions = _given_sessions(frame) if "session_id" in frame else _sessions_by_silence(frame, gap_min)
     row = np.arange(len(frame))

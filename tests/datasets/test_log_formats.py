@@ -228,6 +228,8 @@ def test_addresses_and_times_of_apache_in_other_words(tmp_path, log_format, line
 def test_a_w3c_log_without_the_address_says_which_field_is_missing(tmp_path):
     with pytest.raises(WorkbenchError, match=r"no client \(c-ip\); found the fields date, time, cs-uri-stem"):
         read(tmp_path, "#Fields: date time cs-uri-stem\n2026-01-31 12:00:00 /jobs")
+    fields = "#Fields: date time cs(X-Forwarded-For) cs-uri-stem\n"
+    assert read(tmp_path, f"{fields}2026-01-31 12:00:00 203.0.113.9 /jobs")["address"].tolist() == ["203.0.113.9"]
 
 
 @pytest.mark.parametrize("half", [r"\ud83d", r"\uDE00 "])

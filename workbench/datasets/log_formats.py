@@ -59,7 +59,7 @@ JSON_CARD = (
 )
 
 # nginx's variables and Apache's directives, by field; headers are the same in both.
-W3C_NEEDS = {"address": "client (c-ip)", "target": "page (cs-uri-stem)"}
+W3C_NEEDS = {"client (c-ip)": {"address", "forwarded"}, "page (cs-uri-stem)": {"target", "request"}}
 HEADERS = {
     "user-agent": "agent",
     "host": "host",
@@ -327,7 +327,7 @@ class _W3c:
     def _read(self, lines: str) -> pd.DataFrame:
         mark = "\t" if "\t" in lines.partition("\n")[0] else " "
         usual = _usual(name for name in self.names if name not in ("date", "time"))
-        lacks = [words for field, words in W3C_NEEDS.items() if field not in usual]
+        lacks = [words for words, fields in W3C_NEEDS.items() if not fields & {*usual}]
         if lacks and self.names:
             raise WorkbenchError(
                 f"This W3C log names no {' and no '.join(lacks)}; found the fields {', '.join(self.names)}. Let the "

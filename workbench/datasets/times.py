@@ -72,10 +72,12 @@ def log_times(times: pd.Series, time_format: str, time_zone: str) -> tuple[pd.Da
     the only unit that fits), or ISO 8601, which is of ``time_zone`` where it names none.
     """
     codes, given = distinct(times)
+    given = given.astype("str").str.strip()
     read, clear = pd.Series(pd.NaT, given.index, dtype=TIME), pd.Series(True, given.index)
     if not time_format:
-        read = pd.to_datetime(given, format=CLF, utc=True, errors="coerce").astype(TIME)
-        numbers = pd.to_numeric(given[read.isna()], errors="coerce").dropna()
+        usual = given[given.str.slice(2, 3) == "/"]
+        read[usual.index] = pd.to_datetime(usual, format=CLF, utc=True, errors="coerce").astype(TIME)
+        numbers = pd.to_numeric(given[~given.str.contains(":", regex=False)], errors="coerce").dropna()
         for unit in ("s", "ms", "us", "ns"):
             fit = numbers[_within(numbers, unit)]
             read[fit.index] = pd.to_datetime(fit, unit=unit, utc=True).dt.round("us").astype(TIME)
@@ -134,7 +136,9 @@ def _texts(given: pd.Series, form: str, zone: str) -> tuple[pd.Series, pd.Series
         local = bool(re.search("%[HIcXT]", form))
         return *_localised(pd.to_datetime(texts, format=form, errors="coerce"), zone), local
     zoned = texts.str.contains(OFFSET, regex=True).fillna(False).astype(bool)
-    read = iso_times(texts.str.replace(r"(?<=:\d\d),(?=\d)", ".", regex=True))
+    read = iso_times(texts)
+    if (commas := read.isna() & texts.str.contains(",", regex=False).eq(True)).any():  # as Python's logging writes it
+        read[commas] = iso_times(texts[commas].str.replace(r"(?<=:\d\d),(?=\d)", ".", regex=True))
     moments, clear = _localised(read.mask(zoned).dt.tz_localize(None), zone)
     return moments.fillna(read.where(zoned)), clear, bool(texts[~zoned].str.contains(CLOCK).any())
 

@@ -152,6 +152,16 @@ def test_day_and_month_are_told_apart_by_the_values(texts, forms):
     assert fitting_formats(pd.Series(texts))[: len(forms) or None] == forms
 
 
+@pytest.mark.parametrize("word", ["NULL", "-", None])
+def test_views_without_a_time_are_counted_out(word):
+    views = pd.DataFrame({"session_id": 1, "page": ["/a", "/b", "/c"], "viewed_at": [word, *[AT.isoformat()] * 2]})
+    loaded = navigations(views)
+    assert loaded["page"].tolist() == ["/b", "/c"] and loaded.attrs["dropped"]["bad_time"] == 1
+    assert any("Over a tenth" in said for said in loaded.attrs["warnings"])
+    with pytest.raises(WorkbenchError, match="there in every row; 3 values differ"):
+        navigations(views.assign(viewed_at=word))
+
+
 def test_one_value_in_a_hundred_may_be_no_time_and_is_counted():
     times = [f"2026-01-05T10:00:{i:02}Z" for i in range(11)]
     views = pd.DataFrame({"session_id": 1, "page": [f"/{i}" for i in range(12)], "viewed_at": [*times, "soon"]})

@@ -47,6 +47,7 @@ REASONS = {
 WHAT_TO_WRITE = {
     "broken": "if the log has another format, name it (format)",
     "script": "if these are pages, write static = true under [pages]",
+    "bad_time": "check the column of times",
     "no_user": "unknown_user = 'separate' keeps them",
     "no_session": "without a column of sessions, they are made of users and times",
     "unmeasured": "check which columns are named as what, and require",

@@ -52,7 +52,8 @@ FORMS: dict[str, tuple[str, str, Callable[[str], str | None]]] = {
 WORD = r"[^\s,]+"  # what may stand for an address where the card says so, such as its hash or a name
 REQUEST = re.compile(r'^([^"\\\s]*) *(.*?)(?: HTTP/[0-9.]+)?\Z', re.DOTALL)  # it fits any text
 REQUEST_LINE = r"[A-Z]+ \S.* HTTP/[0-9.]+"
-HALF, FEW, SEVERAL, CROWD = 0.5, 3, 3, 10  # of views; addresses; user agents at an address of a few, of any (or views)
+# Our thresholds: share of values or views; addresses; user agents at an address of a few, of any (or views).
+HALF, FEW, SEVERAL, CROWD = 0.5, 3, 3, 10
 SAMPLE = 1_000  # values that show what a column holds
 
 

@@ -4,6 +4,7 @@ import json
 import lzma
 import re
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,8 @@ def test_a_common_line_tells_no_device(tmp_path):
         ("broken", line(size="big")),
         ("not_get", line("POST /login HTTP/1.1")),
         ("not_get", line("-", status=408)),
+        ("not_get", line("GET jobs HTTP/1.1")),
+        ("no_content", line(status=204)),
         ("not_get", line(r"\x16\x03\x01\x02", status=400)),
         ("prefetch", line(more=' "prefetch"')),
         ("prefetch", line(more=' 0.012 Purpose="prefetch"')),
@@ -287,6 +290,17 @@ def test_a_local_time_that_comes_twice_is_counted_as_a_clock_change(tmp_path):
     assert views.attrs["dropped"] == {**NOTHING, "clock_change": 1, "broken": 1}
 
 
+def test_one_line_with_a_zone_moves_no_other_and_local_times_are_told(tmp_path):
+    lines = [
+        f'{{"ip": "192.0.2.7", "url": "/{at[-1]}", "time": "{at}"}}'
+        for at in ("-", "2026-01-31 12:00:00", "2026-01-31 12:00:00Z", "1769860800")
+    ]
+    views = read(log(tmp_path, *lines), time_zone="Europe/Berlin")
+    assert views["viewed_at"].dt.hour.tolist() == [11, 12, 12] and views.attrs["dropped"]["broken"] == 1
+    assert not any("time_zone" in each for each in views.attrs["warnings"])
+    assert any("time_zone" in each for each in read(log(tmp_path, *lines)).attrs["warnings"])
+
+
 def test_one_file_of_several_may_hold_no_view(tmp_path):
     empty = read(log(tmp_path, line(status=404)), allow_empty=True)
     assert len(empty) == 0 and empty.attrs["dropped"] == {**NOTHING, "error": 1} and "page" in empty
@@ -354,7 +368,9 @@ def test_broken_lines_are_shown_by_their_shape_and_cut(tmp_path):
     ],
 )
 def test_a_line_made_to_take_long_is_read(tmp_path, hostile):
+    began = time.perf_counter()
     assert len(read(log(tmp_path, line(), *[hostile] * 50))) >= 1
+    assert time.perf_counter() - began < 2  # what is quadratic takes some ten times as long
 
 
 def test_a_log_in_blocks_is_the_log_at_once(tmp_path, monkeypatch):

@@ -1,4 +1,5 @@
 import json
+import time
 
 import pandas as pd
 import pytest
@@ -192,6 +193,7 @@ def test_a_forwarded_address_that_the_format_lacks_is_asked_for(tmp_path):
         ("combyned", r"one of common, .*got 'combyned'.*Did you mean 'combined'"),
         ("%h %u", r"the time .* and the request .*got '%h %u'"),
         ("$status", r"the client's address .* and the time .* and the request"),
+        (r"%h [%{%Q}t] \"%r\"", r"a time as Python's strptime knows it.*'%Q'"),
     ],
 )
 def test_a_format_that_is_none_is_refused(log_format, words):
@@ -205,6 +207,48 @@ def test_lines_of_another_format_show_their_shape_and_what_to_write(tmp_path, na
         read(tmp_path, "03:04:05 Anna.Lind@shop.example token=s3cr3t", name)
     text = str(caught.value)
     assert "'0:0:0 a.a@a.a a=a0a0a'" in text and f"in {name} log format" in text and "format = " in text
+
+
+@pytest.mark.parametrize(
+    ("log_format", "line"),
+    [
+        (r'%{c}a [%{%d/%b/%Y %T}t] "%r" %>s %b', '203.0.113.9 [31/Jan/2026 12:00:00] "GET /jobs HTTP/1.1" 200 512'),
+        (r'%{c}a %a [%{%s}t] "%r" %>s %b', '10.0.0.9 203.0.113.9 [1769860800] "GET /jobs HTTP/1.1" 200 512'),
+        (
+            r'%h [%{%F %T}t.%{msec_frac}t] "%r" %>s %b',
+            '203.0.113.9 [2026-01-31 12:00:00.250] "GET /jobs HTTP/1.1" 200 512',
+        ),
+    ],
+)
+def test_addresses_and_times_of_apache_in_other_words(tmp_path, log_format, line):
+    row = read(tmp_path, line, log_format).iloc[0]
+    assert (row["address"], str(row["viewed_at"])[:19]) == ("203.0.113.9", "2026-01-31 12:00:00")
+
+
+def test_a_w3c_log_without_the_address_says_which_field_is_missing(tmp_path):
+    with pytest.raises(WorkbenchError, match=r"no client \(c-ip\); found the fields date, time, cs-uri-stem"):
+        read(tmp_path, "#Fields: date time cs-uri-stem\n2026-01-31 12:00:00 /jobs")
+    fields = "#Fields: date time cs(X-Forwarded-For) cs-uri-stem\n"
+    assert read(tmp_path, f"{fields}2026-01-31 12:00:00 203.0.113.9 /jobs")["address"].tolist() == ["203.0.113.9"]
+
+
+@pytest.mark.parametrize("half", [r"\ud83d", r"\uDE00 "])
+def test_half_of_a_surrogate_pair_in_a_json_log_is_a_mark(tmp_path, half):
+    lines = [
+        f'{{"ip": "203.0.113.9", "ts": 1769860800, "url": "/{page}", "ua": "{CHROME}{page}"}}' for page in ("a", half)
+    ]
+    views = read(tmp_path, "\n".join(lines))
+    assert views["page"].str.strip().tolist() == ["/a", "/\ufffd\ufffd\ufffd"]
+    assert views["user_agent"].str.strip().str.endswith(("a", "\ufffd")).all()
+
+
+def test_a_line_whose_address_or_time_alone_is_bad_shows_its_shape(tmp_path):
+    lines = [
+        f"{client} - - [{at}] {TAIL}"
+        for client, at in [("Jan 31 12:00 nginx:", CLF), ("203.0.113.9", CLF.replace("Jan", "Foo"))]
+    ]
+    with pytest.raises(WorkbenchError, match=r"2 broken lines.*shape 'a 0 0:0 a: - - 0/a/0:0:0:0 \+0 a /"):
+        read(tmp_path, "\n".join(lines))
 
 
 def test_local_times_are_of_the_time_zone(tmp_path):
@@ -337,7 +381,9 @@ def test_a_line_that_is_no_object_is_broken(tmp_path):
     [
         ("198.51.100.7:41000", "198.51.100.7"),
         ("[2001:db8::1]:443", "2001:db8::1"),
-        ("2001:DB8::1", "2001:db8::1"),
+        ("2001:0DB8::0001", "2001:db8::1"),
+        ("2001:db8:0:0:0:0:0:1:443", "2001:db8::1"),
+        ("2001:db8::1:443", "2001:db8::1:443"),  # seven groups may be meant
         ("fe80::1%eth0", "fe80::1"),
         ("::ffff:198.51.100.7", "198.51.100.7"),
         (' "198.51.100.7, 10.0.0.1"', "198.51.100.7"),
@@ -377,6 +423,7 @@ def test_the_words_before_the_time_name_client_and_site(words, address, host):
     assert read.where(read.notna(), None).tolist() == [address, host, None]
 
 
+BUDGET_S = 2  # what is quadratic in 40,000 characters takes some ten times as long
 HOSTILE = [
     "a " * 20_000,
     "$ - " * 9_000,
@@ -390,8 +437,10 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("log_format", ["", "combined", "vhost_combined", "alb", "w3c", "caddy", *list(BY_STRING)[:6]])
+@pytest.mark.parametrize("log_format", ["", "alb", "w3c", "caddy", next(iter(BY_STRING))])
 @pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_line_made_to_take_long_is_broken(tmp_path, log_format, hostile):
+    began = time.perf_counter()
     with pytest.raises(WorkbenchError, match="all 1 lines were left out: 1 broken lines"):
         read(tmp_path, hostile, log_format)
+    assert time.perf_counter() - began < BUDGET_S

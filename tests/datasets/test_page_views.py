@@ -104,6 +104,11 @@ def test_ids_and_devices_of_the_source_go_before_those_of_the_request():
     assert "user_id" not in views and views["session_id"].nunique() == 1
 
 
+def test_of_what_was_unchanged_no_byte_was_sent():
+    views = wb.navigations(table(page_bytes=500.0), columns=COLUMNS)
+    assert views["page_bytes"].fillna(-1).tolist() == [500, -1, 500]
+
+
 def test_a_row_without_an_address_has_no_user():
     frame = table()
     frame.loc[1, "source.address"] = None
@@ -119,7 +124,25 @@ def test_addresses_as_ids_of_users_lose_their_ports():
     assert wb.navigations(names, columns=columns)["user_id"].nunique() == len(REQUESTS)
 
 
-@pytest.mark.parametrize(("name", "source"), [("status", "verb"), ("method", "response"), ("address", "agent")])
+@pytest.mark.parametrize(
+    ("first", "second", "users"),
+    [
+        ("203.0.113.1, 10.0.0.7", "203.0.113.1, 10.0.0.8", 1),
+        ("10.0.0.7, 203.0.113.1", "10.0.0.7, 203.0.113.2", 2),
+        ("2001:db8:0:0:0:0:0:1:40001", "2001:db8::1", 1),
+        ("2001:0db8::0001", "[2001:DB8::1]:443", 1),
+        ("anna, lind", "anna, berg", 2),
+    ],
+)
+def test_forwarded_lists_and_spellings_of_an_address_are_one_user(first, second, users):
+    views = pd.DataFrame({"user_id": [first, second] * 2, "page": ["/a", "/b", "/c", "/d"]})
+    views["viewed_at"] = pd.Timestamp("2026-01-31T12:00Z") + pd.to_timedelta(range(4), unit="min")
+    assert wb.navigations(views)["user_id"].nunique() == users
+
+
+@pytest.mark.parametrize(
+    ("name", "source"), [("status", "verb"), ("method", "response"), ("address", "agent"), ("user_agent", "verb")]
+)
 def test_a_column_that_holds_something_else_is_refused_without_its_values(name, source):
     columns = {"@timestamp": "viewed_at", "url": "page", "who": "user_id", source: name}
     with pytest.raises(wb.WorkbenchError, match=rf"'{name}' must hold .*Name another") as caught:
@@ -133,6 +156,27 @@ def test_an_unmapped_column_is_used_only_if_it_holds_what_its_name_says():
     views = wb.navigations(frame, columns=columns)
     assert views.attrs["dropped"] == {"not_get": 1, "repeats": 2}
     assert any("status holds no HTTP status" in said for said in views.attrs["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("user_agent", "mobile"),
+        ("user_agent", "text/html"),
+        ("address", "Berlin"),
+        ("address", "12:30"),
+        ("status", "7"),
+    ],
+)
+def test_a_column_that_only_has_the_name_leaves_every_row(name, value):
+    frame = pd.DataFrame({"session_id": [1, 1, 2], "page": ["/a", "/b", "/a"], name: value})
+    views = wb.navigations(frame)
+    assert len(views) == 3 and any(f"Column {name} holds no" in said for said in views.attrs["warnings"])
+
+
+def test_an_address_may_be_its_hash_where_the_card_says_so():
+    frame = table(**{"source.address": [f"h{'ab'[i % 2]}" for i in range(len(REQUESTS))]})
+    assert wb.navigations(frame, columns=COLUMNS)["user_id"].tolist() == ["visitor 1", "visitor 2", "visitor 3"]
 
 
 def test_a_context_column_of_the_card_is_no_status_of_a_request():

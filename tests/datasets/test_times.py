@@ -1,8 +1,10 @@
+import time
+
 import pandas as pd
 import pytest
 
 from workbench.datasets import measurements, navigations
-from workbench.datasets.times import fitting_formats
+from workbench.datasets.times import fitting_formats, log_times
 from workbench.errors import WorkbenchError
 
 AT = pd.Timestamp("2026-01-31T18:00:05Z")
@@ -30,6 +32,41 @@ def times(values, **entries) -> pd.DataFrame:
 )
 def test_numbers_and_forms_are_times(value, entries):
     assert times([value, None, value], **entries)["measured_at"].fillna(AT).tolist() == [AT] * 3
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-01-31T18:00:05Z ", " 20260131T190005+0100", "20260131T180005Z", "2026-01-31 18:00:05,000 UTC"]
+)
+@pytest.mark.parametrize("word", ["NULL", "undefined", "N/A", "-", " ", "0000-00-00 00:00:00"])
+def test_spellings_of_iso_8601_are_times_and_words_for_no_value_are_missing(text, word):
+    read = times([text, "2026-01-31T19:00:05", word], time_zone="Europe/Berlin")["measured_at"]
+    assert read[:2].tolist() == [AT, AT] and pd.isna(read[2])
+
+
+def test_each_time_of_a_log_is_read_by_itself():
+    given = {
+        "-": pd.NaT,
+        "2026-01-31 19:00:05": AT,
+        "2026-01-31 19:00:05,250": AT + pd.Timedelta("250ms"),
+        "2026-01-31 18:00:05 +0000": AT,
+        "2026-01-31T18:00:05Z ": AT,
+        "31/Jan/2026:17:00:05 -0100": AT,
+        "1769882405": AT,
+        "1769882405250": AT + pd.Timedelta("250ms"),
+        NS: AT,
+        "7": pd.NaT,
+    }
+    read, local = log_times(pd.Series([*given], dtype=object), "", "Europe/Berlin")
+    assert local and read["moment"].astype(object).tolist() == [*given.values()] and not read["clock_change"].any()
+    read, local = log_times(pd.Series(["2026-03-29 02:30:00", "2026-10-25 02:30:00"]), "", "Europe/Berlin")
+    assert read["clock_change"].all() and read["moment"].isna().all()
+    assert not log_times(pd.Series(["31/Jan/2026:17:00:05 -0100", NS, "-", None]), "", "")[1]
+
+
+def test_spaces_before_a_zone_take_no_longer_than_their_number_allows():
+    began = time.perf_counter()
+    assert log_times(pd.Series(["2026-01-31T18:00:05" + " " * 100_000 + "y"]), "", "")[0]["moment"].isna().all()
+    assert time.perf_counter() - began < 1  # a quadratic expression takes over a minute
 
 
 @pytest.mark.parametrize(
@@ -105,11 +142,24 @@ def test_other_times_are_refused_with_what_to_write(values, entries, sentence):
         # Both orders fit; a log of two days in May is likelier than one of two months.
         (["05/06/2026 10:00", "05/07/2026 10:00"], ["%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M"]),
         (["Jan 3, 2026, 6:05 PM", "Jan 4, 2026, 7:00 AM"], ["%b %d, %Y, %I:%M %p"]),
+        (["31/Jan/2026:18:00:05 +0100", "01/Feb/2026:18:00:05 +0000"], ["%d/%b/%Y:%H:%M:%S %z"]),
+        (["Jan 31, 2026 @ 18:00:05.120"], ["%b %d, %Y @ %H:%M:%S.%f"]),
+        (["31.01.2026, 18:00 Uhr"], ["%d.%m.%Y, %H:%M Uhr"]),
         (["yesterday"], []),
     ],
 )
 def test_day_and_month_are_told_apart_by_the_values(texts, forms):
     assert fitting_formats(pd.Series(texts))[: len(forms) or None] == forms
+
+
+@pytest.mark.parametrize("word", ["NULL", "-", None])
+def test_views_without_a_time_are_counted_out(word):
+    views = pd.DataFrame({"session_id": 1, "page": ["/a", "/b", "/c"], "viewed_at": [word, *[AT.isoformat()] * 2]})
+    loaded = navigations(views)
+    assert loaded["page"].tolist() == ["/b", "/c"] and loaded.attrs["dropped"]["bad_time"] == 1
+    assert any("Over a tenth" in said for said in loaded.attrs["warnings"])
+    with pytest.raises(WorkbenchError, match="there in every row; 3 values differ"):
+        navigations(views.assign(viewed_at=word))
 
 
 def test_one_value_in_a_hundred_may_be_no_time_and_is_counted():

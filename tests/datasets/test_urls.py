@@ -183,6 +183,28 @@ def test_ids_are_told_from_words(part, page):
     assert names([f"/o/{part}", "/x"]) == [f"/o/{part}", "/x"]
 
 
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+
+
+@pytest.mark.parametrize(
+    ("part", "page"),
+    [
+        (JWT, "<token>"),
+        ("ImFubkBleGFtcGxlIg.ZbQ3xA.k9Qw7Er5Ty3Ui1Op-8As6Df_4Gh2Jk0L", "<token>"),
+        ("ann%2540shop.example", "<mail>"),
+        ("%252540".join(["ann", "shop.example"]), "<mail>"),
+        ("+49-30-1234567", "<phone>"),
+        ("tel:%2B49%20(30)%201234567", "<phone>"),
+        ("550e8400-e29b-41d4-a716-446655440000", None),
+        ("2fd4e1c67a2d28fced849ee1bb76e7391b93eb12", None),
+        ("Top-10-Phones-Of-2026-iPhone-15-And-256GB-Sticks", None),
+        ("c++", None),
+    ],
+)
+def test_what_may_be_private_in_a_path_is_never_shown(part, page):
+    assert names([f"/reset/{part}/go", f"/{part}", "/x"]) == [f"/reset/{page or part}/go", f"/{page or part}", "/x"]
+
+
 def test_the_first_pattern_that_fits_names_the_page_and_goes_before_the_guess():
     patterns = {"/user/<id>": r"^/user/\d+$", "/user/<name>": "^/user/", "product": "^/p/", "/none": "^/none"}
     pages = ["/user/12/?tab=1", "/user/ann", "/p/12", "/p/13", "/order/9", "/order/10"]
@@ -223,7 +245,9 @@ def test_files_and_feeds_are_no_pages(page, reason):
     assert len(names(["/z", f"/{page}", "/y"])) == 3
 
 
-@pytest.mark.parametrize("part", ["a", "1", "a1", "a@", "%C3", ";a=", "?a=b&", "/a1b2", "a.", "#/a", "(S("])
+@pytest.mark.parametrize(
+    "part", ["a", "1", "a1", "a@", "%2540", "+1", "aB1.", "%C3", ";a=", "?a=b&", "/a1b2", "a.", "#/a", "(S("]
+)
 def test_a_hostile_address_takes_no_longer_than_its_length_allows(part):
     address = "/" + part * (30_000 // len(part)) + "_!"
     begin = time.process_time()
@@ -355,8 +379,15 @@ def test_pages_viewed_once_are_told_with_what_to_write():
             for path in ("/api/v1/stock/7", "/de/api/x", "/graphql", "/wp-json/a", "/wp-admin/admin-ajax.php")
         ),
         *((path, "script") for path in ("/ajax/cart", "/socket.io/?EIO=4", "/.env")),
+        *(
+            (path, "script")
+            for path in ("/jobs?_rsc=1a2b", "/jobs?q=1&_data=routes%2Fjobs", "/jobs.data", "/g/collect")
+        ),
+        *((path, "script") for path in ("/stats/matomo.php?idsite=1", "/livewire/message/cart", "/hub/negotiate")),
+        *((path, "script") for path in ("/ws", "/metrics", "/server-status", "/healthz")),
         *((path, "skipped") for path in ("/stock/7", "/stock")),
         *((path, "") for path in ("/apis", "/shop/graphql-guide", "/api-docs", "/myajax", "/out-of-stock")),
+        *((path, "") for path in ("/collection", "/health", "/news/metrics", "/jobs?open_data=1")),
     ],
 )
 def test_what_scripts_ask_for_and_what_a_card_skips_is_no_page(path, reason):

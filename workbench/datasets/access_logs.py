@@ -15,7 +15,6 @@ from workbench.datasets.account import REASONS, warn
 from workbench.datasets.log_formats import (
     EXAMPLE,
     JSON_CARD,
-    STRFTIME,
     LogFormat,
     by_distinct,
     find_format,
@@ -24,6 +23,7 @@ from workbench.datasets.log_formats import (
 )
 from workbench.datasets.page_views import RULES, first_rule, split_requests, unknown_programs
 from workbench.datasets.readers import opened
+from workbench.datasets.times import LOCAL, log_times
 from workbench.datasets.user_agents import UNKNOWN, last_agent
 from workbench.errors import WorkbenchError
 
@@ -34,7 +34,7 @@ AHEAD_QUOTED = rf'(?i)(?:^| ){NAMED_AHEAD}"(?:prefetch|prerender|preview)(?:;[^"
 FORWARDED_QUOTED = r'"((?:[0-9A-Fa-f.:\[\]]{3,}|unknown)(?:, *[0-9A-Fa-f.:\[\]]{3,})*)"'
 BLOCK_BYTES, FIRST = 16_000_000, 10_000  # bytes; characters that tell the format
 BROKEN_SHOWN, BROKEN_LENGTH = 3, 80
-HALF = 0.5  # of the lines
+HALF = 0.5  # of the lines; this and those below are ours
 # Lines that another format may have: a share of them, from several on; of few lines, a tenth.
 MANY_BROKEN, SEVERAL_BROKEN, TENTH = 0.01, 10, 0.1
 
@@ -52,8 +52,8 @@ def read_access_log(
     names it.
 
     ``attrs["dropped"]`` counts lines by rule and kind of program, ``attrs["broken_lines"]`` shows the shape of the
-    first broken ones, ``attrs["warnings"]`` names unknown programs, and says that many lines are broken, or that the
-    client stands behind the server's address.
+    first broken ones, ``attrs["warnings"]`` names unknown programs, and says that times name no zone, that many lines
+    are broken, or that the client stands behind the server's address.
     Raises a WorkbenchError if the file cannot be unpacked, the format is none, no line has the forwarded address that
     the card asks for, or no line is a page view (unless ``allow_empty``: of one file of several).
     """
@@ -63,9 +63,11 @@ def read_access_log(
     blocks = _blocks(path)
     first = next(blocks, "")
     form = find_format(log_format, first[:FIRST])
-    forwarded, behind = False, None  # whether a line has a forwarded address; the client behind the server's address
+    # Whether a line has a forwarded address; a time without zone; the client behind the server's address.
+    forwarded, local, behind = False, False, None
     for text in chain([first], blocks):
-        fields = _fields(form, text, client, time_zone)
+        fields, zoneless = _fields(form, text, client, time_zone)
+        local |= zoneless
         forwarded |= bool(fields["forwarded"].notna().any())
         if behind is None and len(fields):
             behind = not client and _server_first(fields)
@@ -74,9 +76,10 @@ def read_access_log(
         rule = first_rule(fields, _known(fields))
         views.append(_views(fields[rule == ""]))
         if len(broken) < BROKEN_SHOWN:
-            shown = fields[rule == "broken"]
-            shown = shown["line"].where(shown["line"].fillna("").ne(""), shown["time"]).dropna()
-            broken += map(_shape, shown.head(BROKEN_SHOWN - len(broken)))
+            parts = ["before"] if "before" in fields else ["address"]
+            shown = fields[rule == "broken"].reindex(columns=["line", *parts, "time", "between", "method", "target"])
+            shown = shown.head(BROKEN_SHOWN - len(broken)).astype(object).fillna("")
+            broken += [_shape(line or " ".join(filter(None, words))) for line, *words in shown.to_numpy()]
         dropped.update(rule[rule != ""].tolist())
         unknown.update(fields["agent"][rule == UNKNOWN])
     frame = pd.concat(views, ignore_index=True)
@@ -87,7 +90,7 @@ def read_access_log(
         )
     if not allow_empty:
         _check_read(path.name, form, len(frame), dropped, broken)
-    warnings = unknown_programs(unknown)
+    warnings = unknown_programs(unknown) + [LOCAL] * local
     if behind:
         warnings.append(
             "Each line begins with the same address, then another one, which was taken as the client's. If that is "
@@ -112,8 +115,10 @@ def _blocks(path: Path) -> Iterator[str]:
             yield b"".join(block).removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="backslashreplace")
 
 
-def _fields(form: LogFormat, text: str, client: str, time_zone: str) -> pd.DataFrame:
-    """One row per line: the format's fields, and ``address, host, moment, method, target, agent`` made of them."""
+def _fields(form: LogFormat, text: str, client: str, time_zone: str) -> tuple[pd.DataFrame, bool]:
+    """One row per line: the format's fields, and ``address, host, moment, method, target, agent`` made of them; and
+    whether times are of an unknown time zone.
+    """
     fields = form.read(text)
     if "before" in fields:  # any format of the common family
         clients = read_clients(fields["before"])
@@ -146,7 +151,8 @@ def _fields(form: LogFormat, text: str, client: str, time_zone: str) -> pd.DataF
         fields.loc[absolute, "target"] = parts["target"].where(
             parts["target"].str.startswith("/"), "/" + parts["target"]
         )
-    return fields.join(_moments(fields["time"], form.strftime, time_zone))
+    moments, local = log_times(fields["time"], form.strftime, time_zone)
+    return fields.join(moments), local and not time_zone
 
 
 def _server_first(fields: pd.DataFrame) -> bool:
@@ -154,34 +160,6 @@ def _server_first(fields: pd.DataFrame) -> bool:
     both = fields[fields["second"].notna() & fields["address"].notna()]
     same, others = both["address"].nunique(), both["second"].nunique()
     return len(both) > HALF * fields["address"].notna().sum() and same == 1 < others
-
-
-def _moments(times: pd.Series, strftime: str, time_zone: str) -> pd.DataFrame:
-    """``moment`` in UTC (datetime64), of times in a form of their own, as servers write them, in ISO 8601, or numbers
-    since 1970; ``clock_change`` (bool): a local time that comes twice, or never.
-    """
-    codes, distinct = pd.factorize(times.where(times.ne("")))
-    texts = pd.Series(distinct, dtype=object)
-    read = pd.Series(pd.NaT, texts.index, dtype="datetime64[us, UTC]")
-    unclear = pd.Series(False, texts.index)
-    if not strftime and pd.to_numeric(texts.head(1), errors="coerce").notna().any():
-        since = pd.to_numeric(texts, errors="coerce")
-        power = 3 * ((np.log10(since.abs().median()) - 8) // 3)  # seconds have 10 digits, milliseconds 13
-        read = pd.to_datetime(since / 10**power, unit="s", utc=True, errors="coerce")
-    elif time_zone and not texts.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", na=False).any():
-        local = pd.to_datetime(texts, format=strftime or "ISO8601", errors="coerce")
-        read = local.dt.tz_localize(time_zone, ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
-        unclear = local.notna() & read.isna()
-    else:
-        for form in [strftime] if strftime else [STRFTIME, "ISO8601"]:
-            if (left := read.isna()).any():
-                moments = pd.to_datetime(texts[left], format=form, utc=True, errors="coerce")
-                read[left] = moments.dt.as_unit("us")
-    moments = {
-        "moment": read.reindex([*texts.index, -1]),
-        "clock_change": unclear.reindex([*texts.index, -1], fill_value=False),
-    }
-    return pd.DataFrame(moments).take(codes).set_axis(times.index)
 
 
 def _known(fields: pd.DataFrame) -> dict[str, pd.Series]:

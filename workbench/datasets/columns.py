@@ -29,12 +29,12 @@ FLAG_WORDS = {**dict.fromkeys(YES, True), **dict.fromkeys(NO, False)}
 # What errors do not show, since it may be a person's: mail and IP addresses, telephone numbers, user agents, tokens,
 # whole sentences. Names of columns are sentences too, so less of them is hidden.
 PERSONAL = (
-    r"[^\s(]@[^\s@]|\b[0-9a-fA-F]{1,4}::[0-9a-fA-F]|(?:[0-9a-fA-F]{1,4}:){3}|\d+\.\d+\.\d+\.\d+|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-"
+    r"[^\s(]@[^\s@]|\b[0-9a-fA-F]{1,4}::[0-9a-fA-F]|(?:[0-9a-fA-F]{1,4}:){4}|\d+\.\d+\.\d+\.\d+|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-"
     r"|(?=(?:[A-Za-z]*\d){4})[0-9A-Za-z]{20}|/\d.*\("
 )
 HEADER = re.compile(PERSONAL)
 PRIVATE = re.compile(
-    rf"{PERSONAL}|::|(?:[0-9a-fA-F]*:){{3}}|(?=[A-Za-z]*\d)[0-9A-Za-z]{{20}}"
+    rf"{PERSONAL}|::|(?:[0-9a-fA-F]*:){{4}}|(?=[A-Za-z]*\d)[0-9A-Za-z]{{20}}"
     r"|(?=.* )(?=.*[A-Za-z]).{33}|\+\d[\d ()/.-]{7}",
     re.DOTALL,
 )
@@ -45,7 +45,7 @@ NAME = re.compile(
 )
 BLANKS = " \t\r\n\u00a0\ufeff"
 VALUE = re.compile(r"[+-]?\d[\d.,:TZ /+-]*")  # a number or time, which no column is called
-ZONE = r"\s*(?:Etc/)?(?:UTC|GMT)$"  # BigQuery and PostgreSQL write it out
+ZONE = r"\s{0,3}(?:Etc/)?(?:UTC|GMT)$"  # BigQuery and PostgreSQL write it out
 KINDS = {
     TEXT: "text",
     NUMBER: "numbers",

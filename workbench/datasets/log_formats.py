@@ -9,10 +9,12 @@ list of variables; W3C, "Extended Log File Format"; Amazon, "Access log entries"
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from ipaddress import IPv6Address
 from itertools import chain
 from typing import Any
 from urllib.parse import unquote
@@ -22,12 +24,12 @@ from pydantic_core import from_json
 
 from workbench.errors import WorkbenchError, did_you_mean
 
-# address: of the client; forwarded: by a proxy; before, between: words around the time; request: method, target and
-# protocol; purpose: a header with which a browser says that it fetches ahead; took: how long the server took, by unit;
-# more: what follows.
+# address: of the client; forwarded: by a proxy; connection: of the server's neighbour; before, between: words around
+# the time; request: method, target and protocol; purpose: a header with which a browser says that it fetches ahead;
+# took: how long the server took, by unit; more: what follows.
 FIELDS = (
     *("address", "forwarded", "host", "time", "request", "method", "target", "query", "status", "size", "agent"),
-    *("purpose", "took_s", "took_ms", "took_us", "took_ns", "before", "between", "more", "line"),
+    *("purpose", "took_s", "took_ms", "took_us", "took_ns", "before", "between", "more", "line", "connection"),
 )
 
 INSIDE = r'[^"\\\n]*(?:\\.[^"\\\n]*)*'  # of quotes; a backslash protects what follows
@@ -35,7 +37,6 @@ CLF_TIME = r"\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}"
 ISO_TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?Z| ?[+-]\d\d:?\d\d)?"
 CHUNK = 2_000  # lines of JSON that are read at once; where one is broken, each is read alone
 HALF_A_DAY = pd.Timedelta(12, "h")
-STRFTIME = "%d/%b/%Y:%H:%M:%S %z"
 # Any line of the common family: words, time, words, request, status, size, words, referrer, user agent, words.
 ANY = (
     rf"^(?P<before>[^\[\n]{{0,300}}(?=\[\d)|[^\n]{{0,300}}?)\[?(?P<time>{CLF_TIME}|{ISO_TIME})\]?(?P<between>[^\"\n]{{0,300}}?)"
@@ -58,6 +59,7 @@ JSON_CARD = (
 )
 
 # nginx's variables and Apache's directives, by field; headers are the same in both.
+W3C_NEEDS = {"client (c-ip)": {"address", "forwarded"}, "page (cs-uri-stem)": {"target", "request"}}
 HEADERS = {
     "user-agent": "agent",
     "host": "host",
@@ -83,6 +85,7 @@ VARIABLES = {
 DIRECTIVES = {"h": "address", "a": "address", "r": "request", "m": "method", "U": "target", "q": "query", "s": "status"}
 DIRECTIVES |= {"b": "size", "B": "size", "O": "size", "v": "host", "V": "host", "t": "time"}
 DIRECTIVES |= {"T": "took_s", "D": "took_us"}
+CLOCKS = {"%T": "%H:%M:%S", "%R": "%H:%M", "%F": "%Y-%m-%d", "%e": "%d", "%h": "%b"}  # which Python's has not
 SHAPES = {"status": r"\d{3}", "size": r"\d+|-", "time": rf"{CLF_TIME}|{ISO_TIME}|\d+(?:\.\d+)?"}
 SHAPES |= {"user": r"[^\n]{0,200}?", "address": r"\S{0,255}?", "host": r"\S{0,255}?"}  # names of users have spaces
 SHAPES_OF_WORDS = {"request": r"\S+ \S+ HTTP/[0-9.]+|-", "agent": r"[^\n]*"}
@@ -131,6 +134,8 @@ def find_format(text: str, first: str) -> LogFormat:
     if not text or text in FAMILY:
         return LogFormat(text or "common or combined", _by_expression(ANY))
     expression, strftime = _compiled(text)
+    if "(?P<address>" not in expression:
+        expression = expression.replace("(?P<connection>", "(?P<address>", 1)
     fields = {*re.findall(r"\(\?P<(\w+)>", expression)}
     if fields == {"more"}:
         raise WorkbenchError(
@@ -145,6 +150,13 @@ def find_format(text: str, first: str) -> LogFormat:
     lacks = [words for words, names in wanted.items() if not names & fields]
     if lacks:
         raise WorkbenchError(f"format: expected a string that names {' and '.join(lacks)}; got {text!r}.")
+    try:
+        pd.to_datetime([""], format=strftime or None, errors="coerce")
+    except ValueError:
+        raise WorkbenchError(
+            "format: expected a time as Python's strptime knows it, such as %{%d/%b/%Y:%H:%M:%S %z}t; got "
+            f"{strftime!r}."
+        ) from None
     return LogFormat("your format", _by_expression(expression), strftime)
 
 
@@ -211,11 +223,12 @@ def _apache_field(match: re.Match[str]) -> tuple[str, str]:
         return HEADERS.get(argument.lower(), ""), ""
     if letter == "t" and argument:
         form = re.sub(r"^(?:begin|end):", "", argument)
-        return "time", "" if form in ("sec", "msec", "usec") else form
+        form = re.sub(r"%[TRFeh]", lambda match: CLOCKS[match[0]], form)
+        return "" if form.endswith("_frac") else "time", "" if form in ("sec", "msec", "usec", "%s") else form
     if letter == "T" and argument:
         return f"took_{argument}", ""
     if letter == "a" and argument:
-        return "", ""  # {c}a: the connection's own, behind the client's
+        return "connection", ""  # {c}a: the server's neighbour, which may be a proxy
     return ("user" if letter == "u" else DIRECTIVES.get(letter, "")), ""
 
 
@@ -246,7 +259,16 @@ def _values(lines: list[str]) -> list[Any]:
     if len(values) == len(lines):
         return values
     half = len(lines) // 2
-    return [*_values(lines[:half]), *_values(lines[half:])] if half else [None]
+    return [*_values(lines[:half]), *_values(lines[half:])] if half else [_with_half_a_pair(lines[0])]
+
+
+def _with_half_a_pair(line: str) -> Any:
+    """The value of a line that has half of a surrogate pair, which is no text: marks stand for it. None of others."""
+    try:
+        text = json.dumps(json.loads(line), ensure_ascii=False) if r"\ud" in line.lower() else ""
+        return json.loads(text.encode(errors="surrogatepass").decode(errors="replace"))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _places(objects: list[dict[str, Any]], depth: int = 6) -> dict[str, tuple[list[dict[str, Any]], str]]:
@@ -305,6 +327,12 @@ class _W3c:
     def _read(self, lines: str) -> pd.DataFrame:
         mark = "\t" if "\t" in lines.partition("\n")[0] else " "
         usual = _usual(name for name in self.names if name not in ("date", "time"))
+        lacks = [words for words, fields in W3C_NEEDS.items() if not fields & {*usual}]
+        if lacks and self.names:
+            raise WorkbenchError(
+                f"This W3C log names no {' and no '.join(lacks)}; found the fields {', '.join(self.names)}. Let the "
+                "server log them."
+            )
         fields = {name: field for field, name in usual.items()} | {"date": "date", "time": "clock"}
         cells = [f"(?P<{fields.pop(name)}>" if name in fields else "(?:" for name in self.names]
         found = _by_expression(f"^{mark.join(f'{cell}[^{mark}\\r\\n]+)' for cell in cells)}\\r?$")(lines)
@@ -393,8 +421,8 @@ def _client(words: str) -> tuple[str | None, str | None, str | None]:
 
 
 def plain_addresses(addresses: pd.Series) -> pd.Series:
-    """The first public address of each list, else the first, without port, brackets and zone; IPv4 written as IPv6 is
-    IPv4.
+    """The first public address of each list, else the first, without port, brackets and zone, in one spelling; IPv4
+    written as IPv6 is IPv4.
 
     >>> plain_addresses(pd.Series(["198.51.100.7:41000", "[2001:db8::1]:443", "203.0.113.9, 10.0.0.1"])).tolist()
     ['198.51.100.7', '2001:db8::1', '203.0.113.9']
@@ -412,6 +440,16 @@ def plain_address(listed: str) -> str | None:
             address = bracketed[1]
         elif address.count(":") == 1:
             address = address.partition(":")[0]
+        elif address.count(":") == 8 and "::" not in address:  # eight groups, and a port
+            address = address.rpartition(":")[0]
         if address not in ("", "-", "unknown"):
-            found.append(address.partition("%")[0].lower().removeprefix("::ffff:"))
+            found.append(_one_spelling(address.partition("%")[0].lower().removeprefix("::ffff:")))
     return next((address for address in found if not PRIVATE.match(address)), found[0] if found else None)
+
+
+def _one_spelling(address: str) -> str:
+    """An IPv6 address as RFC 5952 writes it; all else as it is."""
+    try:
+        return str(IPv6Address(address)).removeprefix("::ffff:")
+    except ValueError:
+        return address

@@ -13,39 +13,47 @@ from workbench.datasets.account import REASONS, warn
 from workbench.datasets.cards import Card
 from workbench.datasets.columns import as_text
 from workbench.datasets.log_formats import (
-    ADDRESSES,
     PRIVATE,
+    V4,
+    V6,
     by_distinct,
     columns_by_distinct,
     plain_address,
     plain_addresses,
     spaced,
 )
+from workbench.datasets.people import no_value
 from workbench.datasets.schema import REQUEST_COLUMNS
 from workbench.datasets.user_agents import UNKNOWN, name_programs, read_user_agents
 from workbench.errors import WorkbenchError
 
 # The first that fits counts, then programs.
-RULES = ("clock_change", "broken", "not_get", "prefetch", "redirect", "error")
+RULES = ("clock_change", "broken", "not_get", "prefetch", "redirect", "no_content", "error")
 FROM_AGENT = ("device", "os_family", "browser")
-# What most values of a column must look like, in words and as an expression, and how each is read.
+# What most values of a column look like, in words and as an expression, and how each is read.
 FORMS: dict[str, tuple[str, str, Callable[[str], str | None]]] = {
-    "user_agent": ("user agents", r"(?s).*", lambda agent: spaced(agent.strip()) if "%20" in agent else agent),
+    "user_agent": (
+        "user agents",
+        r'(?s)"?[A-Za-z][^/]{0,60}/v?\d.*',
+        lambda agent: spaced(agent.strip()) if "%20" in agent else agent,
+    ),
     "status": (
         "HTTP status codes, such as 200",
-        r"[1-5]\d\d(?:\.0)?(?: .*)?|0(?:\.0)?|000|-|",
+        r"[1-5]\d\d(?:\.0)?(?: .*)?|0(?:\.0)?|000",
         lambda code: re.sub(r"^-$|\.0$| .*", "", code.strip()),
     ),
     "method": (
         "HTTP methods, such as GET",
-        r"(?i)get|head|post|put|delete|options|patch|connect|trace|propfind|-|",
+        r"(?i)get|head|post|put|delete|options|patch|connect|trace|propfind",
         lambda method: method.strip().upper(),
     ),
-    "address": ("IP addresses", r"(?:[^\s,]+(?:,\s*|$))*", plain_address),
+    "address": ("IP addresses", rf'[" ]*(?:(?:unknown|-),\s*)*(?:{V4}|{V6})(?:,.*)?[" ]*', plain_address),
 }
+WORD = r"[^\s,]+"  # what may stand for an address where the card says so, such as its hash or a name
 REQUEST = re.compile(r'^([^"\\\s]*) *(.*?)(?: HTTP/[0-9.]+)?\Z', re.DOTALL)  # it fits any text
 REQUEST_LINE = r"[A-Z]+ \S.* HTTP/[0-9.]+"
-HALF, FEW, SEVERAL, CROWD = 0.5, 3, 3, 10  # of views; addresses; user agents at an address of a few, of any (or views)
+# Our thresholds: share of values or views; addresses; user agents at an address of a few, of any (or views).
+HALF, FEW, SEVERAL, CROWD = 0.5, 3, 3, 10
 SAMPLE = 1_000  # values that show what a column holds
 
 
@@ -62,6 +70,7 @@ def first_rule(requests: pd.DataFrame, known: Mapping[str, pd.Series] | None = N
         **(known or {}),
         "not_get": names["method"].fillna("GET").ne("GET"),
         "redirect": status.eq("3"),
+        "no_content": names["status"].isin(["204", "205"]),  # of what a script sends
         "error": ~status.isin(["2", "3"]),
     }
     if known and "not_get" in known:
@@ -91,9 +100,10 @@ def of_people(table: pd.DataFrame, card: Card) -> pd.DataFrame:
     said = []
     for name, values in [*given.items()]:
         words, form, _ = FORMS[name]
-        if _share(values, form) > HALF:
+        mapped = name in card.columns.values()
+        if _share(values, f"{form}|{WORD}" if mapped and name == "address" else form) > HALF:
             continue
-        if name in card.columns.values():  # the values are not shown: they may be a person's
+        if mapped:  # the values are not shown: they may be a person's
             raise WorkbenchError(f"{card.name}: column {name!r} must hold {words}; most values do not. Name another.")
         said.append(f"Column {name} holds no {words}, so it is not used.")
         del given[name]
@@ -176,8 +186,8 @@ def unknown_programs(agents: Mapping[str, int]) -> list[str]:
 
 
 def _share(texts: pd.Series, form: str) -> float:
-    """Share of the first texts that have a form; 0 without texts."""
-    first = texts.dropna().head(SAMPLE)
+    """Share of the first texts that have a form, of those that hold a value; 0 without texts."""
+    first = texts[~no_value(texts)].head(SAMPLE)
     return sum(re.fullmatch(form, text.strip()) is not None for text in first) / max(len(first), 1)
 
 
@@ -186,7 +196,7 @@ def _without_ports(table: pd.DataFrame) -> pd.DataFrame:
     if "user_id" not in table or pd.api.types.is_numeric_dtype(table["user_id"]):
         return table
     users = as_text(table["user_id"]).astype(object)
-    if _share(users, ADDRESSES.pattern) > HALF:
+    if _share(users, FORMS["address"][1]) > HALF:
         return table.assign(user_id=plain_addresses(users))
     return table
 

@@ -21,9 +21,14 @@ def order_views(frame: pd.DataFrame, *, by_time: bool = True, gap_min: float = G
     Sessions come in order of their first view, views of a session together. A session is what ``session_id`` names for
     each user; without it, what a user does until ``gap_min`` minutes pass without a view. Rows of one moment stay in
     the order of ``position``, else of the rows; without ``by_time`` that order stands for time, even if there are
-    times. A view without a user belongs to a user of its own session alone. Raises a WorkbenchError if times run
-    backwards within a session whose order is given.
+    times. A view without a user belongs to a user of its own session alone. Raises a WorkbenchError if
+    there are neither users nor sessions, or times run backwards within a session whose order is given.
     """
+    if "session_id" not in frame and "user_id" not in frame:
+        raise WorkbenchError(
+            "expected page views with a person or a session; no row names any. Name a column of sessions or, where "
+            'each row is a person of its own, write unknown_user = "separate".'
+        )
     sessions = _given_sessions(frame) if "session_id" in frame else _sessions_by_silence(frame, gap_min)
     row = np.arange(len(frame))
     place = frame["position"].to_numpy(float) if "position" in frame else row

@@ -11,19 +11,24 @@ import pandas as pd
 from workbench.datasets.cards import TIME_UNITS, Card
 from workbench.datasets.columns import KINDS, TIME, as_text, bad_values, distinct, iso_times, showable
 from workbench.datasets.numerals import as_points
+from workbench.datasets.people import no_value
 from workbench.datasets.plausible import is_few
 from workbench.errors import WorkbenchError
 
 # The web has no earlier times, and a time in another unit than the card says is decades or millennia off.
 FIRST_TIME, LAST_TIME = pd.Timestamp("1990-01-01", tz="UTC"), pd.Timestamp("2100-01-01", tz="UTC")
 UNIX, EXCEL = pd.Timestamp("1970-01-01"), pd.Timestamp("1899-12-30")  # Excel's 1900 date system
-OFFSET = r":\d\d(?:[.,]\d+)?\s*(?:Z|(?:Etc/)?UTC|GMT|[+-]\d\d(?::?\d\d)?)$"  # behind the time of day
+# Behind the time of day, which the basic form of ISO 8601 writes without colons.
+OFFSET = r"(?:T\d{2,6}|:\d\d)(?:[.,]\d+)?\s{0,3}(?:Z|(?:Etc/)?UTC|GMT|[+-]\d\d(?::?\d\d)?)$"
+CLF = "%d/%b/%Y:%H:%M:%S %z"  # of access logs
 CLOCK = r"\d:\d\d|T\d\d"  # a time of day
 FEW, MANY, SOME = 50, 100, 10_000  # values that show how times are written
 DAYS = ["%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y"]
 DAYS += ["%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d-%b-%Y", "%Y/%m/%d", "%Y-%m-%d"]
 HOURS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M:%S %p", "%I:%M %p")
 FORMATS = [*DAYS, *(f"{day}{mark} {hour}" for day in DAYS for hour in HOURS for mark in ("", ","))]
+FORMATS += [CLF, "%b %d, %Y @ %H:%M:%S.%f"]  # the second is Kibana's
+FORMATS += [f"%d.%m.%Y{mark} {hour} Uhr" for hour in ("%H:%M", "%H:%M:%S") for mark in ("", ",")]
 LOCAL = (
     'Times name no time zone and were taken for UTC: write time_zone = "Europe/Berlin", or what they are in ("UTC" '
     "where that is right)."
@@ -36,14 +41,16 @@ def read_times(
     """Times as the card says that they are written, rows to leave out by reason (boolean, shape (rows,)), and warnings.
 
     ``values`` is the column of times, or the columns of the card's ``date``; each distinct value is read once. Times
-    are ``datetime64[us, UTC]``, NaT where missing. ``clock_change`` are local times that clocks showed twice or never;
-    ``implausible`` are times outside 1990 to 2100, up to 1 % (one, from ten rows on), as of an unset clock;
-    ``bad_time`` are as many values that are no such times. Raises a WorkbenchError if more are, with what to write.
+    are ``datetime64[us, UTC]``, NaT where missing or a word for that, such as "NULL" or "-". ``clock_change`` are
+    local times that clocks showed twice or never; ``implausible`` are times outside 1990 to 2100, up to 1 % (one, from
+    ten rows on), as of an unset clock; ``bad_time`` are as many values that are no such times, and page views without
+    a time where others have one. Raises a WorkbenchError if more are, with what to write.
     """
     if isinstance(values, pd.DataFrame):
         values = _joined(values, card)
-    codes, given = distinct(values)
-    read, clear, local = _numbers(given, card) if card.time_unit else _texts(given, card)
+    codes, given = distinct(values.mask(no_value(values)))
+    zone = card.time_zone
+    read, clear, local = _numbers(given, card) if card.time_unit else _texts(given, card.time_format, zone)
     rows = {"clock_change": np.isin(codes, np.flatnonzero(~clear))}
     rows["bad_time"] = np.isin(codes, np.flatnonzero(read.isna() & clear))
     there = int((codes >= 0).sum())
@@ -53,13 +60,39 @@ def read_times(
     rows["implausible"] = np.isin(codes, np.flatnonzero(odd))
     if not is_few(int(rows["implausible"].sum()), there):
         raise WorkbenchError(f"{card.name}: {_out_of_range(values, rows['implausible'], card)}")
+    if card.kind == "navigations" and there:  # a view without a time has no place
+        rows["bad_time"] |= codes < 0
     times = pd.Series(read.astype(TIME).reindex(codes).array, values.index, name=values.name)
-    return times, rows, (LOCAL,) if local and not card.time_zone else ()
+    return times, rows, (LOCAL,) if local and not zone else ()
+
+
+def log_times(times: pd.Series, time_format: str, time_zone: str) -> tuple[pd.DataFrame, bool]:
+    """Times of an access log (object): ``moment`` (datetime64[us, UTC], NaT where it is none) and ``clock_change``
+    (bool, a local time that comes twice or never), and whether any is local.
+
+    Without ``time_format`` each value tells by itself whether it is in the common log format, a number since 1970 (in
+    the only unit that fits), or ISO 8601, which is of ``time_zone`` where it names none.
+    """
+    codes, given = distinct(times)
+    given = given.astype("str").str.strip()
+    read, clear = pd.Series(pd.NaT, given.index, dtype=TIME), pd.Series(True, given.index)
+    if not time_format:
+        usual = given[given.str.slice(2, 3) == "/"]
+        read[usual.index] = pd.to_datetime(usual, format=CLF, utc=True, errors="coerce").astype(TIME)
+        numbers = pd.to_numeric(given[~given.str.contains(":", regex=False)], errors="coerce").dropna()
+        for unit in ("s", "ms", "us", "ns"):
+            fit = numbers[_within(numbers, unit)]
+            read[fit.index] = pd.to_datetime(fit, unit=unit, utc=True).dt.round("us").astype(TIME)
+    left = given[read.isna()]
+    read[left.index], clear[left.index], local = _texts(left, time_format, time_zone)
+    moments = read.reindex(codes).set_axis(times.index)
+    unclear = (~clear).reindex(codes, fill_value=False).set_axis(times.index)
+    return pd.DataFrame({"moment": moments, "clock_change": unclear}), local
 
 
 def _joined(parts: pd.DataFrame, card: Card) -> pd.Series:
     """One text of a day and a time of day, or of year, month and day; missing where any part is."""
-    given = parts[parts.notna().all(axis=1)]
+    given = parts[~np.any([no_value(parts[name]) for name in parts], axis=0)]
     if parts.shape[1] == 3:
         digits = [pd.to_numeric(given[name], errors="coerce").fillna(0).astype(int).astype(str) for name in given]
         joined = digits[0].str.zfill(4) + "-" + digits[1].str.zfill(2) + "-" + digits[2].str.zfill(2)
@@ -77,7 +110,7 @@ def _numbers(given: pd.Series, card: Card) -> tuple[pd.Series, pd.Series, bool]:
         moments = pd.to_datetime(numbers.where(_within(numbers, unit)), unit=unit, utc=True)
         return _with_far(moments.dt.round("us"), numbers), pd.Series(True, given.index), False
     days = pd.to_datetime(numbers.where(_within(numbers, unit)), unit=unit, origin=EXCEL).dt.round("ms")
-    moments, clear = _localised(days, card)
+    moments, clear = _localised(days, card.time_zone)
     return _with_far(moments, numbers), clear, bool((numbers % 1 > 0).any())
 
 
@@ -91,26 +124,29 @@ def _within(numbers: pd.Series, unit: str) -> pd.Series:
     return numbers.between(*((at - origin) / pd.Timedelta(1, unit) for at in (FIRST_TIME, LAST_TIME)))
 
 
-def _texts(given: pd.Series, card: Card) -> tuple[pd.Series, pd.Series, bool]:
+def _texts(given: pd.Series, form: str, zone: str) -> tuple[pd.Series, pd.Series, bool]:
     """Distinct texts as times, whether each is clear (clocks that go back show an hour twice), and if any is local."""
-    always, form = pd.Series(True, given.index), card.time_format or "ISO8601"
+    always = pd.Series(True, given.index)
     if pd.api.types.is_datetime64_any_dtype(given):
         if given.dt.tz is not None:
             return given.dt.tz_convert("UTC"), always, False
-        return *_localised(given, card), False
-    texts = given.where(~given.map(lambda value: isinstance(value, Number)).astype(bool)).astype("str")
+        return *_localised(given, zone), False
+    texts = given.where(~given.map(lambda value: isinstance(value, Number)).astype(bool)).astype("str").str.strip()
     if "%z" in form.lower():
         return pd.to_datetime(texts, utc=True, format=form, errors="coerce"), always, False
-    if card.time_format:
+    if form:
         local = bool(re.search("%[HIcXT]", form))
-        return *_localised(pd.to_datetime(texts, format=form, errors="coerce"), card), local
+        return *_localised(pd.to_datetime(texts, format=form, errors="coerce"), zone), local
     zoned = texts.str.contains(OFFSET, regex=True).fillna(False).astype(bool)
-    moments, clear = _localised(pd.to_datetime(texts.mask(zoned), format=form, errors="coerce"), card)
-    return moments.fillna(iso_times(texts.where(zoned))), clear, bool(texts[~zoned].str.contains(CLOCK).any())
+    read = iso_times(texts)
+    if (commas := read.isna() & texts.str.contains(",", regex=False).eq(True)).any():  # as Python's logging writes it
+        read[commas] = iso_times(texts[commas].str.replace(r"(?<=:\d\d),(?=\d)", ".", regex=True))
+    moments, clear = _localised(read.mask(zoned).dt.tz_localize(None), zone)
+    return moments.fillna(read.where(zoned)), clear, bool(texts[~zoned].str.contains(CLOCK).any())
 
 
-def _localised(local: pd.Series, card: Card) -> tuple[pd.Series, pd.Series]:
-    moments = local.dt.tz_localize(card.time_zone or "UTC", ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
+def _localised(local: pd.Series, zone: str) -> tuple[pd.Series, pd.Series]:
+    moments = local.dt.tz_localize(zone or "UTC", ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
     return moments.astype(TIME), local.isna() | moments.notna()
 
 
@@ -169,8 +205,8 @@ def fitting_formats(times: pd.Series) -> list[str]:
     texts = spread(times.dropna().drop_duplicates()).astype(str).str.strip()
     spans = {}
     for form in FORMATS if len(texts) else ():
-        if pd.to_datetime(texts.head(FEW), format=form, errors="coerce").notna().all():
-            moments = pd.to_datetime(texts, format=form, errors="coerce")
+        if pd.to_datetime(texts.head(FEW), format=form, utc=True, errors="coerce").notna().all():
+            moments = pd.to_datetime(texts, format=form, utc=True, errors="coerce")
             if moments.notna().all():
                 spans[form] = moments.max() - moments.min()
     return sorted(spans, key=lambda form: (spans[form], FORMATS.index(form)))

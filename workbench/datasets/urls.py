@@ -26,7 +26,12 @@ HOST = r"(?![-_]$)[\w.-]+|[\da-f:.]+"  # a name, or an address; servers log "-" 
 USUAL_PORTS = (None, 80, 443)
 # ";jsessionid=..." and other parameters of a part of the path (RFC 3986, 3.3), and ASP.NET's "(S(...))".
 PATH_PARAMETERS = re.compile(r"(?i);[\w.-]+=[^/]*|(?<=/)\([a-z]\([^/]*\)\)/?")
-MAIL = re.compile(r"[^/=@\s]{1,64}@[^/=@\s]{1,255}\.[^\W\d_]{2,}")
+MAIL = re.compile(r"[^/=@\s]{1,64}(?:@|%(?:25){0,3}40)[^/=@\s]{1,255}\.[^\W\d_]{2,}")  # also where encoded twice
+PHONE = re.compile(r"(?i)(?<=/)(?:tel:)?\+\d[\d ().-]{6,20}(?=/|$)")
+# Parts of a path that may be a key to something, such as a JSON Web Token (RFC 7519, which begins with "eyJ"): of so
+# many characters, every fourth a change between capital, small letter and digit, which words have not; a hash is none.
+LONG, CHANGES, HASH = re.compile(r"(?<=/)[^/]{32,}"), 0.25, r"(?i)[\da-f-]+"
+CHANGE = r"(?<=[a-z])[A-Z]|(?<=[A-Za-z])\d|(?<=\d)[A-Za-z]"
 INDEX = re.compile(r"(?i)(?<=/)(?:index|default)\.(?:[sx]?html?|php\d?|aspx?|jspx?|cfm|cgi|pl)/?$")
 ROUTE = r"!?/"  # a fragment that an application takes for a page; others are places on one
 # Parts of a path that name one thing of many: a number, a UUID, a hash (8 hexadecimal digits or more), a token (16
@@ -74,9 +79,11 @@ FEED_QUERY = (
 FEED_OR_PAGE = r"(?i)((?:/[a-z-]{1,24})?/feeds?)$"
 # What the scripts of a page ask for, not a person; frameworks and programs have these paths by custom.
 SCRIPTED = (
-    r"(?i)^/(?:[^/]+/)?(?:api|graphql|ajax|wp-json|socket\.io|oauth2?|_next/data|actuator)(?:/|$)"
-    r"|/(?:admin-ajax|wp-cron|xmlrpc)\.php$|^/\.(?!well-known)"
+    r"(?i)^/(?:[^/]+/)?(?:api|graphql|ajax|wp-json|socket\.io|oauth2?|_next/data|actuator|trpc|livewire|signalr|_blazor"
+    r"|sockjs(?:-node)?)(?:/|$)|/(?:admin-ajax|wp-cron|xmlrpc|matomo|piwik)\.php$|^/\.(?!well-known)|/negotiate$|\.data$"
+    r"|^/(?:(?:[gjr]/)?collect|ws|metrics|(?:server|nginx|stub)[-_]status|server-info|health-?check|(?:health|live|ready)z)$"
 )
+SCRIPTED_QUERY = r"(?:^|[&;])(?:_rsc|_data)="  # of Next.js and Remix: the data of a page, often ahead of a click
 # Our thresholds, as shares of the views: those whose page a parameter that was cut may have named; and those that hold
 # a parameter whose name may be shown.
 MERGED, COMMON, SHOWN = 0.1, 0.01, 5
@@ -93,8 +100,8 @@ def normal_pages(
     addresses: parameters of query and path, fragment, ``index.html``, double and final slashes, scheme, "www.", user
     and default port are cut; percent-encoded text is decoded, unless that changes the meaning (``%2F``) or cannot be
     shown. The host stays, in small letters, where there are several. ``card.pages`` says which parameters stay (in
-    order of their names) and which paths are one page: patterns, then ids, see the path as it is then. A mail address
-    is always ``<mail>``.
+    order of their names) and which paths are one page: patterns, then ids, see the path as it is then. What may be
+    private is always ``<mail>``, ``<phone>`` or ``<token>``.
 
     Parameters
     ----------
@@ -108,10 +115,10 @@ def normal_pages(
     -------
     tuple
         The rows that stay, with their index and order; the links; and the number of rows left out, by "static" (files
-        such as pictures and archives) and "feed". ``attrs["warnings"]`` says which parameters may have named pages
-        (never their values), what ``ids`` guessed, and which pattern fits no path. A frame without addresses comes back
-        as it is. Raises a WorkbenchError if ``card.pages`` is given and no page is an address, or if no two pages are
-        left.
+        such as pictures and archives), "feed" and "script". ``attrs["warnings"]`` says which parameters may have named
+        pages (never their values), what ``ids`` guessed, and which pattern fits no path. A frame without addresses
+        comes back as it is. Raises a WorkbenchError if ``card.pages`` is given and no page is an address, or if no two
+        pages are left.
 
     Source: RFC 3986, sections 3 and 6 (normal forms); yarl reads and decodes.
     """
@@ -209,7 +216,8 @@ def _named(addresses: pd.Series, says: Pages) -> tuple[pd.DataFrame, pd.DataFram
         exact, page = exact + route["exact"], page + route["page"]
         cut = pd.concat([cut, cut_there])
     feed = plain.str.contains(FEED) | parts["query"].str.contains(FEED_QUERY).fillna(False).astype(bool)
-    kinds = {"feed": feed, "static": plain.str.contains(STATIC), "script": plain.str.contains(SCRIPTED)}
+    script = plain.str.contains(SCRIPTED) | parts["query"].str.contains(SCRIPTED_QUERY).fillna(False).astype(bool)
+    kinds = {"feed": feed, "static": plain.str.contains(STATIC), "script": script}
     kinds = {"skipped": _fits(plain, says.skip)} | ({} if says.static else kinds)
     no_page = np.select([*kinds.values()], [*kinds], "")
     host = by_distinct(parts["host"].fillna(""), _host)
@@ -292,8 +300,16 @@ def _path(path: str) -> str:
     ('/café/a%2Fb', '/')
     """
     decoded = _shown(URL(f"http://host{re.sub('/+', '/', path or '/')}").path_safe)
-    plain = INDEX.sub("", MAIL.sub("<mail>", PATH_PARAMETERS.sub("", decoded)))
+    public = LONG.sub(_without_token, PHONE.sub("<phone>", MAIL.sub("<mail>", PATH_PARAMETERS.sub("", decoded))))
+    plain = INDEX.sub("", public)
     return re.sub("/+", "/", plain).rstrip("/") or "/"
+
+
+def _without_token(part: re.Match[str]) -> str:
+    """A long part of a path, or the word for a token."""
+    web_token = part[0].startswith("eyJ") and "." in part[0]
+    mixed = len(re.findall(CHANGE, part[0])) > CHANGES * len(part[0]) and not re.fullmatch(HASH, part[0])
+    return "<token>" if web_token or mixed else part[0]
 
 
 def _query_part(part: str) -> str:

@@ -125,8 +125,8 @@ def as_views(frame: pd.DataFrame) -> Views:
 
 
 def doubts(frame: pd.DataFrame) -> list[str]:
-    """Sentences on what looks wrong in a canonical table, with what to write: a reason that left out many rows, ids that
-    lost their last digits, one user or visitor with many of the rows, most pages viewed once.
+    """Sentences on what looks wrong in a canonical table, with what to write: a reason that left out many rows, ids
+    that lost their last digits, one user or visitor with many of the rows, most pages viewed once.
     """
     found = [*_many_left_out(frame.attrs.get("dropped", {}), len(frame)), *_rounded_ids(frame)]
     own = (_busy_visitor, _viewed_once) if "page" in frame else (_busy_user,)
@@ -148,8 +148,8 @@ def _rounded_ids(frame: pd.DataFrame) -> list[str]:
     if rounded <= ROUNDED * len(users):
         return []
     return [
-        f"Ids of {rounded:,} of {len(users):,} users are numbers in scientific notation, as spreadsheets round them, so "
-        "different people may share one: export them as text."
+        f"Ids of {rounded:,} of {len(users):,} users are numbers in scientific notation, as spreadsheets round them, "
+        "so different people may share one: export them as text."
     ]
 
 
@@ -159,8 +159,8 @@ def _busy_user(frame: pd.DataFrame) -> list[str]:
     if most < BUSY_VIEWS or most <= MOST * total:
         return []
     return [
-        f"One user has {most:,} of the {total:,} rows ({_share(most, total)}), so the result is mostly about that user: "
-        "is it a marker for unknown ones? Write it under missing."
+        f"One user has {most:,} of the {total:,} rows ({_share(most, total)}), so the result is mostly about that "
+        "user: is it a marker for unknown ones? Write it under missing."
     ]
 
 
@@ -242,8 +242,8 @@ def _unfiltered(card: Card) -> list[str]:
     if not given & {"user_agent", "address"} or not unknown:
         return []
     return [
-        f"No column is named as {' or '.join(unknown)}, so requests that are no page views (errors, redirects, POST) may "
-        "be among the rows: name one under columns."
+        f"No column is named as {' or '.join(unknown)}, so requests that are no page views (errors, redirects, POST) "
+        "may be among the rows: name one under columns."
     ]
 
 

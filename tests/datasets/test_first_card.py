@@ -355,6 +355,17 @@ def test_namibia_is_not_missing(tmp_path, content, missing):
     assert guessed(tmp_path, content).get("missing") == missing
 
 
+@pytest.mark.parametrize("title", ["Speed tests\nall of us\n", "Speed tests;;\n;;\n", ""])
+@pytest.mark.parametrize("mark", [";", ","])
+def test_titles_above_the_names_are_left_out(tmp_path, title, mark):
+    table = "user;rtt;download\nann;40;25\nbob;50;9\n"
+    card = guessed(tmp_path, (title + table).replace(";", mark))
+    assert card.get("skip_lines", 0) == title.count("\n") and wb.load(write_card(tmp_path))["rtt_ms"].tolist() == [
+        40,
+        50,
+    ]
+
+
 def test_one_number_in_a_header_is_a_name(tmp_path):
     assert "header" not in guessed(tmp_path, "user,rtt,2025\nu,40,7\n")
 

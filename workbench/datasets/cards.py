@@ -319,6 +319,8 @@ class Card(Entries):
     """Of a text file, such as ``"latin-1"``; empty: UTF-8, or UTF-16 with a mark in front."""
     comment: Annotated[str, Field(max_length=1)] = ""
     """The character with which lines of a CSV file begin that are left out."""
+    skip_lines: Whole = 0
+    """How many lines, such as titles, stand above the names of a CSV file's columns."""
     records: str = ""
     """Where in a JSON file the list of rows is, as in ``"data.runs"``; empty: the file itself. A step into a list is a
     step into each of its rows. What stands around a row is its columns too, as ``outer.<name>`` where rows have the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import unicodedata
@@ -106,6 +107,7 @@ ASSUMED = {"rtt_ms": (50, 115, 200), "downlink_mbps": (2, 10, 50)}
 # What the name of a column says that holds a quantity, though in which way is unknown.
 SOUNDS = {"rtt_ms": r"rtt|laten[ctz]|(?<![a-z])ping", "downlink_mbps": r"download|downlink|throughput|bandwidth"}
 AHEAD, START = 2_000, 100_000  # rows, and bytes, that are looked at
+TITLES = 20  # lines among which the names of columns are
 ZONE = '# time_zone = "Europe/Berlin"  # of times that name none; without it they are taken for UTC'
 FILL_IN = (
     "No column looks like a page or a measurement: under columns, name the one that holds the page, or any of "
@@ -221,11 +223,21 @@ def _draft(path: Path) -> Card:
     encoding = "" if utf_16 or _is_utf8(start) else "latin-1"
     text = start.decode("utf-16" if utf_16 else encoding or "utf-8", "replace")
     comment = "#" if text.startswith("#") else ""
-    header = next((line for line in text.splitlines() if not comment or not line.startswith(comment)), "")
+    lines = [line for line in text.splitlines()[:-1] or [text] if not comment or not line.startswith(comment)][:TITLES]
     usual = "\t" if ".tsv" in path.suffixes else ","
-    best = max("," + SEPARATORS, key=header.count)
-    separator = best if header[:1] not in ("{", "[") and header.count(best) and best != usual else ""
-    return Card(name=path.stem, files=files, separator=separator, encoding=encoding, comment=comment)
+    best = [max("," + SEPARATORS, key=line.count) for line in lines if line[:1] not in ("{", "[")]
+    places = [place for place, mark in enumerate(best) if mark in lines[place] and _titles(lines, mark) == place]
+    skip_lines = places[0] if places else 0
+    separator = best[skip_lines] if places and best[skip_lines] != usual else ""
+    return Card(
+        name=path.stem, files=files, separator=separator, encoding=encoding, comment=comment, skip_lines=skip_lines
+    )
+
+
+def _titles(lines: list[str], separator: str) -> int:
+    """How many lines have few cells, above the first that has more than half as many as any."""
+    filled = [sum(map(bool, row)) for row in csv.reader(lines, delimiter=separator)]
+    return next((place for place, cells in enumerate(filled) if 2 * cells > max(filled)), 0)
 
 
 def _is_utf8(start: bytes) -> bool:
@@ -363,7 +375,7 @@ def _entries(
     source: pd.DataFrame, draft: Card, columns: Mapping[str, str], date: list[str], decimal: str
 ) -> Iterator[str]:
     """How the file is read, missing values and times, events that count, and what is assumed."""
-    for entry in ("separator", "encoding", "comment", "records"):
+    for entry in ("separator", "encoding", "comment", "skip_lines", "records"):
         if value := getattr(draft, entry):
             yield f"{entry} = {_text(value)}"
     if not draft.header:
@@ -514,6 +526,6 @@ def _scale(canonical: str, values: pd.Series, decimal: str) -> tuple[str, float]
     return ("", 1.0) if not median or low <= median <= high else likely_unit(median, canonical)
 
 
-def _text(value: str | list[str]) -> str:
+def _text(value: str | int | list[str]) -> str:
     """A TOML string or list: JSON's escapes are TOML's too."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

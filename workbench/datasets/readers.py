@@ -105,7 +105,9 @@ def read_csv(path: Path, card: Card) -> pd.DataFrame:
     header = 0 if card.header else None
     with _text_of(path, card.encoding, "a CSV file") as text:
         lines = io.StringIO("".join(_uncommented(text, separator, card.comment))) if card.comment else text
-        begins, first = 0, lines.readline()
+        for _ in range(card.skip_lines):
+            lines.readline()
+        begins, first = lines.tell(), lines.readline()
         if first.startswith("sep="):  # Excel's own first line
             separator = first[4:].rstrip() or "\t"
             begins, first = lines.tell(), lines.readline()

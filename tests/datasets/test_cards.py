@@ -74,6 +74,7 @@ header = false
 decimal = ","
 encoding = "latin-1"
 comment = "#"
+skip_lines = 2
 records = "data.runs"
 time_format = "%d.%m.%Y"
 time_zone = "Europe/Berlin"

@@ -376,6 +376,12 @@ def test_the_card_of_a_parquet_file_says_no_encoding(tmp_path):
     assert not {"encoding", "separator"} & {*card} and views["rtt_ms"].tolist() == [40.5]
 
 
+def test_a_file_whose_name_no_card_may_hold_is_refused_at_once(tmp_path):
+    (tmp_path / "a\\b.csv").write_text("user,rtt\nu,40\n")
+    with pytest.raises(WorkbenchError, match="name must be a plain name"):
+        first_card(tmp_path / "a\\b.csv")
+
+
 @pytest.mark.parametrize(("name", "of_card"), [("-foo.csv", "foo"), ("_a b.csv.gz", "a_b"), ("---.csv", "mine")])
 def test_a_card_has_a_name_that_it_may_have(name, of_card):
     assert card_name(Path(name)) == of_card and CARD_NAME.fullmatch(of_card)

@@ -69,6 +69,7 @@ def zipped(text: str) -> bytes:
         ('{"user": "ä", "rtt": 40}'.encode("utf-16"), "a.json", {}),
         ('{"user": "ä", "rtt": 40}'.encode("latin-1"), "a.json", {"encoding": "latin-1"}),
         ('{"status": [200], "data": {"runs": [{"user": "ä", "rtt": 40}]}}', "a.json", {"records": "data.runs"}),
+        ("Export\n\nuser,rtt\nä,40\n", "a.csv", {"skip_lines": 2}),
         ("sep=;\n# by us\nuser;rtt\n# x\nä;40\n", "a.csv", {"comment": "#"}),
         (gzip.compress("user,rtt\nä,40\n".encode()), "a.csv", {}),
         (bz2.compress('{"user": "ä", "rtt": 40}'.encode()), "a.json", {}),

@@ -123,6 +123,7 @@ def first_card(path: Path) -> str:
     """
     if not path.is_file():
         raise WorkbenchError(f"no file at {path}: expected a table (CSV, JSON, Parquet) or an access log.")
+    SourceFile(name=path.name)  # or the card would be refused
     if LOG_NAME.search(path.name) or _is_log(path):
         return _card_of(path, "navigations", ['reader = "access_log"'], [])
     source, draft = _read(path)

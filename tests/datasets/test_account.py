@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -84,3 +86,60 @@ def test_check_says_how_columns_are_read_what_is_lost_and_what_is_missing(tmp_pa
         "throughput 10 Mbit/s (2 to 50)",
     ):
         assert told in said
+
+
+def page_rows(once: int, often: int, views_often: int) -> pd.DataFrame:
+    pages = [*(f"/once/{i}" for i in range(once)), *(f"/often/{i % often}" for i in range(views_often))]
+    return pd.DataFrame({"session_id": range(len(pages)), "page": pages})
+
+
+@pytest.mark.parametrize(
+    ("once", "often", "views_often", "warned"),
+    [
+        (40, 20, 100, True),  # 40 of 60 pages, 40 of 140 views
+        (20, 40, 100, False),  # a third of the pages
+        (12, 3, 300, False),  # 12 of 15 pages, but 12 of 312 views
+        (9, 3, 20, False),  # too few pages to tell
+    ],
+)
+def test_pages_viewed_once_are_a_warning_where_they_are_most_pages_and_many_views(once, often, views_often, warned):
+    views = wb.navigations(page_rows(once, often, views_often))
+    said = [sentence for sentence in sentences(views.attrs) if "viewed once" in sentence]
+    assert len(said) == warned and all(f"{once:,} of {once + often:,}" in sentence for sentence in said)
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        (["9,00720E+17"] * 60 + ["8,00720E+17"] * 60, "2 of 2 users .* scientific notation"),
+        (["9.0072e17", *"abcdefghijklm"] * 9, None),
+        (["ann"] * 120 + ["bob"] * 100, "One user has 120 of the 220 rows (55 %)"),
+        (["ann"] * 100 + ["bob"] * 100, None),
+    ],
+)
+def test_ids_that_a_spreadsheet_rounded_and_a_user_of_most_rows_are_warnings(ids, said):
+    frame = wb.measurements(pd.DataFrame({"user_id": ids, "rtt_ms": np.linspace(20, 90, len(ids))}))
+    told = " ".join(frame.attrs.get("warnings", ()))
+    assert bool(re.search(said.replace("(55 %)", r"\(55 %\)"), told)) if said else "user" not in told
+    assert not set(ids) & set(re.split(r"\W+", told))
+
+
+@pytest.mark.parametrize(
+    ("columns", "unknown"), [(["agent", "st"], "method"), (["agent"], "status or method"), ([], "")]
+)
+def test_check_says_that_requests_are_not_told_from_page_views(tmp_path, columns, unknown):
+    agent = "Mozilla/5.0 (Windows NT 10.0) Chrome/130.0"
+    (tmp_path / "a.csv").write_text(f"s,page,agent,st\n1,/a,{agent},200\n1,/b,{agent},200\n")
+    names = {"s": "session_id", "page": "page", "agent": "user_agent", "st": "status"}
+    mapped = ", ".join(f'{name} = "{names[name]}"' for name in ["s", "page", *columns])
+    (tmp_path / "a.toml").write_text(f'kind = "navigations"\ncolumns = {{ {mapped} }}\nfiles = [{{ name = "a.csv" }}]')
+    said = understood(wb.load(tmp_path / "a.toml"))
+    assert (f"named as {unknown}, so" in said) if unknown else ("named as" not in said)
+
+
+def test_check_shows_the_names_of_columns_that_stand_in_the_card(tmp_path):
+    (tmp_path / "a.csv").write_text("@at,Mean download rate of the last hour in Mbps,user\n2026-01-31T18:00Z,40,u\n")
+    columns = '"@at" = "measured_at", "Mean download rate of the last hour in Mbps" = "downlink_mbps", user = "user_id"'
+    (tmp_path / "a.toml").write_text(f'columns = {{ {columns} }}\nfiles = [{{ name = "a.csv" }}]')
+    said = understood(wb.load(tmp_path / "a.toml"))
+    assert "@at is" in said and "last hour in Mbps is throughput" in said and "(hidden)" not in said

@@ -75,6 +75,7 @@ decimal = ","
 thousands = "."
 encoding = "latin-1"
 comment = "#"
+skip_lines = 2
 records = "data.runs"
 time_format = "%d.%m.%Y"
 time_zone = "Europe/Berlin"
@@ -267,3 +268,21 @@ def test_an_access_log_needs_no_card(tmp_path):
 def test_contributing_lists_every_entry_as_the_schema_has_it():
     assert table_of_entries() in (CHECKOUT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert all(meaning for meaning in re.findall(r"\| ([^|]*) \|$", table_of_entries(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", ["access-2026-01-31T10:00.log", "access_log"])
+def test_a_log_may_have_a_time_of_day_in_its_name(tmp_path, name):
+    (tmp_path / name).write_bytes(b"")
+    assert find_card(tmp_path / name).files[0].name == name
+
+
+def test_a_file_name_that_is_refused_is_named_however_it_is_given():
+    for given in ({"name": "a\\b.csv"}, ("a\\b.csv",)):
+        with pytest.raises(WorkbenchError, match="name must be a plain name"):
+            SourceFile(**given) if isinstance(given, dict) else SourceFile(*given)
+
+
+@pytest.mark.parametrize("encoding", ["base64", "rot13", "no-such"])
+def test_an_encoding_of_no_text_is_refused(encoding):
+    with pytest.raises(WorkbenchError, match="encoding must be one that Python knows"):
+        Card(name="ours", encoding=encoding)

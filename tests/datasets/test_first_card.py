@@ -1,10 +1,14 @@
 import json
+import time
 import tomllib
+from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import workbench as wb
-from workbench.datasets.first_card import FILL_IN, first_card
+from workbench.datasets.cards import CARD_NAME
+from workbench.datasets.first_card import FILL_IN, card_name, first_card
 from workbench.errors import WorkbenchError
 
 RUM = """\
@@ -55,7 +59,16 @@ def test_an_export_of_page_views_keeps_events_that_are_some(tmp_path):
     assert sorted(views["page"]) == ["/p/0", "/p/1", "/p/2", "/p/3"] and views["user_id"].nunique() == 2
 
 
-@pytest.mark.parametrize(("name", "line"), [("site.log", LINE), ("site.txt", LINE), ("site.jsonl", NGINX)])
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("site.log", LINE),
+        ("access_log", LINE),
+        ("access_log-20260131", LINE),
+        ("site.txt", LINE),
+        ("site.jsonl", NGINX),
+    ],
+)
 def test_a_log_is_known_by_its_name_or_by_its_lines(tmp_path, name, line):
     (tmp_path / name).write_text("\n".join(line % (i, i) for i in range(3)) + "\n")
     card, views = card_of(tmp_path / name)
@@ -166,6 +179,24 @@ def write_card(tmp_path):
             "2026-01-31;18:00:05;192.0.2.7;GET;/a;200",
             ["address", "method", "page", "status"],
         ),
+        (
+            "request_timestamp;client_address;url;elb_status_code;target_status_code;request_verb;agent",
+            f"2026-01-31T18:00:05Z;192.0.2.7;/a;200;200;GET;{AGENT}",
+            ["viewed_at", "address", "page", "status", "method", "user_agent"],
+        ),
+        (
+            "timestamp;httpRequest_requestUrl;httpRequest_status;httpRequest_requestMethod;httpRequest_remoteIp",
+            "2026-01-31T18:00:05Z;/a;200;GET;192.0.2.7",
+            ["viewed_at", "page", "status", "method", "address"],
+        ),
+        (
+            "Zeit;IP-Adresse;Seite;Methode;x",
+            "2026-01-31T18:00:05Z;192.0.2.7;/a;GET;200",
+            ["viewed_at", "address", "page", "method", "status"],
+        ),
+        ("time;IP-Adresse;Seite", "2026-01-31T18:00:05Z;192.0.2.7;/a", ["viewed_at", "user_id", "page"]),
+        # The upload and a server's address are none of ours.
+        ("user;rtt;upload_mbps;server_ip", "u;40;9;192.0.2.7", ["user_id", "rtt_ms"]),
         # An address alone tells people apart as well as it can; a status of words is none.
         ("time;ip;url;status", "2026-01-31T18:00:05Z;192.0.2.7;/a;ok", ["viewed_at", "user_id", "page"]),
     ],
@@ -211,6 +242,155 @@ def test_of_web_vitals_the_largest_contentful_paint_is_the_load(tmp_path):
 def test_rows_deeper_inside_are_found(tmp_path, content, records, columns):
     card = guessed(tmp_path, content, "a.json")
     assert card["records"] == records and card["columns"] == columns
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "http_status_code,http_method",
+        "httpStatusCode,httpMethod",
+        "httpResponseStatus,httpRequestMethod",
+        "sc_status_code,req_method",
+        "http_status,http_verb",
+        "Antwort-Status,Methode",
+        "a,b",
+        "outcome,kind",
+    ],
+)
+def test_posts_and_errors_are_no_page_views_whatever_their_columns_are_called(tmp_path, names):
+    requests = ["200,GET", "200,GET", "404,GET", "301,GET", "200,POST", "200,GET"]
+    rows = [f"2026-01-31T18:0{i}:05Z,s,/{i},{request}" for i, request in enumerate(requests)]
+    card = guessed(tmp_path, "\n".join([f"time,session,url,{names}", *rows]))
+    assert {"status", "method"} <= {*card["columns"].values()}
+    assert wb.load(write_card(tmp_path))["page"].tolist() == ["/0", "/1", "/5"]
+
+
+def test_numbers_of_three_digits_are_no_status_unless_most_are_200(tmp_path):
+    rows = [f"2026-01-31T18:0{i}:05Z,s,/{i},{number}" for i, number in enumerate([120, 350, 200, 120])]
+    assert "status" not in guessed(tmp_path, "\n".join(["time,session,url,words", *rows]))["columns"].values()
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "columns"),
+    [
+        ("navigator.connection.rtt,navigator.connection.downlink", "51,9", ["netinfo_rtt_ms", "netinfo_downlink_mbps"]),
+        ("mob.rtt,mob.dl,mob.etype", "51,9,4g", ["netinfo_rtt_ms", "netinfo_downlink_mbps", "effective_type"]),
+        ("network_rtt,network_effective_type", "51,4g", ["netinfo_rtt_ms", "effective_type"]),
+        ("network_rtt,downlink", "51,9.001", ["rtt_ms", "downlink_mbps"]),
+        ("rtt,downlink", "50,9.025", ["netinfo_rtt_ms", "netinfo_downlink_mbps"]),
+        ("rtt,downlink", "51,9.025", ["rtt_ms", "downlink_mbps"]),
+        ("rtt,downlink", "50,12.5", ["rtt_ms", "downlink_mbps"]),
+        ("rtt_ms,downlink_mbps,effective_type", "50,5,4g", ["rtt_ms", "downlink_mbps", "effective_type"]),
+        ("netinfo_rtt_ms,rtt_ms,rtt", "50,40,50", ["netinfo_rtt_ms", "rtt_ms"]),
+    ],
+)
+def test_what_a_browser_estimates_is_not_taken_for_measured(tmp_path, head, row, columns):
+    given = guessed(tmp_path, "\n".join([f"user,{head}", *(f"u{i},{row}" for i in range(3))]))["columns"]
+    assert [given[name] for name in head.split(",") if name in given] == columns
+    text = first_card(tmp_path / "a.csv")
+    assert ("if it was measured, rtt_ms" in text) == ("netinfo_rtt_ms" in columns)
+
+
+@pytest.mark.parametrize(
+    ("head", "cells", "mbps"),
+    [
+        ("user;download_kbps", ["40.650", "1.040.650"], [40.65, 1040.65]),
+        ("user;download_kbps", ["40.650", "41.5"], [0.04065, 0.0415]),
+        ("user,download_kbps", ["40.650", "41.650"], [0.04065, 0.04165]),
+    ],
+)
+def test_points_between_thousands_are_known_in_german_files(tmp_path, head, cells, mbps):
+    guessed(tmp_path, "\n".join([head, *(f"u{head[4]}{cell}" for cell in cells)]))
+    assert wb.load(write_card(tmp_path))["downlink_mbps"].tolist() == pytest.approx(mbps)
+
+
+@pytest.mark.parametrize(
+    ("name", "canonical", "factor"),
+    [
+        ("download_kBps", "downlink_mbps", 8e-3),
+        ("MBps", "downlink_mbps", 8),
+        ("downloadBps", "downlink_mbps", 8e-6),
+        ("Download (MB/s)", "downlink_mbps", 8),
+        ("DOWNLOAD_KBPS", "downlink_mbps", 1e-3),
+        ("throughput_gbps", "downlink_mbps", 1e3),
+        ("bits_per_second", "downlink_mbps", 1e-6),
+        ("throughput bytes per second", "downlink_mbps", 8e-6),
+        ("download_mbit", "downlink_mbps", None),
+        ("DOWNLOAD_MEGABITS", "downlink_mbps", None),
+        ("Download Mbit/s", "downlink_mbps", None),
+        ("rtt_s", "rtt_ms", 1e3),
+        ("rtt_seconds", "rtt_ms", 1e3),
+        ("latency_ns", "rtt_ms", 1e-6),
+        ("srtt_us", "rtt_ms", 1e-3),
+        ("rttUs", "rtt_ms", 1e-3),
+        ("Ping [ms]", "rtt_ms", None),
+        ("idle latency", "rtt_ms", None),
+        ("load_time_s", "page_load_ms", 1e3),
+        ("Ladezeit (s)", "page_load_ms", 1e3),
+    ],
+)
+def test_the_unit_that_a_name_ends_with_is_the_scale(tmp_path, name, canonical, factor):
+    cell = 55 / (factor or 1)
+    card = guessed(tmp_path, f"user,{name}\nu,{cell!r}\nv,{cell!r}\n")
+    assert card["columns"][name] == canonical
+    assert card.get("scale", {}).get(canonical) == (factor and pytest.approx(factor))
+
+
+@pytest.mark.parametrize("name", ["tcp_rtt_p50_x", "our latency figure", "mapping"])
+def test_nothing_is_assumed_where_a_column_sounds_as_if_it_were_measured(tmp_path, name):
+    card = guessed(tmp_path, f"user,download,{name}\nu,25,40\n")
+    assert ("assume" in card) == (name == "mapping")
+    assert (f'is it in "{name}"?' in first_card(tmp_path / "a.csv")) != (name == "mapping")
+
+
+@pytest.mark.parametrize(
+    ("content", "missing"),
+    [
+        ("country,rtt\nNA,40\nDE,-\n", ["-"]),
+        ("country,rtt\nNA,40\nDE,NA\n", {"rtt_ms": ["NA"]}),
+        ("isp,rtt\nNA,40\nA,-\n", ["-", "NA"]),
+    ],
+)
+def test_namibia_is_not_missing(tmp_path, content, missing):
+    assert guessed(tmp_path, content).get("missing") == missing
+
+
+@pytest.mark.parametrize("title", ["Speed tests\nall of us\n", "Speed tests;;\n;;\n", ""])
+@pytest.mark.parametrize("mark", [";", ","])
+def test_titles_above_the_names_are_left_out(tmp_path, title, mark):
+    table = "user;rtt;download\nann;40;25\nbob;50;9\n"
+    card = guessed(tmp_path, (title + table).replace(";", mark))
+    assert card.get("skip_lines", 0) == title.count("\n") and wb.load(write_card(tmp_path))["rtt_ms"].tolist() == [
+        40,
+        50,
+    ]
+
+
+def test_one_number_in_a_header_is_a_name(tmp_path):
+    assert "header" not in guessed(tmp_path, "user,rtt,2025\nu,40,7\n")
+
+
+def test_the_card_of_a_parquet_file_says_no_encoding(tmp_path):
+    pd.DataFrame({"user": ["ä"], "rtt": [40.5]}).to_parquet(tmp_path / "a.parquet")
+    card, views = card_of(tmp_path / "a.parquet")
+    assert not {"encoding", "separator"} & {*card} and views["rtt_ms"].tolist() == [40.5]
+
+
+def test_a_file_whose_name_no_card_may_hold_is_refused_at_once(tmp_path):
+    (tmp_path / "a\\b.csv").write_text("user,rtt\nu,40\n")
+    with pytest.raises(WorkbenchError, match="name must be a plain name"):
+        first_card(tmp_path / "a\\b.csv")
+
+
+@pytest.mark.parametrize(("name", "of_card"), [("-foo.csv", "foo"), ("_a b.csv.gz", "a_b"), ("---.csv", "mine")])
+def test_a_card_has_a_name_that_it_may_have(name, of_card):
+    assert card_name(Path(name)) == of_card and CARD_NAME.fullmatch(of_card)
+
+
+def test_a_long_header_of_marks_is_read_at_once(tmp_path):
+    began = time.perf_counter()
+    guessed(tmp_path, f"user,{'@' * 50_000},{':' * 50_000}g\nu,1,2\n")
+    assert time.perf_counter() - began < 5
 
 
 def test_the_numbers_of_a_browser_are_no_measurements(tmp_path):

@@ -1,6 +1,9 @@
 import bz2
+import gzip
+import io
 import json
 import lzma
+import zipfile
 
 import pandas as pd
 import pyarrow
@@ -39,6 +42,12 @@ def table(tmp_path, content: str | bytes, name: str = "a.csv", **entries) -> dic
     return frame.where(frame.notna(), None).to_dict("list")
 
 
+def zipped(text: str) -> bytes:
+    with zipfile.ZipFile(held := io.BytesIO(), "w") as archive:
+        archive.writestr("inner.csv", text)
+    return held.getvalue()
+
+
 @pytest.mark.parametrize(
     ("content", "name", "entries"),
     [
@@ -60,7 +69,11 @@ def table(tmp_path, content: str | bytes, name: str = "a.csv", **entries) -> dic
         ('{"user": "ä", "rtt": 40}'.encode("utf-16"), "a.json", {}),
         ('{"user": "ä", "rtt": 40}'.encode("latin-1"), "a.json", {"encoding": "latin-1"}),
         ('{"status": [200], "data": {"runs": [{"user": "ä", "rtt": 40}]}}', "a.json", {"records": "data.runs"}),
+        ("Export\n\nuser,rtt\nä,40\n", "a.csv", {"skip_lines": 2}),
         ("sep=;\n# by us\nuser;rtt\n# x\nä;40\n", "a.csv", {"comment": "#"}),
+        (gzip.compress("user,rtt\nä,40\n".encode()), "a.csv", {}),
+        (bz2.compress('{"user": "ä", "rtt": 40}'.encode()), "a.json", {}),
+        (zipped("user,rtt\nä,40\n"), "a.csv", {}),
         ('{"data": {"runs": {"1": {"user": "ä", "rtt": 40}}}}', "a.json", {"records": "data.runs"}),
     ],
 )
@@ -257,3 +270,25 @@ def test_names_of_columns_are_shown():
     names = pd.DataFrame(columns=["Client Address", "@timestamp", "Average round-trip time to server (ms)"])
     with pytest.raises(WorkbenchError, match="got Client Address, @timestamp, Average"):
         check_columns(names, {"page": "page"}, "ours")
+
+
+@pytest.mark.parametrize(
+    ("content", "rtts"),
+    [
+        ({"a1": {"user": "u", "rtt": 40}, "a2": {"user": "v", "rtt": 50}}, {"rtt": ["40", "50"]}),
+        ({"a1": {"rtt": 40, "x": 1, "y": 2}, "a2": {"rtt": 50, "x": 1}}, {"rtt": ["40", "50"]}),
+        ({"net": {"rtt": 40}, "geo": {"country": "DE"}}, {"net.rtt": ["40"], "geo.country": ["DE"]}),
+        ({"a1": {"rtt": 40}}, {"a1.rtt": ["40"]}),
+    ],
+)
+def test_objects_that_are_alike_are_rows_by_their_ids(tmp_path, content, rtts):
+    read = table(tmp_path, json.dumps(content), "a.json")
+    assert {name: read[name] for name in rtts} == rtts
+
+
+def test_a_parquet_file_that_was_cut_is_refused_without_its_folder(tmp_path):
+    pd.DataFrame({"rtt": range(99)}).to_parquet(tmp_path / "a.parquet")
+    (tmp_path / "a.parquet").write_bytes((tmp_path / "a.parquet").read_bytes()[:200])
+    with pytest.raises(WorkbenchError, match=r"a\.parquet is not a Parquet file") as caught:
+        read_parquet(tmp_path / "a.parquet", OURS)
+    assert str(tmp_path) not in str(caught.value)

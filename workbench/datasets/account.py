@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.cards import Card
-from workbench.datasets.columns import showable
+from workbench.datasets.columns import as_text
 from workbench.datasets.schema import MEASURED, SIGNALS, label, unit
 
 # Why rows are left out, as people read it; reasons of ``attrs["dropped"]`` that do not stand here are read as they are.
@@ -57,6 +57,8 @@ WHAT_TO_WRITE = {
 # From here on a share is worth a warning. The thresholds are ours.
 MANY_LEFT_OUT = 0.1  # of the rows read, for one reason
 BUSY, BUSY_VIEWS, BUSY_TIMES = 0.05, 100, 5  # one visitor: share of the views, views, times the average visitor
+MOST = 0.5  # one user: share of the rows
+ROUNDED = 0.1  # of the users, with an id in scientific notation
 ONCE_PAGES, ONCE_VIEWS, ONCE = 0.5, 0.1, 10  # pages viewed once: share of the pages, of the views, and how many
 
 
@@ -127,26 +129,49 @@ def as_views(frame: pd.DataFrame) -> Views:
 
 
 def doubts(frame: pd.DataFrame) -> list[str]:
-    """Sentences on what looks wrong in a canonical table, with what to write: a reason that left out many rows, one
-    visitor with many of the views, most pages viewed once.
+    """Sentences on what looks wrong in a canonical table, with what to write: a reason that left out many rows, ids
+    that lost their last digits, one user or visitor with many of the rows, most pages viewed once.
     """
-    found = _many_left_out(frame.attrs.get("dropped", {}), len(frame))
-    return [*found, *_busy_visitor(frame), *_viewed_once(frame)] if "page" in frame else found
+    found = [*_many_left_out(frame.attrs.get("dropped", {}), len(frame)), *_rounded_ids(frame)]
+    own = (_busy_visitor, _viewed_once) if "page" in frame else (_busy_user,)
+    return [*found, *(sentence for doubt in own for sentence in doubt(frame))]
 
 
 def _many_left_out(dropped: Mapping[str, int], kept: int) -> list[str]:
     many = MANY_LEFT_OUT * (kept + sum(dropped.values()))
     return [
-        f"Over a tenth of the rows ({REASONS[why]}) was left out: {advice}."
+        f"Over {100 * MANY_LEFT_OUT:g} % of the rows ({REASONS[why]}) were left out: {advice}."
         for why, advice in WHAT_TO_WRITE.items()
         if dropped.get(why, 0) > many
+    ]
+
+
+def _rounded_ids(frame: pd.DataFrame) -> list[str]:
+    users = as_text(pd.Series(frame["user_id"].unique() if "user_id" in frame else [], dtype=object).dropna())
+    rounded = int(users.str.fullmatch(r"\d(?:[.,]\d+)?[eE]\+?\d+").sum())
+    if rounded <= ROUNDED * len(users):
+        return []
+    return [
+        f"Ids of {rounded:,} of {len(users):,} users are numbers in scientific notation, as spreadsheets round them, "
+        "so different people may share one: export them as text."
+    ]
+
+
+def _busy_user(frame: pd.DataFrame) -> list[str]:
+    counts = frame["user_id"].value_counts() if "user_id" in frame else pd.Series(dtype=int)
+    most, total = int(counts.max()) if len(counts) else 0, len(frame)
+    if most < BUSY_VIEWS or most <= MOST * total:
+        return []
+    return [
+        f"One user has {most:,} of the {total:,} rows ({_share(most, total)}), so the result is mostly about that "
+        "user: is it a marker for unknown ones? Write it under missing."
     ]
 
 
 def _busy_visitor(views: pd.DataFrame) -> list[str]:
     counts = views["user_id" if "user_id" in views else "session_id"].value_counts()
     most, total = int(counts.iloc[0]), len(views)
-    if most < BUSY_VIEWS or most <= min(max(BUSY, BUSY_TIMES / len(counts)), 0.5) * total:
+    if most < BUSY_VIEWS or most <= min(max(BUSY, BUSY_TIMES / len(counts)), MOST) * total:
         return []
     return [
         f"One visitor has {most:,} of the {total:,} views ({_share(most, total)}): a program, or an address that many "
@@ -209,9 +234,21 @@ def understood(views: pd.DataFrame) -> str:
         for name, (low, base, high) in card.assume.items()
     ]
     lines += [f"Assumed, not measured: {', '.join(assumed)}."] if assumed else []
-    lines += sentences(views.attrs)
-    hidden = [name for name in ("user_id",) if name in views]
-    return "\n".join([*lines, views.head(3).drop(columns=hidden).T.to_string(header=False)])
+    lines += [*sentences(views.attrs), *_unfiltered(card)]
+    rows = views.head(3).drop(columns="user_id", errors="ignore")
+    return "\n".join([*lines, rows.T.to_string(header=False)])
+
+
+def _unfiltered(card: Card) -> list[str]:
+    """Which requests of an export stay, since no column tells what they were."""
+    given = {*card.columns.values()}
+    unknown = [name for name in ("status", "method") if name not in given]
+    if not given & {"user_agent", "address"} or not unknown:
+        return []
+    return [
+        f"No column is named as {' or '.join(unknown)}, so requests that are no page views (errors, redirects, POST) "
+        "may be among the rows: name one under columns."
+    ]
 
 
 def _readings(card: Card) -> Iterator[str]:
@@ -224,4 +261,4 @@ def _readings(card: Card) -> Iterator[str]:
             said.append(f"{form}{f', of {card.time_zone}' if card.time_zone else ''}")
         elif unit(name):
             said.append(f"in {unit(name)}{f' once multiplied by {card.scale[name]:g}' if name in card.scale else ''}")
-        yield f"{showable(str(source).removeprefix('@'))} is {', '.join(said)}"
+        yield f"{source} is {', '.join(said)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import math
 import os
 import re
@@ -61,7 +60,7 @@ FORMS = {
     "sha256": "64 digits of 0 to 9 and a to f",
     "constants": "one text, number, true or false",
 }
-PLAIN = r"^(?!\.{0,2}$)[^/\\:\0]+\Z"  # of a file's name, which leads nowhere else
+PLAIN = r"^(?!\.{0,2}$|.:)[^/\\\0]+\Z"  # of a file's name, which leads nowhere else; C: is a drive
 
 
 @plain_dataclass(frozen=True)
@@ -199,6 +198,7 @@ def _in_words(err: ValidationError, entries: Sequence[str]) -> str:
     """The first thing that is wrong: which entry, what was expected, what came."""
     first = err.errors(include_url=False)[0]
     (whole, *inner), kind, got = first["loc"], first["type"], first["input"]
+    whole = entries[whole] if isinstance(whole, int) else whole  # given by its place
     entry = ".".join(map(str, (whole, *inner)))
     if kind == "missing":
         return f"{entry} must be given."
@@ -211,7 +211,7 @@ def _in_words(err: ValidationError, entries: Sequence[str]) -> str:
     if whole == "constants" and inner:
         entry = f"constants.{inner[0]}"  # pydantic goes on to name each type that it tried
     form = kind == "string_pattern_mismatch" or (whole == "constants" and inner)
-    return f"{entry} must be {FORMS[str(whole)] if form else EXPECTED.get(kind, first['msg'])}; got {got!r}."
+    return f"{entry} must be {FORMS[whole] if form else EXPECTED.get(kind, first['msg'])}; got {got!r}."
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -325,6 +325,8 @@ class Card(Entries):
     """Of a text file, such as ``"latin-1"``; empty: UTF-8, or UTF-16 with a mark in front."""
     comment: Annotated[str, Field(max_length=1)] = ""
     """The character with which lines of a CSV file begin that are left out."""
+    skip_lines: Whole = 0
+    """How many lines, such as titles, stand above the names of a CSV file's columns."""
     records: str = ""
     """Where in a JSON file the list of rows is, as in ``"data.runs"``; empty: the file itself. A step into a list is a
     step into each of its rows. What stands around a row is its columns too, as ``outer.<name>`` where rows have the
@@ -489,8 +491,8 @@ class Card(Entries):
         if self.separator in ("\n", "\r", '"'):
             raise WorkbenchError(f"separator must be one character between cells, such as ';'; got {self.separator!r}.")
         try:
-            codecs.lookup(self.encoding or "utf-8")
-        except LookupError as err:
+            "".encode(self.encoding or "utf-8")  # base64 and rot13 are codecs too, but not of text
+        except (LookupError, ValueError) as err:
             raise WorkbenchError(
                 f"encoding must be one that Python knows, such as 'latin-1'; got {self.encoding!r}."
             ) from err
@@ -611,6 +613,6 @@ def _card_of_log(path: Path) -> Card:
         kind="navigations",
         licence="your own",
         reader="access_log",
-        files=(SourceFile(path.name),),
+        files=(SourceFile(name=path.name),),
         folder=path.parent.resolve(),
     )

@@ -31,20 +31,25 @@ NOT_WHOLE = (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, lzma.LZ
 RESOURCE_FORKS = "__MACOSX/"  # what macOS adds to a zip file
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 UNPACK: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+# First bytes of compressed files (RFC 1952, RFC 8878, and the formats of bzip2, xz and zip).
+MAGIC = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ\0": ".xz", b"\x28\xb5\x2f\xfd": ".zst", b"PK\x03\x04": ".zip"}
 PACKED = (".tar", ".tgz", ".7z", ".rar")
 SEPARATORS = ";\t|"
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """The bytes of a file: of a compressed one unpacked (``.gz .bz2 .xz .zst``), of a zip file those of its one member.
+    """The bytes of a file: of a compressed one unpacked (``.gz .bz2 .xz .zst``, or by its first bytes), of a zip file
+    those of its one member.
 
     Raises a WorkbenchError if it cannot be unpacked, whether at once or while it is read.
     """
     if any(ending.lower() in PACKED for ending in path.suffixes[-2:]):
         endings = ", ".join([*UNPACK, ".zst", ".zip"])
         raise WorkbenchError(f"{path.name}: expected a file that is plain, or ends in {endings}. Unpack it.")
-    ending = path.suffix.lower()
+    with path.open("rb") as file:
+        begins = file.read(6)
+    ending = next((ending for mark, ending in MAGIC.items() if begins.startswith(mark)), path.suffix.lower())
     zstd = _zstd() if ending == ".zst" else None
     unpack = zstd.open if zstd else UNPACK.get(ending, open)
     own = (zstd.ZstdError,) if zstd else (OSError,) if ending == ".bz2" else ()  # bz2 has no error of its own
@@ -100,7 +105,9 @@ def read_csv(path: Path, card: Card) -> pd.DataFrame:
     header = 0 if card.header else None
     with _text_of(path, card.encoding, "a CSV file") as text:
         lines = io.StringIO("".join(_uncommented(text, separator, card.comment))) if card.comment else text
-        begins, first = 0, lines.readline()
+        for _ in range(card.skip_lines):
+            lines.readline()
+        begins, first = lines.tell(), lines.readline()
         if first.startswith("sep="):  # Excel's own first line
             separator = first[4:].rstrip() or "\t"
             begins, first = lines.tell(), lines.readline()
@@ -160,6 +167,8 @@ def zip_member(path: Path) -> IO[bytes]:
     try:
         archive = zipfile.ZipFile(path)
         names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith(RESOURCE_FORKS)]
+        if any(name.startswith("xl/") for name in names):
+            raise WorkbenchError(f"{path.name} looks like an Excel workbook; expected text. Export it as CSV.")
         if len(names) != 1:
             raise WorkbenchError(
                 f"{path.name}: expected one file in the zip file; got {', '.join(names[:5]) or 'none'}. Unpack it and "
@@ -176,19 +185,30 @@ def read_json(path: Path, card: Card) -> pd.DataFrame:
     A row per object, with every value as the text that stands there; ``null`` and an empty text are missing. Inner
     objects become columns named with dots: ``{"net": {"rtt": 40}}`` is ``net.rtt``, at any depth. A list of keys and
     values, as in exports of Google Analytics, becomes a column per key: ``event_params[page_location]``. Other lists
-    stay JSON. The card's ``records`` says where the rows are, as in ``"data.runs"``; there, an object of objects is
-    rows too. The fields of the objects around a row are its columns too (lists are not); one that rows have themselves
-    is named ``outer.<name>``. Raises a WorkbenchError if the file is no JSON, or has no rows there.
+    stay JSON. The card's ``records`` says where the rows are, as in ``"data.runs"``; an object of objects is rows too
+    there, and where it is the whole file and they are alike. The fields of the objects around a row are its columns too
+    (lists are not); one that rows have themselves is named ``outer.<name>``. Raises a WorkbenchError if the file is no
+    JSON, or has no rows there.
     """
     with _text_of(path, card.encoding, "JSON") as file:
         text = file.read()
-    values = _json_values(text, path.name)
+    values = [*_json_values(text, path.name)]
+    if not card.records and len(values) == 1 and _is_keyed(values[0]):
+        values = [[*values[0].values()]]
     steps = card.records.split(".") if card.records else []
     rows = _as_one([row for value in values for row in _rows_of(value, steps, card.records, path.name)])
     try:
         return pd.DataFrame(rows)
     except UnicodeEncodeError as err:
         raise WorkbenchError(f"{path.name} holds text that is no Unicode (half of a surrogate pair): mend it.") from err
+
+
+def _is_keyed(value: Any) -> bool:
+    """Whether an object holds rows by their ids: several objects that have most of their names in common."""
+    if not isinstance(value, dict) or len(value) < 2 or not all(isinstance(row, dict) for row in value.values()):
+        return False
+    names = [{*row} for row in value.values()]
+    return 2 * len(set.intersection(*names)) > len(set.union(*names))
 
 
 def _json_values(text: str, name: str) -> Iterator[Any]:
@@ -328,7 +348,8 @@ def read_parquet(path: Path, card: Card) -> pd.DataFrame:
     try:
         table = pyarrow.parquet.read_table(path)
     except (pyarrow.ArrowException, OSError) as err:
-        raise WorkbenchError(f"{path.name} is not a Parquet file: {in_one_line(err)}.") from err
+        why = in_one_line(err).replace(str(path), path.name)
+        raise WorkbenchError(f"{path.name} is not a Parquet file: {why}.") from err
     if any(pyarrow.types.is_nested(kind) for kind in table.schema.types):
         return pd.DataFrame([_flat(row, path.name) for row in table.to_pylist()])
     return table.to_pandas(integer_object_nulls=True)  # as floats, long ids would become one another

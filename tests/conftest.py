@@ -221,6 +221,11 @@ def video() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
+def node_program() -> str:
+    return shutil.which("node") or missing("No Node: install Node.js 20 or newer.")
+
+
+@pytest.fixture(scope="session")
 def chromium() -> str:
     found = find_browser()
     if not found and CI and os.geteuid() == 0 and shutil.which("apt-get"):

@@ -268,15 +268,19 @@ class Pages(Entries):
     """``"auto"`` lets numbers, UUIDs and hashes in a path become ``<id>``."""
     skip: tuple[str, ...] = ()
     """Regular expressions of paths that are no pages, beyond files, feeds and the usual requests of scripts."""
+    never: tuple[str, ...] = ()
+    """Regular expressions of pages that exported Speculation Rules never name, beyond signing out, carts, and so on."""
     static: StrictBool = False
     """Whether files (pictures, fonts, archives), feeds and requests of scripts (``/api/``) stay."""
 
     def __post_init__(self) -> None:
-        for name, pattern in [*self.patterns.items(), *((place, each) for place, each in enumerate(self.skip))]:
+        entries = {f"patterns.{name}": pattern for name, pattern in self.patterns.items()}
+        for name in ("skip", "never"):
+            entries |= {f"{name}[{place}]": pattern for place, pattern in enumerate(getattr(self, name))}
+        for entry, pattern in entries.items():
             try:
                 re.compile(pattern)
             except re.error as err:
-                entry = f"patterns.{name}" if isinstance(name, str) else f"skip[{name}]"
                 raise WorkbenchError(f"{entry} must be a regular expression; got {pattern!r} ({err}).") from err
 
 

@@ -529,7 +529,8 @@ class Shipped:
     ``answers`` says what that one decides in each context of a frame, in the words of a site: a dict or a list each.
     ``does`` and ``note`` are sentences about what comes out, ``advice`` about when a site should call it. ``merged``
     says what leaving out small groups changed: the views of test, the share decided otherwise, and the mean net over
-    that of the policy compared.
+    that of the policy compared. ``requests`` reads from outcomes what the policy fetches a view: ``fetched`` ahead, and
+    ``opened`` of these; empty where a decision fetches nothing.
     """
 
     policy: Policy
@@ -539,6 +540,7 @@ class Shipped:
     note: str = ""
     advice: str = ""
     merged: tuple[int, float, float] = (0, 0.0, 0.0)
+    requests: Callable[[pd.DataFrame], dict[str, float]] = field(default=lambda _: {}, repr=False)
 
 
 class Decision(Protocol):

@@ -15,11 +15,11 @@ import pandas as pd
 
 from workbench.datasets.cards import Card
 from workbench.datasets.columns import FLAG, NUMBER, TEXT, Column
-from workbench.datasets.schema import CELLULAR, COLUMNS, LEVELS, SIGNAL_AGE_S, known_context
+from workbench.datasets.schema import CELLULAR, COLUMNS, LEVELS, SIGNAL_AGE_S, known_context, label
 from workbench.datasets.splits import FEWEST_USERS, Split, users_of
 from workbench.decisions.chances import ChancePolicy, Lookup, OneOption
 from workbench.decisions.decision import Shipped
-from workbench.decisions.policy import Policy, Situations, policy_name
+from workbench.decisions.policy import FLAGS, Policy, Situations, TreeRule, policy_name
 from workbench.errors import WorkbenchError
 from workbench.features.network import SEPARATOR, ChanceTable, group_labels
 from workbench.models.boosting import shortest
@@ -32,6 +32,8 @@ ADVICE = (
     f"than {SIGNAL_AGE_S:g} s. Call it in these. Where a signal is visible, nothing need be predicted: decide by the "
     "measurement."
 )
+LAST_MEASURED = {"last_rtt_ms", "last_downlink_mbps", "last_age_s"}
+BOUNDS = ("above", "up_to")  # of a number in a branch
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # of the trees
 TYPES = {TEXT: "text", NUMBER: "number", FLAG: "flag"}
 
@@ -50,6 +52,21 @@ class Table:
     missing: str
     otherwise: str
     edges: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A rule that takes the last measurement as if it were now, while it is at most ``max_age_s`` old.
+
+    Where it is older, or a quantity is neither measured nor in ``assume``, ``otherwise`` decides. ``worth`` holds plain
+    numbers: the option with the largest ``quality - price * excess`` is taken, ``excess`` being ``round_trips * rtt_ms
+    + bits / (1000 * downlink_mbps) - budget``, from 0 to ``longest``, where ``quality`` is lost.
+    """
+
+    max_age_s: float
+    assume: Mapping[str, float]
+    otherwise: Policy
+    worth: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -82,25 +99,64 @@ def shipped(
     A model has the fewest trees whose net on validation is less than ``within`` below that of all of them; 0 keeps all.
     A WorkbenchError where it is of a kind that a site cannot run yet.
     """
-    if isinstance(policy, ChancePolicy) and isinstance(policy.source, NetworkQuality) and not policy.source.linear:
-        merged: Any = policy
-        if within and len(np.unique(users_of(split.calibration))) >= FEWEST_USERS:
-            merged = _fewest_trees(decision, merged, split, scenario, known_by, within=within)
-        content = _trees(merged, scenario)
-        names = {each["field"] for head in content["heads"].values() for each in head["features"]}
-    elif isinstance(policy, Lookup):
-        merged = _merged_table(policy, split.train)
-        content, names = _lookup(decision, merged, scenario, split.card), set(policy.keys)
-    else:
-        merged = policy
-        content = _rule(decision.as_table(policy, scenario), policy, scenario)
-        names = set(content["keys"])
+    merged, content, names = _content(decision, policy, split, scenario, known_by, within)
     known = ordered_fields({*names, SAVES_DATA}, split.card, known_by)
     options = {"returns": decision.option_column, "options": list(scenario.options), "saves_data": SAVES_DATA}
     answers = _answers(decision, merged, split.card, scenario, known_by)
     does = f"It picks one of {', '.join(f'`{option}`' for option in scenario.options)}."
     note = f"`chances` are those that an option comes late. Save-Data always gets `{scenario.options[0]}`."
     return Shipped(merged, {**options, "fields": known, **content}, answers, does, note, ADVICE)
+
+
+def _content(  # noqa: PLR0917 - the arguments of shipped
+    decision: Any, policy: Any, split: Split, scenario: Any, known_by: str, within: float
+) -> tuple[Policy, dict[str, Any], set[str]]:
+    """The policy that is shipped, its numbers, and the names of the columns that it reads."""
+
+    def nested(other: Policy) -> tuple[Policy, dict[str, Any], set[str]]:
+        return _content(decision, other, split, scenario, known_by, within)
+
+    if isinstance(policy, ChancePolicy) and isinstance(policy.source, NetworkQuality) and not policy.source.linear:
+        merged = fewest_trees(decision, policy, split, scenario, known_by, within=within)
+        content = _trees(merged, scenario)
+        return merged, content, {each["field"] for head in content["heads"].values() for each in head["features"]}
+    if isinstance(policy, Lookup):
+        table = _merged_table(policy, split.train)
+        return table, _lookup(decision, table, scenario, split.card), set(policy.keys)
+    if isinstance(policy, TreeRule):
+        base, content, names = nested(policy.base)
+        branches = _branches(policy, scenario)
+        names |= {part["field"] for branch in branches for part in branch["when"] if part["field"]}
+        content = {"kind": "branches", "base": content, "branches": branches}
+        content |= {"options": list(scenario.options), "saves_data": SAVES_DATA}
+        return replace(policy, base=base), content, names  # type: ignore[return-value]
+    rule = decision.as_table(policy, scenario)
+    if isinstance(rule, Measured):
+        otherwise, content, names = nested(rule.otherwise)
+        content = {"kind": "last", "otherwise": content, "worth": dict(rule.worth), "assume": dict(rule.assume)}
+        merged = policy if isinstance(policy.otherwise, str) else replace(policy, otherwise=otherwise)
+        return merged, content | {"max_age_s": rule.max_age_s}, names | LAST_MEASURED
+    content = _rule(rule, policy, scenario)
+    return policy, content, set(content["keys"])
+
+
+def _branches(policy: TreeRule, scenario: Any) -> list[dict[str, Any]]:
+    """The branches with columns in place of their labels; no column stands for what the base does."""
+    fields = {label(column.name, policy.card): column for column in (*COLUMNS, *policy.card.context)}
+
+    def plain(part: Any) -> dict[str, Any]:
+        column = fields.get(part.fact)
+        name = column.name if column else ""
+        if hasattr(part, "levels"):
+            written = {shown: str(flag) for flag, shown in FLAGS.items()} if column and column.dtype == FLAG else {}
+            return {"field": name, "levels": [written.get(x, x) for x in part.levels], "inside": part.inside}
+        bounds = {end: bound if np.isfinite(bound) else None for end in BOUNDS for bound in [getattr(part, end)]}
+        return {"field": name, **bounds, "unknown": part.unknown}
+
+    return [
+        {"when": [plain(part) for part in condition.parts], "option": scenario.options.index(option)}
+        for condition, option in policy.branches
+    ]
 
 
 def _answers(decision: Any, policy: Policy, card: Card, scenario: Any, known_by: str) -> Answers:
@@ -123,13 +179,13 @@ def _answers(decision: Any, policy: Policy, card: Card, scenario: Any, known_by:
     return answers
 
 
-def as_table(policy: Policy, scenario: Any) -> Table:
+def as_table(policy: Policy, scenario: Any) -> Table | Measured:
     """One option for everybody; all else is refused."""
     if isinstance(policy, OneOption):
         return Table("", {}, policy.option, policy.option)
     raise WorkbenchError(
-        f"{policy_name(policy)!r} cannot be exported yet: expected the model, a lookup table, one option for everybody "
-        "or a rule on one signal. Name another with policy=, such as 'best_rule' or 'model'."
+        f"{policy_name(policy)!r} cannot be exported: a site can run the model, lookup tables, one option for "
+        "everybody, rules on one signal and on the last measurement. Name one of them with policy=, such as 'model'."
     )
 
 
@@ -153,10 +209,14 @@ def _field(column: Column) -> dict[str, Any]:
     return found | ({"allowed": list(column.allowed)} if column.allowed else {})
 
 
-def _fewest_trees(
-    decision: Any, policy: ChancePolicy[NetworkQuality], split: Split, scenario: Any, known_by: str, *, within: float
-) -> ChancePolicy[NetworkQuality]:
-    """The policy with the fewest trees, its limit tuned again, whose net on validation falls by ``within`` at most."""
+def fewest_trees(decision: Any, policy: Any, split: Split, scenario: Any, known_by: str, *, within: float) -> Any:
+    """The policy with the fewest trees, its limit tuned again, whose net on validation falls by ``within`` at most.
+
+    All trees where ``within`` is 0, or fewer than 20 users are left to calibrate them.
+    """
+    cluster = split.cluster if split.cluster in split.calibration else "session_id"
+    if not within or len(np.unique(users_of(split.calibration, cluster))) < FEWEST_USERS:
+        return policy
     there = decision.situations(split.validation, split.card, split.cluster, known_by, scenario)
 
     def net(each: Any) -> float:

@@ -413,8 +413,8 @@ class OptionDecision(option_explain.PicksOptions):
     contrast, inspected = option_explain.contrast, option_explain.inspected
     shipped = option_ship.shipped
 
-    def as_table(self, policy: Policy, scenario: Any) -> option_ship.Table:
-        """A rule as a table, for a site; a WorkbenchError where it is none."""
+    def as_table(self, policy: Policy, scenario: Any) -> option_ship.Table | option_ship.Measured:
+        """A rule as a table, or numbers on the last measurement, for a site; a WorkbenchError where it is neither."""
         return option_ship.as_table(policy, scenario)
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from workbench.datasets.columns import Column
 from workbench.datasets.schema import NAVIGATION_HISTORY, navigation_context_columns
+from workbench.datasets.splits import FEWEST_USERS
 from workbench.features.encoding import is_numeric, read_numbers
 from workbench.features.pages import (
     REMEMBERED,
@@ -39,6 +40,7 @@ HOURS_A_BAND = 6  # night, morning, afternoon, evening
 DWELL_BANDS = 5
 CROSSED = ("device", HOUR)  # what is opened in the evening on the phone differs from the desktop at work
 HISTORY, SECOND, SESSION, CONTEXT = "history", "second order", "session", "context"
+PAGE_CODES = ("page", "current_page", "previous_page")  # features that are places in the vocabulary
 # What `without` may name besides columns, and what readers call it.
 GROUPS_LEFT_OUT = {
     HISTORY: "user history",
@@ -96,7 +98,7 @@ class Layout:
         first, *others = group
         code = bands[first]
         for name in others:
-            code = np.where((code >= 0) & (bands[name] >= 0), code * self._count_bands(name) + bands[name], -1)
+            code = np.where((code >= 0) & (bands[name] >= 0), code * self.count_bands(name) + bands[name], -1)
         return code
 
     def to_dict(self) -> dict[str, Any]:
@@ -122,7 +124,8 @@ class Layout:
         place = pd.Index(levels, dtype="object").get_indexer([str(each) for each in found])
         return np.append(np.where(place < 0, len(levels), place), -1)[codes]
 
-    def _count_bands(self, name: str) -> int:
+    def count_bands(self, name: str) -> int:
+        """How many bands a column has that is counted apart."""
         if name == HOUR:
             return 24 // HOURS_A_BAND
         return len(self.dwell_edges if name == DWELL else self.levels[name]) + 1
@@ -157,7 +160,8 @@ def previous_dwell(frame: pd.DataFrame) -> np.ndarray:
     if "viewed_at" in frame:
         moment = frame["viewed_at"].to_numpy("datetime64[s]")
         began = same_session(frame, 1)
-        dwell[1:][began] = np.diff(moment).astype(float)[began]
+        gap = np.diff(moment)
+        dwell[1:][began] = np.where(np.isnat(gap), np.nan, gap.astype(float))[began]
     return dwell
 
 
@@ -202,25 +206,37 @@ class NavigationCounts:
     links: Transitions | None
 
     @classmethod
-    def fit(cls, frame: pd.DataFrame, layout: Layout, links: pd.DataFrame | None = None) -> NavigationCounts:
-        """Count a frame of whole sessions in the order of their start."""
+    def fit(
+        cls,
+        frame: pd.DataFrame,
+        layout: Layout,
+        links: pd.DataFrame | None = None,
+        users: np.ndarray | None = None,
+    ) -> NavigationCounts:
+        """Count a frame of whole sessions in the order of their start.
+
+        With ``users``, the user of each row, states that fewer than 20 of them were in are not counted.
+        """
         vocabulary = pd.Index(layout.pages, dtype="str")
         n_pages = len(vocabulary)
         codes = encode(frame, vocabulary)
         nxt, before = next_codes(frame, codes), previous_codes(frame, codes)
         pages = PageCounts.fit(frame, vocabulary)
+        pages = pages if users is None else pages.merged(frame, users, FEWEST_USERS)
         sessions = session_numbers(frame)
         late = sessions >= (1 - LATEST_SHARE) * (sessions.max(initial=0) + 1)
-        nothing = np.zeros(len(frame), np.int64)
-        groups, bands = {}, layout.bands(frame)
-        for group in layout.groups:
-            state = group_state(layout.group_codes(bands, group), codes, n_pages)
-            groups[" x ".join(group)] = count_transitions(state, nxt, n_pages)
+
+        def count(state: np.ndarray) -> Transitions:
+            counts = count_transitions(state, nxt, n_pages)
+            return counts if users is None else counts.without_few(state, users, FEWEST_USERS)
+
+        bands = layout.bands(frame)
+        states = {group: group_state(layout.group_codes(bands, group), codes, n_pages) for group in layout.groups}
         return cls(
             pages=pages,
-            latest=count_transitions(nothing[late], nxt[late], n_pages),
-            skipping=count_transitions(before, nxt, n_pages),
-            groups=groups,
+            latest=count(np.where(late, 0, -1)),
+            skipping=count(before),
+            groups={" x ".join(group): count(state) for group, state in states.items()},
             links=None if links is None else link_table(links, pages),
         )
 

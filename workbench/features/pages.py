@@ -127,8 +127,22 @@ class Transitions:
         start = np.concatenate([[0], np.cumsum(size[keep])])
         return Transitions(states, start, self.page[stay], self.count[stay], self.total[keep], self.n_pages)
 
-    def to_lists(self, names: Sequence[str]) -> dict[str, list[int]]:
-        """Of each state, by its name: ``[total, page, count, page, count, ...]``, the most frequent page first."""
+    def met_by(self, state: np.ndarray, users: np.ndarray, fewest: int) -> np.ndarray:
+        """Which states so many users were in, given state and user of each row: boolean, shape (states,)."""
+        place = self.find(state)
+        met = pd.Series(users)[place >= 0].groupby(place[place >= 0]).nunique()
+        keep = np.zeros(len(self.states), bool)
+        keep[met.index[met >= fewest]] = True
+        return keep
+
+    def without_few(self, state: np.ndarray, users: np.ndarray, fewest: int) -> Transitions:
+        """The same without states that fewer users were in."""
+        keep = self.met_by(state, users, fewest)
+        return self.only(keep, self.states[keep])
+
+    def to_lists(self, names: Iterable[str] = ()) -> dict[str, list[int]]:
+        """Of each state, by its name or number: ``[total, page, count, page, count, ...]``, the most frequent first."""
+        names = names or map(str, self.states)
         pairs = np.column_stack([self.page, self.count])
         return {
             name: [int(total), *pairs[begin:end].ravel().tolist()]
@@ -213,10 +227,7 @@ class PageCounts:
         counts = PageCounts.fit(frame, pages, len(self.orders) - 1)
         orders, below = list(counts.orders[:1]), np.zeros(0, np.int64)  # new place of each state of the order below
         for order, (found, state) in enumerate(zip(counts.orders[1:], counts.states(frame)[1:], strict=True), start=1):
-            place = found.find(state)
-            met = pd.Series(users)[place >= 0].groupby(place[place >= 0]).nunique()
-            keep, states = np.zeros(len(found.states), bool), found.states
-            keep[met.index[met >= fewest]] = True
+            keep, states = found.met_by(state, users, fewest), found.states
             if order > 2:
                 page, old = np.divmod(states, len(below))
                 states, keep = page * np.count_nonzero(below >= 0) + below[old], keep & (below[old] >= 0)

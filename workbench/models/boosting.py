@@ -124,6 +124,20 @@ def flat_trees(booster: Any) -> dict[str, Any]:
     return flat | {"start": _start(booster, float(json.loads(saved["learner_model_param"]["base_score"])[0]))}
 
 
+def without_codes(booster: Any, kept: Mapping[int, Sequence[int]]) -> Any:
+    """The same trees for columns of codes of which only some are left, under new numbers that rise as the old ones did.
+
+    ``kept`` holds, by the place of a column, the old codes that stay. Every row that had one of them goes the same way.
+    """
+    saved = json.loads(bytes(booster.save_raw("json")))
+    for tree in saved["learner"]["gradient_booster"]["model"]["trees"]:
+        for node, left in enumerate(tree["left_children"]):
+            codes = kept.get(tree["split_indices"][node]) if left >= 0 else None
+            if codes is not None:
+                tree["split_conditions"][node] = float(np.searchsorted(codes, tree["split_conditions"][node]))
+    return xgboost.Booster(model_file=bytearray(json.dumps(saved).encode()))
+
+
 def _start(booster: Any, chance: float) -> float:
     """The float32 log-odds that XGBoost starts from: those whose sum with the first tree's leaves is what it answers.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, ClassVar, Self
 
@@ -13,11 +14,12 @@ import numpy as np
 import pandas as pd
 
 from workbench.datasets.schema import NAVIGATION_HISTORY, known_context, navigation_context_columns
-from workbench.datasets.splits import Split, check_page_views
+from workbench.datasets.splits import FEWEST_USERS, Split, check_page_views, users_of
 from workbench.errors import WorkbenchError, check_whole
 from workbench.features.page_features import (
     GROUPS_LEFT_OUT,
     HISTORY,
+    PAGE_CODES,
     SECOND,
     SESSION,
     Layout,
@@ -28,7 +30,7 @@ from workbench.features.page_features import (
     session_batches,
 )
 from workbench.features.pages import as_answer, encode, next_codes, session_numbers, top_k
-from workbench.models.boosting import SMALLEST_CHANCE, BoostedModel, check_without, fit_platt, rows_hash
+from workbench.models.boosting import SMALLEST_CHANCE, BoostedModel, check_without, fit_platt, rows_hash, without_codes
 
 # Where the stretches of sessions that train the ranker begin, as shares of all training sessions; the rows of each use
 # the counts of all sessions before it, so that the trees meet little and much evidence. Trials on `validation`
@@ -248,6 +250,41 @@ class NextPage(BoostedModel):
         kinds = {HISTORY: self.layout_.history, SECOND: self.layout_.second, SESSION: self.layout_.session}
         return (*self.layout_.numbers, *self.layout_.levels, *(kind for kind, there in kinds.items() if there))
 
+    def shortened(self, share: float, split: Split) -> Self:
+        """The first trees alone, a share of them, calibrated again on ``split.calibration``."""
+        rows = self._calibration_rows(split.calibration, self.layout_, self.counts_)
+        other = copy.copy(self)
+        other.booster_ = self.booster_[: max(1, round(share * self.trees))]
+        margin = other.booster_.inplace_predict(rows.matrix, predict_type="margin")
+        other.platt_ = fit_platt(margin, rows.answer, NO_CLICK)
+        return other
+
+    def merged(self, split: Split) -> Self:
+        """The same trees on counts without pages, levels and states that fewer than 20 users of ``split.train`` met."""
+        frame = self.context(split.train)
+        users = users_of(split.train, split.cluster if split.cluster in split.train else "session_id")
+
+        def stay(name: str, values: Sequence[str]) -> list[int]:
+            met = pd.Series(users).groupby(frame[name].astype(object).map(str, na_action="ignore").to_numpy()).nunique()
+            return [place for place, value in enumerate(values) if met.get(value, 0) >= FEWEST_USERS]
+
+        old = self.layout_
+        pages = stay("page", old.pages)
+        levels = {name: stay(name, values) for name, values in old.levels.items()}
+        kept = dict.fromkeys(PAGE_CODES, pages)
+        kept |= {name: [*places, len(old.levels[name])] for name, places in levels.items()}  # the last one: all others
+        other = copy.copy(self)
+        other.layout_ = replace(
+            old,
+            pages=[old.pages[place] for place in pages],
+            levels={name: [old.levels[name][place] for place in places] for name, places in levels.items()},
+        )
+        links = None if self.counts_.links is None else split.links
+        other.counts_ = NavigationCounts.fit(frame, other.layout_, links, users)
+        places = {self.names_.index(name): codes for name, codes in kept.items() if name in self.names_}
+        other.booster_ = without_codes(self.booster_, places)
+        return other
+
     def _training_rows(
         self,
         context: pd.DataFrame,
@@ -261,9 +298,12 @@ class NextPage(BoostedModel):
         if calibration is None or count_sessions(calibration) < FEWEST_CALIBRATION_SESSIONS:
             last = stretches.pop()
             return join_rows(stretches), last
+        return join_rows(stretches), self._calibration_rows(calibration, layout, counts)
+
+    def _calibration_rows(self, calibration: pd.DataFrame, layout: Layout, counts: NavigationCounts) -> Rows:
         later = self.context(calibration)
         share = CALIBRATION_SHARE * self.pairs / (PAIRS_A_VIEW * len(later))
-        return join_rows(stretches), described(draw_sessions(later, share, self.seed), layout, counts)
+        return described(draw_sessions(later, share, self.seed), layout, counts)
 
     def _state(self) -> tuple[dict[str, Any], dict[str, bytes]]:
         counts = json.dumps(self.counts_.to_dict(), separators=(",", ":"), sort_keys=True)

@@ -19,7 +19,7 @@ from workbench.decisions.images.report import EVERYWHERE, HYBRID_MODEL, HYBRID_R
 from workbench.decisions.images.rules import EffectiveType, image_rules, measured_first, rule_table
 from workbench.decisions.images.scenario import ImageScenario
 from workbench.decisions.load_time import longest_rtt_ms, slowest_downlink_mbps
-from workbench.decisions.option_ship import Table
+from workbench.decisions.option_ship import Measured, Table
 from workbench.decisions.options import OptionDecision, Payoffs
 from workbench.decisions.policy import PERFECT_KNOWLEDGE, Policy, Situations
 from workbench.evidence.bootstrap import cluster_intervals
@@ -212,8 +212,8 @@ class Images(OptionDecision):
                 rows.append({"budget_ms": at.budget_ms, "rendition": rendition} | asdict(measured))
         return pd.DataFrame(rows)
 
-    def as_table(self, policy: Policy, scenario: ImageScenario) -> Table:
-        """Rules on one signal too."""
+    def as_table(self, policy: Policy, scenario: ImageScenario) -> Table | Measured:
+        """Rules on one signal, or on the last measurement, too."""
         return rule_table(policy, scenario) or super().as_table(policy, scenario)
 
     grid = staticmethod(explorer.grid)

@@ -16,8 +16,8 @@ from workbench.datasets.schema import SIGNAL_AGE_S
 from workbench.datasets.splits import Split
 from workbench.decisions.chances import OneOption, base_assumptions, fit_tables
 from workbench.decisions.images.scenario import ImageScenario
-from workbench.decisions.load_time import load_ms
-from workbench.decisions.option_ship import Table
+from workbench.decisions.load_time import BITS_PER_BYTE, load_ms
+from workbench.decisions.option_ship import Measured, Table
 from workbench.decisions.policy import Policy, call_policy, needs, policy_name, traits_of
 
 # ms, Mbit/s: net/nqe/network_quality_estimator_params.cc, "default" observations by connection type.
@@ -137,8 +137,22 @@ class LastMeasurement:
         return np.where(young, known, _ask(self.otherwise, context, scenario))
 
 
-def rule_table(policy: Policy, scenario: ImageScenario) -> Table | None:
-    """A rule that reads one signal as a table of that signal, for a site; None where it is another."""
+def rule_table(policy: Policy, scenario: ImageScenario) -> Table | Measured | None:
+    """A rule that reads one signal as a table of that signal, for a site; None where it is another.
+
+    One that reads the last measurement is no table, but numbers that say what that is worth.
+    """
+    if isinstance(policy, LastMeasurement):
+        worth = {
+            "bits": (BITS_PER_BYTE * scenario.view_bytes).tolist(),
+            "round_trips": scenario.connection_rtts,
+            "budget": scenario.budget_ms,
+            "longest": scenario.longest_wait_ms,
+            "quality": scenario.quality.tolist(),
+            "price": scenario.wait_price,
+        }
+        other = OneOption(policy.otherwise) if isinstance(policy.otherwise, str) else policy.otherwise
+        return Measured(policy.max_age_s, policy.assume, other, worth)
     if isinstance(policy, EffectiveType) and isinstance(policy.otherwise, str):
         of = dict.fromkeys(policy.medium_on, "medium") | dict.fromkeys(policy.large_on, "large")
         return Table("effective_type", of, missing=policy.otherwise, otherwise="small")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,7 +31,6 @@ from workbench.decisions.decision import (
     Grid,
     Plan,
     PolicyResult,
-    Shipped,
     Stage,
     Unit,
     group_changes,
@@ -41,16 +39,12 @@ from workbench.decisions.decision import (
     seed_changes,
 )
 from workbench.decisions.policy import Policy, Situations, missing_columns, traits_of
-from workbench.decisions.prefetch import answers, explain, explorer, replay, report
+from workbench.decisions.prefetch import answers, explain, explorer, replay, report, ship
 from workbench.decisions.prefetch.cache import MS_PER_S, read_visits
 from workbench.decisions.prefetch.explorer import replay_example_session
 from workbench.decisions.prefetch.markov import (
-    Markov,
-    UserHistory,
     WeighsPages,
     fetches_at,
-    merged_rule,
-    shipped_rule,
 )
 from workbench.decisions.prefetch.rules import (
     Never,
@@ -90,38 +84,6 @@ class HoverCase:
     difference: Interval
     differing: Differing
     figures: Mapping[str, replay.PrefetchFigures] = field(repr=False)
-
-
-# What a site must know of a session; types as in the fields of other policies.
-PAGE_FIELDS: dict[str, dict[str, Any]] = {
-    "pages": {
-        "type": "pages",
-        "known": "client_js",
-        "unit": "",
-        "meaning": "pages of the session in their order, the current one last, without repeats in a row",
-    }
-}
-HABIT_FIELDS: dict[str, dict[str, Any]] = {
-    column.name: {
-        "type": "number" if column.name in ("here_before", "usual_share") else "page",
-        "known": column.level,
-        "unit": "",
-        "meaning": column.meaning,
-    }
-    for column in NAVIGATION_HISTORY
-    if column.name != "earlier_views"
-}
-ADVICE = (
-    "Call it once a page is there, and fetch what it names at low priority; a page that the visitor has already, or "
-    "that changes with each request, need not be fetched. Fetch nothing with Save-Data: the policy is not told of it. "
-    "Where pages are paths, `speculation-rules/` holds the same for each page whatever came before it, without a "
-    "script: send the address of a page's file in its `Speculation-Rules` header. It never names paths with a query, "
-    "nor those of signing out, carts and the like; see that the list fits the site."
-)
-NOTE = (
-    "`chance` is that of the page being opened next; pages come with the likeliest first, none below the limit that "
-    "was compared. A page that `policy.json` does not list counts as unknown."
-)
 
 
 @dataclass(frozen=True)
@@ -440,33 +402,7 @@ class Prefetch(Decision):
         """Break-evens, the price of a second and of a GB, and an example session."""
         return explorer.grid(result, self.example_session)
 
-    def shipped(
-        self, policy: Policy, split: Split, scenario: PrefetchScenario, known_by: str, *, within: float = 0.0
-    ) -> Shipped:
-        """Markov chains and user history as counts; pages and sequences that fewer than 20 users met are left out."""
-        if not isinstance(policy, (Markov, UserHistory)):
-            return super().shipped(policy, split, scenario, known_by, within=within)
-        cluster = split.cluster if split.cluster in split.train else "session_id"
-        merged = merged_rule(policy, split.train, users_of(split.train, cluster))
-        listed = max(answers.PAGES_ASKED, scenario.k)
-        fields = HABIT_FIELDS if isinstance(policy, UserHistory) else {}
-        content = {"fields": PAGE_FIELDS | fields} | shipped_rule(merged, scenario, listed)
-        answer = partial(self._site_answers, merged, split.card, scenario)
-        known = len(content["names"])
-        does = f"It names up to {scenario.k} pages of {known:,} that are worth fetching ahead of the click."
-        return Shipped(merged, content, answer, does, NOTE, ADVICE)
-
-    def _site_answers(
-        self, policy: Policy, card: Card, scenario: PrefetchScenario, context: pd.DataFrame
-    ) -> list[list[dict[str, Any]]]:
-        """What to fetch in the last view of each session."""
-        there = Situations(context, context, users_of(context, "session_id"), "sessions", card, "client_js")
-        top = self.weigh(policy, there, scenario)
-        assert top is not None  # it weighs chances
-        taken = self.ask(policy, there, scenario).merge(top, on=["view_id", "page", "rank"])
-        last = context.groupby("session_id", sort=False)["view_id"].last()
-        found = {view: rows[["page", "chance"]].to_dict("records") for view, rows in taken.groupby("view_id")}
-        return [found.get(view, []) for view in last]
+    shipped = ship.shipped
 
     explained, shuffled = explain.explained, explain.shuffled
     contrast, inspected = explain.contrast, explain.inspected

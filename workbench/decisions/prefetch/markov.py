@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 import pandas as pd
 
-from workbench.datasets.splits import FEWEST_USERS
 from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.features.pages import (
     PageCounts,
@@ -154,32 +153,6 @@ class Markov:
 
     def _orders(self) -> tuple[Transitions, ...]:
         return self._counts.orders[: self.order + 1]
-
-
-def merged_rule(rule: Markov | UserHistory, train: pd.DataFrame, users: np.ndarray) -> Markov | UserHistory:
-    """The same rule without pages and sequences of pages that fewer than 20 users of ``train`` met."""
-    everybody = rule.everybody if isinstance(rule, UserHistory) else rule
-    everybody = replace(everybody, counts=everybody._counts.merged(train, users, FEWEST_USERS))
-    return replace(rule, everybody=everybody) if isinstance(rule, UserHistory) else everybody
-
-
-def shipped_rule(rule: Markov | UserHistory, scenario: PrefetchScenario, listed: int) -> dict[str, Any]:
-    """A rule as plain lists, for a site; ``listed`` is how many pages it was asked to name."""
-    everybody = rule.everybody if isinstance(rule, UserHistory) else rule
-    counts = replace(everybody._counts, orders=everybody._orders())
-    content = {
-        "kind": "pages",
-        "names": counts.pages.tolist(),
-        "orders": counts.to_keys(),
-        "smoothing": list(everybody.smoothing[: everybody.order]),
-        "limit": scenario.break_even if rule.limit is None else rule.limit,
-        "most": scenario.k,
-        "listed": listed,
-    }
-    if isinstance(rule, UserHistory):
-        cells = {"cells": rule.habit.tolist(), "here_before": HERE_BEFORE, "usual_share": USUAL_SHARE}
-        return content | {"habit": cells}
-    return content
 
 
 def popular() -> Markov:

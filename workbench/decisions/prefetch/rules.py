@@ -33,7 +33,15 @@ from workbench.decisions.prefetch.replay import Ground, count_by_view, prefetch_
 from workbench.decisions.prefetch.scenario import PrefetchScenario
 from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import one_standard_error
-from workbench.features.pages import PageCounts, as_answer, count_transitions, encode, next_codes, rank_within
+from workbench.features.pages import (
+    PageCounts,
+    Transitions,
+    as_answer,
+    count_transitions,
+    encode,
+    next_codes,
+    rank_within,
+)
 from workbench.models.next_page import NextPage
 
 # Guess.js, github.com/guess-js/guess, packages/guess-webpack/src: utils.ts at commit 043043e (defaultPrefetchConfig);
@@ -87,11 +95,14 @@ class GuessJs:
     def fit(self, train: pd.DataFrame) -> Self:
         """Count training views; returns a fitted copy."""
         counts = PageCounts.fit(train)
-        codes = encode(train, counts.pages)
+        orders = counts.orders[0], self.onward(train, counts.pages), counts.orders[2]
+        return replace(self, counts=replace(counts, orders=orders))
+
+    def onward(self, train: pd.DataFrame, pages: pd.Index) -> Transitions:
+        """What followed each page, among the clicks that led to another of these pages."""
+        codes = encode(train, pages)
         coming = next_codes(train, codes)
-        onward = (coming >= 0) & (coming != codes)
-        first = count_transitions(np.where(onward, codes, -1), coming, len(counts.pages))
-        return replace(self, counts=replace(counts, orders=(counts.orders[0], first, counts.orders[2])))
+        return count_transitions(np.where((coming >= 0) & (coming != codes), codes, -1), coming, len(pages))
 
     def __call__(self, context: pd.DataFrame, scenario: PrefetchScenario) -> pd.DataFrame:
         if self.counts is None:

@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from importlib import resources
 from pathlib import Path
@@ -20,12 +20,14 @@ from workbench.evidence.verdict import SHIP_RULE, TEST_MODEL
 from workbench.export.policy.card import readme
 from workbench.export.policy.cases import as_canonical, draw_contexts, usual_values
 from workbench.export.policy.loaded import FORMAT, MANIFEST, POLICY, LoadedPolicy, check_manifest, describe_file
-from workbench.export.policy.pages import speculation_rules
+from workbench.export.policy.speculation import SiteRules
 
 CASES = 200
 NEAR = 1e-6  # of chances
-COMMENT = re.compile(r"^ *(?:/\*\*.*\*/|//.*)\n", re.MULTILINE)  # a line of its own
+COMMENT = re.compile(r"^ *(?:/\*\*(?:.|\n)*?\*/|//.*)\n", re.MULTILINE)  # on lines of its own
+TEXTS = re.compile(r"""(/\*(?:.|\n)*?\*/|"(?:[^"\\]|\\.)*"|`[^`]*`)""")  # the head comment, texts and templates
 RECOMMENDED = "recommended"
+OF_PAGES = ("pages", "ranker")
 
 
 def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED, *, full: bool = False) -> Path:
@@ -53,23 +55,32 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
     Raises
     ------
     WorkbenchError
-        Where the folder holds anything else, the policy is unknown or not available, or a site cannot run its kind.
+        Where the folder holds anything else, the policy is unknown or not available, or a site cannot run its kind;
+        where that is the recommended one, the error names the best of those that it can.
 
     Notes
     -----
-    Groups that fewer than 20 users of the training part are in are not exported: the group above them answers. The
-    README says in which share of test views that changes the decision.
+    Groups, levels, pages and sequences of pages that fewer than 20 users of the training part are in are not exported:
+    what is above them answers. The README says in which share of test views that changes the decision.
 
     >>> wb.export_policy(result, "policy/")  # doctest: +SKIP
     """
     folder = Path(folder)
     refuse_other(folder)
-    picked = _pick(result, policy)
-    shipped, content = _content(result, picked, full)
-    files = {POLICY: _json(content), "policy.js": policy_script(shipped.content["kind"])}
+    try:
+        shipped, content = _content(result, _pick(result, policy), full)
+    except WorkbenchError as err:
+        other = _next_best(result) if policy == RECOMMENDED else ""
+        if not other:
+            raise
+        raise WorkbenchError(
+            f"The recommendation cannot be exported. {err} Of those that a site can run, policy={other!r} has the "
+            "largest net."
+        ) from err
+    files = {POLICY: _json(content), "policy.js": policy_script(shipped.content)}
     content = json.loads(files[POLICY])
-    if shipped.content["kind"] == "pages":
-        files |= {name: _json(rules) for name, rules in speculation_rules(content).items()}
+    if shipped.content["kind"] in OF_PAGES:
+        files |= {name: _json(rules) for name, rules in SiteRules(content).files().items()}
     vectors = _vectors(result, shipped, content)
     files["vectors.json"] = _json({"format": FORMAT, "version": content["version"], "cases": vectors})
     files["README.md"] = readme(result, shipped, content, _example(result, content)).encode()
@@ -78,11 +89,35 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
     return folder
 
 
-def policy_script(kind: str) -> bytes:
-    """The ES module that decides for a kind of policy: without its comments, but the first."""
-    name = "pages.js" if kind == "pages" else "options.js"
-    text = resources.files("workbench.export.policy").joinpath(name).read_text(encoding="utf-8")
-    return COMMENT.sub("", text.replace("\r\n", "\n")).encode()
+def policy_script(content: Mapping[str, Any]) -> bytes:
+    """The ES module that decides for the kinds of policy that one holds: without spaces, and comments but the first."""
+    kind = content["kind"]
+    names = ["fields", "session", kind] if kind in OF_PAGES else ["fields", *dict.fromkeys(_kinds(content)), "options"]
+    folder = resources.files("workbench.export.policy")
+    texts = [folder.joinpath(f"{name}.js").read_text(encoding="utf-8").replace("\r\n", "\n") for name in names]
+    return tightened(COMMENT.sub("", "".join(texts))).encode()
+
+
+def tightened(script: str) -> str:
+    """A script without the space that only readers need, and without brackets around a single argument.
+
+    >>> tightened("const twice = (x) => { return 2 * x; };")
+    'const twice=x=>{return 2*x};'
+    """
+    parts = TEXTS.split(script)
+    for i in range(0, len(parts), 2):
+        code = re.sub(r"\((\w+)\) =>", r"\1 =>", re.sub(r"\n\s+", "\n", parts[i]))
+        code = re.sub(r" *([-=+*/<>?:,;{}()\[\]&|!%]+) *", r"\1", code)
+        parts[i] = re.sub(r"(?<=[;{,(\[])\n|[;\n]+(?=})", "", code)
+    return "".join(parts)
+
+
+def _kinds(content: Mapping[str, Any]) -> Iterator[str]:
+    """The kind of a policy, and of those that it leaves views to."""
+    yield content["kind"]
+    for name in ("otherwise", "base"):
+        if name in content:
+            yield from _kinds(content[name])
 
 
 def _pick(result: Finding, policy: str) -> PolicyResult:
@@ -96,6 +131,18 @@ def _pick(result: Finding, policy: str) -> PolicyResult:
             "or 'best_rule'."
         )
     return picked
+
+
+def _next_best(result: Finding) -> str:
+    """The policy of the largest net among those that a site can run; empty where there is none."""
+    there = [each for each in result.results if each.policy and each.available and each.kind != "reference"]
+    for each in sorted(there, key=lambda one: -one.figures.net):
+        try:
+            _content(result, each, full=True)
+        except WorkbenchError:
+            continue
+        return each.name
+    return ""
 
 
 def _content(result: Finding, picked: PolicyResult, full: bool = False) -> tuple[Shipped, dict[str, Any]]:
@@ -122,6 +169,15 @@ def _content(result: Finding, picked: PolicyResult, full: bool = False) -> tuple
         **shipped.content,
     }
     content["against_compared"] = {"views": len(test), "decided_otherwise": float(other.mean()), "net": difference}
+    content = json.loads(_json(content))
+    load = {"policy": shipped.requests(outcomes)}
+    if content["kind"] in OF_PAGES:
+        shares = split.train["page"].astype(str).value_counts(normalize=True)
+        load |= {"speculation_rules": SiteRules(content).requests(shares)}
+    if load["policy"]:
+        content["per_1000_views"] = {
+            who: {name: round(1000 * number, 1) for name, number in each.items()} for who, each in load.items()
+        }
     content["version"] = describe_file(_json(content))["sha256"][:12]
     return replace(shipped, merged=(len(test), float(other.mean()), difference)), content
 
@@ -129,7 +185,7 @@ def _content(result: Finding, picked: PolicyResult, full: bool = False) -> tuple
 def _vectors(result: Finding, shipped: Shipped, content: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Contexts and what the workbench decides in them; refused where the exported policy would decide otherwise."""
     contexts = draw_contexts(content, result.split.train, CASES, seed=result.split.seed)
-    with np.errstate(over="ignore"):  # huge numbers are infinite to the trees
+    with np.errstate(over="ignore", divide="ignore"):  # huge numbers are infinite to the trees
         answers = shipped.answers(as_canonical(contexts, content["fields"]))
     loaded = LoadedPolicy(dict(content))
     wrong = [i for i, context in enumerate(contexts) if not same_answer(loaded.decide(context), answers[i])]
@@ -145,7 +201,8 @@ def same_answer(one: Any, other: Any) -> bool:
     """Whether two answers pick the same, with chances within one in a million."""
     if isinstance(one, list):
         pages, theirs = ([each["page"] for each in answer] for answer in (one, other))
-        return pages == theirs and all(abs(a["chance"] - b["chance"]) <= NEAR for a, b in zip(one, other, strict=True))
+        pairs = zip(*([each["chance"] for each in answer] for answer in (one, other)), strict=False)
+        return pages == theirs and all(a is b if None in (a, b) else abs(a - b) <= NEAR for a, b in pairs)
     chances, others = one.get("chances") or {}, other.get("chances") or {}
     near = chances.keys() == others.keys() and all(abs(chances[name] - others[name]) <= NEAR for name in chances)
     rest = ({name: value for name, value in each.items() if name != "chances"} for each in (one, other))
@@ -158,7 +215,8 @@ def _example(result: Finding, content: Mapping[str, Any]) -> dict[str, Any]:
     usual = {name: usual_values(content, name, field, result.split.train) for name, field in fields.items()}
     context = {name: values[len(values) // 2] for name, values in usual.items() if values}
     if "pages" in content["fields"]:
-        context["pages"] = [content["names"][place] for place in content["orders"][0][""][1:4:2]]  # the most popular
+        popular: list[int] = next(iter(content["orders"][0].values()), [])[1:4:2]
+        context["pages"] = [content["names"][place] for place in popular] or content["names"][:2]
     return {"context": context, "decision": LoadedPolicy(dict(content)).decide(context)}
 
 

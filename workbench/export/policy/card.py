@@ -49,7 +49,7 @@ SOURCES = {
     ),
 }
 SESSION = ("`sessionStorage` of this site", "a cookie of the session", "the app's memory")
-SOURCES |= {"pages": SESSION} | dict.fromkeys(
+SOURCES |= {"pages": SESSION, "dwell_before_s": SESSION} | dict.fromkeys(
     ("last_next", "usual_next", "usual_share", "here_before"), SOURCES["last_age_s"]
 )
 TYPES = {"number": "number", "flag": "true or false", "text": "text", "page": "text", "pages": "list of texts"}
@@ -62,6 +62,7 @@ def readme(result: Finding, shipped: Shipped, content: Mapping[str, Any], exampl
         f"# {as_text(content['name'])}\n\n{_about(result, shipped, content)}",
         f"## Call it\n\n{_usage(shipped.note, example)}",
         f"## When to call it\n\n{shipped.advice}",
+        *([f"## Extra load\n\n{_load(content)}"] if "per_1000_views" in content else []),
         f"## Fields\n\n{_fields(result, content)}",
         f"## What is known of it\n\n{_evidence(result)}",
         f"## Where the model is not better\n\n{_segments(result, content)}",
@@ -83,7 +84,8 @@ def _about(result: Finding, shipped: Shipped, content: Mapping[str, Any]) -> str
 
 def _usage(note: str, example: Mapping[str, Any]) -> str:
     given, answer = (_as_json(example[name]) for name in ("context", "decision"))
-    many = "a dict" if isinstance(example["decision"], list) else "a dict, or a frame with one row a view"
+    of_pages = isinstance(example["decision"], list)
+    many = f"a dict, or a frame with one row a view{', and its session_id' * of_pages}"
     return f"""In a browser, in Node, or on an edge server:
 
 ```js
@@ -100,8 +102,34 @@ policy = wb.load_policy("policy/")
 policy.decide(context)  # {many}
 ```
 
-{note} A field that is missing, or of another type, counts as missing. `vectors.json` holds contexts and the answers
+{note} `explain(context)` (in JavaScript `decide.explain`) says why in one line, for a `Server-Timing` header. A field
+that is missing, or of another type, counts as missing. `vectors.json` holds contexts and the answers
 that must come out, and `manifest.json` the sha256 and the size of every file."""
+
+
+def _load(content: Mapping[str, Any]) -> str:
+    """What the origin is asked for beyond the pages that are opened anyway."""
+    load = content["per_1000_views"]
+    fetched, opened = load["policy"]["fetched"], load["policy"]["opened"]
+    lines = [
+        f"`decide`: {fetched - opened:,.0f} more requests to the origin per 1,000 views of test ({fetched:,.0f} pages "
+        f"fetched ahead, {opened:,.0f} of them opened)."
+    ]
+    rules, budget = load.get("speculation_rules"), content["site"].get("byte_budget")
+    if rules and rules["fetched"]:
+        opened = f" ({rules['opened']:,.0f} are opened by their chances)" if "opened" in rules else ""
+        lines.append(
+            f"`speculation-rules/`: {rules['fetched']:,.0f} pages fetched at once per 1,000 views at most, "
+            f"since a browser has some of them{opened}; those on hover are fetched where a pointer rests on their link."
+        )
+    if rules and budget:
+        lines.append(f"A page fetches {budget:,} bytes at once at most, the largest chance a byte first.")
+    if rules and (varies := content["site"].get("no_vary_search")):
+        lines.append(
+            f"The rules expect `No-Vary-Search: {varies}`: send this header with the pages, since their queries are "
+            "cut in the data. Without it, a prefetched page serves its own address alone."
+        )
+    return _list(lines)
 
 
 def as_text(text: str) -> str:
@@ -114,7 +142,7 @@ def _as_json(value: Any) -> str:
     if isinstance(value, dict) and value.get("chances"):
         value = value | {"chances": {name: round(chance, 3) for name, chance in value["chances"].items()}}
     if isinstance(value, list):
-        value = [each | {"chance": round(each["chance"], 3)} for each in value]
+        value = [each | {"chance": each["chance"] and round(each["chance"], 3)} for each in value]
     return json.dumps(value, ensure_ascii=False)
 
 

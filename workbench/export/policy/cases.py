@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workbench.export.policy.loaded import SEPARATOR, as_flag, as_number, as_text
+from workbench.export.policy.fields import read_value
+from workbench.export.policy.loaded import SEPARATOR
+from workbench.export.policy.ranker import DWELL_FIELD
 
 ABSENT = object()
 # Never seen, none, of another type, huge, tiny, negative, and names that JavaScript gives a meaning of its own.
@@ -58,7 +60,7 @@ def usual_values(content: Mapping[str, Any], name: str, field: Mapping[str, Any]
 
 def walks(content: Mapping[str, Any], rows: int, seed: int) -> list[list[Any]]:
     """Sessions of one to six pages, most steps among the likeliest that follow; now and then a page never seen."""
-    rng, names = np.random.default_rng(seed), content["names"]
+    rng, names = np.random.default_rng(seed), content["names"] or ["/"]
     followed = content["orders"][min(1, len(content["orders"]) - 1)]
     found: list[list[Any]] = []
     for length in rng.integers(1, 7, rows):
@@ -72,11 +74,17 @@ def walks(content: Mapping[str, Any], rows: int, seed: int) -> list[list[Any]]:
 
 
 def _levels(content: Mapping[str, Any], name: str) -> Iterable[str]:
+    for nested in (content[each] for each in ("otherwise", "base") if each in content):
+        yield from _levels(nested, name)
+    for part in (part for branch in content.get("branches", ()) for part in branch["when"]):
+        yield from part.get("levels", ()) if part["field"] == name else ()
     for head in content.get("heads", {}).values():
         for feature in head["features"]:
             if feature["field"] == name:
                 yield from feature.get("means", ())
                 yield from [feature["level"]] if "level" in feature else []
+    yield from content.get("levels", {}).get(name, ())
+    yield from content.get("limits", {}).get("of", ()) if name == content.get("limits", {}).get("field") else ()
     if name in content.get("keys", ()):
         place = content["keys"].index(name) + 1
         for label in content["answers"]:
@@ -84,7 +92,17 @@ def _levels(content: Mapping[str, Any], name: str) -> Iterable[str]:
 
 
 def _thresholds(content: Mapping[str, Any], name: str) -> Iterable[float]:
+    for nested in (content[each] for each in ("otherwise", "base") if each in content):
+        yield from _thresholds(nested, name)
+    for part in (part for branch in content.get("branches", ()) for part in branch["when"] if part["field"] == name):
+        yield from (bound for bound in (part.get("above"), part.get("up_to")) if bound is not None)
+    yield from [content["max_age_s"]] if name == "last_age_s" and "max_age_s" in content else []
     yield from content.get("edges", {}).get(name, ())
+    yield from content.get("dwell_edges", ()) if name == DWELL_FIELD else ()
+    trees, column = content.get("trees", {}), "previous_dwell_s" if name == DWELL_FIELD else name
+    for feature, value in zip(trees.get("feature", ()), trees.get("value", ()), strict=True):
+        if feature >= 0 and content["features"][feature] == column:
+            yield value
     for head in content.get("heads", {}).values():
         fields = [feature["field"] for feature in head["features"]]
         for feature, value in zip(head["feature"], head["value"], strict=True):
@@ -109,22 +127,21 @@ def _as_sessions(contexts: list[Mapping[str, Any]], fields: Mapping[str, Mapping
     views = pd.DataFrame(
         {"view_id": np.arange(len(pages)), "session_id": session, "page": pd.Series(pages, dtype="str")}
     )
+    views["position"] = views.groupby("session_id").cumcount()
     known = _columns(contexts, {name: field for name, field in fields.items() if name != "pages"})
-    known.index = pd.Index(np.flatnonzero(np.diff(session, append=-1)))
+    last = np.flatnonzero(np.diff(session, append=-1))
+    if DWELL_FIELD in known:
+        seconds = np.zeros(len(views))
+        seconds[last] = known.pop(DWELL_FIELD)
+        views["viewed_at"] = pd.to_datetime(seconds, unit="s", utc=True)
+    known.index = pd.Index(last)
     return views.join(known)
 
 
 def _columns(contexts: list[Mapping[str, Any]], fields: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     columns = {}
     for name, field in fields.items():
-        given = [context.get(name) for context in contexts]
-        if field["type"] == "number":
-            columns[name] = pd.Series([as_number(value) for value in given], dtype="float64")
-        elif field["type"] == "flag":
-            flags = [None if as_flag(value) is None else bool(value) for value in given]
-            columns[name] = pd.Series(flags, dtype="boolean")
-        elif field["type"] == "page":
-            columns[name] = pd.Series([value if isinstance(value, str) else None for value in given], dtype="str")
-        else:
-            columns[name] = pd.Series([as_text(value, field) for value in given], dtype="str")
+        read = [read_value(context.get(name), field) for context in contexts]
+        flags = [None if value is None else value == "True" for value in read] if field["type"] == "flag" else read
+        columns[name] = pd.Series(flags, dtype=DTYPES.get(field["type"], "str"))
     return pd.DataFrame(columns, index=pd.RangeIndex(len(contexts)))

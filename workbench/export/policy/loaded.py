@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
-from numbers import Real
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
 from workbench.errors import WorkbenchError
+from workbench.export.policy.fields import Read, read_field, read_one
 from workbench.export.policy.pages import ByPages
+from workbench.export.policy.ranker import DWELL_FIELD, ByRanker
 from workbench.export.policy.trees import Trees
 
 FORMAT = 1
+URI = ";,/?:@&=+$-_.!~*'()#"  # what JavaScript's encodeURI leaves
 MANIFEST, POLICY = "manifest.json", "policy.json"
 SEPARATOR, MISSING = "\x1f", "(missing)"  # between the parts of a group's label; a level of its own
-LARGEST_WHOLE = 2**53 - 1  # of JavaScript, which reads the same contexts
-ROWS_A_BATCH = 2_000
+ROWS_A_BATCH = 100
 
 
 def load_policy(folder: str | Path) -> LoadedPolicy:
@@ -94,7 +95,7 @@ class LoadedPolicy:
     def __init__(self, content: dict[str, Any]) -> None:
         self.content = content
         self.options: list[str] = content.get("options", [])
-        self._answer: Any = {"trees": ByTrees, "table": ByTable, "pages": ByPages}[content["kind"]](content)
+        self._answer: Any = KINDS[content["kind"]](content)
 
     def __repr__(self) -> str:
         return f"LoadedPolicy({self.content['name']!r}, version {self.content['version']})"
@@ -117,7 +118,8 @@ class LoadedPolicy:
         dict, or DataFrame of shape (rows, 1 + options)
             The option picked, and the chance that each comes late: ``{"rendition": ..., "chances": {...}}``, or the
             columns ``rendition`` and ``chance_<option>``. A table without counts knows no chances: None, or missing.
-            Of pages, which are decided on one context at a time, a list: ``[{"page": ..., "chance": ...}]``.
+            Of pages, a list: ``[{"page": ..., "chance": ...}]``; or ``view_id, page, rank, chance``, of each view of a
+            frame with ``session_id`` and ``page``, in order, by the session up to it (``view_id``: the index without).
 
         Raises
         ------
@@ -127,17 +129,15 @@ class LoadedPolicy:
         if not self.options:
             return self._name_pages(context)
         if isinstance(context, Mapping):
-            columns: Any = {name: [context.get(name)] for name in self.fields}
-            rows = 1
+            rows, read = 1, {name: read_one(context.get(name), field) for name, field in self.fields.items()}
         elif hasattr(context, "columns") and hasattr(context, "index"):
-            columns = {name: context[name] for name in self.fields if name in context}
-            rows = len(context)
+            rows, columns = len(context), {name: context[name] for name in self.fields if name in context}
+            read = {name: read_field(columns.get(name), rows, field) for name, field in self.fields.items()}
         else:
             raise WorkbenchError(
                 f"expected a dict of fields, such as {{{next(iter(self.fields))!r}: ...}}, or a frame with a column "
                 f"for each; got {type(context).__name__}."
             )
-        read = {name: read_field(columns.get(name), rows, field) for name, field in self.fields.items()}
         option, late = self._answer(read, rows)
         option = np.where(read[self.content["saves_data"]].is_text("True"), 0, option)
         if isinstance(context, Mapping):
@@ -145,13 +145,56 @@ class LoadedPolicy:
             return {self.content["returns"]: self.options[option[0]], "chances": chances}
         return self._as_frame(context.index, option, late)
 
-    def _name_pages(self, context: Any) -> list[dict[str, Any]]:
-        if not isinstance(context, Mapping):
+    def explain(self, context: Mapping[str, Any]) -> str:
+        """Why it decides so in one context, as a line for a ``Server-Timing`` header: chances, and the limit."""
+        if self.options:
+            answer = self.decide(context)
+            said = [answer[self.content["returns"]]]
+            chances = list((answer["chances"] or {}).items())
+        else:
+            found, limit = self._answer.weigh(context)
+            said = []
+            chances = [(self.content["names"][page], chance) for page, chance in found[: self.content["most"]]]
+            chances.append(("limit", limit))
+        words = [*said, *(f"{quote(name, safe=URI)} {chance:.3f}" for name, chance in chances)]
+        return f'policy;desc="{" ".join([self.content["version"], *words])}"'
+
+    def after(self, page: str) -> list[dict[str, Any]]:
+        """The likeliest pages after one, whatever came before it, with their chances, whatever these are."""
+        return self._as_pages(self._answer.after(page))
+
+    def _as_pages(self, pairs: Any) -> list[dict[str, Any]]:
+        return [{"page": self.content["names"][page], "chance": chance} for page, chance in pairs]
+
+    def _worth(self, context: Mapping[str, Any]) -> list[dict[str, Any]]:
+        found, limit = self._answer.weigh(context)
+        worth = self._as_pages(pair for pair in found[: self.content["most"]] if pair[1] >= limit)
+        return worth if self.content.get("weighs", True) else [each | {"chance": None} for each in worth]
+
+    def _name_pages(self, context: Any) -> Any:
+        """The pages worth fetching in one context; of a frame of page views, in each view, the session up to it."""
+        if isinstance(context, Mapping):
+            return self._worth(context)
+        if not {"session_id", "page"} <= set(getattr(context, "columns", ())):
             raise WorkbenchError(
-                "expected a dict of fields, such as {'pages': [...]}, the pages of one session; got "
-                f"{type(context).__name__}."
+                "expected a dict of fields, such as {'pages': [...]}, the pages of one session, or a frame of page "
+                f"views with the columns session_id and page; got {type(context).__name__}."
             )
-        return self._answer.decide(context)
+        import pandas as pd
+
+        given = context[[name for name in self.fields if name in context and name != "pages"]]
+        if DWELL_FIELD in self.fields and "viewed_at" in context and DWELL_FIELD not in given:
+            moment = context["viewed_at"].dt.floor("s")
+            given = given.assign(**{DWELL_FIELD: moment.groupby(context["session_id"]).diff().dt.total_seconds()})
+        sessions: dict[Any, list[Any]] = {}
+        found, view_id = [], context.get("view_id", context.index)
+        views = zip(view_id, context["session_id"], context["page"], given.to_dict("records"), strict=True)
+        for view, session, page, known in views:
+            pages = sessions.setdefault(session, [])
+            pages.append(page)
+            answer = self._worth({**known, "pages": pages})
+            found += [(view, each["page"], rank, each["chance"]) for rank, each in enumerate(answer, start=1)]
+        return pd.DataFrame(found, columns=["view_id", "page", "rank", "chance"])
 
     def _as_frame(self, index: Any, option: np.ndarray, late: np.ndarray | None) -> Any:
         import pandas as pd
@@ -160,74 +203,6 @@ class LoadedPolicy:
         found = pd.DataFrame(late, index, [f"chance_{name}" for name in self.options])
         found.insert(0, self.content["returns"], np.array(self.options, dtype=object)[option])
         return found
-
-
-class Read:
-    """A field of many contexts: ``numbers`` (float64, NaN where missing), or texts, each once, and which each row has.
-
-    Of texts, ``texts`` holds the distinct ones, None where missing, and ``code`` is int, shape (rows,).
-    """
-
-    def __init__(
-        self, numbers: np.ndarray | None = None, code: np.ndarray | None = None, texts: Sequence[str | None] = ()
-    ) -> None:
-        self.numbers, self.texts = numbers, texts
-        self.code = np.zeros(0, int) if code is None else code
-
-    def by_text(self, value: Callable[[str | None], Any], dtype: Any) -> np.ndarray:
-        """What is said of each text, for every row."""
-        return np.array([value(text) for text in self.texts], dtype)[self.code]
-
-    def is_text(self, wanted: str) -> np.ndarray:
-        """Where it is this text: bool, shape (rows,)."""
-        return self.by_text(lambda text: text == wanted, bool)
-
-
-def read_field(values: Any, rows: int, field: Mapping[str, Any]) -> Read:
-    """Read one field of many contexts as its type; all missing where ``values`` is None."""
-    number = field["type"] == "number"
-    if values is None:
-        values = [None] * rows
-    kind = str(getattr(values, "dtype", "object"))
-    if number and kind.startswith(("float", "int", "Float", "Int", "uint", "UInt")):
-        numbers = values.to_numpy(float, na_value=np.nan) if hasattr(values, "to_numpy") else np.asarray(values, float)
-        return Read(numbers=numbers)
-    if number:
-        return Read(numbers=np.array([as_number(value) for value in values], float))
-    read = as_flag if field["type"] == "flag" else lambda value: as_text(value, field)
-    if hasattr(values, "dtype") and kind != "object":
-        import pandas as pd
-
-        code, found = pd.factorize(values)
-        return Read(code=np.where(code < 0, len(found), code), texts=[*map(read, found), None])
-    texts: dict[str | None, int] = {}
-    code = np.array([texts.setdefault(read(value), len(texts)) for value in values], int)
-    return Read(code=code, texts=list(texts))
-
-
-def as_number(value: Any) -> float:
-    """A number as it is, huge ones infinite; NaN for all else."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
-        return math.nan
-    try:
-        return float(value)
-    except OverflowError:
-        return math.copysign(math.inf, value)
-
-
-def as_text(value: Any, field: Mapping[str, Any]) -> str | None:
-    """A text, or a whole number as text, of those allowed; None for all else, an empty text too."""
-    number = as_number(value)
-    if number.is_integer() and abs(number) <= LARGEST_WHOLE:
-        value = str(int(number))
-    if not isinstance(value, str) or not value or ("allowed" in field and value not in field["allowed"]):
-        return None
-    return field.get("as", {}).get(value, value)
-
-
-def as_flag(value: Any) -> str | None:
-    """The level of true and false; None for all else."""
-    return str(bool(value)) if isinstance(value, (bool, np.bool_)) else None
 
 
 class ByTable:
@@ -260,6 +235,62 @@ class ByTable:
         return np.where(missing, len(edges) + 1, bins), [*map(str, range(len(edges) + 1)), ""]
 
 
+class ByLast:
+    """What the last measurement was best for, while it is young, else what another policy answers; no chances."""
+
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        self.content = content
+        self.otherwise: Any = KINDS[content["otherwise"]["kind"]](content["otherwise"])
+
+    def __call__(self, read: Mapping[str, Read], rows: int) -> tuple[np.ndarray, None]:
+        """Option, int, shape (rows,)."""
+        worth, assume = self.content["worth"], self.content["assume"]
+        trip, rate = (
+            np.where(np.isnan(numbers := _numbers(read, f"last_{name}")), assume.get(name, np.nan), numbers)[:, None]
+            for name in ("rtt_ms", "downlink_mbps")
+        )
+        young = (_numbers(read, "last_age_s") <= self.content["max_age_s"]) & ~np.isnan(trip + rate)[:, 0]
+        with np.errstate(all="ignore"):
+            load = worth["round_trips"] * trip + np.array(worth["bits"]) / (1000 * rate)
+            excess = np.clip(load - worth["budget"], 0, worth["longest"])
+            net = np.where(excess >= worth["longest"], 0, worth["quality"]) - worth["price"] * excess
+        return np.where(young, np.argmax(net, axis=1), self.otherwise(read, rows)[0]), None
+
+
+class ByBranches:
+    """What another policy answers, except where a branch holds, the last of them that does; no chances."""
+
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        self.content, self.options = content, content["options"]
+        self.base: Any = KINDS[content["base"]["kind"]](content["base"])
+
+    def __call__(self, read: Mapping[str, Read], rows: int) -> tuple[np.ndarray, None]:
+        """Option, int, shape (rows,)."""
+        base = np.where(read[self.content["saves_data"]].is_text("True"), 0, self.base(read, rows)[0])
+        option = base
+        for branch in self.content["branches"]:
+            there = [self._holds(part, read, base) for part in branch["when"]]
+            option = np.where(np.logical_and.reduce(there, axis=0), branch["option"], option)
+        return option, None
+
+    def _holds(self, part: Mapping[str, Any], read: Mapping[str, Read], base: np.ndarray) -> np.ndarray:
+        if "levels" not in part:
+            number = _numbers(read, part["field"])
+            above, most = (-np.inf if part["above"] is None else part["above"]), part["up_to"]
+            inside = (number > above) & (number <= (np.inf if most is None else most))
+            return np.where(np.isfinite(number), inside, part["unknown"])
+        levels, inside = part["levels"], part["inside"]
+        if not part["field"]:
+            return np.array([option in levels for option in self.options])[base] == inside
+        return read[part["field"]].by_text(lambda text: ((text or "unknown") in levels) == inside, bool)
+
+
+def _numbers(read: Mapping[str, Read], name: str) -> np.ndarray:
+    numbers = read[name].numbers
+    assert numbers is not None  # the schema of the workbench says so
+    return numbers
+
+
 class ByTrees:
     """The option of the largest expected value, by the chances of boosted trees; ties to the smaller."""
 
@@ -272,6 +303,8 @@ class ByTrees:
 
     def __call__(self, read: Mapping[str, Read], rows: int) -> tuple[np.ndarray, np.ndarray]:
         """Option (int, shape (rows,)) and chances (float, shape (rows, options))."""
+        if rows == 1:
+            return self._weigh({name: _encode_one(head["features"], read) for name, (head, _) in self.heads.items()})
         encoded = {
             name: np.column_stack([*(encode(each, read[each["field"]]) for each in head["features"]), np.zeros(rows)])
             for name, (head, _) in self.heads.items()
@@ -294,8 +327,25 @@ class ByTrees:
                 chances[name] = 1 / (1 + np.exp(-(head["slope"] * margin + head["intercept"])))
         fails = self.failing(chances)
         abandoned = fails[:, -1] if self.abandons else 0
-        wait = sum(weight * fails[:, time] for time, weight in enumerate(self.weights))
+        wait = self.weights @ fails  # over times
         return np.argmax(self.quality * (1 - abandoned) - self.price * wait, axis=1), fails[:, 0]
+
+
+def _encode_one(features: Sequence[Mapping[str, Any]], read: Mapping[str, Read]) -> np.ndarray:
+    """As :func:`encode`, of one context: float32, shape (1, features)."""
+    found = []
+    for feature in features:
+        field = read[feature["field"]]
+        if field.numbers is not None:
+            found.append(float(field.numbers[0]))
+            continue
+        text = field.texts[0] or MISSING
+        if "means" in feature:
+            found.append(feature["means"].get(text, feature["otherwise"]))
+        else:
+            found.append(float(text == feature["level"]))
+    with np.errstate(over="ignore"):
+        return np.array([found]).astype(np.float32)
 
 
 def encode(feature: Mapping[str, Any], field: Read) -> np.ndarray:
@@ -310,6 +360,8 @@ def encode(feature: Mapping[str, Any], field: Read) -> np.ndarray:
         return field.numbers.astype(np.float32)
 
 
+KINDS: dict[str, Any] = {"trees": ByTrees, "table": ByTable, "last": ByLast, "branches": ByBranches}
+KINDS |= {"pages": ByPages, "ranker": ByRanker}
 Failing = Callable[[Mapping[str, np.ndarray]], np.ndarray]  # chances of heads to (rows, times, options)
 
 
@@ -319,32 +371,28 @@ def _picked(places: Mapping[str, Any]) -> Failing:
 
 
 def _mixed(mixed: Mapping[str, Any]) -> Failing:
-    times, bits = np.array(mixed["times"]), np.array(mixed["bits"])
+    times, bits = np.array(mixed["times"])[:, None], np.array(mixed["bits"])
     grid, logs = np.array(mixed["grids"]["downlink_mbps"]), np.log(np.array(mixed["grids"]["rtt_ms"]))
     step, last, count = np.log(grid[1] / grid[0]), len(grid) - 1, mixed["quantiles"]
 
     def failing(chances: Mapping[str, np.ndarray]) -> np.ndarray:
         rtts, slower = quantiles(chances["rtt_ms"], logs, count), chances["downlink_mbps"]
-        row, total = np.arange(len(slower))[:, None, None], np.zeros((len(slower), len(times), len(bits)))
-        for rtt in rtts.T:
-            left = (times - mixed["round_trips"] * rtt[:, None])[:, :, None]
-            threshold = np.minimum(bits / (1000 * np.where(left > 0, left, 1.0)), grid[last])
-            position = np.clip(np.log(threshold / grid[0]) / step, 0, last)
-            at = np.minimum(position.astype(int), last - 1)
-            low, high = slower[row, at], slower[row, at + 1]
-            total += np.where(left > 0, low + (position - at) * (high - low), 1.0)
-        return total / count
+        row = np.arange(len(slower))[:, None, None, None]
+        left = times - mixed["round_trips"] * rtts[:, :, None, None]  # (rows, quantiles, times, 1)
+        threshold = np.minimum(bits / (1000 * np.where(left > 0, left, 1.0)), grid[last])
+        position = np.clip(np.log(threshold / grid[0]) / step, 0, last)
+        at = np.minimum(position.astype(int), last - 1)
+        low, high = slower[row, at], slower[row, at + 1]
+        return np.where(left > 0, low + (position - at) * (high - low), 1.0).sum(axis=1) / count
 
     return failing
 
 
 def quantiles(above: np.ndarray, logs: np.ndarray, count: int) -> np.ndarray:
     """Values at the middle of equal shares, from chances (rows, points) of exceeding a grid: (rows, count)."""
-    below, row = np.maximum.accumulate(1 - above, axis=1), np.arange(len(above))
-    found = []
-    for share in (np.arange(count) + 0.5) / count:
-        right = np.clip((below < share).sum(axis=1), 1, len(logs) - 1)
-        low, high = below[row, right - 1], below[row, right]
-        part = np.clip((share - low) / np.maximum(high - low, 1e-12), 0, 1)
-        found.append(np.exp(logs[right - 1] + part * (logs[right] - logs[right - 1])))
-    return np.column_stack(found)
+    below, row = np.maximum.accumulate(1 - above, axis=1), np.arange(len(above))[:, None]
+    share = (np.arange(count) + 0.5) / count
+    right = np.clip((below[:, None, :] < share[:, None]).sum(axis=2), 1, len(logs) - 1)
+    low, high = below[row, right - 1], below[row, right]
+    part = np.clip((share - low) / np.maximum(high - low, 1e-12), 0, 1)
+    return np.exp(logs[right - 1] + part * (logs[right] - logs[right - 1]))

@@ -1,179 +1,21 @@
-/* Decides as the workbench does, from policy.json: `const decide = load(policy)`, then `decide(context)`.
-
-   A context is an object of the fields that policy.json lists; what is missing or of another type counts as missing.
-   No dependency, no clock, no network, no state. */
-
-const LEAF = -1, ASKED = -2, SEPARATOR = "\x1f", MISSING = "(missing)";
-
-function readNumber(value) {
-  return typeof value === "number" ? value : NaN;
-}
-
-function readText(value, field) {
-  if (Number.isSafeInteger(value)) value = String(value);
-  if (typeof value !== "string" || value === "") return null;
-  if (field.allowed && !field.allowed.includes(value)) return null;
-  return (field.as && Object.hasOwn(field.as, value)) ? field.as[value] : value;
-}
-
-function readFlag(value) {
-  return typeof value === "boolean" ? (value ? "True" : "False") : null;
-}
-
-/** A reader of one field of a context: a number (NaN where missing), or a text (null where missing). */
-function reader(name, field) {
-  const own = (context) => (Object.hasOwn(context, name) ? context[name] : undefined);
-  if (field.type === "number") return (context) => readNumber(own(context));
-  if (field.type === "flag") return (context) => readFlag(own(context));
-  return (context) => readText(own(context), field);
-}
-
-/** How a feature of the trees is worked out. */
-function encoder(feature, readers) {
-  const read = readers[feature.field];
-  if (feature.means) {
-    const means = new Map(Object.entries(feature.means));
-    return (context) => means.get(read(context) ?? MISSING) ?? feature.otherwise;
-  }
-  if ("level" in feature) return (context) => Number((read(context) ?? MISSING) === feature.level);
-  return read;
-}
-
-/** Chances that a quantity is worse than each of the thresholds that one head was exported for. */
-function chances(head, readers) {
-  const { asked, roots, slope, intercept } = head;
-  const feature = Int32Array.from(head.feature), right = Int32Array.from(head.right);
-  const value = Float32Array.from(head.value), missingLeft = Uint8Array.from(head.missing_left);
-  const encoders = head.features.map((each) => encoder(each, readers));
-  const row = new Float32Array(encoders.length), margin = new Float32Array(asked);
-  const chance = new Float64Array(asked);
-
-  // A node on the threshold cuts the list of thresholds in two; a node on a feature sends all of them to one side.
-  function walk(node, low, high) {
-    for (let on = feature[node]; on !== LEAF; on = feature[node]) {
-      if (on === ASKED) {
-        const cut = value[node];
-        if (cut > low && cut < high) {
-          walk(node + 1, low, cut);
-          low = cut;
-          node = right[node];
-        } else node = cut >= high ? node + 1 : right[node];
-      } else {
-        const number = row[on];
-        node = (number !== number ? missingLeft[node] : number < value[node]) ? node + 1 : right[node];
-      }
-    }
-    const leaf = value[node];
-    for (let at = low; at < high; at++) margin[at] += leaf; // a Float32Array rounds each sum
-  }
-
-  return (context) => {
-    for (let i = 0; i < row.length; i++) row[i] = encoders[i](context);
-    margin.fill(head.start);
-    for (let i = 0; i < roots.length; i++) walk(roots[i], 0, asked);
-    for (let i = 0; i < asked; i++) chance[i] = 1 / (1 + Math.exp(-(slope * margin[i] + intercept)));
-    return chance;
-  };
-}
-
-/** Round-trip times at the middle of equal shares, from chances of exceeding a grid. */
-function quantiles(above, logs, count) {
-  const found = new Float64Array(count), last = above.length - 1;
-  let right = 0, low = -Infinity, high = 1 - above[0];
-  for (let i = 0; i < count; i++) {
-    const share = (i + 0.5) / count;
-    while (right < last && (right < 1 || high < share)) {
-      low = high;
-      high = Math.max(high, 1 - above[++right]);
-    }
-    const part = Math.min(Math.max((share - low) / Math.max(high - low, 1e-12), 0), 1);
-    found[i] = Math.exp(logs[right - 1] + part * (logs[right] - logs[right - 1]));
-  }
-  return found;
-}
-
-/** Chances that each option fails at each time (options of a time side by side), averaged over round-trip times. */
-function mixer({ grids, times, bits, round_trips, quantiles: count }) {
-  const logs = grids.rtt_ms.map(Math.log), grid = grids.downlink_mbps, last = grid.length - 1;
-  const step = Math.log(grid[1] / grid[0]), sizes = bits.map((size) => Math.log(size / grid[0]));
-  const fails = new Float64Array(times.length * bits.length);
-  return (found) => {
-    const slower = found.downlink_mbps;
-    fails.fill(0);
-    for (const rtt of quantiles(found.rtt_ms, logs, count)) {
-      for (let time = 0, place = 0; time < times.length; time++) {
-        const left = times[time] - round_trips * rtt, log = left > 0 ? Math.log(1000 * left) : -Infinity;
-        for (let option = 0; option < sizes.length; option++, place++) {
-          if (left > 0) {
-            const position = Math.min(Math.max((sizes[option] - log) / step, 0), last);
-            const at = Math.min(Math.trunc(position), last - 1);
-            fails[place] += slower[at] + (position - at) * (slower[at + 1] - slower[at]);
-          } else fails[place] += 1;
-        }
-      }
-    }
-    for (let place = 0; place < fails.length; place++) fails[place] /= count;
-    return fails;
-  };
-}
-
-/** The same where one quantity decides; place -1 is certain. */
-function picker(places) {
-  const [[quantity, place]] = Object.entries(places), flat = place.flat();
-  return (found) => Float64Array.from(flat, (at) => (at < 0 ? 1 : found[quantity][at]));
-}
-
-/** The option of the largest expected value, ties to the smaller, and the chance that each comes late. */
-function byTrees(policy, readers) {
-  const { quality, price, weights, abandons, mixed, place } = policy.worth;
-  const heads = Object.entries(policy.heads).map(([quantity, head]) => [quantity, chances(head, readers)]);
-  const failing = mixed ? mixer(mixed) : picker(place);
-  return (context) => {
-    const found = {};
-    for (const [quantity, ask] of heads) found[quantity] = ask(context);
-    const fails = failing(found), count = quality.length, last = fails.length - count;
-    let best = 0, most = -Infinity;
-    for (let option = 0; option < count; option++) {
-      let wait = 0;
-      for (let time = 0; time < weights.length; time++) wait += weights[time] * fails[time * count + option];
-      const worth = quality[option] * (1 - (abandons ? fails[last + option] : 0)) - price * wait;
-      if (worth > most) [best, most] = [option, worth];
-    }
-    return [best, Array.from(fails.subarray(0, count))];
-  };
-}
-
-/** The answer of the finest group that the table knows. */
-function byTable({ keys, edges, answers }, readers) {
-  const known = new Map(Object.entries(answers));
-  const texts = keys.map((key) => {
-    if (!edges[key]) return (context) => readers[key](context) ?? "";
-    return (context) => {
-      const number = readers[key](context);
-      return number !== number ? "" : String(edges[key].filter((edge) => edge <= number).length);
-    };
-  });
-  return (context) => {
-    let label = "", [best, ...late] = known.get(label);
-    for (const text of texts) {
-      label += SEPARATOR + text(context);
-      if (known.has(label)) [best, ...late] = known.get(label);
-    }
-    return [best, late];
-  };
-}
-
-/** A function that decides: from a context to the option, and the chance that each option comes late (or null). */
+/** A function that decides: from a context to the option, and the chance that each option comes late (or null);
+    its `explain` says the same as one line for a Server-Timing header. */
 export function load(policy) {
   if (policy.format !== 1) throw new Error(`expected policy format 1; got ${policy.format}`);
   const readers = {};
   for (const [name, field] of Object.entries(policy.fields)) readers[name] = reader(name, field);
-  const decide = { trees: byTrees, table: byTable }[policy.kind](policy, readers);
+  const decide = kinds[policy.kind](policy, readers);
   const { options, returns, saves_data: saves } = policy;
-  return (context = {}) => {
+  const answer = (context = {}) => {
     const [best, late] = decide(context);
     const option = options[readers[saves](context) === "True" ? 0 : best];
-    const listed = late.length ? Object.fromEntries(options.map((name, i) => [name, late[i]])) : null;
+    const listed = late?.length ? Object.fromEntries(options.map((name, i) => [name, late[i]])) : null;
     return { [returns]: option, chances: listed };
   };
+  answer.explain = (context = {}) => {
+    const { [returns]: option, chances } = answer(context);
+    const late = Object.entries(chances ?? {}).map(([name, chance]) => `${encodeURI(name)} ${chance.toFixed(3)}`);
+    return `policy;desc="${[policy.version, encodeURI(option), ...late].join(" ")}"`;
+  };
+  return answer;
 }

@@ -1,26 +1,20 @@
-"""An exported policy that names pages decides in Python: counts of what followed what, and a user's own history."""
+"""An exported rule that names pages decides in Python: counts of what followed what, and a user's own history."""
 
 from __future__ import annotations
 
-import hashlib
 import math
-import re
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
-from urllib.parse import quote
+
+from workbench.export.policy.fields import as_flag, as_number, as_text
 
 NONE, UNKNOWN = -1, -2  # no page: the session had not begun; a page that the policy does not know
 FOLLOWERS = 10
-FOLDER, LONGEST_NAME = "speculation-rules", 120
-LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-OTHER = re.compile(r"[?#<>]")  # a query, a fragment, or the name of many pages, such as /product/<id>
-NEVER = re.compile(
-    r"(?<![a-z])(?:(?:sign|log)[-_]?(?:out|off|in)|session|cart|basket|bag|checkout|order|pay(?:ment)?s?|account|profile"
-    r"|admin|api|delete|remove|add|unsubscribe|confirm|verify|reset|token|download|no-?store|private)(?![a-z])",
-    re.IGNORECASE,
-)
 
 Pair = tuple[int, float]
+State = tuple[int, dict[int, int]]  # how often it was seen, and what followed how often, the most frequent first
+NEVER_SEEN: State = (0, {})
 
 
 class ByPages:
@@ -29,33 +23,32 @@ class ByPages:
     def __init__(self, content: Mapping[str, Any]) -> None:
         self.names: list[str] = content["names"]
         self.place = {name: i for i, name in enumerate(self.names)}
-        self.orders = [
-            {key: (total, dict(zip(pairs[::2], pairs[1::2], strict=True))) for key, (total, *pairs) in order.items()}
-            for order in content["orders"]
-        ]
+        self.orders = [read_states(order) for order in content["orders"]]
         self.smoothing, self.limit = content["smoothing"], content["limit"]
-        self.most, self.listed, self.habit = content["most"], content["listed"], content.get("habit")
+        self.limits, self.saves_data = content.get("limits"), content.get("saves_data")
+        self.listed, self.habit, self.fields = content["listed"], content.get("habit"), content["fields"]
 
-    def decide(self, context: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """The pages worth fetching, the likeliest first: ``[{"page": ..., "chance": ...}]``."""
-        pages = context.get("pages")
-        codes = [self._code(page, UNKNOWN) for page in pages] if isinstance(pages, (list, tuple)) else []
-        codes = codes or [UNKNOWN]
+    def weigh(self, context: Mapping[str, Any]) -> tuple[list[Pair], float]:
+        """The likeliest pages, by their codes, with their chances; and the chance from which a page is fetched."""
+        limit, codes = self._limit(context), read_session(context, self.place)
+        if self.saves_data and as_flag(context.get(self.saves_data)) == "True":
+            return [], limit
         states, current = self._states(codes), max(codes[-1], NONE)
         found = self._habits(context, states, current) if self.habit else self._everybody(states, current, self.listed)
-        worth = [(page, chance) for page, chance in found[: self.most] if chance >= self.limit]
-        return [{"page": self.names[page], "chance": chance} for page, chance in worth]
+        return found, limit
 
-    def after(self, page: str) -> list[dict[str, Any]]:
+    def after(self, page: str) -> list[Pair]:
         """The likeliest pages after one, whatever came before it: as many as were compared, whatever their chance."""
-        states = self._states([self._code(page, UNKNOWN)])[:2]
-        found = self._everybody(states, self._code(page, NONE), self.listed)
-        return [{"page": self.names[each], "chance": chance} for each, chance in found]
+        code = self.place.get(page, NONE)
+        return self._everybody(self._states([code])[:2], code, self.listed)
 
-    def _code(self, page: Any, otherwise: int) -> int:
-        return self.place.get(page, otherwise) if isinstance(page, str) else otherwise
+    def _limit(self, context: Mapping[str, Any]) -> float:
+        if not self.limits:
+            return self.limit
+        name = self.limits["field"]
+        return self.limits["of"].get(as_text(context.get(name), self.fields[name]), self.limits["otherwise"])
 
-    def _states(self, codes: Sequence[int]) -> list[tuple[int, dict[int, int]]]:
+    def _states(self, codes: Sequence[int]) -> list[State]:
         """What is known of the last pages, an order each; the first order of which nothing is known ends it."""
         found, key, known = [], "", True
         for i, order in enumerate(self.orders):
@@ -65,25 +58,25 @@ class ByPages:
                 key = f"{page},{key}" if i > 1 else str(page)
             state = order.get(key) if known else None
             known = known and (i == 0 or state is not None)
-            found.append((0, {}) if state is None else state)
+            found.append(NEVER_SEEN if state is None else state)
         return found
 
-    def _chance(self, page: int, states: Sequence[tuple[int, dict[int, int]]]) -> float:
+    def _chance(self, page: int, states: Sequence[State]) -> float:
         (total, counts), *above = states
         chance = counts.get(page, 0) / max(total, 1)
         for (total, counts), s in zip(above, self.smoothing, strict=False):  # of as many orders as are asked
             chance = (counts.get(page, 0) + s * chance) / (total + s)
         return chance
 
-    def _everybody(self, states: Sequence[tuple[int, dict[int, int]]], current: int, count: int) -> list[Pair]:
+    def _everybody(self, states: Sequence[State], current: int, count: int) -> list[Pair]:
         most = max(FOLLOWERS, count + 1)
-        found = {page for _, counts in states for page in list(counts)[:most]} - {current}
+        found = {page for _, counts in states for page in islice(counts, most)} - {current}
         return likeliest([(page, self._chance(page, states)) for page in sorted(found)], count)
 
     def _habits(self, context: Mapping[str, Any], states: Any, current: int) -> list[Pair]:
         """What the user opened from here before, on top of what everybody does."""
         habit = self.habit or {}
-        usual, last = self._code(context.get("usual_next"), NONE), self._code(context.get("last_next"), NONE)
+        usual, last = (as_code(context.get(name), self.place) for name in ("usual_next", "last_next"))
         often, sure = (_above(context.get(name), habit[name]) for name in ("here_before", "usual_share"))
         shares = habit["cells"][(often * (len(habit["usual_share"]) + 1) + sure) * 2 + (usual == last)]
         pages = [usual, NONE if usual == last else last]
@@ -97,55 +90,34 @@ class ByPages:
         return likeliest([*kept, *((page, chance * rest) for page, chance in others)], self.listed)
 
 
-def speculation_rules(content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Speculation Rules of each page (wicg.github.io/nav-speculation/speculation-rules.html), by file name.
-
-    Pages above the limit are fetched at once, the next ones on hover. Only paths of the same origin are named, and none
-    that changes something or belongs to one visitor alone: without a query, and without a word of ``NEVER``. The tag
-    is the ruleset's: browsers that do not know it drop rules that carry it themselves.
-    """
-    policy, files = ByPages(content), dict[str, dict[str, Any]]()
-    for page in filter(_is_fetchable, content["names"]):
-        found = [each for each in policy.after(page) if _is_fetchable(each["page"])]
-        at_once = [each for each in found if each["chance"] >= content["limit"]][: content["most"]]
-        on_hover = [each for each in found if each not in at_once]
-        rules = [
-            {"source": "list", "urls": [as_url(each["page"]) for each in pages], "eagerness": eagerness}
-            for pages, eagerness in ((at_once, "immediate"), (on_hover, "moderate"))
-            if pages
-        ]
-        if rules:
-            files[_file_name(page, files)] = dict(tag=f"workbench-{content['version']}", prefetch=rules)
-    return files
+def read_states(order: Mapping[str, Sequence[int]]) -> dict[str, State]:
+    """States by their key, from ``[total, page, count, page, count, ...]``."""
+    return {key: (total, dict(zip(pairs[::2], pairs[1::2], strict=True))) for key, (total, *pairs) in order.items()}
 
 
-def as_url(page: str) -> str:
-    """A path as it is written in a URL; what is escaped already stays.
-
-    >>> as_url("/caf\u00e9/100%/a%20b")
-    '/caf%C3%A9/100%25/a%20b'
-    """
-    return quote(LONE_PERCENT.sub("%25", page), safe="/%:@!$&'()*+,;=~")
+def read_session(context: Mapping[str, Any], place: Mapping[str, int]) -> list[int]:
+    """Codes of a session's pages, the current one last; an unknown page where the context names none."""
+    pages = context.get("pages")
+    codes = [as_code(page, place, UNKNOWN) for page in pages] if isinstance(pages, (list, tuple)) else []
+    return codes or [UNKNOWN]
 
 
-def _is_fetchable(page: str) -> bool:
-    path = page.startswith("/") and not page.startswith(("//", "/\\")) and page.isprintable()
-    return path and not OTHER.search(page) and not NEVER.search(page)
-
-
-def _file_name(page: str, taken: Mapping[str, Any]) -> str:
-    name = quote(page, safe="")
-    if len(name) > LONGEST_NAME or f"{FOLDER}/{name}.json".lower() in {each.lower() for each in taken}:
-        name = f"{name[:LONGEST_NAME]}-{hashlib.sha256(page.encode()).hexdigest()[:8]}"
-    return f"{FOLDER}/{name}.json"
+def as_code(page: Any, place: Mapping[str, int], otherwise: int = NONE) -> int:
+    """Code of a page, or another number where it is unknown."""
+    return place.get(page, otherwise) if isinstance(page, str) else otherwise
 
 
 def likeliest(pairs: Sequence[Pair], most: int) -> list[Pair]:
     """The pairs of largest chance; those that differ by less than a billionth keep their order."""
     there = [pair for pair in pairs if pair[1] > 0]
-    return sorted(there, key=lambda pair: math.floor((1 - pair[1]) * 2**30 + 0.5))[:most]
+    return sorted(there, key=fallen)[:most]
+
+
+def fallen(pair: Pair) -> int:
+    """A whole number that falls as a pair's chance rises."""
+    return math.floor((1 - pair[1]) * 2**30 + 0.5)
 
 
 def _above(number: Any, edges: Sequence[float]) -> int:
-    known = isinstance(number, (int, float)) and not isinstance(number, bool) and not math.isnan(number)
-    return sum(edge <= (number if known else 0) for edge in edges)
+    known = as_number(number)
+    return sum(edge <= (0 if math.isnan(known) else known) for edge in edges)

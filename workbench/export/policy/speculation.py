@@ -1,0 +1,89 @@
+"""Speculation Rules of each page: the same policy without a script (wicg.github.io/nav-speculation)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from workbench.export.policy.loaded import LoadedPolicy
+
+FOLDER, LONGEST_NAME = "speculation-rules", 120
+LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+OTHER = re.compile(r"[?#<>]")  # a query, a fragment, or the name of many pages, such as /product/<id>
+NEVER = re.compile(
+    r"(?<![a-z])(?:(?:sign|log)[-_]?(?:out|off|in)|session|cart|basket|bag|checkout|order|pay(?:ment)?s?|account|profile"
+    r"|admin|api|delete|remove|add|unsubscribe|confirm|verify|reset|token|download|no-?store|private)(?![a-z])",
+    re.IGNORECASE,
+)
+
+
+class SiteRules:
+    """Which pages to fetch at once, and which on hover, on each page, whatever came before it."""
+
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        self.content, self.site, self.policy = content, content.get("site", {}), LoadedPolicy(dict(content))
+        names = content["names"]
+        self.bytes = dict(zip(names, self.site.get("bytes", [1] * len(names)), strict=True))
+        self.pages = {page: self._after(page) for page in names if self._may_fetch(page)}
+
+    def files(self) -> dict[str, dict[str, Any]]:
+        """Speculation Rules of each page (wicg.github.io/nav-speculation/speculation-rules.html), by file name.
+
+        The tag is the ruleset's: browsers that do not know it drop rules that carry it themselves.
+        """
+        files: dict[str, dict[str, Any]] = {}
+        for page, (at_once, on_hover) in self.pages.items():
+            rules = [
+                {"source": "list", "urls": [as_url(each["page"]) for each in pages], "eagerness": eagerness}
+                for pages, eagerness in ((at_once, "immediate"), (on_hover, "moderate"))
+                if pages
+            ]
+            if "no_vary_search" in self.site:
+                rules = [rule | {"expects_no_vary_search": self.site["no_vary_search"]} for rule in rules]
+            if rules:
+                files[_file_name(page, files)] = dict(tag=f"workbench-{self.content['version']}", prefetch=rules)
+        return files
+
+    def requests(self, views: Mapping[str, float]) -> dict[str, float]:
+        """Pages fetched at once, and opened of these by their chances, a view; ``views`` is the share of each page."""
+        of_page = [(views.get(page, 0.0), at_once) for page, (at_once, _) in self.pages.items()]
+        found = {"fetched": sum(share * len(at_once) for share, at_once in of_page)}
+        if self.content.get("weighs", True):
+            found["opened"] = sum(share * sum(each["chance"] for each in at_once) for share, at_once in of_page)
+        return found
+
+    def _after(self, page: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Pages above the limit, those with the largest chance a byte first, within the budget; and the next ones."""
+        found, room = [each for each in self.policy.after(page) if self._may_fetch(each["page"])], self.content["most"]
+        budget, at_once = self.site.get("byte_budget", room), list[dict[str, Any]]()
+        likely = [each for each in found if each["chance"] >= self.content["limit"]][:room]
+        for each in sorted(likely, key=lambda one: -one["chance"] / self.bytes[one["page"]]):
+            if (size := self.bytes[each["page"]]) <= budget:
+                at_once.append(each)
+                budget -= size
+        return at_once, [each for each in found if each not in at_once]
+
+    def _may_fetch(self, page: str) -> bool:
+        """Whether it is a path of this origin that changes nothing and belongs to no single visitor."""
+        path = page.startswith("/") and not page.startswith(("//", "/\\")) and page.isprintable()
+        never = (OTHER, NEVER, *self.site.get("never", ()))
+        return path and not any(re.search(pattern, page) for pattern in never)
+
+
+def as_url(page: str) -> str:
+    """A path as it is written in a URL; what is escaped already stays.
+
+    >>> as_url("/caf\u00e9/100%/a%20b")
+    '/caf%C3%A9/100%25/a%20b'
+    """
+    return quote(LONE_PERCENT.sub("%25", page), safe="/%:@!$&'()*+,;=~")
+
+
+def _file_name(page: str, taken: Mapping[str, Any]) -> str:
+    name = quote(page, safe="")
+    if len(name) > LONGEST_NAME or f"{FOLDER}/{name}.json".lower() in {each.lower() for each in taken}:
+        name = f"{name[:LONGEST_NAME]}-{hashlib.sha256(page.encode()).hexdigest()[:8]}"
+    return f"{FOLDER}/{name}.json"

@@ -22,7 +22,7 @@ export function report(url, given) {
   if (navigator.connection?.saveData || navigator.doNotTrack === "1" || navigator.globalPrivacyControl) return;
   const at = Date.now();
   let lcp, done = false;
-  const observe = (entries) => (lcp = entries.at(-1)?.startTime ?? lcp);
+  const observe = (entries) => (lcp = entries.at(-1)?.startTime || lcp);
   const painted = new PerformanceObserver((list) => observe(list.getEntries()));
   try { painted.observe({ type: "largest-contentful-paint", buffered: true }); } catch { /* not measured here */ }
 
@@ -31,15 +31,21 @@ export function report(url, given) {
     done = true;
     observe(painted.takeRecords());
     const [page] = performance.getEntriesByType("navigation"), all = performance.getEntriesByType("resource");
-    // A handshake takes a round trip; a connection that was reused, or a page that was prefetched, shows none.
-    const trip = (page.secureConnectionStart || page.connectEnd) - page.connectStart;
+    const answered = [page, ...all].filter((each) => each.transferSize > 0 && each.responseStart > each.requestStart);
+    // A handshake takes a round trip; on a connection that was reused, the quickest answer takes a little more than one.
+    const trip = (page.secureConnectionStart || page.connectEnd) - page.connectStart
+      || Math.min(...answered.map((each) => each.responseStart - each.requestStart));
     // Images differ by arm: a throughput measured on them would be missing more often in one. Cached files show none.
-    const sizes = [page, ...all.filter((each) => each.initiatorType !== "img" && each.transferSize > 20000)];
-    const big = sizes.reduce((a, b) => (b.transferSize > a.transferSize ? b : a)), took = big.responseEnd - big.responseStart;
-    const speed = big.transferSize > 20000 && took > 0 ? (8 * big.transferSize) / (1000 * took) : undefined;
-    const bytes = [page, ...all].reduce((sum, each) => sum + each.encodedBodySize, 0);
-    const measured = { rtt_ms: trip || undefined, downlink_mbps: speed, lcp_ms: lcp || undefined, page_bytes: bytes };
-    navigator.sendBeacon(url, JSON.stringify({ at, page: location.pathname, ...given, ...measured }));
+    const files = [page, ...all.filter((each) => each.initiatorType !== "img")].filter((each) => each.transferSize > 20000);
+    const speeds = files.map((each) => (8 * each.transferSize) / (1000 * (each.responseEnd - each.responseStart)));
+    const measured = {
+      rtt_ms: Number.isFinite(trip) ? trip : null,
+      downlink_mbps: speeds.findLast(Number.isFinite),
+      lcp_ms: lcp,
+      page_bytes: [page, ...all].reduce((sum, each) => sum + each.encodedBodySize, 0),
+    };
+    const row = { at, page: location.pathname, ...given, ...measured };
+    navigator.sendBeacon(url, JSON.stringify(row, (_, value) => value ?? null));
   };
   addEventListener("visibilitychange", send, true);
 }

@@ -44,9 +44,9 @@ class Site(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, folder: Path, port: int = 0) -> None:
+    def __init__(self, folder: Path, port: int = 0, log: Path | None = None) -> None:
         super().__init__(("127.0.0.1", port), Handler)
-        self.folder, self.log, self.lock = folder, folder / "log", threading.Lock()
+        self.folder, self.log, self.lock = folder, log or folder / "log", threading.Lock()
         self.address = f"http://127.0.0.1:{self.server_port}"
         self.pages = json.loads((folder / "pages" / "policy.json").read_text())["names"]
         rules = folder / "pages" / "speculation-rules"
@@ -63,12 +63,13 @@ class Site(ThreadingHTTPServer):
         with self.lock, (self.log / name).open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
-    def render(self, page: str, visitor: str | None) -> bytes:
+    def render(self, page: str, visitor: str | None, saves: bool) -> bytes:
         """A page of the site: links to all others, and on the feed the images."""
         arm = arm_of(visitor, "images") if visitor else ARMS[0]
         links = "\n".join(f'<li><a href="{quote(each)}">{each}</a></li>' for each in self.pages)
         given = {"image_arm": arm, "page_arm": arm_of(visitor, "pages") if visitor else ARMS[0]}
-        settings = json.dumps({"given": given, "today": TODAY, "images": IMAGES if page == "/feed" else 0})
+        sends = bool(visitor) and not saves
+        settings = json.dumps({"given": given, "today": TODAY, "images": IMAGES * (page == "/feed"), "sends": sends})
         return self.template.substitute(page=page, links=links, settings=settings).encode()
 
 
@@ -129,7 +130,9 @@ class Handler(BaseHTTPRequestHandler):
         saves = self.headers.get("Save-Data", "").lower() == "on"
         if visitor and arm_of(visitor, "pages") == "treatment" and not saves and rules.exists():
             headers["Speculation-Rules"] = f'"/speculation-rules/{quote(rules.name)}"'
-        return self._answer(HTTPStatus.OK, self.server.render(page, visitor), "text/html; charset=utf-8", headers)
+        return self._answer(
+            HTTPStatus.OK, self.server.render(page, visitor, saves), "text/html; charset=utf-8", headers
+        )
 
     def _ahead(self) -> bool:
         return self.headers.get("Sec-Purpose", "").startswith("prefetch")
@@ -157,17 +160,12 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_request(self, code: object = "-", size: object = "-") -> None:
-        """One line in JSON, without address, agent or visitor."""
-        row = {
-            "time": datetime.now(UTC).isoformat(),
-            "method": self.command,
-            "uri": self.path,
-            "status": int(code) if isinstance(code, int) else 0,
-            "referer": self.headers.get("Referer", ""),
-            "sec_purpose": self.headers.get("Sec-Purpose", ""),
-            "sec_speculation_tags": self.headers.get("Sec-Speculation-Tags", ""),
-        }
-        self.server.keep("access.log", json.dumps(row))
+        """One line as nginx writes them in its combined format, then what browsers say of requests ahead of a click."""
+        at = datetime.now(UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
+        names = ("Referer", "User-Agent", "Sec-Purpose", "Sec-Speculation-Tags")
+        said = " ".join(json.dumps(self.headers.get(name, "-")) for name in names)
+        status = int(code) if isinstance(code, int) else "-"
+        self.server.keep("access.log", f"127.0.0.1 - - [{at}] {json.dumps(self.requestline)} {status} {size} {said}")
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing on the screen."""

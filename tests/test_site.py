@@ -6,6 +6,7 @@ import re
 import secrets
 import shutil
 import threading
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import quote
 
@@ -172,6 +173,36 @@ def test_the_feed_shows_what_the_policy_decides_and_control_shows_medium(site, v
         assert sources == [f"/images/{served}.webp"] * 12
         assert row["propensity"] == (1 if decided == "medium" else 0.5) and row["lcp_ms"] > 0 and row["rtt_ms"] > 0
         assert row["page_bytes"] > 12 * (site.folder / f"{served}.webp").stat().st_size
+
+
+def test_the_beacon_is_small():
+    assert (SITE.parent / "beacon" / "rum.js").stat().st_size < 3000
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "kept"),
+    [
+        (
+            b'{"page": "/feed", "lcp_ms": 9, "mail": "a@b.c", "os_family": {"a": 1}}',
+            204,
+            {"page": "/feed", "lcp_ms": 9},
+        ),
+        (b'{"page": "/feed", "image_arm": "mine", "user_id": "mine"}', 204, {"page": "/feed"}),
+        (b'{"page": "/nowhere"}', 204, None),
+        (b"[1]", 400, None),
+        (b"{", 400, None),
+        (b"\xff", 400, None),
+        (b" " * 20_001, 400, None),
+    ],
+)
+def test_a_beacon_brings_nothing_but_what_it_may(body, status, kept, site):
+    number = visitor("treatment", "control")
+    connection = HTTPConnection("127.0.0.1", site.server_port)
+    connection.request("POST", "/beacon", body, {"Cookie": f"visitor={number}"})
+    assert connection.getresponse().status == status
+    connection.close()
+    added = {"user_id": number, "prefetched": "[]", "image_arm": "treatment", "page_arm": "control"}
+    assert beacons(site) == ([] if kept is None else [kept | added])
 
 
 def simulated_visitors(name, site, studies):

@@ -39,6 +39,10 @@ def arm_of(visitor: str, test: str) -> str:
     return ARMS[hashlib.sha256(f"{test}:{visitor}".encode()).digest()[0] % 2]
 
 
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= 200)
+
+
 class Site(ThreadingHTTPServer):
     """Both exports, and the logs."""
 
@@ -107,7 +111,7 @@ class Handler(BaseHTTPRequestHandler):
             return self._answer(HTTPStatus.BAD_REQUEST)
         body, visitor = self.rfile.read(int(length)), self._visitor()
         try:
-            row = {name: value for name, value in json.loads(body).items() if name in SENT}
+            row = {name: value for name, value in json.loads(body).items() if name in SENT and _is_plain(value)}
         except (ValueError, AttributeError):
             return self._answer(HTTPStatus.BAD_REQUEST)
         if visitor and row.get("page") in self.server.pages:

@@ -2,7 +2,7 @@
 # GNU make 3.81 (macOS) is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: run test oldest lab bench evidence lint format lock clean help
+.PHONY: run test oldest lab demo bench evidence lint format lock clean help
 
 # XGBoost's idle threads then sleep instead of spinning: on a busy machine that is seconds instead of minutes.
 export OMP_WAIT_POLICY = passive
@@ -30,6 +30,10 @@ oldest: .venv/ready ## test with the oldest Python and packages that pyproject.t
 lab: .venv/ready ## open JupyterLab on this machine only
 	.venv/bin/jupyter-lab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks \
 		$(if $(filter 0,$(shell id -u)),--allow-root)
+
+demo: .venv/ready ## a small site on this machine that runs both exported policies as A/B tests
+	@.venv/bin/python examples/site/prepare.py examples/site/demo && \
+	.venv/bin/python examples/site/serve.py examples/site/demo
 
 bench: .venv/ready ## run the benchmarks one by one
 	@set -- benchmarks/bench_*.py; \

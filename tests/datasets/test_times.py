@@ -157,7 +157,7 @@ def test_views_without_a_time_are_counted_out(word):
     views = pd.DataFrame({"session_id": 1, "page": ["/a", "/b", "/c"], "viewed_at": [word, *[AT.isoformat()] * 2]})
     loaded = navigations(views)
     assert loaded["page"].tolist() == ["/b", "/c"] and loaded.attrs["dropped"]["bad_time"] == 1
-    assert any("Over a tenth" in said for said in loaded.attrs["warnings"])
+    assert any("Over 10 %" in said for said in loaded.attrs["warnings"])
     with pytest.raises(WorkbenchError, match="there in every row; 3 values differ"):
         navigations(views.assign(viewed_at=word))
 

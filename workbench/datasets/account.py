@@ -48,7 +48,6 @@ REASONS = {
 WHAT_TO_WRITE = {
     "broken": "if the log has another format, name it (format)",
     "script": "if these are pages, write static = true under [pages]",
-    "bad_time": "check the column of times",
     "no_user": "unknown_user = 'separate' keeps them",
     **dict.fromkeys(("no_page", "bad_time"), "check the column"),
     "no_session": "without a column of sessions, they are made of users and times",

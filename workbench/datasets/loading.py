@@ -66,8 +66,6 @@ def read_source(path: Path, card: Card) -> pd.DataFrame:
     reader = _reader_of(path, card)
     if not reader:
         first = readers.first_bytes(path)
-        if first.startswith(b"PK\x03\x04"):  # of zip files, which Excel's are too
-            raise WorkbenchError(f"{path.name} looks like an Excel workbook; expected text. Export it as CSV.")
         reader = next((reader for mark, reader in BEGINS.items() if first.startswith(mark)), "csv")
     return NAMED[reader](path, card)
 

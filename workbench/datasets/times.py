@@ -43,8 +43,7 @@ def read_times(
     ``values`` is the column of times, or the columns of the card's ``date``; each distinct value is read once. Times
     are ``datetime64[us, UTC]``, NaT where missing or a word for that, such as "NULL" or "-". ``clock_change`` are
     local times that clocks showed twice or never; ``implausible`` are times outside 1990 to 2100, up to 1 % (one, from
-    ten rows on), as of an unset clock; ``bad_time`` are as many values that are no such times, and page views without
-    a time where others have one. Raises a WorkbenchError if more are, with what to write.
+    ten rows on), as of an unset clock; ``bad_time`` are as many values that are no such times. Raises a WorkbenchError if more are, with what to write.
     """
     if isinstance(values, pd.DataFrame):
         values = _joined(values, card)
@@ -60,8 +59,6 @@ def read_times(
     rows["implausible"] = np.isin(codes, np.flatnonzero(odd))
     if not is_few(int(rows["implausible"].sum()), there):
         raise WorkbenchError(f"{card.name}: {_out_of_range(values, rows['implausible'], card)}")
-    if card.kind == "navigations" and there:  # a view without a time has no place
-        rows["bad_time"] |= codes < 0
     times = pd.Series(read.astype(TIME).reindex(codes).array, values.index, name=values.name)
     return times, rows, (LOCAL,) if local and not zone else ()
 

@@ -43,7 +43,8 @@ def read_times(
     ``values`` is the column of times, or the columns of the card's ``date``; each distinct value is read once. Times
     are ``datetime64[us, UTC]``, NaT where missing or a word for that, such as "NULL" or "-". ``clock_change`` are
     local times that clocks showed twice or never; ``implausible`` are times outside 1990 to 2100, up to 1 % (one, from
-    ten rows on), as of an unset clock; ``bad_time`` are as many values that are no such times. Raises a WorkbenchError if more are, with what to write.
+    ten rows on), as of an unset clock; ``bad_time`` are as many values that are no such times. Raises a WorkbenchError
+    if more are, with what to write.
     """
     if isinstance(values, pd.DataFrame):
         values = _joined(values, card)

@@ -291,3 +291,8 @@ def test_blanks_around_pages_and_users_make_no_others_and_rows_without_a_page_ar
 def test_a_number_beyond_any_float_is_one_bad_row():
     own = pd.DataFrame({"rtt_ms": [10**400, *[40] * 11]}, dtype=object)
     assert measurements(own).attrs["dropped"]["implausible"] == 1
+
+
+def test_half_of_a_surrogate_pair_in_a_frame_is_the_replacement_character():
+    own = pd.DataFrame({"page": ["/a\ud83d", "/ä"], "session_id": ["s", "s"]}, dtype=object)
+    assert navigations(own)["page"].tolist() == ["/a\N{REPLACEMENT CHARACTER}", "/ä"]

@@ -43,6 +43,7 @@ NAME = re.compile(
     r"^(?!(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|No|Not|Un\w+|Service|Timed?|Request|Connection|Host|Network|Error|Failed)\b)"
     r".{0,40}?\b[^\W\d_a-z]\w+,? [^\W\d_a-z]\w"
 )
+HALF_PAIR = re.compile("[\ud800-\udfff]")  # of surrogates, which no Unicode text holds
 BLANKS = " \t\r\n\u00a0\ufeff"
 VALUE = re.compile(r"[+-]?\d[\d.,:TZ /+-]*")  # a number or time, which no column is called
 ZONE = r"\s{0,3}(?:Etc/)?(?:UTC|GMT)$"  # BigQuery and PostgreSQL write it out
@@ -191,7 +192,7 @@ def plain_values(values: pd.Series) -> pd.Series:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, str):
-        return value.strip(BLANKS) or np.nan
+        return HALF_PAIR.sub("\N{REPLACEMENT CHARACTER}", value).strip(BLANKS) or np.nan
     return "1e999" if isinstance(value, int) and abs(value) >= 10**300 else value  # beyond any float
 
 

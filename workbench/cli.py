@@ -187,8 +187,8 @@ def export(
 ) -> None:
     """Compare, and write a policy as a folder that a site runs.
 
-    DATASET is a dataset's name, or the path of a card. The folder holds policy.json, policy.js, vectors.json, README.md
-    and manifest.json; it appears whole or not at all.
+    DATASET is a dataset's name, or the path of a card. The folder holds policy.json, policy.js, vectors.json,
+    estimates.json, README.md and manifest.json; it appears whole or not at all.
     """
     from workbench.datasets import find_card
     from workbench.decisions import find_decision

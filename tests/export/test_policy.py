@@ -308,7 +308,7 @@ def test_groups_of_fewer_than_20_users_are_not_in_it():
 
 def test_the_folder_holds_what_the_manifest_says(folder, result):
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
-    assert names == {"policy.json", "policy.js", "vectors.json", "README.md", "manifest.json"}
+    assert names == {"policy.json", "policy.js", "vectors.json", "README.md", "estimates.json", "manifest.json"}
     vectors = json.loads((folder / "vectors.json").read_text())["cases"]
     policy = wb.load_policy(folder)
     assert_same([policy.decide(case["context"]) for case in vectors], [case["decision"] for case in vectors])

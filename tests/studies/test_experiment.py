@@ -1,6 +1,7 @@
 """An A/B test's log read back: effects by hand, the estimate beside them, and what is refused."""
 
 import json
+from dataclasses import astuple
 
 import numpy as np
 import pandas as pd
@@ -176,23 +177,35 @@ def test_a_saved_estimate_is_the_same(served, tmp_path):
     result, log = served
     best = result.of("best_rule").name
     options = {"control": "always medium", "ran": {"always medium": "best_rule"}}
-    estimates = result.to_dict()
-    (tmp_path / "compared.json").write_text(json.dumps(estimates))
-    (tmp_path / "policy.json").write_text(json.dumps({"known_by": result.known_by, "estimates": estimates}))
+    compared = tmp_path / "compared.json"
+    compared.write_text(json.dumps(result.to_dict()))
+    folder = wb.export_policy(result, tmp_path / "rule", "best_rule")
     passed = wb.experiment(log("model"), result, **options).arms[0]
-    for place in (tmp_path, tmp_path / "compared.json"):
+    for place in (compared, folder):
         saved = wb.experiment(log("model"), place, **options).arms[0]
-        assert saved.estimate.estimate == pytest.approx(passed.estimate.estimate)
+        assert astuple(saved.estimate)[:3] == pytest.approx(astuple(passed.estimate)[:3])
         assert saved.gap.low == pytest.approx(passed.gap.low) and saved.held == passed.held
     turned = wb.experiment(
-        log("model"), tmp_path, control="always medium", ran={"model": best, "always medium": "model"}
+        log("model"), compared, control="always medium", ran={"model": best, "always medium": "model"}
     )
     assert turned.arms[0].estimate.low == pytest.approx(-passed.estimate.high)
-    with pytest.raises(WorkbenchError, match="one must be best_rule"):
-        wb.experiment(log("model"), tmp_path, control="always medium", ran={"always medium": "nobody"})
-    (tmp_path / "policy.json").write_text("{}")
+    with pytest.raises(WorkbenchError, match="one must be"):
+        wb.experiment(log("model"), compared, control="always medium", ran={"always medium": "nobody"})
+    compared.write_text("{}")
     with pytest.raises(WorkbenchError, match="gives no estimates"):
-        wb.experiment(log("model"), tmp_path, control="always medium")
+        wb.experiment(log("model"), compared, control="always medium")
+
+
+def test_an_export_estimates_what_it_decides_itself_against_any_policy(served, tmp_path):
+    """An exported model may have fewer trees than the one compared: its own replay counts."""
+    result, log = served
+    folder = wb.export_policy(result, tmp_path / "model", "model")
+    changed = wb.load_policy(folder).content["against_compared"]
+    views = log("model").replace({"arm": {"always medium": "control", "model": "treatment"}})
+    estimate = wb.experiment(views, folder).arms[0].estimate
+    pair = [result.of(name).outcomes["net"].mean() for name in ("model", "today")]
+    assert estimate.estimate == pytest.approx(pair[0] + changed["net"] - pair[1])
+    assert estimate.low < estimate.estimate < estimate.high
 
 
 def test_several_arms_share_the_doubt():

@@ -34,6 +34,7 @@ from workbench.evidence.verdict import (
     judge_difference,
     users_to_settle,
 )
+from workbench.export.policy.loaded import ESTIMATES
 from workbench.studies import report
 
 type Log = str | os.PathLike[str] | pd.DataFrame
@@ -228,7 +229,7 @@ def experiment(
         log has ``lcp_ms`` and ``page_bytes``, waiting and data are as measured.
     policy : Comparison or path, optional
         What had been estimated: a comparison, the file that ``workbench compare --json`` printed, or an exported
-        folder whose ``policy.json`` holds estimates.
+        folder.
     by : str
         The column of arms, one for all views of a user.
     control : str
@@ -236,7 +237,8 @@ def experiment(
     planned : mapping, optional
         Arm to its planned share of users; default: equal shares.
     ran : mapping, optional
-        Arm to the name in the comparison of the policy that ran in it; default: its own name.
+        Arm to the name in the comparison of the policy that ran in it; default: its own name. Of an exported folder,
+        "treatment" is the exported policy and "control" today's.
     start : time, optional
         Views before it are history.
     before : str, path or DataFrame, optional
@@ -312,35 +314,38 @@ def offline_estimates(policy: Finding | str | os.PathLike[str]) -> tuple[str, Ca
     """What a comparison, or one that was saved, estimates: when its context was known, and the net of one policy minus
     that of another, a view, by their names.
 
-    A saved comparison holds the difference of every policy to the best rule alone; a WorkbenchError for other pairs.
+    A saved comparison holds the difference of every policy to the best rule alone, an export that to the exported
+    policy, where "treatment" is that policy and "control" today's; a WorkbenchError for other pairs.
     """
     if isinstance(policy, Finding):
         return policy.known_by, lambda treated, control: _replayed(policy, treated, control)
     path = Path(policy)
-    path = path / "policy.json" if path.is_dir() else path
+    path = path / ESTIMATES if path.is_dir() else path
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
-        known_by, estimates = str(saved["known_by"]), saved.get("estimates", saved)
-        names = {name: str(estimates[name]) for name in ("best_rule", "today")}
-        every = estimates["policies_vs_best_rule"].items()
+        names = {name: str(saved[name]) for name in ("best_rule", "today")}
+        known_by, base = str(saved["known_by"]), str(saved.get("policy", names["best_rule"]))
+        if "policy" in saved:
+            names |= {"treatment": base, "control": names["today"]}
+        every = saved["others_vs_policy" if "policy" in saved else "policies_vs_best_rule"].items()
         against = {name: [float(bound) for bound in (each["difference"], *each["interval"])] for name, each in every}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as err:
         raise WorkbenchError(
-            f"{path.name} gives no estimates: expected a file of what workbench compare --json prints. Or pass the "
-            "comparison itself."
+            f"{path.name} gives no estimates: expected an exported folder, or a file of what workbench compare --json "
+            "prints. Or pass the comparison itself."
         ) from err
 
     def between(treated: str, control: str) -> Interval:
         ours, theirs = (names.get(name, name) for name in (treated, control))
-        if theirs == names["best_rule"] and ours in against:
+        if theirs == base and ours in against:
             estimate, low, high = against[ours]
             return Interval(estimate, low, high, 0)
-        if ours == names["best_rule"] and theirs in against:
+        if ours == base and theirs in against:
             estimate, low, high = against[theirs]
             return Interval(-estimate, -high, -low, 0)
         raise WorkbenchError(
-            f"{path.name} holds no interval for {treated!r} minus {control!r}: one must be best_rule, the other model, "
-            "today, or a name in its table of policies. Say with ran= which policy ran in an arm."
+            f"{path.name} holds no interval for {treated!r} minus {control!r}: one must be {base!r}, the other "
+            "another policy of the comparison. Say with ran= which policy ran in an arm."
         )
 
     return known_by, between

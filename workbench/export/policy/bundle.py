@@ -13,14 +13,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from workbench.decisions.decision import Finding, PolicyResult, Shipped
 from workbench.errors import WorkbenchError
+from workbench.evidence.bootstrap import cluster_intervals
 from workbench.evidence.verdict import SHIP_RULE, TEST_MODEL
 from workbench.export.policy.card import readme
 from workbench.export.policy.cases import as_canonical, draw_contexts, usual_values
-from workbench.export.policy.loaded import FORMAT, MANIFEST, POLICY, LoadedPolicy, check_manifest, describe_file
+from workbench.export.policy.loaded import (
+    ESTIMATES,
+    FORMAT,
+    MANIFEST,
+    POLICY,
+    LoadedPolicy,
+    check_manifest,
+    describe_file,
+)
 from workbench.export.policy.speculation import SiteRules
+from workbench.studies.report import interval_dict
 
 CASES = 200
 NEAR = 1e-6  # of chances
@@ -49,8 +60,9 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
     Returns
     -------
     Path
-        The folder: ``policy.json``, ``policy.js``, ``vectors.json``, ``README.md`` and ``manifest.json``; of pages
-        that are paths, ``speculation-rules/<page>.json`` too.
+        The folder: ``policy.json``, ``policy.js``, ``vectors.json``, ``README.md``, ``estimates.json`` (every other
+        policy against this one on test, for :func:`experiment`) and ``manifest.json``; of pages that are paths,
+        ``speculation-rules/<page>.json`` too.
 
     Raises
     ------
@@ -68,7 +80,8 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
     folder = Path(folder)
     refuse_other(folder)
     try:
-        shipped, content = _content(result, _pick(result, policy), full)
+        picked = _pick(result, policy)
+        shipped, content, outcomes = _content(result, picked, full)
     except WorkbenchError as err:
         other = _next_best(result) if policy == RECOMMENDED else ""
         if not other:
@@ -84,6 +97,7 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
     vectors = _vectors(result, shipped, content)
     files["vectors.json"] = _json({"format": FORMAT, "version": content["version"], "cases": vectors})
     files["README.md"] = readme(result, shipped, content, _example(result, content)).encode()
+    files[ESTIMATES] = _json(_estimates(result, picked, outcomes))
     files[MANIFEST] = _json({"format": FORMAT, "files": {name: describe_file(text) for name, text in files.items()}})
     write_folder(folder, files)
     return folder
@@ -145,8 +159,8 @@ def _next_best(result: Finding) -> str:
     return ""
 
 
-def _content(result: Finding, picked: PolicyResult, full: bool = False) -> tuple[Shipped, dict[str, Any]]:
-    """The policy as a site runs it, and all that ``policy.json`` holds."""
+def _content(result: Finding, picked: PolicyResult, full: bool = False) -> tuple[Shipped, dict[str, Any], pd.DataFrame]:
+    """The policy as a site runs it, all that ``policy.json`` holds, and its outcomes on test."""
     decision, split, scenario = result.decision, result.split, result.scenario
     assert picked.policy is not None  # of an available one
     known_by = "native_app" if picked.reads_later else result.known_by
@@ -179,7 +193,24 @@ def _content(result: Finding, picked: PolicyResult, full: bool = False) -> tuple
             who: {name: round(1000 * number, 1) for name, number in each.items()} for who, each in load.items()
         }
     content["version"] = describe_file(_json(content))["sha256"][:12]
-    return replace(shipped, merged=(len(test), float(other.mean()), difference)), content
+    return replace(shipped, merged=(len(test), float(other.mean()), difference)), content, outcomes
+
+
+def _estimates(result: Finding, picked: PolicyResult, outcomes: pd.DataFrame) -> dict[str, Any]:
+    """Net of every other policy minus that of the exported one on test, with intervals."""
+    others = [each for each in result.results if each.outcomes is not None and each is not picked]
+    test = result.decision.situations(
+        result.split.test, result.split.card, result.split.cluster, result.known_by, result.scenario
+    )
+    values = np.column_stack([each.outcomes["net"] - outcomes["net"] for each in others])
+    intervals = cluster_intervals(values, test.users, seed=result.split.seed)
+    return {
+        "format": FORMAT,
+        "known_by": result.known_by,
+        "policy": picked.name,
+        **{name: result.of(name).name for name in ("best_rule", "today")},
+        "others_vs_policy": {each.name: interval_dict(one) for each, one in zip(others, intervals, strict=True)},
+    }
 
 
 def _vectors(result: Finding, shipped: Shipped, content: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -240,6 +240,16 @@ def test_pages_fetched_ahead_are_hits_where_they_were_opened(as_text):
     assert found["net"] == pytest.approx(0.25 - 0.25 * wb.PrefetchScenario().unused_price)
 
 
+def test_paint_times_are_compared_over_the_views_that_have_them():
+    """The second view of each user painted in 900 ms, in the arm in 700; the first has no time."""
+    views = pages([None, None, json.dumps(["/a"]), None]).assign(lcp_ms=np.tile([np.nan, 900, np.nan, 700], 100))
+    result = wb.experiment(wb.navigations(views))
+    row = result.to_frame().loc[("treatment", "lcp_ms")]
+    assert (row["control"], row["estimate"]) == (900, -200) and "contentful paint" in str(result)
+    few = wb.experiment(wb.navigations(views.assign(lcp_ms=views["lcp_ms"].where(views["user_id"] < "u5"))))
+    assert "lcp_ms" not in few.to_frame().loc["treatment"].index and "contentful paint" not in str(few)
+
+
 def test_a_list_of_pages_that_is_none_is_refused():
     with pytest.raises(WorkbenchError, match=r"JSON list of pages.*100 of 400"):
         wb.experiment(wb.navigations(pages(["/a b", None, "/a b", None])))

@@ -156,6 +156,7 @@ VIEW_COLUMNS = (
     *CONTEXT,
     BY_NAME["utc_offset_h"],
     BY_NAME["page_bytes"],
+    BY_NAME["lcp_ms"],
     BY_NAME["arm"],
     Column("prefetched", TEXT, None, "of an experiment: pages fetched ahead in this view, a JSON list"),
     Column("ttfb_ms", NUMBER, None, "of an access log, without the network", 0, label="time of the server", unit="ms"),

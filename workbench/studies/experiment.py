@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,12 +34,13 @@ from workbench.evidence.verdict import (
     judge_difference,
     users_to_settle,
 )
-from workbench.export.policy.loaded import ESTIMATES
 from workbench.studies import report
 
 type Log = str | os.PathLike[str] | pd.DataFrame
 NET, USER, PROPENSITY = "net", "user_id", "propensity"
 MOST_ARMS = 20
+COUNT = " views"  # after the name of an outcome: in how many views it is known
+ESTIMATES = "estimates.json"  # in an exported folder
 NO_VERDICT = "no verdict"
 ONE_LOOK = "Intervals hold for one look, at the end that was planned."
 
@@ -188,7 +189,8 @@ class Experiment:
         """One row an effect; cells are text."""
         unit = self.decision.unit
         shown = [(NET, f"net ({unit.per_view})", unit.factor, unit.digits)]
-        shown += [(axis.column, axis.label, axis.factor, axis.digits) for axis in self.decision.effects]
+        there = [axis for axis in self.decision.effects if all(axis.column in arm.effects for arm in self.arms)]
+        shown += [(axis.column, axis.label, axis.factor, axis.digits) for axis in there]
         table = pd.DataFrame(index=pd.Index([label for _, label, _, _ in shown], name="a view"))
         for arm in self.arms:
             name, control = (_short(each) for each in (arm.name, self.control))
@@ -289,7 +291,7 @@ def experiment(
         inside = decision.situations(test.frame, card, USER, known_by, scenario).frame.index
         found["comparable"] = len(inside) / len(test)
         comparable = _add_up(outcomes.loc[inside], test.frame[USER].loc[inside], arms.loc[inside])
-    columns = [NET, *(axis.column for axis in decision.effects)]
+    columns = [NET, *(axis.column for axis in decision.effects if _is_told(by_user, axis.column, users))]
     errors = float(norm.ppf(1 - (1 - LEVEL) / 2 / (len(users) - 1)))
     results = []
     for name in (each for each in users if each != control):
@@ -415,20 +417,30 @@ def _history(decision: Decision, past: pd.DataFrame, scenario: Any) -> pd.DataFr
 
 
 def _add_up(outcomes: pd.DataFrame, users: pd.Series, arms: pd.Series | None = None) -> pd.DataFrame:
-    """Sums by user of every outcome, with ``views``, and ``arm`` where there are arms."""
-    numbers = outcomes.select_dtypes(["number", "bool"]).astype(float).assign(views=1.0).groupby(users).sum()
-    return numbers if arms is None else numbers.assign(arm=arms.groupby(users).first())
+    """Sums by user of every outcome, of how many views have it (``COUNT``), and ``arm`` where there are arms."""
+    numbers = outcomes.select_dtypes(["number", "bool"]).astype(float).groupby(users)
+    sums = numbers.sum().join(numbers.count().astype(float).add_suffix(COUNT))
+    return sums if arms is None else sums.assign(arm=arms.groupby(users).first())
+
+
+def _is_told(by_user: pd.DataFrame, column: str, arms: Iterable[str]) -> bool:
+    """Whether enough users of each arm have an outcome."""
+    if column not in by_user:
+        return False
+    having = by_user.loc[by_user[column + COUNT].gt(0), "arm"].value_counts()
+    return all(having.get(arm, 0) >= FEWEST_USERS for arm in arms)
 
 
 def _effect(  # noqa: PLR0917 - two arms and their history
     by_user: pd.DataFrame, column: str, name: str, control: str, history: pd.DataFrame | None, errors: float
 ) -> Effect:
-    both = by_user[by_user["arm"].isin([name, control])]
+    counted = [column, column + COUNT]
+    both = by_user[by_user["arm"].isin([name, control]) & by_user[column + COUNT].gt(0)]
     earlier = None
-    if history is not None and len(history):
-        past = history.reindex(both.index)[[column, "views"]].fillna(0.0).to_numpy()
+    if history is not None and {*counted} <= {*history}:
+        past = history.reindex(both.index)[counted].fillna(0.0).to_numpy()
         earlier = past[:, 0], past[:, 1]
-    totals, views, treated = both[column].to_numpy(), both["views"].to_numpy(), both["arm"].eq(name).to_numpy()
+    (totals, views), treated = both[counted].to_numpy().T, both["arm"].eq(name).to_numpy()
     return measure_effect(totals, views, treated, earlier, errors=errors)
 
 
@@ -441,7 +453,8 @@ def _check_before(
     earlier = history.join(by_user["arm"], how="inner")
     if earlier["arm"].isin([name, control]).sum() < FEWEST_USERS or not {name, control} <= set(earlier["arm"]):
         return
-    errors = float(norm.ppf(1 - MISMATCH / 2 / len(columns)))
+    columns = [column for column in columns if _is_told(earlier, column, (name, control))]
+    errors = float(norm.ppf(1 - MISMATCH / 2 / max(len(columns), 1)))
     found = {column: _effect(earlier, column, name, control, None, errors).difference for column in columns}
     apart = [column for column, each in found.items() if each.low > 0 or each.high < 0]
     if apart:

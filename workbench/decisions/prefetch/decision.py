@@ -62,7 +62,7 @@ from workbench.features.page_features import CONTEXT, GROUPS_LEFT_OUT, HISTORY
 from workbench.models.next_page import NextPage, train_next_page
 
 USER_HISTORY = tuple(column.name for column in NAVIGATION_HISTORY)
-HOVER = "fetching on hover alone"
+HOVER, LCP = "fetching on hover alone", "lcp_ms"
 UNUSED_A_VIEW = (0.1, 0.25, 0.5, 1.0)
 BREAK_EVENS = (0.15, 0.30, 0.45, 0.60)  # Guess.js on 4g, 3g, 2g, slow-2g
 PAGES_A_VIEW = (1, 5)
@@ -128,6 +128,7 @@ class Prefetch(Decision):
         Axis("unused", "Unused prefetches a view", digits=2),
         Axis("saved_ms", "Time saved (ms a view)"),
         Axis("fetched_bytes", "Fetched ahead (kB a view)", 1e-3),
+        Axis(LCP, "Largest contentful paint (ms)"),
     )
     report = report
 
@@ -232,8 +233,9 @@ class Prefetch(Decision):
         return np.ones(len(log), bool)
 
     def basis(self, log: pd.DataFrame) -> str:
-        """Counts are measured, times are not."""
-        return "Hits and unused pages are counted from what was fetched and opened; times and sizes are worked out."
+        """Counts are measured, and times where the log has them."""
+        paints = "; paint times are measured" if LCP in log and log[LCP].notna().any() else ""
+        return f"Hits and unused pages are counted from what was fetched and opened{paints}; all else is worked out."
 
     def as_sent(self, answer: pd.DataFrame, situations: Situations, scenario: PrefetchScenario) -> list[str]:
         """Lists of the pages, by rank."""
@@ -242,10 +244,11 @@ class Prefetch(Decision):
         return situations.frame["view_id"].map(lists).astype(object).fillna("[]").tolist()
 
     def measured(self, situations: Situations, scenario: PrefetchScenario) -> pd.DataFrame:
-        """The pages that a log says were fetched, replayed over the sessions that it saw."""
+        """The pages that a log says were fetched, replayed over its sessions, and how fast pages painted."""
         answer = answers.read_logged(situations.frame[self.served], situations.frame["view_id"])
         k = max(scenario.k, int(answer["rank"].max()) if len(answer) else 0)
-        return self.outcomes(answer, situations, replace(scenario, k=k))
+        outcomes = self.outcomes(answer, situations, replace(scenario, k=k))
+        return outcomes.assign(**{LCP: situations.frame[LCP].to_numpy()}) if LCP in situations.frame else outcomes
 
     def hindsight(self, situations: Situations, scenario: PrefetchScenario) -> pd.DataFrame:
         """Exactly the pages that will be hits."""

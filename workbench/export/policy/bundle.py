@@ -22,7 +22,6 @@ from workbench.evidence.verdict import SHIP_RULE, TEST_MODEL
 from workbench.export.policy.card import readme
 from workbench.export.policy.cases import as_canonical, draw_contexts, usual_values
 from workbench.export.policy.loaded import (
-    ESTIMATES,
     FORMAT,
     MANIFEST,
     POLICY,
@@ -31,6 +30,7 @@ from workbench.export.policy.loaded import (
     describe_file,
 )
 from workbench.export.policy.speculation import SiteRules
+from workbench.studies.experiment import ESTIMATES
 from workbench.studies.report import interval_dict
 
 CASES = 200

@@ -19,7 +19,7 @@ from workbench.export.policy.trees import Trees
 
 FORMAT = 1
 URI = ";,/?:@&=+$-_.!~*'()#"  # what JavaScript's encodeURI leaves
-MANIFEST, POLICY, ESTIMATES = "manifest.json", "policy.json", "estimates.json"
+MANIFEST, POLICY = "manifest.json", "policy.json"
 SEPARATOR, MISSING = "\x1f", "(missing)"  # between the parts of a group's label; a level of its own
 ROWS_A_BATCH = 100
 

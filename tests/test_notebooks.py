@@ -116,6 +116,46 @@ def test_a_page_fits_a_phone_without_a_network_and_its_widgets_move(page, browse
     context.close()
 
 
+# Text of under 4.5 to 1 against what is behind it (WCAG 2.2, 1.4.3).
+FAINT = """() => {
+  const numbers = (colour) => {
+    const [r, g, b, a = 1] = colour.match(/[\\d.]+/g).map(Number);
+    return colour.startsWith("color(") ? [255 * r, 255 * g, 255 * b, a] : [r, g, b, a];
+  };
+  const linear = (x) => (x / 255 <= 0.04045 ? x / 255 / 12.92 : ((x / 255 + 0.055) / 1.055) ** 2.4);
+  const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b) + 0.05;
+  const behind = (each) => {
+    const colour = each ? numbers(getComputedStyle(each).backgroundColor) : [255, 255, 255, 1];
+    return colour[3] > 0.5 ? colour : behind(each.parentElement);
+  };
+  for (const each of document.querySelectorAll("details")) each.open = true;
+  const shown = [...document.querySelectorAll("body *")].filter((each) => each.checkVisibility()
+    && [...each.childNodes].some((child) => child.nodeType === 3 && child.data.trim()));
+  const faint = shown.filter((each) => {
+    const style = getComputedStyle(each);
+    const pair = [light(numbers(each instanceof SVGElement ? style.fill : style.color)), light(behind(each))];
+    return Math.max(...pair) / Math.min(...pair) < 4.5;
+  });
+  return [shown.length, faint.map((each) => `${each.tagName} ${each.className}: ${each.textContent}`)];
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_in_light_and_dark(page, browser, scheme):
+    context = browser.new_context(offline=True, color_scheme=scheme)
+    opened = context.new_page()
+    opened.goto(page.as_uri())
+    shown, faint = opened.evaluate(FAINT)
+    assert shown > 50 and faint == []
+    back = opened.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert back == {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 18, 18)"}[scheme]
+    turned = opened.locator("main figure img").first.evaluate("image => getComputedStyle(image).filter")
+    assert (turned == "none") == (scheme == "light")
+    opened.emulate_media(media="print")
+    assert opened.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    context.close()
+
+
 def test_without_scripts_a_page_still_shows_verdict_figures_and_tables(page, browser):
     context = browser.new_context(offline=True, java_script_enabled=False)
     opened = context.new_page()

@@ -281,6 +281,6 @@ def test_what_would_end_a_script_element_is_refused(monkeypatch, tmp_path, mark)
 
 
 def test_the_colours_are_those_of_the_pictures():
-    assert f"--wb-model-plain: {BLUE};" in style_sheet()
+    assert f"--wb-model: light-dark({BLUE}," in style_sheet()
     scripts = module_source("explorer")
     assert "#" not in "".join(line for line in scripts.splitlines() if "fill" in line or "stroke" in line)

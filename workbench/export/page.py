@@ -50,7 +50,8 @@ def notebook_to_html(notebook: NotebookNode, *, name: str, provenance: str) -> s
             "title": titles[0] if titles else name.replace("_", " "),
             "policy": policy_of(scripts_of(widget.module for widget in widgets)),
             "provenance": provenance,
-            "code_style": HtmlFormatter(style="default").get_style_defs(".highlight"),
+            "code_style": f"{_code_style('xcode')} @media screen and (prefers-color-scheme: dark) "
+            f"{{ {_code_style('github-dark')} }}",
         }
     }
     html, _ = exporter.from_notebook_node(notebook, resources=resources)
@@ -60,6 +61,10 @@ def notebook_to_html(notebook: NotebookNode, *, name: str, provenance: str) -> s
     before, end, after = str(page).rpartition("</body>")
     # As text, after all else is done: what is hashed must not be written anew.
     return before + widget_blocks(widgets) + end + after
+
+
+def _code_style(name: str) -> str:
+    return HtmlFormatter(style=name, nobackground=True).get_style_defs(".highlight")
 
 
 def _mark_live_controls(notebook: NotebookNode) -> None:

@@ -59,7 +59,7 @@ BELOW: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset poin
 def disagreement(result: Disagreement, *, most: int = MOST_LEAVES, ax: Axes | None = None) -> Axes:
     """The leaves in which model and rule differ: how many views, how often they differ there, who gains.
 
-    Bars show a leaf's share of the views, the dark part where they differ in its direction. A net whose 95 % interval
+    Bars show a leaf's share of the views, the strong part where they differ in its direction. A net whose 95 % interval
     excludes zero is blue (for the model) or vermillion (for the rule), all others grey. Exploratory; on users that the
     tree was not trained on.
 
@@ -128,7 +128,7 @@ def _set_axes(ax: Axes, edge: float, bottom: float, label: str) -> None:
     ticks = MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(-edge, edge)
     ax.set_xticks([tick for tick in ticks if abs(tick) <= edge])
     ax.set_xlabel(textwrap.fill(label, 26), x=LEFT / (LEFT - 1), fontsize=11)
-    ax.annotate("Share of the views;\ndark part: where they differ", (0, 0), (0, -8), **BELOW, color=INK, fontsize=11)
+    ax.annotate("Share of the views;\nstrong part: where they differ", (0, 0), (0, -8), **BELOW, color=INK, fontsize=11)
 
 
 def _leaf_note(result: Disagreement, hidden: int) -> str:

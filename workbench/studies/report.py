@@ -618,7 +618,7 @@ def html_box(screen: dict[str, str], word: str, tone: str, table: pd.DataFrame, 
     (_, title), (about_first, first), *rest = escaped.items()
     rows = "".join(
         '<div style="display:flex;flex-wrap:wrap;gap:0 1em;margin:.5em 0">'
-        f'<dt style="flex:0 0 5.5em;font-weight:600;white-space:nowrap">{about}</dt>'
+        f'<dt style="flex:0 0 6em;font-weight:600;white-space:nowrap">{about}</dt>'
         f'<dd style="flex:1 1 18em;margin:0">{text}</dd></div>'
         for about, text in rest
     )

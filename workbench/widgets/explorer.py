@@ -48,6 +48,7 @@ STATIC = Path(__file__).with_name("static")
 COMMON, STYLE = "common.js", "widgets.css"
 # One a widget: its own file, and the name of its Python module.
 MODULES = ("explorer", "decision_inspector")
+ON_DARK = 60  # per cent of a colour, the rest is white: light enough on black
 COLOURED = ("model", "best rule", "perfect knowledge")  # today takes the colour of the text around it
 FORBIDDEN = ("</script", "<!--", "</style")
 
@@ -62,7 +63,8 @@ def style_sheet() -> str:
     colours = []
     for part in COLOURED:
         name, colour = f"--wb-{part.replace(' ', '-')}", str(PARTS[part]["color"])
-        colours += [f"{name}-plain: {colour};", f"{name}: {colour};", f"{name}-words: {WORDS[colour]};"]
+        dark = f"color-mix(in srgb, {colour} {ON_DARK}%, #fff)"
+        colours += [f"{name}: light-dark({colour}, {dark});", f"{name}-words: light-dark({WORDS[colour]}, {dark});"]
     return f".wb {{ {' '.join(colours)} }}\n{_read(STYLE)}"
 
 

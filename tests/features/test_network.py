@@ -6,15 +6,21 @@ import pytest
 
 from workbench.features.network import ChanceTable, count_chances, interpolate_chance, threshold_grid, worst_fifth
 
-# Two countries, two providers, and values that meet at the ends: 10, 10, 20, 40 and 20, 40, 40, 40.
+# Two countries, two providers, and values that meet at the ends: 10, 10, 20, 40 and 20, 40, 40, 40; 20 users have each.
+TIMES = 20
 VIEWS = pd.DataFrame(
     {
-        "country": ["DE", "DE", "DE", "DE", "FR", "FR", "FR", "FR"],
-        "isp": ["a", "a", "b", None, "a", "a", "b", "b"],
-        "rtt_ms": [10.0, 20, 10, 40, 40, 40, 20, 40],
+        "country": ["DE", "DE", "DE", "DE", "FR", "FR", "FR", "FR"] * TIMES,
+        "isp": ["a", "a", "b", None, "a", "a", "b", "b"] * TIMES,
+        "rtt_ms": [10.0, 20, 10, 40, 40, 40, 20, 40] * TIMES,
     }
 ).assign(downlink_mbps=lambda frame: frame["rtt_ms"])
 KEYS = ("country", "isp")
+
+
+def count(frame: pd.DataFrame, quantity: str = "rtt_ms", keys: tuple[str, ...] = KEYS) -> ChanceTable:
+    """Every row is of a user of its own."""
+    return count_chances(frame, keys, quantity, np.arange(len(frame)))
 
 
 def share_at(table: ChanceTable, threshold: float, smoothing: float, **view: str | None) -> float:
@@ -34,7 +40,7 @@ def test_every_share_is_the_one_that_counting_row_by_row_gives(quantity):
             quantity: rng.lognormal(3, 1, 500).round(0) + 1,  # many ties
         }
     )
-    table = count_chances(frame, KEYS, quantity)
+    table = count(frame, quantity)
     shares = table.shares(smoothing=0)
     rows = table.rows_for(frame)
     groups = frame.groupby(["country", "isp"], dropna=False)
@@ -48,27 +54,38 @@ def test_every_share_is_the_one_that_counting_row_by_row_gives(quantity):
 
 
 def test_each_level_leans_on_its_parent_by_the_stated_formula():
-    # At 30 ms: everything 4/8; Germany 1/4; Germany, a 0/2. (n F + s F_parent) / (n + s) with s = 2:
+    # At 30 ms: everything 4/8; Germany 1/4; Germany, a 0/2. (n F + s F_parent) / (n + s) with s = 2, 20 times each:
     germany = (4 * 1 / 4 + 2 * 4 / 8) / (4 + 2)
     german_a = (2 * 0 / 2 + 2 * germany) / (2 + 2)
-    table = count_chances(VIEWS, KEYS, "rtt_ms")
-    assert share_at(table, 30, 2, country="IT", isp="a") == 4 / 8
-    assert share_at(table, 30, 2, country="DE", isp="zzz") == pytest.approx(germany) == pytest.approx(1 / 3)
-    assert share_at(table, 30, 2, country="DE", isp="a") == pytest.approx(german_a) == pytest.approx(1 / 6)
+    table = count(VIEWS)
+    assert share_at(table, 30, 2 * TIMES, country="IT", isp="a") == 4 / 8
+    assert share_at(table, 30, 2 * TIMES, country="DE", isp="zzz") == pytest.approx(germany) == pytest.approx(1 / 3)
+    assert share_at(table, 30, 2 * TIMES, country="DE", isp="a") == pytest.approx(german_a) == pytest.approx(1 / 6)
 
 
 def test_an_unseen_group_answers_as_its_parent_and_a_missing_value_is_a_group():
-    table = count_chances(VIEWS, KEYS, "rtt_ms")
+    table = count(VIEWS)
     context = pd.DataFrame({"country": ["DE", "DE", "DE", "FR", "IT", None], "isp": ["a", None, "c", None, "a", "a"]})
     rows = table.rows_for(context.astype("str"))
     sizes = np.concatenate(table.sizes)[rows].tolist()
     # Germany a: 2; Germany without a provider: 1; Germany: 4; France had no missing provider: 4; else all: 8.
-    assert sizes == [2, 1, 4, 4, 8, 8]
+    assert sizes == [TIMES * size for size in (2, 1, 4, 4, 8, 8)]
+
+
+def test_a_group_of_fewer_than_20_users_is_none():
+    """Germany without a provider has 20 rows, of 19 users; 19 users of France, b, have 40."""
+    users = np.arange(len(VIEWS))
+    users[11] = users[3]
+    france_b = np.flatnonzero((VIEWS["country"] == "FR") & (VIEWS["isp"] == "b"))
+    users[france_b] = france_b[0] + np.arange(len(france_b)) % 19 * 8
+    table = count_chances(VIEWS, KEYS, "rtt_ms", users)
+    context = pd.DataFrame({"country": ["DE", "FR", "FR"], "isp": [None, "b", "a"]}).astype("str")
+    assert np.concatenate(table.sizes)[table.rows_for(context)].tolist() == [4 * TIMES, 4 * TIMES, 2 * TIMES]
 
 
 def test_rows_that_were_not_measured_do_not_count():
     holes = pd.concat([VIEWS, VIEWS.assign(rtt_ms=np.nan, country="IT")], ignore_index=True)
-    whole, with_holes = count_chances(VIEWS, KEYS, "rtt_ms"), count_chances(holes, KEYS, "rtt_ms")
+    whole, with_holes = count(VIEWS), count(holes)
     np.testing.assert_array_equal(whole.shares(1), with_holes.shares(1))
     assert whole.groups == with_holes.groups
 
@@ -110,7 +127,7 @@ def test_chances_are_read_between_and_beyond_the_points(threshold, rtt, downlink
 def test_chances_read_anywhere_run_one_way(quantity, direction):
     rng = np.random.default_rng(2)
     frame = pd.DataFrame({"isp": rng.choice(list("abc"), 200), quantity: rng.lognormal(2, 1, 200)})
-    table = count_chances(frame, ("isp",), quantity)
+    table = count(frame, quantity, ("isp",))
     thresholds = np.concatenate([np.sort(rng.lognormal(2, 2, 500)), [np.inf]])
     read = interpolate_chance(table.grid, table.shares(2), thresholds, quantity)
     assert (direction * np.diff(read, axis=1) >= -1e-12).all() and ((read >= 0) & (read <= 1)).all()

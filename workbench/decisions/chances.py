@@ -17,7 +17,7 @@ import pandas as pd
 from workbench.datasets.cards import Card
 from workbench.datasets.columns import Column, listed
 from workbench.datasets.schema import context_columns, known_context, label, measured_quantities
-from workbench.datasets.splits import Split
+from workbench.datasets.splits import Split, users_of
 from workbench.datasets.synthetic_network import true_chance_worse
 from workbench.decisions.policy import BEST_POSSIBLE, kilobytes_of
 from workbench.errors import WorkbenchError
@@ -198,12 +198,14 @@ class Lookup:
         return (cells + labels) / 1000
 
     def fit(self, train: pd.DataFrame) -> Self:
-        """Count on training rows; returns a fitted copy."""
+        """Count on training rows, without groups of fewer than 20 users; returns a fitted copy."""
         known = known_context(train, self.known_by, self.extra)
         edges = {key: bin_edges(known[key].to_numpy()) for key in self.keys if is_number(known[key])}
         fitted, quantities = replace(self, edges=edges), measured_quantities(train)
         frame = fitted.context(train).join(train[quantities])
-        return replace(fitted, tables={quantity: count_chances(frame, self.keys, quantity) for quantity in quantities})
+        users = users_of(train)
+        counted = {quantity: count_chances(frame, self.keys, quantity, users) for quantity in quantities}
+        return replace(fitted, tables=counted)
 
     def smooth(self, validation: pd.DataFrame) -> Self:
         """Pick the smoothing with the smallest log-loss on other users; returns a copy."""

@@ -21,7 +21,7 @@ from workbench.decisions.chances import ChancePolicy, Lookup, OneOption
 from workbench.decisions.decision import Shipped
 from workbench.decisions.policy import FLAGS, Policy, Situations, TreeRule, policy_name
 from workbench.errors import WorkbenchError
-from workbench.features.network import SEPARATOR, ChanceTable, group_labels
+from workbench.features.network import SEPARATOR
 from workbench.models.boosting import shortest
 from workbench.models.network_quality import NetworkQuality
 
@@ -93,8 +93,7 @@ class Worth:
 def shipped(
     decision: Any, policy: Policy, split: Split, scenario: Any, known_by: str, *, within: float = 0.0
 ) -> Shipped:
-    """The policy as a site runs it; of a table, groups of fewer than 20 users of ``split.train`` are merged into those
-    above, as a model's are in training.
+    """The policy as a site runs it.
 
     A model has the fewest trees whose net on validation is less than ``within`` below that of all of them; 0 keeps all.
     A WorkbenchError where it is of a kind that a site cannot run yet.
@@ -121,8 +120,7 @@ def _content(  # noqa: PLR0917 - the arguments of shipped
         content = _trees(merged, scenario)
         return merged, content, {each["field"] for head in content["heads"].values() for each in head["features"]}
     if isinstance(policy, Lookup):
-        table = _merged_table(policy, split.train)
-        return table, _lookup(decision, table, scenario, split.card), set(policy.keys)
+        return policy, _lookup(decision, policy, scenario, split.card), set(policy.keys)
     if isinstance(policy, TreeRule):
         base, content, names = nested(policy.base)
         branches = _branches(policy, scenario)
@@ -255,29 +253,6 @@ def _trees(policy: ChancePolicy[NetworkQuality], scenario: Any) -> dict[str, Any
     else:
         numbers["place"] = {quantity: found.tolist() for quantity, found in place.items()}
     return {"kind": "trees", "limit": policy.limit, "assume": dict(policy.assume), "heads": heads, "worth": numbers}
-
-
-def _merged_table(table: Lookup, train: pd.DataFrame) -> Lookup:
-    """The same counts without the groups that fewer than 20 users are in: these answer as the group above them does."""
-    users = pd.Series(users_of(train), train.index)
-    labels = group_labels(table.context(train), table.keys)
-    counts = [users.groupby(label).nunique() for label in labels]
-    kept = [{""}, *({*count.index[count >= FEWEST_USERS]} for count in counts[1:])]
-
-    def without_few(counted: ChanceTable) -> ChanceTable:
-        levels = [
-            {label: row for label, row in known.items() if label in keep}
-            for known, keep in zip(counted.groups, kept, strict=True)
-        ]
-        rows = [list(level.values()) for level in levels]
-        return replace(
-            counted,
-            groups=tuple({label: i for i, label in enumerate(level)} for level in levels),
-            counts=tuple(each[row] for each, row in zip(counted.counts, rows, strict=True)),
-            sizes=tuple(each[row] for each, row in zip(counted.sizes, rows, strict=True)),
-        )
-
-    return replace(table, tables={quantity: without_few(counted) for quantity, counted in table.tables.items()})
 
 
 def _lookup(decision: Any, table: Lookup, scenario: Any, card: Card) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from workbench.datasets.splits import FEWEST_USERS
+
 SEPARATOR = "\x1f"
 # Shared by tables and model, so that both see the tail as finely as the middle: half of the grid at quantiles of
 # all rows, half at quantiles of the worst fifth, where nearly all waiting is.
@@ -57,6 +59,16 @@ def interpolate_chance(grid: np.ndarray, chance: np.ndarray, thresholds: np.ndar
     read[:, thresholds < grid[0]] = 1.0 if high else 0.0
     read[:, np.isinf(thresholds) if high else thresholds > grid[-1]] = 0.0 if high else 1.0
     return read
+
+
+def count_users(codes: np.ndarray, users: np.ndarray) -> np.ndarray:
+    """How many users are in each group, from the group and the user (both whole numbers from 0) of each row.
+
+    >>> count_users(np.array([0, 0, 0, 1]), np.array([5, 5, 6, 5])).tolist()
+    [2, 1]
+    """
+    width = users.max(initial=0) + 1
+    return np.bincount(np.unique(codes * width + users) // width)
 
 
 @dataclass(frozen=True)
@@ -109,9 +121,14 @@ def group_labels(context: pd.DataFrame, keys: tuple[str, ...]) -> list[pd.Series
     return labels
 
 
-def count_chances(frame: pd.DataFrame, keys: tuple[str, ...], quantity: str) -> ChanceTable:
-    """Count, by group and threshold, how many rows were worse; rows without the quantity do not count."""
-    frame = frame[frame[quantity].notna()]
+def count_chances(frame: pd.DataFrame, keys: tuple[str, ...], quantity: str, users: np.ndarray) -> ChanceTable:
+    """Count, by group and threshold, how many rows were worse; rows without the quantity do not count.
+
+    Groups of fewer than 20 of the ``users``, whose number each row has, are none: their parent answers, as for the
+    levels of a model.
+    """
+    measured = frame[quantity].notna().to_numpy()
+    frame, users = frame[measured], users[measured]
     values = frame[quantity].to_numpy(float)
     grid = threshold_grid(values, quantity)
     # How many thresholds lie strictly below (RTT) or at or below (throughput) the value: its cell in the histogram.
@@ -119,11 +136,13 @@ def count_chances(frame: pd.DataFrame, keys: tuple[str, ...], quantity: str) -> 
     groups, counts, sizes = [], [], []
     for label in group_labels(frame, keys):
         codes, known = pd.factorize(label)
+        kept = count_users(codes, users) >= (FEWEST_USERS if groups else 0)
         cells = np.bincount(codes * (len(grid) + 1) + cell, minlength=len(known) * (len(grid) + 1))
         histogram = cells.reshape(len(known), len(grid) + 1)
         cumulated = histogram.cumsum(axis=1)[:, :-1]
         size = histogram.sum(axis=1)
-        counts.append(size[:, None] - cumulated if WORSE_IS_HIGH[quantity] else cumulated)
-        sizes.append(size)
-        groups.append({name: i for i, name in enumerate(known)})
+        worse = size[:, None] - cumulated if WORSE_IS_HIGH[quantity] else cumulated
+        counts.append(worse[kept])
+        sizes.append(size[kept])
+        groups.append({name: i for i, name in enumerate(known[kept])})
     return ChanceTable(quantity, keys, grid, tuple(groups), tuple(counts), tuple(sizes))

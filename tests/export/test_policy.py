@@ -90,9 +90,9 @@ def folder(result, tmp_path_factory):
     return wb.export_policy(result, tmp_path_factory.mktemp("site") / "policy", "model")
 
 
-def shipped_of(result, policy):
+def shipped_of(result, policy, known_by=None):
     decision, split = result.decision, result.split
-    return decision.shipped(policy, split, result.scenario, result.known_by)
+    return decision.shipped(policy, split, result.scenario, known_by or result.known_by)
 
 
 def complete(content):
@@ -126,14 +126,17 @@ def surrogate(base, result):
     return OptionTreeRule(base, branches, result.split.card, result.known_by, result.decision)
 
 
-@pytest.fixture(params=["model", "lookup", "always medium", "last", "last, else lookup", "tree"])
+@pytest.fixture(
+    params=["model", "linear", "lookup", "always medium", "last", "last, else lookup", "signal, else lookup", "tree"]
+)
 def asked(request, result):
     """A policy, contexts, and what the workbench itself decides in them."""
     lookup = next(rule for rule in result.rules if rule.name.startswith("most fitting size per country and network"))
     rules = {"lookup": lookup, "last": LastMeasurement(), "last, else lookup": LastMeasurement(otherwise=lookup)}
+    rules["signal, else lookup"] = EffectiveType(otherwise=ConnectionClass(otherwise=lookup))
     rules["tree"] = surrogate(lookup, result)
     picked = rules.get(request.param) or result.of(request.param).policy
-    shipped = shipped_of(result, picked)
+    shipped = shipped_of(result, picked, "native_app" if request.param.startswith("signal") else None)
     content = complete(shipped.content)
     contexts = draw_contexts(content, result.split.train, 1500, seed=3)
     with np.errstate(over="ignore", divide="ignore"):

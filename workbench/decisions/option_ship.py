@@ -42,14 +42,14 @@ TYPES = {TEXT: "text", NUMBER: "number", FLAG: "flag"}
 class Table:
     """A policy that looks its answer up: the option of each value of one column.
 
-    ``of`` maps a value to an option, ``missing`` is the option where there is none, ``otherwise`` that of any other
-    value. With ``edges``, the column is a number, and values are the numbers of its bins, as text: how many edges are
-    not above it.
+    ``of`` maps a value to an option, ``missing`` is the option, or another policy, where there is none, ``otherwise``
+    the option of any other value. With ``edges``, the column is a number, and values are the numbers of its bins, as
+    text: how many edges are not above it.
     """
 
     column: str
     of: Mapping[str, str]
-    missing: str
+    missing: str | Policy
     otherwise: str
     edges: tuple[float, ...] = ()
 
@@ -58,14 +58,14 @@ class Table:
 class Measured:
     """A rule that takes the last measurement as if it were now, while it is at most ``max_age_s`` old.
 
-    Where it is older, or a quantity is neither measured nor in ``assume``, ``otherwise`` decides. ``worth`` holds plain
+    Where it is older, or a quantity is neither measured nor in ``assume``, ``missing`` decides. ``worth`` holds plain
     numbers: the option with the largest ``quality - price * excess`` is taken, ``excess`` being ``round_trips * rtt_ms
     + bits / (1000 * downlink_mbps) - budget``, from 0 to ``longest``, where ``quality`` is lost.
     """
 
     max_age_s: float
     assume: Mapping[str, float]
-    otherwise: Policy
+    missing: Policy
     worth: Mapping[str, Any]
 
 
@@ -131,13 +131,13 @@ def _content(  # noqa: PLR0917 - the arguments of shipped
         content |= {"options": list(scenario.options), "saves_data": SAVES_DATA}
         return replace(policy, base=base), content, names  # type: ignore[return-value]
     rule = decision.as_table(policy, scenario)
-    if isinstance(rule, Measured):
-        otherwise, content, names = nested(rule.otherwise)
-        content = {"kind": "last", "otherwise": content, "worth": dict(rule.worth), "assume": dict(rule.assume)}
-        merged = policy if isinstance(policy.otherwise, str) else replace(policy, otherwise=otherwise)
-        return merged, content | {"max_age_s": rule.max_age_s}, names | LAST_MEASURED
-    content = _rule(rule, policy, scenario)
-    return policy, content, set(content["keys"])
+    content = _rule(rule, scenario)
+    names = LAST_MEASURED if isinstance(rule, Measured) else set(content["keys"])
+    if isinstance(rule.missing, str):
+        return policy, content, names
+    otherwise, content["otherwise"], more = nested(rule.missing)
+    merged = policy if isinstance(policy.otherwise, str) else replace(policy, otherwise=otherwise)
+    return merged, content, names | more
 
 
 def _branches(policy: TreeRule, scenario: Any) -> list[dict[str, Any]]:
@@ -299,11 +299,16 @@ def _lookup(decision: Any, table: Lookup, scenario: Any, card: Card) -> dict[str
     return {"kind": "table", "keys": list(table.keys), "edges": edges, "answers": found, "limit": table.limit}
 
 
-def _rule(table: Table, policy: Policy, scenario: Any) -> dict[str, Any]:
+def _rule(table: Table | Measured, scenario: Any) -> dict[str, Any]:
+    """A rule as plain numbers, without the policy that it leaves views to."""
+    if isinstance(table, Measured):
+        numbers = {"worth": dict(table.worth), "assume": dict(table.assume), "max_age_s": table.max_age_s}
+        return {"kind": "last", **numbers}
     number = {option: [place] for place, option in enumerate(scenario.options)}
     if not table.column:
         return {"kind": "table", "keys": [], "edges": {}, "answers": {"": number[table.otherwise]}}
-    found = {"": number[table.otherwise], SEPARATOR: number[table.missing]}
+    found = {"": number[table.otherwise]}
+    found |= {SEPARATOR: number[table.missing]} if isinstance(table.missing, str) else {}
     found |= {SEPARATOR + value: number[option] for value, option in table.of.items()}
     edges = {table.column: list(table.edges)} if table.edges else {}
     return {"kind": "table", "keys": [table.column], "edges": edges, "answers": found}

@@ -206,9 +206,10 @@ class LoadedPolicy:
 
 
 class ByTable:
-    """The answer of the finest group that the table knows."""
+    """The answer of the finest group that the table knows; where its column is missing, another policy may answer."""
 
     def __init__(self, content: Mapping[str, Any]) -> None:
+        self.otherwise: Any = _otherwise(content)
         self.keys: list[str] = content["keys"]
         self.edges = {key: np.asarray(edges, float) for key, edges in content["edges"].items()}
         self.place = {label: i for i, label in enumerate(content["answers"])}
@@ -224,7 +225,11 @@ class ByTable:
             found = np.array([self.place.get(label, -1) for label in labels], int)[group]
             answer = np.where(found >= 0, found, answer)
         late = self.answers[answer, 1:] if self.answers.shape[1] > 1 else None
-        return self.answers[answer, 0].astype(int), late
+        option = self.answers[answer, 0].astype(int)
+        if self.otherwise:
+            missing = np.array([label == SEPARATOR for label in labels], bool)[group]
+            option = np.where(missing, self.otherwise(read, rows)[0], option)
+        return option, late
 
     def _parts(self, key: str, field: Read) -> tuple[np.ndarray, list[str]]:
         if key not in self.edges:
@@ -235,12 +240,17 @@ class ByTable:
         return np.where(missing, len(edges) + 1, bins), [*map(str, range(len(edges) + 1)), ""]
 
 
+def _otherwise(content: Mapping[str, Any]) -> Any:
+    """The policy that views are left to; None without one."""
+    return KINDS[content["otherwise"]["kind"]](content["otherwise"]) if "otherwise" in content else None
+
+
 class ByLast:
     """What the last measurement was best for, while it is young, else what another policy answers; no chances."""
 
     def __init__(self, content: Mapping[str, Any]) -> None:
         self.content = content
-        self.otherwise: Any = KINDS[content["otherwise"]["kind"]](content["otherwise"])
+        self.otherwise: Any = _otherwise(content)
 
     def __call__(self, read: Mapping[str, Read], rows: int) -> tuple[np.ndarray, None]:
         """Option, int, shape (rows,)."""

@@ -116,7 +116,7 @@ def _content(  # noqa: PLR0917 - the arguments of shipped
     def nested(other: Policy) -> tuple[Policy, dict[str, Any], set[str]]:
         return _content(decision, other, split, scenario, known_by, within)
 
-    if isinstance(policy, ChancePolicy) and isinstance(policy.source, NetworkQuality) and not policy.source.linear:
+    if isinstance(policy, ChancePolicy) and isinstance(policy.source, NetworkQuality):
         merged = fewest_trees(decision, policy, split, scenario, known_by, within=within)
         content = _trees(merged, scenario)
         return merged, content, {each["field"] for head in content["heads"].values() for each in head["features"]}
@@ -212,10 +212,10 @@ def _field(column: Column) -> dict[str, Any]:
 def fewest_trees(decision: Any, policy: Any, split: Split, scenario: Any, known_by: str, *, within: float) -> Any:
     """The policy with the fewest trees, its limit tuned again, whose net on validation falls by ``within`` at most.
 
-    All trees where ``within`` is 0, or fewer than 20 users are left to calibrate them.
+    All of a policy without trees, where ``within`` is 0, or fewer than 20 users are left to calibrate them.
     """
     cluster = split.cluster if split.cluster in split.calibration else "session_id"
-    if not within or len(np.unique(users_of(split.calibration, cluster))) < FEWEST_USERS:
+    if not within or not policy.source.trees or len(np.unique(users_of(split.calibration, cluster))) < FEWEST_USERS:
         return policy
     there = decision.situations(split.validation, split.card, split.cluster, known_by, scenario)
 
@@ -254,7 +254,8 @@ def _trees(policy: ChancePolicy[NetworkQuality], scenario: Any) -> dict[str, Any
         numbers["mixed"] = mixed | {"grids": {quantity: grid.tolist() for quantity, grid in worth.asked.items()}}
     else:
         numbers["place"] = {quantity: found.tolist() for quantity, found in place.items()}
-    return {"kind": "trees", "limit": policy.limit, "assume": dict(policy.assume), "heads": heads, "worth": numbers}
+    kind = "linear" if model.linear else "trees"
+    return {"kind": kind, "limit": policy.limit, "assume": dict(policy.assume), "heads": heads, "worth": numbers}
 
 
 def _merged_table(table: Lookup, train: pd.DataFrame) -> Lookup:

@@ -146,7 +146,7 @@ def _content(  # noqa: PLR0917 - the arguments of shipped
 ) -> tuple[Policy, dict[str, Any]]:
     """The policy without what few users met, and its numbers; ``reads`` are the names of its fields."""
     limit = scenario.break_even if traits_of(policy).limit is None else policy.limit
-    if isinstance(policy, PrefetchPolicy) and isinstance(policy.source, NextPage) and not policy.source.linear:
+    if isinstance(policy, PrefetchPolicy) and isinstance(policy.source, NextPage):
         fewest = fewest_trees(decision, policy, split, scenario, known_by, within=within)
         limit = scenario.break_even if fewest.limit is None else fewest.limit
         merged = replace(fewest, source=fewest.source.merged(split))
@@ -230,11 +230,15 @@ def _links(links: pd.DataFrame, scenario: PrefetchScenario) -> dict[str, Any]:
 
 def _ranker(model: NextPage) -> dict[str, Any]:
     """Trees, and of the counts behind their features those that they ask for."""
-    layout, counts, trees = model.layout_, model.counts_, flat_trees(model.booster_)
-    used = sorted({feature for feature in trees["feature"] if feature >= 0})
-    place = {feature: i for i, feature in enumerate(used)}
-    features = [model.names_[feature] for feature in used]
-    trees["feature"] = [place.get(feature, feature) for feature in trees["feature"]]
+    layout, counts = model.layout_, model.counts_
+    if model.linear:
+        trees, features = model.booster_.shipped(), list(model.names_)
+    else:
+        trees = flat_trees(model.booster_)
+        used = sorted({feature for feature in trees["feature"] if feature >= 0})
+        place = {feature: i for i, feature in enumerate(used)}
+        features = [model.names_[feature] for feature in used]
+        trees["feature"] = [place.get(feature, feature) for feature in trees["feature"]]
     asked = [group for group in layout.groups if f"first_chance by {' x '.join(group)}" in features]
     bands = {name: layout.count_bands(name) for group in asked for name in group}
     reads = {name for name in (*layout.numbers, *layout.levels) if name in {*features, *bands}}

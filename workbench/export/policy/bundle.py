@@ -28,6 +28,12 @@ COMMENT = re.compile(r"^ *(?:/\*\*(?:.|\n)*?\*/|//.*)\n", re.MULTILINE)  # on li
 TEXTS = re.compile(r"""(/\*(?:.|\n)*?\*/|"(?:[^"\\]|\\.)*"|`[^`]*`)""")  # the head comment, texts and templates
 RECOMMENDED = "recommended"
 OF_PAGES = ("pages", "ranker")
+# Scripts of a kind that needs more than its own.
+NEEDS = {
+    "linear": ("linear", "trees", "lines"),
+    "ranker": ("walker", "ranker"),
+    "line ranker": ("linear", "ranker"),
+}
 
 
 def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED, *, full: bool = False) -> Path:
@@ -92,7 +98,8 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
 def policy_script(content: Mapping[str, Any]) -> bytes:
     """The ES module that decides for the kinds of policy that one holds: without spaces, and comments but the first."""
     kind = content["kind"]
-    names = ["fields", "session", kind] if kind in OF_PAGES else ["fields", *dict.fromkeys(_kinds(content)), "options"]
+    needed = [*dict.fromkeys(name for each in _kinds(content) for name in NEEDS.get(each, (each,)))]
+    names = ["fields", "session", *needed] if kind in OF_PAGES else ["fields", *needed, "options"]
     folder = resources.files("workbench.export.policy")
     texts = [folder.joinpath(f"{name}.js").read_text(encoding="utf-8").replace("\r\n", "\n") for name in names]
     return tightened(COMMENT.sub("", "".join(texts))).encode()
@@ -114,7 +121,7 @@ def tightened(script: str) -> str:
 
 def _kinds(content: Mapping[str, Any]) -> Iterator[str]:
     """The kind of a policy, and of those that it leaves views to."""
-    yield content["kind"]
+    yield "line ranker" if "weights" in content.get("trees", ()) else content["kind"]
     for name in ("otherwise", "base"):
         if name in content:
             yield from _kinds(content[name])

@@ -13,6 +13,7 @@ import numpy as np
 
 from workbench.errors import WorkbenchError
 from workbench.export.policy.fields import Read, read_field, read_one
+from workbench.export.policy.lines import Lines
 from workbench.export.policy.pages import ByPages
 from workbench.export.policy.ranker import DWELL_FIELD, ByRanker
 from workbench.export.policy.trees import Trees
@@ -302,11 +303,12 @@ def _numbers(read: Mapping[str, Read], name: str) -> np.ndarray:
 
 
 class ByTrees:
-    """The option of the largest expected value, by the chances of boosted trees; ties to the smaller."""
+    """The option of the largest expected value, by the chances of boosted trees, or of lines; ties to the smaller."""
 
     def __init__(self, content: Mapping[str, Any]) -> None:
         worth = content["worth"]
-        self.heads = {name: (head, Trees(head)) for name, head in content["heads"].items()}
+        source: Any = Lines if content["kind"] == "linear" else Trees
+        self.heads = {name: (head, source(head)) for name, head in content["heads"].items()}
         self.quality, self.weights = np.array(worth["quality"]), np.array(worth["weights"])
         self.price, self.abandons = worth["price"], worth["abandons"]
         self.failing = _mixed(worth["mixed"]) if "mixed" in worth else _picked(worth["place"])
@@ -370,7 +372,7 @@ def encode(feature: Mapping[str, Any], field: Read) -> np.ndarray:
         return field.numbers.astype(np.float32)
 
 
-KINDS: dict[str, Any] = {"trees": ByTrees, "table": ByTable, "last": ByLast, "branches": ByBranches}
+KINDS: dict[str, Any] = {"trees": ByTrees, "linear": ByTrees, "table": ByTable, "last": ByLast, "branches": ByBranches}
 KINDS |= {"pages": ByPages, "ranker": ByRanker}
 Failing = Callable[[Mapping[str, np.ndarray]], np.ndarray]  # chances of heads to (rows, times, options)
 

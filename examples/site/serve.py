@@ -52,9 +52,10 @@ class Site(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), Handler)
         self.folder, self.log, self.lock = folder, log or folder / "log", threading.Lock()
         self.address = f"http://127.0.0.1:{self.server_port}"
-        self.pages = json.loads((folder / "pages" / "policy.json").read_text())["names"]
+        self.pages = json.loads((folder / "pages" / "policy.json").read_text(encoding="utf-8"))["names"]
         rules = folder / "pages" / "speculation-rules"
-        self.rules = {page: rules / f"{quote(page, safe='')}.json" for page in self.pages}
+        index = rules / "index.json"
+        self.rules = {page: rules / name for page, name in json.loads(index.read_text(encoding="utf-8")).items()}
         self.fetched: dict[tuple[str, str], list[str]] = defaultdict(list)  # by visitor and page, until its beacon
         self.template = Template((HERE / "page.html").read_text())
         self.log.mkdir(exist_ok=True)
@@ -97,7 +98,7 @@ class Handler(BaseHTTPRequestHandler):
             kind, kept = TYPES[files[path].suffix], {"Cache-Control": "max-age=3600"}
             return self._answer(HTTPStatus.OK, files[path].read_bytes(), kind, kept)
         for rules in self.server.rules.values():
-            if path == f"/speculation-rules/{rules.name}" and rules.exists():
+            if path == f"/speculation-rules/{rules.name}":
                 return self._answer(HTTPStatus.OK, rules.read_bytes(), "application/speculationrules+json")
         if path == "/":
             return self._answer(HTTPStatus.FOUND, headers={"Location": "/feed"})
@@ -130,10 +131,10 @@ class Handler(BaseHTTPRequestHandler):
             before = unquote(urlsplit(self.headers.get("Referer", "")).path)
             with self.server.lock:
                 self.server.fetched[visitor, before].append(page)
-        rules = self.server.rules[page]
+        rules = self.server.rules.get(page)
         saves = self.headers.get("Save-Data", "").lower() == "on"
-        if visitor and arm_of(visitor, "pages") == "treatment" and not saves and rules.exists():
-            headers["Speculation-Rules"] = f'"/speculation-rules/{quote(rules.name)}"'
+        if rules and visitor and arm_of(visitor, "pages") == "treatment" and not saves:
+            headers["Speculation-Rules"] = f'"/speculation-rules/{rules.name}"'
         return self._answer(
             HTTPStatus.OK, self.server.render(page, visitor, saves), "text/html; charset=utf-8", headers
         )

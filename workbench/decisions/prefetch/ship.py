@@ -33,6 +33,7 @@ from workbench.models.next_page import NextPage
 
 SAVES_DATA, CLASS = "save_data", "effective_type"
 LONGEST_DWELL_S = 1e9
+USUAL = 0.9  # of views: pages that are heavier than theirs do not raise the budget
 NOTHING = 2.0  # a limit that no chance reaches
 HISTORY_FIELDS: dict[str, dict[str, Any]] = {
     column.name: {
@@ -61,10 +62,7 @@ DWELL_FIELD: dict[str, Any] = {
 ADVICE = (
     "Call it once a page is there, and fetch what it names at low priority; a page that the visitor has already, or "
     "that changes with each request, need not be fetched. Fetch nothing with Save-Data, whether the policy is told of "
-    "it or not. Where pages are paths, `speculation-rules/` holds the same for each page whatever came before it, "
-    "without a script: send the address of a page's file in its `Speculation-Rules` header. It never names paths with "
-    "a query, nor those of signing out, carts and the like; see that the list fits the site, and hold what `decide` "
-    "names against it too."
+    "it or not."
 )
 NOTE = (
     "`chance` is that of the page being opened next (null where the policy weighs none); pages come with the likeliest "
@@ -111,9 +109,10 @@ def _requests(outcomes: pd.DataFrame) -> dict[str, float]:
 
 
 def _site(split: Split, scenario: PrefetchScenario, names: list[str]) -> dict[str, Any]:
-    """What Speculation Rules need: sizes of pages, and the budget of a view (as many mean views as it may fetch pages),
-    bytes, where the data have sizes; pages that are never named; the value of ``No-Vary-Search``, where a card's pages
-    cut queries.
+    """What Speculation Rules need: pages that are never named; ``No-Vary-Search``, where a card cuts queries.
+
+    Where the data have sizes, also those of pages (medians, bytes), and the budget of a view: room for as many pages as
+    it may fetch, each as heavy as the page that nine in ten views stay within.
     """
     says, site = split.card.pages, dict[str, Any]()
     if says.never:
@@ -123,8 +122,9 @@ def _site(split: Split, scenario: PrefetchScenario, names: list[str]) -> dict[st
         site["no_vary_search"] = f"key-order, params, except=({kept})" if kept else "params"
     if "page_bytes" in split.train and split.train["page_bytes"].notna().any():
         size, page = split.train["page_bytes"], split.train["page"].astype(str)
-        site["bytes"] = size.groupby(page).median().reindex(names).fillna(size.median()).round().astype(int).tolist()
-        site["byte_budget"] = round(scenario.k * size.mean())
+        sizes = size.groupby(page).median()
+        site["bytes"] = sizes.reindex(names).fillna(size.median()).round().astype(int).tolist()
+        site["byte_budget"] = round(scenario.k * page.map(sizes).quantile(USUAL, interpolation="higher"))
     return site
 
 

@@ -56,7 +56,7 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
     -------
     Path
         The folder: ``policy.json``, ``policy.js``, ``vectors.json``, ``README.md`` and ``manifest.json``; of pages
-        that are paths, ``speculation-rules/<page>.json`` too.
+        that are paths, ``speculation-rules/index.json``, which names the file of each page, and these files too.
 
     Raises
     ------

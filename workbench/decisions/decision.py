@@ -600,6 +600,10 @@ class Decision(Protocol):
         """Views of an experiment's log that say what was sent: bool, shape (rows,)."""
         return log[self.served].notna().to_numpy()
 
+    def judged(self, log: pd.DataFrame) -> np.ndarray:
+        """Views of an experiment's log that measured enough to say what came of them: bool, shape (rows,)."""
+        return np.ones(len(log), bool)
+
     def options_sent(self, log: pd.DataFrame, scenario: Any) -> np.ndarray:
         """Number of the one option that was sent in each view; a WorkbenchError where a view has no such option."""
         raise WorkbenchError(

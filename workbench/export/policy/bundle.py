@@ -17,17 +17,16 @@ import numpy as np
 from workbench.decisions.decision import Finding, PolicyResult, Shipped
 from workbench.errors import WorkbenchError
 from workbench.evidence.verdict import SHIP_RULE, TEST_MODEL
-from workbench.export.policy.card import readme
+from workbench.export.policy.card import OF_PAGES, readme
 from workbench.export.policy.cases import as_canonical, draw_contexts, usual_values
 from workbench.export.policy.loaded import FORMAT, MANIFEST, POLICY, LoadedPolicy, check_manifest, describe_file
-from workbench.export.policy.speculation import SiteRules
+from workbench.export.policy.speculation import FOLDER, SiteRules
 
 CASES = 200
 NEAR = 1e-6  # of chances
 COMMENT = re.compile(r"^ *(?:/\*\*(?:.|\n)*?\*/|//.*)\n", re.MULTILINE)  # on lines of its own
 TEXTS = re.compile(r"""(/\*(?:.|\n)*?\*/|"(?:[^"\\]|\\.)*"|`[^`]*`)""")  # the head comment, texts and templates
 RECOMMENDED = "recommended"
-OF_PAGES = ("pages", "ranker")
 # Scripts of a kind that needs more than its own.
 NEEDS = {
     "linear": ("linear", "trees", "lines"),
@@ -89,7 +88,8 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
         files |= {name: _json(rules) for name, rules in SiteRules(content).files().items()}
     vectors = _vectors(result, shipped, content)
     files["vectors.json"] = _json({"format": FORMAT, "version": content["version"], "cases": vectors})
-    files["README.md"] = readme(result, shipped, content, _example(result, content)).encode()
+    has_rules = f"{FOLDER}/index.json" in files
+    files["README.md"] = readme(result, shipped, content, _example(result, content), has_rules).encode()
     files[MANIFEST] = _json({"format": FORMAT, "files": {name: describe_file(text) for name, text in files.items()}})
     write_folder(folder, files)
     return folder

@@ -55,7 +55,8 @@ class Site(ThreadingHTTPServer):
         self.pages = json.loads((folder / "pages" / "policy.json").read_text(encoding="utf-8"))["names"]
         rules = folder / "pages" / "speculation-rules"
         index = rules / "index.json"
-        self.rules = {page: rules / name for page, name in json.loads(index.read_text(encoding="utf-8")).items()}
+        named = json.loads(index.read_text(encoding="utf-8")) if index.exists() else {}
+        self.rules = {page: rules / name for page, name in named.items()}
         self.fetched: dict[tuple[str, str], list[str]] = defaultdict(list)  # by visitor and page, until its beacon
         self.template = Template((HERE / "page.html").read_text())
         self.log.mkdir(exist_ok=True)
@@ -177,7 +178,11 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    site = Site(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 8033)
+    port = int(sys.argv[2]) if len(sys.argv) > 2 else 8033
+    try:
+        site = Site(Path(sys.argv[1]), port)
+    except OSError as err:
+        sys.exit(f"The site cannot be served on port {port}: {err}. Name another port: serve.py FOLDER PORT.")
     print(f"{site.address}  (logs: {site.log}; end with Ctrl-C)", flush=True)
     try:
         site.serve_forever()

@@ -23,6 +23,7 @@ from workbench.decisions import find_decision
 from workbench.decisions.images.rules import ConnectionClass, ConnectionDefaults, EffectiveType, LastMeasurement
 from workbench.decisions.option_explain import OptionTreeRule
 from workbench.decisions.prefetch import ship
+from workbench.decisions.prefetch.explain import PageTreeRule
 from workbench.explanation.surrogate_tree import Among, Between, Conditions
 from workbench.export.policy import bundle
 from workbench.export.policy.cases import as_canonical, draw_contexts
@@ -644,6 +645,12 @@ def test_a_frame_of_page_views_is_decided_view_by_view(name, site):
     )
     one = test.context.drop(columns="view_id").set_axis([f"row {i}" for i in range(len(test))])
     assert LoadedPolicy(complete(shipped.content)).decide(one)["view_id"].str.startswith("row ").all()
+
+
+def test_a_surrogate_tree_on_pages_is_refused_with_what_to_take_instead(site):
+    tree = PageTreeRule(site.of("first-order Markov").policy, (), site.split.card, site.known_by, {})
+    with pytest.raises(wb.WorkbenchError, match="policy='first-order Markov', or 'model'"):
+        shipped_of(site, tree)
 
 
 def test_pages_that_few_users_saw_are_not_in_it():

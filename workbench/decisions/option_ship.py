@@ -184,8 +184,9 @@ def as_table(policy: Policy, scenario: Any) -> Table | Measured:
     if isinstance(policy, OneOption):
         return Table("", {}, policy.option, policy.option)
     raise WorkbenchError(
-        f"{policy_name(policy)!r} cannot be exported: a site can run the model, lookup tables, one option for "
-        "everybody, rules on one signal and on the last measurement. Name one of them with policy=, such as 'model'."
+        f"{policy_name(policy)!r} cannot be exported: a site can run the model, its linear reference, lookup tables, "
+        "one option for everybody, rules on one signal and on the last measurement, and trees on top of these. Name "
+        "one of them with policy=, such as 'model'."
     )
 
 

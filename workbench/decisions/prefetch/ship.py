@@ -19,7 +19,7 @@ from workbench.datasets.schema import NAVIGATION_HISTORY
 from workbench.datasets.splits import FEWEST_USERS, Split, users_of
 from workbench.decisions.decision import Decision, Shipped
 from workbench.decisions.option_ship import fewest_trees, ordered_fields
-from workbench.decisions.policy import Policy, Situations, policy_name, traits_of
+from workbench.decisions.policy import Policy, Situations, TreeRule, policy_name, traits_of
 from workbench.decisions.prefetch import answers
 from workbench.decisions.prefetch.markov import HERE_BEFORE, USUAL_SHARE, Markov, UserHistory
 from workbench.decisions.prefetch.neighbours import SimilarSessions
@@ -165,15 +165,24 @@ def _content(  # noqa: PLR0917 - the arguments of shipped
         return _guess(policy, split)
     if isinstance(policy, Quicklink) and policy.links is not None:
         return policy, _links(policy.links, scenario)
-    raise WorkbenchError(
-        f"{policy_name(policy)!r} cannot be exported: "
-        + (
+    raise WorkbenchError(f"{policy_name(policy)!r} cannot be exported: {_why_not(policy)}")
+
+
+def _why_not(policy: Policy) -> str:
+    """Why a site cannot run a policy, and what to take instead."""
+    if isinstance(policy, SimilarSessions):
+        return (
             "it keeps the sessions of single users, and no file may hold these. Take policy='model', or 'fourth-order "
             "Markov with back-off', which it leans on."
-            if isinstance(policy, SimilarSessions)
-            else "a site can run the model, Markov chains, user history, Guess.js, quicklink and 'never'. Name one of "
-            "them with policy=, such as 'model'."
         )
+    if isinstance(policy, TreeRule):
+        return (
+            "a site cannot run branches on pages yet. Take the policy that it starts from, "
+            f"policy={policy_name(policy.base)!r}, or 'model', which it imitates."
+        )
+    return (
+        "a site can run the model, its linear reference, Markov chains, user history, Guess.js, quicklink and 'never'. "
+        "Name one of them with policy=, such as 'model'."
     )
 
 

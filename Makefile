@@ -63,7 +63,7 @@ lock: ## pin every package by version and hash in requirements.lock
 
 clean: ## remove .venv, a fetched Python, caches, downloads and everything rendered
 	rm -rf .venv .python .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
-	rm -rf datasets/cache notebooks/rendered notebooks/.ipynb_checkpoints
+	rm -rf datasets/cache notebooks/rendered notebooks/.ipynb_checkpoints examples/site/demo
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	[ ! -d figures ] || find figures -mindepth 1 -maxdepth 1 ! -name readme -exec rm -rf {} +
 

@@ -93,7 +93,7 @@ def beacons(site):
 
 def named(site, page):
     """What the exported Speculation Rules of a page name, by eagerness."""
-    if not site.rules[page].exists():
+    if page not in site.rules:
         return {}
     rules = json.loads(site.rules[page].read_text())["prefetch"]
     return {rule["eagerness"]: rule["urls"] for rule in rules}

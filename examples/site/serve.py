@@ -52,9 +52,11 @@ class Site(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), Handler)
         self.folder, self.log, self.lock = folder, log or folder / "log", threading.Lock()
         self.address = f"http://127.0.0.1:{self.server_port}"
-        self.pages = json.loads((folder / "pages" / "policy.json").read_text())["names"]
+        self.pages = json.loads((folder / "pages" / "policy.json").read_text(encoding="utf-8"))["names"]
         rules = folder / "pages" / "speculation-rules"
-        self.rules = {page: rules / f"{quote(page, safe='')}.json" for page in self.pages}
+        index = rules / "index.json"
+        named = json.loads(index.read_text(encoding="utf-8")) if index.exists() else {}
+        self.rules = {page: rules / name for page, name in named.items()}
         self.fetched: dict[tuple[str, str], list[str]] = defaultdict(list)  # by visitor and page, until its beacon
         self.template = Template((HERE / "page.html").read_text())
         self.log.mkdir(exist_ok=True)
@@ -97,7 +99,7 @@ class Handler(BaseHTTPRequestHandler):
             kind, kept = TYPES[files[path].suffix], {"Cache-Control": "max-age=3600"}
             return self._answer(HTTPStatus.OK, files[path].read_bytes(), kind, kept)
         for rules in self.server.rules.values():
-            if path == f"/speculation-rules/{rules.name}" and rules.exists():
+            if path == f"/speculation-rules/{rules.name}":
                 return self._answer(HTTPStatus.OK, rules.read_bytes(), "application/speculationrules+json")
         if path == "/":
             return self._answer(HTTPStatus.FOUND, headers={"Location": "/feed"})
@@ -130,10 +132,10 @@ class Handler(BaseHTTPRequestHandler):
             before = unquote(urlsplit(self.headers.get("Referer", "")).path)
             with self.server.lock:
                 self.server.fetched[visitor, before].append(page)
-        rules = self.server.rules[page]
+        rules = self.server.rules.get(page)
         saves = self.headers.get("Save-Data", "").lower() == "on"
-        if visitor and arm_of(visitor, "pages") == "treatment" and not saves and rules.exists():
-            headers["Speculation-Rules"] = f'"/speculation-rules/{quote(rules.name)}"'
+        if rules and visitor and arm_of(visitor, "pages") == "treatment" and not saves:
+            headers["Speculation-Rules"] = f'"/speculation-rules/{rules.name}"'
         return self._answer(
             HTTPStatus.OK, self.server.render(page, visitor, saves), "text/html; charset=utf-8", headers
         )
@@ -176,7 +178,11 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    site = Site(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 8033)
+    port = int(sys.argv[2]) if len(sys.argv) > 2 else 8033
+    try:
+        site = Site(Path(sys.argv[1]), port)
+    except OSError as err:
+        sys.exit(f"The site cannot be served on port {port}: {err}. Name another port: serve.py FOLDER PORT.")
     print(f"{site.address}  (logs: {site.log}; end with Ctrl-C)", flush=True)
     try:
         site.serve_forever()

@@ -60,6 +60,16 @@ def test_merging_another_table_loses_the_card_and_the_error_says_what_to_call(vi
     pd.testing.assert_frame_equal(views, repaired[list(views)])
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("form", ["parquet", "feather"])
+def test_a_frame_that_was_written_gets_its_card_back(form, views, pages, tmp_path):
+    for frame, read in ((views, wb.measurements), (pages, wb.navigations)):
+        getattr(frame, f"to_{form}")(tmp_path / "views")
+        back = read(getattr(pd, f"read_{form}")(tmp_path / "views"), like=frame)
+        pd.testing.assert_frame_equal(back[list(frame)], frame, check_frame_type=False)
+        assert card_of(back) == card_of(frame)
+
+
 def test_frames_of_different_cards_lose_them_both(views):
     other = wb.load("synthetic_null", rows=100)
     with pytest.raises(WorkbenchError, match="got a frame without one"):

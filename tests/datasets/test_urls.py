@@ -400,6 +400,15 @@ def test_what_scripts_ask_for_and_what_a_card_skips_is_no_page(path, reason):
 
 
 @pytest.mark.parametrize(
+    ("column", "left"),
+    [({}, 4), ({"user_agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"}, 3), ({"status": 200}, 3)],
+)
+def test_a_page_may_be_called_feed_where_rows_are_no_requests(column, left):
+    rows = pd.DataFrame({"session_id": 1, "page": ["/", "/feed", "/a", "/news.rss", "/b"], **column})
+    assert len(wb.navigations(rows)) == left
+
+
+@pytest.mark.parametrize(
     ("feed", "others", "words"),
     [
         (["/feed"] * 6, 94, "6 % of the views are of /feed.*static = true"),

@@ -72,6 +72,12 @@ def test_what_a_log_measured_goes_before_what_is_worked_out():
     assert wait["control"] == 0 and wait["estimate"] == 200 and "100 % of the views" in result.basis
     # Large is worth 100 points, 200 ms beyond the budget cost 50, and small is worth 0.
     assert result.to_frame().loc[("treatment", "net"), "estimate"] == pytest.approx(50)
+    log.loc[::3, "rtt_ms"] = np.nan  # what was measured is enough
+    log.loc[1::3, "downlink_mbps"] = np.nan
+    alone = read(log)
+    assert alone.views == 400 and alone.to_frame().equals(result.to_frame())
+    log.loc[1, "lcp_ms"] = np.nan  # and has no throughput
+    assert read(log).views == 399
 
 
 def test_history_sharpens_and_is_no_part_of_the_effect():

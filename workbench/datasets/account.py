@@ -111,6 +111,14 @@ class Views(pd.DataFrame):
         table = super()._repr_html_()
         return table and f"{above}{table}"
 
+    def to_parquet(self, *args: Any, **kwargs: Any) -> Any:
+        """As of any DataFrame, without ``attrs``, which the file could hold as plain JSON only."""
+        return pd.DataFrame(self).to_parquet(*args, **kwargs)
+
+    def to_feather(self, *args: Any, **kwargs: Any) -> None:
+        """As :meth:`to_parquet`."""
+        pd.DataFrame(self).to_feather(*args, **kwargs)
+
 
 def loaded(frame: pd.DataFrame) -> Views:
     """The frame as :class:`Views`, with how many rows were kept and what looks wrong, before any sample is drawn."""

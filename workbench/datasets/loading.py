@@ -25,6 +25,7 @@ from workbench.datasets.readers import PageLinks, links_of
 from workbench.datasets.schema import (
     LOSABLE,
     NAVIGATION_COLUMNS,
+    REQUEST_COLUMNS,
     check_measurements,
     check_navigations,
     count_lost,
@@ -34,7 +35,7 @@ from workbench.datasets.sessions import about_times, collapse_repeats, newest_fi
 from workbench.datasets.splits import card_of, sample_users
 from workbench.datasets.synthetic_network import make_measurements
 from workbench.datasets.synthetic_site import make_navigations
-from workbench.datasets.urls import normal_pages
+from workbench.datasets.urls import OF_REQUESTS, normal_pages
 from workbench.errors import WorkbenchError, check_one_of, check_whole
 
 ACCOUNT = ("dropped", "warnings", "broken_lines")  # in attrs
@@ -350,8 +351,10 @@ def _sound(source: pd.DataFrame, card: Card, of_log: bool = False) -> pd.DataFra
         )
     warn(source, (f"skip on {showable(name)!r} fits no row." for name in sorted(source.attrs.pop("idle", ()))))
     views = of_sessions(_whole(source) if card.kind == "navigations" else source)
-    views = name_people(views if of_log else of_people(views, card), card)
-    return drop_implausible(blank_odd(views, card), card)
+    views = views if of_log else of_people(views, card)
+    named = name_people(views, card)
+    named.attrs[OF_REQUESTS] = of_log or bool({*(column.name for column in REQUEST_COLUMNS)} & {*views})
+    return drop_implausible(blank_odd(named, card), card)
 
 
 def _whole(views: pd.DataFrame) -> pd.DataFrame:

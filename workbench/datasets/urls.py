@@ -71,7 +71,8 @@ ENDINGS = (
 )
 # A wiki's article is a page whatever its name ends with, as in /wiki/File:Bird.jpg.
 STATIC = rf"(?i)^/(?!wiki/)(?:.*/)?[^/:]*\.(?:{ENDINGS})$|^/(?:\.well-known|cdn-cgi|_next/image)(?:/|$)"
-FEED = r"(?i)/(?:feeds?|rss2?|atom|rdf)$|\.(?:rss|atom|rdf)$|/(?:feeds?|rss2?|atom|index)\.xml$"
+OTHER_FEED = r"(?i)/(?:rss2?|atom|rdf)$|\.(?:rss|atom|rdf)$|/(?:feeds?|rss2?|atom|index)\.xml$"
+FEED = rf"{OTHER_FEED}|/feeds?$"
 FEED_QUERY = (
     r"(?i)(?:^|[&;])(?:flav|flavou?r|feed|format|type|output|alt|mode|tempskin)=_?(?:rss|atom|rdf|feed)\d*(?:[&;]|$)"
 )
@@ -87,6 +88,7 @@ SCRIPTED_QUERY = r"(?:^|[&;])(?:_rsc|_data)="  # of Next.js and Remix: the data 
 # Our thresholds, as shares of the views: those whose page a parameter that was cut may have named; and those that hold
 # a parameter whose name may be shown.
 MERGED, COMMON, SHOWN = 0.1, 0.01, 5
+OF_REQUESTS = "of_requests"  # in attrs: whether rows are requests of any program, as far as is known
 FEED_SHARE = 0.05  # of the rows, for one path
 
 
@@ -106,7 +108,8 @@ def normal_pages(
     Parameters
     ----------
     frame : DataFrame
-        ``page`` (text), and perhaps ``host`` (str): the host of those pages that are paths.
+        ``page`` (text), and perhaps ``host`` (str): the host of those pages that are paths. In a table of page views
+        (``attrs["of_requests"]`` is False), such as a beacon's, a path that ends in ``/feed`` is a page.
     card : Card
     links : DataFrame, optional
         ``from_page, to_page`` (str), which get the same names.
@@ -145,7 +148,7 @@ def normal_pages(
                 "Leave it out, or name the column of addresses."
             )
         return frame, links, Counter()
-    named, cut = _named(addresses, card.pages)
+    named, cut = _named(addresses, card.pages, OTHER_FEED if frame.attrs.get(OF_REQUESTS) is False else FEED)
     if named["host"][named["no_page"].eq("") & named["host"].ne("")].nunique() > 1:
         for name in ("page", "exact"):  # a name that a pattern gives, and is no path, has no host
             named[name] = (named["host"] + named[name]).where(named[name].str.startswith("/"), named[name])
@@ -191,7 +194,7 @@ def _with_host(frame: pd.DataFrame) -> pd.Series:
     return pages.mask(host.notna() & path.str.startswith("/"), "http://" + host + path)
 
 
-def _named(addresses: pd.Series, says: Pages) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _named(addresses: pd.Series, says: Pages, feeds: str = FEED) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What addresses name, with their index, and the parameters that were cut from them, as of :func:`_parameters`.
 
     Columns (str): ``host``; ``page`` with path, query and route, ``exact`` the same without the guess of ids;
@@ -215,7 +218,7 @@ def _named(addresses: pd.Series, says: Pages) -> tuple[pd.DataFrame, pd.DataFram
         route = ("#" + route[["exact", "page"]]).reindex(addresses.index, fill_value="")
         exact, page = exact + route["exact"], page + route["page"]
         cut = pd.concat([cut, cut_there])
-    feed = plain.str.contains(FEED) | parts["query"].str.contains(FEED_QUERY).fillna(False).astype(bool)
+    feed = plain.str.contains(feeds) | parts["query"].str.contains(FEED_QUERY).fillna(False).astype(bool)
     script = plain.str.contains(SCRIPTED) | parts["query"].str.contains(SCRIPTED_QUERY).fillna(False).astype(bool)
     kinds = {"feed": feed, "static": plain.str.contains(STATIC), "script": script}
     kinds = {"skipped": _fits(plain, says.skip)} | ({} if says.static else kinds)

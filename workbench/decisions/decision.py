@@ -527,10 +527,9 @@ class Shipped:
     """A policy as a site runs it: ``content`` is plain (JSON), ``policy`` the workbench's own that decides the same.
 
     ``answers`` says what that one decides in each context of a frame, in the words of a site: a dict or a list each.
-    ``does`` and ``note`` are sentences about what comes out, ``advice`` about when a site should call it. ``merged``
-    says what leaving out small groups changed: the views of test, the share decided otherwise, and the mean net over
-    that of the policy compared. ``requests`` reads from outcomes what the policy fetches a view: ``fetched`` ahead, and
-    ``opened`` of these; empty where a decision fetches nothing.
+    ``does`` and ``note`` are sentences about what comes out, ``advice`` about when a site should call it.
+    ``requests`` reads from outcomes what the policy fetches a view: ``fetched`` ahead, and ``opened`` of these; empty
+    where a decision fetches nothing.
     """
 
     policy: Policy
@@ -539,7 +538,6 @@ class Shipped:
     does: str = ""
     note: str = ""
     advice: str = ""
-    merged: tuple[int, float, float] = (0, 0.0, 0.0)
     requests: Callable[[pd.DataFrame], dict[str, float]] = field(default=lambda _: {}, repr=False)
 
 
@@ -599,6 +597,10 @@ class Decision(Protocol):
     def logged(self, log: pd.DataFrame) -> np.ndarray:
         """Views of an experiment's log that say what was sent: bool, shape (rows,)."""
         return log[self.served].notna().to_numpy()
+
+    def judged(self, log: pd.DataFrame) -> np.ndarray:
+        """Views of an experiment's log that measured enough to say what came of them: bool, shape (rows,)."""
+        return np.ones(len(log), bool)
 
     def options_sent(self, log: pd.DataFrame, scenario: Any) -> np.ndarray:
         """Number of the one option that was sent in each view; a WorkbenchError where a view has no such option."""

@@ -42,14 +42,14 @@ TYPES = {TEXT: "text", NUMBER: "number", FLAG: "flag"}
 class Table:
     """A policy that looks its answer up: the option of each value of one column.
 
-    ``of`` maps a value to an option, ``missing`` is the option where there is none, ``otherwise`` that of any other
-    value. With ``edges``, the column is a number, and values are the numbers of its bins, as text: how many edges are
-    not above it.
+    ``of`` maps a value to an option, ``missing`` is the option, or another policy, where there is none, ``otherwise``
+    the option of any other value. With ``edges``, the column is a number, and values are the numbers of its bins, as
+    text: how many edges are not above it.
     """
 
     column: str
     of: Mapping[str, str]
-    missing: str
+    missing: str | Policy
     otherwise: str
     edges: tuple[float, ...] = ()
 
@@ -58,14 +58,14 @@ class Table:
 class Measured:
     """A rule that takes the last measurement as if it were now, while it is at most ``max_age_s`` old.
 
-    Where it is older, or a quantity is neither measured nor in ``assume``, ``otherwise`` decides. ``worth`` holds plain
+    Where it is older, or a quantity is neither measured nor in ``assume``, ``missing`` decides. ``worth`` holds plain
     numbers: the option with the largest ``quality - price * excess`` is taken, ``excess`` being ``round_trips * rtt_ms
     + bits / (1000 * downlink_mbps) - budget``, from 0 to ``longest``, where ``quality`` is lost.
     """
 
     max_age_s: float
     assume: Mapping[str, float]
-    otherwise: Policy
+    missing: Policy
     worth: Mapping[str, Any]
 
 
@@ -115,7 +115,7 @@ def _content(  # noqa: PLR0917 - the arguments of shipped
     def nested(other: Policy) -> tuple[Policy, dict[str, Any], set[str]]:
         return _content(decision, other, split, scenario, known_by, within)
 
-    if isinstance(policy, ChancePolicy) and isinstance(policy.source, NetworkQuality) and not policy.source.linear:
+    if isinstance(policy, ChancePolicy) and isinstance(policy.source, NetworkQuality):
         merged = fewest_trees(decision, policy, split, scenario, known_by, within=within)
         content = _trees(merged, scenario)
         return merged, content, {each["field"] for head in content["heads"].values() for each in head["features"]}
@@ -129,13 +129,13 @@ def _content(  # noqa: PLR0917 - the arguments of shipped
         content |= {"options": list(scenario.options), "saves_data": SAVES_DATA}
         return replace(policy, base=base), content, names  # type: ignore[return-value]
     rule = decision.as_table(policy, scenario)
-    if isinstance(rule, Measured):
-        otherwise, content, names = nested(rule.otherwise)
-        content = {"kind": "last", "otherwise": content, "worth": dict(rule.worth), "assume": dict(rule.assume)}
-        merged = policy if isinstance(policy.otherwise, str) else replace(policy, otherwise=otherwise)
-        return merged, content | {"max_age_s": rule.max_age_s}, names | LAST_MEASURED
-    content = _rule(rule, policy, scenario)
-    return policy, content, set(content["keys"])
+    content = _rule(rule, scenario)
+    names = LAST_MEASURED if isinstance(rule, Measured) else set(content["keys"])
+    if isinstance(rule.missing, str):
+        return policy, content, names
+    otherwise, content["otherwise"], more = nested(rule.missing)
+    merged = policy if isinstance(policy.otherwise, str) else replace(policy, otherwise=otherwise)
+    return merged, content, names | more
 
 
 def _branches(policy: TreeRule, scenario: Any) -> list[dict[str, Any]]:
@@ -182,8 +182,9 @@ def as_table(policy: Policy, scenario: Any) -> Table | Measured:
     if isinstance(policy, OneOption):
         return Table("", {}, policy.option, policy.option)
     raise WorkbenchError(
-        f"{policy_name(policy)!r} cannot be exported: a site can run the model, lookup tables, one option for "
-        "everybody, rules on one signal and on the last measurement. Name one of them with policy=, such as 'model'."
+        f"{policy_name(policy)!r} cannot be exported: a site can run the model, its linear reference, lookup tables, "
+        "one option for everybody, rules on one signal and on the last measurement, and trees on top of these. Name "
+        "one of them with policy=, such as 'model'."
     )
 
 
@@ -210,10 +211,10 @@ def _field(column: Column) -> dict[str, Any]:
 def fewest_trees(decision: Any, policy: Any, split: Split, scenario: Any, known_by: str, *, within: float) -> Any:
     """The policy with the fewest trees, its limit tuned again, whose net on validation falls by ``within`` at most.
 
-    All trees where ``within`` is 0, or fewer than 20 users are left to calibrate them.
+    All of a policy without trees, where ``within`` is 0, or fewer than 20 users are left to calibrate them.
     """
     cluster = split.cluster if split.cluster in split.calibration else "session_id"
-    if not within or len(np.unique(users_of(split.calibration, cluster))) < FEWEST_USERS:
+    if not within or not policy.source.trees or len(np.unique(users_of(split.calibration, cluster))) < FEWEST_USERS:
         return policy
     there = decision.situations(split.validation, split.card, split.cluster, known_by, scenario)
 
@@ -252,7 +253,8 @@ def _trees(policy: ChancePolicy[NetworkQuality], scenario: Any) -> dict[str, Any
         numbers["mixed"] = mixed | {"grids": {quantity: grid.tolist() for quantity, grid in worth.asked.items()}}
     else:
         numbers["place"] = {quantity: found.tolist() for quantity, found in place.items()}
-    return {"kind": "trees", "limit": policy.limit, "assume": dict(policy.assume), "heads": heads, "worth": numbers}
+    kind = "linear" if model.linear else "trees"
+    return {"kind": kind, "limit": policy.limit, "assume": dict(policy.assume), "heads": heads, "worth": numbers}
 
 
 def _lookup(decision: Any, table: Lookup, scenario: Any, card: Card) -> dict[str, Any]:
@@ -274,11 +276,16 @@ def _lookup(decision: Any, table: Lookup, scenario: Any, card: Card) -> dict[str
     return {"kind": "table", "keys": list(table.keys), "edges": edges, "answers": found, "limit": table.limit}
 
 
-def _rule(table: Table, policy: Policy, scenario: Any) -> dict[str, Any]:
+def _rule(table: Table | Measured, scenario: Any) -> dict[str, Any]:
+    """A rule as plain numbers, without the policy that it leaves views to."""
+    if isinstance(table, Measured):
+        numbers = {"worth": dict(table.worth), "assume": dict(table.assume), "max_age_s": table.max_age_s}
+        return {"kind": "last", **numbers}
     number = {option: [place] for place, option in enumerate(scenario.options)}
     if not table.column:
         return {"kind": "table", "keys": [], "edges": {}, "answers": {"": number[table.otherwise]}}
-    found = {"": number[table.otherwise], SEPARATOR: number[table.missing]}
+    found = {"": number[table.otherwise]}
+    found |= {SEPARATOR: number[table.missing]} if isinstance(table.missing, str) else {}
     found |= {SEPARATOR + value: number[option] for value, option in table.of.items()}
     edges = {table.column: list(table.edges)} if table.edges else {}
     return {"kind": "table", "keys": [table.column], "edges": edges, "answers": found}

@@ -217,10 +217,18 @@ class OptionDecision(option_explain.PicksOptions):
         return self._situations(part[signal_free], context[signal_free], card, cluster, known_by, scenario)
 
     def every_view(self, part: pd.DataFrame, card: Card, cluster: str, known_by: str, scenario: Any) -> Situations:
-        """All views of a part that were measured, those that show a signal too."""
-        frame = part.dropna(subset=measured_quantities(part))
-        context = known_context(frame, known_by, card.context)
-        return self._situations(frame, context, card, cluster, known_by, scenario)
+        """All views of a part, those that show a signal too.
+
+        What a view did not measure is replayed at the median: of an experiment's log, only views stay that are judged
+        by what they measured (:meth:`judged`).
+        """
+        replayed = part.fillna({name: part[name].median() for name in measured_quantities(part)})
+        context = known_context(part, known_by, card.context)
+        return replace(self._situations(replayed, context, card, cluster, known_by, scenario), frame=part)
+
+    def judged(self, log: pd.DataFrame) -> np.ndarray:
+        """Views that measured all quantities that others of the log did."""
+        return log[measured_quantities(log)].notna().all(axis=1).to_numpy()
 
     def _situations(  # noqa: PLR0917 - what situations takes, and the context
         self, frame: pd.DataFrame, context: pd.DataFrame, card: Card, cluster: str, known_by: str, scenario: Any

@@ -20,9 +20,9 @@ class Linear:
     """Weights of a logistic regression, asked as a booster is.
 
     A column that is never negative comes with its logarithm beside it (``logged``, places of columns): chances and
-    counts of many sizes are no straight line. All are standardised (``mean``, ``scale``); a missing number counts as
-    the mean, and has a flag of its own where the column missed some in training (``flagged``). ``weights`` has shape
-    (columns + logged + flagged,).
+    counts of many sizes are no straight line. All are standardised (``mean``, ``scale``); a missing or infinite number
+    counts as the mean, and there is a flag where a number is missing, of each column that missed some in training
+    (``flagged``). ``weights`` has shape (columns + logged + flagged,).
     """
 
     logged: np.ndarray
@@ -70,6 +70,15 @@ class Linear:
         """Refused: SHAP values are asked for in this way."""
         raise WorkbenchError("SHAP values explain trees; a linear model has none. Explain the model with trees.")
 
+    def shipped(self) -> dict[str, Any]:
+        """The same as plain lists, for a site: ``weights`` are those of columns less their mean, not standardised."""
+        weights = self.weights / np.concatenate([self.scale, np.ones(len(self.flagged))])
+        lists = {"logged": self.logged, "flagged": self.flagged, "mean": self.mean, "weights": weights}
+        return {name: values.tolist() for name, values in lists.items()} | {
+            "intercept": self.intercept.item(),
+            "floor": LOG_FLOOR,
+        }
+
     def save_raw(self, raw_format: str = "json") -> bytes:
         """What :meth:`load` reads: JSON, whatever the format asked for."""
         saved = {name: values.tolist() for name, values in asdict(self).items()}
@@ -86,10 +95,11 @@ class Linear:
 
     def _standard(self, matrix: np.ndarray) -> np.ndarray:
         standard = (with_logs(matrix, self.logged) - self.mean) / self.scale
-        standard[np.isnan(standard)] = 0
+        standard[~np.isfinite(standard)] = 0
         return np.hstack([standard, np.isnan(matrix[:, self.flagged])])
 
 
 def with_logs(matrix: np.ndarray, logged: np.ndarray) -> np.ndarray:
     """A matrix with the logarithms of some of its columns beside it: float64, shape (rows, columns + logged)."""
-    return np.hstack([matrix, np.log(np.maximum(matrix[:, logged], 0) + LOG_FLOOR)]).astype(float)
+    matrix = matrix.astype(float)
+    return np.hstack([matrix, np.log(np.maximum(matrix[:, logged], 0) + LOG_FLOOR)])

@@ -28,6 +28,7 @@ from workbench.models.boosting import (
     flat_trees,
     rows_hash,
 )
+from workbench.models.linear import Linear
 
 REPEATS, REPEATED_ROWS = 4, 500_000  # every row meets 4 thresholds, up to half a million rows in all
 ROWS_A_BATCH = 400_000
@@ -331,8 +332,13 @@ class Head:
         """The head as plain lists, for a site that asks it about these thresholds and no others.
 
         ``thresholds`` rise and are finite: float, shape (asked,). ``features`` are the encoded columns that trees split
-        on; a node that splits on the threshold has the feature -2, and its value is how many thresholds go left.
+        on; a node that splits on the threshold has the feature -2, and its value is how many thresholds go left. A
+        linear head holds all features, its weights, and the logarithms of the thresholds.
         """
+        if isinstance(self.booster, Linear):
+            logs = np.log(thresholds).astype(np.float32).tolist()
+            numbers = {"features": list(self.encoding.columns()), "logs": logs, "line": self.booster.shipped()}
+            return numbers | {"slope": self.slope, "intercept": self.intercept}
         trees = flat_trees(self.booster)
         asked = np.log(thresholds).astype(np.float32)
         about_threshold, columns = len(self.encoding.features), self.encoding.columns()

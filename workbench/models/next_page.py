@@ -282,7 +282,7 @@ class NextPage(BoostedModel):
         links = None if self.counts_.links is None else split.links
         other.counts_ = NavigationCounts.fit(frame, other.layout_, links, users)
         places = {self.names_.index(name): codes for name, codes in kept.items() if name in self.names_}
-        other.booster_ = without_codes(self.booster_, places)
+        other.booster_ = self.booster_ if self.linear else without_codes(self.booster_, places)
         return other
 
     def _training_rows(

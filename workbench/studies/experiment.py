@@ -396,7 +396,7 @@ def _measured(
     sent = decision.logged(views)
     if not (known & sent).any():
         raise WorkbenchError(f"{card.name}: no view says both {listed(needs)} and {decision.served}.")
-    test = decision.every_view(views[known & sent], card, USER, card.known_by, scenario)
+    test = decision.every_view(views[known & sent & decision.judged(views)], card, USER, card.known_by, scenario)
     gone = {
         f"without {' or '.join(needs)}": (~known).sum(),
         f"without {decision.served}": (known & ~sent).sum(),

@@ -74,6 +74,10 @@ class Images(OptionDecision):
         """Load time, wait, quality and net of every rendition."""
         return rendition_payoffs(frame, scenario, assume)
 
+    def judged(self, log: pd.DataFrame) -> np.ndarray:
+        """Views that measured their waiting, or the network."""
+        return super().judged(log) | log.get("lcp_ms", pd.Series(np.nan, log.index)).notna().to_numpy()
+
     def as_logged(self, situations: Situations, scenario: ImageScenario) -> Situations:
         """The images are there at the largest contentful paint, and weigh the page's bytes, where a log has these."""
         frame, given = situations.frame, situations.given
@@ -167,7 +171,8 @@ class Images(OptionDecision):
     def _all_views(self, settled: Stage) -> pd.DataFrame:
         """Net over all views of test: where the network is measured by that, else by today's, best rule or model."""
         scenario, split, card = settled.scenario, settled.split, settled.split.card
-        test = self.every_view(split.test, card, split.cluster, settled.validation.known_by, scenario)
+        measured = split.test[super().judged(split.test)]
+        test = self.every_view(measured, card, split.cluster, settled.validation.known_by, scenario)
         later = self.later_context(test) if self.why_unavailable(settled.today, test) else test
         assume = base_assumptions(card)
         small, large = (

@@ -153,14 +153,14 @@ def rule_table(policy: Policy, scenario: ImageScenario) -> Table | Measured | No
         }
         other = OneOption(policy.otherwise) if isinstance(policy.otherwise, str) else policy.otherwise
         return Measured(policy.max_age_s, policy.assume, other, worth)
-    if isinstance(policy, EffectiveType) and isinstance(policy.otherwise, str):
+    if isinstance(policy, EffectiveType):
         of = dict.fromkeys(policy.medium_on, "medium") | dict.fromkeys(policy.large_on, "large")
         return Table("effective_type", of, missing=policy.otherwise, otherwise="small")
     if isinstance(policy, ConnectionDefaults):
         link = pd.DataFrame({"connection_type": list(policy.defaults)})
         of = dict(zip(link["connection_type"], policy(link, scenario), strict=True))
         return Table("connection_type", of, missing=of["unknown"], otherwise=of["unknown"])
-    if isinstance(policy, ConnectionClass) and isinstance(policy.otherwise, str):
+    if isinstance(policy, ConnectionClass):
         edges = (policy.medium_from_mbps, policy.large_from_mbps)
         of = {"0": "small", "1": "medium", "2": "large"}
         return Table("last_downlink_mbps", of, missing=policy.otherwise, otherwise="small", edges=edges)

@@ -19,7 +19,7 @@ from workbench.datasets.schema import NAVIGATION_HISTORY
 from workbench.datasets.splits import FEWEST_USERS, Split, users_of
 from workbench.decisions.decision import Decision, Shipped
 from workbench.decisions.option_ship import fewest_trees, ordered_fields
-from workbench.decisions.policy import Policy, Situations, policy_name, traits_of
+from workbench.decisions.policy import Policy, Situations, TreeRule, policy_name, traits_of
 from workbench.decisions.prefetch import answers
 from workbench.decisions.prefetch.markov import HERE_BEFORE, USUAL_SHARE, Markov, UserHistory
 from workbench.decisions.prefetch.neighbours import SimilarSessions
@@ -33,6 +33,7 @@ from workbench.models.next_page import NextPage
 
 SAVES_DATA, CLASS = "save_data", "effective_type"
 LONGEST_DWELL_S = 1e9
+USUAL = 0.9  # of views: pages that are heavier than theirs do not raise the budget
 NOTHING = 2.0  # a limit that no chance reaches
 HISTORY_FIELDS: dict[str, dict[str, Any]] = {
     column.name: {
@@ -61,10 +62,7 @@ DWELL_FIELD: dict[str, Any] = {
 ADVICE = (
     "Call it once a page is there, and fetch what it names at low priority; a page that the visitor has already, or "
     "that changes with each request, need not be fetched. Fetch nothing with Save-Data, whether the policy is told of "
-    "it or not. Where pages are paths, `speculation-rules/` holds the same for each page whatever came before it, "
-    "without a script: send the address of a page's file in its `Speculation-Rules` header. It never names paths with "
-    "a query, nor those of signing out, carts and the like; see that the list fits the site, and hold what `decide` "
-    "names against it too."
+    "it or not."
 )
 NOTE = (
     "`chance` is that of the page being opened next (null where the policy weighs none); pages come with the likeliest "
@@ -111,9 +109,10 @@ def _requests(outcomes: pd.DataFrame) -> dict[str, float]:
 
 
 def _site(split: Split, scenario: PrefetchScenario, names: list[str]) -> dict[str, Any]:
-    """What Speculation Rules need: sizes of pages, and the budget of a view (as many mean views as it may fetch pages),
-    bytes, where the data have sizes; pages that are never named; the value of ``No-Vary-Search``, where a card's pages
-    cut queries.
+    """What Speculation Rules need: pages that are never named; ``No-Vary-Search``, where a card cuts queries.
+
+    Where the data have sizes, also those of pages (medians, bytes), and the budget of a view: room for as many pages as
+    it may fetch, each as heavy as the page that nine in ten views stay within.
     """
     says, site = split.card.pages, dict[str, Any]()
     if says.never:
@@ -123,8 +122,9 @@ def _site(split: Split, scenario: PrefetchScenario, names: list[str]) -> dict[st
         site["no_vary_search"] = f"key-order, params, except=({kept})" if kept else "params"
     if "page_bytes" in split.train and split.train["page_bytes"].notna().any():
         size, page = split.train["page_bytes"], split.train["page"].astype(str)
-        site["bytes"] = size.groupby(page).median().reindex(names).fillna(size.median()).round().astype(int).tolist()
-        site["byte_budget"] = round(scenario.k * size.mean())
+        sizes = size.groupby(page).median()
+        site["bytes"] = sizes.reindex(names).fillna(size.median()).round().astype(int).tolist()
+        site["byte_budget"] = round(scenario.k * page.map(sizes).quantile(USUAL, interpolation="higher"))
     return site
 
 
@@ -146,7 +146,7 @@ def _content(  # noqa: PLR0917 - the arguments of shipped
 ) -> tuple[Policy, dict[str, Any]]:
     """The policy without what few users met, and its numbers; ``reads`` are the names of its fields."""
     limit = scenario.break_even if traits_of(policy).limit is None else policy.limit
-    if isinstance(policy, PrefetchPolicy) and isinstance(policy.source, NextPage) and not policy.source.linear:
+    if isinstance(policy, PrefetchPolicy) and isinstance(policy.source, NextPage):
         fewest = fewest_trees(decision, policy, split, scenario, known_by, within=within)
         limit = scenario.break_even if fewest.limit is None else fewest.limit
         merged = replace(fewest, source=fewest.source.merged(split))
@@ -165,15 +165,24 @@ def _content(  # noqa: PLR0917 - the arguments of shipped
         return _guess(policy, split)
     if isinstance(policy, Quicklink) and policy.links is not None:
         return policy, _links(policy.links, scenario)
-    raise WorkbenchError(
-        f"{policy_name(policy)!r} cannot be exported: "
-        + (
+    raise WorkbenchError(f"{policy_name(policy)!r} cannot be exported: {_why_not(policy)}")
+
+
+def _why_not(policy: Policy) -> str:
+    """Why a site cannot run a policy, and what to take instead."""
+    if isinstance(policy, SimilarSessions):
+        return (
             "it keeps the sessions of single users, and no file may hold these. Take policy='model', or 'fourth-order "
             "Markov with back-off', which it leans on."
-            if isinstance(policy, SimilarSessions)
-            else "a site can run the model, Markov chains, user history, Guess.js, quicklink and 'never'. Name one of "
-            "them with policy=, such as 'model'."
         )
+    if isinstance(policy, TreeRule):
+        return (
+            "a site cannot run branches on pages yet. Take the policy that it starts from, "
+            f"policy={policy_name(policy.base)!r}, or 'model', which it imitates."
+        )
+    return (
+        "a site can run the model, its linear reference, Markov chains, user history, Guess.js, quicklink and 'never'. "
+        "Name one of them with policy=, such as 'model'."
     )
 
 
@@ -230,11 +239,15 @@ def _links(links: pd.DataFrame, scenario: PrefetchScenario) -> dict[str, Any]:
 
 def _ranker(model: NextPage) -> dict[str, Any]:
     """Trees, and of the counts behind their features those that they ask for."""
-    layout, counts, trees = model.layout_, model.counts_, flat_trees(model.booster_)
-    used = sorted({feature for feature in trees["feature"] if feature >= 0})
-    place = {feature: i for i, feature in enumerate(used)}
-    features = [model.names_[feature] for feature in used]
-    trees["feature"] = [place.get(feature, feature) for feature in trees["feature"]]
+    layout, counts = model.layout_, model.counts_
+    if model.linear:
+        trees, features = model.booster_.shipped(), list(model.names_)
+    else:
+        trees = flat_trees(model.booster_)
+        used = sorted({feature for feature in trees["feature"] if feature >= 0})
+        place = {feature: i for i, feature in enumerate(used)}
+        features = [model.names_[feature] for feature in used]
+        trees["feature"] = [place.get(feature, feature) for feature in trees["feature"]]
     asked = [group for group in layout.groups if f"first_chance by {' x '.join(group)}" in features]
     bands = {name: layout.count_bands(name) for group in asked for name in group}
     reads = {name for name in (*layout.numbers, *layout.levels) if name in {*features, *bands}}

@@ -19,17 +19,10 @@ from workbench.decisions.decision import Finding, PolicyResult, Shipped
 from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import cluster_intervals
 from workbench.evidence.verdict import SHIP_RULE, TEST_MODEL
-from workbench.export.policy.card import readme
+from workbench.export.policy.card import OF_PAGES, readme
 from workbench.export.policy.cases import as_canonical, draw_contexts, usual_values
-from workbench.export.policy.loaded import (
-    FORMAT,
-    MANIFEST,
-    POLICY,
-    LoadedPolicy,
-    check_manifest,
-    describe_file,
-)
-from workbench.export.policy.speculation import SiteRules
+from workbench.export.policy.loaded import FORMAT, MANIFEST, POLICY, LoadedPolicy, check_manifest, describe_file
+from workbench.export.policy.speculation import FOLDER, SiteRules
 from workbench.studies.experiment import ESTIMATES
 from workbench.studies.report import interval_dict
 
@@ -38,7 +31,12 @@ NEAR = 1e-6  # of chances
 COMMENT = re.compile(r"^ *(?:/\*\*(?:.|\n)*?\*/|//.*)\n", re.MULTILINE)  # on lines of its own
 TEXTS = re.compile(r"""(/\*(?:.|\n)*?\*/|"(?:[^"\\]|\\.)*"|`[^`]*`)""")  # the head comment, texts and templates
 RECOMMENDED = "recommended"
-OF_PAGES = ("pages", "ranker")
+# Scripts of a kind that needs more than its own.
+NEEDS = {
+    "linear": ("linear", "trees", "lines"),
+    "ranker": ("walker", "ranker"),
+    "line ranker": ("linear", "ranker"),
+}
 
 
 def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED, *, full: bool = False) -> Path:
@@ -62,7 +60,7 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
     Path
         The folder: ``policy.json``, ``policy.js``, ``vectors.json``, ``README.md``, ``estimates.json`` (every other
         policy against this one on test, for :func:`experiment`) and ``manifest.json``; of pages that are paths,
-        ``speculation-rules/<page>.json`` too.
+        ``speculation-rules/index.json``, which names the file of each page, and these files too.
 
     Raises
     ------
@@ -72,8 +70,10 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
 
     Notes
     -----
-    Groups, levels, pages and sequences of pages that fewer than 20 users of the training part are in are not exported:
-    what is above them answers. The README says in which share of test views that changes the decision.
+    No group of fewer than 20 users of the training part is exported. Levels and groups of context are none in training
+    already; pages, and sequences of pages, are left out here, and what is above them answers. Where the exported policy
+    so decides otherwise than the compared one, or has fewer trees, the README says in which share of test views, and
+    what it gains as exported.
 
     >>> wb.export_policy(result, "policy/")  # doctest: +SKIP
     """
@@ -96,8 +96,10 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
         files |= {name: _json(rules) for name, rules in SiteRules(content).files().items()}
     vectors = _vectors(result, shipped, content)
     files["vectors.json"] = _json({"format": FORMAT, "version": content["version"], "cases": vectors})
-    files["README.md"] = readme(result, shipped, content, _example(result, content)).encode()
-    files[ESTIMATES] = _json(_estimates(result, picked, outcomes))
+    has_rules = f"{FOLDER}/index.json" in files
+    estimates = _estimates(result, picked, outcomes)
+    text = readme(result, shipped, content, estimates, _example(result, content), has_rules=has_rules)
+    files |= {"README.md": text.encode(), ESTIMATES: _json(estimates)}
     files[MANIFEST] = _json({"format": FORMAT, "files": {name: describe_file(text) for name, text in files.items()}})
     write_folder(folder, files)
     return folder
@@ -106,7 +108,8 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
 def policy_script(content: Mapping[str, Any]) -> bytes:
     """The ES module that decides for the kinds of policy that one holds: without spaces, and comments but the first."""
     kind = content["kind"]
-    names = ["fields", "session", kind] if kind in OF_PAGES else ["fields", *dict.fromkeys(_kinds(content)), "options"]
+    needed = [*dict.fromkeys(name for each in _kinds(content) for name in NEEDS.get(each, (each,)))]
+    names = ["fields", "session", *needed] if kind in OF_PAGES else ["fields", *needed, "options"]
     folder = resources.files("workbench.export.policy")
     texts = [folder.joinpath(f"{name}.js").read_text(encoding="utf-8").replace("\r\n", "\n") for name in names]
     return tightened(COMMENT.sub("", "".join(texts))).encode()
@@ -128,7 +131,7 @@ def tightened(script: str) -> str:
 
 def _kinds(content: Mapping[str, Any]) -> Iterator[str]:
     """The kind of a policy, and of those that it leaves views to."""
-    yield content["kind"]
+    yield "line ranker" if "weights" in content.get("trees", ()) else content["kind"]
     for name in ("otherwise", "base"):
         if name in content:
             yield from _kinds(content[name])
@@ -193,7 +196,7 @@ def _content(result: Finding, picked: PolicyResult, full: bool = False) -> tuple
             who: {name: round(1000 * number, 1) for name, number in each.items()} for who, each in load.items()
         }
     content["version"] = describe_file(_json(content))["sha256"][:12]
-    return replace(shipped, merged=(len(test), float(other.mean()), difference)), content, outcomes
+    return shipped, content, outcomes
 
 
 def _estimates(result: Finding, picked: PolicyResult, outcomes: pd.DataFrame) -> dict[str, Any]:

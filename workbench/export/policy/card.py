@@ -13,7 +13,7 @@ from workbench.decisions.decision import Finding, Shipped
 from workbench.evidence.bootstrap import Interval
 from workbench.studies import report
 
-NOT_THERE = "-"
+NOT_THERE, OF_PAGES = "-", ("pages", "ranker")
 FROM_EDGE = "from the edge server"
 OWN_STORAGE = "what this site kept in the browser's storage"
 # Where a browser, an edge server and an app get a field. NetInfo and user-agent hints: wicg.github.io/netinfo,
@@ -33,12 +33,20 @@ SOURCES = {
     "browser": ("`navigator.userAgentData.brands`", "`Sec-CH-UA`, else `User-Agent`", NOT_THERE),
     "browser_major": ("`navigator.userAgentData.brands`", "`Sec-CH-UA`, else `User-Agent`", NOT_THERE),
     "save_data": ("`navigator.connection.saveData`", "`Save-Data: on`", "the system's data saver"),
-    "local_hour": ("`new Date().getHours()`", "the time, and the offset of the place", "the clock"),
+    "local_hour": (
+        "`new Date().getHours()`",
+        "the hour in `request.cf.timezone`, `CloudFront-Viewer-Time-Zone`",
+        "the clock",
+    ),
     "last_rtt_ms": (OWN_STORAGE, "a cookie of this site", "the app's storage"),
     "last_downlink_mbps": (OWN_STORAGE, "a cookie of this site", "the app's storage"),
     "last_age_s": (OWN_STORAGE, "a cookie of this site", "the app's storage"),
     "earlier_views": (OWN_STORAGE, "a cookie of this site", "the app's storage"),
-    "device": ('`getHighEntropyValues(["model"])`', "`Sec-CH-UA-Model`, after `Accept-CH`", "the model"),
+    "device": (
+        '`navigator.userAgentData.mobile`, or `getHighEntropyValues(["model"])`',
+        "`Sec-CH-UA-Mobile`, or `Sec-CH-UA-Model` after `Accept-CH`",
+        "the model",
+    ),
     "effective_type": ("`navigator.connection.effectiveType`", "`ECT`, after `Accept-CH`", NOT_THERE),
     "netinfo_rtt_ms": ("`navigator.connection.rtt`", "`RTT`, after `Accept-CH`", NOT_THERE),
     "netinfo_downlink_mbps": ("`navigator.connection.downlink`", "`Downlink`, after `Accept-CH`", NOT_THERE),
@@ -53,17 +61,27 @@ SOURCES |= {"pages": SESSION, "dwell_before_s": SESSION} | dict.fromkeys(
     ("last_next", "usual_next", "usual_share", "here_before"), SOURCES["last_age_s"]
 )
 TYPES = {"number": "number", "flag": "true or false", "text": "text", "page": "text", "pages": "list of texts"}
+MOST_SEGMENTS = 10  # with most views
 NO_RULE = "Segments were compared for the model alone; the exported policy is a rule."
 
 
-def readme(result: Finding, shipped: Shipped, content: Mapping[str, Any], example: Mapping[str, Any]) -> str:
-    """The whole text, Markdown; ``example`` is a context and the answer to it."""
+def readme(
+    result: Finding,
+    shipped: Shipped,
+    content: Mapping[str, Any],
+    estimates: Mapping[str, Any],
+    example: Mapping[str, Any],
+    *,
+    has_rules: bool,
+) -> str:
+    """The whole text, Markdown; ``example`` is a context and the answer to it, ``has_rules``: Speculation Rules."""
     parts = [
-        f"# {as_text(content['name'])}\n\n{_about(result, shipped, content)}",
-        f"## Call it\n\n{_usage(shipped.note, example)}",
-        f"## When to call it\n\n{shipped.advice}",
+        f"# {as_text(content['name'])}\n\n{_about(result, shipped, content, estimates)}",
+        f"## Call it\n\n{_usage(shipped, content, example)}",
+        *([f"## Speculation Rules\n\n{_speculation(content)}"] if has_rules else []),
         *([f"## Extra load\n\n{_load(content)}"] if "per_1000_views" in content else []),
         f"## Fields\n\n{_fields(result, content)}",
+        f"## Test it\n\n{_test(result, content)}",
         f"## What is known of it\n\n{_evidence(result)}",
         f"## Where the model is not better\n\n{_segments(result, content)}",
         f"## Limits\n\n{_list(report.assumptions(result))}",
@@ -72,21 +90,32 @@ def readme(result: Finding, shipped: Shipped, content: Mapping[str, Any], exampl
     return "\n\n".join(parts) + "\n"
 
 
-def _about(result: Finding, shipped: Shipped, content: Mapping[str, Any]) -> str:
+def _about(result: Finding, shipped: Shipped, content: Mapping[str, Any], estimates: Mapping[str, Any]) -> str:
     card = result.split.card
     source = "SIMULATED data" if card.simulated else "data"
     return (
         f"Version {content['version']}. A policy of the decision `{content['decision']}`, fitted on {source} "
         f"`{card.name}` ({as_text(card.title)}; licence {as_text(card.licence or 'not stated')}). {shipped.does}\n\n"
-        f"{merged(result, shipped, content)}"
+        f"{as_exported(result, content, estimates)}"
     )
 
 
-def _usage(note: str, example: Mapping[str, Any]) -> str:
+def _usage(shipped: Shipped, content: Mapping[str, Any], example: Mapping[str, Any]) -> str:
     given, answer = (_as_json(example[name]) for name in ("context", "decision"))
     of_pages = isinstance(example["decision"], list)
     many = f"a dict, or a frame with one row a view{', and its session_id' * of_pages}"
-    return f"""In a browser, in Node, or on an edge server:
+    same = "the same pages in the same order" if of_pages else f"the same `{content['returns']}`"
+    notes = [
+        shipped.note,
+        "A field that is missing, or of another type, counts as missing.",
+        "`decide.explain(context)` (in Python `policy.explain(context)`) says why in one line, for a `Server-Timing` "
+        "header.",
+        f"Check each deployment: every `context` in `vectors.json` must give its `decision`, {same} with chances "
+        "within 0.000001. `manifest.json` holds the size and sha256 of every file; `wb.load_policy` checks them.",
+    ]
+    return f"""{shipped.advice}
+
+In a browser; load it once, not for each view:
 
 ```js
 import {{ load }} from "./policy.js";
@@ -95,16 +124,39 @@ decide({given});
 // {answer}
 ```
 
-In Python, without XGBoost:
+In Node, read the file: `load(JSON.parse(readFileSync("policy.json", "utf8")))`. In an edge worker, bundle it:
+`import policy from "./policy.json"`, then `load(policy)` outside of the handler. `policy.js` has no dependency, keeps
+no state and asks for nothing. In Python, without XGBoost:
 
 ```python
 policy = wb.load_policy("policy/")
 policy.decide(context)  # {many}
 ```
 
-{note} `explain(context)` (in JavaScript `decide.explain`) says why in one line, for a `Server-Timing` header. A field
-that is missing, or of another type, counts as missing. `vectors.json` holds contexts and the answers
-that must come out, and `manifest.json` the sha256 and the size of every file."""
+{_list(notes)}"""
+
+
+def _speculation(content: Mapping[str, Any]) -> str:
+    """How a server uses the rules, and what they never fetch."""
+    lines = [
+        "Find the page in `speculation-rules/index.json`, and send it with the header `Speculation-Rules: "
+        '"/speculation-rules/FILE"`, unless the request says `Save-Data: on`. File names need no escaping.',
+        "Serve the files with `Content-Type: application/speculationrules+json`.",
+        "They never name paths with a query, nor those of signing out, carts and the like: see that the list fits the "
+        "site (`never` under `[pages]` of the card adds to it), and hold what `decide` names against it too.",
+    ]
+    if budget := content["site"].get("byte_budget"):
+        lines.append(
+            f"A page fetches at most {budget / 1e6:,.1f} MB at once: {content['most']} pages, each as heavy as the "
+            "page that nine in ten views stay within. The largest chance a byte comes first, and what does not fit is "
+            "fetched on hover."
+        )
+    if varies := content["site"].get("no_vary_search"):
+        lines.append(
+            f"They expect `No-Vary-Search: {varies}`: send this header with the pages, since their queries are cut in "
+            "the data. Without it, a prefetched page serves its own address alone."
+        )
+    return f"The same for each page, whatever came before it, and without a script.\n\n{_list(lines)}"
 
 
 def _load(content: Mapping[str, Any]) -> str:
@@ -115,21 +167,27 @@ def _load(content: Mapping[str, Any]) -> str:
         f"`decide`: {fetched - opened:,.0f} more requests to the origin per 1,000 views of test ({fetched:,.0f} pages "
         f"fetched ahead, {opened:,.0f} of them opened)."
     ]
-    rules, budget = load.get("speculation_rules"), content["site"].get("byte_budget")
+    rules = load.get("speculation_rules")
     if rules and rules["fetched"]:
         opened = f" ({rules['opened']:,.0f} are opened by their chances)" if "opened" in rules else ""
         lines.append(
-            f"`speculation-rules/`: {rules['fetched']:,.0f} pages fetched at once per 1,000 views at most, "
-            f"since a browser has some of them{opened}; those on hover are fetched where a pointer rests on their link."
-        )
-    if rules and budget:
-        lines.append(f"A page fetches {budget:,} bytes at once at most, the largest chance a byte first.")
-    if rules and (varies := content["site"].get("no_vary_search")):
-        lines.append(
-            f"The rules expect `No-Vary-Search: {varies}`: send this header with the pages, since their queries are "
-            "cut in the data. Without it, a prefetched page serves its own address alone."
+            f"`speculation-rules/`: at most {rules['fetched']:,.0f} pages fetched at once per 1,000 views{opened}, "
+            "fewer where a browser has some of them already; those on hover come where a pointer rests on their link."
         )
     return _list(lines)
+
+
+def _test(result: Finding, content: Mapping[str, Any]) -> str:
+    """What a log of the A/B test must hold."""
+    served = result.decision.served
+    what = "a JSON list of the pages fetched ahead" if content["kind"] in OF_PAGES else "what was sent"
+    return (
+        "An estimate on past views is no proof. Draw an arm for each user (a hash of user and test), and "
+        f"log a row a view: `user_id`, `arm`, the time, `{served}` ({what}, in the control arm too), the fields above, "
+        f"and the version {content['version']}. Where the decision itself is drawn by chance, log that chance as "
+        "`propensity`. `examples/beacon` of the workbench measures and sends such rows, and has their cards; "
+        "`workbench experiment CARD` reads the test back."
+    )
 
 
 def as_text(text: str) -> str:
@@ -175,17 +233,26 @@ def _evidence(result: Finding) -> str:
     return f"{box['title']}.\n\n{_list(lines)}\n\n{report.markdown_table(report.key_table(result))}"
 
 
-def merged(result: Finding, shipped: Shipped, content: Mapping[str, Any]) -> str:
-    """What leaving out small groups changed, on the views of test."""
-    views, share, difference = shipped.merged
+def as_exported(result: Finding, content: Mapping[str, Any], estimates: Mapping[str, Any]) -> str:
+    """Whether the exported policy decides as the compared one did, on the views of test; if not, what it gains."""
+    changed = content["against_compared"]
+    views, share = changed["views"], changed["decided_otherwise"]
     if not share:
         return f"It decides as the compared policy does in all {views:,} views of test."
-    fewer = " and it has the fewest trees that do nearly as well" if content["role"] == "model" else ""
-    return (
-        f"Groups of fewer than 20 users are not exported: the group above them answers{fewer}. It therefore decides "
-        f"otherwise than the compared policy in {100 * share:.2f} % of {views:,} views of test: "
-        f"{result.unit.signed(difference)} {result.unit.per_view} against the figures below."
+    whys = ["groups of fewer than 20 users are not exported: the group above them answers"] * (
+        content["kind"] in OF_PAGES
     )
+    whys += ["it has the fewest trees that do nearly as well"] * (content["role"] == "model")
+    said = (
+        f"It decides otherwise than the compared policy in {100 * share:.2f} % of {views:,} views of test "
+        f"({result.unit.signed(changed['net'])} {result.unit.per_view}), since {' and '.join(whys)}."
+    )
+    rule = estimates["others_vs_policy"].get(estimates["best_rule"])
+    if content["role"] != "model" or rule is None:
+        return said
+    low, high = (-bound for bound in reversed(rule["interval"]))
+    gain = Interval(-rule["difference"], low, high, 0)
+    return f"{said} As exported, it minus the best rule: {result.unit.span(gain)} {result.unit.per_view}."
 
 
 def _segments(result: Finding, content: Mapping[str, Any]) -> str:
@@ -195,23 +262,30 @@ def _segments(result: Finding, content: Mapping[str, Any]) -> str:
     if open_.empty:
         return "In every segment of at least 20 users the model gains over the best rule."
     lines = []
-    for row in open_.itertuples():
+    for row in open_.head(MOST_SEGMENTS).itertuples():
         gain = result.unit.span(Interval(row.difference, row.low, row.high, row.users))
         name = as_text(f"{row.dimension}, {report.short_name(str(row.level), report.LEVEL_WIDTH)}")
         lines.append(f"{name}: {gain}, {row.users:,} {result.people}")
     return (
         f"Model minus best rule, {result.unit.per_view}, with 95 % intervals; exploratory. Segments in which a gain is "
-        f"not shown:\n\n{_list(lines)}"
+        f"not shown, {len(open_)} of {len(result.segments)}, those with most views first:\n\n{_list(lines)}"
     )
 
 
 def _privacy(result: Finding, content: Mapping[str, Any]) -> str:
-    names = ", ".join(f"`{name}`" for name in content["fields"])
-    return (
-        f"It reads {names}, and keeps nothing: the context need not be stored, nor sent anywhere. These files hold no "
-        "row of the data and no group of fewer than 20 users; the contexts in `vectors.json` are made up field by "
-        "field. What a site keeps of earlier views is its own: keep no more than these fields need, and drop it when "
-        "consent ends."
+    kept = [f"`{name}`" for name, field in content["fields"].items() if SOURCES.get(name, ("",))[0] == OWN_STORAGE]
+    own = f" Only {', '.join(kept)} need something kept of earlier views: no more than that, and" if kept else ""
+    return _list(
+        [
+            f"Purpose: to decide `{content['decision']}`, view by view. Each field is read for that alone, and a field "
+            "that a site may not use for it is left out: the policy then decides without.",
+            "Retention: `decide` keeps nothing and sends nothing; a context need not be stored."
+            + own
+            + (" to be dropped with the consent." if kept else ""),
+            "A test's log is of persons: keep it as long as the test and its history need, then delete it.",
+            "These files hold no row of the data and no group of fewer than 20 users; the contexts in `vectors.json` "
+            "are made up field by field.",
+        ]
     )
 
 

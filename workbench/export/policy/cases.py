@@ -105,7 +105,7 @@ def _thresholds(content: Mapping[str, Any], name: str) -> Iterable[float]:
             yield value
     for head in content.get("heads", {}).values():
         fields = [feature["field"] for feature in head["features"]]
-        for feature, value in zip(head["feature"], head["value"], strict=True):
+        for feature, value in zip(head.get("feature", ()), head.get("value", ()), strict=True):
             if feature >= 0 and fields[feature] == name:
                 yield value
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from workbench.errors import WorkbenchError
 from workbench.export.policy.fields import Read, read_field, read_one
+from workbench.export.policy.lines import Lines
 from workbench.export.policy.pages import ByPages
 from workbench.export.policy.ranker import DWELL_FIELD, ByRanker
 from workbench.export.policy.trees import Trees
@@ -206,9 +207,10 @@ class LoadedPolicy:
 
 
 class ByTable:
-    """The answer of the finest group that the table knows."""
+    """The answer of the finest group that the table knows; where its column is missing, another policy may answer."""
 
     def __init__(self, content: Mapping[str, Any]) -> None:
+        self.otherwise: Any = _otherwise(content)
         self.keys: list[str] = content["keys"]
         self.edges = {key: np.asarray(edges, float) for key, edges in content["edges"].items()}
         self.place = {label: i for i, label in enumerate(content["answers"])}
@@ -224,7 +226,11 @@ class ByTable:
             found = np.array([self.place.get(label, -1) for label in labels], int)[group]
             answer = np.where(found >= 0, found, answer)
         late = self.answers[answer, 1:] if self.answers.shape[1] > 1 else None
-        return self.answers[answer, 0].astype(int), late
+        option = self.answers[answer, 0].astype(int)
+        if self.otherwise:
+            missing = np.array([label == SEPARATOR for label in labels], bool)[group]
+            option = np.where(missing, self.otherwise(read, rows)[0], option)
+        return option, late
 
     def _parts(self, key: str, field: Read) -> tuple[np.ndarray, list[str]]:
         if key not in self.edges:
@@ -235,12 +241,17 @@ class ByTable:
         return np.where(missing, len(edges) + 1, bins), [*map(str, range(len(edges) + 1)), ""]
 
 
+def _otherwise(content: Mapping[str, Any]) -> Any:
+    """The policy that views are left to; None without one."""
+    return KINDS[content["otherwise"]["kind"]](content["otherwise"]) if "otherwise" in content else None
+
+
 class ByLast:
     """What the last measurement was best for, while it is young, else what another policy answers; no chances."""
 
     def __init__(self, content: Mapping[str, Any]) -> None:
         self.content = content
-        self.otherwise: Any = KINDS[content["otherwise"]["kind"]](content["otherwise"])
+        self.otherwise: Any = _otherwise(content)
 
     def __call__(self, read: Mapping[str, Read], rows: int) -> tuple[np.ndarray, None]:
         """Option, int, shape (rows,)."""
@@ -292,11 +303,12 @@ def _numbers(read: Mapping[str, Read], name: str) -> np.ndarray:
 
 
 class ByTrees:
-    """The option of the largest expected value, by the chances of boosted trees; ties to the smaller."""
+    """The option of the largest expected value, by the chances of boosted trees, or of lines; ties to the smaller."""
 
     def __init__(self, content: Mapping[str, Any]) -> None:
         worth = content["worth"]
-        self.heads = {name: (head, Trees(head)) for name, head in content["heads"].items()}
+        source: Any = Lines if content["kind"] == "linear" else Trees
+        self.heads = {name: (head, source(head)) for name, head in content["heads"].items()}
         self.quality, self.weights = np.array(worth["quality"]), np.array(worth["weights"])
         self.price, self.abandons = worth["price"], worth["abandons"]
         self.failing = _mixed(worth["mixed"]) if "mixed" in worth else _picked(worth["place"])
@@ -360,7 +372,7 @@ def encode(feature: Mapping[str, Any], field: Read) -> np.ndarray:
         return field.numbers.astype(np.float32)
 
 
-KINDS: dict[str, Any] = {"trees": ByTrees, "table": ByTable, "last": ByLast, "branches": ByBranches}
+KINDS: dict[str, Any] = {"trees": ByTrees, "linear": ByTrees, "table": ByTable, "last": ByLast, "branches": ByBranches}
 KINDS |= {"pages": ByPages, "ranker": ByRanker}
 Failing = Callable[[Mapping[str, np.ndarray]], np.ndarray]  # chances of heads to (rows, times, options)
 

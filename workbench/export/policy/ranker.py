@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from workbench.export.policy.fields import read_value
+from workbench.export.policy.lines import Line
 from workbench.export.policy.pages import (
     NEVER_SEEN,
     NONE,
@@ -70,7 +71,8 @@ class ByRanker:
         self.groups = {name: (group["of"], _states(group["counts"])) for name, group in content["groups"].items()}
         self.levels = {name: {level: i for i, level in enumerate(levels)} for name, levels in content["levels"].items()}
         self.links = {int(page): pages for page, pages in content.get("links", {}).items()}
-        self.trees = PlainTrees(content["trees"], len(content["features"]))
+        trees = content["trees"]
+        self.trees: Any = Line(trees) if "weights" in trees else PlainTrees(trees, len(content["features"]))
         self.columns = [self._column(name) for name in content["features"]]
 
     def weigh(self, context: Mapping[str, Any]) -> tuple[list[Pair], float]:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from workbench.export.policy.loaded import LoadedPolicy
 
-FOLDER, LONGEST_NAME = "speculation-rules", 120
+FOLDER, LONGEST_NAME = "speculation-rules", 60
 LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 OTHER = re.compile(r"[?#<>]")  # a query, a fragment, or the name of many pages, such as /product/<id>
 NEVER = re.compile(
@@ -30,11 +30,18 @@ class SiteRules:
         self.pages = {page: self._after(page) for page in names if self._may_fetch(page)}
 
     def files(self) -> dict[str, dict[str, Any]]:
-        """Speculation Rules of each page (wicg.github.io/nav-speculation/speculation-rules.html), by file name.
+        """A file of rules for each page that has some, and the index that names them: JSON by file name."""
+        rules = self.rules()
+        index = {page: _file_name(page) for page in rules}
+        files = {f"{FOLDER}/{index[page]}": each for page, each in rules.items()}
+        return {f"{FOLDER}/index.json": index, **files} if files else {}
+
+    def rules(self) -> dict[str, dict[str, Any]]:
+        """Speculation Rules of each page that has some (wicg.github.io/nav-speculation/speculation-rules.html).
 
         The tag is the ruleset's: browsers that do not know it drop rules that carry it themselves.
         """
-        files: dict[str, dict[str, Any]] = {}
+        found: dict[str, dict[str, Any]] = {}
         for page, (at_once, on_hover) in self.pages.items():
             rules = [
                 {"source": "list", "urls": [as_url(each["page"]) for each in pages], "eagerness": eagerness}
@@ -44,8 +51,8 @@ class SiteRules:
             if "no_vary_search" in self.site:
                 rules = [rule | {"expects_no_vary_search": self.site["no_vary_search"]} for rule in rules]
             if rules:
-                files[_file_name(page, files)] = dict(tag=f"workbench-{self.content['version']}", prefetch=rules)
-        return files
+                found[page] = dict(tag=f"workbench-{self.content['version']}", prefetch=rules)
+        return found
 
     def requests(self, views: Mapping[str, float]) -> dict[str, float]:
         """Pages fetched at once, and opened of these by their chances, a view; ``views`` is the share of each page."""
@@ -82,8 +89,11 @@ def as_url(page: str) -> str:
     return quote(LONE_PERCENT.sub("%25", page), safe="/%:@!$&'()*+,;=~")
 
 
-def _file_name(page: str, taken: Mapping[str, Any]) -> str:
-    name = quote(page, safe="")
-    if len(name) > LONGEST_NAME or f"{FOLDER}/{name}.json".lower() in {each.lower() for each in taken}:
-        name = f"{name[:LONGEST_NAME]}-{hashlib.sha256(page.encode()).hexdigest()[:8]}"
-    return f"{FOLDER}/{name}.json"
+def _file_name(page: str) -> str:
+    """A name of plain letters, digits and hyphens, another one for each page: it needs no escaping in a URL.
+
+    >>> _file_name("/100% caf\u00e9/a?b")
+    '100-caf-a-b-96e95a8c19fb.json'
+    """
+    words = re.sub(r"[^A-Za-z0-9]+", "-", page).strip("-")[:LONGEST_NAME]
+    return f"{words}-{hashlib.sha256(page.encode()).hexdigest()[:12]}.json".lstrip("-")

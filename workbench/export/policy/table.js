@@ -1,7 +1,8 @@
 const SEPARATOR = "\x1f";
 
-/** The answer of the finest group that the table knows. */
-kinds.table = ({ keys, edges, answers }, readers) => {
+/** The answer of the finest group that the table knows; where its column is missing, another policy may answer. */
+kinds.table = ({ keys, edges, answers, otherwise }, readers) => {
+  const rest = otherwise && kinds[otherwise.kind](otherwise, readers);
   const known = new Map(Object.entries(answers));
   const texts = keys.map((key) => {
     if (!edges[key]) return (context) => readers[key](context) ?? "";
@@ -14,6 +15,7 @@ kinds.table = ({ keys, edges, answers }, readers) => {
     let label = "", [best, ...late] = known.get(label);
     for (const text of texts) {
       label += SEPARATOR + text(context);
+      if (rest && label === SEPARATOR) return [rest(context)[0]];
       if (known.has(label)) [best, ...late] = known.get(label);
     }
     return [best, late];

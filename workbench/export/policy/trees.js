@@ -103,13 +103,13 @@ function picker(places) {
 }
 
 /** The option of the largest expected value, ties to the smaller, and the chance that each comes late. */
-kinds.trees = (policy, readers) => {
+kinds.trees = (policy, readers, ask = chances) => {
   const { quality, price, weights, abandons, mixed, place } = policy.worth;
-  const heads = Object.entries(policy.heads).map(([quantity, head]) => [quantity, chances(head, readers)]);
+  const heads = Object.entries(policy.heads).map(([quantity, head]) => [quantity, ask(head, readers)]);
   const failing = mixed ? mixer(mixed) : picker(place);
   return (context) => {
     const found = {};
-    for (const [quantity, ask] of heads) found[quantity] = ask(context);
+    for (const [quantity, answer] of heads) found[quantity] = answer(context);
     const fails = failing(found), count = quality.length, last = fails.length - count;
     let best = 0, most = -Infinity;
     for (let option = 0; option < count; option++) {

@@ -11,9 +11,9 @@ function rankOf(edges, number) {
 /**
  * Chances that a quantity is worse than each of the thresholds that one head was exported for.
  *
- * The leaves of all trees are numbered; each answers for the thresholds from `low` to before `high`. For every value of
- * a field that the trees tell apart there is a set of leaves (a bit each): those that it does not rule out. What is in
- * the sets of all fields are the leaves that a context reaches, in the order in which XGBoost adds them.
+ * The leaves of all trees are numbered; each answers for the thresholds from `low` to before `high`. A value
+ * of a field rules leaves out: its set (a bit a leaf) holds the others, and is kept, one for all values that the trees
+ * do not tell apart. The leaves in the sets of all fields are those of a context, in the order in which XGBoost adds.
  */
 function chances({ feature, right, value, missing_left, features, roots, asked, start, slope, intercept }, readers) {
   // Thresholds that no tree tells apart are asked about at once.
@@ -22,7 +22,7 @@ function chances({ feature, right, value, missing_left, features, roots, asked, 
   function add(node, low, high) {
     const on = feature[node], more = Math.fround(value[node]), first = leaves.length;
     if (on === LEAF) return leaves.push({ more, low, high });
-    const cut = rankOf(cuts, more), asks = on === ASKED;
+    const asks = on === ASKED, cut = asks && rankOf(cuts, more);
     add(node + 1, low, asks ? Math.min(cut, high) : high);
     const middle = leaves.length;
     add(right[node], asks ? Math.max(cut, low) : low, high);
@@ -31,44 +31,41 @@ function chances({ feature, right, value, missing_left, features, roots, asked, 
   roots.forEach((root) => add(root, 0, margin.length));
   while (leaves.length % 32) leaves.push({ more: 0.5, low: 0, high: 0 });
 
-  const words = leaves.length / 32, sets = [];
-  const places = Object.entries(readers).map(([field, read]) => {
-    const mine = [...features.keys()].filter((i) => features[i].field === field);
-    /** Where the set of a value begins. */
-    const place = (value) => {
+  const words = leaves.length / 32, alive = new Int32Array(words);
+  const readSets = Object.entries(readers).map(([field, read]) => {
+    const mine = [...features.keys()].filter((i) => features[i].field === field), sets = new Map();
+    const edges = rising(mine.flatMap((i) => forks[i].map(([edge]) => edge)));
+    const texts = new Set(mine.flatMap((i) => features[i].level ?? Object.keys({ ...features[i].means })));
+    function rule(value) {
       const set = new Int32Array(words).fill(-1);
       for (const i of mine) {
         const { means, level, otherwise } = features[i];
-        const meant = means ? (Object.hasOwn(means, value) ? means[value] : otherwise) : level ? value === level : value;
-        const number = Math.fround(meant);
+        const mean = means && Object.hasOwn(means, value) ? means[value] : otherwise;
+        const number = Math.fround(means ? mean : level ? value === level : value);
         for (const [edge, missing, first, middle, last] of forks[i]) {
           const left = number !== number ? missing : number < edge, end = left ? last : middle;
           for (let at = left ? middle : first; at < end; at++) set[at >> 5] &= ~(1 << at);
         }
       }
-      return sets.push(...set) - words;
-    };
-    const texts = mine.flatMap((i) => features[i].level ?? Object.keys({ ...features[i].means }));
-    if (texts.length) {
-      const rows = new Map([...texts, MISSING].map((text) => [text, place(text)])), other = place(Symbol());
-      return (context) => rows.get(read(context) ?? MISSING) ?? other;
+      return set;
     }
-    const edges = rising(mine.flatMap((i) => forks[i].map(([edge]) => edge)));
-    const rows = [-Infinity, ...edges, NaN].map(place);
     return (context) => {
-      const number = Math.fround(read(context));
-      return rows.at(number !== number ? -1 : rankOf(edges, number));
+      const value = read(context) ?? MISSING;
+      const key = texts.size ? texts.has(value) && value : value === value && rankOf(edges, Math.fround(value));
+      if (!sets.has(key)) sets.set(key, rule(value));
+      return sets.get(key);
     };
   });
-  const bit = Int32Array.from(sets), rows = new Int32Array(places.length);
 
   return (context) => {
-    for (let i = 0; i < rows.length; i++) rows[i] = places[i](context);
+    alive.fill(-1);
+    for (const readSet of readSets) {
+      const set = readSet(context);
+      for (let word = 0; word < words; word++) alive[word] &= set[word];
+    }
     margin.fill(start);
     for (let word = 0; word < words; word++) {
-      let bits = -1;
-      for (let i = 0; i < rows.length; i++) bits &= bit[rows[i] + word];
-      for (; bits; bits &= bits - 1) {
+      for (let bits = alive[word]; bits; bits &= bits - 1) {
         const { more, low, high } = leaves[32 * word + 31 - Math.clz32(bits & -bits)];
         // A Float32Array rounds each sum.
         for (let i = low; i < high; i++) margin[i] += more;

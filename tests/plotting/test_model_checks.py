@@ -10,6 +10,7 @@ from scipy.spatial.distance import squareform
 from workbench import plotting
 from workbench.datasets.cards import Card
 from workbench.decisions.decision import Unit
+from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import Interval
 from workbench.explanation.ablation import Ablation
 from workbench.explanation.disagreement import disagreement as find_disagreement
@@ -158,3 +159,19 @@ def test_each_age_has_its_loss_and_interval_in_the_unit_of_the_net(draw):
     assert {MODEL, RULE} <= set(texts(ax))
     assert "14 days older, the model loses +1.20 (+0.80 to +1.60)" in plotting.alt_text(ax)
     assert "before it is 14 days old" in plotting.alt_text(ax)
+
+
+# Size
+
+
+def test_as_many_trees_are_marked_as_are_exported(studied, draw):
+    result = studied("synthetic_measurements", rows=6000)
+    ax = draw(plotting.tree_counts, result)
+    every, kept = (line.get_xdata() for line in ax.lines)
+    ours = result.of("model").policy
+    shipped = result.decision.shipped(ours, result.split, result.scenario, result.known_by, within=result.margin)
+    assert every[-1] == ours.source.trees and list(every) == sorted(every)
+    assert kept == [shipped.policy.source.trees]
+    no_trees = SimpleNamespace(unit=POINTS, of=lambda _: SimpleNamespace(policy=len))
+    with pytest.raises(WorkbenchError, match="boosted trees"):
+        plotting.tree_counts(no_trees)

@@ -6,7 +6,7 @@ which a view finds its answer by a few columns, and trees, whose chances are wei
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -213,20 +213,28 @@ def fewest_trees(decision: Any, policy: Any, split: Split, scenario: Any, known_
 
     All of a policy without trees, where ``within`` is 0, or fewer than 20 users are left to calibrate them.
     """
-    cluster = split.cluster if split.cluster in split.calibration else "session_id"
-    if not within or not policy.source.trees or len(np.unique(users_of(split.calibration, cluster))) < FEWEST_USERS:
+    if not within or not policy.source.trees:
         return policy
+    shorter = by_tree_count(decision, policy, split, scenario, known_by, shares=(1, *SHARES))
+    _, most = next(shorter)
+    return next((fewer for fewer, net in shorter if net >= most - within), policy)
+
+
+def by_tree_count(  # noqa: PLR0917 - the arguments of shipped
+    decision: Any, policy: Any, split: Split, scenario: Any, known_by: str, shares: Iterable[float] = (*SHARES, 1)
+) -> Iterator[tuple[Any, float]]:
+    """The policy with a share of its trees, its limit tuned again, and its net a view on validation, share by share.
+
+    Only all of them where fewer than 20 users are left to calibrate.
+    """
+    cluster = split.cluster if split.cluster in split.calibration else "session_id"
+    few = len(np.unique(users_of(split.calibration, cluster))) < FEWEST_USERS
     there = decision.situations(split.validation, split.card, split.cluster, known_by, scenario)
-
-    def net(each: Any) -> float:
-        return float(decision.outcomes(decision.ask(each, there, scenario), there, scenario)["net"].mean())
-
-    enough = net(policy) - within
-    for share in SHARES:
-        fewer = decision.tune(replace(policy, source=policy.source.shortened(share, split)), there, scenario)
-        if net(fewer) >= enough:
-            return fewer
-    return policy
+    for share in (1,) if few else shares:
+        fewer = policy
+        if share < 1:
+            fewer = decision.tune(replace(policy, source=policy.source.shortened(share, split)), there, scenario)
+        yield fewer, float(decision.outcomes(decision.ask(fewer, there, scenario), there, scenario)["net"].mean())
 
 
 def _trees(policy: ChancePolicy[NetworkQuality], scenario: Any) -> dict[str, Any]:

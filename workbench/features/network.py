@@ -133,7 +133,8 @@ def count_chances(frame: pd.DataFrame, keys: tuple[str, ...], quantity: str, use
     grid = threshold_grid(values, quantity)
     # How many thresholds lie strictly below (RTT) or at or below (throughput) the value: its cell in the histogram.
     cell = np.searchsorted(grid, values, side="left" if WORSE_IS_HIGH[quantity] else "right")
-    groups, counts, sizes = [], [], []
+    groups: list[dict[str, int]] = []
+    counts, sizes = [], []
     for label in group_labels(frame, keys):
         codes, known = pd.factorize(label)
         kept = count_users(codes, users) >= (FEWEST_USERS if groups else 0)

@@ -9,7 +9,7 @@ from workbench.plotting.data import known_context_shares, measured, netinfo_blun
 from workbench.plotting.explanation import bar, beeswarm, dependence, importance, waterfall
 from workbench.plotting.frontier import frontier
 from workbench.plotting.images import what_users_see
-from workbench.plotting.model_checks import ablation, disagreement, drift, redundancy, retraining
+from workbench.plotting.model_checks import ablation, disagreement, drift, redundancy, retraining, tree_counts
 from workbench.plotting.pages import main_flows, session
 from workbench.plotting.style import alt_text, label_source, save_figure, set_alt_text, style_context
 from workbench.plotting.trials import aging, shares, verdicts
@@ -42,6 +42,7 @@ __all__ = [
     "set_alt_text",
     "shares",
     "style_context",
+    "tree_counts",
     "verdicts",
     "waterfall",
     "what_users_see",

@@ -13,6 +13,8 @@ from matplotlib.ticker import MaxNLocator
 from scipy.cluster.hierarchy import dendrogram
 
 from workbench.decisions.decision import Unit
+from workbench.decisions.option_ship import by_tree_count
+from workbench.errors import WorkbenchError
 from workbench.explanation.ablation import Ablation
 from workbench.explanation.base import net_of, percent
 from workbench.explanation.disagreement import Disagreement, Leaf
@@ -44,6 +46,7 @@ from workbench.plotting.style import (
     finish,
     style_context,
 )
+from workbench.studies.comparison import Comparison
 from workbench.studies.report import capital, short_name
 
 MOST_LEAVES, MOST_BARS = 6, 10
@@ -274,3 +277,41 @@ def retraining(result: Retraining, *, ax: Axes | None = None) -> Axes:
     ax.set(xlabel="Days older than a freshly trained one", ylabel=f"Net lost, {result.unit.per_view}")
     shaded = f"shaded: too small to matter (under {factor * result.margin:g})"
     return finish(ax, result.card, f"{result.finding}. {result.sentences[0]}", note=shaded)
+
+
+@style_context()
+def tree_counts(result: Comparison, *, ax: Axes | None = None) -> Axes:
+    """Net on validation of the compared model with fewer of its trees, and how many :func:`export_policy` keeps.
+
+    Returns
+    -------
+    Axes
+        x: trees; y: net, its limit tuned again for each. In the shaded band, net is within the smallest gain that
+        matters of that of all trees: the leftmost mark there is exported.
+
+    Raises
+    ------
+    WorkbenchError
+        Where the comparison has no model of boosted trees.
+    """
+    factor, policy = result.unit.factor, result.of("model").policy
+    if getattr(getattr(policy, "source", None), "linear", True):
+        raise WorkbenchError("expected a comparison of a model of boosted trees; this one has none. Train one first.")
+    ax = axes_or_new(ax, 4.2)
+    found = by_tree_count(result.decision, policy, result.split, result.scenario, result.known_by)
+    trees, net = np.array([(each.source.trees, factor * net) for each, net in found]).T
+    margin, everything = factor * result.margin, net[-1]
+    kept = int(np.argmax(net >= everything - margin))
+    ax.axhspan(everything - margin, everything + margin, color=LINE, alpha=0.5, linewidth=0)
+    ax.plot(trees, net, "o-", color=BLUE, zorder=3)
+    ax.plot(trees[kept], net[kept], "o", color=VERMILLION, markersize=11, zorder=4)
+    ax.annotate("exported", (trees[kept], net[kept]), (0, 10), textcoords="offset points", ha="center", color=INK)
+    ax.set_xscale("log", base=2)
+    ax.margins(x=0.1)
+    ax.set_xticks(trees, [f"{count:.0f}" for count in trees])
+    ax.set_ylim(min(net.min(), everything - margin) - 0.3 * margin, max(net.max(), everything + margin) + 0.8 * margin)
+    ax.set(xlabel="Trees", ylabel=f"Net on validation, {result.unit.per_view}")
+    digits = result.unit.digits + 1
+    words = f"{trees[kept]:.0f} of {trees[-1]:.0f} trees are exported: net {net[kept]:.{digits}f}"
+    words += f", with all {everything:.{digits}f}."
+    return finish(ax, result.split.card, words, note=f"shaded: too small to matter (under {margin:g})")

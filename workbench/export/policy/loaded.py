@@ -388,13 +388,13 @@ def _mixed(mixed: Mapping[str, Any]) -> Failing:
     step, last, count = np.log(grid[1] / grid[0]), len(grid) - 1, mixed["quantiles"]
 
     def failing(chances: Mapping[str, np.ndarray]) -> np.ndarray:
-        rtts, slower = quantiles(chances["rtt_ms"], logs, count), chances["downlink_mbps"]
-        row = np.arange(len(slower))[:, None, None, None]
+        rtts, slower = quantiles(chances["rtt_ms"], logs, count), chances["downlink_mbps"].ravel()
+        row = (last + 1) * np.arange(len(rtts))[:, None, None, None]
         left = times - mixed["round_trips"] * rtts[:, :, None, None]  # (rows, quantiles, times, 1)
         threshold = np.minimum(bits / (1000 * np.where(left > 0, left, 1.0)), grid[last])
-        position = np.clip(np.log(threshold / grid[0]) / step, 0, last)
+        position = np.maximum(np.log(threshold / grid[0]) / step, 0)
         at = np.minimum(position.astype(int), last - 1)
-        low, high = slower[row, at], slower[row, at + 1]
+        low, high = slower[row + at], slower[row + at + 1]
         return np.where(left > 0, low + (position - at) * (high - low), 1.0).sum(axis=1) / count
 
     return failing
@@ -404,7 +404,7 @@ def quantiles(above: np.ndarray, logs: np.ndarray, count: int) -> np.ndarray:
     """Values at the middle of equal shares, from chances (rows, points) of exceeding a grid: (rows, count)."""
     below, row = np.maximum.accumulate(1 - above, axis=1), np.arange(len(above))[:, None]
     share = (np.arange(count) + 0.5) / count
-    right = np.clip((below[:, None, :] < share[:, None]).sum(axis=2), 1, len(logs) - 1)
+    right = np.minimum(np.maximum((below[:, None, :] < share[:, None]).sum(axis=2), 1), len(logs) - 1)
     low, high = below[row, right - 1], below[row, right]
-    part = np.clip((share - low) / np.maximum(high - low, 1e-12), 0, 1)
+    part = np.minimum(np.maximum((share - low) / np.maximum(high - low, 1e-12), 0), 1)
     return np.exp(logs[right - 1] + part * (logs[right] - logs[right - 1]))

@@ -1,62 +1,83 @@
 const LEAF = -1, ASKED = -2, MISSING = "(missing)";
+const rising = (numbers) => [...new Set(numbers)].sort((a, b) => a - b);
 
-/** How a feature of the trees is worked out. */
-function encoder(feature, readers) {
-  const read = readers[feature.field];
-  if (feature.means) {
-    const means = new Map(Object.entries(feature.means));
-    return (context) => means.get(read(context) ?? MISSING) ?? feature.otherwise;
-  }
-  if ("level" in feature) return (context) => Number((read(context) ?? MISSING) === feature.level);
-  return read;
+/** How many rising numbers are not above a number. */
+function rankOf(edges, number) {
+  let rank = 0;
+  while (edges[rank] <= number) rank++;
+  return rank;
 }
 
-/** Chances that a quantity is worse than each of the thresholds that one head was exported for. */
-function chances(head, readers) {
-  const { roots, slope, intercept } = head, feature = Int32Array.from(head.feature), right = Int32Array.from(head.right);
+/**
+ * Chances that a quantity is worse than each of the thresholds that one head was exported for.
+ *
+ * The leaves of all trees are numbered; each answers for the thresholds from `low` to before `high`. A value
+ * of a field rules leaves out: its set (a bit a leaf) holds the others, and is kept, one for all values that the trees
+ * do not tell apart. The leaves in the sets of all fields are those of a context, in the order in which XGBoost adds.
+ */
+function chances({ feature, right, value, missing_left, features, roots, asked, start, slope, intercept }, readers) {
   // Thresholds that no tree tells apart are asked about at once.
-  const cuts = [...new Set(head.value.filter((_, node) => feature[node] === ASKED))].sort((a, b) => a - b);
-  const part = Uint16Array.from({ length: head.asked }, (_, at) => cuts.filter((cut) => cut <= at).length);
-  const place = new Map(cuts.map((cut, i) => [cut, i + 1])), asked = cuts.length + 1;
-  const value = Float32Array.from(head.value, (each, node) => (feature[node] === ASKED ? place.get(each) : each));
-  const missingLeft = Uint8Array.from(head.missing_left);
-  const encoders = head.features.map((each) => encoder(each, readers));
-  const row = new Float32Array(encoders.length), margin = new Float32Array(asked);
-  const chance = new Float64Array(asked), found = new Float64Array(part.length);
-
-  // A node on the threshold cuts the list of thresholds in two; a node on a feature sends all of them to one side.
-  function walk(node, low, high) {
-    for (let on = feature[node]; on !== LEAF; on = feature[node]) {
-      if (on === ASKED) {
-        const cut = value[node];
-        if (cut > low && cut < high) {
-          walk(node + 1, low, cut);
-          low = cut;
-          node = right[node];
-        } else node = cut >= high ? node + 1 : right[node];
-      } else {
-        const number = row[on];
-        node = (number !== number ? missingLeft[node] : number < value[node]) ? node + 1 : right[node];
-      }
-    }
-    const leaf = value[node];
-    // A Float32Array rounds each sum.
-    for (let at = low; at < high; at++) margin[at] += leaf;
+  const cuts = rising(value.filter((_, node) => feature[node] === ASKED)), leaves = [], forks = features.map(() => []);
+  const part = Array.from({ length: asked }, (_, at) => rankOf(cuts, at)), margin = new Float32Array(cuts.length + 1);
+  function add(node, low, high) {
+    const on = feature[node], more = Math.fround(value[node]), first = leaves.length;
+    if (on === LEAF) return leaves.push({ more, low, high });
+    const asks = on === ASKED, cut = asks && rankOf(cuts, more);
+    add(node + 1, low, asks ? Math.min(cut, high) : high);
+    const middle = leaves.length;
+    add(right[node], asks ? Math.max(cut, low) : low, high);
+    forks[on]?.push([more, missing_left[node], first, middle, leaves.length]);
   }
+  roots.forEach((root) => add(root, 0, margin.length));
+  while (leaves.length % 32) leaves.push({ more: 0.5, low: 0, high: 0 });
+
+  const words = leaves.length / 32, alive = new Int32Array(words);
+  const readSets = Object.entries(readers).map(([field, read]) => {
+    const mine = [...features.keys()].filter((i) => features[i].field === field), sets = new Map();
+    const edges = rising(mine.flatMap((i) => forks[i].map(([edge]) => edge)));
+    const texts = new Set(mine.flatMap((i) => features[i].level ?? Object.keys({ ...features[i].means })));
+    function rule(value) {
+      const set = new Int32Array(words).fill(-1);
+      for (const i of mine) {
+        const { means, level, otherwise } = features[i];
+        const mean = means && Object.hasOwn(means, value) ? means[value] : otherwise;
+        const number = Math.fround(means ? mean : level ? value === level : value);
+        for (const [edge, missing, first, middle, last] of forks[i]) {
+          const left = number !== number ? missing : number < edge, end = left ? last : middle;
+          for (let at = left ? middle : first; at < end; at++) set[at >> 5] &= ~(1 << at);
+        }
+      }
+      return set;
+    }
+    return (context) => {
+      const value = read(context) ?? MISSING;
+      const key = texts.size ? texts.has(value) && value : value === value && rankOf(edges, Math.fround(value));
+      if (!sets.has(key)) sets.set(key, rule(value));
+      return sets.get(key);
+    };
+  });
 
   return (context) => {
-    for (let i = 0; i < row.length; i++) row[i] = encoders[i](context);
-    margin.fill(head.start);
-    for (let i = 0; i < roots.length; i++) walk(roots[i], 0, asked);
-    for (let i = 0; i < asked; i++) chance[i] = 1 / (1 + Math.exp(-(slope * margin[i] + intercept)));
-    for (let at = 0; at < part.length; at++) found[at] = chance[part[at]];
-    return found;
+    alive.fill(-1);
+    for (const readSet of readSets) {
+      const set = readSet(context);
+      for (let word = 0; word < words; word++) alive[word] &= set[word];
+    }
+    margin.fill(start);
+    for (let word = 0; word < words; word++) {
+      for (let bits = alive[word]; bits; bits &= bits - 1) {
+        const { more, low, high } = leaves[32 * word + 31 - Math.clz32(bits & -bits)];
+        // A Float32Array rounds each sum.
+        for (let i = low; i < high; i++) margin[i] += more;
+      }
+    }
+    return part.map((at) => 1 / (1 + Math.exp(-(slope * margin[at] + intercept))));
   };
 }
 
 /** Round-trip times at the middle of equal shares, from chances of exceeding a grid. */
 function quantiles(above, logs, count) {
-  const found = new Float64Array(count), last = above.length - 1;
+  const found = [], last = above.length - 1;
   let right = 0, low = -Infinity, high = 1 - above[0];
   for (let i = 0; i < count; i++) {
     const share = (i + 0.5) / count;
@@ -64,42 +85,43 @@ function quantiles(above, logs, count) {
       low = high;
       high = Math.max(high, 1 - above[++right]);
     }
-    const part = Math.min(Math.max((share - low) / Math.max(high - low, 1e-12), 0), 1);
-    found[i] = Math.exp(logs[right - 1] + part * (logs[right] - logs[right - 1]));
+    const part = Math.min(Math.max((share - low) / Math.max(high - low, 1e-12), 0), 1), log = logs[right - 1];
+    found.push(Math.exp(log + part * (logs[right] - log)));
   }
   return found;
 }
 
 /** Chances that each option fails at each time (options of a time side by side), averaged over round-trip times. */
 function mixer({ grids, times, bits, round_trips, quantiles: count }) {
-  const logs = grids.rtt_ms.map(Math.log), grid = grids.downlink_mbps, last = grid.length - 1;
-  const step = Math.log(grid[1] / grid[0]), sizes = bits.map((size) => Math.log(size / grid[0]));
+  const logs = grids.rtt_ms.map(Math.log), [first, second] = grids.downlink_mbps, last = grids.downlink_mbps.length - 1;
+  const steps = 1 / Math.log(second / first), sizes = bits.map((size) => steps * Math.log(size / (1000 * first)));
   const fails = new Float64Array(times.length * bits.length);
-  return (found) => {
-    const slower = found.downlink_mbps;
+  return ({ rtt_ms, downlink_mbps: slower }) => {
     fails.fill(0);
-    for (const rtt of quantiles(found.rtt_ms, logs, count)) {
+    for (const rtt of quantiles(rtt_ms, logs, count)) {
       for (let time = 0, place = 0; time < times.length; time++) {
-        const left = times[time] - round_trips * rtt, log = left > 0 ? Math.log(1000 * left) : -Infinity;
+        const left = times[time] - round_trips * rtt, log = left > 0 ? steps * Math.log(left) : 0;
         for (let option = 0; option < sizes.length; option++, place++) {
           if (left > 0) {
-            let position = (sizes[option] - log) / step;
-            position = position < 0 ? 0 : position > last ? last : position;
-            const at = position < last ? position | 0 : last - 1;
-            fails[place] += slower[at] + (position - at) * (slower[at + 1] - slower[at]);
-          } else fails[place] += 1;
+            const position = sizes[option] - log;
+            if (position <= 0) fails[place] += slower[0];
+            else if (position >= last) fails[place] += slower[last];
+            else {
+              const at = position | 0, low = slower[at];
+              fails[place] += low + (position - at) * (slower[at + 1] - low);
+            }
+          } else fails[place]++;
         }
       }
     }
-    for (let place = 0; place < fails.length; place++) fails[place] /= count;
-    return fails;
+    for (let i=0;i<fails.length;i++) fails[i]/=count;return fails;
   };
 }
 
 /** The same where one quantity decides; place -1 is certain. */
 function picker(places) {
   const [[quantity, place]] = Object.entries(places), flat = place.flat();
-  return (found) => Float64Array.from(flat, (at) => (at < 0 ? 1 : found[quantity][at]));
+  return (found) => flat.map((at) => at < 0 ? 1 : found[quantity][at]);
 }
 
 /** The option of the largest expected value, ties to the smaller, and the chance that each comes late. */
@@ -118,6 +140,6 @@ kinds.trees = (policy, readers, ask = chances) => {
       const worth = quality[option] * (1 - (abandons ? fails[last + option] : 0)) - price * wait;
       if (worth > most) [best, most] = [option, worth];
     }
-    return [best, Array.from(fails.subarray(0, count))];
+    return [best, fails];
   };
 };

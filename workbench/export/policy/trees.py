@@ -45,7 +45,7 @@ class Trees:
                     waiting += [(right, low, high, [*above, asked + 1]), (node + 1, low, high, [*above, asked])]
         self.value = value[[node for node, _, _, _ in leaves]]
         self.length = np.array([high - low for _, low, high, _ in leaves])
-        deepest, always = max(len(above) for _, _, _, above in leaves), 2 * len(questions)
+        deepest, always = max(1, *(len(above) for _, _, _, above in leaves)), 2 * len(questions)
         self.conditions = np.array([[*above, *[always] * (deepest - len(above))] for _, _, _, above in leaves], int).T
         self.feature = np.array([feature for feature, _, _ in questions], int)
         self.threshold = np.array([threshold for _, threshold, _ in questions], np.float32)
@@ -61,7 +61,10 @@ class Trees:
         right = np.where(np.isnan(number), ~self.missing_left, number >= self.threshold)
         holds = np.ones((2 * right.shape[1] + 1, len(matrix)), bool)
         holds[0:-1:2], holds[1::2] = ~right.T, right.T
-        leaf = np.nonzero(holds[self.conditions].all(axis=0).T)[1]
+        reached = holds[self.conditions[0]]
+        for above in self.conditions[1:]:
+            reached &= holds[above]
+        leaf = np.nonzero(reached.T)[1]
         leaves = np.repeat(self.value[leaf], self.length[leaf]).reshape(len(matrix), self.trees, self.asked)
         leaves[:, 0] += self.start
         if self.asked == 1:  # NumPy adds along the innermost axis in pairs, along any other in order

@@ -25,13 +25,16 @@ class Line:
 
 
 class Lines:
-    """One head of ``policy.json``, which answers for all of its thresholds: the logarithm of one is a column too."""
+    """One head of ``policy.json``: the logarithm of a threshold, its last column, adds the same in any context."""
 
     def __init__(self, head: Mapping[str, Any]) -> None:
-        self.line, self.logs, self.columns = Line(head["line"]), np.array(head["logs"]), len(head["features"])
+        self.line, self.columns = Line(head["line"]), len(head["features"])
+        nothing = np.zeros((1, self.columns))
+        self.added = np.array([self._margin(nothing, log) for log in head["logs"]]).T - self._margin(nothing, np.nan)
 
     def margins(self, matrix: np.ndarray) -> np.ndarray:
         """Log-odds of each row for each threshold: float64, (rows, asked); ``matrix`` is float32, (rows, features)."""
-        rows = np.repeat(matrix[:, : self.columns], len(self.logs), axis=0)
-        asked = np.column_stack([rows, np.tile(self.logs, len(matrix))])
-        return self.line.margins(asked).reshape(len(matrix), len(self.logs))
+        return self._margin(matrix[:, : self.columns], np.nan)[:, None] + self.added
+
+    def _margin(self, matrix: np.ndarray, log: float) -> np.ndarray:
+        return self.line.margins(np.column_stack([matrix, np.full(len(matrix), log)]))

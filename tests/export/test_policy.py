@@ -329,15 +329,22 @@ def test_the_folder_holds_what_the_manifest_says(folder, result):
         {"kind": "ranker"},
         {"kind": "ranker", "trees": {"weights": []}},
         {"kind": "last", "otherwise": {"kind": "linear"}},
-        {"kind": "branches", "base": {"kind": "last", "otherwise": {"kind": "table", "otherwise": {"kind": "trees"}}}},
+        {"kind": "last", "otherwise": {"kind": "table", "otherwise": {"kind": "linear"}}},
+        {"kind": "last", "otherwise": {"kind": "table", "otherwise": {"kind": "trees"}}},
         {"kind": "branches", "base": {"kind": "last", "otherwise": {"kind": "trees"}}},
-        {"kind": "last", "otherwise": {"kind": "table"}},
+        {"kind": "branches", "base": {"kind": "table", "otherwise": {"kind": "trees"}}},
     ],
 )
 def test_a_script_is_small_and_asks_for_nothing(content):
     script = bundle.policy_script(content)
     assert len(script) < 8000
     assert not any(word in script for word in (b"import ", b"require(", b"eval", b"Function(", b"http", b"//"))
+
+
+def test_policies_that_hand_views_on_three_times_are_refused():
+    nest = {"kind": "last", "otherwise": {"kind": "table", "otherwise": {"kind": "trees"}}}
+    with pytest.raises(wb.WorkbenchError, match="the most is 8,000"):
+        bundle.policy_script({"kind": "branches", "base": nest})
 
 
 def test_the_readme_says_where_fields_come_from_and_what_is_known(folder, result):

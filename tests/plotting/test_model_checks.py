@@ -172,6 +172,6 @@ def test_as_many_trees_are_marked_as_are_exported(studied, draw):
     shipped = result.decision.shipped(ours, result.split, result.scenario, result.known_by, within=result.margin)
     assert every[-1] == ours.source.trees and list(every) == sorted(every)
     assert kept == [shipped.policy.source.trees]
-    no_trees = SimpleNamespace(unit=POINTS, of=lambda _: SimpleNamespace(policy=len))
+    no_trees = SimpleNamespace(unit=POINTS, of=lambda _: SimpleNamespace(policy=len), model=SimpleNamespace(trees=0))
     with pytest.raises(WorkbenchError, match="boosted trees"):
         plotting.tree_counts(no_trees)

@@ -295,7 +295,7 @@ def tree_counts(result: Comparison, *, ax: Axes | None = None) -> Axes:
         Where the comparison has no model of boosted trees.
     """
     factor, policy = result.unit.factor, result.of("model").policy
-    if getattr(getattr(policy, "source", None), "linear", True):
+    if not result.model.trees:
         raise WorkbenchError("expected a comparison of a model of boosted trees; this one has none. Train one first.")
     ax = axes_or_new(ax, 4.2)
     found = by_tree_count(result.decision, policy, result.split, result.scenario, result.known_by)

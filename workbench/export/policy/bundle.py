@@ -27,13 +27,15 @@ from workbench.studies.experiment import ESTIMATES
 from workbench.studies.report import interval_dict
 
 CASES = 200
+MOST_SCRIPT = 8000  # bytes, of policy.js
 NEAR = 1e-6  # of chances
 COMMENT = re.compile(r"^ *(?:/\*\*(?:.|\n)*?\*/|//.*)\n", re.MULTILINE)  # on lines of its own
 TEXTS = re.compile(r"""(/\*(?:.|\n)*?\*/|"(?:[^"\\]|\\.)*"|`[^`]*`)""")  # the head comment, texts and templates
 RECOMMENDED = "recommended"
 # Scripts of a kind that needs more than its own.
 NEEDS = {
-    "linear": ("linear", "trees", "lines"),
+    "trees": ("trees", "worth"),
+    "linear": ("linear", "worth", "lines"),
     "ranker": ("walker", "ranker"),
     "line ranker": ("linear", "ranker"),
 }
@@ -112,7 +114,13 @@ def policy_script(content: Mapping[str, Any]) -> bytes:
     names = ["fields", "session", *needed] if kind in OF_PAGES else ["fields", *needed, "options"]
     folder = resources.files("workbench.export.policy")
     texts = [folder.joinpath(f"{name}.js").read_text(encoding="utf-8").replace("\r\n", "\n") for name in names]
-    return tightened(COMMENT.sub("", "".join(texts))).encode()
+    script = tightened(COMMENT.sub("", "".join(texts))).encode()
+    if len(script) >= MOST_SCRIPT:
+        raise WorkbenchError(
+            f"its policy.js would have {len(script):,} bytes, and the most is {MOST_SCRIPT:,}: the policy leaves views "
+            "to another, which leaves them to a third. Export one of these, with policy=."
+        )
+    return script
 
 
 def tightened(script: str) -> str:

@@ -170,8 +170,9 @@ def test_as_many_trees_are_marked_as_are_exported(studied, draw):
     every, kept = (line.get_xdata() for line in ax.lines)
     ours = result.of("model").policy
     shipped = result.decision.shipped(ours, result.split, result.scenario, result.known_by, within=result.margin)
-    assert every[-1] == ours.source.trees and list(every) == sorted(every)
-    assert kept == [shipped.policy.source.trees]
+    assert every[-1] == ours.source.kilobytes and list(every) == sorted(every)
+    assert kept == [shipped.policy.source.kilobytes]
+    assert ax.get_xticklabels()[-1].get_text().endswith(f"{ours.source.trees} trees")
     no_trees = SimpleNamespace(unit=POINTS, of=lambda _: SimpleNamespace(policy=len), model=SimpleNamespace(trees=0))
     with pytest.raises(WorkbenchError, match="boosted trees"):
         plotting.tree_counts(no_trees)

@@ -281,13 +281,13 @@ def retraining(result: Retraining, *, ax: Axes | None = None) -> Axes:
 
 @style_context()
 def tree_counts(result: Comparison, *, ax: Axes | None = None) -> Axes:
-    """Net on validation of the compared model with fewer of its trees, and how many :func:`export_policy` keeps.
+    """Net on validation against size, of the compared model with fewer trees; how many :func:`export_policy` keeps.
 
     Returns
     -------
     Axes
-        x: trees; y: net, its limit tuned again for each. In the shaded band, net is within the smallest gain that
-        matters of that of all trees: the leftmost mark there is exported.
+        x: kB of the saved model, with its trees; y: net, its limit tuned again for each. In the shaded band, net is
+        within the smallest gain that matters of that of all trees: the leftmost mark there is exported.
 
     Raises
     ------
@@ -299,18 +299,18 @@ def tree_counts(result: Comparison, *, ax: Axes | None = None) -> Axes:
         raise WorkbenchError("expected a comparison of a model of boosted trees; this one has none. Train one first.")
     ax = axes_or_new(ax, 4.2)
     found = by_tree_count(result.decision, policy, result.split, result.scenario, result.known_by)
-    trees, net = np.array([(each.source.trees, factor * net) for each, net in found]).T
+    trees, size, net = np.array([(each.source.trees, each.source.kilobytes, factor * net) for each, net in found]).T
     margin, everything = factor * result.margin, net[-1]
     kept = int(np.argmax(net >= everything - margin))
     ax.axhspan(everything - margin, everything + margin, color=LINE, alpha=0.5, linewidth=0)
-    ax.plot(trees, net, "o-", color=BLUE, zorder=3)
-    ax.plot(trees[kept], net[kept], "o", color=VERMILLION, markersize=11, zorder=4)
-    ax.annotate("exported", (trees[kept], net[kept]), (0, 10), textcoords="offset points", ha="center", color=INK)
+    ax.plot(size, net, "o-", color=BLUE, zorder=3)
+    ax.plot(size[kept], net[kept], "o", color=VERMILLION, markersize=11, zorder=4)
+    ax.annotate("exported", (size[kept], net[kept]), (0, 10), textcoords="offset points", ha="center", color=INK)
     ax.set_xscale("log", base=2)
     ax.margins(x=0.1)
-    ax.set_xticks(trees, [f"{count:.0f}" for count in trees])
+    ax.set_xticks(size, [f"{kb:,.0f} kB\n{count:.0f} trees" for kb, count in zip(size, trees, strict=True)])
     ax.set_ylim(min(net.min(), everything - margin) - 0.3 * margin, max(net.max(), everything + margin) + 0.8 * margin)
-    ax.set(xlabel="Trees", ylabel=f"Net on validation, {result.unit.per_view}")
+    ax.set(xlabel="Saved model", ylabel=f"Net on validation, {result.unit.per_view}")
     digits = result.unit.digits + 1
     words = f"{trees[kept]:.0f} of {trees[-1]:.0f} trees are exported: net {net[kept]:.{digits}f}"
     words += f", with all {everything:.{digits}f}."

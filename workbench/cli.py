@@ -15,6 +15,7 @@ from typing import Any, get_args, get_type_hints
 import click
 
 from workbench.errors import WorkbenchError, check_one_of
+from workbench.writing import as_path, write_file
 
 AT_ONCE = 2  # notebooks, which share the cores
 WORDS = {bool: "true or false", int: "a whole number", float: "a number"}
@@ -101,7 +102,7 @@ def card(file: Path) -> None:
     if target.exists():
         raise WorkbenchError(f"{_short(target)} is there already; correct it, or give it another name first.")
     text = first_card(file)
-    target.write_text(text, encoding="utf-8")
+    write_file(target, text)
     if FILL_IN in text:
         click.echo(f"{FILL_IN}.")
     click.echo(f"{_short(target)}: correct it, then run: workbench check {_short(target)}")
@@ -192,11 +193,11 @@ def export(
     """
     from workbench.datasets import find_card
     from workbench.decisions import find_decision
-    from workbench.export.policy.bundle import export_policy, refuse_other
-    from workbench.export.policy.loaded import load_policy
+    from workbench.export.policy.bundle import export_policy
+    from workbench.export.policy.loaded import EXPORT, load_policy
     from workbench.studies import study
 
-    refuse_other(Path(folder))  # said before a study has run
+    EXPORT.refuse_other(as_path(folder))  # said before a study has run
     scenario = _scenario(find_decision(card=find_card(dataset)).scenario_type, dict(pairs))
     with _progress() as say:
         result = study(dataset, rows=rows, seed=seed, scenario=scenario, progress=say)

@@ -31,10 +31,10 @@ def studied_once():
     """Each study is walked once, however often it is printed."""
     walk, results = workbench.studies.study, {}
 
-    def study(dataset, *, progress, **options):
+    def study(dataset, **options):
         key = (dataset, *options.items())
         if key not in results:
-            results[key] = walk(dataset, progress=progress, **options)
+            results[key] = walk(dataset, **options)
         return results[key]
 
     with pytest.MonkeyPatch.context() as patch:

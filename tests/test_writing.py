@@ -154,13 +154,12 @@ def test_a_place_where_nothing_can_be_is_refused(tmp_path, kind):
 
 FULL = """
 import resource, sys
-from pathlib import Path
 from workbench.errors import WorkbenchError
 from workbench.writing import write_folder, write_file
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-for write in (lambda: write_file(sys.argv[1], bytes(2000)), lambda: write_folder(Path(sys.argv[2]), {"a": bytes(2000)})):
+for write, target, content in (write_file, sys.argv[1], bytes(2000)), (write_folder, sys.argv[2], {"a": bytes(2000)}):
     try:
-        write()
+        write(target, content)
     except WorkbenchError as err:
         print(err)
 """

@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from workbench.errors import WorkbenchError
@@ -55,69 +55,63 @@ def write_file(target: str | os.PathLike[str], content: bytes | str) -> Path:
         Where the system refuses: a full disk, a read-only folder, a name too long. What was there before is left.
     """
     path = as_path(target, "a file")
-    with scratch_beside(path) as scratch:
+    with writing(path), scratch_beside(path) as scratch:
         made = scratch / "file"
-        with writing(path):
-            made.write_bytes(content.encode() if isinstance(content, str) else content)
+        made.write_bytes(content.encode() if isinstance(content, str) else content)
         return put(made, path)
 
 
 def put(made: Path, target: Path) -> Path:
-    """Flush a file of a scratch folder to the disk and move it to its place; return that. Errors as write_file."""
-    with writing(target):
-        _flush(made)
-        os.replace(made, target)
+    """Flush a file of a scratch folder to the disk and move it to its place; return that, or raise an OSError."""
+    _flush(made)
+    os.replace(made, target)
     return target
 
 
-def write_folder(target: Path, files: Mapping[str, bytes]) -> Path:
+def write_folder(target: str | os.PathLike[str], files: Mapping[str, bytes]) -> Path:
     """Write a folder of files, by their paths in it, in place of an earlier one, and return it; errors as write_file.
 
     On Linux the two folders are exchanged in one step. Where the system cannot, a process that is killed between two
     steps leaves the earlier one as ``.<name>.old``.
     """
-    with writing(target):
-        folder = Path(os.path.realpath(target))  # through a link, to the folder itself
-    with scratch_beside(folder) as scratch, writing(target):
+    path = as_path(target, "a folder")
+    folder = Path(os.path.realpath(path))  # through a link, to the folder itself
+    with writing(path), scratch_beside(folder) as scratch:
         new = scratch / "new"
         for name, content in files.items():
-            path = new / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-            _flush(path)
+            made = new / name
+            made.parent.mkdir(parents=True, exist_ok=True)
+            made.write_bytes(content)
+            _flush(made)
         try:
             os.rename(new, folder)  # to a new name, or an empty folder
         except OSError:
             if not folder.is_dir():
                 raise
             _exchange(new, folder)
-    return target
+    return path
 
 
 @contextmanager
 def scratch_beside(target: Path, prefix: str = SCRATCH) -> Iterator[Path]:
     """A temporary folder beside a file or folder that is to be written; those of ended processes are removed.
 
-    A process holds a lock on its own, which the system lets go when it ends, however it ends.
+    A process holds a lock on its own, which the system lets go when it ends, however it ends. Raises an OSError.
     """
     parent = target.parent
     missing = [folder for folder in (parent, *parent.parents) if not os.path.lexists(folder)]
     try:
-        with writing(target):
-            parent.mkdir(parents=True, exist_ok=True)
+        parent.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
             with _locked(parent):  # nobody else takes a new folder for a left-over one before it is locked
                 for left in parent.glob(f"{prefix}*"):
                     with _locked(left, wait=False) as free:
                         if free:
                             shutil.rmtree(left, ignore_errors=True)
-                scratch = tempfile.TemporaryDirectory(prefix=prefix, dir=parent, ignore_cleanup_errors=True)
-                held = _locked(Path(scratch.name))
-                held.__enter__()
-        try:
-            yield Path(scratch.name)
-        finally:
-            scratch.cleanup()
-            held.__exit__(None, None, None)
+                made = tempfile.TemporaryDirectory(prefix=prefix, dir=parent, ignore_cleanup_errors=True)
+                scratch = Path(stack.enter_context(made))
+                stack.enter_context(_locked(scratch))
+            yield scratch
     except BaseException:
         for folder in missing:
             with suppress(OSError):

@@ -389,7 +389,7 @@ def test_an_earlier_export_is_replaced_and_all_else_refused(folder, result, tmp_
     wb.export_policy(result, kept, "always medium")
     assert wb.load_policy(kept).decide({})["rendition"] == "medium"
     (kept / "notes.txt").write_text("mine")
-    with pytest.raises(wb.WorkbenchError, match=r"notes\.txt, which no export wrote"):
+    with pytest.raises(wb.WorkbenchError, match=r"notes\.txt, which wb\.export_policy did not write"):
         wb.export_policy(result, kept, "always medium")
     other = tmp_path / "other"
     other.mkdir()
@@ -413,7 +413,7 @@ def test_it_appears_whole_or_not_at_all(folder, result, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "write_bytes", full)
     for target in (kept, tmp_path / "new"):
-        with pytest.raises(wb.WorkbenchError, match="could not write .*: No space left on device; nothing was changed"):
+        with pytest.raises(wb.WorkbenchError, match="No space left on device; nothing was changed"):
             wb.export_policy(result, target, "always medium")
     monkeypatch.undo()
     assert [path.name for path in tmp_path.iterdir()] == ["policy"]

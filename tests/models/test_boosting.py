@@ -263,7 +263,7 @@ def test_a_model_of_the_other_kind_is_refused(case, tmp_path):
 
 def test_nothing_else_in_a_folder_is_replaced(case, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(WorkbenchError, match="holds files that are no saved model. Name a new folder"):
+    with pytest.raises(WorkbenchError, match="holds files that are no saved model"):
         case.model.save(tmp_path)
     with pytest.raises(WorkbenchError, match="is not a folder"):
         case.model.save(tmp_path / "notes.txt")

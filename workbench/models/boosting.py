@@ -23,6 +23,7 @@ from workbench.datasets.splits import Split
 from workbench.errors import WorkbenchError, check_whole, did_you_mean
 from workbench.manifest import Kind
 from workbench.models.linear import Linear
+from workbench.progress import bar
 from workbench.writing import as_path, write_folder
 
 # Format 1 lost the order of quantities and columns, 2 had no manifest.
@@ -165,6 +166,19 @@ def _start(booster: Any, chance: float) -> float:
 def shortest(number: Any) -> float:
     """The number with the fewest digits that is this float32."""
     return float(str(np.float32(number)))
+
+
+class Rounds(xgboost.callback.TrainingCallback):
+    """Draw a bar of the rounds of training."""
+
+    def __init__(self, drawn: Any) -> None:
+        super().__init__()
+        self.drawn = drawn
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        """Go on."""
+        self.drawn.update()
+        return False
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -331,7 +345,8 @@ class BoostedModel(BaseEstimator):
         # A plain matrix: rounds are evaluated on it five times as fast as on one of quantiles, with the same trees.
         stop = [(xgboost.DMatrix(held_out[0], label=held_out[1]), "stop")]
         until = {"evals": stop, "early_stopping_rounds": self.patience, "verbose_eval": False}
-        booster = xgboost.train(settings, train, rounds, **until)
+        with bar("trees", rounds, unit="tree") as drawn:
+            booster = xgboost.train(settings, train, rounds, **until, callbacks=[Rounds(drawn)])
         booster = booster[: booster.best_iteration + 1]
         return booster, booster.inplace_predict(held_out[0], predict_type="margin")
 

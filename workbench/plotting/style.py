@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -17,6 +18,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFor
 
 from workbench.datasets.cards import CHECKOUT, Card
 from workbench.errors import WorkbenchError
+from workbench.plotting.fonts import make_drawable
 from workbench.writing import as_file_name, as_path, write_file
 
 STYLE = Path(__file__).with_name("workbench.mplstyle")
@@ -42,7 +44,9 @@ def style_context() -> Iterator[None]:
     ...     plt.rcParams["font.size"]
     12.0
     """
-    with plt.style.context(STYLE, after_reset=True):
+    with plt.style.context(STYLE, after_reset=True), warnings.catch_warnings():
+        # While a picture is laid out: what the house font lacks is found another one when it is finished.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         yield
         interactive = plt.isinteractive()
     # The first picture of a notebook loads Jupyter's backend, which turns interactive mode on; leaving the style would
@@ -96,6 +100,7 @@ def set_alt_text(ax: Axes, sentence: str) -> Axes:
     ``save_figure`` writes them into the file.
     """
     _words_of(figure_of(ax)).sentences[ax] = sentence
+    make_drawable(figure_of(ax))
     return ax
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager, get_font
 from matplotlib.text import Text
@@ -20,20 +21,25 @@ USUAL = (400, "normal", "regular", "book")  # weights
 
 def make_drawable(figure: Figure) -> None:
     """Let every text of a figure be drawn: by the house font, by others of the machine, or as code points."""
-    labels = {axis: axis.get_ticklabels() for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)}
-    texts = figure.findobj(Text)
-    strange = {letter for text in texts for letter in text.get_text()} - _letters(HOUSE) - set(BREAKS)
+    axes = [axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)]
+    named, texts = [_tick_names(axis) for axis in axes], figure.findobj(Text)
+    written = [*(text.get_text() for text in texts), *(name for names in named for name in names.values())]
+    strange = {letter for each in written for letter in each} - _letters(HOUSE) - set(BREAKS)
     if not strange:
         return
     families = [HOUSE, *fonts_for(frozenset(strange))]
-    for axis, ticks in labels.items():
-        words = [text.get_text() for text in ticks]
-        if strange & set("".join(words)):
-            axis.set_ticks(axis.get_ticklocs(), [drawable(word, families) for word in words])
+    for axis, names in zip(axes, named, strict=True):
+        names.update({place: drawable(name, families) for place, name in names.items()})
         axis.set_tick_params(labelfontfamily=families)
     for text in texts:
         text.set_text(drawable(text.get_text(), families))
         text.set_fontfamily(families)
+
+
+def _tick_names(axis: Axis) -> dict[float, str]:
+    """The labels that ``set_ticks(places, labels)`` gave an axis, by place, as its formatter holds them."""
+    (names, *_) = getattr(getattr(axis.get_major_formatter(), "func", None), "args", ()) or ({},)
+    return names if isinstance(names, dict) else {}
 
 
 def drawable(text: str, families: Iterable[str]) -> str:

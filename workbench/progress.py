@@ -36,7 +36,7 @@ def bar(what: str, total: int | None = None, **look: Any) -> Iterator[Any]:
     try:
         # Where it is not "disabled", the TQDM_DISABLE of rendered pages decides.
         quiet = {} if watched else {"disable": True}
-        with tqdm(desc=what, total=total, leave=False, delay=QUICK_S, **look, **quiet) as drawn:
+        with tqdm(desc=what, total=total, leave=False, **{"delay": QUICK_S, **look, **quiet}) as drawn:
             yield drawn
     except KeyboardInterrupt:
         _stopped[:] = _stopped or _at_work

@@ -14,6 +14,7 @@ import workbench.studies
 from workbench.cli import main
 from workbench.decisions.prefetch.decision import Prefetch
 from workbench.errors import WorkbenchError
+from workbench.progress import bar
 
 COMPARE = {
     "images": ("compare", "synthetic_null", "--rows", 6000, "--quick"),
@@ -31,10 +32,10 @@ def studied_once():
     """Each study is walked once, however often it is printed."""
     walk, results = workbench.studies.study, {}
 
-    def study(dataset, *, progress, **options):
+    def study(dataset, **options):
         key = (dataset, *options.items())
         if key not in results:
-            results[key] = walk(dataset, progress=progress, **options)
+            results[key] = walk(dataset, **options)
         return results[key]
 
     with pytest.MonkeyPatch.context() as patch:
@@ -156,6 +157,27 @@ def test_what_the_system_refuses_is_one_sentence(monkeypatch):
 
     monkeypatch.setattr("workbench.datasets.cards.list_cards", refused)
     assert refusal("datasets") == "Error: cards: Permission denied."
+
+
+def test_ctrl_c_says_where_it_stopped(monkeypatch):
+    def stopped(*_, **__):
+        with bar("train the model"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("workbench.studies.study", stopped)
+    done = run("compare", "synthetic_null", "--quick")
+    assert (done.exit_code, done.stdout) == (130, "")
+    assert done.stderr == "Error: stopped at train the model; nothing was left half written.\n"
+
+
+def test_a_card_that_cannot_be_written_is_a_sentence(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "rum.csv").write_text("rtt_ms\n40\n")
+    monkeypatch.setattr("os.fsync", full)
+    assert "rum.toml: No space left on device; nothing was changed there" in refusal("card", tmp_path / "rum.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["rum.csv"]
 
 
 def test_datasets_lists_every_card():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import signal
 import sys
-from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -15,6 +16,8 @@ from typing import Any, get_args, get_type_hints
 import click
 
 from workbench.errors import WorkbenchError, check_one_of
+from workbench.progress import stopped_at
+from workbench.writing import as_path, write_file
 
 AT_ONCE = 2  # notebooks, which share the cores
 WORDS = {bool: "true or false", int: "a whole number", float: "a number"}
@@ -26,6 +29,12 @@ class Refusal(click.ClickException):
     exit_code = 2
 
 
+class Stopped(click.ClickException):
+    """A sentence on stderr, and the exit code of Ctrl-C."""
+
+    exit_code = 128 + signal.SIGINT
+
+
 class Commands(click.Group):
     """A group that says a WorkbenchError in one sentence and exits with 2, without a traceback."""
 
@@ -35,6 +44,9 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except WorkbenchError as err:
             raise Refusal(str(err)) from err
+        except KeyboardInterrupt as err:
+            where = stopped_at()
+            raise Stopped(f"stopped{f' at {where}' if where else ''}; nothing was left half written.") from err
         except OSError as err:
             if isinstance(err, BrokenPipeError) or not err.strerror:
                 raise
@@ -101,7 +113,7 @@ def card(file: Path) -> None:
     if target.exists():
         raise WorkbenchError(f"{_short(target)} is there already; correct it, or give it another name first.")
     text = first_card(file)
-    target.write_text(text, encoding="utf-8")
+    write_file(target, text)
     if FILL_IN in text:
         click.echo(f"{FILL_IN}.")
     click.echo(f"{_short(target)}: correct it, then run: workbench check {_short(target)}")
@@ -156,8 +168,7 @@ def compare(
         raise WorkbenchError(f"seed must be a whole number from 0; got {seed}.")
     found = find_decision(card=find_card(dataset), name=decision)
     scenario = _scenario(found.scenario_type, dict(pairs))
-    with _progress() as say:
-        result = study(dataset, rows=rows, seed=seed, scenario=scenario, sensitivity=not quick, progress=say)
+    result = study(dataset, rows=rows, seed=seed, scenario=scenario, sensitivity=not quick)
     click.echo(json.dumps(result.to_dict(), indent=1) if as_json else to_text(result, every_column=every_column))
 
 
@@ -192,14 +203,13 @@ def export(
     """
     from workbench.datasets import find_card
     from workbench.decisions import find_decision
-    from workbench.export.policy.bundle import export_policy, refuse_other
-    from workbench.export.policy.loaded import load_policy
+    from workbench.export.policy.bundle import export_policy
+    from workbench.export.policy.loaded import EXPORT, load_policy
     from workbench.studies import study
 
-    refuse_other(Path(folder))  # said before a study has run
+    EXPORT.refuse_other(as_path(folder))  # said before a study has run
     scenario = _scenario(find_decision(card=find_card(dataset)).scenario_type, dict(pairs))
-    with _progress() as say:
-        result = study(dataset, rows=rows, seed=seed, scenario=scenario, progress=say)
+    result = study(dataset, rows=rows, seed=seed, scenario=scenario)
     click.echo(f"Exported: {export_policy(result, folder, policy, full=full)}")
     changed = load_policy(folder).content["against_compared"]
     if changed["decided_otherwise"]:
@@ -274,7 +284,7 @@ def render(notebook: str | None, everything: bool, dataset: str | None, pairs: t
     NOTEBOOK is a name, with or without its number; the file lands in notebooks/rendered/.
     """
     from workbench.datasets.cards import CHECKOUT, find_card
-    from workbench.export.notebooks import declared_parameters, find_notebook, parse_parameters, render_notebook
+    from workbench.export.notebooks import declared_parameters, find_notebook, parse_parameters
     from workbench.studies.comparison import code_commit
 
     folder = CHECKOUT / "notebooks"
@@ -288,21 +298,25 @@ def render(notebook: str | None, everything: bool, dataset: str | None, pairs: t
     if dataset:
         find_card(dataset)  # a wrong name is said at once, before a kernel starts
         pairs = (("dataset", dataset), *pairs)
-    work = partial(render_notebook, folder=folder, output=folder / "rendered", commit=code_commit())
+    work = partial(_render, folder=folder, output=folder / "rendered", commit=code_commit())
     jobs = {path: parse_parameters(pairs, declared_parameters(path)) for path in chosen}
     at_once = min(AT_ONCE, len(jobs))
     # More threads than cores do the same work more slowly.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // at_once)))
-    with ProcessPoolExecutor(at_once) as pool:
+    with ProcessPoolExecutor(at_once, initializer=_end_when_told) as pool:
         started = []
-        for line, (path, parameters) in enumerate(jobs.items()):
-            click.echo(f"{path.name} ...", err=True)
-            started.append(pool.submit(work, path, parameters, line=line))
         try:
+            for line, (path, parameters) in enumerate(jobs.items()):
+                click.echo(f"{path.name} ...", err=True)
+                started.append(pool.submit(work, path, parameters, line=line))
             wait(started)
-        except KeyboardInterrupt:
-            pool.shutdown(cancel_futures=True)
-            raise
+        except KeyboardInterrupt as err:
+            for child in multiprocessing.active_children():
+                child.terminate()
+            done = sum(each.done() for each in started)
+            raise Stopped(
+                f"stopped after {done} of {len(jobs)} notebooks; the pages of the others are as before."
+            ) from err
     failed = []
     for rendering in started:
         try:
@@ -316,22 +330,30 @@ def render(notebook: str | None, everything: bool, dataset: str | None, pairs: t
         click.echo(f"The same on real data: {command} render image_delivery --dataset mobile_bandwidth")
 
 
+def _end_when_told() -> None:
+    """Let a process that renders end its kernel and remove what it began when its parent says so, by SIGTERM.
+
+    Ctrl-C in a terminal reaches it too; what to do then is the parent's choice.
+    """
+
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is ending already
+        raise SystemExit(Stopped.exit_code)
+
+    with suppress(ValueError):  # in a thread
+        signal.signal(signal.SIGINT, lambda *_: None)
+        signal.signal(signal.SIGTERM, end)
+
+
+def _render(path: Path, parameters: dict[str, object], **options: Any) -> Path:
+    """Render in a process of its own, and end that where it is told to: else it would begin the next notebook."""
+    from workbench.export.notebooks import render_notebook
+
+    try:
+        return render_notebook(path, parameters, **options)
+    except SystemExit:
+        os._exit(Stopped.exit_code)
+
+
 def _short(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str], None] | None]:
-    """The step at work and the time since the start, on a terminal's stderr; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from tqdm import tqdm
-
-    with tqdm(bar_format="{n} steps, {elapsed}: {desc}", leave=False) as bar:
-
-        def say(step: str) -> None:
-            bar.update()
-            bar.set_description_str(step)
-
-        yield say

@@ -1,4 +1,5 @@
 import errno
+import gzip
 import hashlib
 import io
 import os
@@ -106,6 +107,36 @@ def test_a_bad_answer_is_told_and_not_kept_and_the_next_try_can_succeed(upstream
     assert fetch_file(card_of(file, cards), file, progress=False).read_bytes() == GOOD
 
 
+KINDS = {
+    "nothing": ("a.csv", b"", "an empty file"),
+    "blanks": ("a.csv", b" \n\n", "an empty file"),
+    "a login page": ("a.csv", b"\n<!DOCTYPE html><title>Log in</title>", "a web page, perhaps a login,"),
+    "a login page, named a log": ("access.log", b"<HTML><body>x</body>", "a web page, perhaps a login,"),
+    "an error in XML": ("a.jsonl", b"<?xml version='1.0'?><Error>AccessDenied</Error>", "a web page"),
+    "a packed page": ("a.csv.gz", gzip.compress(b"<html>"), "a web page"),
+    "a page for a packed file": ("a.csv.gz", b"<html>", "was not kept: a.csv.gz cannot be unpacked"),
+    "a page for a zip file": ("a.zip", b"<html>", "was not kept: a.zip is not a zip file"),
+    "words for JSON": ("a.json", b"not found", "another format"),
+    "JSON for Parquet": ("a.parquet", b"{}", "another format"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_a_sha256_what_came_is_checked_for_its_format(upstream, cards, kind):
+    name, body, said = KINDS[kind]
+    file = SourceFile(name, upstream.holds(f"/{name}", body))
+    assert said in refusal(file, cards) and file.url in refusal(file, cards) and in_cache() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [("a.csv", "a,b\n<1,2\n".encode("utf-16")), ("a.json.gz", gzip.compress(b" [1]")), ("a.log", b"<34>1 2026-01-01")],
+)
+def test_without_a_sha256_what_may_be_its_format_is_kept(upstream, cards, name, body):
+    file = SourceFile(name, upstream.holds(f"/{name}", body))
+    assert fetch_file(card_of(file, cards), file, progress=False).read_bytes() == body
+
+
 def fails_with(number: int):
     def fails(*args: object, **kwargs: object) -> None:
         raise OSError(number, os.strerror(number))
@@ -132,7 +163,7 @@ def copy_that_breaks_off(source: str, target: str, **kwargs: object) -> None:
 
 # What the system refuses, step by step; permission bits alone do not bind everybody (not root).
 FAULTS = {
-    "a folder on a read-only disk": {"os.makedirs": fails_with(errno.EROFS)},
+    "a folder on a read-only disk": {"pathlib.Path.mkdir": fails_with(errno.EROFS)},
     "a file in a folder that is not ours": {"tempfile.NamedTemporaryFile": fails_with(errno.EACCES)},
     "the fifth byte": {"pooch.downloaders.open": FullAfterFourBytes},
     "Ctrl-C": {"pooch.downloaders.open": InterruptedAfterFourBytes},

@@ -6,8 +6,7 @@ import workbench as wb
 from workbench.datasets.schema import has_signal, known_context
 from workbench.decisions import find_decision
 from workbench.decisions.chances import OneOption
-from workbench.explanation import base
-from workbench.explanation.base import Unavailable, apply_model, draw_users, may_be_missing, with_bar
+from workbench.explanation.base import Unavailable, apply_model, draw_users, may_be_missing
 from workbench.studies.study import settle
 
 
@@ -89,10 +88,3 @@ def test_no_explanation_is_a_dump_of_numbers(few, few_model):
         assert result.finding in repr(result) and len(repr(result)) < 3000
         assert result.sentences and isinstance(result.to_frame(), pd.DataFrame)
         assert result.finding in result._repr_html_() and "<script" not in result._repr_html_()
-
-
-def test_quick_work_writes_nothing_and_long_work_a_bar(capsys, monkeypatch):
-    assert list(with_bar(range(3), "work")) == [0, 1, 2] and capsys.readouterr().err == ""
-    monkeypatch.setattr(base, "QUICK_S", 0.0)
-    assert list(with_bar(range(1), "work")) == [0] and capsys.readouterr().err == ""
-    assert list(with_bar(range(3), "work")) == [0, 1, 2] and "work" in capsys.readouterr().err

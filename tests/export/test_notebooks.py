@@ -1,5 +1,9 @@
 import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -226,3 +230,61 @@ def test_a_kernel_that_dies_is_said_in_words(tmp_path):
     folder = write_notebook(tmp_path / "notebooks", "a", "# T", "import os\nos._exit(1)")
     with pytest.raises(WorkbenchError, match=r"a: the kernel stopped \(.*try fewer rows"):
         render_notebook("a", folder=folder, output=tmp_path)
+
+
+def test_what_a_dead_rendering_left_goes_and_what_the_data_are_called_may_be_in_any_script(tmp_path):
+    folder, out = write_notebook(tmp_path / "notebooks", "a", "# T", "dataset"), tmp_path / "out"
+    (out / ".rendering-dead" / "deep").mkdir(parents=True)
+    page = render_notebook("a", {"dataset": "../通販 2026.toml"}, folder=folder, output=out)
+    assert [path.name for path in out.iterdir()] == [page.name] == ["a-通販-2026.html"]
+
+
+def test_a_page_that_cannot_be_written_is_a_sentence_and_leaves_the_older_one(tmp_path, monkeypatch):
+    folder, out = write_notebook(tmp_path / "notebooks", "a", "# T", "1"), tmp_path / "out"
+    out.mkdir()
+    (out / "a.html").write_text("older")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(WorkbenchError, match=r"could not write .*a\.html: No space left on device"):
+        render_notebook("a", folder=folder, output=out)
+    assert [path.read_text() for path in out.iterdir()] == ["older"]
+
+
+STOPPED = """
+import sys
+from pathlib import Path
+from workbench.datasets import cards
+cards.CHECKOUT = Path(sys.argv[1])
+from workbench.cli import main
+main(["render", "--all"])
+"""
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
+@pytest.mark.parametrize("told", ["the parent alone", "all, as a terminal does"])
+def test_ctrl_c_ends_every_process_of_a_rendering_and_leaves_nothing(tmp_path, told):
+    sleeps = "import os, time, pathlib\npathlib.Path(f'{os.getpid()}.{os.getppid()}.pid').touch()\ntime.sleep(100)"
+    for name in ("a", "b", "c"):
+        folder = write_notebook(tmp_path / "notebooks", name, "# T", sleeps)
+    command = [sys.executable, "-c", STOPPED, str(tmp_path)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as rendering:
+        until = time.monotonic() + 60
+        while len(found := list(folder.glob("*.pid"))) < 2 and time.monotonic() < until:
+            time.sleep(0.1)
+        end = os.kill if told == "the parent alone" else os.killpg
+        end(rendering.pid, signal.SIGINT)
+        _, said = rendering.communicate(timeout=60)
+    assert rendering.returncode == 130 and "Error: stopped after 0 of 3 notebooks" in said
+    assert "Traceback" not in said and list(folder.glob("rendered/*")) == []
+    pids = [int(pid) for path in found for pid in path.stem.split(".")]
+    assert len(pids) == 4 and not any(map(is_alive, pids))

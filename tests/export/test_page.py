@@ -242,6 +242,17 @@ def test_all_defects_are_listed_in_one_message():
     assert "and 2 more" in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("path", ["/download/1.2.3.4/setup", "see /v/10.0.19.2.", "/v1.2.3.4", "a/9.0.0.1"])
+def test_a_version_in_a_path_is_no_address(path):
+    check_page(bare(f"<p>{path}</p>"))
+
+
+@pytest.mark.parametrize("text", ["http://10.0.0.1/x", "/of/81.2.69.142/x", "user 1.2.3.4", "//1.2.3.4"])
+def test_an_address_in_a_path_is_one(text):
+    with pytest.raises(WorkbenchError, match="an IP address is in the text"):
+        check_page(bare(f"<p>{text}</p>"))
+
+
 def test_numbers_of_two_cells_are_no_address():
     cells = "".join(f"<td>{number}</td>" for number in ("40.12", "0.0", "1.2", "7"))
     check_page(bare(f"<table><tr>{cells}</tr></table>"))

@@ -384,6 +384,7 @@ def cut(path: Path) -> None:
         (Path.unlink, "manifest.json", "no exported policy"),
         (cut, "manifest.json", "manifest.json"),
         (lambda path: path.write_text("[]"), "manifest.json", "manifest.json"),
+        (lambda path: path.write_text('{"format": 2}'), "manifest.json", "expected exported policy format 1; got 2"),
     ],
 )
 def test_what_was_spoilt_is_refused_in_a_sentence(spoil, file, said, folder, tmp_path):
@@ -404,7 +405,7 @@ def test_an_earlier_export_is_replaced_and_all_else_refused(folder, result, tmp_
     wb.export_policy(result, kept, "always medium")
     assert wb.load_policy(kept).decide({})["rendition"] == "medium"
     (kept / "notes.txt").write_text("mine")
-    with pytest.raises(wb.WorkbenchError, match=r"notes\.txt, which no export wrote"):
+    with pytest.raises(wb.WorkbenchError, match=r"notes\.txt, which wb\.export_policy did not write"):
         wb.export_policy(result, kept, "always medium")
     other = tmp_path / "other"
     other.mkdir()
@@ -428,7 +429,7 @@ def test_it_appears_whole_or_not_at_all(folder, result, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "write_bytes", full)
     for target in (kept, tmp_path / "new"):
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(wb.WorkbenchError, match="No space left on device; nothing was changed"):
             wb.export_policy(result, target, "always medium")
     monkeypatch.undo()
     assert [path.name for path in tmp_path.iterdir()] == ["policy"]

@@ -1,6 +1,7 @@
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict,
 import workbench as wb
 from workbench.datasets.columns import Column
 from workbench.errors import WorkbenchError
+from workbench.manifest import describe_file
 from workbench.models.boosting import check_device, check_trained_on, rows_hash
 
 FEW = ["user_id", "isp", "city", "os_family", "rtt_ms", "downlink_mbps"]
@@ -158,8 +160,11 @@ def test_a_saved_model_answers_bit_for_bit(case, tmp_path):
 
 def test_its_files_name_no_user_and_no_clock(case, tmp_path):
     files = saved_bytes(case.model, tmp_path)
-    assert set(files) == case.files and case.model.kilobytes == sum(map(len, files.values())) / 1000
-    assert set(json.loads(files["model.json"])) == {"format", "params", "trained_on"} | case.described
+    manifest = json.loads(files.pop("manifest.json"))
+    assert set(files) == case.files == set(manifest["files"])
+    assert case.model.kilobytes == sum(each["bytes"] for each in manifest["files"].values()) / 1000
+    assert set(manifest["fields"]) == set(case.model.fields) and manifest["versions"]["xgboost"] == xgboost.__version__
+    assert set(json.loads(files["model.json"])) == {"params", "trained_on"} | case.described
     users = {f'"{user}"'.encode() for user in case.split.train["user_id"].unique()}
     assert not any(user in content for user in users for content in files.values())
 
@@ -183,27 +188,86 @@ def test_the_same_seed_saves_the_same_bytes_in_another_process_on_more_threads(c
     assert there[case.trees] != saved_bytes(other, tmp_path / "other")[case.trees]
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"format": 2}', '{"format": 2, "params": 5, "heads": {}}', '{"format": 2, "params": {}}']
-)
-def test_a_folder_without_a_model_is_refused(case, tmp_path, text):
-    with pytest.raises(WorkbenchError, match=r"holds no saved model: expected model\.json and its \.ubj files"):
-        case.kind.load(tmp_path / "nowhere")
-    (tmp_path / "model.json").write_text(text)
-    with pytest.raises(WorkbenchError, match=f"^{tmp_path} holds no saved model"):
-        case.kind.load(tmp_path)
+def change(path: Path, spot: int = -40) -> None:
+    content = bytearray(path.read_bytes())
+    content[spot] ^= 1
+    path.write_bytes(content)
 
 
-def test_a_model_that_is_spoilt_or_of_another_format_is_refused(case, tmp_path):
-    folder = case.model.save(tmp_path)
-    for spoil in (lambda path: path.write_bytes(b"{nothing}"), Path.unlink):
-        spoil(folder / case.trees)
-        with pytest.raises(WorkbenchError, match="holds no saved model"):
-            case.kind.load(folder)
-    path = case.model.save(tmp_path) / "model.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 99}))
-    with pytest.raises(WorkbenchError, match=r"expected model format 2; got 99\. Train it again"):
+def relist(folder: Path, name: str, content: bytes) -> None:
+    """Exchange a file, and put it into the manifest as if it had been saved so."""
+    (folder / name).write_bytes(content)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"][name] = describe_file(content)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def set_manifest(**changes: object):
+    return lambda folder, _: (folder / "manifest.json").write_text(
+        json.dumps(json.loads((folder / "manifest.json").read_text()) | changes)
+    )
+
+
+SPOILT = {
+    "no folder": (lambda folder, _: shutil.rmtree(folder), "holds no saved model: expected manifest.json there"),
+    "no manifest": (lambda folder, _: (folder / "manifest.json").unlink(), "expected manifest.json there"),
+    "a manifest that is no JSON": (lambda folder, _: (folder / "manifest.json").write_text("{"), "is no JSON"),
+    "a list": (lambda folder, _: (folder / "manifest.json").write_text("[]"), "expected a JSON object"),
+    "nested": (lambda folder, _: (folder / "manifest.json").write_text("[" * 200_000), "is no JSON"),
+    "a giant number": (lambda folder, _: (folder / "manifest.json").write_text('{"format": ' + "9" * 5000), "no JSON"),
+    "a newer format": (set_manifest(format=99), "expected saved model format 3; got 99. Train the model and save it"),
+    "an older format": (set_manifest(format=2), "expected saved model format 3; got 2. Train the model and save it"),
+    "a file outside": (set_manifest(files={"model.json": {}, "../x": {}}), "does not list model.json and files beside"),
+    "nothing listed": (set_manifest(files=5), "does not list model.json"),
+    "no size": (set_manifest(files={"model.json": 5}), "model.json was changed"),
+    "trees that are missing": (
+        lambda folder, trees: (folder / trees).unlink(),
+        "is missing. Copy the folder again, or",
+    ),
+    "trees that are a folder": (
+        lambda folder, trees: ((folder / trees).unlink(), (folder / trees).mkdir()),
+        "is missing. Copy the folder again, or",
+    ),
+    "empty trees": (lambda folder, trees: (folder / trees).write_bytes(b""), r"was cut since it was written \(0 bytes"),
+    "one bit": (lambda folder, trees: change(folder / trees), "was changed since it was written"),
+    "one digit": (lambda folder, _: change(folder / "model.json"), "model.json was changed since it was written"),
+    "another file": (
+        lambda folder, trees: shutil.copy(folder / "model.json", folder / trees),
+        "was c(hanged|ut) since",
+    ),
+    "another text": (lambda folder, _: relist(folder, "model.json", b"[]"), "expected a JSON object"),
+    "no parameters": (lambda folder, _: relist(folder, "model.json", b"{}"), "holds no saved N"),
+    "other parameters": (lambda folder, _: relist(folder, "model.json", b'{"params": 5}'), "holds no saved N"),
+    "trees of nothing, listed": (lambda folder, trees: relist(folder, trees, b""), "holds no saved N"),
+    "trees of words, listed": (lambda folder, trees: relist(folder, trees, b"{nothing}"), "holds no saved N"),
+}
+
+
+@pytest.mark.parametrize("spoilt", SPOILT)
+def test_a_model_that_is_spoilt_or_of_another_format_is_refused_and_can_be_saved_anew(case, tmp_path, spoilt):
+    spoil, words = SPOILT[spoilt]
+    folder = case.model.save(tmp_path / "model")
+    spoil(folder, case.trees)
+    with pytest.raises(WorkbenchError, match=words) as caught:
         case.kind.load(folder)
+    assert "\n" not in str(caught.value) and str(tmp_path) in str(caught.value)
+    case.kind.load(case.model.save(folder))
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_model_of_the_other_kind_is_refused(case, tmp_path):
+    other = wb.NextPage if case.kind is wb.NetworkQuality else wb.NetworkQuality
+    with pytest.raises(WorkbenchError, match=f"holds no saved {other.__name__}"):
+        other.load(case.model.save(tmp_path))
+
+
+def test_nothing_else_in_a_folder_is_replaced(case, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(WorkbenchError, match="holds files that are no saved model"):
+        case.model.save(tmp_path)
+    with pytest.raises(WorkbenchError, match="is not a folder"):
+        case.model.save(tmp_path / "notes.txt")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
 
 
 @pytest.mark.parametrize(

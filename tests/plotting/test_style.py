@@ -93,7 +93,28 @@ def test_the_same_picture_is_the_same_svg(picture, tmp_path):
 
 def test_pictures_go_to_the_figures_of_the_checkout(picture, tmp_path, monkeypatch):
     monkeypatch.setattr(style, "CHECKOUT", tmp_path)
-    assert plotting.save_figure(picture, "a")[0] == tmp_path / "figures" / "a.png"
+    assert plotting.save_figure(picture, "of/a")[0] == tmp_path / "figures" / "of" / "ours" / "a.png"
+    other = plotting.measured(wb.measurements(pd.DataFrame({"rtt_ms": range(1, 41)}), name="our shop/../2"))
+    assert plotting.save_figure(other, "of/a")[0] == tmp_path / "figures" / "of" / "our-shop-2" / "a.png"
+    bare = plotting.save_figure(plt.figure(), "of/a.PNG")
+    assert bare == [tmp_path / "figures" / "of" / f"a.{ending}" for ending in ("png", "svg")]
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.svg", "a.SVG"])
+def test_an_ending_is_not_written_twice(picture, tmp_path, name):
+    assert plotting.save_figure(picture, name, folder=tmp_path) == [tmp_path / "a.png", tmp_path / "a.svg"]
+
+
+def test_a_full_disk_leaves_both_older_files(picture, tmp_path, monkeypatch):
+    older = {path: path.read_bytes() for path in plotting.save_figure(picture, "a", folder=tmp_path)}
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(WorkbenchError, match=r"could not write .*a\.png: No space left on device"):
+        plotting.save_figure(plt.figure(), "a", folder=tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == older
 
 
 @pytest.mark.parametrize("name", ["../a", "a/../../b", "/tmp/a", "..\\a", "C:\\a", "", "."])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+import re
 from http import HTTPStatus
 from pathlib import Path
 
@@ -11,7 +11,13 @@ import pooch
 import requests
 
 from workbench.datasets.cards import CHECKOUT, Card, SourceFile, card_folder
+from workbench.datasets.readers import UTF_16, first_bytes
 from workbench.errors import WorkbenchError
+from workbench.writing import put, scratch_beside
+
+WEB_PAGE = re.compile(rb"<(!doctype|!--|\?xml|html|head|body|script)", re.IGNORECASE)
+JSON = (b"{", b"[", *UTF_16)
+BEGINS = {".json": JSON, ".jsonl": JSON, ".ndjson": JSON, ".parquet": (b"PAR1",)}  # how a file begins, by its ending
 
 
 def fetch_file(card: Card, file: SourceFile, *, progress: bool = True) -> Path:
@@ -82,8 +88,11 @@ def _download(url: str, file: SourceFile, target: Path, progress: bool) -> Path:
     downloader = pooch.HTTPDownloader(progressbar=progress, timeout=60)
     pooch.get_logger().setLevel("WARNING")
     try:
-        # pooch downloads beside the target, verifies, then moves: the file is visible only when it is whole.
-        return Path(pooch.retrieve(url, known, file.name, target.parent, downloader=downloader))
+        with scratch_beside(target) as scratch:
+            came = Path(pooch.retrieve(url, known, target.name, scratch, downloader=downloader))
+            if not known:
+                _check_format(came, url)
+            return put(came, target)
     except requests.exceptions.RequestException as err:
         raise WorkbenchError(
             f"could not download {file.name} from {url}: {_reason(err)}. Try again, or set WORKBENCH_MIRROR to a "
@@ -95,13 +104,31 @@ def _download(url: str, file: SourceFile, target: Path, progress: bool) -> Path:
             "The download was cut or the source has changed; nothing was kept."
         ) from err
     except OSError as err:
-        # A move that the system refuses becomes a copy, which may break off half-way.
-        with contextlib.suppress(OSError):
-            target.unlink(missing_ok=True)
         raise WorkbenchError(
             f"could not write {target}: {_system_message(err)}; nothing was kept. Make room there or make the folder "
             f"writable and try again, or put {file.name} beside the card."
         ) from err
+
+
+def _check_format(came: Path, url: str) -> None:
+    """Refuse what is not of the kind that its name says: nothing, a web page such as a login, or another format."""
+    try:
+        first = first_bytes(came, 1000)
+    except WorkbenchError as err:
+        raise WorkbenchError(f"what {url} gave was not kept: {err}") from err
+    begins = next((BEGINS[ending.lower()] for ending in came.suffixes if ending.lower() in BEGINS), (first,))
+    if not first:
+        found = "an empty file"
+    elif WEB_PAGE.match(first):
+        found = "a web page, perhaps a login,"
+    elif not first.startswith(begins):
+        found = "another format"
+    else:
+        return
+    raise WorkbenchError(
+        f"{url} gave {found} in place of {came.name}; nothing was kept. Open the address in a browser, correct it in "
+        "the card, or put the file beside the card."
+    )
 
 
 def _system_message(err: OSError) -> str:

@@ -37,6 +37,7 @@ from workbench.datasets.synthetic_network import make_measurements
 from workbench.datasets.synthetic_site import make_navigations
 from workbench.datasets.urls import OF_REQUESTS, normal_pages
 from workbench.errors import WorkbenchError, check_one_of, check_whole
+from workbench.progress import bar
 
 ACCOUNT = ("dropped", "warnings", "broken_lines")  # in attrs
 YOURS = "your data"  # a frame without a name
@@ -59,6 +60,7 @@ NAMED: dict[str, Callable[[Path, Card], pd.DataFrame]] = {
     "parquet": readers.read_parquet,
     "wikispeedia": lambda path, card: published.read_wikispeedia(path),
 }
+LARGE_MB = 20  # reading a smaller file takes a second or two
 BEGINS = {b"{": "jsonl", b"[": "jsonl", b"PAR1": "parquet"}  # of files whose ending tells nothing
 
 
@@ -68,7 +70,11 @@ def read_source(path: Path, card: Card) -> pd.DataFrame:
     if not reader:
         first = readers.first_bytes(path)
         reader = next((reader for mark, reader in BEGINS.items() if first.startswith(mark)), "csv")
-    return NAMED[reader](path, card)
+    megabytes = path.stat().st_size / 1e6
+    if megabytes < LARGE_MB:
+        return NAMED[reader](path, card)
+    with bar(f"reading {path.name}, {megabytes:,.0f} MB", delay=0, bar_format="{desc}"):
+        return NAMED[reader](path, card)
 
 
 class Written(TypedDict, total=False):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import html
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,8 +18,6 @@ from workbench.decisions.decision import Decision, Unit
 from workbench.decisions.policy import ModelPolicy, Policy, Situations
 from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import Interval, cluster_intervals
-
-QUICK_S = 2.0  # what takes less shows no bar
 
 
 @dataclass(frozen=True)
@@ -166,12 +164,3 @@ def percent(share: float) -> str:
 def count_views(views: int, users: int, people: str) -> str:
     """``3,000 views of 200 users``."""
     return f"{views:,} views" + ("" if people == "views" else f" of {users:,} {people}")
-
-
-def with_bar[Part](parts: Sequence[Part], what: str) -> Iterable[Part]:
-    """The parts of a piece of work; where it takes a while, a bar shows how far it is (not in rendered pages)."""
-    if len(parts) < 2:
-        return parts
-    from tqdm.auto import tqdm
-
-    return tqdm(parts, desc=what, unit="step", leave=False, delay=QUICK_S)

@@ -23,9 +23,9 @@ from workbench.explanation.base import (
     interval_columns,
     may_be_missing,
     net_of,
-    with_bar,
 )
 from workbench.explanation.shap_values import VIEWS_EXPLAINED, explain_drawn, features_of
+from workbench.progress import with_bar
 from workbench.studies.report import short_name
 
 REPLAYED_VIEWS = 3_000  # decided again for each feature: more take minutes

@@ -19,7 +19,8 @@ from workbench.datasets.splits import Split, sample_users
 from workbench.decisions.decision import Explained, Unit
 from workbench.errors import WorkbenchError, check_whole
 from workbench.explanation.ablation import EFFECT, Bench
-from workbench.explanation.base import as_html, beyond_noise, may_be_missing, net_of, with_bar
+from workbench.explanation.base import as_html, beyond_noise, may_be_missing, net_of
+from workbench.progress import with_bar
 
 # Half of the variance of the ranks is shared from here on: 0.7 squared is 0.49.
 CORRELATED = 0.7

@@ -12,7 +12,8 @@ from workbench.datasets.splits import Split, card_of, people_in, split_by_period
 from workbench.decisions import find_decision
 from workbench.decisions.decision import Decision, Plan, Unit
 from workbench.evidence.bootstrap import cluster_interval
-from workbench.explanation.base import as_html, count_views, may_be_missing, net_of, with_bar
+from workbench.explanation.base import as_html, count_views, may_be_missing, net_of
+from workbench.progress import with_bar
 from workbench.studies.study import settle
 
 PERIODS, WINDOW = 8, 4  # chosen: four origins, the oldest model three periods older than the freshest

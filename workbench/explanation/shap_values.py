@@ -12,9 +12,10 @@ from workbench.datasets.splits import card_of, sample_users
 from workbench.decisions import find_decision
 from workbench.decisions.decision import Explained
 from workbench.errors import check_whole
-from workbench.explanation.base import Applied, draw_users, with_bar
+from workbench.explanation.base import Applied, draw_users
 from workbench.features.encoding import distinct_rows
 from workbench.features.levels import UNKNOWN
+from workbench.progress import with_bar
 
 if TYPE_CHECKING:
     import shap

@@ -6,9 +6,8 @@ import ast
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +25,7 @@ from traitlets.config import Config
 from workbench.datasets.cards import LOG_NAME
 from workbench.errors import WorkbenchError, did_you_mean
 from workbench.export.page import check_page, html_headings, markdown_headings, notebook_to_html
+from workbench.writing import as_file_name, scratch_beside, write_file, writing
 
 # What a parameter is called, and how its text is read, by the type of its default.
 KINDS: dict[type, tuple[str, TypeAdapter[Any]]] = {
@@ -234,10 +234,9 @@ def render_notebook(
     _check_names(given, declared)
     name = source.stem + _dataset_suffix(given, declared)
     kept = output / f"{name}.failed.ipynb"
-    output.mkdir(parents=True, exist_ok=True)
-    # Inside the output folder, so that the last step is a rename on one file system.
-    with tempfile.TemporaryDirectory(prefix=".rendering-", dir=output) as scratch:
-        executed, page = Path(scratch, "executed.ipynb"), Path(scratch, "page.html")
+    with ExitStack() as stack:
+        with writing(output):
+            executed = stack.enter_context(scratch_beside(kept, ".rendering-")) / "executed.ipynb"
         try:
             node = execute(source, executed, given, root=folder.parent, line=line)
             _hide_folder(node, given.get("dataset"))
@@ -246,13 +245,12 @@ def render_notebook(
         except WorkbenchError as err:
             if not executed.is_file():
                 raise
-            os.replace(executed, kept)
+            write_file(kept, executed.read_bytes())
             kept_as = f"No page was written; the notebook as far as it ran is {kept}."
             raise WorkbenchError(f"{str(err).rstrip('.')}. {kept_as}") from err
-        page.write_text(html, encoding="utf-8")
-        os.replace(page, output / f"{name}.html")
+    page = write_file(output / f"{name}.html", html)
     kept.unlink(missing_ok=True)
-    return output / f"{name}.html"
+    return page
 
 
 def _with_portable_card(parameters: dict[str, object], working_directory: Path) -> dict[str, object]:
@@ -278,7 +276,7 @@ def _dataset_suffix(given: Mapping[str, object], declared: Mapping[str, object])
     """The end of a file's name that tells a dataset other than the default; else empty."""
     if "dataset" not in given or given["dataset"] == declared["dataset"]:
         return ""
-    return "-" + re.sub(r"[^A-Za-z0-9_]+", "-", _dataset_name(given["dataset"])).strip("-")
+    return f"-{as_file_name(_dataset_name(given['dataset']))}"
 
 
 def _dataset_name(dataset: object) -> str:

@@ -174,7 +174,11 @@ _LINKS = ("https://", "http://", "mailto:", "#")
 _NO_ALT = "No description has been provided for this image"  # what nbconvert writes if there is none
 # Columns that identify somebody, in a table or in a widget's data.
 _PRIVATE = frozenset({"user_id", "session_id", "ip", "ip_address", "client_ip", "remote_addr"})
-_ADDRESS = re.compile(r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w.]*\w)")
+# Within a path, four numbers below 100 are a version: /download/1.2.3.4/setup.
+_VERSION = r"(?!(?<=[^/]/)(?:\d?\d\.){3}\d?\d(?!\d))"
+_ADDRESS = re.compile(
+    rf"(?<![\w.]){_VERSION}(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){{3}}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w.]*\w)"
+)
 _CSS_ESCAPE = re.compile(r"\\([0-9a-fA-F]{1,6})\s?")
 _CSS_URL = re.compile(r"url\(\s*(\"[^\"]*\"|'[^']*'|[^)]*)\s*\)?", re.IGNORECASE)
 _WARNING = re.compile(r"\.py:\d+: \w*Warning: .*|Traceback \(most recent call last\).*")

@@ -18,12 +18,16 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import LogisticRegression
 
 from workbench.datasets.columns import Column
-from workbench.datasets.schema import measured_quantities
+from workbench.datasets.schema import COLUMNS, NAVIGATION_COLUMNS, measured_quantities
 from workbench.datasets.splits import Split
 from workbench.errors import WorkbenchError, check_whole, did_you_mean
+from workbench.manifest import Kind
 from workbench.models.linear import Linear
+from workbench.progress import bar
+from workbench.writing import as_path, write_folder
 
-FORMAT = 2  # 1 lost the order of quantities and columns
+# Format 1 lost the order of quantities and columns, 2 had no manifest.
+SAVED = Kind("saved model", "model.json", 3, "model.save", "Train the model and save it again")
 LEAF = -1  # in place of a feature
 SMALLEST_CHANCE = 1e-6  # a smaller one counts as this much in a log-loss, as in that of the lookup tables
 
@@ -164,6 +168,19 @@ def shortest(number: Any) -> float:
     return float(str(np.float32(number)))
 
 
+class Rounds(xgboost.callback.TrainingCallback):
+    """Draw a bar of the rounds of training."""
+
+    def __init__(self, drawn: Any) -> None:
+        super().__init__()
+        self.drawn = drawn
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        """Go on."""
+        self.drawn.update()
+        return False
+
+
 @dataclass(kw_only=True, eq=False, repr=False)
 class BoostedModel(BaseEstimator):
     """An estimator of boosted trees, and the parameters that both models have.
@@ -239,17 +256,23 @@ class BoostedModel(BaseEstimator):
 
     @property
     def kilobytes(self) -> float:
-        """Size of the saved model, kB."""
+        """Size of the saved model without its manifest, kB."""
         return sum(map(len, self._files().values())) / 1000
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``model.json`` and the files beside it into a folder, and return it; same model, same bytes."""
-        files = self._files()
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            (folder / name).write_bytes(content)
-        return folder
+        """Write a folder of ``model.json``, ``manifest.json`` and the files beside them; same model, same bytes.
+
+        An earlier model there is replaced in one step: whoever reads or kills meanwhile finds one of the two, whole.
+
+        Raises
+        ------
+        WorkbenchError
+            Where the folder holds anything else, or cannot be written; what was there is left.
+        """
+        files, folder = self._files(), as_path(folder, "a folder")
+        SAVED.refuse_other(folder, known=tuple(files))
+        types = {each.name: each.dtype for each in (*NAVIGATION_COLUMNS, *COLUMNS, *self.extra)}
+        return write_folder(folder, SAVED.sealed(files, {name: types[name] for name in self.fields}))
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -258,22 +281,20 @@ class BoostedModel(BaseEstimator):
         Raises
         ------
         WorkbenchError
-            Where the folder holds no such model.
+            Where the folder holds no such model, or one of another format; where a file is missing, cut or changed,
+            which is found before XGBoost reads it.
         """
-        folder = Path(folder)
+        folder = as_path(folder, "a folder")
+        files = SAVED.read(folder)
+        saved = SAVED.parse(files[SAVED.main], folder / SAVED.main)
         try:
-            saved = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-            if saved["format"] != FORMAT:
-                raise WorkbenchError(
-                    f"{folder}: expected model format {FORMAT}; got {saved['format']}. Train it again."
-                )
             params = saved["params"]
             extra = tuple(Column(**{**column, "allowed": tuple(column["allowed"])}) for column in params["extra"])
             model = cls(**{**params, "extra": extra, "without": tuple(params["without"])})
-            model._restore(saved, lambda name: (folder / name).read_bytes())
+            model._restore(saved, files.__getitem__)
             model.trained_on_, model.train_seconds_ = saved["trained_on"], None
-        except (OSError, KeyError, TypeError, ValueError, AttributeError) as err:
-            raise WorkbenchError(f"{folder} holds no saved model: expected model.json and its .ubj files.") from err
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as err:
+            raise WorkbenchError(f"{folder} holds no saved {cls.__name__}. {SAVED.again}.") from err
         return model
 
     def __repr__(self) -> str:
@@ -293,8 +314,8 @@ class BoostedModel(BaseEstimator):
         self.check_fitted()
         described, files = self._state()
         params = {**self.get_params(), "extra": [asdict(column) for column in self.extra]}
-        saved = {"format": FORMAT, "params": params, "trained_on": self.trained_on_, **described}
-        return {"model.json": json.dumps(saved, indent=1).encode(), **files}
+        saved = {"params": params, "trained_on": self.trained_on_, **described}
+        return {SAVED.main: json.dumps(saved, indent=1).encode(), **files}
 
     def _grow(
         self,
@@ -324,13 +345,18 @@ class BoostedModel(BaseEstimator):
         # A plain matrix: rounds are evaluated on it five times as fast as on one of quantiles, with the same trees.
         stop = [(xgboost.DMatrix(held_out[0], label=held_out[1]), "stop")]
         until = {"evals": stop, "early_stopping_rounds": self.patience, "verbose_eval": False}
-        booster = xgboost.train(settings, train, rounds, **until)
+        with bar("trees", rounds, unit="tree") as drawn:
+            booster = xgboost.train(settings, train, rounds, **until, callbacks=[Rounds(drawn)])
         booster = booster[: booster.best_iteration + 1]
         return booster, booster.inplace_predict(held_out[0], predict_type="margin")
 
     def _read_trees(self, content: bytes) -> Any:
         """Bring back the trees, or weights, that ``save_raw`` wrote."""
-        return Linear.load(content) if self.linear else xgboost.Booster(model_file=bytearray(content))
+        if self.linear:
+            return Linear.load(content)
+        if not content.startswith(b"{"):  # of anything else XGBoost ends the process
+            raise ValueError("no trees")
+        return xgboost.Booster(model_file=bytearray(content))
 
     def _check_settings(self, calibration: Any, y: Any) -> None:
         """Refuse a device or seed that cannot be, and answers given apart from the frame, as ``fit(X, y)`` would."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -15,6 +18,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFor
 
 from workbench.datasets.cards import CHECKOUT, Card
 from workbench.errors import WorkbenchError
+from workbench.plotting.fonts import make_drawable
+from workbench.writing import as_file_name, as_path, write_file
 
 STYLE = Path(__file__).with_name("workbench.mplstyle")
 
@@ -27,6 +32,7 @@ INK, MUTED, GREY, LINE = "#1f2328", "#59636e", "#8c959f", "#d5dae0"
 WORDS = {BLUE: BLUE, VERMILLION: "#b84f00", GREEN: "#00795a", PURPLE: "#a1477b", GREY: MUTED}
 WORDS |= {INK: INK, ORANGE: INK, SKY: INK}  # no orange or light blue is dark enough
 SIMULATED = {"facecolor": "#fff3cd", "edgecolor": "#d9b44a", "linewidth": 0.8, "boxstyle": "round,pad=0.3"}
+ENDING = re.compile(r"(?<=.)\.(png|svg)$", re.IGNORECASE)
 SHOWN_AS = ("image/png", "image/svg+xml", "image/jpeg")
 
 
@@ -38,7 +44,9 @@ def style_context() -> Iterator[None]:
     ...     plt.rcParams["font.size"]
     12.0
     """
-    with plt.style.context(STYLE, after_reset=True):
+    with plt.style.context(STYLE, after_reset=True), warnings.catch_warnings():
+        # While a picture is laid out: what the house font lacks is found another one when it is finished.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         yield
         interactive = plt.isinteractive()
     # The first picture of a notebook loads Jupyter's backend, which turns interactive mode on; leaving the style would
@@ -60,6 +68,7 @@ def figure_of(ax: Axes) -> Figure:
 
 def label_source(ax: Axes, card: Card) -> None:
     """Write the dataset's name above the axes, on the right, and SIMULATED where its rows are simulated."""
+    _words_of(figure_of(ax)).sources[card.name] = None
     if card.simulated:
         ax.set_title(f"SIMULATED: {card.name}", loc="right", color="#5c4400", bbox=SIMULATED)
     else:
@@ -75,6 +84,7 @@ class _Words:
 
     def __init__(self) -> None:
         self.sentences: dict[Axes, str] = {}
+        self.sources: dict[str, None] = {}  # names of datasets, each once
 
     def __str__(self) -> str:
         return " ".join(self.sentences.values())
@@ -89,11 +99,15 @@ def set_alt_text(ax: Axes, sentence: str) -> Axes:
     Several pictures in one figure become several sentences. Jupyter takes them along with the image,
     ``save_figure`` writes them into the file.
     """
-    figure: Any = figure_of(ax)
+    _words_of(figure_of(ax)).sentences[ax] = sentence
+    make_drawable(figure_of(ax))
+    return ax
+
+
+def _words_of(figure: Any) -> _Words:
     if not isinstance(getattr(figure, "_repr_mimebundle_", None), _Words):
         figure._repr_mimebundle_ = _Words()
-    figure._repr_mimebundle_.sentences[ax] = sentence
-    return ax
+    return figure._repr_mimebundle_
 
 
 def finish(ax: Axes, card: Card, sentence: str, *, note: str = "") -> Axes:
@@ -107,8 +121,7 @@ def finish(ax: Axes, card: Card, sentence: str, *, note: str = "") -> Axes:
 def alt_text(picture: Axes | Figure) -> str:
     """The alternative text of a picture or of a whole figure; empty where nobody wrote one."""
     figure = figure_of(picture) if isinstance(picture, Axes) else picture
-    words = getattr(figure, "_repr_mimebundle_", None)
-    return str(words) if isinstance(words, _Words) else ""
+    return str(_words_of(figure))
 
 
 def note_below(ax: Axes, note: str) -> None:
@@ -140,9 +153,10 @@ def save_figure(picture: Axes | Figure, name: str, *, folder: Path | str | None 
     picture : Axes or Figure
         With axes, the whole figure is written.
     name : str
-        File name without ending, folders allowed: ``"image_delivery/frontier"``.
+        File name, folders allowed: ``"image_delivery/frontier"``; an ending ``.png`` or ``.svg`` is left out.
     folder : path, optional
-        Where names start, made if missing; default ``figures/`` of the checkout.
+        Where names start, made if missing. Without it, the picture goes to ``figures/`` of the checkout, under the
+        name's own folder and that of its dataset: ``figures/image_delivery/<dataset>/frontier.png``.
 
     Returns
     -------
@@ -152,7 +166,7 @@ def save_figure(picture: Axes | Figure, name: str, *, folder: Path | str | None 
     Raises
     ------
     WorkbenchError
-        If the name is absolute or leads out of the folder.
+        If the name is absolute or leads out of the folder, or the files cannot be written; older ones stay then.
     """
     path = PurePosixPath(name.replace("\\", "/"))
     if not path.name or path.is_absolute() or ".." in path.parts or ":" in name:
@@ -161,11 +175,13 @@ def save_figure(picture: Axes | Figure, name: str, *, folder: Path | str | None 
         )
     figure = figure_of(picture) if isinstance(picture, Axes) else picture
     words = {"Description": alt_text(figure)}
-    stem = Path(folder or CHECKOUT / "figures") / path
-    stem.parent.mkdir(parents=True, exist_ok=True)
+    ours = CHECKOUT / "figures" / path.parent / as_file_name(" ".join(_words_of(figure).sources))
+    stem = (ours if folder is None else as_path(folder) / path.parent) / ENDING.sub("", path.name)
     # Not with_suffix(): a name may hold a dot.
     png, svg = (stem.with_name(stem.name + ending) for ending in (".png", ".svg"))
     figure.draw_without_rendering()  # a layout that has settled stays the same, byte for byte
-    figure.savefig(png, metadata=words)
-    figure.savefig(svg, metadata=words | {"Date": None})
-    return [png, svg]
+    drawn = {}
+    for target, metadata in ((png, words), (svg, words | {"Date": None})):
+        figure.savefig(written := io.BytesIO(), format=target.suffix[1:], metadata=metadata)
+        drawn[target] = written.getvalue()
+    return [write_file(target, content) for target, content in drawn.items()]

@@ -18,6 +18,7 @@ from workbench.decisions.policy import PERFECT_KNOWLEDGE, Policy, policy_name, t
 from workbench.evidence.segments import segment_intervals, segment_members
 from workbench.evidence.verdict import FEWEST_DIFFERING
 from workbench.features.levels import OTHER
+from workbench.progress import with_bar
 from workbench.studies.comparison import Comparison
 from workbench.studies.report import rival_sentence, verdict_word
 from workbench.studies.study import settle
@@ -95,7 +96,7 @@ def _replay_all(result: Comparison, grid: Grid) -> Iterator[Setting]:
     stage = settle(decision, result.split, result.model, result.rules, scenarios[0], today=result.today)
     test = stage.test()
     later = decision.later_context(test) if result.of("today").reads_later else test
-    for scenario in scenarios:
+    for scenario in with_bar(scenarios, "explorer"):
         stage = stage if scenario is scenarios[0] else stage.under(scenario)
         at, later_at = decision.under(test, scenario), decision.under(later, scenario)
         hindsight = decision.outcomes(decision.hindsight(at, scenario), at, scenario)

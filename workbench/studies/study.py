@@ -46,13 +46,14 @@ from workbench.evidence.verdict import (
     users_to_settle,
 )
 from workbench.models.boosting import check_trained_on
+from workbench.progress import Progress, showing_steps
 from workbench.studies.comparison import Comparison, trace_origin
 
-Progress = Callable[[str], None]
 ROWS_TIMED = 2_000
 ROWS_REFITTED = 400_000  # sensitivity rows that need a fit run on at most about so many views, whole users or sessions
 
 
+@showing_steps
 def study(
     dataset: str | os.PathLike[str] | pd.DataFrame,
     *,
@@ -80,7 +81,7 @@ def study(
     sensitivity : bool
         Whether to change one assumption at a time too (``result.sensitivity``): some twenty further studies.
     progress : callable, optional
-        Called with the name of each step as it begins.
+        Called with the name of each step as it begins; on a terminal and in JupyterLab the steps are shown anyway.
 
     Raises
     ------
@@ -117,6 +118,7 @@ def study(
     return replace(result, seconds=time.perf_counter() - started)
 
 
+@showing_steps
 def compare(
     split: Split,
     model: Any,
@@ -145,7 +147,7 @@ def compare(
     margin : float, optional
         Smallest difference in net that matters; default the card's, else the decision's.
     progress : callable, optional
-        Called with the name of each step as it begins.
+        Called with the name of each step as it begins; on a terminal and in JupyterLab the steps are shown anyway.
 
     Raises
     ------

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from importlib import resources
@@ -21,10 +19,12 @@ from workbench.evidence.bootstrap import cluster_intervals
 from workbench.evidence.verdict import SHIP_RULE, TEST_MODEL
 from workbench.export.policy.card import OF_PAGES, readme
 from workbench.export.policy.cases import as_canonical, draw_contexts, usual_values
-from workbench.export.policy.loaded import FORMAT, MANIFEST, POLICY, LoadedPolicy, check_manifest, describe_file
+from workbench.export.policy.loaded import EXPORT, LoadedPolicy
 from workbench.export.policy.speculation import FOLDER, SiteRules
+from workbench.manifest import describe_file
 from workbench.studies.experiment import ESTIMATES
 from workbench.studies.report import interval_dict
+from workbench.writing import as_path, write_folder
 
 CASES = 200
 MOST_SCRIPT = 8000  # bytes, of policy.js
@@ -79,8 +79,8 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
 
     >>> wb.export_policy(result, "policy/")  # doctest: +SKIP
     """
-    folder = Path(folder)
-    refuse_other(folder)
+    folder = as_path(folder, "a folder")
+    EXPORT.refuse_other(folder)
     try:
         picked = _pick(result, policy)
         shipped, content, outcomes = _content(result, picked, full)
@@ -92,19 +92,18 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
             f"The recommendation cannot be exported. {err} Of those that a site can run, policy={other!r} has the "
             "largest net."
         ) from err
-    files = {POLICY: _json(content), "policy.js": policy_script(shipped.content)}
-    content = json.loads(files[POLICY])
+    files = {EXPORT.main: _json(content), "policy.js": policy_script(shipped.content)}
+    content = json.loads(files[EXPORT.main])
     if shipped.content["kind"] in OF_PAGES:
         files |= {name: _json(rules) for name, rules in SiteRules(content).files().items()}
     vectors = _vectors(result, shipped, content)
-    files["vectors.json"] = _json({"format": FORMAT, "version": content["version"], "cases": vectors})
+    files["vectors.json"] = _json({"format": EXPORT.format, "version": content["version"], "cases": vectors})
     has_rules = f"{FOLDER}/index.json" in files
     estimates = _estimates(result, picked, outcomes)
     text = readme(result, shipped, content, estimates, _example(result, content), has_rules=has_rules)
     files |= {"README.md": text.encode(), ESTIMATES: _json(estimates)}
-    files[MANIFEST] = _json({"format": FORMAT, "files": {name: describe_file(text) for name, text in files.items()}})
-    write_folder(folder, files)
-    return folder
+    types = {name: field["type"] for name, field in content["fields"].items()}
+    return write_folder(folder, EXPORT.sealed(files, types))
 
 
 def policy_script(content: Mapping[str, Any]) -> bytes:
@@ -183,7 +182,7 @@ def _content(result: Finding, picked: PolicyResult, full: bool = False) -> tuple
     other = (outcomes.ne(picked.outcomes) & ~(outcomes.isna() & picked.outcomes.isna())).any(axis=1)
     difference = float((outcomes["net"] - picked.outcomes["net"]).mean())
     content = {
-        "format": FORMAT,
+        "format": EXPORT.format,
         "name": picked.name,
         "role": picked.kind,
         "decision": decision.name,
@@ -216,7 +215,7 @@ def _estimates(result: Finding, picked: PolicyResult, outcomes: pd.DataFrame) ->
     values = np.column_stack([each.outcomes["net"] - outcomes["net"] for each in others])
     intervals = cluster_intervals(values, test.users, seed=result.split.seed)
     return {
-        "format": FORMAT,
+        "format": EXPORT.format,
         "known_by": result.known_by,
         "policy": picked.name,
         **{name: result.of(name).name for name in ("best_rule", "today")},
@@ -271,44 +270,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (np.ndarray, np.generic)):
         return value.tolist()
     raise WorkbenchError(f"a scenario of plain numbers and texts can be exported; got {type(value).__name__}.")
-
-
-def refuse_other(folder: Path) -> None:
-    """Refuse a folder that holds anything but an earlier export."""
-    if not folder.exists() and not folder.is_symlink():
-        return
-    advice = "Name a new folder, or one that an earlier export wrote."
-    if folder.is_symlink() or not folder.is_dir():
-        raise WorkbenchError(f"{folder} is not a folder. {advice}")
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
-    if not found:
-        return
-    try:
-        known = {MANIFEST, *check_manifest(folder)}
-    except WorkbenchError as err:
-        raise WorkbenchError(
-            f"{folder} holds files that are no earlier export, or one that was changed. {advice}"
-        ) from err
-    if found - known:
-        raise WorkbenchError(f"{folder} holds {min(found - known)}, which no export wrote. {advice}")
-
-
-def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write all files or none: into a folder beside it, which then takes its name."""
-    folder = folder.absolute()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as beside:
-        new, old = Path(beside, "new"), Path(beside, "old")
-        for name, content in files.items():
-            path = new / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        if folder.exists():
-            folder.rename(old)
-        try:
-            new.rename(folder)
-        except OSError:
-            if old.exists():
-                old.rename(folder)
-            raise
-    shutil.rmtree(beside, ignore_errors=True)

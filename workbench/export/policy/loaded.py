@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,10 +15,11 @@ from workbench.export.policy.lines import Lines
 from workbench.export.policy.pages import ByPages
 from workbench.export.policy.ranker import DWELL_FIELD, ByRanker
 from workbench.export.policy.trees import Trees
+from workbench.manifest import Kind
+from workbench.writing import as_path
 
-FORMAT = 1
+EXPORT = Kind("exported policy", "policy.json", 1, "wb.export_policy", "Export the policy again")
 URI = ";,/?:@&=+$-_.!~*'()#"  # what JavaScript's encodeURI leaves
-MANIFEST, POLICY = "manifest.json", "policy.json"
 SEPARATOR, MISSING = "\x1f", "(missing)"  # between the parts of a group's label; a level of its own
 ROWS_A_BATCH = 100
 
@@ -42,52 +41,12 @@ def load_policy(folder: str | Path) -> LoadedPolicy:
     WorkbenchError
         Where the folder holds no export, a file is missing, cut or changed, or the format is another.
     """
-    folder = Path(folder)
-    check_manifest(folder)
-    content = _read_json(folder / POLICY)
-    if content.get("format") != FORMAT:
-        raise WorkbenchError(
-            f"{folder}: expected policy format {FORMAT}; got {content.get('format')!r}. Export it again."
-        )
-    return LoadedPolicy(content)
-
-
-def check_manifest(folder: Path) -> dict[str, Any]:
-    """The listed files of an export, by name; a WorkbenchError where one is missing, cut or changed."""
-    if not (folder / MANIFEST).is_file():
-        raise WorkbenchError(
-            f"{folder} holds no exported policy: expected {MANIFEST} there. wb.export_policy writes one."
-        )
-    files = _read_json(folder / MANIFEST).get("files")
-    if not isinstance(files, dict) or POLICY not in files:
-        raise WorkbenchError(f"{folder / MANIFEST} lists no {POLICY}: it was changed. Export the policy again.")
-    for name, listed in files.items():
-        path = folder / name
-        if not path.is_file():
-            raise WorkbenchError(f"{folder}: {name} is missing. Copy the folder again, or export the policy again.")
-        found = describe_file(path.read_bytes())
-        if found != listed:
-            wrong = "was cut" if found["bytes"] < listed.get("bytes", 0) else "was changed"
-            raise WorkbenchError(
-                f"{folder}: {name} {wrong} since the export ({found['bytes']:,} bytes, {listed.get('bytes')} listed). "
-                "Copy the folder again, or export the policy again."
-            )
-    return files
-
-
-def describe_file(content: bytes) -> dict[str, Any]:
-    """What a manifest says of a file."""
-    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-
-
-def _read_json(path: Path) -> dict[str, Any]:
+    folder = as_path(folder, "a folder")
+    content = EXPORT.parse(EXPORT.read(folder)[EXPORT.main], folder / EXPORT.main)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as err:
-        raise WorkbenchError(f"{path} is no JSON: it was changed. Export the policy again.") from err
-    if not isinstance(content, dict):
-        raise WorkbenchError(f"{path}: expected a JSON object. Export the policy again.")
-    return content
+        return LoadedPolicy(content)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as err:
+        raise WorkbenchError(f"{folder / EXPORT.main} holds no policy. {EXPORT.again}.") from err
 
 
 class LoadedPolicy:

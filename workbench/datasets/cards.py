@@ -30,6 +30,7 @@ from pydantic import (
 from pydantic.dataclasses import dataclass
 from pydantic_core import ArgsKwargs, PydanticCustomError
 
+from workbench.checked import checked
 from workbench.datasets.columns import FLAG, LEVELS, NUMBER, TEXT, Column, Level
 from workbench.datasets.schema import ASSUMABLE, COLUMNS, LABELS, LOSABLE, MEASURED, NAVIGATION_COLUMNS, SOURCE_COLUMNS
 from workbench.errors import WorkbenchError, check_one_of, did_you_mean, not_one_of
@@ -580,6 +581,7 @@ def list_datasets() -> pd.DataFrame:
     return pd.DataFrame([{name: getattr(card, name) for name in shown} for card in cards], columns=list(shown))
 
 
+@checked
 def find_card(name_or_path: str | os.PathLike[str]) -> Card:
     """Find a card by its name, or by the path of its file anywhere; for an access log, a card is made.
 

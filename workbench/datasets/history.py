@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from workbench.checked import checked
 from workbench.datasets.schema import MEASURED, SIGNALS
 from workbench.datasets.sessions import ends_session
 from workbench.errors import WorkbenchError, check_whole
@@ -15,6 +16,7 @@ REMEMBERED = ("rtt_ms", "downlink_mbps")
 HISTORY = ("last_rtt_ms", "last_downlink_mbps", "last_age_s", "earlier_views")
 
 
+@checked
 @dataclass(frozen=True)
 class Mask:
     """Which views have their network signal hidden.

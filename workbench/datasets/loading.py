@@ -11,6 +11,7 @@ from typing import Any, TypedDict, Unpack
 
 import pandas as pd
 
+from workbench.checked import checked
 from workbench.datasets import published, readers
 from workbench.datasets.access_logs import read_access_log
 from workbench.datasets.account import as_views, count_out, loaded, warn
@@ -107,8 +108,9 @@ def _read_links(path: Path, card: Card, file: SourceFile) -> pd.DataFrame:
     return readers.tidy_links(source.rename(columns=dict(file.links)), card.name, card.percent_encoded)
 
 
+@checked
 def navigations(
-    df: pd.DataFrame,
+    df: Any,
     *,
     columns: Mapping[str, str] | None = None,
     values: Mapping[str, Mapping[str, str]] | None = None,
@@ -213,6 +215,7 @@ def _finish_navigations(
     return loaded(views)
 
 
+@checked
 def load(
     name_or_path: str | os.PathLike[str], *, rows: int | None = None, seed: int = 0, keep_repeats: bool = False
 ) -> pd.DataFrame:
@@ -262,8 +265,9 @@ def load(
     return as_views(drawn)
 
 
+@checked
 def measurements(
-    df: pd.DataFrame,
+    df: Any,
     *,
     columns: Mapping[str, str] | None = None,
     assume: Mapping[str, Sequence[float]] | None = None,

@@ -23,6 +23,7 @@ from urllib.parse import unquote
 
 import pandas as pd
 
+from workbench.checked import checked
 from workbench.datasets.cards import LINK_COLUMNS, Card
 from workbench.datasets.columns import COLUMNS_SHOWN, as_text, showable
 from workbench.errors import WorkbenchError
@@ -400,6 +401,7 @@ class PageLinks:
         return self
 
 
+@checked
 def links_of(frame: pd.DataFrame) -> pd.DataFrame | None:
     """Links between pages that a frame of navigations carries: ``from_page, to_page`` (str); None where it has none."""
     held = frame.attrs.get("links")

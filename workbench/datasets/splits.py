@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workbench.checked import checked
 from workbench.datasets.cards import Card
 from workbench.datasets.history import Mask, add_history, add_navigation_history, apply_mask, has_past, has_time
 from workbench.datasets.readers import links_of
@@ -19,6 +20,7 @@ FEWEST_CALIBRATION_USERS = 200
 FEWEST_USERS = 20
 
 
+@checked
 @dataclass(frozen=True, repr=False)
 class Split:
     """A table in four parts, and the card that came with it.
@@ -99,6 +101,7 @@ def shuffle_users(users: np.ndarray, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).permutation(np.unique(users))
 
 
+@checked
 def split_by_user(
     frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = None, cluster: str = "user_id", history: bool = True
 ) -> Split:
@@ -133,6 +136,7 @@ def split_by_user(
     return _split(frame, card, hidden, places, how=how, seed=seed, cluster=cluster, mask=mask)
 
 
+@checked
 def split_by_time(frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = None, history: bool = True) -> Split:
     """Split 60 / 20 / 20 by time: what comes first trains, what comes last tests. Users may return, as in life.
 
@@ -153,6 +157,7 @@ def split_by_time(frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = Non
     return _split(frame, card, hidden, places, how=how, seed=seed, cluster=cluster, mask=mask)
 
 
+@checked
 def split_by_period(
     frame: pd.DataFrame, periods: int, window: int, seed: int = 0, *, mask: Mask | None = None
 ) -> tuple[list[Split], pd.DataFrame]:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
+from workbench.checked import checked
 from workbench.datasets import synthetic_facts as facts
 from workbench.errors import WorkbenchError, check_one_of, check_whole
 
@@ -195,6 +196,7 @@ def draw_lines_anew(views: pd.DataFrame, world: World, rng: np.random.Generator)
     return views.assign(user_technology=technology, **lines)
 
 
+@checked
 def make_measurements(rows: int = 60_000, seed: int = 0, *, planted: bool = True) -> pd.DataFrame:
     """Draw simulated measurements: several views each of people with a home and a mobile network.
 

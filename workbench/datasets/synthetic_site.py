@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workbench.checked import checked
 from workbench.datasets import synthetic_facts as facts
 from workbench.datasets.readers import PageLinks
 from workbench.datasets.synthetic_facts import is_evening, shares
@@ -194,6 +195,7 @@ VIEWS_A_SESSION = 5.0  # at least so many on average; only how many sessions are
 NEEDED = ("view_id", "session_id", "position", "page", "viewed_at", "device", "local_hour")
 
 
+@checked
 def make_navigations(rows: int = 40_000, seed: int = 0, *, planted: bool = True) -> pd.DataFrame:
     """Draw simulated navigations: sessions of people on a site like a professional network's.
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype
 
+from workbench.checked import checked
 from workbench.datasets.cards import Card
 from workbench.datasets.columns import WHEN_KNOWN
 from workbench.datasets.schema import BY_NAME, LABELS, MEASURED, label, unit
@@ -62,6 +63,7 @@ def kilobytes_of(policy: Any) -> float:
     return getattr(policy, "kilobytes", None) or 0.0
 
 
+@checked
 def needs[AnyPolicy: Policy](*columns: str) -> Callable[[AnyPolicy], AnyPolicy]:
     """Declare the context columns that a rule cannot do without; where they are not known, it is "not available".
 

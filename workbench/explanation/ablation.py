@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workbench.checked import checked
 from workbench.datasets.cards import Card
 from workbench.datasets.columns import listed
 from workbench.datasets.schema import label
@@ -71,6 +72,7 @@ class Ablation:
         return as_html(self.finding, self.sentences)
 
 
+@checked
 @may_be_missing
 def ablation(
     split: Split, model: Any, columns: str | Sequence[str], *, scenario: Any = None, seed: int = 0

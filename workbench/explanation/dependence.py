@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workbench.checked import checked
 from workbench.datasets.cards import Card
 from workbench.datasets.schema import label
 from workbench.datasets.splits import FEWEST_USERS
@@ -81,6 +82,7 @@ class Dependence:
         return points.rename(columns={"group": self.by, "level": self.feature}).assign(**{"mean SHAP value": spans})
 
 
+@checked
 @may_be_missing
 def dependence(
     model: Any,

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workbench.checked import checked
 from workbench.datasets.cards import Card
 from workbench.datasets.splits import FEWEST_USERS, shuffle_users
 from workbench.decisions.decision import Contrast, Unit
@@ -188,6 +189,7 @@ class Disagreement:
         )
 
 
+@checked
 @may_be_missing
 def disagreement(model: Any, rule: Policy, frame: pd.DataFrame, *, scenario: Any = None, seed: int = 0) -> Disagreement:
     """Find out where and why a model and a rule differ: where they act differently.

@@ -14,6 +14,7 @@ from scipy.stats import rankdata, t
 from sklearn.inspection import permutation_importance
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict, cross_validate
 
+from workbench.checked import checked
 from workbench.datasets.cards import Card
 from workbench.datasets.columns import listed
 from workbench.datasets.history import HISTORY
@@ -113,6 +114,7 @@ class Drift:
         return finding, f"Context alone separates newer views from the training data {how}: {auc}; {meaning}.{by}"
 
 
+@checked
 @may_be_missing
 def drift(
     train: pd.DataFrame,

@@ -13,6 +13,7 @@ from pandas.api.types import is_numeric_dtype
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
+from workbench.checked import checked
 from workbench.datasets.cards import Card
 from workbench.datasets.columns import listed
 from workbench.datasets.splits import Split, sample_users
@@ -111,6 +112,7 @@ class Redundancy:
         return as_html(self.finding, self.sentences)
 
 
+@checked
 @may_be_missing
 def redundancy(
     model: Any, split: Split, *, scenario: Any = None, seed: int = 0, alike: float = CORRELATED

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from workbench.checked import checked
 from workbench.datasets.splits import card_of, sample_users
 from workbench.decisions import find_decision
 from workbench.decisions.decision import Explained
@@ -25,6 +26,7 @@ TOLERANCE = 1e-4  # log-odds; XGBoost sums both in float32, which on our models 
 THRESHOLD = "threshold asked about"
 
 
+@checked
 def shap_values(
     model: Any,
     frame: pd.DataFrame,

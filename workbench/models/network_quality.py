@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.model_selection import GroupKFold
 
+from workbench.checked import checked
 from workbench.datasets.history import HISTORY
 from workbench.datasets.schema import context_columns, known_context, measured_quantities
 from workbench.datasets.splits import Split, users_of
@@ -37,6 +38,7 @@ ASKED = -2  # in place of a feature: the node splits on the threshold asked abou
 SCORED = slice(5, 100, 5)  # percentiles of the training values at which a model is scored
 
 
+@checked
 @dataclass(kw_only=True, eq=False, repr=False)
 class NetworkQuality(BoostedModel):
     """Chances that a view's network is worse than a threshold, from its context.
@@ -273,6 +275,7 @@ class NetworkQuality(BoostedModel):
             self.heads_[quantity] = Head(quantity, encoding, booster, head["slope"], head["intercept"], levels)
 
 
+@checked
 def train_network_quality(split: Split, *, known_by: str | None = None, **parameters: Any) -> NetworkQuality:
     """Train the network-quality model on a split.
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workbench.checked import checked
 from workbench.datasets.loading import load
 from workbench.datasets.splits import FEWEST_USERS, Split, card_of, sample_users, users_of
 from workbench.decisions import find_decision
@@ -53,6 +54,7 @@ ROWS_TIMED = 2_000
 ROWS_REFITTED = 400_000  # sensitivity rows that need a fit run on at most about so many views, whole users or sessions
 
 
+@checked
 def study(
     dataset: str | os.PathLike[str] | pd.DataFrame,
     *,
@@ -117,6 +119,7 @@ def study(
     return replace(result, seconds=time.perf_counter() - started)
 
 
+@checked
 def compare(
     split: Split,
     model: Any,
@@ -163,6 +166,7 @@ def compare(
     return _read_test(stage, margin=margin, started=started, say=say)[0]
 
 
+@checked
 def rules(split: Split, *, scenario: Any = None, known_by: str | None = None) -> tuple[Policy, ...]:
     """The rules that a model must beat: what a team would write anyway, from the plainest on.
 

@@ -10,6 +10,7 @@ from typing import Any
 import anywidget
 import traitlets
 
+from workbench.checked import checked
 from workbench.errors import WorkbenchError, check_one_of
 from workbench.plotting.labels import PARTS
 from workbench.plotting.style import WORDS
@@ -77,6 +78,7 @@ def _read(file: str) -> str:
     return text
 
 
+@checked
 class Explorer(anywidget.AnyWidget):
     """Change a comparison's assumptions and pick a segment; see what each policy does there.
 

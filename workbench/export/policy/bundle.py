@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.checked import checked
 from workbench.decisions.decision import Finding, PolicyResult, Shipped
 from workbench.errors import WorkbenchError
 from workbench.evidence.verdict import SHIP_RULE, TEST_MODEL
@@ -30,6 +31,7 @@ RECOMMENDED = "recommended"
 OF_PAGES = ("pages", "ranker")
 
 
+@checked
 def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED, *, full: bool = False) -> Path:
     """Write a policy of a comparison as a folder that a site runs.
 

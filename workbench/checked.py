@@ -42,7 +42,7 @@ MADE_BY = {  # by the name of the class
     "Axes": "Matplotlib's Axes",
     "Figure": "Matplotlib's Figure",
     "Explanation": "an explanation, as from wb.shap_values(model, views)",
-    **dict.fromkeys(("Comparison", "Finding"), "a comparison, as from wb.compare(split, model)"),
+    **dict.fromkeys(("Comparison", "Finding"), "a comparison, as from wb.compare or wb.study"),
     **{
         name: f"what wb.{name.lower()}(...) returns"
         for name in (
@@ -68,11 +68,11 @@ def checked[Door: Callable[..., Any]](door: Door) -> Door:
     >>> @checked
     ... def double(number: float) -> float:
     ...     return 2 * number
-    >>> double(np.float32(1.5))
+    >>> double(np.float64(1.5)).item()
     3.0
     >>> double("a")
     Traceback (most recent call last):
-    workbench.checked.ArgumentError: double: number must be a number; got 'a'.
+    workbench.checked.ArgumentError: double(number): expected a number; got 'a'.
     """
     if isinstance(door, type):
         made: Any = door
@@ -83,7 +83,7 @@ def checked[Door: Callable[..., Any]](door: Door) -> Door:
 
 def check_fields(made: Any) -> None:
     """Check the fields of a dataclass that may have been set after it was made, as scikit-learn does."""
-    hints = _hints(type(made))
+    hints = _hints(type(made))  # type: ignore[arg-type]
     for name in (each.name for each in fields(made) if each.init):
         _check(type(made).__name__, name, getattr(made, name), hints[name])
 
@@ -115,7 +115,7 @@ def _guarded(function: Any, name: str, annotated: Any) -> Any:
 
 
 @functools.cache
-def _hints(annotated: Callable[..., Any]) -> dict[str, Any]:
+def _hints(annotated: Any) -> dict[str, Any]:
     """Annotations by name; a module that is imported only to be named in them is looked up."""
     try:
         return get_type_hints(annotated)
@@ -130,7 +130,7 @@ def _misfit(err: TypeError, given: Iterable[str], known: list[str]) -> str:
 
 def _check(where: str, argument: str, value: Any, hint: Any) -> None:
     if not fits(value, hint):
-        raise ArgumentError(f"{where}: {argument} must be {in_words(hint)}; got {came(value)}.")
+        raise ArgumentError(f"{where}({argument}): expected {in_words(hint)}; got {came(value)}.")
 
 
 def fits(value: Any, hint: Any) -> bool:

@@ -36,7 +36,7 @@ from workbench.datasets.splits import card_of, sample_users
 from workbench.datasets.synthetic_network import make_measurements
 from workbench.datasets.synthetic_site import make_navigations
 from workbench.datasets.urls import normal_pages
-from workbench.errors import WorkbenchError, check_one_of, check_whole
+from workbench.errors import WorkbenchError, check_one_of, check_seed, check_whole
 
 ACCOUNT = ("dropped", "warnings", "broken_lines")  # in attrs
 YOURS = "your data"  # a frame without a name
@@ -114,7 +114,7 @@ def navigations(
     *,
     columns: Mapping[str, str] | None = None,
     values: Mapping[str, Mapping[str, str]] | None = None,
-    links: pd.DataFrame | None = None,
+    links: Any = None,
     pages: Mapping[str, Any] | Pages | None = None,
     known_by: str = "",
     session_gap_min: float | None = None,
@@ -244,7 +244,7 @@ def load(
     """
     if rows is not None:
         check_whole("rows", rows, at_least=1)
-    check_whole("seed", seed, at_least=0)
+    check_seed(seed)
     card = find_card(name_or_path)
     if card.generator and rows is not None:
         card = replace(card, generate={**card.generate, "rows": int(rows)})

@@ -14,7 +14,7 @@ from workbench.checked import checked
 from workbench.datasets.cards import Card
 from workbench.datasets.schema import label
 from workbench.datasets.splits import FEWEST_USERS
-from workbench.errors import WorkbenchError, check_whole, did_you_mean
+from workbench.errors import WorkbenchError, check_seed, did_you_mean
 from workbench.evidence.segments import segment_intervals
 from workbench.explanation.base import apply_model, as_html, may_be_missing
 from workbench.explanation.shap_values import explain_drawn, features_of
@@ -82,8 +82,8 @@ class Dependence:
         return points.rename(columns={"group": self.by, "level": self.feature}).assign(**{"mean SHAP value": spans})
 
 
-@checked
 @may_be_missing
+@checked
 def dependence(
     model: Any,
     frame: pd.DataFrame,
@@ -124,7 +124,7 @@ def dependence(
 
     >>> wb.dependence(model, split.validation, "local_hour", by="os_family")  # doctest: +SKIP
     """
-    check_whole("seed", seed, at_least=0)
+    check_seed(seed)
     applied = apply_model(model, frame, scenario)
     explanation, users = explain_drawn(applied, VIEWS_EXPLAINED, seed, **question)
     card = applied.situations.card

@@ -20,7 +20,7 @@ from workbench.datasets.columns import listed
 from workbench.datasets.history import HISTORY
 from workbench.datasets.schema import NAVIGATION_HISTORY, SIGNALS, known_context, label
 from workbench.datasets.splits import card_of, cluster_of, people_in, sample_users, users_of
-from workbench.errors import WorkbenchError, check_whole
+from workbench.errors import WorkbenchError, check_seed, check_whole
 from workbench.evidence.bootstrap import LEVEL, Interval, bootstrap_means
 from workbench.explanation.base import as_html, check_users, may_be_missing
 from workbench.features.encoding import is_numeric
@@ -114,8 +114,8 @@ class Drift:
         return finding, f"Context alone separates newer views from the training data {how}: {auc}; {meaning}.{by}"
 
 
-@checked
 @may_be_missing
+@checked
 def drift(
     train: pd.DataFrame,
     later: pd.DataFrame,
@@ -162,7 +162,7 @@ def drift(
     """
     card, other = card_of(train), card_of(later)
     check_whole("rows", rows, at_least=1)
-    check_whole("seed", seed, at_least=0)
+    check_seed(seed)
     if card.name != other.name:
         raise WorkbenchError(
             f"drift compares two parts of one dataset, such as split.train and split.validation; got {card.name} and "

@@ -115,8 +115,8 @@ class Importance:
         return as_html(self.finding, self.sentences, _short(self))
 
 
-@checked
 @may_be_missing
+@checked
 def importance(model: Any, frame: pd.DataFrame, *, scenario: Any = None, seed: int = 0, **question: Any) -> Importance:
     """Rank features by how far they move the answer, beside what decisions lose without each.
 

@@ -77,8 +77,8 @@ class Retraining:
         return as_html(self.finding, self.sentences)
 
 
-@checked
 @may_be_missing
+@checked
 def retraining(
     views: pd.DataFrame, *, scenario: Any = None, periods: int = PERIODS, window: int = WINDOW, seed: int = 0
 ) -> Retraining:

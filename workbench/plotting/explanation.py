@@ -24,6 +24,8 @@ from workbench.datasets.cards import Card
 from workbench.decisions.decision import Unit
 from workbench.errors import WorkbenchError, check_whole
 from workbench.explanation.base import count_views, net_of
+from workbench.explanation.dependence import Dependence
+from workbench.explanation.importance import Importance
 from workbench.features.levels import OTHER, UNKNOWN
 from workbench.plotting.labels import (
     Row,
@@ -50,9 +52,6 @@ from workbench.studies.report import capital, short_name
 
 if TYPE_CHECKING:
     import shap
-
-    from workbench.explanation.dependence import Dependence
-    from workbench.explanation.importance import Importance
 
 LOW_TO_HIGH = LinearSegmentedColormap.from_list("low_to_high", [BLUE, "#b9bec5", VERMILLION])
 SHAP_ROW, RANK_ROW, NOTE_HEIGHT = 0.42, 0.3, 0.6  # inches

@@ -94,8 +94,6 @@ def study(
     started = time.perf_counter()
     say = progress or (lambda step: None)
     say("load")
-    if not isinstance(dataset, (str, os.PathLike, pd.DataFrame)):
-        raise WorkbenchError(f"expected a dataset's name, the path of a card, or a DataFrame; got {dataset!r}.")
     views = dataset if isinstance(dataset, pd.DataFrame) else load(dataset, rows=rows, seed=seed)
     card = card_of(views)
     decision = find_decision(scenario, card)

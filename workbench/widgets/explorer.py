@@ -111,8 +111,6 @@ class Explorer(anywidget.AnyWidget):
     segment = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, result: Comparison, **choices: Any) -> None:
-        if not isinstance(result, Comparison):
-            raise WorkbenchError(f"expected a comparison, as from wb.compare or wb.study; got {result!r}.")
         data = explorer_data(result)
         super().__init__(data=data, segment=data["segments"][0]["name"], values=self._base(data))
         self.set(**choices)

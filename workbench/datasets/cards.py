@@ -543,9 +543,7 @@ def read_card(path: Path) -> Card:
         raise WorkbenchError(f"{path.name} is not a card: expected TOML; {err}.") from err
     except UnicodeDecodeError as err:
         line = err.object.count(b"\n", 0, err.start) + 1
-        raise WorkbenchError(
-            f"{path.name} is not a card: expected TOML in UTF-8; line {line} is not. Save it so."
-        ) from err
+        raise WorkbenchError(f"{path.name} is not a card: expected TOML in UTF-8, which line {line} is not.") from err
     except (RecursionError, ValueError) as err:  # Python reads no number of more than 4,300 digits
         raise WorkbenchError(
             f"{path.name} is not a card: it holds lists within lists too deep to read, or a number of thousands of "

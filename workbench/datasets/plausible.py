@@ -204,7 +204,7 @@ def _in_words(frame: pd.DataFrame, bad: dict[str, np.ndarray], share: str, card:
     rule = f"{{ {_quoted(str(source))} = {{ {bound} }} }}"
     lost = f"lost = {rule} if unanswered, " if name == LOSABLE else ""
     return (
-        f"{said} {share} measured rows do; 1 % may. Write {lost}skip = {rule} if they failed, or keep if a "
+        f"{said} {share} measured rows do. Write {lost}skip = {rule} if failed, or keep if a "
         "column says which quantity a row holds."
     )
 

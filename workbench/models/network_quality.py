@@ -362,9 +362,11 @@ def fit_head(model: NetworkQuality, rows: pd.DataFrame, stop: pd.DataFrame | Non
     ``stop``, rows of other users, ends the training and calibrates. Where it is None, or holds fewer than 10 users with
     the quantity, out-of-fold predictions serve, in folds by user.
     """
-    users = _count_users(rows)
+    users = _count_users(rows[np.isfinite(rows[quantity])])
     if users < FEWEST_USERS:
-        raise WorkbenchError(f"{quantity}: a model needs at least {FEWEST_USERS} users who measured it; got {users}.")
+        raise WorkbenchError(
+            f"{quantity}: a model needs at least {FEWEST_USERS} users whose probes came back; got {users}."
+        )
     stop = None if stop is None or quantity not in stop else stop[stop[quantity].notna()]
     if stop is not None and _count_users(stop) >= FEWEST_USERS:
         head, margin, answer = _grow(model, rows, stop, quantity)

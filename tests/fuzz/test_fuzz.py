@@ -35,7 +35,10 @@ CARD = (
     'context.plan = { type = "text", level = "client_js" }\n'
 )
 PAGES = 'kind = "navigations"\ncolumns = { who = "user_id", at = "viewed_at", url = "page" }\n'
-LOG = '198.51.100.{} - - [{:02}/Oct/2025:10:{:02}:{:02} +0000] "GET /p{} HTTP/1.1" 200 5 "-" "Firefox/130"\n'
+LOG = (
+    '198.51.100.{} - - [{:02}/Oct/2025:10:{:02}:{:02} +0000] "GET /p{} HTTP/1.1" 200 5 "-" '
+    '"Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"\n'
+)
 WORDS = [
     *(
         "",

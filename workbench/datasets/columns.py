@@ -88,6 +88,7 @@ def check_table(frame: pd.DataFrame, name: str, columns: Sequence[Column]) -> pd
     Raises a WorkbenchError with the column, the number of bad values, and the first of them.
     """
     refuse_repeated_columns(frame, name)
+    refuse_no_numbers(frame, name, columns)
     _refuse_too_large(frame, name, columns)
     contract = pa.DataFrameSchema({column.name: _pandera_column(column) for column in columns})
     readers = {TEXT: as_text, FLAG: _as_flag, TIME: _as_time, CATEGORY: as_category}
@@ -99,6 +100,19 @@ def check_table(frame: pd.DataFrame, name: str, columns: Sequence[Column]) -> pd
     except pandera.errors.SchemaErrors as err:
         kinds = {column.name: KINDS.get(column.dtype, "names") for column in columns}
         raise WorkbenchError(f"{name}: {_first_failure(err.failure_cases, frame.index, kinds)}") from err
+
+
+def refuse_no_numbers(frame: pd.DataFrame, name: str, columns: Sequence[Column]) -> None:
+    """Raise a WorkbenchError where a column of numbers holds what only Python takes for one: True, bytes, complex."""
+    for column in columns:
+        if column.dtype != NUMBER or column.name not in frame:
+            continue
+        values = frame[column.name]
+        if pd.api.types.infer_dtype(values, skipna=True) in {"floating", "integer", "string", "empty"}:
+            continue
+        other = values.map(lambda value: isinstance(value, bool | np.bool_ | bytes | complex)).astype(bool)
+        if other.any():
+            raise WorkbenchError(f"{name}: {bad_values(column.name, KINDS[NUMBER], values[other].astype(object))}")
 
 
 def _refuse_too_large(frame: pd.DataFrame, name: str, columns: Sequence[Column]) -> None:

@@ -2,7 +2,7 @@
 # GNU make 3.81 (macOS) is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: run test oldest lab demo bench evidence lint format lock clean help
+.PHONY: run test fuzz oldest lab demo bench evidence lint format lock clean help
 
 # XGBoost's idle threads then sleep instead of spinning: on a busy machine that is seconds instead of minutes.
 export OMP_WAIT_POLICY = passive
@@ -12,6 +12,10 @@ run: .venv/ready ## make the environment, render all notebooks on the embedded d
 
 test: lint ## lint, types, unit tests, doctests, notebooks
 	.venv/bin/pytest
+
+# CASES=5000 SEED=7: the seed is drawn where none is given, and printed.
+fuzz: .venv/ready ## bad input of every kind, 5,000 cases: one sentence or a right answer
+	.venv/bin/python tests/fuzz/test_fuzz.py $(or $(CASES),5000) $(SEED)
 
 # The bounds in pyproject.toml are what passed here. mypy reads the libraries of .venv, since NumPy's own types differ
 # from version to version. Without PYENV_VERSION a shim called python3.12 obeys .python-version, and fails.

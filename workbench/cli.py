@@ -15,7 +15,7 @@ from typing import Any, get_args, get_type_hints
 
 import click
 
-from workbench.errors import WorkbenchError, check_one_of
+from workbench.errors import WorkbenchError, check_one_of, check_seed
 from workbench.progress import stopped_at
 from workbench.writing import as_path, write_file
 
@@ -164,8 +164,7 @@ def compare(
     from workbench.studies import study
     from workbench.studies.report import to_text
 
-    if seed < 0:
-        raise WorkbenchError(f"seed must be a whole number from 0; got {seed}.")
+    check_seed(seed)
     found = find_decision(card=find_card(dataset), name=decision)
     scenario = _scenario(found.scenario_type, dict(pairs))
     result = study(dataset, rows=rows, seed=seed, scenario=scenario, sensitivity=not quick)
@@ -324,7 +323,7 @@ def render(notebook: str | None, everything: bool, dataset: str | None, pairs: t
         except WorkbenchError as err:
             failed.append(str(err))
     if failed:
-        raise WorkbenchError("\n".join(failed))
+        raise Refusal("\n".join(failed))
     if everything:
         command = _short(Path(sys.prefix) / "bin" / "workbench")
         click.echo(f"The same on real data: {command} render image_delivery --dataset mobile_bandwidth")

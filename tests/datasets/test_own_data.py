@@ -143,7 +143,7 @@ def test_a_bad_card_is_answered_in_one_sentence(old, new, sentence, tmp_path):
         (
             "rum.csv.gz",
             gzip.compress(b"visitor,at\n" * 999, mtime=0)[:40],
-            "rum.csv.gz cannot be unpacked: Compressed file",
+            "rum.csv.gz cannot be unpacked: it is damaged, cut off",
         ),
         (
             "rum.jsonl",

@@ -65,7 +65,7 @@ def test_rows_without_a_measurement_do_not_dilute_those_that_failed():
 @pytest.mark.parametrize(
     ("bad", "way_out"),
     [
-        ([1_800_000] * 2, r"lost = { ping = { above = 120000 } } if they had no answer, skip = { ping = { above"),
+        ([1_800_000] * 2, r"lost = { ping = { above = 120000 } } if unanswered, skip = { ping = { above"),
         ([0.0] * 2, "skip = { ping = { below = 0.01 } }"),
         (["-"] * 2, "for what stands for no value, or lost"),
         (["40,5"] * 2, 'Write decimal = ","'),
@@ -102,7 +102,7 @@ def test_an_infinite_number_is_lost_but_the_text_of_one_needs_a_card_that_says_s
 def test_several_quantities_in_one_column_are_refused_with_keep_which_mends_it():
     vitals = pd.DataFrame({"metric": ["LCP", "CLS", "TTFB"] * 4, "value": [1300, 0.01, 200] * 4})
     with pytest.raises(
-        WorkbenchError, match=r"4 of 12 measured rows .* keep if a column says which quantity a row holds"
+        WorkbenchError, match=r"4 of 12 measured rows .*keep if a column says which quantity a row holds"
     ):
         measurements(vitals, columns={"value": "page_load_ms"})
     kept = measurements(vitals, columns={"value": "page_load_ms"}, keep={"metric": ["LCP"]})

@@ -49,8 +49,8 @@ def test_what_is_known_later_is_not_shown():
     assert decide(by_class, known_context(views, "after_accept_ch"), SCENARIO).tolist() == [2] * 4
 
 
-def test_a_policy_s_own_mistake_stays_its_own():
-    with pytest.raises(KeyError, match="colour"):
+def test_a_column_that_is_nowhere_is_named():
+    with pytest.raises(WorkbenchError, match="there is no column 'colour'"):
         decide(lambda context: context["colour"], VIEWS, SCENARIO)
 
 

@@ -350,7 +350,7 @@ def test_a_frame_that_teaches_nothing_is_refused(small):
         NetworkQuality().fit(small.drop(columns=["rtt_ms", "downlink_mbps"]))
     with pytest.raises(WorkbenchError, match="rtt_ms has one value in all rows: there is nothing to predict"):
         NetworkQuality().fit(small.assign(rtt_ms=50.0))
-    with pytest.raises(WorkbenchError, match="rtt_ms: a model needs at least 10 users who measured it; got 9"):
+    with pytest.raises(WorkbenchError, match="rtt_ms: a model needs at least 10 users whose probes came back; got 9"):
         NetworkQuality().fit(small.head(9))
 
 

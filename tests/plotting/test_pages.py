@@ -101,7 +101,7 @@ def test_a_row_is_of_100_views_of_a_page():
 
 def test_what_holds_no_page_views_is_refused():
     for given in (wb.load("synthetic_measurements", rows=200), None):
-        with pytest.raises(wb.WorkbenchError, match="expected page views"):
+        with pytest.raises(wb.WorkbenchError, match=r"expected (page views|a DataFrame)"):
             plotting.main_flows(given)
 
 

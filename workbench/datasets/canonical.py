@@ -18,6 +18,7 @@ from workbench.datasets.columns import (
     column_names,
     distinct,
     plain_values,
+    refuse_no_numbers,
     refuse_repeated_columns,
 )
 from workbench.datasets.netinfo import read_hints
@@ -58,7 +59,9 @@ def to_canonical(source: pd.DataFrame, card: Card, constants: Mapping[str, objec
         everywhere = card.missing.get("*", ())
         markers = {name: (*everywhere, *card.missing.get(name, ())) for name in frame}
         frame = frame.mask(pd.DataFrame({name: _is_one_of(frame[name], known) for name, known in markers.items()}))
-    frame = _scaled(_with_points(read_hints(_with_values(frame, card)), card), card)
+    frame = _with_values(frame, card)
+    refuse_no_numbers(frame, card.name, (*card.facts.columns, *card.context))
+    frame = _scaled(_with_points(read_hints(frame), card), card)
     time = card.facts.time
     out: dict[str, np.ndarray] = {}
     if card.date or time in frame:

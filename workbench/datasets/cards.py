@@ -30,6 +30,7 @@ from pydantic import (
 from pydantic.dataclasses import dataclass
 from pydantic_core import ArgsKwargs, PydanticCustomError
 
+from workbench.checked import checked
 from workbench.datasets.columns import FLAG, LEVELS, NUMBER, TEXT, Column, Level
 from workbench.datasets.schema import ASSUMABLE, COLUMNS, LABELS, LOSABLE, MEASURED, NAVIGATION_COLUMNS, SOURCE_COLUMNS
 from workbench.errors import WorkbenchError, check_one_of, did_you_mean, not_one_of
@@ -58,8 +59,9 @@ FORMS = {
     "folder": "a plain name, without folders or '..'",
     "url": "an address that starts with http:// or https://",
     "sha256": "64 digits of 0 to 9 and a to f",
-    "constants": "one text, number, true or false",
+    **dict.fromkeys(("constants", "values"), "one text, number, true or false"),
 }
+SINGLE = {"constants": 1, "values": 2}  # steps into an entry at which single values stand
 PLAIN = r"^(?!\.{0,2}$|.:)[^/\\\0]+\Z"  # of a file's name, which leads nowhere else; C: is a drive
 
 
@@ -208,9 +210,10 @@ def _in_words(err: ValidationError, entries: Sequence[str]) -> str:
         return not_one_of(what, got, known)
     if kind == "literal_error":
         return not_one_of(entry, got, [name for name in re.findall("'([^']*)'", first["ctx"]["expected"]) if name])
-    if whole == "constants" and inner:
-        entry = f"constants.{inner[0]}"  # pydantic goes on to name each type that it tried
-    form = kind == "string_pattern_mismatch" or (whole == "constants" and inner)
+    single = len(inner) >= SINGLE.get(whole, math.inf)
+    if single:
+        entry = ".".join(map(str, (whole, *inner[: SINGLE[whole]])))  # pydantic goes on to name each type that it tried
+    form = kind == "string_pattern_mismatch" or single
     return f"{entry} must be {FORMS[whole] if form else EXPECTED.get(kind, first['msg'])}; got {got!r}."
 
 
@@ -347,7 +350,7 @@ class Card(Entries):
     ``address`` tell page views of people from other requests."""
     constants: dict[str, str | bool | int | float] = field(default_factory=dict)
     """Canonical column to a value for every row."""
-    values: dict[str, dict[Any, Any]] = field(default_factory=dict)
+    values: dict[str, dict[Any, str | bool | int | float | None]] = field(default_factory=dict)
     """Canonical column to a mapping of source values to canonical ones; an empty text means missing."""
     scale: dict[str, Positive] = field(default_factory=dict)
     """Canonical column to a factor that converts to its unit (``rtt_ms = 1000`` for seconds)."""
@@ -536,8 +539,18 @@ def read_card(path: Path) -> Card:
         )
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows editors put a mark in front
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+    except tomllib.TOMLDecodeError as err:
         raise WorkbenchError(f"{path.name} is not a card: expected TOML; {err}.") from err
+    except UnicodeDecodeError as err:
+        line = err.object.count(b"\n", 0, err.start) + 1
+        raise WorkbenchError(f"{path.name} is not a card: expected TOML in UTF-8, which line {line} is not.") from err
+    except (RecursionError, ValueError) as err:  # Python reads no number of more than 4,300 digits
+        raise WorkbenchError(
+            f"{path.name} is not a card: it holds lists within lists too deep to read, or a number of thousands of "
+            "digits. Leave them out."
+        ) from err
+    except OSError as err:
+        raise WorkbenchError(f"{path.name} cannot be read: {err.strerror}. Make it readable.") from err
     known = [entry.name for entry in fields(Card) if entry.name not in ("name", "folder")]
     for name in entries:
         check_one_of(f"{path.stem}: an entry", name, known)
@@ -580,21 +593,22 @@ def list_datasets() -> pd.DataFrame:
     return pd.DataFrame([{name: getattr(card, name) for name in shown} for card in cards], columns=list(shown))
 
 
+@checked
 def find_card(name_or_path: str | os.PathLike[str]) -> Card:
     """Find a card by its name, or by the path of its file anywhere; for an access log, a card is made.
 
     Raises a WorkbenchError if there is no such card; it names those that exist.
     """
     text = os.fspath(name_or_path)
-    if LOG_NAME.search(Path(text).name):
-        return _card_of_log(Path(text).expanduser())
+    path, is_file = _at(text)
+    if LOG_NAME.search(path.name):
+        return _card_of_log(path)
     if text.endswith(".toml"):
-        path = Path(text).expanduser()
-        if not path.is_file():
+        if not is_file:
             raise WorkbenchError(f"no card at {text}: expected a TOML file.")
         return read_card(path)
     names = [path.stem for path in sorted(card_folder().glob("*.toml"))]
-    if text not in names and Path(text).expanduser().is_file():
+    if text not in names and is_file:
         raise WorkbenchError(f"{text} is no card: write a first one, as in: workbench card {text}")
     if text not in names:
         raise WorkbenchError(
@@ -602,6 +616,17 @@ def find_card(name_or_path: str | os.PathLike[str]) -> Card:
             f"{did_you_mean(text, names)}"
         )
     return read_card(card_folder() / f"{text}.toml")
+
+
+def _at(text: str) -> tuple[Path, bool]:
+    """A path, and whether a file is there."""
+    try:
+        path = Path(text).expanduser()
+        return path, path.is_file()
+    except (RuntimeError, ValueError) as err:
+        raise WorkbenchError(f"{text}: expected a path; no folder is called so here.") from err
+    except OSError as err:
+        raise WorkbenchError(f"{text}: expected a path; {err.strerror}.") from err
 
 
 def _card_of_log(path: Path) -> Card:

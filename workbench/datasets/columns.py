@@ -43,6 +43,7 @@ NAME = re.compile(
     r"^(?!(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|No|Not|Un\w+|Service|Timed?|Request|Connection|Host|Network|Error|Failed)\b)"
     r".{0,40}?\b[^\W\d_a-z]\w+,? [^\W\d_a-z]\w"
 )
+LARGEST = float(np.finfo(np.float32).max)
 HALF_PAIR = re.compile("[\ud800-\udfff]")  # of surrogates, which no Unicode text holds
 BLANKS = " \t\r\n\u00a0\ufeff"
 VALUE = re.compile(r"[+-]?\d[\d.,:TZ /+-]*")  # a number or time, which no column is called
@@ -87,6 +88,8 @@ def check_table(frame: pd.DataFrame, name: str, columns: Sequence[Column]) -> pd
     Raises a WorkbenchError with the column, the number of bad values, and the first of them.
     """
     refuse_repeated_columns(frame, name)
+    refuse_no_numbers(frame, name, columns)
+    _refuse_too_large(frame, name, columns)
     contract = pa.DataFrameSchema({column.name: _pandera_column(column) for column in columns})
     readers = {TEXT: as_text, FLAG: _as_flag, TIME: _as_time, CATEGORY: as_category}
     try:
@@ -97,6 +100,29 @@ def check_table(frame: pd.DataFrame, name: str, columns: Sequence[Column]) -> pd
     except pandera.errors.SchemaErrors as err:
         kinds = {column.name: KINDS.get(column.dtype, "names") for column in columns}
         raise WorkbenchError(f"{name}: {_first_failure(err.failure_cases, frame.index, kinds)}") from err
+
+
+def refuse_no_numbers(frame: pd.DataFrame, name: str, columns: Sequence[Column]) -> None:
+    """Raise a WorkbenchError where a column of numbers holds what only Python takes for one: True, bytes, complex."""
+    for column in columns:
+        if column.dtype != NUMBER or column.name not in frame:
+            continue
+        values = frame[column.name]
+        if pd.api.types.infer_dtype(values, skipna=True) in {"floating", "integer", "string", "empty"}:
+            continue
+        other = values.map(lambda value: isinstance(value, bool | np.bool_ | bytes | complex)).astype(bool)
+        if other.any():
+            raise WorkbenchError(f"{name}: {bad_values(column.name, KINDS[NUMBER], values[other].astype(object))}")
+
+
+def _refuse_too_large(frame: pd.DataFrame, name: str, columns: Sequence[Column]) -> None:
+    """Refuse numbers that are finite, but not as the float32 that trees are grown on."""
+    for column in columns:
+        if column.dtype == NUMBER:
+            sizes = pd.to_numeric(frame[column.name], errors="coerce").abs().astype(float)
+            if (beyond := (sizes > LARGEST) & np.isfinite(sizes)).any():
+                words = bad_values(column.name, f"at most {LARGEST:.1e} in size", frame[column.name][beyond])
+                raise WorkbenchError(f"{name}: {words}")
 
 
 def refuse_repeated_columns(frame: pd.DataFrame, name: str) -> None:

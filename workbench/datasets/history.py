@@ -7,14 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from workbench.checked import checked
 from workbench.datasets.schema import MEASURED, SIGNALS
 from workbench.datasets.sessions import ends_session
-from workbench.errors import WorkbenchError, check_whole
+from workbench.errors import WorkbenchError, check_seed
 
 REMEMBERED = ("rtt_ms", "downlink_mbps")
 HISTORY = ("last_rtt_ms", "last_downlink_mbps", "last_age_s", "earlier_views")
 
 
+@checked
 @dataclass(frozen=True)
 class Mask:
     """Which views have their network signal hidden.
@@ -37,7 +39,7 @@ class Mask:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_whole("seed of a mask", self.seed, at_least=0)
+        check_seed(self.seed, "seed of a mask")
         if not 0 <= self.users < 1:
             raise WorkbenchError(f"the masked share of users must be from 0 to below 1; got {self.users!r}.")
 

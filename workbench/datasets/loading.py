@@ -11,6 +11,7 @@ from typing import Any, TypedDict, Unpack
 
 import pandas as pd
 
+from workbench.checked import checked
 from workbench.datasets import published, readers
 from workbench.datasets.access_logs import read_access_log
 from workbench.datasets.account import as_views, count_out, loaded, warn
@@ -36,7 +37,7 @@ from workbench.datasets.splits import card_of, sample_users
 from workbench.datasets.synthetic_network import make_measurements
 from workbench.datasets.synthetic_site import make_navigations
 from workbench.datasets.urls import OF_REQUESTS, normal_pages
-from workbench.errors import WorkbenchError, check_one_of, check_whole
+from workbench.errors import WorkbenchError, check_one_of, check_seed, check_whole
 from workbench.progress import bar
 
 ACCOUNT = ("dropped", "warnings", "broken_lines")  # in attrs
@@ -114,12 +115,13 @@ def _read_links(path: Path, card: Card, file: SourceFile) -> pd.DataFrame:
     return readers.tidy_links(source.rename(columns=dict(file.links)), card.name, card.percent_encoded)
 
 
+@checked
 def navigations(
-    df: pd.DataFrame,
+    df: Any,
     *,
     columns: Mapping[str, str] | None = None,
     values: Mapping[str, Mapping[str, str]] | None = None,
-    links: pd.DataFrame | None = None,
+    links: Any = None,
     pages: Mapping[str, Any] | Pages | None = None,
     known_by: str = "",
     session_gap_min: float | None = None,
@@ -220,6 +222,7 @@ def _finish_navigations(
     return loaded(views)
 
 
+@checked
 def load(
     name_or_path: str | os.PathLike[str], *, rows: int | None = None, seed: int = 0, keep_repeats: bool = False
 ) -> pd.DataFrame:
@@ -248,7 +251,7 @@ def load(
     """
     if rows is not None:
         check_whole("rows", rows, at_least=1)
-    check_whole("seed", seed, at_least=0)
+    check_seed(seed)
     card = find_card(name_or_path)
     if card.generator and rows is not None:
         card = replace(card, generate={**card.generate, "rows": int(rows)})
@@ -269,8 +272,9 @@ def load(
     return as_views(drawn)
 
 
+@checked
 def measurements(
-    df: pd.DataFrame,
+    df: Any,
     *,
     columns: Mapping[str, str] | None = None,
     assume: Mapping[str, Sequence[float]] | None = None,

@@ -14,6 +14,7 @@ from workbench.datasets.columns import FLAG, FLAG_WORDS, NUMBER, Column, as_text
 from workbench.datasets.schema import BY_NAME, LOSABLE, MEASURED, label
 from workbench.errors import WorkbenchError
 
+LONG = 1e12  # a number of more digits is shown by its first
 SECONDS = (200, 5_000)  # how many times a millisecond's number is that of a second, in samples that differ somewhat
 GROUPED = r"[1-9]\d{0,2}(?:,\d{3})+"
 BAD_SHARE, FEW_ROWS = 0.01, 10  # one row may be bad from ten rows on, as the one failed test of a week
@@ -137,7 +138,7 @@ def _refuse_other_units(numbers: dict[str, pd.Series], card: Card) -> None:
         if np.isnan(median) or low <= median <= high:
             continue
         unit, factor = likely_unit(median, name)
-        shown = f"{median:,.0f}" if median > high else f"{median:.3g}"
+        shown = f"{median:,.0f}" if high < median < LONG else f"{median:.3g}"
         said.append(f"the median of {name} is {shown} {BY_NAME[name].unit}{f' ({unit}?)' if unit else ''}")
         if unit:
             scales.append(f"{name} = {factor * card.scale.get(name, 1):.6g}")
@@ -190,8 +191,7 @@ def _in_words(frame: pd.DataFrame, bad: dict[str, np.ndarray], share: str, card:
     name = max(bad, key=lambda each: bad[each].sum())
     column, values, (least, most) = BY_NAME[name], frame[name][bad[name]], RANGES[name].value
     numbers = pd.to_numeric(values, errors="coerce")
-    limit = f"above 0, or infinite {column.infinite}" if column.infinite else "above 0 and finite"
-    said = bad_values(name, f"{limit}, from {least:g} to {most:,} {column.unit}", values)
+    said = bad_values(name, f"from {least:g} to {most:,} {column.unit}", values)
     texts = values.astype(str)
     if texts.str.fullmatch(r"[\d.]+,\d+").any():
         between = ', or thousands = "," if it stands between thousands' * int(texts.str.fullmatch(GROUPED).all())
@@ -202,10 +202,10 @@ def _in_words(frame: pd.DataFrame, bad: dict[str, np.ndarray], share: str, card:
     bound = f"{'above' if above else 'below'} = {(most if above else least) / card.scale.get(name, 1):.6g}"
     source = next((given for given, known in card.columns.items() if known == name), name)
     rule = f"{{ {_quoted(str(source))} = {{ {bound} }} }}"
-    lost = f"lost = {rule} if they had no answer, " if name == LOSABLE else ""
+    lost = f"lost = {rule} if unanswered, " if name == LOSABLE else ""
     return (
-        f"{said} {share} measured rows hold such values; 1 % may. Write {lost}skip = {rule} if they failed, "
-        "or keep if a column says which quantity a row holds."
+        f"{said} {share} measured rows do. Write {lost}skip = {rule} if failed, or keep if a "
+        "column says which quantity a row holds."
     )
 
 

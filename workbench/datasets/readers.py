@@ -23,6 +23,7 @@ from urllib.parse import unquote
 
 import pandas as pd
 
+from workbench.checked import checked
 from workbench.datasets.cards import LINK_COLUMNS, Card
 from workbench.datasets.columns import COLUMNS_SHOWN, as_text, showable
 from workbench.errors import WorkbenchError
@@ -52,7 +53,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     ending = next((ending for mark, ending in MAGIC.items() if begins.startswith(mark)), path.suffix.lower())
     zstd = _zstd() if ending == ".zst" else None
     unpack = zstd.open if zstd else UNPACK.get(ending, open)
-    own = (zstd.ZstdError,) if zstd else (OSError,) if ending == ".bz2" else ()  # bz2 has no error of its own
+    damaged = (*NOT_WHOLE, zstd.ZstdError) if zstd else NOT_WHOLE
     try:
         if ending == ".zip":
             with zip_member(path) as member:
@@ -60,8 +61,18 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         else:
             with unpack(path, "rb") as file:
                 yield file
-    except (*NOT_WHOLE, *own) as err:
-        raise WorkbenchError(f"{path.name} cannot be unpacked: {in_one_line(err)}.") from err
+    except damaged as err:
+        raise _not_unpacked(path, ending) from err
+    except OSError as err:
+        if not err.strerror:  # bz2 has no error of its own
+            raise _not_unpacked(path, ending) from err
+        raise WorkbenchError(f"{path.name} cannot be read: {err.strerror}. Make it a readable file.") from err
+
+
+def _not_unpacked(path: Path, ending: str) -> WorkbenchError:
+    return WorkbenchError(
+        f"{path.name} cannot be unpacked: it is damaged, cut off or no {ending} file. Fetch it again."
+    )
 
 
 def _zstd() -> Any:
@@ -90,9 +101,13 @@ def _text_of(path: Path, encoding: str, what: str) -> Iterator[IO[str]]:
                 yield text
         except UnicodeError as err:
             raise WorkbenchError(
-                f"{path.name} is not {what} in {encoding or 'UTF-8'}: {in_one_line(err)}. Write in the card how it was "
+                f"{path.name} is not {what} in {encoding or 'UTF-8'}{_undecoded(err)}. Write in the card how it was "
                 'saved, such as encoding = "latin-1".'
             ) from err
+
+
+def _undecoded(err: UnicodeError) -> str:
+    return f": it holds the byte 0x{err.object[err.start]:02x}" if isinstance(err, UnicodeDecodeError) else ""
 
 
 def read_csv(path: Path, card: Card) -> pd.DataFrame:
@@ -122,10 +137,14 @@ def read_csv(path: Path, card: Card) -> pd.DataFrame:
                 na_values=[""],
                 skipinitialspace=f'{separator} "' in first,  # a quote after a space would be part of the cell
             )
-        except (pd.errors.ParserError, pd.errors.EmptyDataError) as err:
-            what = f"is not a CSV file in {card.encoding or 'UTF-8'}: {in_one_line(err)}."
-            raise WorkbenchError(f"{path.name} {what}{_about_comments(path)}") from err
-    names = next(csv.reader([first], delimiter=separator), []) if card.header else []
+        except (ValueError, OverflowError, csv.Error) as err:
+            if isinstance(err, UnicodeError):
+                raise
+            raise WorkbenchError(
+                f"{path.name} is not a CSV file in {card.encoding or 'UTF-8'}: {_unparsed(err, card)}"
+                f"{_about_comments(path)}"
+            ) from err
+    names = _cells_of(first, separator) if card.header else []
     twice = [name for name in card.columns if names.count(name) > 1]
     if twice:
         raise WorkbenchError(f"{path.name}: each column may come once; {twice[0]!r} came more often.")
@@ -155,6 +174,26 @@ def _uncommented(lines: Iterable[str], separator: str, comment: str) -> Iterator
             yield line
 
 
+def _unparsed(err: Exception, card: Card) -> str:
+    """What pandas says of a file that is no CSV file, in plain words."""
+    lines = 1 + card.skip_lines
+    if isinstance(err, pd.errors.EmptyDataError):
+        return "expected rows under a line of names; it is empty."
+    if counts := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(err)):
+        expected, line, came = map(int, counts.groups())
+        return f"line {line + lines - 1}: expected {expected} cells, got {came}; quote cells that hold the separator."
+    if row := re.search(r"EOF inside string starting at row (\d+)", str(err)):
+        return f"line {int(row[1]) + lines}: expected a closing quote before the file ends. Mend or double the quote."
+    return "its rows and cells cannot be told apart. Check the separator and quotes."
+
+
+def _cells_of(line: str, separator: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=separator), [])
+    except csv.Error:  # a name longer than any is
+        return []
+
+
 def _about_comments(path: Path) -> str:
     head = first_bytes(path)
     if head.startswith((b"#Version", b"#Fields")):
@@ -176,7 +215,9 @@ def zip_member(path: Path) -> IO[bytes]:
             )
         return archive.open(names[0])
     except (*NOT_WHOLE, RuntimeError) as err:
-        raise WorkbenchError(f"{path.name} is not a zip file that can be read: {in_one_line(err)}.") from err
+        raise WorkbenchError(
+            f"{path.name} is not a zip file that can be read: it is damaged, cut off or has a password. Fetch it again."
+        ) from err
 
 
 def read_json(path: Path, card: Card) -> pd.DataFrame:
@@ -213,7 +254,8 @@ def _is_keyed(value: Any) -> bool:
 
 def _json_values(text: str, name: str) -> Iterator[Any]:
     """The JSON values of a text, one after the other; numbers stay text."""
-    decode = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_constant).raw_decode
+    read = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_constant, object_pairs_hook=_named_once)
+    decode = read.raw_decode
     place = _next(text, 0)
     while place < len(text):
         try:
@@ -226,6 +268,16 @@ def _json_values(text: str, name: str) -> Iterator[Any]:
             ) from err
         yield value
         place = _next(text, end)
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; names that come twice are refused, since only one of their values would stay."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise json.JSONDecodeError(f"expected each name once in an object; {showable(twice)!r} comes twice", "", 0)
+    return made
 
 
 BLANK = re.compile(r"\s*")
@@ -348,8 +400,7 @@ def read_parquet(path: Path, card: Card) -> pd.DataFrame:
     try:
         table = pyarrow.parquet.read_table(path)
     except (pyarrow.ArrowException, OSError) as err:
-        why = in_one_line(err).replace(str(path), path.name)
-        raise WorkbenchError(f"{path.name} is not a Parquet file: {why}.") from err
+        raise WorkbenchError(f"{path.name} is not a Parquet file, or is damaged or cut off. Write it again.") from err
     if any(pyarrow.types.is_nested(kind) for kind in table.schema.types):
         return pd.DataFrame([_flat(row, path.name) for row in table.to_pylist()])
     return table.to_pandas(integer_object_nulls=True)  # as floats, long ids would become one another
@@ -400,6 +451,7 @@ class PageLinks:
         return self
 
 
+@checked
 def links_of(frame: pd.DataFrame) -> pd.DataFrame | None:
     """Links between pages that a frame of navigations carries: ``from_page, to_page`` (str); None where it has none."""
     held = frame.attrs.get("links")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workbench.checked import checked
 from workbench.datasets.columns import (
     ANYTHING,
     CATEGORY,
@@ -203,6 +204,7 @@ def check_navigations(frame: pd.DataFrame, name: str, extra: Sequence[Column] = 
     return checked
 
 
+@checked
 def known_context(frame: pd.DataFrame, known_by: str, extra: Iterable[Column] = ()) -> pd.DataFrame:
     """What a policy sees of each view: the context that is known by a level (one of ``columns.LEVELS``).
 
@@ -234,6 +236,7 @@ def navigation_context_columns(known_by: str, extra: Iterable[Column] = ()) -> l
     return [name for name in context_columns(known_by, extra) if name not in NOT_OF_A_VIEW]
 
 
+@checked
 def label(name: str, card: Any = None) -> str:
     """What readers see for a column: the label of its ``Card``, else the canonical one, else the name with spaces.
 

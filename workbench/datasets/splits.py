@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workbench.checked import checked
 from workbench.datasets.cards import Card
 from workbench.datasets.history import Mask, add_history, add_navigation_history, apply_mask, has_past, has_time
 from workbench.datasets.readers import links_of
-from workbench.errors import WorkbenchError, check_whole
+from workbench.errors import WorkbenchError, check_seed, check_whole
 
 TRAIN_SHARE, VALIDATION_SHARE = 0.6, 0.2
 FEWEST_CALIBRATION_USERS = 200
 FEWEST_USERS = 20
 
 
+@checked
 @dataclass(frozen=True, repr=False)
 class Split:
     """A table in four parts, and the card that came with it.
@@ -99,6 +101,7 @@ def shuffle_users(users: np.ndarray, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).permutation(np.unique(users))
 
 
+@checked
 def split_by_user(
     frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = None, cluster: str = "user_id", history: bool = True
 ) -> Split:
@@ -113,7 +116,7 @@ def split_by_user(
     frame carries no card, holds fewer than 20 users, or the seed is negative.
     """
     card = card_of(frame)
-    check_whole("seed", seed, at_least=0)
+    check_seed(seed)
     cluster = cluster_of(frame, card, cluster)
     frame, hidden = _prepare(frame, card, mask, history)
     users = users_of(frame, cluster)
@@ -133,6 +136,7 @@ def split_by_user(
     return _split(frame, card, hidden, places, how=how, seed=seed, cluster=cluster, mask=mask)
 
 
+@checked
 def split_by_time(frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = None, history: bool = True) -> Split:
     """Split 60 / 20 / 20 by time: what comes first trains, what comes last tests. Users may return, as in life.
 
@@ -144,7 +148,7 @@ def split_by_time(frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = Non
     sessions.
     """
     card = card_of(frame)
-    check_whole("seed", seed, at_least=0)
+    check_seed(seed)
     early, late = _sessions_in_time(frame, card) if card.kind == "navigations" else _moments(frame, card)
     cluster = cluster_of(frame, card, "user_id")
     frame, hidden = _prepare(frame, card, mask, history)
@@ -153,6 +157,7 @@ def split_by_time(frame: pd.DataFrame, seed: int = 0, *, mask: Mask | None = Non
     return _split(frame, card, hidden, places, how=how, seed=seed, cluster=cluster, mask=mask)
 
 
+@checked
 def split_by_period(
     frame: pd.DataFrame, periods: int, window: int, seed: int = 0, *, mask: Mask | None = None
 ) -> tuple[list[Split], pd.DataFrame]:
@@ -179,7 +184,7 @@ def split_by_period(
     card = card_of(frame)
     check_whole("window", window, at_least=2)
     check_whole("periods", periods, at_least=window + 1)
-    check_whole("seed", seed, at_least=0)
+    check_seed(seed)
     if card.facts.time not in frame or frame[card.facts.time].isna().any():
         raise WorkbenchError(f"{card.name}: periods need {card.facts.time} in every row.")
     cluster = cluster_of(frame, card, "user_id")
@@ -305,7 +310,7 @@ def sample_users(frame: pd.DataFrame, rows: int, seed: int = 0) -> pd.DataFrame:
     from 0, or a WorkbenchError is raised.
     """
     check_whole("rows", rows, at_least=1)
-    check_whole("seed", seed, at_least=0)
+    check_seed(seed)
     users = users_of(frame, "user_id" if "user_id" in frame or "session_id" not in frame else "session_id")
     order = shuffle_users(users, seed)
     total = np.cumsum(np.bincount(users)[order])

@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
+from workbench.checked import checked
 from workbench.datasets import synthetic_facts as facts
-from workbench.errors import WorkbenchError, check_one_of, check_whole
+from workbench.errors import WorkbenchError, check_one_of, check_seed, check_whole
 
+MOST_ROWS = 100_000_000  # which take some 10 GB of memory
 QUANTITIES = ("rtt_ms", "downlink_mbps")
 CONGESTED = 3  # the component after the three technologies of a network
 # One random stream a step, so that no step can move another: the planted switch moves no user and no visit.
@@ -195,6 +197,7 @@ def draw_lines_anew(views: pd.DataFrame, world: World, rng: np.random.Generator)
     return views.assign(user_technology=technology, **lines)
 
 
+@checked
 def make_measurements(rows: int = 60_000, seed: int = 0, *, planted: bool = True) -> pd.DataFrame:
     """Draw simulated measurements: several views each of people with a home and a mobile network.
 
@@ -229,8 +232,8 @@ def make_measurements(rows: int = 60_000, seed: int = 0, *, planted: bool = True
     >>> len(views), bool(views["simulated"].all())
     (1000, True)
     """
-    check_whole("rows", rows, at_least=1)
-    check_whole("seed", seed, at_least=0)
+    check_whole("rows", rows, at_least=1, at_most=MOST_ROWS)
+    check_seed(seed)
     world = make_world(seed)
     users = draw_users(rows, world, stream(seed, "users"))
     views = earlier = draw_views(rows, users, stream(seed, "views"))
@@ -257,7 +260,7 @@ def true_chance_worse(
     >>> true_chance_worse(views, "rtt_ms", np.array([50, 200]), seed=7).shape
     (5, 2)
     """
-    check_whole("seed", seed, at_least=0)
+    check_seed(seed)
     check_one_of("quantity", quantity, QUANTITIES)
     check_complete(context, ("asn", "local_hour", "os_family"))
     world = make_world(seed)

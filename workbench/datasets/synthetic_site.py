@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workbench.checked import checked
 from workbench.datasets import synthetic_facts as facts
 from workbench.datasets.readers import PageLinks
 from workbench.datasets.synthetic_facts import is_evening, shares
 from workbench.datasets.synthetic_network import (
+    MOST_ROWS,
     check_complete,
     draw_named,
     draw_save_data,
@@ -22,7 +24,7 @@ from workbench.datasets.synthetic_network import (
     pick_alike,
     stream,
 )
-from workbench.errors import WorkbenchError, check_whole
+from workbench.errors import WorkbenchError, check_seed, check_whole
 
 KINDS = tuple(facts.KINDS)
 NOBODY = len(KINDS)  # in the place of the kind before: the session begins here; of the kind after: it ends here
@@ -194,6 +196,7 @@ VIEWS_A_SESSION = 5.0  # at least so many on average; only how many sessions are
 NEEDED = ("view_id", "session_id", "position", "page", "viewed_at", "device", "local_hour")
 
 
+@checked
 def make_navigations(rows: int = 40_000, seed: int = 0, *, planted: bool = True) -> pd.DataFrame:
     """Draw simulated navigations: sessions of people on a site like a professional network's.
 
@@ -249,8 +252,8 @@ def make_navigations(rows: int = 40_000, seed: int = 0, *, planted: bool = True)
     >>> len(views) >= 1_000, views["page"].cat.categories[-3:].tolist()
     (True, ['/search/results', '/settings', '/settings/privacy'])
     """
-    check_whole("rows", rows, at_least=1)
-    check_whole("seed", seed, at_least=0)
+    check_whole("rows", rows, at_least=1, at_most=MOST_ROWS)
+    check_seed(seed)
     site = make_site()
     number = int(rows / VIEWS_A_SESSION) + 100
     users = draw_users(number, site, stream(seed, "users", STREAMS))

@@ -458,7 +458,8 @@ def _answer(policy: Policy, context: pd.DataFrame, scenario: Any) -> np.ndarray:
         raise WorkbenchError(f"{expected}; got {answer!r}.")
     if len(flat) != len(context):
         raise WorkbenchError(f"{expected}; got {len(flat):,} answers.")
-    numbers = pd.Series(flat).map({option: i for i, option in enumerate(scenario.options)})
+    texts = [option if isinstance(option, str) else None for option in flat]  # lists have no place in a mapping
+    numbers = pd.Series(texts, dtype=object).map({option: i for i, option in enumerate(scenario.options)})
     if numbers.isna().any():
         strange = flat[numbers.isna().to_numpy()][0]
         raise WorkbenchError(f"{expected}; got {strange!r} in {int(numbers.isna().sum()):,} of them.")

@@ -6,6 +6,8 @@ What a policy says of itself is in :func:`traits_of`, and is read nowhere else.
 from __future__ import annotations
 
 import inspect
+import sysconfig
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, NamedTuple, Protocol, Self
@@ -14,8 +16,10 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype
 
-from workbench.datasets.cards import Card
+from workbench.checked import checked
+from workbench.datasets.cards import CHECKOUT, Card
 from workbench.datasets.columns import WHEN_KNOWN
+from workbench.datasets.readers import in_one_line
 from workbench.datasets.schema import BY_NAME, LABELS, MEASURED, label, unit
 from workbench.datasets.splits import Split
 from workbench.errors import WorkbenchError, did_you_mean
@@ -26,6 +30,7 @@ PERFECT_KNOWLEDGE = "perfect knowledge"
 LINEAR = "linear"
 BEST_POSSIBLE = "best possible prediction"  # by the true chances of a simulated world
 Policy = Callable[..., Any]
+LIBRARIES = (str(CHECKOUT / "workbench"), sysconfig.get_path("stdlib"), "<frozen")  # and what was installed
 
 
 class Traits(NamedTuple):
@@ -62,6 +67,7 @@ def kilobytes_of(policy: Any) -> float:
     return getattr(policy, "kilobytes", None) or 0.0
 
 
+@checked
 def needs[AnyPolicy: Policy](*columns: str) -> Callable[[AnyPolicy], AnyPolicy]:
     """Declare the context columns that a rule cannot do without; where they are not known, it is "not available".
 
@@ -100,14 +106,16 @@ def takes_scenario(policy: Policy) -> bool:
 def ask_blind(question: Callable[[pd.DataFrame], Any], name: str, context: pd.DataFrame) -> Any:
     """Ask from a copy of the context, without a way back to the rows that it came from.
 
-    A WorkbenchError (``name`` is what it calls the policy) where a canonical column is read that is not there; other
-    errors are the policy's own.
+    A WorkbenchError where the policy (``name`` is what it is called) fails: with its own line, and the column that it
+    reads and that is not there.
     """
     shown = context.reset_index(drop=True)
     shown.attrs = {}  # pandas copies them, in depth, with every column that a policy takes
     try:
         return question(shown)
-    except (KeyError, AttributeError) as err:
+    except WorkbenchError:
+        raise
+    except Exception as err:  # whatever a person's own code raises
         said = repr(err.name) if isinstance(err, AttributeError) else str(err)
         read = next((column for column in LABELS if column not in shown and repr(column) in said), None)
         if read in MEASURED:
@@ -120,7 +128,25 @@ def ask_blind(question: Callable[[pd.DataFrame], Any], name: str, context: pd.Da
                 f"{name} reads {read!r}, which is not known when the decision is taken; known are "
                 f"{', '.join(shown.columns)}.{did_you_mean(read, list(shown.columns))}"
             ) from err
-        raise
+        raise WorkbenchError(f"{name} failed{_own_line(err)}: {_what_failed(err, shown)}") from err
+
+
+def _own_line(err: BaseException) -> str:
+    """Where an error arose: the last line that is of no library."""
+    frames = [frame for frame in traceback.extract_tb(err.__traceback__)[1:] if not _is_library(frame.filename)]
+    return f' at line {frames[-1].lineno}, "{frames[-1].line}"' if frames else ""
+
+
+def _is_library(file: str) -> bool:
+    return file.startswith(LIBRARIES) or "site-packages" in file
+
+
+def _what_failed(err: BaseException, shown: pd.DataFrame) -> str:
+    column = err.args[0] if isinstance(err, KeyError) and err.args else getattr(err, "name", None)
+    if isinstance(err, KeyError | AttributeError) and isinstance(column, str) and column not in shown:
+        known = [*map(str, shown.columns)]
+        return f"there is no column {column!r}; known are {', '.join(known)}.{did_you_mean(column, known)}"
+    return f"{type(err).__name__}, {in_one_line(err)}."
 
 
 def same_policy(one: Policy, other: Policy) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from workbench.checked import checked
 from workbench.errors import WorkbenchError, check_above_0
 
 POWER, ALPHA = 0.8, 0.05  # Cohen 1988, ch. 2; Kohavi, Tang & Xu 2020, ch. 17
@@ -37,6 +38,7 @@ class SampleSize:
     users_with_history: int | None = None
 
 
+@checked
 def sample_size(
     values: np.ndarray,
     users: np.ndarray,

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workbench.checked import checked
 from workbench.datasets.cards import Card
 from workbench.datasets.columns import listed
 from workbench.datasets.schema import label
 from workbench.datasets.splits import Split
 from workbench.decisions.decision import Unit
 from workbench.decisions.policy import Model
-from workbench.errors import WorkbenchError, check_whole, did_you_mean
+from workbench.errors import WorkbenchError, check_seed, did_you_mean
 from workbench.evidence.bootstrap import cluster_interval
 from workbench.explanation.base import Applied, apply_model, as_html, beyond_noise, may_be_missing, net_of
 from workbench.models.boosting import check_trained_on
@@ -72,6 +73,7 @@ class Ablation:
 
 
 @may_be_missing
+@checked
 def ablation(
     split: Split, model: Any, columns: str | Sequence[str], *, scenario: Any = None, seed: int = 0
 ) -> Ablation:
@@ -99,7 +101,7 @@ def ablation(
 
     >>> wb.ablation(split, model, ["isp", "asn"])  # doctest: +SKIP
     """
-    check_whole("seed", seed, at_least=0)
+    check_seed(seed)
     bench = Bench.of(split, model, scenario)
     names = bench.names
     wanted = (columns,) if isinstance(columns, str) else tuple(columns)

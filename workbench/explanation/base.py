@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workbench.checked import ArgumentError
 from workbench.datasets.cards import Card
 from workbench.datasets.splits import FEWEST_USERS, card_of
 from workbench.decisions import find_decision
@@ -116,7 +117,7 @@ def may_be_missing[**P, Result](explain: Callable[P, Result]) -> Callable[..., R
         try:
             return explain(*args, **keywords)
         except WorkbenchError as err:
-            if not missing_ok:
+            if not missing_ok or isinstance(err, ArgumentError):
                 raise
             return Unavailable(str(err))
 

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workbench.checked import checked
 from workbench.datasets.cards import Card
 from workbench.datasets.schema import label
 from workbench.datasets.splits import FEWEST_USERS
-from workbench.errors import WorkbenchError, check_whole, did_you_mean
+from workbench.errors import WorkbenchError, check_seed, did_you_mean
 from workbench.evidence.segments import segment_intervals
 from workbench.explanation.base import apply_model, as_html, may_be_missing
 from workbench.explanation.shap_values import explain_drawn, features_of
@@ -82,6 +83,7 @@ class Dependence:
 
 
 @may_be_missing
+@checked
 def dependence(
     model: Any,
     frame: pd.DataFrame,
@@ -122,7 +124,7 @@ def dependence(
 
     >>> wb.dependence(model, split.validation, "local_hour", by="os_family")  # doctest: +SKIP
     """
-    check_whole("seed", seed, at_least=0)
+    check_seed(seed)
     applied = apply_model(model, frame, scenario)
     explanation, users = explain_drawn(applied, VIEWS_EXPLAINED, seed, **question)
     card = applied.situations.card

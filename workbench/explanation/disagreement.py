@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workbench.checked import checked
 from workbench.datasets.cards import Card
 from workbench.datasets.splits import FEWEST_USERS, shuffle_users
 from workbench.decisions.decision import Contrast, Unit
 from workbench.decisions.policy import Policy, policy_name
-from workbench.errors import WorkbenchError, check_whole
+from workbench.errors import WorkbenchError, check_seed
 from workbench.evidence.bootstrap import Interval, cluster_interval, cluster_intervals
 from workbench.evidence.segments import segment_intervals
 from workbench.explanation.base import (
@@ -189,6 +190,7 @@ class Disagreement:
 
 
 @may_be_missing
+@checked
 def disagreement(model: Any, rule: Policy, frame: pd.DataFrame, *, scenario: Any = None, seed: int = 0) -> Disagreement:
     """Find out where and why a model and a rule differ: where they act differently.
 
@@ -217,7 +219,7 @@ def disagreement(model: Any, rule: Policy, frame: pd.DataFrame, *, scenario: Any
 
     >>> wb.disagreement(model, result.best_rule, split.validation)  # doctest: +SKIP
     """
-    check_whole("seed", seed, at_least=0)
+    check_seed(seed)
     if not callable(rule):
         raise WorkbenchError(
             f"expected a rule, which is a callable such as result.best_rule; got {str(rule)[:80]!r}. That of another "

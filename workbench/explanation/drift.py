@@ -14,12 +14,13 @@ from scipy.stats import rankdata, t
 from sklearn.inspection import permutation_importance
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict, cross_validate
 
+from workbench.checked import checked
 from workbench.datasets.cards import Card
 from workbench.datasets.columns import listed
 from workbench.datasets.history import HISTORY
 from workbench.datasets.schema import NAVIGATION_HISTORY, SIGNALS, known_context, label
 from workbench.datasets.splits import card_of, cluster_of, people_in, sample_users, users_of
-from workbench.errors import WorkbenchError, check_whole
+from workbench.errors import WorkbenchError, check_seed, check_whole
 from workbench.evidence.bootstrap import LEVEL, Interval, bootstrap_means
 from workbench.explanation.base import as_html, check_users, may_be_missing
 from workbench.features.encoding import is_numeric
@@ -114,6 +115,7 @@ class Drift:
 
 
 @may_be_missing
+@checked
 def drift(
     train: pd.DataFrame,
     later: pd.DataFrame,
@@ -160,7 +162,7 @@ def drift(
     """
     card, other = card_of(train), card_of(later)
     check_whole("rows", rows, at_least=1)
-    check_whole("seed", seed, at_least=0)
+    check_seed(seed)
     if card.name != other.name:
         raise WorkbenchError(
             f"drift compares two parts of one dataset, such as split.train and split.validation; got {card.name} and "

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workbench.checked import checked
 from workbench.datasets.cards import Card
 from workbench.datasets.columns import listed
 from workbench.decisions.decision import Unit
@@ -115,6 +116,7 @@ class Importance:
 
 
 @may_be_missing
+@checked
 def importance(model: Any, frame: pd.DataFrame, *, scenario: Any = None, seed: int = 0, **question: Any) -> Importance:
     """Rank features by how far they move the answer, beside what decisions lose without each.
 

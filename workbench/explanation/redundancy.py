@@ -13,11 +13,12 @@ from pandas.api.types import is_numeric_dtype
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
+from workbench.checked import checked
 from workbench.datasets.cards import Card
 from workbench.datasets.columns import listed
 from workbench.datasets.splits import Split, sample_users
 from workbench.decisions.decision import Explained, Unit
-from workbench.errors import WorkbenchError, check_whole
+from workbench.errors import WorkbenchError, check_seed
 from workbench.explanation.ablation import EFFECT, Bench
 from workbench.explanation.base import as_html, beyond_noise, may_be_missing, net_of
 from workbench.progress import with_bar
@@ -113,6 +114,7 @@ class Redundancy:
 
 
 @may_be_missing
+@checked
 def redundancy(
     model: Any, split: Split, *, scenario: Any = None, seed: int = 0, alike: float = CORRELATED
 ) -> Redundancy:
@@ -143,7 +145,7 @@ def redundancy(
 
     >>> wb.redundancy(model, split)  # doctest: +SKIP
     """
-    check_whole("seed", seed, at_least=0)
+    check_seed(seed)
     bench = Bench.of(split, model, scenario)
     train = split.train if len(split.train) <= VIEWS_COMPARED else sample_users(split.train, VIEWS_COMPARED, seed)
     train.attrs["card"] = split.card

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.checked import checked
 from workbench.datasets.cards import Card
 from workbench.datasets.splits import Split, card_of, people_in, split_by_period
 from workbench.decisions import find_decision
@@ -78,6 +79,7 @@ class Retraining:
 
 
 @may_be_missing
+@checked
 def retraining(
     views: pd.DataFrame, *, scenario: Any = None, periods: int = PERIODS, window: int = WINDOW, seed: int = 0
 ) -> Retraining:

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from workbench.checked import checked
 from workbench.datasets.splits import card_of, sample_users
 from workbench.decisions import find_decision
 from workbench.decisions.decision import Explained
-from workbench.errors import check_whole
+from workbench.errors import check_seed, check_whole
 from workbench.explanation.base import Applied, draw_users
 from workbench.features.encoding import distinct_rows
 from workbench.features.levels import UNKNOWN
@@ -26,6 +27,7 @@ TOLERANCE = 1e-4  # log-odds; XGBoost sums both in float32, which on our models 
 THRESHOLD = "threshold asked about"
 
 
+@checked
 def shap_values(
     model: Any,
     frame: pd.DataFrame,
@@ -79,7 +81,7 @@ def shap_values(
     import shap
 
     check_whole("views", views, at_least=1)
-    check_whole("seed", seed, at_least=0)
+    check_seed(seed)
     card = card_of(frame)
     decision = find_decision(scenario, card)
     drawn = frame if len(frame) <= views else sample_users(frame, views, seed)

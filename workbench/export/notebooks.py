@@ -22,7 +22,7 @@ from papermill.exceptions import PapermillExecutionError
 from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
 from traitlets.config import Config
 
-from workbench.datasets.cards import LOG_NAME
+from workbench.datasets.cards import LOG_NAME, find_card
 from workbench.errors import WorkbenchError, did_you_mean
 from workbench.export.page import check_page, html_headings, markdown_headings, notebook_to_html
 from workbench.writing import as_file_name, scratch_beside, write_file, writing
@@ -241,7 +241,7 @@ def render_notebook(
             node = execute(source, executed, given, root=folder.parent, line=line)
             _hide_folder(node, given.get("dataset"))
             html = notebook_to_html(node, name=source.stem, provenance=_provenance(source, given, declared, commit))
-            check_page(html)
+            check_page(html, _private_columns(given.get("dataset", declared.get("dataset")), source.parent))
         except WorkbenchError as err:
             if not executed.is_file():
                 raise
@@ -251,6 +251,14 @@ def render_notebook(
     page = write_file(output / f"{name}.html", html)
     kept.unlink(missing_ok=True)
     return page
+
+
+def _private_columns(dataset: object, working_directory: Path) -> list[str]:
+    """Names that the source has for users and sessions, where a card maps them."""
+    if not isinstance(dataset, str):
+        return []
+    card = find_card(working_directory / dataset if _is_path(dataset) else dataset)
+    return [str(name) for name, known in card.columns.items() if known in {"user_id", "session_id"}]
 
 
 def _with_portable_card(parameters: dict[str, object], working_directory: Path) -> dict[str, object]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Set
 from html import escape
+from ipaddress import IPv6Address
 from pathlib import Path
 
 from bs4 import BeautifulSoup, Tag
@@ -173,19 +174,24 @@ _STYLES = ("style", "fill", "stroke", "filter", "mask", "clip-path", "cursor")
 _LINKS = ("https://", "http://", "mailto:", "#")
 _NO_ALT = "No description has been provided for this image"  # what nbconvert writes if there is none
 # Columns that identify somebody, in a table or in a widget's data.
+_EXACT = frozenset({"measured_at", "viewed_at"})  # times of single views
 _PRIVATE = frozenset({"user_id", "session_id", "ip", "ip_address", "client_ip", "remote_addr"})
 # Within a path, four numbers below 100 are a version: /download/1.2.3.4/setup.
 _VERSION = r"(?!(?<=[^/]/)(?:\d?\d\.){3}\d?\d(?!\d))"
 _ADDRESS = re.compile(
     rf"(?<![\w.]){_VERSION}(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){{3}}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w.]*\w)"
 )
+_IPV6 = re.compile(r"(?<![\w:.])[0-9a-fA-F]{1,4}(?:::?[0-9a-fA-F]{1,4}){2,7}(?![\w:])")
+_MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
 _CSS_ESCAPE = re.compile(r"\\([0-9a-fA-F]{1,6})\s?")
 _CSS_URL = re.compile(r"url\(\s*(\"[^\"]*\"|'[^']*'|[^)]*)\s*\)?", re.IGNORECASE)
 _WARNING = re.compile(r"\.py:\d+: \w*Warning: .*|Traceback \(most recent call last\).*")
 
 
-def check_page(html: str) -> None:
+def check_page(html: str, private: Iterable[str] = ()) -> None:
     """Refuse a page that should not be passed on; the error lists what was found.
+
+    ``private`` names columns that identify somebody, beyond those of canonical tables.
 
     It must hold no scripts but the package's own, with the Content-Security-Policy that allows these and no others; no
     inline handlers; no reference outside the page but links; no user, session or IP address; no figure without
@@ -196,7 +202,7 @@ def check_page(html: str) -> None:
     problems = _policy_problems(page)
     for element in page.find_all(True):
         problems += _element_problems(element)
-    problems += _text_problems(page)
+    problems += _text_problems(page, _PRIVATE | set(private))
     megabytes = len(html.encode()) / 1e6
     if megabytes > MAX_MB:
         problems.append(f"it is {megabytes:.1f} MB, over {MAX_MB} MB: fewer figures, or fewer dots per inch")
@@ -219,7 +225,7 @@ def _policy_problems(page: BeautifulSoup) -> list[str]:
     return ["the Content-Security-Policy is missing from the start of its head"]
 
 
-def _text_problems(page: BeautifulSoup) -> list[str]:
+def _text_problems(page: BeautifulSoup, private: Set[str]) -> list[str]:
     """What the visible text must not say; elements are taken out of the page on the way."""
     problems = []
     stderr = " ".join(element.extract().get_text() for element in page.select(".stderr"))
@@ -227,16 +233,28 @@ def _text_problems(page: BeautifulSoup) -> list[str]:
         problems.append(f"a cell wrote to standard error: {_quote(stderr)}")
     for code in page.select('details[class="code"]'):
         code.extract()
-    named = {text.strip() for head in page.find_all("th") for text in head.strings} & _PRIVATE
-    problems += [f"a table identifies somebody: the column {name}" for name in sorted(named)]
+    named = {text.strip() for head in page.find_all("th") for text in head.strings}
+    problems += [f"a table identifies somebody: the column {name}" for name in sorted(named & private)]
+    problems += [f"a table shows when single views were: the column {name}" for name in sorted(named & _EXACT)]
     for element in page.find_all(_APART):
         element.append(" ")  # numbers of two cells are not one address
     text = page.get_text()
     if address := _ADDRESS.search(text):
         problems.append(f"an IP address is in the text: {_quote(address[0])}")
+    if any(map(_is_ipv6, _IPV6.findall(text))):
+        problems.append("an IPv6 address is in the text")
+    if mail := _MAIL.search(text):
+        problems.append(f"a mail address is in the text: {_quote(mail[0])}")
     if warning := _WARNING.search(text):
         problems.append(f"a Python warning or traceback is in the text: {_quote(warning[0])}")
     return problems
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return IPv6Address(text).version > 0
+    except ValueError:
+        return False
 
 
 def _data_problems(text: str) -> list[str]:

@@ -17,10 +17,11 @@ import xgboost
 from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import LogisticRegression
 
+from workbench.checked import check_fields
 from workbench.datasets.columns import Column
 from workbench.datasets.schema import COLUMNS, NAVIGATION_COLUMNS, measured_quantities
 from workbench.datasets.splits import Split
-from workbench.errors import WorkbenchError, check_whole, did_you_mean
+from workbench.errors import WorkbenchError, check_seed, check_whole, did_you_mean
 from workbench.manifest import Kind
 from workbench.models.linear import Linear
 from workbench.progress import bar
@@ -28,6 +29,7 @@ from workbench.writing import as_path, write_folder
 
 # Format 1 lost the order of quantities and columns, 2 had no manifest.
 SAVED = Kind("saved model", "model.json", 3, "model.save", "Train the model and save it again")
+DEEPEST = 30  # a level more may double the trees; at 30 each row can have a leaf of its own
 LEAF = -1  # in place of a feature
 SMALLEST_CHANCE = 1e-6  # a smaller one counts as this much in a log-loss, as in that of the lookup tables
 
@@ -359,9 +361,17 @@ class BoostedModel(BaseEstimator):
         return xgboost.Booster(model_file=bytearray(content))
 
     def _check_settings(self, calibration: Any, y: Any) -> None:
-        """Refuse a device or seed that cannot be, and answers given apart from the frame, as ``fit(X, y)`` would."""
+        """Refuse settings that cannot be, and answers given apart from the frame, as ``fit(X, y)`` would."""
+        check_fields(self)
         check_device(self.device)
-        check_whole("seed", self.seed, at_least=0)
+        check_whole("max_depth", self.max_depth, at_least=1, at_most=DEEPEST)
+        for name in ("max_trees", "patience"):
+            check_whole(name, getattr(self, name), at_least=1)
+        if not 0 < self.learning_rate <= 1:
+            raise WorkbenchError(f"learning_rate must be above 0 and at most 1; got {self.learning_rate!r}.")
+        if not 0 <= self.min_child_weight < np.inf:
+            raise WorkbenchError(f"min_child_weight must be a number from 0; got {self.min_child_weight!r}.")
+        check_seed(self.seed)
         if y is not None or not isinstance(calibration, pd.DataFrame | None):
             came = type(calibration if y is None else y).__name__
             raise WorkbenchError(

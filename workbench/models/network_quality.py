@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.model_selection import GroupKFold
 
+from workbench.checked import checked
 from workbench.datasets.history import HISTORY
 from workbench.datasets.schema import context_columns, known_context, measured_quantities
 from workbench.datasets.splits import Split, users_of
@@ -38,6 +39,7 @@ ASKED = -2  # in place of a feature: the node splits on the threshold asked abou
 SCORED = slice(5, 100, 5)  # percentiles of the training values at which a model is scored
 
 
+@checked
 @dataclass(kw_only=True, eq=False, repr=False)
 class NetworkQuality(BoostedModel):
     """Chances that a view's network is worse than a threshold, from its context.
@@ -274,6 +276,7 @@ class NetworkQuality(BoostedModel):
             self.heads_[quantity] = Head(quantity, encoding, booster, head["slope"], head["intercept"], levels)
 
 
+@checked
 def train_network_quality(split: Split, *, known_by: str | None = None, **parameters: Any) -> NetworkQuality:
     """Train the network-quality model on a split.
 
@@ -365,9 +368,11 @@ def fit_head(model: NetworkQuality, rows: pd.DataFrame, stop: pd.DataFrame | Non
     ``stop``, rows of other users, ends the training and calibrates. Where it is None, or holds fewer than 10 users with
     the quantity, out-of-fold predictions serve, in folds by user.
     """
-    users = _count_users(rows)
+    users = _count_users(rows[np.isfinite(rows[quantity])])
     if users < FEWEST_USERS:
-        raise WorkbenchError(f"{quantity}: a model needs at least {FEWEST_USERS} users who measured it; got {users}.")
+        raise WorkbenchError(
+            f"{quantity}: a model needs at least {FEWEST_USERS} users whose probes came back; got {users}."
+        )
     stop = None if stop is None or quantity not in stop else stop[stop[quantity].notna()]
     if stop is not None and _count_users(stop) >= FEWEST_USERS:
         head, margin, answer = _grow(model, rows, stop, quantity)

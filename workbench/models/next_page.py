@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
+from workbench.checked import checked
 from workbench.datasets.schema import NAVIGATION_HISTORY, known_context, navigation_context_columns
 from workbench.datasets.splits import FEWEST_USERS, Split, check_page_views, users_of
 from workbench.errors import WorkbenchError, check_whole
@@ -45,6 +46,7 @@ FEWEST_CALIBRATION_SESSIONS = 10
 NO_CLICK = "the sessions that calibrate the model hold no onward click to a page known from training; take more rows."
 
 
+@checked
 @dataclass(kw_only=True, eq=False, repr=False)
 class NextPage(BoostedModel):
     """Chances of each next page, from the page, the session so far, the user's history, and the context.
@@ -317,6 +319,7 @@ class NextPage(BoostedModel):
         self.names_, self.platt_ = tuple(saved["names"]), tuple(saved["platt"])
 
 
+@checked
 def train_next_page(split: Split, *, known_by: str | None = None, **parameters: Any) -> NextPage:
     """Train the next-page model on a split.
 

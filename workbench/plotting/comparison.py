@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from workbench.checked import checked
 from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import Interval
 from workbench.evidence.verdict import EQUIVALENT, FEWEST_DIFFERING, TOO_FEW, TOO_LITTLE
@@ -24,6 +25,7 @@ CANNOT_TELL = "too few met a different outcome to tell"
 NAME_WIDTH, LEVEL_WIDTH, WHY_WIDTH, LONG_WORD = 36, 30, 76, 20  # characters
 
 
+@checked
 @style_context()
 def differences(result: Comparison, *, ax: Axes | None = None) -> Axes:
     """Net of every other policy minus the best rule's, with 95 % intervals, on test.
@@ -72,6 +74,7 @@ def _shaded(result: Comparison | Experiment) -> str:
     return f"shaded: too small to matter (under {result.decision.unit.factor * result.margin:g})"
 
 
+@checked
 @style_context()
 def arms(result: Experiment, *, ax: Axes | None = None) -> Axes:
     """Net of each arm minus control, as measured and as it had been estimated, with their intervals.
@@ -97,6 +100,7 @@ def arms(result: Experiment, *, ax: Axes | None = None) -> Axes:
     return finish(ax, result.card, f"Net minus that of {result.control}. {words}.", note=_shaded(result))
 
 
+@checked
 @style_context()
 def headroom(result: Comparison, *, ax: Axes | None = None) -> Axes:
     """The most there is to win: net of perfect knowledge over the best choice that needs no knowledge, on test.
@@ -128,6 +132,7 @@ def headroom(result: Comparison, *, ax: Axes | None = None) -> Axes:
     return finish(ax, result.split.card, words, note=f"dashed: smallest gain that matters ({margin:g})")
 
 
+@checked
 @style_context()
 def reliability(result: Comparison, *, ax: Axes | None = None) -> Axes:
     """Calibration: the chance that the model gave an event, against how often it happened.
@@ -157,6 +162,7 @@ def reliability(result: Comparison, *, ax: Axes | None = None) -> Axes:
     return finish(ax, result.split.card, f"Chance that {event}: {tenths}. {slope}.")
 
 
+@checked
 @style_context()
 def sensitivity(result: Comparison, *, ax: Axes | None = None) -> Axes:
     """Model minus best rule where one assumption is changed at a time, with 95 % intervals.
@@ -216,6 +222,7 @@ def _change_row(name: str, change: pd.Series, result: Comparison) -> Row:
     return Row(name, interval, VERMILLION, after=f"  \u2192 {word}")
 
 
+@checked
 @style_context()
 def who_gains(result: Comparison, *, most: int = 4, ax: Axes | None = None) -> Axes:
     """Model minus best rule in net, segment by segment, with 95 % intervals, on test.

@@ -10,6 +10,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
+from workbench.checked import checked
 from workbench.datasets.cards import Card
 from workbench.datasets.columns import WHEN_KNOWN
 from workbench.datasets.schema import COLUMNS, MEASURED, Column, label, measured_quantities, unit
@@ -48,6 +49,7 @@ BOXES: dict[str, Any] = {
 KNOWN_BY = {"first_request": BLUE, "after_accept_ch": GREEN, "client_js": VERMILLION, "native_app": PURPLE}
 
 
+@checked
 @style_context()
 def measured(
     frame: pd.DataFrame, quantity: str | None = None, *, by: str | None = None, ax: Axes | None = None
@@ -137,6 +139,7 @@ def _with_no_value(column: pd.Series) -> pd.Series:
     return column.astype(object).where(column.notna(), NO_VALUE).map(str)
 
 
+@checked
 @style_context()
 def known_context_shares(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """What can be known about a view before it is served, when it is known, and in how many views.
@@ -194,6 +197,7 @@ def _known_share(frame: pd.DataFrame, column: Column) -> float:
     return float((values.notna() & ~values.isin(["unknown"])).mean())
 
 
+@checked
 @style_context()
 def netinfo_bluntness(frame: pd.DataFrame, quantity: str | None = None, *, ax: Axes | None = None) -> Axes:
     """How little NetInfo's class says: what was measured in each class, and how many views are in it.

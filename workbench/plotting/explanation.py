@@ -19,10 +19,13 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import blended_transform_factory
 from matplotlib.typing import ColorType
 
+from workbench.checked import checked
 from workbench.datasets.cards import Card
 from workbench.decisions.decision import Unit
 from workbench.errors import WorkbenchError, check_whole
 from workbench.explanation.base import count_views, net_of
+from workbench.explanation.dependence import Dependence
+from workbench.explanation.importance import Importance
 from workbench.features.levels import OTHER, UNKNOWN
 from workbench.plotting.labels import (
     Row,
@@ -50,9 +53,6 @@ from workbench.studies.report import capital, short_name
 if TYPE_CHECKING:
     import shap
 
-    from workbench.explanation.dependence import Dependence
-    from workbench.explanation.importance import Importance
-
 LOW_TO_HIGH = LinearSegmentedColormap.from_list("low_to_high", [BLUE, "#b9bec5", VERMILLION])
 SHAP_ROW, RANK_ROW, NOTE_HEIGHT = 0.42, 0.3, 0.6  # inches
 LABEL_WIDTH, NOTE_WIDTH, NAME_WIDTH = 62, 84, 27  # characters
@@ -62,6 +62,7 @@ BARS, ROOM_FOR_BARS, APART = 0.10, 0.24, 0.22  # of the height of the axes; of t
 MOST_LEVEL, AXIS_WIDTH = 14, 84  # numbers side by side, more are turned; characters of the names of all levels
 
 
+@checked
 @style_context()
 def beeswarm(
     explanation: shap.Explanation, *, max_display: int = 12, card: Card | None = None, ax: Axes | None = None
@@ -106,6 +107,7 @@ def beeswarm(
     return finish(ax, card, f"SHAP values of {len(explanation):,} views. {_strongest(explanation, question)}")
 
 
+@checked
 @style_context()
 def bar(
     explanation: shap.Explanation, *, max_display: int = 12, card: Card | None = None, ax: Axes | None = None
@@ -128,6 +130,7 @@ def bar(
     return finish(ax, card, f"Mean of {len(explanation):,} views. {_strongest(explanation, question)}")
 
 
+@checked
 @style_context()
 def waterfall(
     explanation: shap.Explanation,
@@ -261,6 +264,7 @@ def _strongest(explanation: shap.Explanation, question: str) -> str:
     return f"Largest SHAP values ({question}): {each}."
 
 
+@checked
 @style_context()
 def importance(result: Importance, *, most: int = 12, ax: Axes | None = None) -> Axes:
     """How far each feature moves the prediction, beside the net lost when it is permuted.
@@ -347,6 +351,7 @@ def _ranking_in_words(result: Importance) -> str:
     return f"Features by mean size of their SHAP values, and {result.unit.name} lost when permuted: {each}."
 
 
+@checked
 @style_context()
 def dependence(result: Dependence, *, ax: Axes | None = None) -> Axes:
     """Mean SHAP value at each level of a feature, with 95 % intervals; below, the number of users at each level.

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
 
+from workbench.checked import checked
 from workbench.datasets.splits import users_of
 from workbench.decisions.decision import Axis, PolicyResult, Unit
 from workbench.evidence.bootstrap import Interval, cluster_intervals
@@ -24,6 +25,7 @@ LEAST_PART = 0.05  # of the longest frontier that is drawn even where nothing co
 NAME_WIDTH, NOTE_WIDTH = 44, 80  # characters
 
 
+@checked
 @style_context()
 def frontier(result: Comparison, *, ax: Axes | None = None) -> Axes:
     """What each policy trades on test: the mean gain of its decisions against their mean cost.

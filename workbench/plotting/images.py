@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from workbench.checked import checked
 from workbench.decisions.decision import PolicyResult
 from workbench.decisions.images.decision import ImageDetail
 from workbench.decisions.images.replay import TypicalView, typical_view
@@ -24,6 +25,7 @@ DETAIL = (slice(90, 304), slice(130, 450))  # rows and columns shown: about one 
 HEADING_WIDTH = 24  # characters
 
 
+@checked
 @style_context()
 def what_users_see(result: Comparison, *, ax: Axes | None = None) -> Axes:
     """The photograph as today's rule, the best rule and the model would send it, to slow and to fast users.

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from scipy.cluster.hierarchy import dendrogram
 
+from workbench.checked import checked
 from workbench.decisions.decision import Unit
 from workbench.decisions.option_ship import by_tree_count
 from workbench.errors import WorkbenchError
@@ -58,6 +59,7 @@ LEAST_EDGE = 1.0  # of an axis of effects, in the unit of the net
 BELOW: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "left", "va": "top"}
 
 
+@checked
 @style_context()
 def disagreement(result: Disagreement, *, most: int = MOST_LEAVES, ax: Axes | None = None) -> Axes:
     """The leaves in which model and rule differ: how many views, how often they differ there, who gains.
@@ -155,6 +157,7 @@ def _say_why_not(result: Disagreement, ax: Axes | None) -> Axes:
     return finish(ax, result.card, words)
 
 
+@checked
 @style_context()
 def redundancy(result: Redundancy, *, ax: Axes | None = None) -> Axes:
     """The tree of correlated features, and beside each group what the model is worth without it.
@@ -196,6 +199,7 @@ def _cost(row: pd.Series, unit: Unit) -> str:
     return f"{what}:\n{net}"
 
 
+@checked
 @style_context()
 def drift(result: Drift, *, ax: Axes | None = None) -> Axes:
     """Which features differ between two parts: fall in AUC when one is shuffled, with 95 % intervals over folds.
@@ -220,6 +224,7 @@ def drift(result: Drift, *, ax: Axes | None = None) -> Axes:
     return finish(ax, result.card, found, note="\n".join(_wrapped(found, 76)))
 
 
+@checked
 @style_context()
 def ablation(result: Ablation | Sequence[Ablation], *, ax: Axes | None = None) -> Axes:
     """The effect of leaving columns out on net, with 95 % intervals, and what it saves.
@@ -252,6 +257,7 @@ def _ablation_row(columns: str, row: pd.Series, unit: Unit) -> Row:
     return Row(textwrap.fill(f"without {columns}", NAME_WIDTH), net, colour_of(unit, net), under=saved)
 
 
+@checked
 @style_context()
 def retraining(result: Retraining, *, ax: Axes | None = None) -> Axes:
     """What age costs model and best rule: net lost beside freshly trained ones, on the same views, with 95 % intervals.

@@ -11,6 +11,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
+from workbench.checked import checked
 from workbench.datasets.sessions import ends_session
 from workbench.datasets.splits import card_of, users_of
 from workbench.decisions.prefetch.decision import PrefetchDetail
@@ -30,6 +31,7 @@ TITLE_LINE = 0.4  # of the height of a page fetched
 ROWS = {"rule": "best rule", "model": "model"}
 
 
+@checked
 @style_context()
 def main_flows(views: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Where people go next from the most viewed pages, per 100 views of each page.
@@ -111,6 +113,7 @@ def _flows_in_words(steps: pd.DataFrame, names: dict[int, str]) -> str:
     return f"Where people go from the pages viewed most: {'; '.join([*each, *ends])}."
 
 
+@checked
 @style_context()
 def session(result: Comparison, *, ax: Axes | None = None) -> Axes:
     """What rule and model would fetch in an example session, view by view; no real person's session.

@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
 
+from workbench.checked import checked
 from workbench.datasets.cards import CHECKOUT, Card
 from workbench.errors import WorkbenchError
 from workbench.plotting.fonts import make_drawable
@@ -66,6 +67,7 @@ def figure_of(ax: Axes) -> Figure:
     return figure
 
 
+@checked
 def label_source(ax: Axes, card: Card) -> None:
     """Write the dataset's name above the axes, on the right, and SIMULATED where its rows are simulated."""
     _words_of(figure_of(ax)).sources[card.name] = None
@@ -93,6 +95,7 @@ class _Words:
         return {}, {kind: {"alt": str(self)} for kind in SHOWN_AS}
 
 
+@checked
 def set_alt_text(ax: Axes, sentence: str) -> Axes:
     """Attach one sentence to a picture: what it shows, with the numbers that matter; returns the axes.
 
@@ -118,6 +121,7 @@ def finish(ax: Axes, card: Card, sentence: str, *, note: str = "") -> Axes:
     return set_alt_text(ax, sentence)
 
 
+@checked
 def alt_text(picture: Axes | Figure) -> str:
     """The alternative text of a picture or of a whole figure; empty where nobody wrote one."""
     figure = figure_of(picture) if isinstance(picture, Axes) else picture
@@ -144,6 +148,7 @@ def percent() -> PercentFormatter:
     return PercentFormatter(1, decimals=0, symbol=" %")
 
 
+@checked
 @style_context()
 def save_figure(picture: Axes | Figure, name: str, *, folder: Path | str | None = None) -> list[Path]:
     """Write a picture as PNG (150 dpi) and SVG; the same picture gives the same SVG, byte for byte.

@@ -6,6 +6,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
+from workbench.checked import checked
 from workbench.errors import WorkbenchError
 from workbench.evidence.verdict import BETTER
 from workbench.plotting.style import MUTED, axes_or_new, log_axis, note_below, percent, set_alt_text, style_context
@@ -14,6 +15,7 @@ BOUNDS = ["low", "value", "high"]
 AS_GIVEN = {"estimator": "median", "errorbar": ("pi", 100)}  # of low, value and high: the value, from low to high
 
 
+@checked
 @style_context()
 def verdicts(trials: pd.DataFrame, *, by: str = "seed", ax: Axes | None = None) -> Axes:
     """Model minus best rule of many studies, with 95 % intervals, in smallest differences that matter.
@@ -49,6 +51,7 @@ def verdicts(trials: pd.DataFrame, *, by: str = "seed", ax: Axes | None = None) 
     return set_alt_text(ax, f'Studies called "{BETTER}", by dataset: {each}.')
 
 
+@checked
 @style_context()
 def shares(trials: pd.DataFrame, label: str, *, aim: tuple[float, float] | None = None, ax: Axes | None = None) -> Axes:
     """A share of trials by the number of users, one line a dataset, with 95 % intervals.
@@ -82,6 +85,7 @@ def shares(trials: pd.DataFrame, label: str, *, aim: tuple[float, float] | None 
     return set_alt_text(ax, f"{label}, by dataset, at the most users: {each}.")
 
 
+@checked
 @style_context()
 def aging(trials: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """What age costs models and best rules, in smallest differences that matter, with 95 % intervals.

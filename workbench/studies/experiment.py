@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from workbench.checked import checked
 from workbench.datasets.account import sentences
 from workbench.datasets.cards import Card
 from workbench.datasets.columns import listed, showable
@@ -208,6 +209,7 @@ def _short(name: str) -> str:
     return report.short_name(name, report.LEVEL_WIDTH)
 
 
+@checked
 def experiment(
     log: Log,
     policy: Finding | str | os.PathLike[str] | None = None,
@@ -496,6 +498,7 @@ def _check_planned(planned: Mapping[str, float] | None, users: Mapping[str, int]
     return {name: float(check_above_0(f"planned[{name!r}]", planned[name])) for name in users}
 
 
+@checked
 def off_policy(log: Log, policy: Any, *, scenario: Any = None, seed: int = 0) -> OffPolicy:
     """Estimate what a policy would earn, from a log of options that were drawn with known chances.
 

@@ -8,11 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from workbench.checked import checked
 from workbench.decisions.decision import Finding
 from workbench.decisions.policy import Situations
 from workbench.errors import WorkbenchError
 
 
+@checked
 def rehearse(result: Finding, arms: Sequence[str] = ("today", "model"), *, seed: int = 0) -> pd.DataFrame:
     """Draw the users of test into arms, and write down what each arm's policy decides in their views.
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workbench.checked import checked
 from workbench.datasets.loading import load
 from workbench.datasets.splits import FEWEST_USERS, Split, card_of, sample_users, users_of
 from workbench.decisions import find_decision
@@ -53,6 +54,7 @@ ROWS_TIMED = 2_000
 ROWS_REFITTED = 400_000  # sensitivity rows that need a fit run on at most about so many views, whole users or sessions
 
 
+@checked
 @showing_steps
 def study(
     dataset: str | os.PathLike[str] | pd.DataFrame,
@@ -93,8 +95,6 @@ def study(
     started = time.perf_counter()
     say = progress or (lambda step: None)
     say("load")
-    if not isinstance(dataset, (str, os.PathLike, pd.DataFrame)):
-        raise WorkbenchError(f"expected a dataset's name, the path of a card, or a DataFrame; got {dataset!r}.")
     views = dataset if isinstance(dataset, pd.DataFrame) else load(dataset, rows=rows, seed=seed)
     card = card_of(views)
     decision = find_decision(scenario, card)
@@ -118,6 +118,7 @@ def study(
     return replace(result, seconds=time.perf_counter() - started)
 
 
+@checked
 @showing_steps
 def compare(
     split: Split,
@@ -165,6 +166,7 @@ def compare(
     return _read_test(stage, margin=margin, started=started, say=say)[0]
 
 
+@checked
 def rules(split: Split, *, scenario: Any = None, known_by: str | None = None) -> tuple[Policy, ...]:
     """The rules that a model must beat: what a team would write anyway, from the plainest on.
 

@@ -9,6 +9,7 @@ import anywidget
 import pandas as pd
 import traitlets
 
+from workbench.checked import checked
 from workbench.errors import check_one_of
 from workbench.explanation.example_context import (
     answer_of,
@@ -20,6 +21,7 @@ from workbench.explanation.example_context import (
 from workbench.widgets.explorer import check_change, module_source, style_sheet
 
 
+@checked
 class DecisionInspector(anywidget.AnyWidget):
     """Pick an example context; see the model's chances, their SHAP values, what each policy does, and why they differ.
 

@@ -10,6 +10,7 @@ from typing import Any
 import anywidget
 import traitlets
 
+from workbench.checked import checked
 from workbench.errors import WorkbenchError, check_one_of
 from workbench.plotting.labels import PARTS
 from workbench.plotting.style import WORDS
@@ -79,6 +80,7 @@ def _read(file: str) -> str:
     return text
 
 
+@checked
 class Explorer(anywidget.AnyWidget):
     """Change a comparison's assumptions and pick a segment; see what each policy does there.
 
@@ -111,8 +113,6 @@ class Explorer(anywidget.AnyWidget):
     segment = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, result: Comparison, **choices: Any) -> None:
-        if not isinstance(result, Comparison):
-            raise WorkbenchError(f"expected a comparison, as from wb.compare or wb.study; got {result!r}.")
         data = explorer_data(result)
         super().__init__(data=data, segment=data["segments"][0]["name"], values=self._base(data))
         self.set(**choices)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from workbench.checked import checked
 from workbench.decisions.chances import ChanceSource, ask_distinct, assumed
 from workbench.decisions.load_time import BITS_PER_BYTE, longest_rtt_ms, slowest_downlink_mbps
 from workbench.errors import WorkbenchError, check_above_0, check_one_of
@@ -59,6 +60,7 @@ def decode_photo(encoded: bytes, shape: tuple[int, int]) -> np.ndarray:
 TABLE = "ladder.csv"
 
 
+@checked
 @dataclass(frozen=True)
 class Ladder:
     """Renditions of one image from the smallest to the largest.
@@ -129,6 +131,7 @@ CAP_FLOOR_MS = 2000.0
 CAP_BUDGETS = 2.0
 
 
+@checked
 @dataclass(frozen=True)
 class ImageScenario:
     """What image delivery is judged by.

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workbench.checked import checked
 from workbench.decisions.decision import USD_PER_GB
 from workbench.errors import WorkbenchError, check_above_0, check_whole
 
@@ -42,6 +43,7 @@ POINTERS = {"desktop": 1.0, "phone": 0.0, "tablet": 0.0}  # touch screens have n
 UNKNOWN_POINTER = 1.0  # the most that hover can do, so that the model is not flattered
 
 
+@checked
 @dataclass(frozen=True)
 class Hover:
     """Pages are fetched when a pointer rests on their link: instant.page, or Speculation Rules at moderate eagerness.
@@ -100,6 +102,7 @@ def _is_share(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and 0 <= float(value) <= 1
 
 
+@checked
 @dataclass(frozen=True)
 class PrefetchScenario:
     """What prefetching is judged by.

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workbench.checked import checked
 from workbench.decisions.decision import Finding, PolicyResult, Shipped
 from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import cluster_intervals
@@ -41,6 +42,7 @@ NEEDS = {
 }
 
 
+@checked
 def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED, *, full: bool = False) -> Path:
     """Write a policy of a comparison as a folder that a site runs.
 

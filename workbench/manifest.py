@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from workbench.errors import WorkbenchError
-from workbench.writing import writing
+from workbench.writing import shown, writing
 
 MANIFEST = "manifest.json"
 MOST_BYTES = 10_000_000  # of a manifest, whose size nothing states
@@ -57,7 +57,7 @@ class Kind:
         try:
             return {name: self._read_file(folder, name, listed) for name, listed in self._listed(folder).items()}
         except OSError as err:
-            raise WorkbenchError(f"could not read {err.filename}: {err.strerror}. Make it readable.") from err
+            raise WorkbenchError(f"could not read {shown(err.filename)}: {err.strerror}. Make it readable.") from err
 
     def refuse_other(self, folder: Path, known: tuple[str, ...] = ()) -> None:
         """Refuse to replace a folder that holds what no manifest of this kind lists, and that is not ``known``."""

@@ -92,6 +92,11 @@ def write_folder(target: str | os.PathLike[str], files: Mapping[str, bytes]) -> 
     return path
 
 
+def shown(path: object) -> str:
+    """A path as a sentence names it: the end of a long one."""
+    return str(path) if len(str(path)) <= MOST_SAID else f"...{str(path)[-MOST_SAID:]}"
+
+
 @contextmanager
 def scratch_beside(target: Path, prefix: str = SCRATCH) -> Iterator[Path]:
     """A temporary folder beside a file or folder that is to be written; those of ended processes are removed.
@@ -126,10 +131,9 @@ def writing(target: Path) -> Iterator[None]:
         yield
     except OSError as err:
         reason = err.strerror or str(err)
-        shown = str(target) if len(str(target)) <= MOST_SAID else f"...{str(target)[-MOST_SAID:]}"
         raise WorkbenchError(
-            f"could not write {shown}: {reason}; nothing was changed there. Make room or the folder writable, or name "
-            "another place."
+            f"could not write {shown(target)}: {reason}; nothing was changed there. Make room or the folder writable, "
+            "or name another place."
         ) from err
 
 

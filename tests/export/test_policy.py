@@ -410,7 +410,7 @@ def test_an_earlier_export_is_replaced_and_all_else_refused(folder, result, tmp_
     other = tmp_path / "other"
     other.mkdir()
     (other / "mine.txt").write_text("mine")
-    with pytest.raises(wb.WorkbenchError, match="no earlier export"):
+    with pytest.raises(wb.WorkbenchError, match="files that are no exported policy"):
         wb.export_policy(result, other, "always medium")
     with pytest.raises(wb.WorkbenchError, match="not a folder"):
         wb.export_policy(result, other / "mine.txt", "always medium")

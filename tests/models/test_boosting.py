@@ -267,6 +267,11 @@ def test_nothing_else_in_a_folder_is_replaced(case, tmp_path):
         case.model.save(tmp_path)
     with pytest.raises(WorkbenchError, match="is not a folder"):
         case.model.save(tmp_path / "notes.txt")
+    for where in ("~nobody-such/x", None, "x" * 5000, "a\0b"):
+        for wrong in (case.model.save, case.kind.load):
+            with pytest.raises(WorkbenchError, match=r"could not|expected the path of a folder") as caught:
+                wrong(where)
+            assert len(str(caught.value)) < 300
     assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
 
 

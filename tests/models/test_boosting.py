@@ -210,7 +210,7 @@ def test_a_model_that_is_spoilt_or_of_another_format_is_refused(case, tmp_path):
     ("parameters", "words"),
     [
         ({"known_by": "now"}, "known_by must be one of first_request"),
-        ({"seed": -1}, "seed must be a whole number from 0; got -1"),
+        ({"seed": -1}, "seed must be a whole number from 0 to 2,147,483,647; got -1"),
         ({"device": "gpu"}, "device must be 'cpu' or 'cuda'; got 'gpu'"),
     ],
 )

@@ -33,7 +33,7 @@ NAMED_AHEAD = r"(?:(?:sec-|x-)?purpose=|x-moz=)?"
 AHEAD_QUOTED = rf'(?i)(?:^| ){NAMED_AHEAD}"(?:prefetch|prerender|preview)(?:;[^"]*)?"(?= |$)'  # fields without names
 FORWARDED_QUOTED = r'"((?:[0-9A-Fa-f.:\[\]]{3,}|unknown)(?:, *[0-9A-Fa-f.:\[\]]{3,})*)"'
 BLOCK_BYTES, FIRST = 16_000_000, 10_000  # bytes; characters that tell the format
-BROKEN_SHOWN, BROKEN_LENGTH, SHOWN = 3, 80, 40
+BROKEN_SHOWN, BROKEN_LENGTH, SHOWN = 3, 80, 24
 HALF = 0.5  # of the lines; this and those below are ours
 # Lines that another format may have: a share of them, from several on; of few lines, a tenth.
 MANY_BROKEN, SEVERAL_BROKEN, TENTH = 0.01, 10, 0.1

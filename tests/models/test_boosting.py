@@ -279,7 +279,7 @@ def test_nothing_else_in_a_folder_is_replaced(case, tmp_path):
     ("parameters", "words"),
     [
         ({"known_by": "now"}, "known_by must be one of first_request"),
-        ({"seed": -1}, "seed must be a whole number from 0; got -1"),
+        ({"seed": -1}, "seed must be a whole number from 0 to 2,147,483,647; got -1"),
         ({"device": "gpu"}, "device must be 'cpu' or 'cuda'; got 'gpu'"),
     ],
 )

@@ -33,7 +33,7 @@ NAMED_AHEAD = r"(?:(?:sec-|x-)?purpose=|x-moz=)?"
 AHEAD_QUOTED = rf'(?i)(?:^| ){NAMED_AHEAD}"(?:prefetch|prerender|preview)(?:;[^"]*)?"(?= |$)'  # fields without names
 FORWARDED_QUOTED = r'"((?:[0-9A-Fa-f.:\[\]]{3,}|unknown)(?:, *[0-9A-Fa-f.:\[\]]{3,})*)"'
 BLOCK_BYTES, FIRST = 16_000_000, 10_000  # bytes; characters that tell the format
-BROKEN_SHOWN, BROKEN_LENGTH = 3, 80
+BROKEN_SHOWN, BROKEN_LENGTH, SHOWN = 3, 80, 24
 HALF = 0.5  # of the lines; this and those below are ours
 # Lines that another format may have: a share of them, from several on; of few lines, a tenth.
 MANY_BROKEN, SEVERAL_BROKEN, TENTH = 0.01, 10, 0.1
@@ -224,7 +224,7 @@ def _check_read(name: str, form: LogFormat, kept: int, dropped: Counter[str], br
 
 def _write_format(broken: list[str]) -> str:
     """What to write in the card where lines have another format."""
-    shape = f"A broken line has the shape {broken[0]!r}; write" if broken else "Write"
+    shape = f"A broken line has the shape {broken[0][:SHOWN]!r}; write" if broken else "Write"
     if not broken or not broken[0].startswith("{"):
         return f"{shape} its format in the card, as in format = {EXAMPLE}."
-    return f"{shape} which of its fields hold address and time, as in {JSON_CARD}."
+    return f"{shape} what its fields hold, as in {JSON_CARD}."

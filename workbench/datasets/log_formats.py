@@ -50,13 +50,8 @@ ALB = (
 )
 JSON_NAMES = ("caddy", "traefik", "nginx_json")
 KNOWN = (*FAMILY, "alb", "w3c", *JSON_NAMES)
-EXAMPLE = (
-    '\'$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
-    '"$http_referer" "$http_user_agent"\''
-)
-JSON_CARD = (
-    'reader = "jsonl", columns = { at = "viewed_at", ip = "address", ua = "user_agent", req = "page", code = "status" }'
-)
+EXAMPLE = '\'$remote_addr [$time_local] "$request" $status "$http_user_agent"\''
+JSON_CARD = 'reader = "jsonl", columns = { at = "viewed_at", ip = "address", ua = "user_agent", req = "page" }'
 
 # nginx's variables and Apache's directives, by field; headers are the same in both.
 W3C_NEEDS = {"client (c-ip)": {"address", "forwarded"}, "page (cs-uri-stem)": {"target", "request"}}

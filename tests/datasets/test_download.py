@@ -113,7 +113,7 @@ KINDS = {
     "a login page": ("a.csv", b"\n<!DOCTYPE html><title>Log in</title>", "a web page, perhaps a login,"),
     "a login page, named a log": ("access.log", b"<HTML><body>x</body>", "a web page, perhaps a login,"),
     "an error in XML": ("a.jsonl", b"<?xml version='1.0'?><Error>AccessDenied</Error>", "a web page"),
-    "a packed page": ("a.csv.gz", gzip.compress(b"<html>"), "a web page"),
+    "a packed page": ("a.csv.gz", gzip.compress(b"<html>", mtime=0), "a web page"),
     "a page for a packed file": ("a.csv.gz", b"<html>", "was not kept: a.csv.gz cannot be unpacked"),
     "a page for a zip file": ("a.zip", b"<html>", "was not kept: a.zip is not a zip file"),
     "words for JSON": ("a.json", b"not found", "another format"),
@@ -130,7 +130,7 @@ def test_without_a_sha256_what_came_is_checked_for_its_format(upstream, cards, k
 
 @pytest.mark.parametrize(
     ("name", "body"),
-    [("a.csv", "a,b\n<1,2\n".encode("utf-16")), ("a.json.gz", gzip.compress(b" [1]")), ("a.log", b"<34>1 2026-01-01")],
+    [("a.csv", "a,b\n<1,2\n".encode("utf-16")), ("a.json.gz", gzip.compress(b" [1]", mtime=0)), ("a.log", b"<34>1 2026-01-01")],
 )
 def test_without_a_sha256_what_may_be_its_format_is_kept(upstream, cards, name, body):
     file = SourceFile(name, upstream.holds(f"/{name}", body))

@@ -598,6 +598,10 @@ class Decision(Protocol):
         """Views of an experiment's log that say what was sent: bool, shape (rows,)."""
         return log[self.served].notna().to_numpy()
 
+    def compared(self, context: pd.DataFrame) -> np.ndarray:
+        """Views that a comparison is about, by what is known of them: bool, shape (rows,)."""
+        return np.ones(len(context), bool)
+
     def judged(self, log: pd.DataFrame) -> np.ndarray:
         """Views of an experiment's log that measured enough to say what came of them: bool, shape (rows,)."""
         return np.ones(len(log), bool)

@@ -208,7 +208,7 @@ class OptionDecision(option_explain.PicksOptions):
     def situations(self, part: pd.DataFrame, card: Card, cluster: str, known_by: str, scenario: Any) -> Situations:
         """The views of a part that come without a signal; a WorkbenchError where there is none."""
         context = known_context(part, known_by, card.context)
-        signal_free = ~has_signal(context)
+        signal_free = self.compared(context)
         if not signal_free.any():
             raise WorkbenchError(
                 f"{card.name}: every view shows a signal by {known_by}, so none is left to predict for. Take an "
@@ -225,6 +225,10 @@ class OptionDecision(option_explain.PicksOptions):
         replayed = part.fillna({name: part[name].median() for name in measured_quantities(part)})
         context = known_context(part, known_by, card.context)
         return replace(self._situations(replayed, context, card, cluster, known_by, scenario), frame=part)
+
+    def compared(self, context: pd.DataFrame) -> np.ndarray:
+        """Views without a signal."""
+        return (~has_signal(context)).to_numpy()
 
     def judged(self, log: pd.DataFrame) -> np.ndarray:
         """Views that measured all quantities that others of the log did."""

@@ -32,7 +32,7 @@ class OffPolicy:
     weighted errors of what was taken (Dudik, Langford & Li 2011); None without expected rewards. ``logged`` is the
     reward of the policy that ran. ``mean_weight`` is 1 where propensities are right; ``effective_views`` are as many
     equally weighted views (Kish 1965), ``heaviest`` is the largest weight, ``followed`` the share of views in which
-    the policy would have sent what was sent.
+    the policy would have sent what was sent. ``left_out`` are sentences about views of the log that do not count.
     """
 
     ips: Interval
@@ -43,6 +43,7 @@ class OffPolicy:
     effective_views: float
     heaviest: float
     followed: float
+    left_out: tuple[str, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
         """One row an estimator: ``estimate, low, high``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from workbench.datasets.account import sentences
 from workbench.datasets.cards import Card
 from workbench.datasets.columns import listed, showable
 from workbench.datasets.loading import load
+from workbench.datasets.schema import known_context
 from workbench.datasets.splits import card_of
 from workbench.decisions import find_decision
 from workbench.decisions.decision import Decision, Finding
@@ -51,7 +52,7 @@ class Arm:
     """An arm against control: ``effects`` by column of outcomes, ``net`` first, and the word for the net.
 
     ``estimate`` is what was to be expected of net, ``gap`` what was measured in the same kind of views minus that, and
-    ``held`` the word for it.
+    ``held`` the word for it; None and empty where an arm has under 100 users with such views.
     """
 
     name: str
@@ -147,8 +148,12 @@ class Experiment:
             return f"Ship {name} in place of {control}."
         if arm.word in words:
             return f"Keep {control}, not {name}: {words[arm.word]}."
-        enough = f": about {arm.users_to_settle:,} users in both arms would settle it" if arm.users_to_settle else ""
-        return f"Let {name} run on against {control}{enough}."
+        enough = (
+            f" with about {arm.users_to_settle:,} users in both arms, which would settle it"
+            if arm.users_to_settle
+            else ""
+        )
+        return f"Keep {control} for now. Plan a new test of {name}{enough}: a longer look at this one finds chance."
 
     def _mismatch(self) -> str:
         return (
@@ -165,11 +170,12 @@ class Experiment:
     def _offline(self) -> str:
         unit, share = self.decision.unit, self.comparable
         where = f" in the {100 * share:.0f} % of views like its own" if share < 1 else ""
+        few = f"too few users to tell whether it held: each arm needs {FEWEST_USERS}{where}."
         said = [
             f"Estimated for {_short(arm.name)}: {unit.span(arm.estimate)} {unit.name}; "
-            f"measured{where} minus estimated {unit.span(arm.gap)}: the estimate {arm.held}."
+            + (f"measured{where} minus estimated {unit.span(arm.gap)}: the estimate {arm.held}." if arm.gap else few)
             for arm in self.arms
-            if arm.estimate and arm.gap
+            if arm.estimate
         ]
         return " ".join(said) or "No offline estimate was given to compare with (policy=)."
 
@@ -272,9 +278,15 @@ def experiment(
     control = str(control)
     _check_columns(views, card, {by: "the arm", USER: "who was drawn", decision.served: "what was sent"})
     past: list[pd.DataFrame] = [] if before is None else [_loaded(before)]
+    for each in past:
+        if card_of(each).kind != card.kind:
+            raise WorkbenchError(
+                f"before= must hold {card.kind} as the log does; {card_of(each).name} holds {card_of(each).kind}."
+            )
+    undated: list[str] = []
     if start is not None:
-        earlier = _is_before(views, card, start)
-        views, past = views[~earlier], [views[earlier], *past]
+        views, earlier, undated = _divide(views, card, start)
+        past = [earlier, *past]
     test, outcomes, left_out = _measured(decision, views, card, scenario, needs=(by, USER))
     arms = test.frame[by].astype(str)
     by_user = _add_up(outcomes, test.frame[USER], arms)
@@ -282,7 +294,7 @@ def experiment(
     found: dict[str, Any] = {"decision": decision, "card": card, "control": control, "users": users}
     found["planned"] = _check_planned(planned, users)
     found |= {"views": len(test), "margin": margin, "basis": decision.basis(test.frame)}
-    found |= {"left_out": (*left_out, *sentences(views.attrs))}
+    found |= {"left_out": (*undated, *left_out, *sentences(views.attrs))}
     found["p_value"] = sample_ratio(list(users.values()), list(found["planned"].values()))
     if found["p_value"] < MISMATCH:
         return Experiment(arms=(), **found)
@@ -290,9 +302,9 @@ def experiment(
     comparable = by_user
     if policy is not None:
         known_by, between = offline_estimates(policy)
-        inside = decision.situations(test.frame, card, USER, known_by, scenario).frame.index
-        found["comparable"] = len(inside) / len(test)
-        comparable = _add_up(outcomes.loc[inside], test.frame[USER].loc[inside], arms.loc[inside])
+        inside = decision.compared(known_context(test.frame, known_by, card.context))
+        found["comparable"] = float(inside.mean())
+        comparable = _add_up(outcomes[inside], test.frame[USER][inside], arms[inside])
     columns = [NET, *(axis.column for axis in decision.effects if _is_told(by_user, axis.column, users))]
     errors = float(norm.ppf(1 - (1 - LEVEL) / 2 / (len(users) - 1)))
     results = []
@@ -307,8 +319,9 @@ def experiment(
         if policy is not None:
             pair = [(ran or {}).get(each, each) for each in (name, control)]
             about["estimate"] = between(*pair)
-            same = _effect(comparable, NET, name, control, history, errors).difference
-            about["gap"], about["held"] = compare_estimate(same, about["estimate"], margin)
+            if _is_told(comparable, NET, (name, control)):
+                same = _effect(comparable, NET, name, control, history, errors).difference
+                about["gap"], about["held"] = compare_estimate(same, about["estimate"], margin)
         word, needed = judge_difference(net, margin, differing), users_to_settle(net, margin, differing)
         results.append(Arm(name, effects, word, needed, **about))
     return Experiment(arms=tuple(results), **found)
@@ -380,14 +393,18 @@ def _check_columns(views: pd.DataFrame, card: Card, purposes: Mapping[str, str])
             )
 
 
-def _is_before(views: pd.DataFrame, card: Card, start: Any) -> np.ndarray:
+def _divide(views: pd.DataFrame, card: Card, start: Any) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Views from the start of a test on, those before it, and a sentence about those without a time."""
     _check_columns(views, card, {card.facts.time: "to tell what came before the test"})
     try:
         moment = pd.Timestamp(start)
     except (ValueError, TypeError) as err:
         raise WorkbenchError(f"start must be a time, as in 2026-01-31T18:00Z; got {start!r}.") from err
-    moment = moment.tz_localize("UTC") if moment.tz is None else moment
-    return views[card.facts.time].lt(moment).to_numpy()
+    times, moment = views[card.facts.time], moment.tz_localize("UTC") if moment.tz is None else moment
+    later, earlier = views[times.ge(moment)], views[times.lt(moment)]
+    if later.empty:
+        raise WorkbenchError(f"{card.name}: no view is from {start} or later. Give the true start of the test.")
+    return later, earlier, _left_out(times.isna().sum(), len(views), "without a time")
 
 
 def _measured(
@@ -404,8 +421,12 @@ def _measured(
         f"without {decision.served}": (known & ~sent).sum(),
         "without a full measurement": (known & sent).sum() - len(test),
     }
-    left_out = [f"Left out: {count:,} of {len(views):,} views {why}." for why, count in gone.items() if count]
+    left_out = [sentence for why, count in gone.items() for sentence in _left_out(count, len(views), why)]
     return test, decision.measured(test, scenario), left_out
+
+
+def _left_out(count: int, of: int, why: str) -> list[str]:
+    return [f"Left out: {count:,} of {of:,} views {why}."] if count else []
 
 
 def _history(decision: Decision, past: pd.DataFrame, scenario: Any) -> pd.DataFrame:
@@ -506,7 +527,7 @@ def off_policy(log: Log, policy: Any, *, scenario: Any = None, seed: int = 0) ->
     ----------
     log : str, path or DataFrame
         One row a view, with what was sent (``rendition_served``) and ``propensity``, the chance with which that was
-        drawn. Views without either are left out.
+        drawn, and ``user_id``. Views without one of these are left out, which ``left_out`` counts.
     policy : callable or loaded policy
         A rule, a policy of a comparison (``result.of("model").policy``), or ``wb.load_policy(folder)``. It sees the
         log's context; history that the log does not hold is missing to it.
@@ -526,11 +547,21 @@ def off_policy(log: Log, policy: Any, *, scenario: Any = None, seed: int = 0) ->
     card = card_of(views)
     decision = find_decision(scenario, card)
     scenario = decision.scenario(card, scenario)
-    _check_columns(views, card, {decision.served: "what was sent", PROPENSITY: "the chance that it was drawn with"})
-    test, outcomes, _ = _measured(decision, views, card, scenario, needs=(PROPENSITY,))
+    needs = {
+        USER: "whose view it is",
+        decision.served: "what was sent",
+        PROPENSITY: "the chance that it was drawn with",
+    }
+    _check_columns(views, card, needs)
+    test, outcomes, left_out = _measured(decision, views, card, scenario, needs=(PROPENSITY, USER))
+    if not callable(policy) and not hasattr(policy, "decide"):
+        raise WorkbenchError(
+            "expected a policy: a rule, one of a comparison (result.of('model').policy) or wb.load_policy(folder); got "
+            f"{type(policy).__name__}."
+        )
     rule = policy if callable(policy) else lambda context: policy.decide(context)[policy.content["returns"]]
     taken = decision.options_sent(test.frame, scenario)
     wanted = np.asarray(decision.ask(rule, test, scenario), int)
     reward, drawn = outcomes[NET].to_numpy(float), test.frame[PROPENSITY].to_numpy(float)
     expected = expected_rewards(test.context, reward, taken, len(scenario.options), test.users, seed=seed)
-    return off_policy_value(reward, taken, wanted, drawn, test.users, expected)
+    return replace(off_policy_value(reward, taken, wanted, drawn, test.users, expected), left_out=tuple(left_out))

@@ -38,13 +38,16 @@ def rehearse(result: Finding, arms: Sequence[str] = ("today", "model"), *, seed:
     Raises
     ------
     WorkbenchError
-        Where a policy is unknown or cannot be asked, or the views know no users.
+        Where a policy is unknown, named twice or cannot be asked, or the views know no users.
 
     >>> log = wb.rehearse(result)  # doctest: +SKIP
     """
     decision, split = result.decision, result.split
     if split.cluster != "user_id" or "user_id" not in split.test:
         raise WorkbenchError(f"{split.card.name}: an A/B test draws users; these views know none.")
+
+    if len(set(arms)) < 2 or len(set(arms)) < len(arms):
+        raise WorkbenchError(f"arms must name two or more different policies, the control first; got {list(arms)}.")
 
     def views(part: pd.DataFrame) -> Situations:
         return decision.situations(part, split.card, split.cluster, result.known_by, result.scenario)

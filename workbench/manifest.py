@@ -126,3 +126,6 @@ def describe_file(content: bytes) -> dict[str, Any]:
 def _stays_inside(name: str) -> bool:
     path = PurePosixPath(name)
     return bool(name) and not path.is_absolute() and ".." not in path.parts and "\\" not in name and "\0" not in name
+
+
+EXPORT = Kind("exported policy", "policy.json", 1, "wb.export_policy", "Export the policy again")

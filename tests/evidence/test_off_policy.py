@@ -99,3 +99,18 @@ def test_too_few_views_that_count_are_refused():
     taken = np.append(np.zeros(390, int), np.ones(10, int))
     with pytest.raises(WorkbenchError, match="count as 10 equal ones, 100"):
         off_policy_value(np.ones(400), taken, np.ones(400, int), np.where(taken, 0.025, 0.975), np.arange(400))
+
+
+def test_a_policy_that_picks_what_context_says_was_never_sent_is_refused():
+    """Kind "b" was never sent option 2, whatever the propensities say; the policy sends it to all."""
+    rng = np.random.default_rng(4)
+    kind = (rng.random(4_000) < 0.05).astype(int)
+    taken = np.where(kind == 1, rng.integers(0, 2, 4_000), rng.integers(0, 3, 4_000))
+    propensity, who = np.where(kind == 1, 1 / 2, 1 / 3), np.arange(4_000)
+    always, context = np.full(4_000, 2), pd.DataFrame({"kind": pd.Series(["a", "b"])[kind].to_numpy()})
+    weight = np.where(taken == always, 1 / propensity, 0.0)
+    usual = expected_rewards(context, weight, np.zeros(4_000, int), 1, who)[:, 0]
+    share = 100 * kind.mean()
+    with pytest.raises(WorkbenchError, match=f"in {share:.1f} % of the views it picks what was sent there 0.00 times"):
+        off_policy_value(np.ones(4_000), taken, always, propensity, who, usual=usual)
+    off_policy_value(np.ones(4_000), taken, always * 0, propensity, who, usual=np.ones(4_000))

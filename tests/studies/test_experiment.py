@@ -253,6 +253,78 @@ def test_history_and_views_without_a_time_are_told_apart():
         wb.experiment(wb.measurements(rows()), before=views, start="2026-03-02")
 
 
+def test_the_ratio_of_users_comes_before_their_number():
+    log = rows()
+    few = log["arm"].eq("treatment") & (log.index % 12 != 1)
+    result = read(log[~few])
+    assert result.users["treatment"] < 100 and result.verdict == "no verdict" and "MISMATCH" in str(result)
+
+
+@pytest.mark.parametrize("column", ["rtt_ms", "lcp_ms"])
+def test_arms_that_were_measured_otherwise_get_no_verdict(column):
+    """Slow views of one arm lost a measurement: what is left of it is fast."""
+    log = rows().assign(lcp_ms=1000.0 + np.arange(2 * USERS) % 100)
+    lost = log["arm"].eq("treatment") & (np.arange(len(log)) % 10 < 4)
+    log.loc[lost, [*{"lcp_ms", column}]] = np.nan
+    result = read(log)
+    assert result.verdict == "no verdict" and "Measure both arms alike" in " ".join(str(result).split())
+    assert not result.to_dict()["sample_ratio"]["mismatch"] and "treatment" in result.unlike
+
+
+def test_a_few_users_with_most_of_the_views_get_no_interval():
+    log = rows()
+    heavy = log[log["arm"].eq("treatment")].head(1)
+    times = pd.to_timedelta(np.arange(500), unit="s") + heavy["measured_at"].iloc[0]
+    many = pd.concat([heavy] * 500, ignore_index=True).assign(measured_at=times)
+    result = read(pd.concat([log, many], ignore_index=True))
+    assert result.arms[0].word == "too few to tell" and "a few users have so many" in str(result)
+
+
+def test_an_arm_that_is_the_same_as_control_is_equivalent():
+    log = rows().dropna(subset="arm")
+    third = log[log["arm"].eq("control")].assign(arm="twin", user_id=lambda frame: frame["user_id"] + "t")
+    result = read(pd.concat([log, third], ignore_index=True))
+    words = {arm.name: arm.word for arm in result.arms}
+    assert words["twin"] == "equivalent" and words["treatment"] != "equivalent"
+
+
+def test_repeats_count_once_and_are_told():
+    log = rows()
+    twice, once = read(pd.concat([log, log], ignore_index=True)), read(log)
+    assert twice.views == once.views and f"{len(log):,} of {2 * len(log):,} views that came more" in twice.left_out[0]
+
+
+@pytest.mark.parametrize("start", ["", 20260302, float("nan"), pd.NaT])
+def test_what_is_no_start_is_refused(start):
+    with pytest.raises(WorkbenchError, match="start must be a time"):
+        read(rows(), start=start)
+
+
+def test_history_from_after_the_start_is_refused():
+    with pytest.raises(WorkbenchError, match="some are later"):
+        read(rows(), before=wb.measurements(rows().head(50).assign(measured_at=pd.Timestamp("2030-01-01", tz="UTC"))))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"decision": "prefetch"}, "decision prefetch"),
+        ({"others": [99.0, 1.0, 2.0]}, "gives no estimates"),
+        ({"others": [float("nan")] * 3}, "gives no estimates"),
+        ({"others": [1.0, 0.0, 2.0, 3.0]}, "gives no estimates"),
+    ],
+)
+def test_estimates_that_cannot_be_are_refused(served, tmp_path, change, says):
+    result, log = served
+    saved = result.to_dict()
+    if "others" in change:
+        estimate, *interval = change.pop("others")
+        saved["policies_vs_best_rule"]["model"] = {"difference": estimate, "interval": interval}
+    (tmp_path / "compared.json").write_text(json.dumps(saved | change))
+    with pytest.raises(WorkbenchError, match=says):
+        wb.experiment(log("model"), tmp_path / "compared.json", control="always medium")
+
+
 def test_several_arms_share_the_doubt():
     """Bonferroni: of three treatments, each interval is that of 98.3 %."""
     rng = np.random.default_rng(1)

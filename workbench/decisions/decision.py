@@ -602,6 +602,10 @@ class Decision(Protocol):
         """Views that a comparison is about, by what is known of them: bool, shape (rows,)."""
         return np.ones(len(context), bool)
 
+    def measurements(self, log: pd.DataFrame) -> dict[str, np.ndarray]:
+        """What views of an experiment's log may lack, and where it is there, which no arm may change: (rows,) each."""
+        return {"a full measurement": self.judged(log)}
+
     def judged(self, log: pd.DataFrame) -> np.ndarray:
         """Views of an experiment's log that measured enough to say what came of them: bool, shape (rows,)."""
         return np.ones(len(log), bool)

@@ -41,8 +41,21 @@ def sample_ratio(users: Sequence[int], planned: Sequence[float]) -> float:
     >>> round(sample_ratio([821_588, 815_482], [1, 1]), 7)
     1.8e-06
     """
-    expected = np.sum(users) * np.asarray(planned, float) / np.sum(planned)
+    shares = np.asarray(planned, float) / np.max(planned)
+    expected = np.sum(users) * shares / shares.sum()
     return float(chisquare(users, expected).pvalue)
+
+
+def count_effective(views: Sequence[float]) -> float:
+    """As how many users with equally many views these count: ``(sum v)^2 / sum v^2`` (Kish 1965, Survey Sampling).
+
+    Where a few users have most of the views, the error of a mean is theirs, and normal intervals are too short.
+
+    >>> count_effective([2, 2, 2, 2]), count_effective([97, 1, 1, 1])
+    (4.0, 1.062473438164046)
+    """
+    sizes = np.asarray(views, float)
+    return float(sizes.sum() ** 2 / (sizes @ sizes))
 
 
 def measure_effect(

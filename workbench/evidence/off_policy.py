@@ -11,12 +11,14 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from workbench.datasets.splits import FEWEST_USERS
 from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import HALF_WIDTH, Interval, clustered_error
 from workbench.evidence.experiment import MISMATCH
 from workbench.features.encoding import is_numeric
 
 FEWEST_EFFECTIVE = 100.0  # views
+RARE = 0.5  # of the weight that is expected
 ROUNDING = 1e-9
 SPAN = ["estimate", "low", "high"]
 MOST_LEVELS = 254  # of a category, in scikit-learn's trees
@@ -32,7 +34,9 @@ class OffPolicy:
     weighted errors of what was taken (Dudik, Langford & Li 2011); None without expected rewards. ``logged`` is the
     reward of the policy that ran. ``mean_weight`` is 1 where propensities are right; ``effective_views`` are as many
     equally weighted views (Kish 1965), ``heaviest`` is the largest weight, ``followed`` the share of views in which
-    the policy would have sent what was sent. ``left_out`` are sentences about views of the log that do not count.
+    the policy would have sent what was sent. One chance a view cannot show all that could be sent: where the policy
+    picks, in up to ``unsupported`` of the views, what had no chance, nothing here would tell. ``left_out`` are
+    sentences about views of the log that do not count.
     """
 
     ips: Interval
@@ -43,6 +47,7 @@ class OffPolicy:
     effective_views: float
     heaviest: float
     followed: float
+    unsupported: float
     left_out: tuple[str, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
@@ -59,6 +64,7 @@ def off_policy_value(  # noqa: PLR0917 - a view's columns
     propensity: np.ndarray,
     users: np.ndarray,
     expected: np.ndarray | None = None,
+    usual: np.ndarray | None = None,
 ) -> OffPolicy:
     """Estimate the mean reward of a policy from a log of another.
 
@@ -76,6 +82,8 @@ def off_policy_value(  # noqa: PLR0917 - a view's columns
         Whose view it is.
     expected : array of float, shape (views, options), optional
         Reward to be expected of each option, by context alone, from other users: :func:`expected_rewards`.
+    usual : array of float, shape (views,), optional
+        Weight to be expected in the same way: where it is small, the policy may pick what was hardly ever sent.
 
     Raises
     ------
@@ -101,6 +109,8 @@ def off_policy_value(  # noqa: PLR0917 - a view's columns
     _refuse_unsupported(taken, wanted, propensity)
     _, who = np.unique(users, return_inverse=True)
     views = np.bincount(who)
+    if len(views) < FEWEST_USERS:
+        raise WorkbenchError(f"the log must hold {FEWEST_USERS} users or more; got {len(views):,}.")
 
     def ratio(values: np.ndarray, over: np.ndarray | None = None, errors: float = HALF_WIDTH) -> Interval:
         totals, sizes = np.bincount(who, values), views if over is None else np.bincount(who, over)
@@ -109,8 +119,10 @@ def off_policy_value(  # noqa: PLR0917 - a view's columns
 
     followed = wanted[row, taken]
     weight = followed / propensity
+    if usual is not None:
+        _refuse_rarely_sent(weight, usual, users)
     effective = float(weight.sum() ** 2 / (weight @ weight)) if weight.any() else 0.0
-    if effective < FEWEST_EFFECTIVE:
+    if not effective >= FEWEST_EFFECTIVE:
         raise WorkbenchError(
             f"the log says too little of this policy: its weighted views count as {effective:,.0f} equal ones, "
             f"{FEWEST_EFFECTIVE:.0f} are needed. Log more views, or draw what it picks more often."
@@ -135,7 +147,28 @@ def off_policy_value(  # noqa: PLR0917 - a view's columns
         effective_views=effective,
         heaviest=float(weight.max()),
         followed=float(followed.mean()),
+        unsupported=float(np.clip(1 - ratio(weight).low, 0, 1)),
     )
+
+
+def _refuse_rarely_sent(weight: np.ndarray, usual: np.ndarray, users: np.ndarray) -> None:
+    """Refuse a policy that picks, in views that context tells apart, what is sent there too rarely or never.
+
+    ``weight`` (views,) is 1 / propensity where what was sent is what the policy picks, else 0: 1 on average wherever
+    every pick had its chance. ``usual`` is the weight to be expected by context, learnt on other users. Where that is
+    under a half, the mean weight may not be below 1 (p under 0.001).
+    """
+    rare = usual < RARE
+    if len(np.unique(users[rare])) < FEWEST_USERS:
+        return
+    _, who = np.unique(users[rare], return_inverse=True)
+    totals, views = np.bincount(who, weight[rare]), np.bincount(who)
+    mean, error = totals.sum() / views.sum(), float(clustered_error(totals[None], views)[0])
+    if mean + DOUBT * error < 1:
+        raise WorkbenchError(
+            f"the log cannot tell what this policy would earn: in {100 * rare.mean():.1f} % of the views it picks what "
+            f"was sent there {mean:.2f} times as often as propensities say. Take another policy, or draw every option."
+        )
 
 
 def _refuse_unsupported(taken: np.ndarray, wanted: np.ndarray, propensity: np.ndarray) -> None:

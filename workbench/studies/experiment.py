@@ -23,19 +23,29 @@ from workbench.datasets.splits import card_of
 from workbench.decisions import find_decision
 from workbench.decisions.decision import Decision, Finding
 from workbench.decisions.policy import Situations
-from workbench.errors import WorkbenchError, check_above_0, not_one_of
+from workbench.errors import WorkbenchError, check_above_0, check_seed, not_one_of
 from workbench.evidence.bootstrap import LEVEL, Interval, cluster_interval
-from workbench.evidence.experiment import FEWEST_USERS, MISMATCH, Effect, compare_estimate, measure_effect, sample_ratio
+from workbench.evidence.experiment import (
+    FEWEST_USERS,
+    MISMATCH,
+    Effect,
+    compare_estimate,
+    count_effective,
+    measure_effect,
+    sample_ratio,
+)
 from workbench.evidence.off_policy import OffPolicy, expected_rewards, off_policy_value
 from workbench.evidence.verdict import (
     BETTER,
     EQUIVALENT,
+    TOO_FEW,
     TOO_LITTLE,
     WORSE,
     Differing,
     judge_difference,
     users_to_settle,
 )
+from workbench.manifest import EXPORT
 from workbench.studies import report
 
 type Log = str | os.PathLike[str] | pd.DataFrame
@@ -69,7 +79,8 @@ class Experiment:
     """An A/B test read back.
 
     ``users`` and ``planned`` go by arm; ``p_value`` is that of the sample ratio, and where it is under 0.001 there are
-    no ``arms``: no verdict. ``left_out`` are sentences about views that do not count; ``comparable`` is the
+    no ``arms``: no verdict. Nor are there where views were measured otherwise in one arm, which ``unlike`` then says.
+    ``left_out`` are sentences about views that do not count; ``comparable`` is the
     share of views like those of the estimate (of images, without a signal).
     """
 
@@ -85,6 +96,7 @@ class Experiment:
     basis: str
     left_out: tuple[str, ...]
     comparable: float = 1.0
+    unlike: str = ""
 
     @property
     def verdict(self) -> str:
@@ -111,7 +123,8 @@ class Experiment:
             "decision": self.decision.name,
             "simulated": self.card.simulated,
             **{name: getattr(self, name) for name in plain},
-            "sample_ratio": {"p_value": self.p_value, "mismatch": not self.arms},
+            "sample_ratio": {"p_value": self.p_value, "mismatch": self.p_value < MISMATCH},
+            "unlike": self.unlike,
             "verdict": self.verdict,
             "arms": [asdict(arm) for arm in self.arms],
             "basis": self.basis,
@@ -135,7 +148,7 @@ class Experiment:
         size = f"{self.views:,} views of {sum(self.users.values()):,} users"
         return {
             "title": f"{self.decision.title}, A/B TEST - {self.card.name} - {source} data, {size}",
-            "PROPOSED": " ".join(self._advice(arm) for arm in self.arms) or self._mismatch(),
+            "PROPOSED": " ".join(self._advice(arm) for arm in self.arms) or self.unlike or self._mismatch(),
             **({"GAIN": " ".join(map(self._gain, self.arms)), "OFFLINE": self._offline()} if self.arms else {}),
             "USERS": self._ratio(),
             "RESTS ON": " ".join([self._history(), self.basis, ONE_LOOK, *self.left_out]).strip(),
@@ -143,6 +156,8 @@ class Experiment:
 
     def _advice(self, arm: Arm) -> str:
         name, control = (f'"{_short(each)}"' for each in (arm.name, self.control))
+        if arm.word == TOO_FEW:
+            return f"Keep {control} for now: a few users have so many of the views that no interval can be trusted."
         words = {WORSE: "it does worse", EQUIVALENT: "it does as well, not better", TOO_LITTLE: "it gains too little"}
         if arm.word == BETTER:
             return f"Ship {name} in place of {control}."
@@ -183,7 +198,7 @@ class Experiment:
         total = sum(self.planned.values())
         shares = {name: f"planned {100 * share / total:.3g} %" for name, share in self.planned.items()}
         arms = [f"{users:,} in {_short(name)} ({shares[name]})" for name, users in self.users.items()]
-        fits = "no sign of a fault" if self.arms else "SAMPLE RATIO MISMATCH"
+        fits = "SAMPLE RATIO MISMATCH" if self.p_value < MISMATCH else "no sign of a fault"
         return f"{listed(arms)}; sample ratio p = {self.p_value:.2g}: {fits}."
 
     def _history(self) -> str:
@@ -277,31 +292,26 @@ def experiment(
     scenario, margin = decision.scenario(card, scenario), decision.smallest_gain(card, margin)
     control = str(control)
     _check_columns(views, card, {by: "the arm", USER: "who was drawn", decision.served: "what was sent"})
-    past: list[pd.DataFrame] = [] if before is None else [_loaded(before)]
-    for each in past:
-        if card_of(each).kind != card.kind:
-            raise WorkbenchError(
-                f"before= must hold {card.kind} as the log does; {card_of(each).name} holds {card_of(each).kind}."
-            )
-    undated: list[str] = []
-    if start is not None:
-        views, earlier, undated = _divide(views, card, start)
-        past = [earlier, *past]
+    views, past, gone = _divide(views, card, start)
+    past += [] if before is None else [_earlier(_loaded(before), views, card)]
     test, outcomes, left_out = _measured(decision, views, card, scenario, needs=(by, USER))
     arms = test.frame[by].astype(str)
     by_user = _add_up(outcomes, test.frame[USER], arms)
-    users = _check_arms(by_user["arm"], arms.groupby(test.frame[USER]).nunique(), control, by)
+    users = _count_arms(by_user["arm"], arms.groupby(test.frame[USER]).nunique(), control, by)
     found: dict[str, Any] = {"decision": decision, "card": card, "control": control, "users": users}
     found["planned"] = _check_planned(planned, users)
     found |= {"views": len(test), "margin": margin, "basis": decision.basis(test.frame)}
-    found |= {"left_out": (*undated, *left_out, *sentences(views.attrs))}
+    found |= {"left_out": (*gone, *left_out, *sentences(views.attrs))}
     found["p_value"] = sample_ratio(list(users.values()), list(found["planned"].values()))
     if found["p_value"] < MISMATCH:
         return Experiment(arms=(), **found)
+    _check_enough(users)
+    if unlike := _measured_otherwise(decision, views, by, control):
+        return Experiment(arms=(), unlike=unlike, **found)
     history = pd.concat([_history(decision, each, scenario) for each in past]).groupby(level=0).sum() if past else None
     comparable = by_user
     if policy is not None:
-        known_by, between = offline_estimates(policy)
+        known_by, between = offline_estimates(policy, decision)
         inside = decision.compared(known_context(test.frame, known_by, card.context))
         found["comparable"] = float(inside.mean())
         comparable = _add_up(outcomes[inside], test.frame[USER][inside], arms[inside])
@@ -312,9 +322,8 @@ def experiment(
         _check_before(by_user, history, columns, name, control)
         effects = {each: _effect(by_user, each, name, control, history, errors) for each in columns}
         net = effects[NET].difference
-        if not net.half_width and not net.estimate:
-            raise WorkbenchError(f"net is the same in every view of {name!r} and {control!r}: nothing can be told.")
-        differing = Differing(net.clusters, net.clusters, decision.largest_difference(scenario))
+        weighing = min(count_effective(by_user.loc[by_user["arm"] == arm, NET + COUNT]) for arm in (name, control))
+        differing = Differing(int(weighing), net.clusters, decision.largest_difference(scenario))
         about: dict[str, Any] = {}
         if policy is not None:
             pair = [(ran or {}).get(each, each) for each in (name, control)]
@@ -324,10 +333,14 @@ def experiment(
                 about["gap"], about["held"] = compare_estimate(same, about["estimate"], margin)
         word, needed = judge_difference(net, margin, differing), users_to_settle(net, margin, differing)
         results.append(Arm(name, effects, word, needed, **about))
+    if all(not arm.effects[NET].difference.half_width and not arm.effects[NET].difference.estimate for arm in results):
+        raise WorkbenchError("net is the same in every view of every arm: nothing can be told.")
     return Experiment(arms=tuple(results), **found)
 
 
-def offline_estimates(policy: Finding | str | os.PathLike[str]) -> tuple[str, Callable[[str, str], Interval]]:
+def offline_estimates(
+    policy: Finding | str | os.PathLike[str], decision: Decision
+) -> tuple[str, Callable[[str, str], Interval]]:
     """What a comparison, or one that was saved, estimates: when its context was known, and the net of one policy minus
     that of another, a view, by their names.
 
@@ -337,7 +350,9 @@ def offline_estimates(policy: Finding | str | os.PathLike[str]) -> tuple[str, Ca
     if isinstance(policy, Finding):
         return policy.known_by, lambda treated, control: _replayed(policy, treated, control)
     path = Path(policy)
-    path = path / ESTIMATES if path.is_dir() else path
+    if path.is_dir():
+        EXPORT.read(path)
+        path = path / ESTIMATES
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
         names = {name: str(saved[name]) for name in ("best_rule", "today")}
@@ -345,27 +360,38 @@ def offline_estimates(policy: Finding | str | os.PathLike[str]) -> tuple[str, Ca
         if "policy" in saved:
             names |= {"treatment": base, "control": names["today"]}
         every = saved["others_vs_policy" if "policy" in saved else "policies_vs_best_rule"].items()
-        against = {name: [float(bound) for bound in (each["difference"], *each["interval"])] for name, each in every}
+        against = {name: _as_interval(each["difference"], *each["interval"]) for name, each in every}
+        about = str(saved["decision"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as err:
         raise WorkbenchError(
             f"{path.name} gives no estimates: expected an exported folder, or a file of what workbench compare --json "
             "prints. Or pass the comparison itself."
         ) from err
 
+    if about != decision.name:
+        raise WorkbenchError(
+            f"{path.name} estimates policies of the decision {about}; this log is one of {decision.name}."
+        )
+
     def between(treated: str, control: str) -> Interval:
         ours, theirs = (names.get(name, name) for name in (treated, control))
         if theirs == base and ours in against:
-            estimate, low, high = against[ours]
-            return Interval(estimate, low, high, 0)
+            return against[ours]
         if ours == base and theirs in against:
-            estimate, low, high = against[theirs]
-            return Interval(-estimate, -high, -low, 0)
+            return Interval(-against[theirs].estimate, -against[theirs].high, -against[theirs].low, 0)
         raise WorkbenchError(
             f"{path.name} holds no interval for {treated!r} minus {control!r}: one must be {base!r}, the other "
             "another policy of the comparison. Say with ran= which policy ran in an arm."
         )
 
     return known_by, between
+
+
+def _as_interval(estimate: float, low: float, high: float) -> Interval:
+    found = Interval(float(estimate), float(low), float(high), 0)
+    if not -np.inf < found.low <= found.estimate <= found.high < np.inf:
+        raise ValueError("no interval")
+    return found
 
 
 def _replayed(result: Finding, treated: str, control: str) -> Interval:
@@ -393,18 +419,69 @@ def _check_columns(views: pd.DataFrame, card: Card, purposes: Mapping[str, str])
             )
 
 
-def _divide(views: pd.DataFrame, card: Card, start: Any) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """Views from the start of a test on, those before it, and a sentence about those without a time."""
+def _without_repeats(views: pd.DataFrame, card: Card) -> tuple[pd.DataFrame, list[str]]:
+    """Views that came once, and a sentence about repeats: the same in all that it says, its time included."""
+    if card.facts.time not in views:
+        return views, []
+    again = views.astype(str).duplicated().to_numpy()
+    if "view_id" in views and views.loc[~again, "view_id"].duplicated().any():
+        raise WorkbenchError(
+            f"{card.name}: view_id must be another in each view. Load the logs with one card, as one table."
+        )
+    return views[~again], _left_out(again.sum(), len(views), "that came more than once")
+
+
+def _earlier(past: pd.DataFrame, views: pd.DataFrame, card: Card) -> pd.DataFrame:
+    """The views of before=; refused where they are of another kind, or from after the test began."""
+    other, time = card_of(past), card.facts.time
+    if other.kind != card.kind:
+        raise WorkbenchError(f"before= must hold {card.kind} as the log does; {other.name} holds {other.kind}.")
+    if time in past and time in views and past[time].max() >= views[time].min():
+        raise WorkbenchError(
+            "before= must hold views from before the test; some are later than its first view, of "
+            f"{views[time].min():%Y-%m-%d %H:%M}. Take these out."
+        )
+    return past
+
+
+def _measured_otherwise(decision: Decision, views: pd.DataFrame, by: str, control: str) -> str:
+    """A sentence where one arm lacks measurements more often than control (p under 0.001, users as wholes); else ""."""
+    views = views[views[[by, USER]].notna().all(axis=1).to_numpy() & decision.logged(views)]
+    arms, told = views[by].astype(str), pd.DataFrame(decision.measurements(views), index=views.index)
+    by_user = _add_up(told, views[USER], arms)
+    others = [arm for arm in by_user["arm"].unique() if arm != control]
+    errors = float(norm.ppf(1 - MISMATCH / 2 / len(others) / len(told.columns)))
+    for arm in others:
+        for what in told:
+            share = _effect(by_user, what, arm, control, None, errors)
+            if share.difference.low > 0 or share.difference.high < 0:
+                has, other = (
+                    f"{100 * each:.1f} %" for each in (share.control + share.difference.estimate, share.control)
+                )
+                return (
+                    f"Trust no difference between these arms: {what} is in {has} of the views of {_short(arm)!r}, "
+                    f"in {other} of {_short(control)!r} (p under {MISMATCH:g}). Measure both arms alike."
+                )
+    return ""
+
+
+def _divide(views: pd.DataFrame, card: Card, start: Any) -> tuple[pd.DataFrame, list[pd.DataFrame], list[str]]:
+    """Views of the test, those from before its start, and sentences about repeats and views without a time."""
+    views, gone = _without_repeats(views, card)
+    if start is None:
+        return views, [], gone
     _check_columns(views, card, {card.facts.time: "to tell what came before the test"})
     try:
-        moment = pd.Timestamp(start)
-    except (ValueError, TypeError) as err:
-        raise WorkbenchError(f"start must be a time, as in 2026-01-31T18:00Z; got {start!r}.") from err
+        moment = pd.NaT if isinstance(start, (int, float)) else pd.Timestamp(start)
+    except (ValueError, TypeError):
+        moment = pd.NaT
+    if moment is pd.NaT:
+        raise WorkbenchError(f"start must be a time, as in 2026-01-31T18:00Z; got {start!r}.")
     times, moment = views[card.facts.time], moment.tz_localize("UTC") if moment.tz is None else moment
     later, earlier = views[times.ge(moment)], views[times.lt(moment)]
     if later.empty:
         raise WorkbenchError(f"{card.name}: no view is from {start} or later. Give the true start of the test.")
-    return later, earlier, _left_out(times.isna().sum(), len(views), "without a time")
+    return later, [earlier], [*gone, *_left_out(times.isna().sum(), len(views), "without a time")]
 
 
 def _measured(
@@ -487,7 +564,7 @@ def _check_before(
         )
 
 
-def _check_arms(arm_of: pd.Series, arms_of_user: pd.Series, control: str, by: str) -> dict[str, int]:
+def _count_arms(arm_of: pd.Series, arms_of_user: pd.Series, control: str, by: str) -> dict[str, int]:
     """Users in each arm, control first; refused where they can't be compared."""
     counts = {str(name): int(users) for name, users in arm_of.value_counts().sort_index().items()}
     if not 2 <= len(counts) <= MOST_ARMS:
@@ -501,11 +578,14 @@ def _check_arms(arm_of: pd.Series, arms_of_user: pd.Series, control: str, by: st
             f"each user must be in one arm; {crossed:,} of {len(arms_of_user):,} are in two or more. See that the arm "
             "depends on the user alone, and pass the views of one test, from its start on."
         )
+    return {control: counts[control]} | counts
+
+
+def _check_enough(counts: Mapping[str, int]) -> None:
     small = {str(showable(name)): users for name, users in counts.items() if users < FEWEST_USERS}
     if small:
         said = listed([f"{name!r} has {users:,}" for name, users in small.items()])
         raise WorkbenchError(f"each arm needs {FEWEST_USERS} users; {said}. Let the test run on.")
-    return {control: counts[control]} | counts
 
 
 def _check_planned(planned: Mapping[str, float] | None, users: Mapping[str, int]) -> dict[str, float]:
@@ -559,9 +639,14 @@ def off_policy(log: Log, policy: Any, *, scenario: Any = None, seed: int = 0) ->
             "expected a policy: a rule, one of a comparison (result.of('model').policy) or wb.load_policy(folder); got "
             f"{type(policy).__name__}."
         )
+    check_seed(seed)
     rule = policy if callable(policy) else lambda context: policy.decide(context)[policy.content["returns"]]
     taken = decision.options_sent(test.frame, scenario)
     wanted = np.asarray(decision.ask(rule, test, scenario), int)
     reward, drawn = outcomes[NET].to_numpy(float), test.frame[PROPENSITY].to_numpy(float)
+    weight = np.where(wanted == taken, 1 / drawn, 0.0)
+    usual = expected_rewards(test.context, weight, np.zeros(len(weight), int), 1, test.users, seed=seed)[:, 0]
     expected = expected_rewards(test.context, reward, taken, len(scenario.options), test.users, seed=seed)
-    return replace(off_policy_value(reward, taken, wanted, drawn, test.users, expected), left_out=tuple(left_out))
+    return replace(
+        off_policy_value(reward, taken, wanted, drawn, test.users, expected, usual), left_out=tuple(left_out)
+    )

@@ -78,6 +78,13 @@ class Images(OptionDecision):
         """Views that measured their waiting, or the network."""
         return super().judged(log) | log.get("lcp_ms", pd.Series(np.nan, log.index)).notna().to_numpy()
 
+    def measurements(self, log: pd.DataFrame) -> dict[str, np.ndarray]:
+        """A full measurement, and the largest contentful paint where any view has it."""
+        told = super().measurements(log)
+        return told | {
+            name: log[name].notna().to_numpy() for name in ("lcp_ms",) if name in log and log[name].notna().any()
+        }
+
     def as_logged(self, situations: Situations, scenario: ImageScenario) -> Situations:
         """The images are there at the largest contentful paint, and weigh the page's bytes, where a log has these."""
         frame, given = situations.frame, situations.given

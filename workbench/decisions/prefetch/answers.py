@@ -97,7 +97,9 @@ def _listed(text: str) -> list[str] | None:
         pages = json.loads(text or "[]")
     except ValueError:
         return None
-    return list(dict.fromkeys(map(str, pages))) if isinstance(pages, list) else None
+    return (
+        list(dict.fromkeys(pages)) if isinstance(pages, list) and all(isinstance(page, str) for page in pages) else None
+    )
 
 
 def cut_sessions(context: pd.DataFrame, seed: int, most: int | None = None) -> np.ndarray:

@@ -218,6 +218,7 @@ def _estimates(result: Finding, picked: PolicyResult, outcomes: pd.DataFrame) ->
     intervals = cluster_intervals(values, test.users, seed=result.split.seed)
     return {
         "format": EXPORT.format,
+        "decision": result.decision.name,
         "known_by": result.known_by,
         "policy": picked.name,
         **{name: result.of(name).name for name in ("best_rule", "today")},

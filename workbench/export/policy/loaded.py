@@ -16,10 +16,9 @@ from workbench.export.policy.lines import Lines
 from workbench.export.policy.pages import ByPages
 from workbench.export.policy.ranker import DWELL_FIELD, ByRanker
 from workbench.export.policy.trees import Trees
-from workbench.manifest import Kind
+from workbench.manifest import EXPORT
 from workbench.writing import as_path
 
-EXPORT = Kind("exported policy", "policy.json", 1, "wb.export_policy", "Export the policy again")
 URI = ";,/?:@&=+$-_.!~*'()#"  # what JavaScript's encodeURI leaves
 SEPARATOR, MISSING = "\x1f", "(missing)"  # between the parts of a group's label; a level of its own
 ROWS_A_BATCH = 100

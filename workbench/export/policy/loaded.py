@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 import numpy as np
 
-from workbench.checked import checked
 from workbench.errors import WorkbenchError
 from workbench.export.policy.fields import Read, read_field, read_one
 from workbench.export.policy.lines import Lines
@@ -25,7 +24,6 @@ SEPARATOR, MISSING = "\x1f", "(missing)"  # between the parts of a group's label
 ROWS_A_BATCH = 100
 
 
-@checked
 def load_policy(folder: str | Path) -> LoadedPolicy:
     """Read a policy that :func:`export_policy` wrote; it decides as ``policy.js`` and the workbench do.
 

@@ -47,17 +47,22 @@ class Kind:
         return {**files, MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()}
 
     def read(self, folder: Path) -> dict[str, bytes]:
-        """The listed files of a folder, by name, each as long as the manifest says and of its sha256.
+        """The files of a folder, by name, all of which its manifest lists, each of the size and sha256 that it says.
 
         Raises
         ------
         WorkbenchError
-            Where the folder is no such thing, a file is missing, cut or changed, or the format is another.
+            Where the folder is no such thing, a file is missing, cut, changed or not listed, or the format is another.
         """
         try:
-            return {name: self._read_file(folder, name, listed) for name, listed in self._listed(folder).items()}
+            listed = self._listed(folder)
+            found = {name: self._read_file(folder, name, each) for name, each in listed.items()}
+            others = _names_in(folder) - {MANIFEST, *listed}
         except OSError as err:
             raise WorkbenchError(f"could not read {shown(err.filename)}: {err.strerror}. Make it readable.") from err
+        if others:
+            raise WorkbenchError(f"{folder} holds {min(others)}, which its {MANIFEST} does not list. {self.again}.")
+        return found
 
     def refuse_other(self, folder: Path, known: tuple[str, ...] = ()) -> None:
         """Refuse to replace a folder that holds what no manifest of this kind lists, and that is not ``known``."""
@@ -67,7 +72,7 @@ class Kind:
                 return
             if not folder.is_dir():
                 raise WorkbenchError(f"{folder} is not a folder. {advice}")
-            found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+            found = _names_in(folder)
         if others := found - {MANIFEST, *known}:
             try:
                 others -= self._listed(folder).keys()
@@ -121,6 +126,10 @@ class Kind:
 def describe_file(content: bytes) -> dict[str, Any]:
     """What a manifest says of a file."""
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _names_in(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
 
 
 def _stays_inside(name: str) -> bool:

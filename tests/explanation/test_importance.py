@@ -63,7 +63,7 @@ def test_in_the_null_world_hour_and_system_cost_nothing():
 
 
 def test_the_simulated_site_gives_back_what_is_planted():
-    split = wb.split_by_time(wb.load("synthetic_navigations", rows=12_000))
+    split = wb.split_by_time(wb.load("synthetic_navigations", rows=20_000))
     found_site = importance(wb.train_next_page(split, max_trees=60), split.test)
     there = ["the page before", "device and hour", "time on the page before"]
     assert surely(found_site, there) == [1, 1, 1]

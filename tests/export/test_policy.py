@@ -27,9 +27,10 @@ from workbench.decisions.prefetch.explain import PageTreeRule
 from workbench.explanation.surrogate_tree import Among, Between, Conditions
 from workbench.export.policy import bundle
 from workbench.export.policy.cases import as_canonical, draw_contexts
-from workbench.export.policy.loaded import LoadedPolicy
+from workbench.export.policy.loaded import EXPORT, LoadedPolicy
 from workbench.export.policy.speculation import SiteRules
 from workbench.export.policy.trees import Trees
+from workbench.features.network import group_labels
 from workbench.models.boosting import flat_trees
 
 ASK = """
@@ -203,12 +204,34 @@ def test_one_measured_quantity_decides_alike_everywhere(node):
         ({"asn": "64500", "save_data": True}, "small", (0.25, 0.5)),
         ({"asn": "64500", "save_data": "on"}, "large", (0.25, 0.5)),  # the flag is true or false
         ({"asn": True, "last_rtt_ms": True}, "small", (0.5, 0.75)),
+        ({"asn": "64500\x1f2"}, "small", (0.5, 0.75)),  # no text reads as two
+        ({"asn": "\x1f0"}, "small", (0.5, 0.75)),
     ],
 )
 def test_a_table_is_read_from_coarse_to_fine(context, rendition, chances, node):
     expected = {"rendition": rendition, "chances": dict(zip(("small", "large"), chances, strict=True))}
     assert LoadedPolicy(complete(HAND_MADE)).decide(context) == expected
     assert node(HAND_MADE, [context]) == [expected]
+
+
+def test_a_table_is_of_whole_texts():
+    """A separator within a text begins no part of a label: "a, then b" is a group of two columns."""
+    context = pd.DataFrame({"isp": ["a", "a\x1fb"], "region": ["b", None]})
+    labels = group_labels(context, ("isp", "region"))
+    assert labels[1].tolist() == ["\x1fa", "\x1fa b"]
+    assert labels[2].tolist() == ["\x1fa\x1fb", "\x1fa b\x1f"]
+
+
+@pytest.mark.parametrize(
+    ("rtt", "rate"), [(1e308, -5e-324), (1e308, -1e-302), (1e308, -1e-301), (100.0, 0.0), (50.0, -3.0), (50.0, 20.0)]
+)
+def test_what_no_network_measures_is_weighed_alike(rtt, rate, result, node):
+    context = {"last_rtt_ms": rtt, "last_downlink_mbps": rate, "last_age_s": 1.0}
+    shipped = shipped_of(result, LastMeasurement())
+    with np.errstate(all="ignore"):
+        expected = shipped.answers(as_canonical([context], shipped.content["fields"]))
+    assert LoadedPolicy(complete(shipped.content)).decide(context) == expected[0]
+    assert node(complete(shipped.content), [context]) == expected
 
 
 def assert_explained_alike(content, contexts, node):
@@ -227,12 +250,13 @@ def test_javascript_s_own_values_count_as_missing(node):
     script = ASK.replace(
         "contexts.map((context) => decide(context))",
         """[undefined, null, NaN, 10n ** 30n, () => 1,
-        new Date(0), new Map(), [64500]].map((asn) => decide({ asn, last_rtt_ms: asn })).concat(decide())""",
+        new Date(0), new Map(), [64500]].map((asn) => decide({ asn, last_rtt_ms: asn }))
+        .concat(decide(), decide(null))""",
     )
     answers = node(HAND_MADE, [], script)
-    assert len(answers) == 9
+    assert len(answers) == 10
     assert all(answer["rendition"] in ("small", "large") for answer in answers)
-    assert answers[0] == answers[8] == LoadedPolicy(complete(HAND_MADE)).decide({})
+    assert answers[0] == answers[8] == answers[9] == LoadedPolicy(complete(HAND_MADE)).decide({})
     assert all(answer == answers[0] for answer in answers)
 
 
@@ -375,6 +399,20 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-40])
 
 
+def without(part: str):
+    """Leave a part out, with a manifest that fits."""
+
+    def spoil(path: Path) -> None:
+        content = json.loads(path.read_text())
+        del content[part]
+        files = {each.name: each.read_bytes() for each in path.parent.iterdir() if each.name != "manifest.json"}
+        files["policy.json"] = json.dumps(content).encode()
+        for name, each in EXPORT.sealed(files, {}).items():
+            (path.parent / name).write_bytes(each)
+
+    return spoil
+
+
 @pytest.mark.parametrize(
     ("spoil", "file", "said"),
     [
@@ -385,6 +423,8 @@ def cut(path: Path) -> None:
         (cut, "manifest.json", "manifest.json"),
         (lambda path: path.write_text("[]"), "manifest.json", "manifest.json"),
         (lambda path: path.write_text('{"format": 2}'), "manifest.json", "expected exported policy format 1; got 2"),
+        (Path.touch, "more.js", "holds more.js, which its manifest.json does not list"),
+        *((without(part), "policy.json", "holds no policy") for part in ("kind", "heads", "fields", "version")),
     ],
 )
 def test_what_was_spoilt_is_refused_in_a_sentence(spoil, file, said, folder, tmp_path):
@@ -588,10 +628,10 @@ def large_site():
         device = str(rng.choice(["desktop", "phone", "tablet"]))
         for _ in range(int(rng.integers(2, 8))):
             rows.append((f"u{session % 300}", f"s{session}", moment, f"/{at}", device, moment.hour))
-            dwell = int(rng.integers(1, 120))
-            step = {"desktop": 1, "phone": 2, "tablet": 3}[device] + (7 if dwell > 60 else 0)
+            dwell = int(rng.integers(1_000, 120_000))
+            step = {"desktop": 1, "phone": 2, "tablet": 3}[device] + (7 if dwell > 60_000 else 0)
             at = (at + step) % 40 if rng.random() < 0.8 else int(rng.integers(40))
-            moment += pd.Timedelta(seconds=dwell)
+            moment += pd.Timedelta(milliseconds=dwell)
     names = ["user_id", "session_id", "viewed_at", "page", "device", "local_hour"]
     views = wb.navigations(pd.DataFrame(rows, columns=names))
     split = wb.split_by_time(views)
@@ -816,6 +856,10 @@ def test_queries_that_a_card_cuts_are_expected_not_to_vary(pages, expected, site
 @pytest.mark.parametrize(
     "page",
     [
+        *("/dologout", "/userlogout", "/logoutUser", "/sign%2Dout", "/sign%20out", "/log%6fut", "/LogOut", "/signoff"),
+        *("/shoppingcart", "/mycart", "/addToCart", "/addtocart", "/carts", "/orders/123", "/checkouts", "/myaccount"),
+        *("/deleteAccount", "/removeItem", "/passwordreset", "/shop;jsessionid=1A2B", "/a/../../b", "/a/%2E%2e"),
+        *("/%2f/evil.com", "/a%252fb", "/%5Cevil.com", "/a%0Ab", "/a%3Fb=1"),
         *("/logout", "/user/sign-out", "/cart", "/shop/checkout/", "/api/x", "/a?b=1", "/a#b", "/product/<id>"),
         *(
             "//other.example/a",
@@ -836,7 +880,14 @@ def test_no_rule_fetches_what_is_no_plain_page(page):
     assert len(found) == 3
 
 
-@pytest.mark.parametrize("page", ["/cartoons", "/blog/accounting", "/payne", "/addresses", "/insignia"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        *("/cartoons", "/cartography", "/wine-cartons", "/discarded", "/blog/accounting", "/accounting-basics"),
+        *("/discounts", "/payne", "/addresses", "/insignia", "/design-in-practice", "/orderly", "/borders"),
+        *("/paint-remover", "/a..b"),
+    ],
+)
 def test_a_word_within_a_word_is_no_reason(page):
     assert len(SiteRules(PATHS | {"names": [page, "/b", "/c", "/d"]}).rules()) == 4
 

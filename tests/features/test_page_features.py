@@ -172,7 +172,7 @@ def test_what_is_left_out_leaves_no_trace():
 
 def test_times_within_a_session_give_the_dwell_on_the_page_before():
     frame = visits("abc", "a").assign(
-        viewed_at=pd.to_datetime([0, 30, 90, 500], unit="s", utc=True).astype("datetime64[us, UTC]")
+        viewed_at=pd.to_datetime([900, 31_899, 91_900, 500_000], unit="ms", utc=True).astype("datetime64[us, UTC]")
     )
     np.testing.assert_array_equal(previous_dwell(frame), [np.nan, 30, 60, np.nan])
     assert fit_layout(frame, "client_js").dwell_edges == [36, 42, 48, 54]

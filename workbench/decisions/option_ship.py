@@ -269,7 +269,7 @@ def _lookup(decision: Any, table: Lookup, scenario: Any, card: Card) -> dict[str
     """Every group's answer, asked of the table itself; a group that stops early meets no finer one."""
     labels = list(dict.fromkeys(label for each in table.tables.values() for level in each.groups for label in level))
     parts = [label.split(SEPARATOR)[1:] for label in labels]
-    never = SEPARATOR  # no part of a label
+    never = max(labels, key=len) + " "  # longer than any part of a label
     rows = pd.DataFrame(
         {key: [part[i] if i < len(part) else never for part in parts] for i, key in enumerate(table.keys)}, dtype=object
     )

@@ -112,11 +112,15 @@ class ChanceTable:
 
 
 def group_labels(context: pd.DataFrame, keys: tuple[str, ...]) -> list[pd.Series]:
-    """Label of each view's group at every level, from "everything" to all keys joined."""
+    """Label of each view's group at every level, from "everything" to all keys joined.
+
+    A separator within a text counts as a space, so that no text reads as two.
+    """
     label = pd.Series("", context.index)
     labels = [label]
     for key in keys:
-        label = label + SEPARATOR + context[key].astype(object).where(context[key].notna(), "").astype(str)
+        text = context[key].astype(object).where(context[key].notna(), "").astype(str)
+        label = label + SEPARATOR + text.str.replace(SEPARATOR, " ", regex=False)
         labels.append(label)
     return labels
 

@@ -158,10 +158,9 @@ def previous_dwell(frame: pd.DataFrame) -> np.ndarray:
     """Whole seconds since the view before in the session; missing on first views and without times."""
     dwell = np.full(len(frame), np.nan)
     if "viewed_at" in frame:
-        moment = frame["viewed_at"].to_numpy("datetime64[s]")
+        gap = np.diff(frame["viewed_at"].to_numpy("datetime64[us]")) / np.timedelta64(1, "s")
         began = same_session(frame, 1)
-        gap = np.diff(moment)
-        dwell[1:][began] = np.where(np.isnat(gap), np.nan, gap.astype(float))[began]
+        dwell[1:][began] = np.floor(gap)[began]
     return dwell
 
 

@@ -17,6 +17,7 @@ ABSENT = object()
 STRANGE: tuple[Any, ...] = (
     *(ABSENT, None, "", " ", "never seen", "(missing)", "nan", "__proto__", "constructor", "\u00e9\u4e2d\U0001f600"),
     *(0, -0.0, -1, 7, 15169, 3.5, -2.5, 1e9, -1e9, 1e300, -1e300, 5e-324, 2**53 + 2, 1e21, True, False, [], [1], {}),
+    SEPARATOR,
 )
 NO_TEXT = "\x00"  # in place of a page that is no text: no page is called so
 DIGITS = 3  # of numbers from data: a middle of many, nobody's own

@@ -14,6 +14,7 @@ kinds.last = ({ max_age_s: oldest, assume, worth, otherwise }, readers) => {
       const excess = Math.min(Math.max(trips * trip + size / (1000 * rate) - budget, 0), longest);
       return (excess >= longest ? 0 : quality[option]) - price * excess;
     });
-    return [nets.indexOf(Math.max(...nets))];
+    // The first NaN counts as the largest, as to NumPy.
+    return [nets.reduce((best, net, i) => (nets[best] !== nets[best] || net <= nets[best] ? best : i), 0)];
   };
 };

@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 import numpy as np
 
-from workbench.checked import checked
 from workbench.errors import WorkbenchError
 from workbench.export.policy.fields import Read, read_field, read_one
 from workbench.export.policy.lines import Lines
@@ -24,14 +23,13 @@ SEPARATOR, MISSING = "\x1f", "(missing)"  # between the parts of a group's label
 ROWS_A_BATCH = 100
 
 
-@checked
 def load_policy(folder: str | Path) -> LoadedPolicy:
     """Read a policy that :func:`export_policy` wrote; it decides as ``policy.js`` and the workbench do.
 
     Parameters
     ----------
     folder : path
-        Every file that its ``manifest.json`` lists is checked, by size and sha256, before anything is read.
+        Its ``manifest.json`` lists every file, which is checked, by size and sha256, before anything is read.
 
     Returns
     -------
@@ -40,14 +38,16 @@ def load_policy(folder: str | Path) -> LoadedPolicy:
     Raises
     ------
     WorkbenchError
-        Where the folder holds no export, a file is missing, cut or changed, or the format is another.
+        Where the folder holds no export, a file is missing, cut, changed or not listed, or the format is another.
     """
     folder = as_path(folder, "a folder")
     content = EXPORT.parse(EXPORT.read(folder)[EXPORT.main], folder / EXPORT.main)
     try:
-        return LoadedPolicy(content)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as err:
+        policy = LoadedPolicy(content)
+        repr(policy), policy.explain({})  # they read all that any policy holds
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, AssertionError, RecursionError) as err:
         raise WorkbenchError(f"{folder / EXPORT.main} holds no policy. {EXPORT.again}.") from err
+    return policy
 
 
 class LoadedPolicy:
@@ -145,8 +145,8 @@ class LoadedPolicy:
 
         given = context[[name for name in self.fields if name in context and name != "pages"]]
         if DWELL_FIELD in self.fields and "viewed_at" in context and DWELL_FIELD not in given:
-            moment = context["viewed_at"].dt.floor("s")
-            given = given.assign(**{DWELL_FIELD: moment.groupby(context["session_id"]).diff().dt.total_seconds()})
+            since = context["viewed_at"].groupby(context["session_id"]).diff()
+            given = given.assign(**{DWELL_FIELD: since.dt.total_seconds()})
         sessions: dict[Any, list[Any]] = {}
         found, view_id = [], context.get("view_id", context.index)
         views = zip(view_id, context["session_id"], context["page"], given.to_dict("records"), strict=True)
@@ -194,7 +194,7 @@ class ByTable:
 
     def _parts(self, key: str, field: Read) -> tuple[np.ndarray, list[str]]:
         if key not in self.edges:
-            return field.code, [text or "" for text in field.texts]
+            return field.code, [(text or "").replace(SEPARATOR, " ") for text in field.texts]
         assert field.numbers is not None  # the table puts numbers in bins
         edges, missing = self.edges[key], np.isnan(field.numbers)
         bins = np.searchsorted(edges, field.numbers, side="right")

@@ -17,13 +17,13 @@ function likeliest(pairs, most) {
 
 /** `decide`, from what weighs pages and says the limit; and `decide.explain`, one line for a Server-Timing header. */
 function answering({ names, most, version, weighs = true }, weigh) {
-  const decide = (context = {}) => {
-    const [found, limit] = weigh(context);
+  const decide = (context) => {
+    const [found, limit] = weigh(context ?? {});
     const worth = found.slice(0, most).filter((pair) => pair[1] >= limit);
     return worth.map(([page, chance]) => ({ page: names[page], chance: weighs ? chance : null }));
   };
-  decide.explain = (context = {}) => {
-    const [found, limit] = weigh(context);
+  decide.explain = (context) => {
+    const [found, limit] = weigh(context ?? {});
     const weighed = found.slice(0, most).map(([page, chance]) => `${encodeURI(names[page])} ${chance.toFixed(3)}`);
     return `policy;desc="${[version, ...weighed, "limit", limit.toFixed(3)].join(" ")}"`;
   };

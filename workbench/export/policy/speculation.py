@@ -6,18 +6,22 @@ import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from workbench.export.policy.loaded import LoadedPolicy
 
 FOLDER, LONGEST_NAME = "speculation-rules", 60
 LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-OTHER = re.compile(r"[?#<>]")  # a query, a fragment, or the name of many pages, such as /product/<id>
+# A query, parameters, a fragment, the name of many pages (/product/<id>), and what leads elsewhere.
+OTHER = re.compile(r"[?;#<>\\]|^//|/\.\.(?![^/])|%2f", re.IGNORECASE)
 NEVER = re.compile(
-    r"(?<![a-z])(?:(?:sign|log)[-_]?(?:out|off|in)|session|cart|basket|bag|checkout|order|pay(?:ment)?s?|account|profile"
-    r"|admin|api|delete|remove|add|unsubscribe|confirm|verify|reset|token|download|no-?store|private)(?![a-z])",
+    r"(?:sign|log)out|(?:sign|log)off(?![a-z])|(?:delete|remove)(?![dr])|passw(?:or)?d"  # within a word too
+    r"|(?:cart|basket|account|checkout)s?(?![a-z])"  # at the end of one
+    r"|(?<![a-z])(?:(?:sign|log)[-_.+ ]?(?:out|off|in)|(?:my|pre|re)?orders?|session|bag|pay(?:ment)?s?|profile|admin"
+    r"|api|add(?:to[a-z]*)?|unsubscribe|confirm|verify|reset|token|download|no-?store|private)(?![a-z])",
     re.IGNORECASE,
 )
+CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 class SiteRules:
@@ -75,9 +79,10 @@ class SiteRules:
 
     def _may_fetch(self, page: str) -> bool:
         """Whether it is a path of this origin that changes nothing and belongs to no single visitor."""
-        path = page.startswith("/") and not page.startswith(("//", "/\\")) and page.isprintable()
-        never = (OTHER, NEVER, *self.site.get("never", ()))
-        return path and not any(re.search(pattern, page) for pattern in never)
+        plain, never = unquote(page), (OTHER, NEVER, *self.site.get("never", ()))
+        spelt = (page, plain, CAMEL.sub("-", plain))
+        path = page.startswith("/") and plain.isprintable()
+        return path and not any(re.search(pattern, each) for pattern in never for each in spelt)
 
 
 def as_url(page: str) -> str:

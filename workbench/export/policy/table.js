@@ -14,7 +14,7 @@ kinds.table = ({ keys, edges, answers, otherwise }, readers) => {
   return (context) => {
     let label = "", [best, ...late] = known.get(label);
     for (const text of texts) {
-      label += SEPARATOR + text(context);
+      label += SEPARATOR + text(context).replaceAll(SEPARATOR, " ");
       if (rest && label === SEPARATOR) return [rest(context)[0]];
       if (known.has(label)) [best, ...late] = known.get(label);
     }

@@ -130,7 +130,11 @@ def test_without_a_sha256_what_came_is_checked_for_its_format(upstream, cards, k
 
 @pytest.mark.parametrize(
     ("name", "body"),
-    [("a.csv", "a,b\n<1,2\n".encode("utf-16")), ("a.json.gz", gzip.compress(b" [1]", mtime=0)), ("a.log", b"<34>1 2026-01-01")],
+    [
+        ("a.csv", "a,b\n<1,2\n".encode("utf-16")),
+        ("a.json.gz", gzip.compress(b" [1]", mtime=0)),
+        ("a.log", b"<34>1 2026-01-01"),
+    ],
 )
 def test_without_a_sha256_what_may_be_its_format_is_kept(upstream, cards, name, body):
     file = SourceFile(name, upstream.holds(f"/{name}", body))

@@ -34,8 +34,16 @@ WORDS = {
     Mapping: "a mapping",
     Callable: "a function",
 }
-MANY = {"a whole number": "whole numbers", "a number": "numbers", "text": "texts", "a function": "functions"}
+A_RULE = "a rule, such as result.best_rule, result.of(name).policy, or your own function"
+MANY = {
+    A_RULE: "rules, such as wb.rules(split)",
+    "a whole number": "whole numbers",
+    "a number": "numbers",
+    "text": "texts",
+    "a function": "functions",
+}
 MADE_BY = {  # by the name of the class or alias
+    "Policy": A_RULE,
     "Dataset": "a dataset's name, the path of a card, or a DataFrame",
     "Split": "a split, as from wb.split_by_time(views)",
     "Mask": "a mask, as in wb.Mask(users=0.3)",

@@ -242,7 +242,9 @@ def ablation(result: Ablation | Sequence[Ablation], *, ax: Axes | None = None) -
     """
     results = list(result) if isinstance(result, Sequence) else [result]
     if not results:
-        raise WorkbenchError("plotting.ablation(result): expected one or more results of wb.ablation; got an empty list.")
+        raise WorkbenchError(
+            "plotting.ablation(result): expected one or more results of wb.ablation; got an empty list."
+        )
     table, unit = pd.concat([each.to_frame() for each in results]), results[0].unit
     rows = [_ablation_row(str(columns), row, unit) for columns, row in table.iterrows()]
     ax = axes_or_new(ax, 1.6 + sum(0.4 + 0.18 * max(1, row.name.count("\n")) for row in rows))

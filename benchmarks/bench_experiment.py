@@ -59,7 +59,7 @@ def page_log(rows: int) -> tuple[pd.DataFrame, list[str]]:
 
 
 def sums(log: pd.DataFrame) -> pd.DataFrame:
-    """What a log adds up to by user: every outcome, and its views."""
+    """What a log adds up to by user: every outcome, and in how many views it is known."""
     decision, card = find_decision(None, log.attrs["card"]), log.attrs["card"]
     test, outcomes, _ = experiment._measured(decision, log, card, decision.scenario(card), needs=("user_id",))
     return experiment._add_up(outcomes, test.frame["user_id"])
@@ -91,9 +91,9 @@ def draw_tests(world: dict, column: str, draws: int, *, same: bool = False, hist
     """Each test's ``estimate, low, high``, beside the ``truth``; ``same`` gives both arms the policy under test."""
     rng = np.random.default_rng(SEED)
     arms = [world["treatment" if same else "control"], world["treatment"]]
-    columns = [column, column + experiment.COUNT]
-    values = [each[columns].to_numpy().T for each in arms]
-    before = world["before"][columns].to_numpy().T if history else None
+    counted = [column, column + experiment.COUNT]
+    values = [each[counted].to_numpy().T for each in arms]
+    before = world["before"][counted].to_numpy().T if history else None
     mean = [totals.sum() / views.sum() for totals, views in values]
     found = []
     for _ in range(draws):

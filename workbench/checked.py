@@ -6,8 +6,10 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping, Sized
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from importlib import import_module
+from itertools import chain, repeat
 from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeAliasType, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -32,8 +34,17 @@ WORDS = {
     Mapping: "a mapping",
     Callable: "a function",
 }
-MANY = {"a whole number": "whole numbers", "a number": "numbers", "text": "texts", "a function": "functions"}
-MADE_BY = {  # by the name of the class
+A_RULE = "a rule, such as result.best_rule, result.of(name).policy, or your own function"
+MANY = {
+    A_RULE: "rules, such as wb.rules(split)",
+    "a whole number": "whole numbers",
+    "a number": "numbers",
+    "text": "texts",
+    "a function": "functions",
+}
+MADE_BY = {  # by the name of the class or alias
+    "Policy": A_RULE,
+    "Dataset": "a dataset's name, the path of a card, or a DataFrame",
     "Split": "a split, as from wb.split_by_time(views)",
     "Mask": "a mask, as in wb.Mask(users=0.3)",
     "Hover": "wb.Hover(share=, precision=, lead_ms=)",
@@ -90,28 +101,35 @@ def check_fields(made: Any) -> None:
 
 def _guarded(function: Any, name: str, annotated: Any) -> Any:
     signature = inspect.signature(function)
-    of_many = {
-        parameter.name: parameter.kind
-        for parameter in signature.parameters.values()
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-    }
+    kinds = {each.name: each.kind for each in signature.parameters.values()}
+    places = [each for each, kind in kinds.items() if kind <= inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    rest = next((each for each, kind in kinds.items() if kind == inspect.Parameter.VAR_POSITIONAL), "")
 
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> Any:
+        tests = _tests(annotated)
+        for argument, value in chain(zip(chain(places, repeat(rest)), args, strict=False), kwargs.items()):
+            if argument in tests and not tests[argument](value):
+                if is_dataclass(annotated):  # what it says itself may name the range
+                    with suppress(TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
+                        function(*args, **kwargs)
+                _check(name, argument, value, _hints(annotated)[argument])
         try:
-            given = signature.bind(*args, **kwargs).arguments
-        except TypeError as err:
-            raise ArgumentError(f"{name}: {_misfit(err, kwargs, [*signature.parameters])}") from None
-        hints = _hints(annotated)
-        for argument, value in given.items():
-            if argument not in hints:
-                continue
-            values = value if of_many.get(argument) == inspect.Parameter.VAR_POSITIONAL else [value]
-            for each in values if of_many.get(argument) != inspect.Parameter.VAR_KEYWORD else ():
-                _check(name, argument, each, hints[argument])
-        return function(*args, **kwargs)
+            return function(*args, **kwargs)
+        except TypeError:
+            try:
+                signature.bind(*args, **kwargs)
+            except TypeError as err:
+                raise ArgumentError(f"{name}: {_misfit(err, kwargs, [*kinds])}") from None
+            raise
 
     return guarded
+
+
+@functools.cache
+def _tests(annotated: Any) -> dict[str, Callable[[Any], bool]]:
+    """What each argument is held against."""
+    return {name: fitting(hint) for name, hint in _hints(annotated).items()}
 
 
 @functools.cache
@@ -129,27 +147,33 @@ def _misfit(err: TypeError, given: Iterable[str], known: list[str]) -> str:
 
 
 def _check(where: str, argument: str, value: Any, hint: Any) -> None:
-    if not fits(value, hint):
+    if not fitting(hint)(value):
         raise ArgumentError(f"{where}({argument}): expected {in_words(hint)}; got {came(value)}.")
 
 
-def fits(value: Any, hint: Any) -> bool:
-    """Whether a value is what an annotation says."""
+@functools.cache
+def fitting(hint: Any) -> Callable[[Any], bool]:
+    """The test of whether a value is what an annotation says."""
     hint = _plain(hint)
     kind, inner = get_origin(hint) or hint, get_args(hint)
+    tests = [] if kind in (Literal, Callable) else [*map(fitting, inner)]
     if kind in (Union, UnionType):
-        return any(fits(value, each) for each in inner)
+        return lambda value: any(test(value) for test in tests)
     if kind is Literal:
-        return any(type(value) is type(each) and value == each for each in inner)
+        return lambda value: any(type(value) is type(each) and value == each for each in inner)
     if not isinstance(kind, type):
-        return True
+        return lambda value: True
     if issubclass(kind, Mapping):
-        key, each = inner or (Any, Any)
-        return isinstance(value, Mapping) and all(fits(k, key) and fits(v, each) for k, v in value.items())
-    return _fits_list(value, kind, inner) if _is_listed(kind) else _is_a(value, kind)
+        return lambda value: (
+            isinstance(value, Mapping)
+            and all(test(each) for pair in value.items() for test, each in zip(tests, pair, strict=False))
+        )
+    if _is_listed(kind):
+        return functools.partial(_fits_list, kind, inner, tests)
+    return functools.partial(_is_a, kind)
 
 
-def _is_a(value: Any, kind: type) -> bool:
+def _is_a(kind: type, value: Any) -> bool:
     """Whether a value is of a class, in the sense of those who use NumPy."""
     if kind in NUMBERS:
         return isinstance(value, NUMBERS[kind]) and not isinstance(value, bool)
@@ -161,15 +185,15 @@ def _is_a(value: Any, kind: type) -> bool:
     return isinstance(value, (bool, np.bool_) if kind is bool else kind)
 
 
-def _fits_list(value: Any, kind: type, inner: tuple[Any, ...]) -> bool:
+def _fits_list(kind: type, inner: tuple[Any, ...], tests: list[Callable[[Any], bool]], value: Any) -> bool:
     """Whether a value is a list; what may be read once only passes as Iterable, unread."""
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         return False
     if not isinstance(value, Sized):
         return not issubclass(kind, Sized)
     if kind is tuple and inner and inner[-1] is not Ellipsis:
-        return len(value) == len(inner) and all(map(fits, value, inner))
-    return not inner or all(fits(each, inner[0]) for each in value)
+        return len(value) == len(inner) and all(test(each) for test, each in zip(tests, value, strict=True))
+    return not inner or all(map(tests[0], value))
 
 
 def _plain(hint: Any) -> Any:
@@ -192,6 +216,8 @@ def in_words(hint: Any) -> str:
     >>> in_words(float | None), in_words(tuple[str, ...])
     ('a number', 'a list of texts')
     """
+    if isinstance(hint, TypeAliasType) and hint.__name__ in MADE_BY:
+        return MADE_BY[hint.__name__]
     hint = _plain(hint)
     kind, inner = get_origin(hint) or hint, get_args(hint)
     if kind in (Union, UnionType):

@@ -247,7 +247,7 @@ def test_a_line_whose_address_or_time_alone_is_bad_shows_its_shape(tmp_path):
         f"{client} - - [{at}] {TAIL}"
         for client, at in [("Jan 31 12:00 nginx:", CLF), ("203.0.113.9", CLF.replace("Jan", "Foo"))]
     ]
-    with pytest.raises(WorkbenchError, match=r"2 broken lines.*shape 'a 0 0:0 a: - - 0/a/0:0:0:0 \+0 a /"):
+    with pytest.raises(WorkbenchError, match=r"2 broken lines.*shape 'a 0 0:0 a: - - 0/a/0:0:0'"):
         read(tmp_path, "\n".join(lines))
 
 

@@ -281,7 +281,9 @@ def test_the_same_seed_gives_the_same(few_model, few):
 
 def test_a_rule_that_is_none_or_not_available_is_refused_with_the_reason(model, split, small_site_model, small_site):
     """The column that it needs is known too late, is empty, or is none of the data."""
-    with pytest.raises(wb.WorkbenchError, match="expected a rule, which is a callable"):
+    with pytest.raises(
+        wb.WorkbenchError, match=r"rule\): expected a rule, such as result\.best_rule.*; got \'best_rule\'"
+    ):
         disagreement(model, "best_rule", split.validation)
     few = split.validation[split.validation["user_id"].isin(split.validation["user_id"].unique()[:5])]
     with pytest.raises(wb.WorkbenchError, match=r"at least 20 users; got .* of 5"):

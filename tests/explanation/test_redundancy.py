@@ -70,7 +70,9 @@ def test_numbers_count_by_rank_and_levels_by_the_models_mean_answer(rows):
 def test_bad_input_is_refused(few, few_model, rows):
     with pytest.raises(wb.WorkbenchError, match=r"a correlation between 0 and 1, such as 0\.7; got 1"):
         redundancy(few_model, few, alike=1)
-    with pytest.raises(wb.WorkbenchError, match="expected the split that the model was trained on; got NetworkQuality"):
+    with pytest.raises(
+        wb.WorkbenchError, match=r"expected a split, as from wb\.split_by_time\(views\); got a NetworkQuality"
+    ):
         redundancy(few, few_model)
     with pytest.raises(wb.WorkbenchError, match="fewer"):
         group_features(Explained(rows.booster, rows.matrix, rows.sources, rows.shown[["a"]], "q", rows.view))

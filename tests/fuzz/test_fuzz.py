@@ -28,7 +28,7 @@ from workbench.datasets.first_card import first_card
 
 LONGEST = 300
 ROWS = 60
-FEW, MANY = 40, 5_000  # cases of each kind in a test, cases of `make fuzz`
+FEW, MANY = 25, 5_000  # cases of each kind in a test, cases of `make fuzz`
 CARD = (
     'columns = { who = "user_id", at = "measured_at", rtt = "rtt_ms", down = "downlink_mbps", land = "country" }\n'
     'lost = { why = ["timeout"] }\nassume = { page_load_ms = [1, 2, 3] }\nlabels = { country = "land" }\n'

@@ -89,6 +89,8 @@ def test_each_result_is_a_row_with_its_effect_and_what_it_saves(draw):
     dots = [(line.get_xdata()[0], line.get_color()) for line in ax.lines if line.get_marker() == "o"]
     assert dots == [(-0.4, GREY), (-3.0, VERMILLION)]
     assert "-0.4 (-2.1 to +1.1)" in plotting.alt_text(draw(plotting.ablation, results[0]))
+    with pytest.raises(WorkbenchError, match=r"expected one or more results of wb\.ablation; got an empty list"):
+        plotting.ablation([])
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ from workbench.features.levels import UNKNOWN
 PERFECT_KNOWLEDGE = "perfect knowledge"
 LINEAR = "linear"
 BEST_POSSIBLE = "best possible prediction"  # by the true chances of a simulated world
-Policy = Callable[..., Any]
+type Policy = Callable[..., Any]
 LIBRARIES = (str(CHECKOUT / "workbench"), sysconfig.get_path("stdlib"), "<frozen")  # and what was installed
 
 

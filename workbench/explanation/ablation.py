@@ -143,8 +143,6 @@ class Bench:
     @classmethod
     def of(cls, split: Split, model: Model, scenario: Any = None) -> Bench:
         """Apply a model to ``validation``; refused where it was not trained on the split."""
-        if not isinstance(split, Split):
-            raise WorkbenchError(f"expected the split that the model was trained on; got {str(split)[:80]}.")
         here = apply_model(model, split.validation, scenario)
         check_trained_on(model, split, here.decision.train_call)
         return cls(split, model, here, here.net(here.ask()), removable(model, split.card))

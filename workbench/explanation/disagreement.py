@@ -220,11 +220,6 @@ def disagreement(model: Any, rule: Policy, frame: pd.DataFrame, *, scenario: Any
     >>> wb.disagreement(model, result.best_rule, split.validation)  # doctest: +SKIP
     """
     check_seed(seed)
-    if not callable(rule):
-        raise WorkbenchError(
-            f"expected a rule, which is a callable such as result.best_rule; got {str(rule)[:80]!r}. That of another "
-            "policy of a comparison is result.of(name).policy."
-        )
     applied = apply_model(model, frame, scenario)
     here, users = applied.situations, applied.users
     reason = applied.decision.why_unavailable(rule, here)

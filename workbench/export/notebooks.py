@@ -257,7 +257,10 @@ def _private_columns(dataset: object, working_directory: Path) -> list[str]:
     """Names that the source has for users and sessions, where a card maps them."""
     if not isinstance(dataset, str):
         return []
-    card = find_card(working_directory / dataset if _is_path(dataset) else dataset)
+    try:
+        card = find_card(working_directory / dataset if _is_path(dataset) else dataset)
+    except WorkbenchError:  # what is no card, the notebook has not read
+        return []
     return [str(name) for name, known in card.columns.items() if known in {"user_id", "session_id"}]
 
 

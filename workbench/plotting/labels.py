@@ -40,7 +40,7 @@ TOUCHING_PX = 7.0  # marks nearer than this look like one
 MARK_PX, PADDING_PX = 6.0, 3.0
 LINE_STEP_PX = 3.0
 FIRST_LEADER = 20.0  # points from its mark at which a label gets a thin line to it
-DISTANCES = (9.0, 20.0, 32.0, 46.0, 64.0, 86.0, 112.0)  # points
+DISTANCES = (9.0, 20.0, 32.0, 46.0, 64.0, 86.0, 112.0, 142.0, 176.0, 214.0)  # points
 # Directions from a mark to its label: right, left, above, below, then between them; the longer side is 1.
 STRAIGHT = [(1, 0), (-1, 0), (0, 1), (0, -1)]
 ASLANT = [(x * across, y * up) for across, up in ((1, 1), (1, 0.5), (0.5, 1)) for x in (1, -1) for y in (1, -1)]

@@ -241,6 +241,10 @@ def ablation(result: Ablation | Sequence[Ablation], *, ax: Axes | None = None) -
         x: difference in net, trained without the columns minus as trained; one row a result.
     """
     results = list(result) if isinstance(result, Sequence) else [result]
+    if not results:
+        raise WorkbenchError(
+            "plotting.ablation(result): expected one or more results of wb.ablation; got an empty list."
+        )
     table, unit = pd.concat([each.to_frame() for each in results]), results[0].unit
     rows = [_ablation_row(str(columns), row, unit) for columns, row in table.iterrows()]
     ax = axes_or_new(ax, 1.6 + sum(0.4 + 0.18 * max(1, row.name.count("\n")) for row in rows))
@@ -285,6 +289,7 @@ def retraining(result: Retraining, *, ax: Axes | None = None) -> Axes:
     return finish(ax, result.card, f"{result.finding}. {result.sentences[0]}", note=shaded)
 
 
+@checked
 @style_context()
 def tree_counts(result: Comparison, *, ax: Axes | None = None) -> Axes:
     """Net on validation against size, of the compared model with fewer trees; how many :func:`export_policy` keeps.

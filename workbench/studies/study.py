@@ -53,11 +53,13 @@ from workbench.studies.comparison import Comparison, trace_origin
 ROWS_TIMED = 2_000
 ROWS_REFITTED = 400_000  # sensitivity rows that need a fit run on at most about so many views, whole users or sessions
 
+type Dataset = str | os.PathLike[str] | pd.DataFrame
+
 
 @checked
 @showing_steps
 def study(
-    dataset: str | os.PathLike[str] | pd.DataFrame,
+    dataset: Dataset,
     *,
     scenario: Any = None,
     rows: int | None = None,

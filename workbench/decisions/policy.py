@@ -62,6 +62,18 @@ def traits_of(policy: Any) -> Traits:
     return Traits(str(own), **{name: value for name, value in said.items() if value is not None})
 
 
+def as_rule(policy: Any) -> Callable[..., Any]:
+    """A rule, as it is; of a policy that was loaded, the rule that takes a frame; a WorkbenchError for all else."""
+    if callable(policy):
+        return policy
+    if hasattr(policy, "decide"):
+        return lambda context: policy.decide(context)[policy.content["returns"]]
+    raise WorkbenchError(
+        "expected a policy: a rule, one of a comparison (result.of('model').policy) or wb.load_policy(folder); got "
+        f"{type(policy).__name__}."
+    )
+
+
 def kilobytes_of(policy: Any) -> float:
     """Size of a policy, or its source of chances, kB, as its ``kilobytes`` says; 0 where it says nothing."""
     return getattr(policy, "kilobytes", None) or 0.0

@@ -22,7 +22,7 @@ from workbench.datasets.schema import known_context
 from workbench.datasets.splits import card_of
 from workbench.decisions import find_decision
 from workbench.decisions.decision import Decision, Finding
-from workbench.decisions.policy import Situations
+from workbench.decisions.policy import Situations, as_rule
 from workbench.errors import WorkbenchError, check_above_0, check_seed, not_one_of
 from workbench.evidence.bootstrap import LEVEL, Interval, cluster_interval
 from workbench.evidence.experiment import (
@@ -368,7 +368,7 @@ def offline_estimates(
             "prints. Or pass the comparison itself."
         ) from err
 
-    if about != decision.name:
+    if find_decision(name=about) is not decision:
         raise WorkbenchError(
             f"{path.name} estimates policies of the decision {about}; this log is one of {decision.name}."
         )
@@ -634,13 +634,8 @@ def off_policy(log: Log, policy: Any, *, scenario: Any = None, seed: int = 0) ->
     }
     _check_columns(views, card, needs)
     test, outcomes, left_out = _measured(decision, views, card, scenario, needs=(PROPENSITY, USER))
-    if not callable(policy) and not hasattr(policy, "decide"):
-        raise WorkbenchError(
-            "expected a policy: a rule, one of a comparison (result.of('model').policy) or wb.load_policy(folder); got "
-            f"{type(policy).__name__}."
-        )
     check_seed(seed)
-    rule = policy if callable(policy) else lambda context: policy.decide(context)[policy.content["returns"]]
+    rule = as_rule(policy)
     taken = decision.options_sent(test.frame, scenario)
     wanted = np.asarray(decision.ask(rule, test, scenario), int)
     reward, drawn = outcomes[NET].to_numpy(float), test.frame[PROPENSITY].to_numpy(float)

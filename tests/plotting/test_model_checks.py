@@ -182,6 +182,5 @@ def test_as_many_trees_are_marked_as_are_exported(studied, draw):
     assert every[-1] == ours.source.kilobytes and list(every) == sorted(every)
     assert kept == [shipped.policy.source.kilobytes]
     assert ax.get_xticklabels()[-1].get_text().endswith(f"{ours.source.trees} trees")
-    no_trees = SimpleNamespace(unit=POINTS, of=lambda _: SimpleNamespace(policy=len), model=SimpleNamespace(trees=0))
     with pytest.raises(WorkbenchError, match="boosted trees"):
-        plotting.tree_counts(no_trees)
+        plotting.tree_counts(replace(result, model=SimpleNamespace(trees=0)))

@@ -1,6 +1,7 @@
 """Sensitivity: one assumption at a time, everything it touches refitted."""
 
 from dataclasses import replace
+from inspect import unwrap
 
 import numpy as np
 import pandas as pd
@@ -200,7 +201,7 @@ def test_with_repeats_kept_a_reload_is_a_view(views, monkeypatch, tmp_path):
 
 def test_large_data_are_refitted_on_a_part_and_say_so(views, monkeypatch):
     keep_only(monkeypatch, "prefetch", lambda plan: Change("seed", "seed 0", plan))
-    monkeypatch.setitem(wb.study.__globals__, "ROWS_REFITTED", 1500)
+    monkeypatch.setitem(unwrap(wb.study).__globals__, "ROWS_REFITTED", 1500)
     base, row = wb.study(views, sensitivity=True).sensitivity.itertuples()
     assert (base.note, row.note) == ("", "on about 1,500 views")
     assert row.difference != base.difference

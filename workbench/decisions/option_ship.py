@@ -29,8 +29,8 @@ Answers = Callable[[pd.DataFrame], list[dict[str, Any]]]
 SAVES_DATA, CONNECTION, SCRIPT = "save_data", "connection_type", LEVELS[2]
 ADVICE = (
     "Only views without a network signal were compared: no NetInfo value, and no measurement of the same user younger "
-    f"than {SIGNAL_AGE_S:g} s. Call it in these. Where a signal is visible, nothing need be predicted: decide by the "
-    "measurement."
+    f"than {SIGNAL_AGE_S:g} s. Call it in these. Where a signal is visible, nothing need be predicted: send what "
+    "the site sends there today."
 )
 LAST_MEASURED = {"last_rtt_ms", "last_downlink_mbps", "last_age_s"}
 BOUNDS = ("above", "up_to")  # of a number in a branch

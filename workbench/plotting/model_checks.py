@@ -306,10 +306,11 @@ def tree_counts(result: Comparison, *, ax: Axes | None = None) -> Axes:
         Where the comparison has no model of boosted trees.
     """
     factor, policy = result.unit.factor, result.of("model").policy
-    if not result.model.trees:
+    if policy is None or not result.model.trees:
         raise WorkbenchError("expected a comparison of a model of boosted trees; this one has none. Train one first.")
     ax = axes_or_new(ax, 4.2)
-    found = by_tree_count(result.decision, policy, result.split, result.scenario, result.known_by)
+    whole = result.decision.shipped(policy, result.split, result.scenario, result.known_by).policy
+    found = by_tree_count(result.decision, whole, result.split, result.scenario, result.known_by)
     trees, size, net = np.array([(each.source.trees, each.source.kilobytes, factor * net) for each, net in found]).T
     margin, everything = factor * result.margin, net[-1]
     kept = int(np.argmax(net >= everything - margin))

@@ -145,20 +145,29 @@ def _content(  # noqa: PLR0917 - the arguments of shipped
     decision: Decision, policy: Any, split: Split, scenario: PrefetchScenario, known_by: str, within: float
 ) -> tuple[Policy, dict[str, Any]]:
     """The policy without what few users met, and its numbers; ``reads`` are the names of its fields."""
-    limit = scenario.break_even if traits_of(policy).limit is None else policy.limit
+
+    def tuned(merged: Any) -> Any:
+        """What fewer pages and states are left with has other chances: a limit that was tuned is tuned again."""
+        if traits_of(policy).limit is None:
+            return merged
+        there = decision.situations(split.validation, split.card, split.cluster, known_by, scenario)
+        return decision.tune(merged, there, scenario)
+
+    def limit_of(merged: Any) -> dict[str, float]:
+        return {"limit": scenario.break_even if merged.limit is None else merged.limit}
+
     if isinstance(policy, PrefetchPolicy) and isinstance(policy.source, NextPage):
-        fewest = fewest_trees(decision, policy, split, scenario, known_by, within=within)
-        limit = scenario.break_even if fewest.limit is None else fewest.limit
-        merged = replace(fewest, source=fewest.source.merged(split))
-        return merged, _ranker(merged.source) | {"limit": limit}
+        merged = tuned(replace(policy, source=policy.source.merged(split)))
+        fewest = fewest_trees(decision, merged, split, scenario, known_by, within=within)
+        return fewest, _ranker(fewest.source) | limit_of(fewest)
     if isinstance(policy, Markov):
-        counted = _without_few(policy, split)
-        return counted, _counts(counted) | {"limit": limit, "reads": set()}
+        counted = tuned(_without_few(policy, split))
+        return counted, _counts(counted) | {"reads": set()} | limit_of(counted)
     if isinstance(policy, UserHistory):
-        history = replace(policy, everybody=_without_few(policy.everybody, split))
+        history = tuned(replace(policy, everybody=_without_few(policy.everybody, split)))
         cells = {"cells": history.habit.tolist(), "here_before": HERE_BEFORE, "usual_share": USUAL_SHARE}
         reads = HISTORY_FIELDS.keys() - {"earlier_views"}
-        return history, _counts(history.everybody) | {"limit": limit, "habit": cells, "reads": reads}
+        return history, _counts(history.everybody) | {"habit": cells, "reads": reads} | limit_of(history)
     if isinstance(policy, Never):
         return policy, _weighs_nothing([], {})
     if isinstance(policy, GuessJs):

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.checked import checked
+from workbench.datasets.schema import SIGNALS
 from workbench.decisions.decision import Finding, PolicyResult, Shipped
 from workbench.errors import WorkbenchError
 from workbench.evidence.bootstrap import cluster_intervals
@@ -101,7 +102,7 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
     vectors = _vectors(result, shipped, content)
     files["vectors.json"] = _json({"format": EXPORT.format, "version": content["version"], "cases": vectors})
     has_rules = f"{FOLDER}/index.json" in files
-    estimates = _estimates(result, picked, outcomes)
+    estimates = _estimates(result, picked, outcomes, of_pages=shipped.content["kind"] in OF_PAGES)
     text = readme(result, shipped, content, estimates, _example(result, content), has_rules=has_rules)
     files |= {"README.md": text.encode(), ESTIMATES: _json(estimates)}
     types = {name: field["type"] for name, field in content["fields"].items()}
@@ -194,7 +195,13 @@ def _content(result: Finding, picked: PolicyResult, full: bool = False) -> tuple
         "scenario": asdict(scenario),
         **shipped.content,
     }
-    content["against_compared"] = {"views": len(test), "decided_otherwise": float(other.mean()), "net": difference}
+    heads = shipped.content.get("heads", {"": shipped.content.get("trees", {})}).values()
+    content["against_compared"] = {
+        "views": len(test),
+        "decided_otherwise": float(other.mean()),
+        "net": difference,
+        "fewer_trees": 0 < sum(len(head.get("roots", ())) for head in heads) < result.model.trees,
+    }
     content = json.loads(_json(content))
     load = {"policy": shipped.requests(outcomes)}
     if content["kind"] in OF_PAGES:
@@ -208,13 +215,23 @@ def _content(result: Finding, picked: PolicyResult, full: bool = False) -> tuple
     return shipped, content, outcomes
 
 
-def _estimates(result: Finding, picked: PolicyResult, outcomes: pd.DataFrame) -> dict[str, Any]:
-    """Net of every other policy minus that of the exported one on test, with intervals."""
+def _estimates(result: Finding, picked: PolicyResult, outcomes: pd.DataFrame, *, of_pages: bool) -> dict[str, Any]:
+    """Net of every other policy minus that of the exported one on test, with intervals, each as a site can run it."""
+    decision, split, scenario = result.decision, result.split, result.scenario
     others = [each for each in result.results if each.outcomes is not None and each is not picked]
-    test = result.decision.situations(
-        result.split.test, result.split.card, result.split.cluster, result.known_by, result.scenario
-    )
-    values = np.column_stack([each.outcomes["net"] - outcomes["net"] for each in others])
+    test = decision.situations(split.test, split.card, split.cluster, result.known_by, scenario)
+
+    def net(each: PolicyResult) -> pd.Series:
+        assert each.outcomes is not None
+        if each.policy is None or not of_pages:  # of images, small groups are none in training already
+            return each.outcomes["net"]
+        try:
+            policy = decision.shipped(each.policy, split, scenario, result.known_by).policy
+        except WorkbenchError:  # no site can run it
+            return each.outcomes["net"]
+        return decision.outcomes(decision.ask(policy, test, scenario), test, scenario)["net"]
+
+    values = np.column_stack([net(each) - outcomes["net"] for each in others])
     intervals = cluster_intervals(values, test.users, seed=result.split.seed)
     return {
         "format": EXPORT.format,
@@ -257,7 +274,8 @@ def _example(result: Finding, content: Mapping[str, Any]) -> dict[str, Any]:
     """A context of usual values, made up field by field, and the answer to it."""
     fields = {name: field for name, field in content["fields"].items() if name != "pages"}
     usual = {name: usual_values(content, name, field, result.split.train) for name, field in fields.items()}
-    context = {name: values[len(values) // 2] for name, values in usual.items() if values}
+    # Only views without a signal are compared, and asked about.
+    context = {name: values[len(values) // 2] for name, values in usual.items() if values and name not in SIGNALS}
     if "pages" in content["fields"]:
         popular: list[int] = next(iter(content["orders"][0].values()), [])[1:4:2]
         context["pages"] = [content["names"][place] for place in popular] or content["names"][:2]

@@ -144,6 +144,7 @@ def _speculation(content: Mapping[str, Any]) -> str:
         "Serve the files with `Content-Type: application/speculationrules+json`.",
         "They never name paths with a query, nor those of signing out, carts and the like: see that the list fits the "
         "site (`never` under `[pages]` of the card adds to it), and hold what `decide` names against it too.",
+        "The data do not tell which pages are answered with `Cache-Control: no-store`: add these to `never`.",
     ]
     if budget := content["site"].get("byte_budget"):
         lines.append(
@@ -156,7 +157,11 @@ def _speculation(content: Mapping[str, Any]) -> str:
             f"They expect `No-Vary-Search: {varies}`: send this header with the pages, since their queries are cut in "
             "the data. Without it, a prefetched page serves its own address alone."
         )
-    return f"The same for each page, whatever came before it, and without a script.\n\n{_list(lines)}"
+    return (
+        "Without a script: what `decide` names for each page where nothing is known of the session before it. All "
+        "figures and `estimates.json` are of `decide`, which also knows the pages before; rules gain less.\n\n"
+        f"{_list(lines)}"
+    )
 
 
 def _load(content: Mapping[str, Any]) -> str:
@@ -242,17 +247,21 @@ def as_exported(result: Finding, content: Mapping[str, Any], estimates: Mapping[
     whys = ["groups of fewer than 20 users are not exported: the group above them answers"] * (
         content["kind"] in OF_PAGES
     )
-    whys += ["it has the fewest trees that do nearly as well"] * (content["role"] == "model")
+    whys += ["trees that hardly change net on validation are left out"] * changed["fewer_trees"]
     said = (
         f"It decides otherwise than the compared policy in {100 * share:.2f} % of {views:,} views of test "
         f"({result.unit.signed(changed['net'])} {result.unit.per_view}), since {' and '.join(whys)}."
     )
-    rule = estimates["others_vs_policy"].get(estimates["best_rule"])
-    if content["role"] != "model" or rule is None:
+    against = "best_rule" if content["role"] == "model" else "today"
+    other = estimates["others_vs_policy"].get(estimates[against])
+    if other is None:
         return said
-    low, high = (-bound for bound in reversed(rule["interval"]))
-    gain = Interval(-rule["difference"], low, high, 0)
-    return f"{said} As exported, it minus the best rule: {result.unit.span(gain)} {result.unit.per_view}."
+    low, high = (-bound for bound in reversed(other["interval"]))
+    gain = Interval(-other["difference"], low, high, 0)
+    return (
+        f"{said} As exported, it minus {against.replace('_', ' ')}: {result.unit.span(gain)} {result.unit.per_view}. "
+        "All further figures are of the compared policy."
+    )
 
 
 def _segments(result: Finding, content: Mapping[str, Any]) -> str:

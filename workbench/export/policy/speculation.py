@@ -1,4 +1,4 @@
-"""Speculation Rules of each page: the same policy without a script (wicg.github.io/nav-speculation)."""
+"""Speculation Rules: what the policy names knowing a page alone, without a script (wicg.github.io/nav-speculation)."""
 
 from __future__ import annotations
 

@@ -29,8 +29,8 @@ from workbench.export.policy import bundle
 from workbench.export.policy.cases import as_canonical, draw_contexts
 from workbench.export.policy.loaded import EXPORT, LoadedPolicy
 from workbench.export.policy.speculation import SiteRules
-from workbench.export.policy.trees import Trees
 from workbench.features.network import group_labels
+from workbench.flat_trees import Trees
 from workbench.models.boosting import flat_trees
 
 ASK = """

@@ -119,6 +119,21 @@ def test_thresholds_are_answered_one_by_one_and_row_by_row(world):
     assert world.model.chance_worse(few.head(0), "rtt_ms", thresholds).shape == (0, 8)
 
 
+@pytest.mark.parametrize("quantity", QUANTITIES)
+def test_many_rows_are_asked_at_once_and_answer_to_the_last_bit_as_one_by_one(quick, quantity, monkeypatch):
+    head = quick.heads_[quantity]
+    rng = np.random.default_rng(3)
+    values = [rng.choice([-1.0, 0.0, 0.5, 1.0, 7.0, 1e30, np.nan], 600) for _ in head.encoding.features]
+    matrix = np.column_stack(values).astype(np.float32)
+    log_x = np.log(rng.choice(np.append(head.levels, [1e-9, 1e9]), 90))  # in no order, some twice
+    at_once = head.margins(matrix, log_x)
+    monkeypatch.setattr(network_quality, "FEWEST_ASKED_AT_ONCE", len(matrix) + 1)
+    monkeypatch.setattr(network_quality, "Trees", None)
+    by_xgboost = head.margins(matrix, log_x)
+    assert at_once.dtype == by_xgboost.dtype == np.float32 and np.ptp(at_once) > 0
+    np.testing.assert_array_equal(at_once, by_xgboost)
+
+
 def test_unseen_and_missing_values_are_ordinary_input(world):
     unknown = pd.DataFrame({"isp": ["new", None], "city": ["new", None], "os_major": [99, np.nan]})
     for quantity in QUANTITIES:

@@ -14,7 +14,7 @@ from workbench.export.policy.fields import Read, read_field, read_one
 from workbench.export.policy.lines import Lines
 from workbench.export.policy.pages import ByPages
 from workbench.export.policy.ranker import DWELL_FIELD, ByRanker
-from workbench.export.policy.trees import Trees
+from workbench.flat_trees import Trees
 from workbench.manifest import EXPORT
 from workbench.writing import as_path
 

@@ -28,7 +28,7 @@ from workbench.export.policy.pages import (
     read_session,
     read_states,
 )
-from workbench.export.policy.trees import PlainTrees
+from workbench.flat_trees import PlainTrees
 
 HOUR, DWELL, DWELL_FIELD = "local_hour", "dwell", "dwell_before_s"
 

@@ -253,9 +253,12 @@ def test_a_page_that_cannot_be_written_is_a_sentence_and_leaves_the_older_one(tm
     assert [path.read_text() for path in out.iterdir()] == ["older"]
 
 
+# A shell's background jobs, which the tests may be, hand down that Ctrl-C is ignored.
 STOPPED = """
+import signal
 import sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from workbench.datasets import cards
 cards.CHECKOUT = Path(sys.argv[1])
 from workbench.cli import main

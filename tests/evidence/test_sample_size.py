@@ -93,6 +93,8 @@ def test_by_hand():
         ({"effect": 1.0, "power": 1.0}, "power and alpha must be chances below 1; got 1.0 and 0.05"),
         ({"effect": 1.0, "users": np.zeros(3)}, "at least 2 users; got 1"),
         ({"effect": 1.0, "earlier": np.ones(3, bool)}, "at least 2 users; got 0"),
+        ({"effect": 1.0, "users": np.arange(4)}, r"as in values \(3,\); got users \(4,\)"),
+        ({"effect": 1.0, "at": pd.Series(pd.to_datetime(["2026-01-01"]))}, r"got at \(1,\)"),
     ],
 )
 def test_what_cannot_be_is_refused(given, said):

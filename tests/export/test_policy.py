@@ -20,6 +20,7 @@ from workbench.cli import main
 from workbench.datasets.cards import Pages
 from workbench.datasets.splits import card_of
 from workbench.decisions import find_decision
+from workbench.decisions.chances import OneOption
 from workbench.decisions.images.rules import ConnectionClass, ConnectionDefaults, EffectiveType, LastMeasurement
 from workbench.decisions.option_explain import OptionTreeRule
 from workbench.decisions.prefetch import ship
@@ -27,6 +28,7 @@ from workbench.decisions.prefetch.explain import PageTreeRule
 from workbench.explanation.surrogate_tree import Among, Between, Conditions
 from workbench.export.policy import bundle
 from workbench.export.policy.cases import as_canonical, draw_contexts
+from workbench.export.policy.fields import read_field
 from workbench.export.policy.loaded import EXPORT, LoadedPolicy
 from workbench.export.policy.speculation import SiteRules
 from workbench.features.network import group_labels
@@ -693,6 +695,60 @@ def test_a_frame_of_page_views_is_decided_view_by_view(name, site):
     )
     one = test.context.drop(columns="view_id").set_axis([f"row {i}" for i in range(len(test))])
     assert LoadedPolicy(complete(shipped.content)).decide(one)["view_id"].str.startswith("row ").all()
+
+
+@pytest.fixture(scope="module")
+def net_of(site):
+    """``net_of(policy, part)``: its net in each view of a part."""
+    decision, split = site.decision, site.split
+
+    def net(policy, part):
+        there = decision.situations(part, split.card, split.cluster, site.known_by, site.scenario)
+        return decision.outcomes(decision.ask(policy, there, site.scenario), there, site.scenario)["net"]
+
+    return net
+
+
+@pytest.mark.parametrize("name", ["model", "second-order Markov with back-off", "user history, else Markov"])
+def test_what_is_left_of_a_policy_on_pages_has_a_limit_of_its_own(site, net_of, name):
+    """At no other limit it gains more on validation, that of before small groups left among them."""
+    compared, exported = site.of(name).policy, shipped_of(site, site.of(name).policy).policy
+    best = net_of(exported, site.split.validation).mean()
+    for limit in (
+        compared.limit,
+        0.6 * exported.limit,
+        0.9 * exported.limit,
+        1.1 * exported.limit,
+        1.6 * exported.limit,
+    ):
+        assert net_of(replace(exported, limit=limit), site.split.validation).mean() <= best
+
+
+def test_estimates_of_an_export_are_of_policies_as_a_site_runs_them(site, net_of, tmp_path):
+    folder = wb.export_policy(site, tmp_path / "model", "model", full=True)
+    estimates = json.loads((folder / "estimates.json").read_text())
+    ours = net_of(shipped_of(site, site.of("model").policy).policy, site.split.test)
+    for name in (estimates["best_rule"], estimates["today"]):
+        theirs = net_of(shipped_of(site, site.of(name).policy).policy, site.split.test)
+        found = estimates["others_vs_policy"][name]
+        assert found["difference"] == pytest.approx((theirs - ours).mean())
+        assert found["interval"][0] <= found["difference"] <= found["interval"][1]
+    similar = next(each for each in site.results if each.name.startswith("similar"))  # no site can run it
+    wanted = (similar.outcomes["net"] - ours).mean()
+    assert estimates["others_vs_policy"][similar.name]["difference"] == pytest.approx(wanted)
+    told = (folder / "README.md").read_text()
+    assert "As exported, it minus best rule" in told and "trees that hardly change" not in told
+
+
+def test_a_line_that_says_why_holds_no_letter_that_a_header_cannot(result):
+    content = dict(shipped_of(result, OneOption("medium")).content) | {"options": ["klein", "groß", "sehr groß"]}
+    assert 'gro%C3%9F"' in LoadedPolicy(complete(content)).explain({})
+
+
+@pytest.mark.parametrize("values", [[25.0, 5.0, -1.0], np.array([25.0, 5.0, -1.0]), np.array([25, 5, -1])])
+def test_numbers_of_a_frame_outside_of_a_fields_bounds_are_missing(values):
+    found = read_field(values, 3, {"type": "number", "low": 0, "high": 23}).numbers
+    np.testing.assert_array_equal(found, [np.nan, 5.0, np.nan])
 
 
 def test_a_surrogate_tree_on_pages_is_refused_with_what_to_take_instead(site):

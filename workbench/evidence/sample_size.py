@@ -80,7 +80,7 @@ def sample_size(
     Raises
     ------
     WorkbenchError
-        Where a number cannot be, or fewer than two users have views.
+        Where a number cannot be, arrays are of unequal length, or fewer than two users have views.
 
     Examples
     --------
@@ -91,6 +91,11 @@ def sample_size(
         check_above_0(name, value)
     if power >= 1 or alpha >= 1:
         raise WorkbenchError(f"power and alpha must be chances below 1; got {power!r} and {alpha!r}.")
+    rows = {
+        name: np.shape(each) for name, each in (("users", users), ("at", at), ("earlier", earlier)) if each is not None
+    }
+    if uneven := [f"{name} {shape}" for name, shape in rows.items() if shape != np.shape(values) or len(shape) != 1]:
+        raise WorkbenchError(f"expected one entry a view, as in values {np.shape(values)}; got {', '.join(uneven)}.")
     _, who = np.unique(users, return_inverse=True)
     before = np.zeros(len(who), bool) if earlier is None else np.asarray(earlier, bool)
     values, people = np.asarray(values, float), len(np.unique(who[~before]))

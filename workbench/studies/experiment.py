@@ -423,7 +423,7 @@ def _without_repeats(views: pd.DataFrame, card: Card) -> tuple[pd.DataFrame, lis
     """Views that came once, and a sentence about repeats: the same in all that it says, its time included."""
     if card.facts.time not in views:
         return views, []
-    again = views.astype(str).duplicated().to_numpy()
+    again = views.duplicated().to_numpy()
     if "view_id" in views and views.loc[~again, "view_id"].duplicated().any():
         raise WorkbenchError(
             f"{card.name}: view_id must be another in each view. Load the logs with one card, as one table."

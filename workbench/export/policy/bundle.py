@@ -56,7 +56,6 @@ def export_policy(result: Finding, folder: str | Path, policy: str = RECOMMENDED
     policy : str
         ``"recommended"``: the model where it is to be tested, else the best rule where it is to be shipped, else
         today's; or ``"model"``, ``"best_rule"``, ``"today"``, or a policy's name in the table.
-
     full : bool
         All trees of a model. Without it, the fewest whose net on validation is within the smallest gain that matters.
 
@@ -165,7 +164,8 @@ def _next_best(result: Finding) -> str:
     there = [each for each in result.results if each.policy and each.available and each.kind != "reference"]
     for each in sorted(there, key=lambda one: -one.figures.net):
         try:
-            _content(result, each, full=True)
+            shipped, _, _ = _content(result, each, full=True)
+            policy_script(shipped.content)
         except WorkbenchError:
             continue
         return each.name

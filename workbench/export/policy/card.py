@@ -159,7 +159,8 @@ def _speculation(content: Mapping[str, Any]) -> str:
         )
     return (
         "Without a script: what `decide` names for each page where nothing is known of the session before it. All "
-        "figures and `estimates.json` are of `decide`, which also knows the pages before; rules gain less.\n\n"
+        "figures and `estimates.json` are of `decide`, which also knows the pages before; these rules were not "
+        "replayed.\n\n"
         f"{_list(lines)}"
     )
 

@@ -42,9 +42,11 @@ def read_field(values: Any, rows: int, field: Mapping[str, Any]) -> Read:
     kind = str(getattr(values, "dtype", "object"))
     if number and kind.startswith(("float", "int", "Float", "Int", "uint", "UInt")):
         numbers = values.to_numpy(float, na_value=np.nan) if hasattr(values, "to_numpy") else np.asarray(values, float)
-        return Read(numbers=numbers)
+    elif number:
+        numbers = np.array([as_number(value) for value in values], float)
     if number:
-        return Read(numbers=np.array([as_number(value) for value in values], float))
+        inside = (numbers >= field.get("low", -math.inf)) & (numbers <= field.get("high", math.inf))
+        return Read(numbers=np.where(inside, numbers, math.nan))
     read = as_flag if field["type"] == "flag" else lambda value: as_text(value, field)
     if hasattr(values, "dtype") and kind != "object":
         import pandas as pd

@@ -110,7 +110,7 @@ class LoadedPolicy:
         """Why it decides so in one context, as a line for a ``Server-Timing`` header: chances, and the limit."""
         if self.options:
             answer = self.decide(context)
-            said = [answer[self.content["returns"]]]
+            said = [quote(answer[self.content["returns"]], safe=URI)]
             chances = list((answer["chances"] or {}).items())
         else:
             found, limit = self._answer.weigh(context)

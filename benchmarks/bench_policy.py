@@ -161,7 +161,7 @@ def measure(result, policy: str, folder: Path, rows: int, *, full: bool = False)
     """Ask all of them, print what was found, and tell whether they agree within the limits of time and size."""
     wb.export_policy(result, folder, policy, full=full)
     loaded, picked = wb.load_policy(folder), result.of(policy)
-    shipped, _ = bundle._content(result, picked, full)
+    shipped, _, _ = bundle._content(result, picked, full)
     contexts = draw_contexts(loaded.content, result.split.train, rows, seed=1)
     frame = as_canonical(contexts, loaded.fields)
     with np.errstate(over="ignore", divide="ignore"):

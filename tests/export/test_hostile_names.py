@@ -41,7 +41,7 @@ if os.environ.get("FUZZ"):
 
 def write_hostile(kind: str, folder: Path) -> Path:
     """A card, with rows of a simulated set whose columns, titles and values have such names."""
-    views = wb.load(f"synthetic_{kind}", rows=6000)
+    views = wb.load(f"synthetic_{kind}", rows=3000)
     views = pd.DataFrame(views).drop(columns=list(OURS), errors="ignore")
     for column in views.columns.intersection(NAMED):
         values = views[column].astype(str)

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent
 LONGEST = (
     *("test_notebooks.py", "test_in_jupyterlab.py", "test_study.py", "test_sensitivity.py", "test_report.py"),
     *("test_explorer.py", "test_in_a_page.py", "prefetch/test_decision.py", "test_disagreement.py", "test_readme.py"),
-    "test_site.py",
+    *("test_site.py", "test_hostile_names.py"),
 )
 # Of the sets that notebooks study; with fewer measurements the model is calibrated in folds, which is slower.
 FEW_ROWS = {"synthetic_measurements": 6000, "synthetic_navigations": 4000, "mobile_bandwidth": 4000}
